@@ -1,0 +1,54 @@
+"""CAL: cartography active learning, the strategy on the seed data map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cal.acquisition.base import Pool
+from cal.acquisition.discriminative import Discriminative
+from cal.errors import ConfigError
+
+
+@dataclass
+class Cal(Discriminative):
+    """-|P(high | h(x)) - 1/2|: nearest to the border of the seed map's hard-to-learn region.
+
+    A discriminator learns from the labelled set which instances have a correctness above the
+    threshold (high) and which do not (low). Where all labelled instances of a run are high, or all
+    are low, there is no border: the candidates are ranked by 1 - max_y p(y|x), least likely to be
+    classified correctly first, and a note says so.
+
+    Args:
+        threshold: correctness, as a fraction of epochs, up to which an instance is low.
+
+    References:
+        Cartography Active Learning (Zhang and Plank, 2021)
+        https://aclanthology.org/2021.findings-emnlp.36
+    """
+
+    threshold: float = 0.2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.threshold < 1:
+            raise ConfigError(f"threshold must be at least 0 and below 1, a fraction of epochs, not {self.threshold}.")
+
+    def score(self, pool: Pool) -> Tensor:
+        high = pool.data_map.correctness > self.threshold  # (run, labelled)
+        one_class = high.all(dim=1) | ~high.any(dim=1)  # (run,)
+        if one_class.all():
+            scores = torch.zeros_like(pool.candidates, dtype=torch.float64)
+        else:
+            prob_high = self.prob_positive(pool.labelled_embeddings, high, pool.embeddings, pool.streams)
+            scores = -(prob_high - 0.5).abs()
+        if one_class.any():
+            pool.note(
+                f"All labelled instances are on one side of correctness {self.threshold:g}; "
+                "candidates are ranked by least confidence instead."
+            )
+            fallback = 1 - pool.probs.amax(dim=-1)
+            scores = torch.where(one_class.unsqueeze(-1), fallback, scores)
+        return scores

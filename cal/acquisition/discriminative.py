@@ -1,0 +1,85 @@
+"""DAL, and the stacked binary discriminator that it shares with CAL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cal.acquisition.base import Acquisition, Pool
+from cal.errors import ConfigError
+from cal.nn import StackedMLP
+from cal.streams import Streams
+
+
+@dataclass
+class Discriminative(Acquisition):
+    """A strategy that trains a binary classifier on the main classifier's last hidden layer.
+
+    Args:
+        hidden: width of its one hidden layer; all defaults are the paper's (section 4.3).
+        n_epochs: passes over its training set.
+        batch_size: instances a step.
+        lr: AdamW's learning rate.
+    """
+
+    hidden: int = 300
+    n_epochs: int = 30
+    batch_size: int = 16
+    lr: float = 5e-5
+
+    def __post_init__(self) -> None:
+        problems = [
+            f"{name} must be at least 1, not {value}."
+            for name, value in [("hidden", self.hidden), ("n_epochs", self.n_epochs), ("batch_size", self.batch_size)]
+            if value < 1
+        ]
+        if self.lr <= 0:
+            problems.append(f"lr must be above 0, not {self.lr}.")
+        if problems:
+            raise ConfigError(problems)
+
+    def prob_positive(self, x: Tensor, positive: Tensor, x_pool: Tensor, streams: Streams) -> Tensor:
+        """P(positive | x) of the pool by a discriminator trained, to its end, on shuffled data.
+
+        Args:
+            x: (run, instance, width) its training inputs.
+            positive: (run, instance) booleans.
+            x_pool: (run, candidate, width) what it scores.
+            streams: of the runs; weights and shuffles are drawn from them.
+
+        Returns:
+            (run, candidate) probabilities, in float64.
+        """
+        net = StackedMLP(len(x), [x.shape[-1], self.hidden, 2], device=x.device, dtype=x.dtype)
+        net.initialise(streams, purpose="discriminator")
+        net.fit(
+            x,
+            positive.long(),
+            streams,
+            purpose="discriminator",
+            n_epochs=self.n_epochs,
+            batch_size=self.batch_size,
+            lr=self.lr,
+        )
+        return torch.softmax(net.forward(x_pool)[-1].to(torch.float64), dim=-1)[..., 1]
+
+
+@dataclass
+class Dal(Discriminative):
+    """P(unlabelled | h(x)) of a discriminator between labelled set and pool.
+
+    References:
+        Discriminative Active Learning (Gissin and Shalev-Shwartz, 2019)
+        https://arxiv.org/abs/1907.06347
+    """
+
+    def score(self, pool: Pool) -> Tensor:
+        rows = torch.cat([pool.labelled, pool.candidates], dim=1)
+        # Sorted by instance, so that the training shuffles do not depend on the order of the pool.
+        order = rows.argsort(dim=1)
+        x = torch.cat([pool.labelled_embeddings, pool.embeddings], dim=1)
+        x = x.gather(1, order.unsqueeze(-1).expand_as(x))
+        unlabelled = order >= pool.labelled.shape[1]
+        return self.prob_positive(x, unlabelled, pool.embeddings, pool.streams)

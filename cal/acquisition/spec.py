@@ -1,0 +1,122 @@
+"""From what a user writes to strategies: names, parameters, mixtures, own classes and functions."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from cal import registry
+from cal.acquisition.base import Acquisition, Pool
+from cal.acquisition.mix import Mix
+from cal.errors import ConfigError
+
+StrategySpec = str | Mapping[str, Any] | Acquisition | Callable[[Pool], Tensor]
+
+_HINT = (
+    "Give a name (entropy), a name with parameters ({cal: {threshold: 0.4}}), a mixture ({mix: {dal: .5, cal: .5}}) "
+    "or your own class ({_target_: package.module.Strategy})."
+)
+
+
+@dataclass
+class Function(Acquisition):
+    """A plain function of the pool as a strategy."""
+
+    function: Callable[[Pool], Tensor]
+
+    def score(self, pool: Pool) -> Tensor:
+        return self.function(pool)
+
+
+def make_strategies(specs: Sequence[StrategySpec]) -> dict[str, Acquisition]:
+    """Strategies by label, in the order given.
+
+    Args:
+        specs: names, `{name: parameters}`, `{mix: shares}`, `{_target_: path, ...}`, objects or functions.
+
+    Returns:
+        label -> strategy; labels show the parameters given, `cal(threshold=0.4)`.
+
+    Raises:
+        ConfigError: listing everything wrong with any of them.
+
+    Example:
+        >>> list(make_strategies(["random", {"cal": {"threshold": 0.4}}, {"mix": {"dal": 0.5, "cal": 0.5}}]))
+        ['random', 'cal(threshold=0.4)', 'mix(dal=0.5,cal=0.5)']
+    """
+    strategies: dict[str, Acquisition] = {}
+    problems: list[str] = []
+    if isinstance(specs, str) or not isinstance(specs, Sequence):
+        raise ConfigError(f"strategies must be a list, such as [random, cal], not {specs!r}.")
+    for spec in specs:
+        try:
+            label, strategy = make_strategy(spec)
+        except ConfigError as error:
+            problems += error.problems
+            continue
+        if label in strategies:
+            problems.append(f"Strategy '{label}' is listed twice; every strategy needs a name of its own.")
+        strategies[label] = strategy
+    if not specs:
+        problems.append("strategies is empty; name at least one, such as [random, cal].")
+    if problems:
+        raise ConfigError(problems)
+    return strategies
+
+
+def make_strategy(spec: StrategySpec) -> tuple[str, Acquisition]:
+    """The label and the strategy of one specification.
+
+    Raises:
+        ConfigError: if it cannot be understood.
+    """
+    if isinstance(spec, Acquisition):
+        return type(spec).__name__, spec
+    if isinstance(spec, str):
+        return _named(spec, {})
+    if isinstance(spec, Mapping) and "_target_" in spec:
+        parameters = {key: value for key, value in spec.items() if key != "_target_"}
+        choice = registry.find_target(str(spec["_target_"]))
+        return _labelled(choice.__name__, parameters), _as_strategy(choice, parameters, choice.__name__)
+    if isinstance(spec, Mapping) and len(spec) == 1:
+        name, parameters = next(iter(spec.items()))
+        if name == "mix":
+            return _mixture(parameters)
+        if parameters is None or isinstance(parameters, Mapping):
+            return _named(str(name), parameters or {})
+    if callable(spec):
+        return getattr(spec, "__name__", type(spec).__name__), Function(spec)
+    raise ConfigError(f"{spec!r} is not a strategy. {_HINT}")
+
+
+def _named(name: str, parameters: Mapping[str, Any]) -> tuple[str, Acquisition]:
+    if name == "mix":
+        raise ConfigError("mix needs shares, such as {mix: {dal: .5, cal: .5}}.")
+    return _labelled(name, parameters), _as_strategy(registry.find_strategy(name), parameters, f"strategy '{name}'")
+
+
+def _as_strategy(choice: Any, parameters: Mapping[str, Any], where: str) -> Acquisition:
+    if inspect.isfunction(choice):
+        return Function(choice)
+    strategy = registry.build(choice, parameters, where)
+    if not isinstance(strategy, Acquisition):
+        raise ConfigError(f"{where} is a {type(strategy).__name__}, not an Acquisition; subclass cal.Acquisition.")
+    return strategy
+
+
+def _mixture(shares: Any) -> tuple[str, Acquisition]:
+    numbers = isinstance(shares, Mapping) and all(
+        isinstance(share, int | float) and not isinstance(share, bool) and share > 0 for share in shares.values()
+    )
+    if not numbers or len(shares) < 2:
+        raise ConfigError(f"mix takes strategies with shares above 0, such as {{dal: .5, cal: .5}}, not {shares}.")
+    parts = make_strategies(list(shares))
+    return _labelled("mix", shares), Mix(parts, list(shares.values()))
+
+
+def _labelled(name: str, parameters: Mapping[str, Any]) -> str:
+    return name + (f"({','.join(f'{key}={value}' for key, value in parameters.items())})" if parameters else "")

@@ -1,0 +1,1 @@
+"""What training dynamics say about instances."""

@@ -1,0 +1,95 @@
+"""Every error `cal` raises on purpose.
+
+CalError
+├── ConfigError         a key, a value or a combination of them in the configuration
+│   └── UnknownNameError    a name that is not registered; suggests the nearest one
+├── DataError           a corpus that cannot be used as given: missing column, empty text, duplicate id ...
+│   └── HubError            a corpus of the Hugging Face hub that cannot be reached
+├── FeatureError        document vectors that cannot be computed or do not fit the corpus
+├── StrategyError       an acquisition function that broke its contract
+├── AnalysisError       scores that cannot be compared
+└── StorageError        a run folder that cannot be read, written or continued
+
+Each message says what was wrong, what was given and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class CalError(Exception):
+    """Root of all errors raised on purpose; the command line prints its message without a traceback."""
+
+
+class ConfigError(CalError):
+    """The configuration cannot be run; `problems` lists everything wrong with it at once.
+
+    Example:
+        >>> print(ConfigError(["rounds must be at least 0, not -1.", "seeds is empty."]))
+        2 problems in the configuration:
+        - rounds must be at least 0, not -1.
+        - seeds is empty.
+    """
+
+    def __init__(self, problems: str | Iterable[str]) -> None:
+        self.problems = [problems] if isinstance(problems, str) else list(problems)
+        if len(self.problems) == 1:
+            message = self.problems[0]
+        else:
+            lines = "\n".join(f"- {problem}" for problem in self.problems)
+            message = f"{len(self.problems)} problems in the configuration:\n{lines}"
+        super().__init__(message)
+
+
+class UnknownNameError(ConfigError):
+    """A name that is not known, with the nearest known one.
+
+    Example:
+        >>> print(UnknownNameError("strategy", "entrpy", ["cal", "entropy"]))
+        Unknown strategy 'entrpy'. Did you mean 'entropy'? Known: cal, entropy.
+    """
+
+    def __init__(self, kind: str, given: str, known: Iterable[str], hint: str = "") -> None:
+        names = sorted(known)
+        nearest = nearest_name(given, names)
+        suggestion = f" Did you mean '{nearest}'?" if nearest else ""
+        listing = f" Known: {', '.join(names)}." if names else ""
+        super().__init__(f"Unknown {kind} '{given}'.{suggestion}{listing}{' ' + hint if hint else ''}")
+
+
+class DataError(CalError):
+    """A corpus cannot be used as given."""
+
+
+class HubError(DataError):
+    """A corpus of the Hugging Face hub cannot be reached."""
+
+
+class FeatureError(CalError):
+    """Document vectors cannot be computed, or do not fit the corpus."""
+
+
+class StrategyError(CalError):
+    """An acquisition function broke its contract."""
+
+
+class AnalysisError(CalError):
+    """Scores cannot be compared."""
+
+
+class StorageError(CalError):
+    """A run folder cannot be read, written or continued."""
+
+
+def nearest_name(given: str, known: Iterable[str]) -> str | None:
+    """The known name most like `given`, or None when none is near.
+
+    Example:
+        >>> nearest_name("dtaset", ["dataset", "device"])
+        'dataset'
+    """
+    names = {name.lower(): name for name in known}
+    close = get_close_matches(given.lower(), names, n=1, cutoff=0.6)
+    return names[close[0]] if close else None

@@ -1,0 +1,88 @@
+"""What a learner is: R independent classifiers side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from cal.dynamics.training_dynamics import TrainingDynamics
+from cal.streams import Streams
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What classifiers say of instances, dropout off.
+
+    Attributes:
+        logits: (run, instance, class).
+        embeddings: (run, instance, width) last hidden layer.
+    """
+
+    logits: Tensor
+    embeddings: Tensor
+
+    @property
+    def probs(self) -> Tensor:
+        """(run, instance, class) softmax of the logits, in float64 so that confident ones stay apart."""
+        return torch.softmax(self.logits.to(torch.float64), dim=-1)
+
+
+class Learner(Protocol):
+    """R independent classifiers over one corpus.
+
+    Attributes:
+        n_runs: R.
+        n_classes: number of labels.
+        dropout: probability of dropout in training; 0 if the classifiers have none.
+    """
+
+    n_runs: int
+    n_classes: int
+    dropout: float
+
+    def fit(self, labelled: Tensor, gold: Tensor, streams: Streams) -> TrainingDynamics:
+        """Trains R fresh classifiers.
+
+        Args:
+            labelled: (run, instance) rows of the train split.
+            gold: (run, instance) their gold classes.
+            streams: of the runs in this round; initial weights, shuffles and dropout come from them.
+
+        Returns:
+            End-of-epoch dynamics of the labelled instances, (run, epoch, instance).
+        """
+        ...
+
+    def predict(self, instances: Tensor) -> Prediction:
+        """The classifiers' view of (run, instance) rows of the train split."""
+        ...
+
+    def predict_test(self) -> Tensor:
+        """(run, instance, class) logits of the test split."""
+        ...
+
+    def dropout_probs(self, instances: Tensor, n_samples: int, streams: Streams) -> Tensor:
+        """(run, sample, instance, class) probabilities of networks sampled by dropout."""
+        ...
+
+    def select(self, rows: Sequence[int]) -> Learner:
+        """The classifiers of some of the runs."""
+        ...
+
+
+class LearnerConfig(Protocol):
+    """Hyperparameters of a learner.
+
+    Attributes:
+        dropout: probability of dropout in training; 0 if the learner has none.
+    """
+
+    dropout: float
+
+    def build(self, x_train: Any, x_test: Any, n_classes: int, n_runs: int, device: torch.device) -> Learner:
+        """A learner for a corpus given as (instance, feature) document vectors."""
+        ...

@@ -1,0 +1,160 @@
+"""MLPLearner: stacked perceptrons on frozen document vectors, the paper's main classifier."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cal.dynamics.training_dynamics import TrainingDynamics
+from cal.errors import ConfigError
+from cal.learners.base import Prediction
+from cal.nn import StackedMLP
+from cal.streams import Streams
+
+_CHUNK = 2048  # instances scored at once: small enough for the cache, large enough for the matrix product
+
+
+@dataclass
+class MLP:
+    """Hyperparameters of a multi-layer perceptron; the defaults are those of the paper (section 4.3).
+
+    Args:
+        hidden: widths of the hidden layers; the last is the representation that strategies see.
+        dropout: after each hidden layer.
+        n_epochs: passes over the labelled instances, without early stopping.
+        batch_size: 16 for TREC and 64 for AG News in the paper (section 7).
+        lr: AdamW's learning rate.
+        weight_decay: AdamW's decay; the paper gives none, this is PyTorch's default.
+
+    References:
+        Cartography Active Learning (Zhang and Plank, 2021)
+        https://aclanthology.org/2021.findings-emnlp.36
+    """
+
+    hidden: list[int] = field(default_factory=lambda: [300, 300, 300])
+    dropout: float = 0.3
+    n_epochs: int = 30
+    batch_size: int = 16
+    lr: float = 1e-4
+    weight_decay: float = 0.01
+
+    def __post_init__(self) -> None:
+        problems = []
+        if not self.hidden or min(self.hidden) < 1:
+            problems.append(f"learner.hidden must list at least one width, each 1 or more, not {self.hidden}.")
+        if not 0 <= self.dropout < 1:
+            problems.append(f"learner.dropout must be at least 0 and below 1, not {self.dropout}.")
+        problems += [
+            f"learner.{name} must be at least 1, not {value}."
+            for name, value in [("n_epochs", self.n_epochs), ("batch_size", self.batch_size)]
+            if value < 1
+        ]
+        if self.lr <= 0:
+            problems.append(f"learner.lr must be above 0, not {self.lr}.")
+        if self.weight_decay < 0:
+            problems.append(f"learner.weight_decay must be at least 0, not {self.weight_decay}.")
+        if problems:
+            raise ConfigError(problems)
+
+    def build(
+        self, x_train: np.ndarray, x_test: np.ndarray, n_classes: int, n_runs: int, device: torch.device
+    ) -> MLPLearner:
+        """A learner for a corpus given as (instance, feature) document vectors."""
+        return MLPLearner(self, x_train, x_test, n_classes, n_runs, device)
+
+
+class MLPLearner:
+    """R perceptrons trained side by side; fulfils `cal.learners.base.Learner`.
+
+    Args:
+        config: hyperparameters.
+        x_train: (instance, feature) document vectors of the train split.
+        x_test: (instance, feature) of the test split.
+        n_classes: number of labels.
+        n_runs: R.
+        device: where the networks live.
+        dtype: of weights and activations.
+    """
+
+    def __init__(
+        self,
+        config: MLP,
+        x_train: np.ndarray,
+        x_test: np.ndarray,
+        n_classes: int,
+        n_runs: int,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.config, self.n_classes, self.n_runs, self.dropout = config, n_classes, n_runs, config.dropout
+        self.x_train, self.x_test = (_as_tensor(x).to(device=device, dtype=dtype) for x in (x_train, x_test))
+        widths = [self.x_train.shape[1], *config.hidden, n_classes]
+        self.net = StackedMLP(n_runs, widths, config.dropout, device, dtype)
+
+    def fit(self, labelled: Tensor, gold: Tensor, streams: Streams) -> TrainingDynamics:
+        config, x = self.config, self.x_train[labelled]  # (run, instance, feature)
+        dynamics = TrainingDynamics.empty(self.n_runs, config.n_epochs, labelled.shape[1], device=x.device)
+
+        self.net.initialise(streams, purpose="classifier")
+        self.net.fit(
+            x,
+            gold,
+            streams,
+            purpose="classifier",
+            n_epochs=config.n_epochs,
+            batch_size=config.batch_size,
+            lr=config.lr,
+            weight_decay=config.weight_decay,
+            on_epoch_end=lambda epoch: dynamics.record(epoch, self._forward(x)[-1], gold),
+        )
+        return dynamics
+
+    def predict(self, instances: Tensor) -> Prediction:
+        embeddings, logits = self._forward(self.x_train, instances)
+        return Prediction(logits, embeddings)
+
+    def predict_test(self) -> Tensor:
+        return self._forward(self.x_test.unsqueeze(0))[-1]
+
+    def dropout_probs(self, instances: Tensor, n_samples: int, streams: Streams) -> Tensor:
+        """Each sample is one network: its dropout mask is the same for all instances.
+
+        References:
+            BatchBALD: Efficient and Diverse Batch Acquisition (Kirsch et al., 2019), consistent MC dropout
+            https://arxiv.org/abs/1906.08158
+        """
+        draws = streams.start("mc_dropout")
+        samples = [self.net.dropout_masks(draws, 1) for _ in range(n_samples)]
+        logits = torch.stack([self._forward(self.x_train, instances, masks)[-1] for masks in samples], dim=1)
+        return torch.softmax(logits.to(torch.float64), dim=-1)
+
+    def select(self, rows: Sequence[int]) -> MLPLearner:
+        chosen = object.__new__(MLPLearner)
+        chosen.__dict__.update(self.__dict__)
+        chosen.net, chosen.n_runs = self.net.select(rows), len(rows)
+        return chosen
+
+    def _forward(
+        self, x: Tensor, instances: Tensor | None = None, masks: Sequence[Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Last hidden layer and logits of (run, instance, feature) inputs, or of rows of (instance, feature) ones."""
+        n = x.shape[1] if instances is None else instances.shape[1]
+        embeddings = x.new_empty(self.n_runs, n, self.net.widths[-2])
+        logits = x.new_empty(self.n_runs, n, self.net.widths[-1])
+        for start in range(0, n, _CHUNK):
+            chunk = slice(start, start + _CHUNK)
+            inputs = x[:, chunk] if instances is None else x[instances[:, chunk]]
+            embeddings[:, chunk], logits[:, chunk] = self.net.forward(inputs, masks)[-2:]
+        return embeddings, logits
+
+
+def _as_tensor(x: np.ndarray) -> Tensor:
+    """A tensor over the array's memory; a read-only memory map stays one copy for all processes."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(np.asarray(x))

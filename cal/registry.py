@@ -1,0 +1,135 @@
+"""Names of everything that can be chosen by name, loaded only when chosen.
+
+A choice is a plain dataclass: its fields are its parameters, its schema in the configuration, and
+the object that does the work. Here each is a path `module:Class` beside one line for `--help`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, NamedTuple
+
+from cal.errors import ConfigError, UnknownNameError, nearest_name
+
+
+class Entry(NamedTuple):
+    """Where a choice lives, and one line about it."""
+
+    path: str
+    summary: str
+
+
+STRATEGIES = {
+    "random": Entry("cal.acquisition.random:Random", "every candidate alike: the baseline"),
+    "least_confidence": Entry("cal.acquisition.uncertainty:LeastConfidence", "the likeliest class is least likely"),
+    "margin": Entry("cal.acquisition.uncertainty:Margin", "smallest gap between the two likeliest classes"),
+    "entropy": Entry("cal.acquisition.uncertainty:Entropy", "highest entropy of the predicted classes"),
+    "bald": Entry("cal.acquisition.bald:Bald", "most disagreement between dropout samples (mutual information)"),
+    "mc_entropy": Entry("cal.acquisition.bald:McEntropy", "entropy of the mean of dropout samples (the paper's BALD)"),
+    "dal": Entry("cal.acquisition.discriminative:Dal", "looks least like the labelled set to a discriminator"),
+    "cal": Entry("cal.acquisition.cartography:Cal", "on the border of the seed map's hard-to-learn region"),
+    "mix": Entry("cal.acquisition.mix:Mix", "strategies that share the batch: {mix: {dal: .5, cal: .5}}"),
+}
+READERS = {
+    "docstrings": Entry("cal.data.docstrings:Docstrings", "docstrings of installed libraries"),
+    "files": Entry("cal.data.files:Files", "csv, tsv, jsonl or parquet"),
+    "hub": Entry("cal.data.hub:Hub", "a dataset of the Hugging Face hub"),
+}
+FEATURES = {
+    "lsa": Entry("cal.data.lsa:Lsa", "tf-idf and truncated SVD"),
+    "fasttext": Entry("cal.data.fasttext:FastText", "gensim fastText vectors, summed or averaged"),
+    "precomputed": Entry("cal.data.precomputed:Precomputed", "your own vectors"),
+}
+LEARNERS = {"mlp": Entry("cal.learners.mlp:MLP", "stacked multi-layer perceptrons")}
+
+STRATEGY_GROUP = "cal.acquisitions"
+
+
+def strategy_names() -> list[str]:
+    """Names of built-in and installed strategies; imports none of them."""
+    return [*STRATEGIES, *sorted(entry.name for entry in entry_points(group=STRATEGY_GROUP))]
+
+
+def find_strategy(name: str) -> type:
+    """The class of a strategy: built in, or of an installed package's entry point.
+
+    Raises:
+        UnknownNameError: if there is none of that name.
+        ConfigError: if the package that offers it cannot be loaded.
+    """
+    if name in STRATEGIES:
+        return find(STRATEGIES, "strategy", name)
+    for entry in entry_points(group=STRATEGY_GROUP):
+        if entry.name == name:
+            try:
+                return entry.load()
+            except Exception as error:
+                package = entry.dist.name if entry.dist else entry.value
+                raise ConfigError(
+                    f"Strategy '{name}' of the package '{package}' cannot be loaded: {error}. Mend or uninstall it."
+                ) from error
+    hint = f"Other packages offer strategies under the entry point group '{STRATEGY_GROUP}'."
+    raise UnknownNameError("strategy", name, strategy_names(), hint)
+
+
+def find(entries: Mapping[str, Entry], kind: str, name: str) -> type:
+    """The class behind a built-in name.
+
+    Raises:
+        UnknownNameError: if there is none.
+
+    Example:
+        >>> find(LEARNERS, "learner", "mlp").__name__
+        'MLP'
+    """
+    if name not in entries:
+        raise UnknownNameError(kind, name, entries)
+    return find_target(entries[name].path)
+
+
+def find_target(path: str) -> type:
+    """The object at `package.module.Name` or `package.module:Name`.
+
+    Raises:
+        ConfigError: if it cannot be imported.
+
+    Example:
+        >>> find_target("collections.OrderedDict").__name__
+        'OrderedDict'
+    """
+    module, _, name = path.replace(":", ".").rpartition(".")
+    try:
+        return getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(f"Cannot import '{path}': {error}. Give it as package.module.Name.") from error
+
+
+def build(choice: type, parameters: Mapping[str, Any], where: str) -> Any:
+    """An object of a chosen class from its parameters.
+
+    Raises:
+        ConfigError: if a parameter is unknown or its value is refused; names `where` it stands.
+
+    Example:
+        >>> build(find(LEARNERS, "learner", "mlp"), {"epochs": 3}, "learner")
+        Traceback (most recent call last):
+        cal.errors.ConfigError: learner has no parameter 'epochs'. Did you mean 'n_epochs'? It takes: hidden, ...
+    """
+    if dataclasses.is_dataclass(choice):
+        known = [field.name for field in dataclasses.fields(choice)]
+        if problems := [unknown_parameter(name, known, where) for name in parameters if name not in known]:
+            raise ConfigError(problems)
+    try:
+        return choice(**parameters)
+    except TypeError as error:
+        raise ConfigError(f"{where} cannot be made from {dict(parameters)}: {error}.") from error
+
+
+def unknown_parameter(name: str, known: list[str], where: str) -> str:
+    """The message about a parameter that does not exist."""
+    nearest = nearest_name(name, known)
+    suggestion = f" Did you mean '{nearest}'?" if nearest else ""
+    return f"{where} has no parameter '{name}'.{suggestion} It takes: {', '.join(known) or 'none'}."

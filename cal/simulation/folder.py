@@ -1,0 +1,207 @@
+"""RunFolder: everything a simulation leaves on disk, so that it can go on where it was stopped.
+
+config.yaml                 the resolved configuration
+run.json                    versions, git commit, device, corpus
+rounds/STRATEGY-SEED.jsonl  one line per finished round, only ever appended to
+maps/STRATEGY-SEED-ROUND.parquet  data map of the labelled set after the first and the last round
+acquired.csv, curves.csv, report.md, report.html, figures/
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+import yaml
+from filelock import FileLock, Timeout
+
+from cal.errors import StorageError
+from cal.simulation.lockstep import Run
+
+FULL_DATA = "full_data"
+_FREE = {"output", "workers"}  # keys that may differ when a simulation goes on
+
+
+class RunFolder:
+    """The folder of one simulation.
+
+    Args:
+        path: the folder; `create` makes it.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+
+    def create(self, config: Mapping[str, Any], corpus_fingerprint: str, about: Mapping[str, Any]) -> None:
+        """Makes the folder, or makes sure that it belongs to the same simulation.
+
+        Args:
+            config: the resolved configuration.
+            corpus_fingerprint: of the corpus; a changed corpus is a changed simulation.
+            about: versions, device and so on; kept from the first start.
+
+        Raises:
+            StorageError: if it cannot be written, or holds another simulation; names the keys that differ.
+        """
+        try:
+            for folder in (self.path, self.path / "rounds", self.path / "maps"):
+                folder.mkdir(parents=True, exist_ok=True)
+            if any((self.path / "rounds").iterdir()):
+                self._check_same(config, corpus_fingerprint)
+            else:
+                self.write("run.json", orjson.dumps({"corpus_fingerprint": corpus_fingerprint, **about}, option=2))
+                self.write("config.yaml", yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True).encode())
+        except OSError as error:
+            raise StorageError(f"Cannot write to the run folder {self.path}: {error.strerror or error}.") from error
+
+    def config(self) -> dict[str, Any]:
+        """The resolved configuration."""
+        return dict(yaml.safe_load(self._read("config.yaml")))
+
+    def about(self) -> dict[str, Any]:
+        """Versions, git commit, device and corpus."""
+        return dict(orjson.loads(self._read("run.json")))
+
+    @contextmanager
+    def lock(self, name: str = "simulation", wait: float = 0) -> Iterator[None]:
+        """Keeps other processes out of the folder, or of one run in it; given back even by a killed process.
+
+        Raises:
+            StorageError: if another process holds it for longer than `wait` seconds.
+        """
+        lock = FileLock(self.path / f".{name}.lock", timeout=wait)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise StorageError(
+                f"Another process is simulating into {self.path}. Wait for it, stop it, or give another output=DIR."
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def rounds_file(self, run: Run) -> Path:
+        """The file of a run's finished rounds."""
+        return self.path / "rounds" / f"{_file_name(run)}.jsonl"
+
+    def records(self, run: Run) -> list[dict[str, Any]]:
+        """The finished rounds of a run; a line that a crash cut short does not count."""
+        path = self.rounds_file(run)
+        if not path.exists():
+            return []
+        lines = path.read_bytes().split(b"\n")[:-1]  # a finished line ends in a newline
+        try:
+            return [orjson.loads(line) for line in lines]
+        except orjson.JSONDecodeError as error:
+            raise StorageError(f"{path} is damaged: {error}. Remove this file to do the run again.") from error
+
+    def mend(self, run: Run) -> None:
+        """Cuts off a line that a crash left unfinished."""
+        path = self.rounds_file(run)
+        if path.exists():
+            whole = path.read_bytes().rfind(b"\n") + 1
+            if whole < path.stat().st_size:
+                os.truncate(path, whole)
+
+    def append(self, run: Run, record: Mapping[str, Any]) -> None:
+        """Adds a finished round, on disk when this returns.
+
+        Raises:
+            StorageError: if the disk is full or the folder is gone.
+        """
+        path = self.rounds_file(run)
+        try:
+            with path.open("ab") as file:
+                file.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise StorageError(
+                f"Cannot write {path}: {error.strerror or error}. Finished rounds are kept; "
+                "make room and give the same command to go on."
+            ) from error
+
+    def write_map(self, run: Run, round: int, columns: Mapping[str, Any]) -> None:
+        """Keeps the data map of a run's labelled set: id, gold, confidence, variability, correctness."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        sink = pa.BufferOutputStream()
+        pq.write_table(pa.table(dict(columns)), sink)
+        self.write(f"maps/{_file_name(run)}-{round}.parquet", sink.getvalue().to_pybytes())
+
+    def map_file(self, run: Run, round: int) -> Path:
+        """The file of a run's data map after a round."""
+        return self.path / "maps" / f"{_file_name(run)}-{round}.parquet"
+
+    def write(self, name: str, content: bytes) -> None:
+        """Writes a file whole or not at all.
+
+        Raises:
+            StorageError: if the disk is full or the folder is gone.
+        """
+        path = self.path / name
+        partial = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            try:
+                partial.write_bytes(content)
+                partial.replace(path)
+            finally:
+                partial.unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageError(f"Cannot write {path}: {error.strerror or error}. Make room and try again.") from error
+
+    def _read(self, name: str) -> bytes:
+        try:
+            return (self.path / name).read_bytes()
+        except OSError as error:
+            raise StorageError(
+                f"{self.path} is not the folder of a simulation: {name} cannot be read ({error.strerror})."
+            ) from error
+
+    def _check_same(self, config: Mapping[str, Any], corpus_fingerprint: str) -> None:
+        before, now = _flat(self.config()), _flat(config)
+        differing = [
+            f"{key}: {before.get(key, 'absent')} -> {now.get(key, 'absent')}"
+            for key in sorted(before.keys() | now.keys())
+            if before.get(key, "absent") != now.get(key, "absent") and key.split(".")[0] not in _FREE
+        ]
+        if not differing and self.about()["corpus_fingerprint"] != corpus_fingerprint:
+            differing = ["the documents of the corpus"]
+        if differing:
+            raise StorageError(
+                f"{self.path} holds a simulation with another configuration. Different: {'; '.join(differing)}. "
+                "Give the same configuration to go on with it, or another output=DIR."
+            )
+
+
+def same_simulation(config: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two configurations ask for the same results."""
+    mine, theirs = _flat(config), _flat(other)
+    return all(
+        mine.get(key) == theirs.get(key) for key in mine.keys() | theirs.keys() if key.split(".")[0] not in _FREE
+    )
+
+
+def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _file_name(run: Run) -> str:
+    plain = re.sub(r"[^\w.=,()+-]", "_", run.strategy)[:80]
+    if plain != run.strategy:  # two names must not share a file
+        plain += "~" + hashlib.blake2b(run.strategy.encode(), digest_size=4).hexdigest()
+    return f"{plain}-{run.seed}"

@@ -1,0 +1,140 @@
+"""The loop: the runs of a block advance together, one round at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cal.acquisition.base import Acquisition, Pool
+from cal.datamap.datamap import DataMap
+from cal.learners.base import Learner
+from cal.simulation.evaluate import accuracy, macro_f1
+from cal.simulation.partition import Partition
+from cal.streams import Streams
+
+
+@dataclass(frozen=True)
+class Run:
+    """One strategy with one seed."""
+
+    strategy: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Round:
+    """What one round of one run leaves behind.
+
+    Attributes:
+        round: 0 for the training on the seed set, k after the k-th batch.
+        labelled: (labelled,) instances trained on, ascending.
+        acquired_at: (labelled,) round in which each was labelled.
+        data_map: of the labelled instances.
+        accuracy: on the test split.
+        macro_f1: on the test split.
+        acquired: instances chosen for the next round, best first; empty in the last.
+        scores: theirs.
+        notes: what the strategy wants the user to know.
+        seconds: by phase: fit, evaluate, acquire.
+    """
+
+    round: int
+    labelled: Tensor
+    acquired_at: Tensor
+    data_map: DataMap
+    accuracy: float
+    macro_f1: float
+    acquired: Tensor
+    scores: Tensor
+    notes: list[str]
+    seconds: dict[str, float]
+
+
+def advance(
+    runs: Sequence[Run],
+    partition: Partition,
+    learner: Learner,
+    strategies: Mapping[str, Acquisition],
+    gold: Tensor,
+    gold_test: Tensor,
+    *,
+    query_size: int,
+    rounds: range,
+    record: Callable[[int, Round], Any],
+) -> None:
+    """Trains, evaluates and acquires until the rounds are done or the pool is empty.
+
+    Args:
+        runs: the runs of this block.
+        partition: their labelled instances at the start of `rounds`; labels are added to it.
+        learner: their classifiers.
+        strategies: by name; runs of one strategy share a pool.
+        gold: (instance,) gold classes of the train split.
+        gold_test: (instance,) of the test split.
+        query_size: instances acquired a round; the last batch may be shorter.
+        rounds: the rounds to do; the last only trains and evaluates.
+        record: called with the position of a run and its round, as soon as it is finished.
+    """
+    seeds, device = [run.seed for run in runs], gold.device
+    for round in rounds:
+        clock = _Clock()
+        streams = Streams(seeds, round, device)
+        labelled, candidates = partition.labelled(), partition.candidates()  # (run, labelled), (run, candidate)
+        acquired_at = partition.acquired_at.gather(1, labelled)
+        dynamics = learner.fit(labelled, gold[labelled], streams)
+        clock.stop("fit", device, share=len(runs))
+
+        predicted = learner.predict_test().argmax(dim=-1)  # (run, instance)
+        scores = accuracy(predicted, gold_test), macro_f1(predicted, gold_test, learner.n_classes)
+        clock.stop("evaluate", device, share=len(runs))
+
+        n = min(query_size, candidates.shape[1]) if round < rounds[-1] else 0
+        for name in dict.fromkeys(run.strategy for run in runs):
+            rows = [row for row, run in enumerate(runs) if run.strategy == name]
+            mine = labelled[rows]
+            pool = Pool(learner.select(rows), candidates[rows], mine, gold[mine], dynamics[rows], streams[rows])
+            positions, pool_scores = strategies[name].select(pool, n) if n else pool.nothing()
+            acquired = pool.candidates.gather(1, positions)  # (run of this strategy, n)
+            partition.acquire(rows, acquired, round + 1)
+            clock.stop("acquire", device, share=len(rows))
+            for i, row in enumerate(rows):
+                record(
+                    row,
+                    Round(
+                        round=round,
+                        labelled=labelled[row],
+                        acquired_at=acquired_at[row],
+                        data_map=pool.data_map[i],
+                        accuracy=scores[0][row].item(),
+                        macro_f1=scores[1][row].item(),
+                        acquired=acquired[i],
+                        scores=pool_scores[i],
+                        notes=pool.notes,
+                        seconds=dict(clock.seconds),
+                    ),
+                )
+            clock.restart()
+        if not n:
+            return
+
+
+class _Clock:
+    """Seconds by phase, a run's share of those that several runs spent together."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.restart()
+
+    def restart(self) -> None:
+        self._last = time.perf_counter()
+
+    def stop(self, phase: str, device: torch.device, share: int) -> None:
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        self.seconds[phase] = (time.perf_counter() - self._last) / share
+        self.restart()

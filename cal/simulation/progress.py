@@ -1,0 +1,83 @@
+"""Progress: one bar over the rounds of all runs, read from the run folder, whoever writes it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from types import TracebackType
+
+from tqdm import tqdm
+
+from cal.errors import StorageError
+from cal.simulation.folder import FULL_DATA, RunFolder
+from cal.simulation.lockstep import Run
+
+logger = logging.getLogger(__name__)
+_SECONDS = 0.5
+
+
+class Progress:
+    """A bar over rounds with the accuracy so far of each strategy; nothing where there is no terminal.
+
+    Notes that strategies leave are logged here, each once.
+
+    Args:
+        folder: where the rounds appear.
+        runs: the runs to watch.
+        n_rounds: how many records each leaves at most.
+        quiet: whether to show no bar even in a terminal.
+    """
+
+    def __init__(self, folder: RunFolder, runs: Sequence[Run], n_rounds: int, quiet: bool = False) -> None:
+        self._folder, self._runs, self._n_rounds, self._quiet = folder, runs, n_rounds, quiet
+        self._seen = dict.fromkeys(runs, 0)
+        self._accuracy: dict[str, dict[int, float]] = {}
+        self._noted: set[str] = set()
+        self._stop = threading.Event()
+
+    def __enter__(self) -> Progress:
+        total = sum(1 if run.strategy == FULL_DATA else self._n_rounds for run in self._runs)
+        n_before = self._look(log_notes=False)  # rounds of an earlier start
+        self._bar = tqdm(total=total, initial=n_before, unit="round", disable=self._quiet or None, dynamic_ncols=True)
+        self._thread = threading.Thread(target=self._watch, name="cal-progress", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._show()
+        if kind is None:
+            self._bar.total = self._bar.n  # a pool that ran empty ends a run early
+        self._bar.close()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(_SECONDS):
+            self._show()
+
+    def _show(self) -> None:
+        n_new = self._look()
+        means = {name: sum(seeds.values()) / len(seeds) for name, seeds in self._accuracy.items()}
+        self._bar.set_postfix_str(" ".join(f"{name} {mean:.3f}" for name, mean in means.items()), refresh=False)
+        self._bar.update(n_new)
+
+    def _look(self, log_notes: bool = True) -> int:
+        """How many rounds were finished since the last look."""
+        n_new = 0
+        for run in self._runs:
+            try:
+                records = self._folder.records(run)
+            except (StorageError, OSError):  # the worker will say so
+                continue
+            for record in records[self._seen[run] :]:
+                self._accuracy.setdefault(run.strategy, {})[run.seed] = record["accuracy"]
+                for note in record["notes"]:
+                    if log_notes and f"{run.strategy}{note}" not in self._noted:
+                        self._noted.add(f"{run.strategy}{note}")
+                        logger.warning("%s, seed %s, round %s: %s", run.strategy, run.seed, record["round"], note)
+            n_new += len(records) - self._seen[run]
+            self._seen[run] = len(records)
+        return n_new

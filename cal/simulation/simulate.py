@@ -1,0 +1,219 @@
+"""simulate: a corpus, strategies and seeds in; learning curves out."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import torch
+
+from cal import registry
+from cal.acquisition.base import Acquisition
+from cal.acquisition.spec import StrategySpec, make_strategies
+from cal.data.corpus import Corpus
+from cal.data.features import FeatureKind, Features
+from cal.errors import ConfigError, FeatureError, UnknownNameError
+from cal.learners.base import LearnerConfig
+from cal.learners.mlp import MLP
+from cal.simulation.curves import LearningCurves
+from cal.simulation.folder import FULL_DATA, RunFolder
+from cal.simulation.lockstep import Run
+from cal.simulation.partition import seed_set
+from cal.simulation.progress import Progress
+from cal.simulation.provenance import provenance
+from cal.simulation.workers import Plan, carry_out
+
+PAPER_SEEDS = (398048, 127003, 259479, 869323, 570852)
+"""The five seeds of the paper (section 7)."""
+
+
+def simulate(
+    corpus: Corpus,
+    strategies: Sequence[StrategySpec] = ("random", "cal"),
+    *,
+    features: Features | FeatureKind | str = "lsa",
+    learner: LearnerConfig | None = None,
+    seeds: int | Sequence[int] = 3,
+    seed_size: int = 200,
+    query_size: int = 50,
+    rounds: int = 10,
+    full_data: bool = True,
+    device: str = "auto",
+    workers: int | None = None,
+    output: Path | str | None = None,
+    config: Mapping[str, Any] | None = None,
+    quiet: bool = False,
+) -> LearningCurves:
+    """Pool-based active learning with every strategy and every seed.
+
+    Each run starts from a stratified seed set; each round trains fresh classifiers on what is
+    labelled, measures them on the test split, and lets the strategy choose what to label next.
+
+    Args:
+        corpus: what is learnt.
+        strategies: names, `{name: parameters}`, `{mix: shares}`, objects or functions of a pool.
+        features: vectors of the corpus, or a way to make them, such as `Lsa()` or its name.
+        learner: hyperparameters; `MLP()`, the paper's, by default.
+        seeds: a list, or how many: the paper's five first.
+        seed_size: labelled documents at the start.
+        query_size: documents labelled a round; when the pool runs empty, the last batch is shorter.
+        rounds: batches to acquire; accuracy is measured `rounds + 1` times.
+        full_data: whether to train on the whole train split too, as a reference.
+        device: `cpu`, `cuda` or `auto`.
+        workers: processes on a CPU; one per core by default. Results do not depend on it.
+        output: the run folder; one that holds unfinished rounds of this simulation is continued.
+            Without it nothing is kept.
+        config: what to write down as the configuration, if not these arguments.
+        quiet: whether to show no progress bar.
+
+    Raises:
+        ConfigError: if arguments do not fit each other or the corpus; before any training.
+        FeatureError: if the vectors do not fit the corpus.
+        StorageError: if the run folder cannot be used.
+
+    References:
+        Cartography Active Learning (Zhang and Plank, 2021)
+        https://aclanthology.org/2021.findings-emnlp.36
+    """
+    learner = MLP() if learner is None else learner
+    made, seed_list, device = check_arguments(
+        strategies, learner, seeds, seed_size, query_size, rounds, device, workers
+    )
+    seed_sets = {seed: seed_set(corpus.train.gold, seed_size, seed, corpus.label_names) for seed in seed_list}
+    kind = registry.find(registry.FEATURES, "features", features)() if isinstance(features, str) else features
+    if config is None:
+        config = {
+            "corpus": corpus.name,
+            "features": _described(kind),
+            "learner": _described(learner),
+            "strategies": list(made),
+            "seeds": seed_list,
+            "seed_size": seed_size,
+            "query_size": query_size,
+            "rounds": rounds,
+            "full_data": full_data,
+            "device": device,
+        }
+    about = {
+        "corpus": corpus.name,
+        "label_names": list(corpus.label_names),
+        "n_train": len(corpus.train),
+        "n_test": len(corpus.test),
+        "strategies": list(made),
+        "seeds": seed_list,
+        **provenance(device),
+    }
+    with tempfile.TemporaryDirectory(prefix="cal-") as scratch:
+        folder = RunFolder(output or scratch)
+        folder.create(config, corpus.fingerprint(), about)
+        vectors = kind if isinstance(kind, Features) else kind.compute(corpus)
+        for name, split in corpus.splits().items():
+            if (n := len(vectors.splits().get(name, ()))) != len(split):
+                raise FeatureError(f"{n} vectors for the {len(split)} documents of {name}; give one for each.")
+
+        full = [Run(FULL_DATA, seed) for seed in seed_list if full_data]  # first, because they take longest
+        runs = full + [Run(strategy, seed) for strategy in made for seed in seed_list]
+        plan = Plan(corpus, vectors, learner, made, seed_sets, query_size, rounds, device, folder)
+        with folder.lock(), Progress(folder, runs, rounds + 1, quiet):
+            carry_out(plan, runs, n_workers=min(workers or joblib.cpu_count(), len(runs)))
+        return LearningCurves.load(folder.path)
+
+
+def check_arguments(
+    strategies: Sequence[StrategySpec],
+    learner: LearnerConfig,
+    seeds: int | Sequence[int],
+    seed_size: int,
+    query_size: int,
+    rounds: int,
+    device: str,
+    workers: int | None,
+) -> tuple[dict[str, Acquisition], list[int], str]:
+    """Strategies by label, seeds, and device, if nothing is wrong with the arguments of `simulate`.
+
+    Raises:
+        ConfigError: listing everything that is.
+    """
+    problems = [
+        f"{name} must be a whole number of at least {least}, not {value!r}."
+        for name, value, least in [
+            ("seed_size", seed_size, 1),
+            ("query_size", query_size, 1),
+            ("rounds", rounds, 0),
+            ("workers", 1 if workers is None else workers, 1),
+        ]
+        if not isinstance(value, int) or isinstance(value, bool) or value < least
+    ]
+    made: dict[str, Acquisition] = {}
+    seed_list: list[int] = []
+    try:
+        seed_list = list_seeds(seeds)
+    except ConfigError as error:
+        problems += error.problems
+    try:
+        device = _resolved(device)
+    except ConfigError as error:
+        problems += error.problems
+    try:
+        made = make_strategies(strategies)
+    except ConfigError as error:
+        problems += error.problems
+    for name, strategy in made.items():
+        try:
+            strategy.check(dropout=learner.dropout)
+        except ConfigError as error:
+            problems += [f"strategy '{name}': {problem}" for problem in error.problems]
+    if FULL_DATA in made:
+        problems.append(f"'{FULL_DATA}' is the name of the reference line; give the strategy another name.")
+    if problems:
+        raise ConfigError(problems)
+    return made, seed_list, device
+
+
+def list_seeds(seeds: int | Sequence[int]) -> list[int]:
+    """The seeds of a list, or so many: the paper's five, then others that are always the same.
+
+    Raises:
+        ConfigError: if there are none, one is not a whole number, or one occurs twice.
+
+    Example:
+        >>> list_seeds(2), list_seeds([7]), len(set(list_seeds(100)))
+        ([398048, 127003], [7], 100)
+    """
+    if isinstance(seeds, int) and not isinstance(seeds, bool) and seeds >= 1:
+        further = (
+            int.from_bytes(hashlib.blake2b(f"seed {k}".encode(), digest_size=8).digest(), "little") % 1_000_000
+            for k in itertools.count()
+        )
+        distinct = (seed for seed in further if seed not in PAPER_SEEDS)
+        return list(itertools.islice(itertools.chain(PAPER_SEEDS, distinct), seeds))
+    if isinstance(seeds, int | str) or not seeds or not all(type(seed) is int and seed >= 0 for seed in seeds):
+        raise ConfigError(f"seeds must be how many (1 or more) or a list of whole numbers, not {seeds!r}.")
+    if len(set(seeds)) < len(seeds):
+        raise ConfigError(f"seeds lists one seed twice: {list(seeds)}.")
+    return list(seeds)
+
+
+def _resolved(device: str) -> str:
+    if device not in ("auto", "cpu", "cuda"):
+        raise UnknownNameError("device", str(device), ["auto", "cpu", "cuda"])
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device=cuda, but PyTorch finds no GPU here; give device=cpu or device=auto.")
+    return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+
+
+def _described(choice: Any) -> Any:
+    """A choice as plain data for the configuration."""
+    if isinstance(choice, Features):
+        digest = hashlib.blake2b(digest_size=16)
+        for vectors in choice.splits().values():
+            digest.update(np.ascontiguousarray(vectors))
+        return {"kind": "given", "fingerprint": digest.hexdigest()}
+    return {"kind": type(choice).__name__} | (asdict(choice) if is_dataclass(choice) else {})

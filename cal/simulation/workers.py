@@ -1,0 +1,189 @@
+"""Blocks of runs and the processes that advance them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from joblib import Parallel, delayed, parallel_config
+
+from cal.acquisition.base import Acquisition
+from cal.data.corpus import Corpus
+from cal.data.features import Features
+from cal.learners.base import LearnerConfig
+from cal.simulation.folder import FULL_DATA, RunFolder
+from cal.simulation.lockstep import Round, Run, advance
+from cal.simulation.partition import Partition
+
+_LOCK_WAIT = 120.0  # seconds; a worker whose parent was killed ends with its round
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything about a simulation but which of its runs to advance.
+
+    Attributes:
+        corpus: documents, of which a worker needs ids and gold labels.
+        features: their vectors.
+        learner: hyperparameters of the classifiers.
+        strategies: by name.
+        seed_sets: instances of the seed set, by seed.
+        query_size: instances acquired a round.
+        n_rounds: rounds after the seed set.
+        device: cpu or cuda.
+        folder: where finished rounds go.
+    """
+
+    corpus: Corpus
+    features: Features
+    learner: LearnerConfig
+    strategies: dict[str, Acquisition]
+    seed_sets: dict[int, list[int]]
+    query_size: int
+    n_rounds: int
+    device: str
+    folder: RunFolder
+
+
+def carry_out(plan: Plan, runs: Sequence[Run], n_workers: int) -> None:
+    """Advances all runs to their end.
+
+    On a GPU the runs of a grid are one stack. On a CPU a block is one run and one thread: a stack
+    falls out of the cache, and threads cost more than they give. Results do not depend on it.
+
+    Args:
+        plan: what is simulated.
+        runs: which runs; those that are finished cost nothing.
+        n_workers: processes, on a CPU.
+    """
+    if plan.device != "cpu":
+        full = [run for run in runs if run.strategy == FULL_DATA]
+        for block in (full, [run for run in runs if run.strategy != FULL_DATA]):
+            if block:
+                advance_block(plan, block)
+    elif n_workers == 1:
+        with _one_thread():
+            for run in runs:
+                advance_block(plan, [run])
+    else:
+        with parallel_config("loky", n_jobs=n_workers, inner_max_num_threads=1):
+            Parallel(batch_size=1, pre_dispatch="all")(delayed(_in_worker)(plan, [run], os.getpid()) for run in runs)
+
+
+def _in_worker(plan: Plan, block: list[Run], parent: int) -> None:
+    with _one_thread():
+        advance_block(plan, block, parent)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+        torch.set_num_threads(n_threads)
+
+
+def advance_block(plan: Plan, block: Sequence[Run], parent: int | None = None) -> None:
+    """Advances the runs of a block together from where the run folder says they are.
+
+    Args:
+        plan: what is simulated.
+        block: its runs: either all on the full data, or none.
+        parent: process whose end is ours, so that no worker outlives a killed simulation.
+
+    Raises:
+        StorageError: if a finished round cannot be written.
+    """
+    # Runs of several processes never share a block, so one lock by the first run is enough.
+    with plan.folder.lock(plan.folder.rounds_file(block[0]).stem, wait=_LOCK_WAIT):
+        for run in block:
+            plan.folder.mend(run)
+        records = [plan.folder.records(run) for run in block]
+        full = block[0].strategy == FULL_DATA
+        last_round = 0 if full else plan.n_rounds
+        n_done = min(_n_finished(done, last_round) for done in records)
+        if n_done > last_round:
+            return
+
+        gold, gold_test = (torch.from_numpy(s.gold).to(plan.device) for s in (plan.corpus.train, plan.corpus.test))
+        partition = _partition(plan, block, [done[:n_done] for done in records])
+        learner = plan.learner.build(
+            plan.features.train, plan.features.test, plan.corpus.n_classes, len(block), torch.device(plan.device)
+        )
+
+        def record(position: int, result: Round) -> None:
+            if parent is not None and os.getppid() != parent:
+                raise SystemExit(f"The simulation (process {parent}) is gone.")
+            if result.round >= len(records[position]):  # runs of a block may have been stopped apart
+                _keep(plan, block[position], result, last_round)
+
+        advance(
+            block,
+            partition,
+            learner,
+            plan.strategies,
+            gold,
+            gold_test,
+            query_size=plan.query_size,
+            rounds=range(n_done, last_round + 1),
+            record=record,
+        )
+
+
+def _n_finished(records: Sequence[dict[str, Any]], last_round: int) -> int:
+    """Rounds that need not be done again; a run whose pool is empty is finished early."""
+    return last_round + 1 if records and not records[-1]["acquired"] else len(records)
+
+
+def _partition(plan: Plan, block: Sequence[Run], records: Sequence[Sequence[dict[str, Any]]]) -> Partition:
+    """Seed sets and everything acquired in finished rounds."""
+    n = len(plan.corpus.train)
+    seed_sets = [list(range(n)) if run.strategy == FULL_DATA else plan.seed_sets[run.seed] for run in block]
+    partition = Partition(seed_sets, n, plan.device)
+    row_of = {instance_id: row for row, instance_id in enumerate(plan.corpus.train.ids)}
+    for position, done in enumerate(records):
+        for finished in done:
+            rows = torch.tensor([[row_of[instance_id] for instance_id in finished["acquired"]]], device=plan.device)
+            partition.acquire([position], rows, finished["round"] + 1)
+    return partition
+
+
+def _keep(plan: Plan, run: Run, result: Round, last_round: int) -> None:
+    """Writes a finished round: first its map, then the record that says it is finished."""
+    ids = plan.corpus.train.ids
+
+    def ids_of(instances: torch.Tensor) -> list[str]:
+        return [ids[row] for row in instances.tolist()]
+
+    metrics = {name: getattr(result.data_map, name).cpu() for name in ("confidence", "variability", "correctness")}
+    batch = (result.acquired_at == result.round).cpu()
+    ends = not len(result.acquired)
+    if result.round == 0 or ends:
+        gold = plan.corpus.train.gold[result.labelled.cpu().numpy()]
+        columns = {name: values.numpy().astype(np.float32) for name, values in metrics.items()}
+        plan.folder.write_map(run, result.round, {"id": ids_of(result.labelled), "gold": gold} | columns)
+    record: dict[str, Any] = {
+        "strategy": run.strategy,
+        "seed": run.seed,
+        "round": result.round,
+        "n_labelled": len(result.labelled),
+        "accuracy": result.accuracy,
+        "macro_f1": result.macro_f1,
+        "batch": {name: values[batch].mean().item() for name, values in metrics.items()},
+        "acquired": ids_of(result.acquired),
+        "scores": result.scores.tolist(),
+        "notes": result.notes,
+        "seconds": result.seconds,
+    }
+    if result.round == 0 and run.strategy != FULL_DATA:
+        record["seed_set"] = ids_of(result.labelled)
+    plan.folder.append(run, record)
