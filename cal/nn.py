@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+from torch.optim.adamw import adamw
 
 from cal.streams import Draws, Streams
 
@@ -158,8 +159,8 @@ class StackedMLP:
         """
         n = x.shape[1]
         shuffle, dropout = streams.start(f"{purpose}/shuffle"), streams.start(f"{purpose}/dropout")
-        self.flat.grad = self.flat_grad
-        optimiser = torch.optim.AdamW([self.flat], lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, fused=True)
+        # The functional form spares a tenth of a step of bookkeeping that one flat parameter does not need.
+        mean, square, step = torch.zeros_like(self.flat), torch.zeros_like(self.flat), torch.zeros((), device=x.device)
         for epoch in range(n_epochs):
             order = shuffle.permutation(n)  # (run, instance)
             x_epoch = torch.stack([rows[shuffled] for rows, shuffled in zip(x, order, strict=True)])
@@ -170,9 +171,23 @@ class StackedMLP:
                 batch_masks = None if masks is None else [mask[:, batch] for mask in masks]
                 activations = self.forward(x_epoch[:, batch], batch_masks)
                 self.backward(activations, gold_epoch[:, batch], batch_masks)
-                optimiser.step()
+                adamw(
+                    [self.flat],
+                    [self.flat_grad],
+                    [mean],
+                    [square],
+                    [],
+                    [step],
+                    fused=True,
+                    amsgrad=False,
+                    beta1=betas[0],
+                    beta2=betas[1],
+                    lr=lr,
+                    weight_decay=weight_decay,
+                    eps=eps,
+                    maximize=False,
+                )
             on_epoch_end(epoch)
-        self.flat.grad = None
 
 
 def _padded(n: int) -> int:

@@ -103,7 +103,7 @@ def find_target(path: str) -> type:
     module, _, name = path.replace(":", ".").rpartition(".")
     try:
         return getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # a module of the user may raise anything
         raise ConfigError(f"Cannot import '{path}': {error}. Give it as package.module.Name.") from error
 
 

@@ -88,9 +88,9 @@ class Draws:
     def keep(self, probability: float, *shape: int) -> Tensor:
         """(run, *shape) booleans, true with the given probability in steps of 2^-16: dropout masks."""
         n = int(torch.Size(shape).numel())
-        threshold = round(probability * 65536) - 32768
+        highest = max(round(probability * 65536), 1) - 32769  # of 16 bits, so that keeping all does not overflow
         masks = []
         for generator in self._generators:  # one 64-bit draw makes four 16-bit ones
             words = torch.empty((n + 3) // 4, dtype=torch.int64).random_(-(2**63), None, generator=generator)
-            masks.append((words.view(torch.int16)[:n] < threshold).view(shape))
+            masks.append((words.view(torch.int16)[:n] <= highest).view(shape))
         return self._stack(masks)

@@ -74,6 +74,17 @@ class LearningCurves:
             about=parts[0].about | {"folders": [str(folder) for folder in folders]},
         )
 
+    def to_csv(self, folder: Path | str) -> None:
+        """Writes acquired.csv (strategy, seed, round, id) and curves.csv into a folder.
+
+        Raises:
+            StorageError: if it cannot be written.
+        """
+        target = RunFolder(folder)
+        curve_columns = ["strategy", "seed", "round", "n_labelled", "accuracy", "macro_f1"]
+        target.write("acquired.csv", self.acquired[["strategy", "seed", "round", "id"]].to_csv(index=False).encode())
+        target.write("curves.csv", self.rounds[curve_columns].to_csv(index=False).encode())
+
     def summary(self) -> pd.DataFrame:
         """Accuracy and macro F1 of each strategy after its last round, mean over seeds."""
         last = self.rounds.sort_values("round").groupby(["strategy", "seed"], sort=False).tail(1)

@@ -10,10 +10,13 @@ acquired.csv, curves.csv, report.md, report.html, figures/
 from __future__ import annotations
 
 import hashlib
+import itertools
+import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,8 @@ from filelock import FileLock, Timeout
 
 from cal.errors import StorageError
 from cal.simulation.lockstep import Run
+
+logger = logging.getLogger(__name__)
 
 FULL_DATA = "full_data"
 _FREE = {"output", "workers"}  # keys that may differ when a simulation goes on
@@ -150,6 +155,7 @@ class RunFolder:
         path = self.path / name
         partial = path.with_name(f".{path.name}.{os.getpid()}")
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 partial.write_bytes(content)
                 partial.replace(path)
@@ -167,11 +173,9 @@ class RunFolder:
             ) from error
 
     def _check_same(self, config: Mapping[str, Any], corpus_fingerprint: str) -> None:
-        before, now = _flat(self.config()), _flat(config)
+        before, now = flat(self.config()), flat(config)
         differing = [
-            f"{key}: {before.get(key, 'absent')} -> {now.get(key, 'absent')}"
-            for key in sorted(before.keys() | now.keys())
-            if before.get(key, "absent") != now.get(key, "absent") and key.split(".")[0] not in _FREE
+            f"{key}: {before.get(key, 'absent')} -> {now.get(key, 'absent')}" for key in differing_keys(before, now)
         ]
         if not differing and self.about()["corpus_fingerprint"] != corpus_fingerprint:
             differing = ["the documents of the corpus"]
@@ -182,22 +186,26 @@ class RunFolder:
             )
 
 
-def same_simulation(config: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two configurations ask for the same results."""
-    mine, theirs = _flat(config), _flat(other)
-    return all(
-        mine.get(key) == theirs.get(key) for key in mine.keys() | theirs.keys() if key.split(".")[0] not in _FREE
-    )
+def differing_keys(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """The keys of two flat configurations for which they ask for other results."""
+    keys = sorted(key for key in one.keys() | other.keys() if key not in _FREE)
+    return [key for key in keys if one.get(key, "absent") != other.get(key, "absent")]
 
 
-def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A nested configuration with dotted keys.
+
+    Example:
+        >>> flat({"learner": {"lr": 0.1}, "rounds": 3})
+        {'learner.lr': 0.1, 'rounds': 3}
+    """
+    pairs: dict[str, Any] = {}
     for key, value in config.items():
         if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.")
+            pairs |= flat(value, f"{prefix}{key}.")
         else:
-            flat[f"{prefix}{key}"] = value
-    return flat
+            pairs[f"{prefix}{key}"] = value
+    return pairs
 
 
 def _file_name(run: Run) -> str:
@@ -205,3 +213,21 @@ def _file_name(run: Run) -> str:
     if plain != run.strategy:  # two names must not share a file
         plain += "~" + hashlib.blake2b(run.strategy.encode(), digest_size=4).hexdigest()
     return f"{plain}-{run.seed}"
+
+
+def dated_folder(parent: Path, name: str) -> Path:
+    """A folder named by the time and `name` that does not exist yet."""
+    stem = f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{name}"
+    paths = (parent / (stem if n == 1 else f"{stem}-{n}") for n in itertools.count(1))
+    return next(path for path in paths if not path.exists())
+
+
+def choose_folder(parent: Path, name: str, config: Mapping[str, Any]) -> Path:
+    """The newest folder under `parent` with an unfinished simulation of this configuration, or a dated one."""
+    for path in sorted(parent.glob("*/config.yaml"), reverse=True):
+        if not (path.parent / "report.html").exists() and not differing_keys(
+            flat(RunFolder(path.parent).config()), flat(config)
+        ):
+            logger.warning("Going on with the unfinished simulation in %s.", path.parent)
+            return path.parent
+    return dated_folder(parent, name)

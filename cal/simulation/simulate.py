@@ -84,7 +84,14 @@ def simulate(
     """
     learner = MLP() if learner is None else learner
     made, seed_list, device = check_arguments(
-        strategies, learner, seeds, seed_size, query_size, rounds, device, workers
+        strategies=strategies,
+        learner=learner,
+        seeds=seeds,
+        seed_size=seed_size,
+        query_size=query_size,
+        rounds=rounds,
+        device=device,
+        workers=workers,
     )
     seed_sets = {seed: seed_set(corpus.train.gold, seed_size, seed, corpus.label_names) for seed in seed_list}
     kind = registry.find(registry.FEATURES, "features", features)() if isinstance(features, str) else features
@@ -127,6 +134,7 @@ def simulate(
 
 
 def check_arguments(
+    *,
     strategies: Sequence[StrategySpec],
     learner: LearnerConfig,
     seeds: int | Sequence[int],

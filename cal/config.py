@@ -1,0 +1,276 @@
+"""Configuration: composed by Hydra, checked against dataclasses, everything wrong reported at once.
+
+The schema of a group is the dataclass that its `kind` (of a dataset: its `reader`) names, so what
+can be configured is written once, where it is used. Values are composed without Hydra's own key
+check, because that stops at the first fault, and lets `+key=value` and files pass.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cal import registry
+from cal.errors import ConfigError, UnknownNameError, nearest_name
+
+PROTOCOLS = ("paper",)
+
+_GROUPS = {
+    "dataset": ("reader", registry.READERS),
+    "features": ("kind", registry.FEATURES),
+    "learner": ("kind", registry.LEARNERS),
+}
+
+
+@dataclass
+class SimulateConfig:
+    """Everything `cal simulate` takes; conf/simulate.yaml holds the defaults."""
+
+    dataset: dict[str, Any]
+    features: dict[str, Any]
+    learner: dict[str, Any]
+    protocol: str = "paper"
+    strategies: Any = ()
+    seeds: Any = 3
+    seed_size: int = 200
+    query_size: int = 50
+    rounds: int = 10
+    full_data: bool = True
+    device: str = "auto"
+    workers: int | None = None
+    output: str | None = None
+
+
+@dataclass
+class DataConfig:
+    """Everything `cal data` takes."""
+
+    dataset: dict[str, Any]
+
+
+SCHEMAS = {"simulate": SimulateConfig, "data": DataConfig}
+
+
+def conf_dir() -> Path:
+    """The folder of the shipped configuration: inside an installed package, else in the checkout."""
+    here = Path(__file__).resolve().parent
+    return next(folder for folder in (here / "conf", here.parent / "conf") if (folder / "simulate.yaml").is_file())
+
+
+def options(group: str, config_dir: Path | None = None) -> dict[str, Path]:
+    """The files that can be chosen for a group, by name; shipped ones first."""
+    folders = [conf_dir()] + ([config_dir] if config_dir else [])
+    found = {path.stem: path for folder in reversed(folders) for path in (folder / group).glob("*.yaml")}
+    return dict(sorted(found.items()))
+
+
+def summary(path: Path) -> str:
+    """The first sentence of comment in a configuration file."""
+    comments = (line[1:].strip() for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("#"))
+    return next((line for line in comments if not line.startswith("@")), "")
+
+
+def compose(
+    command: str, overrides: Sequence[str], config_dir: Path | None = None, *, multirun: bool = False
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """The configurations that a command line asks for, checked and complete.
+
+    Args:
+        command: `simulate` or `data`.
+        overrides: in Hydra's grammar, `dataset=trec rounds=5`.
+        config_dir: the user's own folder of configuration files.
+        multirun: whether values may be swept over, `rounds=5,10`.
+
+    Returns:
+        One configuration, or one per combination of swept values; and the overrides as Hydra
+        shall see them.
+
+    Raises:
+        ConfigError: listing every unknown key, unknown name and wrong type.
+    """
+    if config_dir is not None and not config_dir.is_dir():
+        raise ConfigError(f"--config-dir {config_dir} is not a folder.")
+    problems: list[str] = []
+    sweeps = [
+        lines
+        for line in overrides
+        if (lines := _rewritten(line, command, config_dir, problems, multirun=multirun)) is not None
+    ]
+    jobs = [_compose(command, list(job), config_dir) for job in itertools.product(*sweeps)]
+    configs = [_checked(command, job, problems) for job in jobs]
+    for config in configs:
+        try:
+            build(config)
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(dict.fromkeys(problems))
+    return configs, [_joined(lines) for lines in sweeps]
+
+
+def build(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What a checked configuration describes: a corpus reader, features, a learner; and checked arguments.
+
+    Raises:
+        ConfigError: listing every value that is refused.
+    """
+    problems: list[str] = []
+    built = {}
+    for group, (selector, entries) in _GROUPS.items():
+        if config.get(group, {}).get(selector) in entries:
+            parameters = {key: value for key, value in config[group].items() if key != selector}
+            try:
+                built[group] = registry.build(registry.find(entries, group, config[group][selector]), parameters, group)
+            except ConfigError as error:
+                problems += error.problems
+    if "learner" in built:
+        from cal.simulation.simulate import check_arguments
+
+        names = ("strategies", "seeds", "seed_size", "query_size", "rounds", "device", "workers")
+        try:
+            check_arguments(learner=built["learner"], **{name: config[name] for name in names})
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    return built
+
+
+def multirun(
+    command: str, overrides: Sequence[str], config_dir: Path | None, folder: Path, job: Callable[[int], object]
+) -> None:
+    """Lets Hydra's sweeper run `job(number)` for each combination of swept values.
+
+    Args:
+        command: `simulate`.
+        overrides: as `compose` returned them.
+        config_dir: the user's own folder of configuration files.
+        folder: where Hydra notes what it did, in multirun.yaml.
+        job: called with the number of the combination.
+    """
+    import hydra
+    from hydra.core.hydra_config import HydraConfig
+
+    search = [] if config_dir is None else [f"hydra.searchpath=['file://{config_dir.absolute()}']"]
+    arguments = ["--multirun", f"hydra.sweep.dir='{folder}'", "hydra.sweep.subdir=.", *search, *overrides]
+    task = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=command)(
+        lambda _: job(HydraConfig.get().job.num)
+    )
+    before, sys.argv = sys.argv, ["cal", *arguments]
+    try:
+        task()
+    finally:
+        sys.argv = before
+
+
+def _rewritten(
+    line: str, command: str, config_dir: Path | None, problems: list[str], *, multirun: bool
+) -> list[str] | None:
+    """An override, or one per swept value, as Hydra will accept it; None if there is no use in trying."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    parser = OverridesParser.create()
+    key, equals, value = line.partition("=")
+    try:
+        override = parser.parse_override(line)
+    except HydraException:
+        try:  # a path with letters or signs that Hydra's grammar does not know
+            override = parser.parse_override(f"{key}='{value}'")
+        except HydraException:
+            problems.append(f"Cannot read '{line}'. Give key=value; quote values with special signs: \"key='a,b'\".")
+            return None
+    if override.is_sweep_override():
+        values = list(override.sweep_string_iterator())
+        if not multirun:
+            problems.append(f"'{line}' names several values. Write a list as {key}=[{value}]; add -m to run each.")
+            return None
+    else:
+        values = [override.get_value_element_as_str()]
+    name = override.key_or_group
+    if name.startswith("hydra"):
+        return [f"{key}={value}" for value in values] if equals else [line]
+    if name in _groups(command, config_dir) and not override.is_delete():
+        known = options(name, config_dir)
+        if unknown := [value for value in values if value not in known]:
+            problems += [str(UnknownNameError(name, value, known)) for value in unknown]
+            return None
+        return [f"{name}={value}" for value in values]
+    return [line] if override.is_delete() else [f"++{name}={value}" for value in values]
+
+
+def _groups(command: str, config_dir: Path | None) -> set[str]:
+    folders = [conf_dir()] + ([config_dir] if config_dir else [])
+    named = {folder.name for parent in folders for folder in parent.iterdir() if folder.is_dir()}
+    return named & ({field.name for field in dataclasses.fields(SCHEMAS[command])} | {"experiment"})
+
+
+def _joined(lines: Sequence[str]) -> str:
+    key = lines[0].partition("=")[0]
+    return lines[0] if len(lines) == 1 else f"{key}={','.join(line.partition('=')[2] for line in lines)}"
+
+
+def _compose(command: str, overrides: list[str], config_dir: Path | None) -> dict[str, Any]:
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+    from hydra.errors import HydraException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    if config_dir is not None:
+        overrides = [*overrides, f"hydra.searchpath=['file://{config_dir.absolute()}']"]
+    try:
+        with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="cal"):
+            plain = OmegaConf.to_container(hydra_compose(command, overrides), resolve=True)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(f"The configuration cannot be composed: {' '.join(str(error).split())}") from error
+    return dict(plain) if isinstance(plain, dict) else {}
+
+
+def _checked(command: str, config: dict[str, Any], problems: list[str]) -> dict[str, Any]:
+    """The configuration with defaults filled in; adds to `problems`."""
+    schema = SCHEMAS[command]
+    checked = _typed(schema, config, "", problems)
+    for group, (selector, entries) in _GROUPS.items():
+        if group not in checked:
+            continue
+        values = dict(checked[group])
+        name = values.pop(selector, None)
+        try:
+            choice = registry.find(entries, f"{group}.{selector}", str(name))
+        except ConfigError as error:
+            problems += error.problems
+            continue
+        checked[group] = {selector: name} | _typed(choice, values, f"{group}.", problems)
+    if checked.get("protocol", "paper") not in PROTOCOLS:
+        problems.append(str(UnknownNameError("protocol", checked["protocol"], PROTOCOLS)))
+    return checked
+
+
+def _typed(schema: type, values: Mapping[str, Any], prefix: str, problems: list[str]) -> dict[str, Any]:
+    """The values of a dataclass' fields, converted to their types, defaults where none is given."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    known = [field.name for field in dataclasses.fields(schema)]
+    typed = OmegaConf.structured(schema)
+    for key, value in values.items():
+        if key not in known:
+            nearest = nearest_name(str(key), known)
+            suggestion = f" Did you mean '{prefix}{nearest}'?" if nearest else ""
+            listing = ", ".join(f"{prefix}{name}" for name in known) or "none"
+            problems.append(f"Unknown key '{prefix}{key}'.{suggestion} Known: {listing}.")
+        elif value == "???":
+            problems.append(f"{prefix}{key} must be given: {prefix}{key}=...")
+        else:
+            try:
+                typed = OmegaConf.merge(typed, {key: value})
+            except OmegaConfBaseException as error:
+                problems.append(f"{prefix}{key}: {str(error).splitlines()[0]}.")
+    plain = OmegaConf.to_container(typed, throw_on_missing=False)
+    return {str(key): value for key, value in plain.items()} if isinstance(plain, dict) else {}

@@ -1,0 +1,169 @@
+"""The command line, as a user meets it."""
+
+import csv
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cal import __version__
+from cal.cli import main
+
+SMOKE = ["simulate", "experiment=smoke", "dataset=files", "workers=1"]
+FORBIDDEN_IN_HELP = ["torch", "numpy", "pandas", "sklearn", "gensim", "datasets", "matplotlib", "hydra", "omegaconf"]
+
+
+@pytest.fixture
+def corpus_file(tmp_path):
+    """A corpus of two kinds of sentence, in one csv file."""
+    words = {"number": ["far", "many", "much", "long"], "person": ["wrote", "sang", "painted", "ruled"]}
+    rows = [
+        (
+            f"{label}-{i}",
+            f"Who or what {words[label][i % 4]} the {i % 13} {words[label][(i // 4) % 4]} thing {i}?",
+            label,
+        )
+        for label in words
+        for i in range(60)
+    ]
+    path = tmp_path / "corpus.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([("id", "text", "label"), *rows])
+    return path
+
+
+@pytest.fixture
+def smoke(corpus_file):
+    return [*(word for word in SMOKE), f"dataset.path={corpus_file}", "features.n_components=8"]
+
+
+def rows_of(path):
+    with Path(path).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["simulate", "--help"], ["data", "-h"], ["report", "-h"], ["compare", "-h"]]
+)
+def test_help_is_complete_and_imports_nothing_heavy(words):
+    code = (
+        f"import sys; from cal.cli import main\ntry: main({words})\nexcept SystemExit: pass\n"
+        f"print([m for m in {FORBIDDEN_IN_HELP} if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.rstrip().endswith("[]")
+    if words[0] in ("--help", "simulate"):
+        for name in ("cal ", "bald", "least_confidence", "docstrings", "trec", "fasttext", "lsa"):
+            assert name in out
+
+
+def test_python_m_cal_is_cal():
+    out = subprocess.run([sys.executable, "-m", "cal", "--version"], capture_output=True, text=True, check=True).stdout
+    assert out == f"cal {__version__}\n"
+
+
+def test_simulate_leaves_tables_and_a_report(smoke, tmp_path, capsys):
+    folder = tmp_path / "run"
+    assert main([*smoke, f"output={folder}"]) == 0
+    assert str(folder / "report.html") in capsys.readouterr().out
+    assert (folder / "report.html").stat().st_size > 10_000
+    assert (folder / "report.md").exists()
+    acquired, curves = rows_of(folder / "acquired.csv"), rows_of(folder / "curves.csv")
+    assert list(acquired[0]) == ["strategy", "seed", "round", "id"]
+    assert list(curves[0]) == ["strategy", "seed", "round", "n_labelled", "accuracy", "macro_f1"]
+    assert len(curves) == 3 * 2 * 3
+    assert len(acquired) == 3 * 2 * (24 + 2 * 12)
+
+
+def test_the_same_command_again_changes_nothing(smoke, tmp_path):
+    folder = tmp_path / "run"
+    assert main([*smoke, f"output={folder}"]) == 0
+    before = {name: (folder / name).read_bytes() for name in ("acquired.csv", "curves.csv", "report.html", "report.md")}
+    assert main([*smoke, f"output={folder}"]) == 0
+    assert before == {name: (folder / name).read_bytes() for name in before}
+
+
+def test_a_changed_configuration_refuses_to_go_on_and_names_the_keys(smoke, tmp_path, capsys):
+    folder = tmp_path / "run"
+    main([*smoke, f"output={folder}"])
+    assert main([*smoke, f"output={folder}", "query_size=13", "learner.lr=0.5"]) == 1
+    error = capsys.readouterr().err
+    assert "query_size: 12 -> 13" in error
+    assert "learner.lr" in error
+    assert "rounds" not in error.split("Different:")[1]
+
+
+def test_without_output_an_unfinished_simulation_is_found_again(smoke, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    main(smoke)
+    (folder,) = (tmp_path / "runs").iterdir()
+    rounds = next((folder / "rounds").glob("cal-*.jsonl"))
+    whole = rounds.read_bytes()
+    rounds.write_bytes(whole[: len(whole) // 2])
+    (folder / "report.html").unlink()
+    main(smoke)
+    assert list((tmp_path / "runs").iterdir()) == [folder]
+    assert re.sub(rb'"seconds":{[^}]*}', b"", rounds.read_bytes()) == re.sub(rb'"seconds":{[^}]*}', b"", whole)
+    main(smoke)
+    assert len(list((tmp_path / "runs").iterdir())) == 2
+
+
+def test_reports_of_several_folders_merge(smoke, tmp_path, capsys):
+    main([*smoke, f"output={tmp_path / 'a'}", "strategies=[random]"])
+    main([*smoke, f"output={tmp_path / 'b'}", "strategies=[margin]"])
+    assert main(["report", str(tmp_path / "a"), str(tmp_path / "b"), "-o", str(tmp_path / "both")]) == 0
+    assert {row["strategy"] for row in rows_of(tmp_path / "both" / "curves.csv")} == {"random", "margin"}
+    assert main(["report", str(tmp_path / "a"), str(tmp_path / "a")]) == 1
+    assert "both hold" in capsys.readouterr().err
+
+
+def test_multirun_runs_every_combination(smoke, tmp_path):
+    folder = tmp_path / "sweep"
+    assert main([*smoke, "-m", f"output={folder}", "query_size=5,6", "strategies=[random]", "seeds=1"]) == 0
+    n_labelled = [[row["n_labelled"] for row in rows_of(folder / job / "curves.csv")] for job in ("0", "1")]
+    assert n_labelled == [["24", "29", "34"], ["24", "30", "36"]]
+
+
+def test_compare_names_the_better_method(tmp_path, capsys):
+    scores = tmp_path / "scores.csv"
+    scores.write_text(
+        "strategy,seed,score\n" + "".join(f"a,{s},{0.8 + s / 1e3}\nb,{s},{0.6 + s / 1e3}\n" for s in range(12))
+    )
+    assert main(["compare", str(scores)]) == 0
+    assert "a" in capsys.readouterr().out
+
+
+def test_data_describes_a_corpus(corpus_file, capsys):
+    assert main(["data", "dataset=files", f"dataset.path={corpus_file}"]) == 0
+    out = capsys.readouterr().out
+    assert "number" in out
+    assert "person" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["simulat"], "Did you mean 'simulate'"),
+        (["simulate", "--quite"], "--quite"),
+        (["report"], "needs one or more run folders"),
+        (["report", "nowhere"], "not the folder of a simulation"),
+        (["compare"], "takes one file"),
+        (["simulate", "dataset=files"], "dataset"),
+        (["simulate", "dataset=files", "dataset.path=/nowhere.csv"], "/nowhere.csv"),
+        (["simulate", "experiment=smoke", "output=/proc/nothing"], "/proc/nothing"),
+    ],
+)
+def test_bad_input_is_one_clear_line_and_exit_code_1(words, expected, capsys):
+    assert main(words) == 1
+    captured = capsys.readouterr()
+    assert expected in captured.err
+    assert captured.err.startswith("cal: ")
+    assert "Traceback" not in captured.err
+
+
+def test_seed_set_larger_than_the_corpus_is_refused_before_training(smoke, tmp_path, capsys):
+    assert main([*smoke, "seed_size=500", f"output={tmp_path / 'run'}"]) == 1
+    assert "seed_size is 500" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

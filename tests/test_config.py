@@ -1,0 +1,155 @@
+"""Every shipped configuration composes; every fault is found before work starts, all at once."""
+
+import pytest
+
+from cal import registry
+from cal.config import build, compose, conf_dir, options, summary
+from cal.errors import ConfigError
+
+
+def composed(*overrides, **options):
+    return compose("simulate", overrides, **options)[0][0]
+
+
+def problems_of(*overrides, **options):
+    with pytest.raises(ConfigError) as caught:
+        compose("simulate", overrides, **options)
+    return caught.value.problems
+
+
+@pytest.mark.parametrize("name", options("experiment"))
+def test_every_experiment_composes_and_builds(name):
+    vectors = ["features.vectors=v.vec"] if name.startswith("cal_") else []
+    assert build(composed(f"experiment={name}", *vectors)).keys() == {"dataset", "features", "learner"}
+
+
+@pytest.mark.parametrize("group", ["dataset", "features", "learner"])
+def test_every_option_of_a_group_composes(group):
+    for name in options(group):
+        needed = ["features.vectors=v.vec"] if name == "fasttext_paper" else []
+        needed += ["features.path=x.parquet"] if name == "precomputed" else []
+        assert composed(f"{group}={name}", *needed)[group]
+
+
+@pytest.mark.parametrize("path", sorted(conf_dir().rglob("*.yaml")), ids=lambda path: path.stem)
+def test_every_file_says_what_it_is_and_gives_a_command(path):
+    assert summary(path).endswith(".")
+    assert any(line.startswith("# cal ") for line in path.read_text().splitlines())
+
+
+def test_the_paper_experiments_hold_the_numbers_of_the_paper():
+    trec = composed("experiment=cal_trec", "features.vectors=v.bin")
+    news = composed("experiment=cal_agnews", "features.vectors=v.bin")
+    assert [(c["seed_size"], c["query_size"], c["rounds"], c["learner"]["batch_size"]) for c in (trec, news)] == [
+        (500, 50, 30, 16),
+        (1000, 50, 30, 64),
+    ]
+    assert trec["learner"] == {
+        "kind": "mlp",
+        "hidden": [300, 300, 300],
+        "dropout": 0.3,
+        "n_epochs": 30,
+        "batch_size": 16,
+        "lr": 1e-4,
+        "weight_decay": 0.01,
+    }
+    assert trec["features"]["pool"] == "sum"
+    assert trec["features"]["standardise"] is False
+
+
+def test_a_group_given_by_hand_overrides_that_of_the_experiment():
+    config = composed("experiment=cal_trec", "features=lsa", "seeds=2", "dataset.path=somewhere")
+    assert (config["features"]["kind"], config["seeds"], config["dataset"]["path"]) == ("lsa", 2, "somewhere")
+
+
+def test_all_faults_are_reported_at_once_with_the_nearest_names():
+    problems = problems_of(
+        "rouns=3",
+        "+seds=1",
+        "dataset=trek",
+        "++features.n_component=9",
+        "seed_size=many",
+        "learner.hiden=[1]",
+        "device=cud",
+        "strategies=[cal,entrpy]",
+    )
+    for expected in [
+        "'rouns'. Did you mean 'rounds'",
+        "'seds'. Did you mean 'seeds'",
+        "'trek'. Did you mean 'trec'",
+        "'features.n_component'. Did you mean 'features.n_components'",
+        "seed_size: Value 'many'",
+        "'learner.hiden'. Did you mean 'learner.hidden'",
+        "'cud'. Did you mean 'cuda'",
+        "'entrpy'. Did you mean 'entropy'",
+    ]:
+        assert sum(expected in problem for problem in problems) == 1, expected
+    assert len(problems) == 8
+
+
+def test_a_typo_in_a_file_is_refused(tmp_path):
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text("# @package _global_\n# Mine.\nquery_sise: 3\n")
+    (problem,) = problems_of("experiment=mine", config_dir=tmp_path)
+    assert "'query_sise'. Did you mean 'query_size'" in problem
+
+
+def test_a_file_of_ones_own_is_found(tmp_path):
+    (tmp_path / "dataset").mkdir()
+    (tmp_path / "dataset" / "mine.yaml").write_text("# Mine.\nreader: files\npath: mine.csv\n")
+    assert composed("dataset=mine", config_dir=tmp_path)["dataset"]["path"] == "mine.csv"
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("seeds=0", "seeds must be how many"),
+        ("seeds=[1,1]", "one seed twice"),
+        ("seeds=[]", "seeds must be"),
+        ("rounds=-1", "rounds must be a whole number of at least 0"),
+        ("query_size=0", "query_size must be"),
+        ("workers=0", "workers must be"),
+        ("learner.dropout=1", "learner.dropout must be"),
+        ("learner.lr=0", "learner.lr must be above 0"),
+        ("strategies=cal", "strategies must be a list"),
+        ("strategies=[]", "strategies is empty"),
+        ("strategies=[cal,cal]", "listed twice"),
+        ("strategies=[{cal:{treshold:.4}}]", "Did you mean 'threshold'"),
+        ("strategies=[{cal:{threshold:1.5}}]", "threshold must be"),
+        ("strategies=[{mix:{cal:.5}}]", "mix takes"),
+        ("strategies=[{mix:{cal:.5,dall:.5}}]", "Did you mean 'dal'"),
+        ("strategies=[{_target_:cal.nowhere.Strategy}]", "Cannot import"),
+        ("protocol=legcy", "Unknown protocol"),
+        ("experiment=smok", "Did you mean 'smoke'"),
+        ("rounds=1,2", "add -m"),
+        ("features=fasttext_paper", "features.vectors must be given"),
+        ("dataset.reader=fils", "Did you mean 'files'"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused(override, expected):
+    assert any(expected in problem for problem in problems_of(override))
+
+
+def test_strategies_that_need_dropout_say_so_before_training():
+    problems = problems_of("strategies=[random,bald]", "learner.dropout=0")
+    assert any("bald" in problem and "needs dropout" in problem for problem in problems)
+
+
+def test_paths_with_signs_that_the_grammar_does_not_know_are_taken_as_they_are():
+    assert composed("dataset=files", "dataset.path=/data/Übung (1).csv")["dataset"]["path"] == "/data/Übung (1).csv"
+
+
+def test_a_sweep_gives_one_configuration_per_combination():
+    configs, _ = compose("simulate", ["rounds=1,2", "seeds=3,4"], multirun=True)
+    assert [(config["rounds"], config["seeds"]) for config in configs] == [(1, 3), (1, 4), (2, 3), (2, 4)]
+
+
+def test_a_fault_in_any_job_of_a_sweep_is_found_before_the_first():
+    problems = problems_of("device=cpu,cud", multirun=True)
+    assert any("'cud'" in problem for problem in problems)
+
+
+def test_every_registered_choice_can_be_loaded():
+    for entries in (registry.STRATEGIES, registry.READERS, registry.FEATURES, registry.LEARNERS):
+        for name in entries:
+            assert isinstance(registry.find(entries, "choice", name), type)

@@ -1,0 +1,72 @@
+"""An installed wheel works outside the checkout."""
+
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dist")
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)],
+        check=True,
+        capture_output=True,
+    )
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+def test_the_wheel_holds_the_package_and_its_configuration_only(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    tops = {name.split("/")[0] for name in names if ".dist-info" not in name}
+    assert tops == {"cal"}
+    assert {f"cal/conf/{path.relative_to(ROOT / 'conf')}" for path in (ROOT / "conf").rglob("*.yaml")} <= set(names)
+
+
+@pytest.mark.slow
+def test_an_installed_wheel_runs_a_simulation_outside_the_checkout(wheel, tmp_path):
+    environment = tmp_path / "environment"
+    venv.create(environment, with_pip=True)
+    python = environment / "bin" / "python"
+    subprocess.run([python, "-m", "pip", "install", "-q", "--no-deps", "--no-index", wheel], check=True)
+    # The dependencies are those already installed here: the environment is clean of cal, not of torch.
+    site = next((environment / "lib").iterdir()) / "site-packages"
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    corpus = tmp_path / "corpus.csv"
+    rows = [
+        f"{i},{'red apple' if i % 2 else 'blue sky'} number {i % 7} {i},{'fruit' if i % 2 else 'air'}"
+        for i in range(90)
+    ]
+    corpus.write_text("id,text,label\n" + "\n".join(rows) + "\n")
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "VIRTUAL_ENV"))}
+    where = subprocess.run(
+        [python, "-c", "import cal; print(cal.__file__)"],
+        cwd=tmp_path,
+        env=clean,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert str(environment) in where.stdout
+    run = subprocess.run(
+        [
+            environment / "bin" / "cal",
+            *["simulate", "experiment=smoke", "dataset=files", f"dataset.path={corpus}"],
+            *["features.n_components=8", "output=run"],
+        ],
+        cwd=tmp_path,
+        env=clean,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    assert (tmp_path / "run" / "report.html").exists()
