@@ -1,0 +1,88 @@
+"""Plot style: the look all figures share, and how a figure becomes files.
+
+Strategies keep one colour, marker and line style through all figures. Colours are those of Okabe
+and Ito (https://jfly.uni-koeln.de/color/) without yellow, which is invisible on white, plus two of
+Paul Tol's; markers and line styles carry the same distinction in grey.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#7A7A00")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", "*", "p", ">", "h")
+DASHES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (9, 2)))
+LONGEST_LABEL = 20
+FORMATS: dict[str, dict[str, Any]] = {
+    "png": {"dpi": 160, "metadata": {"Software": None}},
+    "pdf": {"dpi": 160, "metadata": {"CreationDate": None, "Creator": None, "Producer": None}},
+    "svg": {"dpi": 160, "metadata": {"Date": None, "Creator": None}},
+}
+"""Suffix of each file of a figure and its options; without dates, so that equal figures are equal files."""
+
+styled = mpl.rc_context(
+    {
+        "font.family": "DejaVu Sans",
+        "font.size": 9,
+        "axes.titlesize": 10,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "grid.color": "#E4E4E4",
+        "grid.linewidth": 0.6,
+        "hatch.linewidth": 0.6,
+        "legend.frameon": False,
+        "legend.handlelength": 3.2,
+        "pdf.fonttype": 42,  # editable text, accepted by publishers
+        "svg.fonttype": "path",  # looks the same where the font is missing
+        "svg.hashsalt": "cal",
+    }
+)
+"""Decorator that gives a function this style and leaves matplotlib's own settings as they were."""
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of so many inches that makes room for its legends and labels."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def label(name: str) -> str:
+    """A strategy name as it can stand in a figure: shortened, and with `$` not starting a formula."""
+    short = name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 1]}…"
+    return short.replace("$", r"\$")
+
+
+def line_style(strategies: Sequence[str], name: str) -> dict[str, Any]:
+    """Colour, marker and line style of one strategy among all: no two of the first 24 share all three."""
+    place = list(strategies).index(name)
+    return {
+        "color": COLOURS[place % len(COLOURS)],
+        "marker": MARKERS[place % len(MARKERS)],
+        "linestyle": DASHES[place % len(DASHES)],
+        "linewidth": 1.5,
+        "markersize": 5,
+        "markeredgecolor": "white",
+        "markeredgewidth": 0.5,
+    }
+
+
+@styled
+def rendered(figure: Figure) -> dict[str, bytes]:
+    """The figure as a file of each suffix in `FORMATS`; equal figures give equal bytes."""
+    files = {}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)  # a name in a script the font lacks
+        figure.draw_without_rendering()
+        figure.set_layout_engine(None)  # placed once: faster, and the same in every file
+        for suffix, options in FORMATS.items():
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format=suffix, **options)
+            files[suffix] = buffer.getvalue()
+    return files

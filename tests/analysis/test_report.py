@@ -1,0 +1,160 @@
+"""The report: complete, self-contained, escaped, and never in want of a finished grid."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cal.analysis import write_report
+from cal.analysis.document import Bullets, Document, Folded, Paragraph, Section, Table, to_html, to_markdown
+from cal.analysis.report import describe
+from cal.errors import AnalysisError, StorageError
+
+
+class Page(HTMLParser):
+    """Text, links and tags of a page; fails on tags that do not close."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.text, self.links, self.tags, self._open = "", [], [], []
+        self.feed(html)
+        assert self._open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.links += [value for key, value in attrs if key in ("href", "src")]
+        if tag not in ("meta", "img"):
+            self._open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, curves_of):
+    target = tmp_path_factory.mktemp("report")
+    assert write_report(curves_of(), target) == target / "report.html"
+    return target
+
+
+def test_html_needs_nothing_but_itself(folder):
+    links = Page((folder / "report.html").read_text()).links
+    assert all(link.startswith(("#", "data:")) for link in links)
+
+
+def test_contents_lead_to_every_section(folder):
+    html = (folder / "report.html").read_text()
+    anchors = [link[1:] for link in Page(html).links if link.startswith("#")]
+    assert anchors == re.findall(r'<section id="([^"]+)"', html)
+
+
+def test_every_picture_of_the_markdown_exists_in_both_formats(folder):
+    names = re.findall(r"\]\(figures/(\w+)\.png\)", (folder / "report.md").read_text())
+    expected = {f"{name}.{suffix}" for name in names for suffix in ("png", "pdf")}
+    assert {path.name for path in (folder / "figures").iterdir()} == expected
+    assert {"learning_curves", "eps_min", "overlap", "seed_map", "final_maps"} <= set(names)
+
+
+def test_html_and_markdown_hold_the_same_tables(folder):
+    cells = re.findall(r"<td>([^<]*)</td>", (folder / "report.html").read_text())
+    rows = [line for line in (folder / "report.md").read_text().splitlines() if line.startswith("| ")]
+    in_markdown = [cell for line in rows for cell in line.strip("| ").split(" | ")[1:]]
+    assert [cell for cell in in_markdown if cell in set(cells)] == cells
+
+
+def test_writing_again_gives_the_same_bytes(folder, tmp_path, curves_of):
+    write_report(curves_of(), tmp_path)
+    for path in sorted(folder.rglob("*.*")):
+        assert (tmp_path / path.relative_to(folder)).read_bytes() == path.read_bytes(), path.name
+
+
+def test_nothing_temporary_is_left(folder):
+    assert {path.name for path in folder.iterdir()} == {"report.md", "report.html", "figures"}
+
+
+def test_hostile_names_are_text(tmp_path, curves_of):
+    curves = curves_of(["<img src=x onerror=alert(1)>", "a|b*c*"], [1, 2], 1)
+    curves = replace(curves, about={"corpus": "<script>alert(1)</script>", "config": {"note": "</pre><b>"}})
+    document, figures = describe(curves)
+    page = Page(to_html(document, {name: b"<svg/>" for name in figures}))
+    assert "script" not in page.tags
+    assert page.tags.count("img") == len(figures)
+    assert "<script>alert(1)</script>" in page.text
+    assert "a\\|b\\*c\\*" in to_markdown(document)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"seeds": [1]}, "nothing can be said about chance"),
+        ({"strategies": ["cal"]}, "Only cal was run"),
+        ({"n_rounds": 0}, "No batch was acquired"),
+    ],
+)
+def test_small_grids_are_reported_plainly(curves_of, given, expected):
+    document, _ = describe(curves_of(**given))
+    assert expected in to_markdown(document)
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ("full_data", "no run on all data"),
+        ("maps", "No data maps were stored"),
+        ("acquired", "Chance level unknown"),
+    ],
+)
+def test_missing_tables_are_reported_plainly(curves_of, table, expected):
+    curves = curves_of()
+    document, figures = describe(replace(curves, **{table: getattr(curves, table).iloc[:0]}))
+    titles = " ".join(figure.get_suptitle() for figure in figures.values())
+    assert expected in to_markdown(document) + titles
+
+
+def test_interrupted_run_is_left_out_and_said_so(curves_of):
+    curves = curves_of()
+    cut = (curves.rounds["strategy"] == "cal") & (curves.rounds["seed"] == 2) & (curves.rounds["round"] > 1)
+    text = to_markdown(describe(replace(curves, rounds=curves.rounds[~cut]))[0])
+    assert "1 seed left out, because not every strategy has finished them up to round 4: 2." in text
+    assert "2 seeds, 4 rounds" in text
+
+
+def test_strategies_without_a_common_seed_are_reported(curves_of):
+    parts = [curves_of(["a"], [1, 2]), curves_of(["b"], [3, 4])]
+    merged = {name: pd.concat([getattr(part, name) for part in parts]) for name in ("rounds", "acquired", "maps")}
+    text = to_markdown(describe(replace(parts[0], **merged))[0])
+    assert "no seed in common" in text
+    assert "permutation test is left out" in text
+
+
+def test_blank_measurements_are_dashes(curves_of):
+    curves = curves_of()
+    text = to_markdown(describe(replace(curves, rounds=curves.rounds.assign(macro_f1=np.nan, confidence=np.nan)))[0])
+    assert "nan" not in text
+
+
+def test_no_finished_round_is_an_error(curves_of, tmp_path):
+    curves = curves_of()
+    with pytest.raises(AnalysisError, match="nothing to report"):
+        write_report(replace(curves, rounds=curves.rounds.iloc[:0]), tmp_path)
+
+
+def test_unwritable_folder_is_explained(curves_of, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="Choose another folder"):
+        write_report(curves_of(["cal"], [1], 0), tmp_path / "file")
+
+
+def test_every_block_appears_in_both_renderings():
+    blocks = [Paragraph("p1"), Bullets(["p2"]), Bullets(["p3"], True), Table(["h", "i"], [["p4", "5"]], "caption")]
+    document = Document("title", "verdict", [Section("section", [*blocks, Folded("p5", "p6")])])
+    for text in (to_markdown(document), Page(to_html(document, {})).text):
+        assert re.findall(r"p\d", text) == ["p1", "p2", "p3", "p4", "p5", "p6"]
