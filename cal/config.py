@@ -229,7 +229,7 @@ def _compose(command: str, overrides: list[str], config_dir: Path | None) -> dic
             plain = OmegaConf.to_container(hydra_compose(command, overrides), resolve=True)
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(f"The configuration cannot be composed: {' '.join(str(error).split())}") from error
-    return dict(plain) if isinstance(plain, dict) else {}
+    return {str(key): value for key, value in plain.items()} if isinstance(plain, dict) else {}
 
 
 def _checked(command: str, config: dict[str, Any], problems: list[str]) -> dict[str, Any]:

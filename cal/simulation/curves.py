@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -60,17 +61,19 @@ class LearningCurves:
             AnalysisError: if folders differ in more than strategies and seeds, or share a run.
         """
         parts = [_load(RunFolder(folder)) for folder in folders]
-        for part, folder in zip(parts[1:], folders[1:], strict=True):
-            _check_comparable(parts[0], part, str(folders[0]), str(folder))
+        for (one, one_folder), (other, other_folder) in combinations(zip(parts, folders, strict=True), 2):
+            _check_comparable(one, other, str(one_folder), str(other_folder))
         if not any(len(part.rounds) for part in parts):
             raise StorageError(f"No finished round in {', '.join(map(str, folders))}; simulate first.")
+        rounds, acquired, full_data, maps = (
+            pd.concat([getattr(part, name) for part in parts if len(getattr(part, name))] or [getattr(parts[0], name)])
+            for name in ("rounds", "acquired", "full_data", "maps")
+        )
         return cls(
-            *(
-                pd.concat(
-                    [frame for part in parts if len(frame := getattr(part, name))] or [getattr(parts[0], name)]
-                ).drop_duplicates(ignore_index=True)
-                for name in ("rounds", "acquired", "full_data", "maps")
-            ),
+            rounds.reset_index(drop=True),
+            acquired.reset_index(drop=True),
+            full_data.drop_duplicates("seed", ignore_index=True),  # the same in every folder that has it
+            maps.drop_duplicates(["strategy", "seed", "round", "id"], ignore_index=True),
             about=parts[0].about | {"folders": [str(folder) for folder in folders]},
         )
 

@@ -119,17 +119,18 @@ def simulate(
     }
     with tempfile.TemporaryDirectory(prefix="cal-") as scratch:
         folder = RunFolder(output or scratch)
-        folder.create(config, corpus.fingerprint(), about)
-        vectors = kind if isinstance(kind, Features) else kind.compute(corpus)
-        for name, split in corpus.splits().items():
-            if (n := len(vectors.splits().get(name, ()))) != len(split):
-                raise FeatureError(f"{n} vectors for the {len(split)} documents of {name}; give one for each.")
+        with folder.lock():
+            folder.create(config, corpus.fingerprint(), about)
+            vectors = kind if isinstance(kind, Features) else kind.compute(corpus)
+            for name, split in corpus.splits().items():
+                if (n := len(vectors.splits().get(name, ()))) != len(split):
+                    raise FeatureError(f"{n} vectors for the {len(split)} documents of {name}; give one for each.")
 
-        full = [Run(FULL_DATA, seed) for seed in seed_list if full_data]  # first, because they take longest
-        runs = full + [Run(strategy, seed) for strategy in made for seed in seed_list]
-        plan = Plan(corpus, vectors, learner, made, seed_sets, query_size, rounds, device, folder)
-        with folder.lock(), Progress(folder, runs, rounds + 1, quiet):
-            carry_out(plan, runs, n_workers=min(workers or joblib.cpu_count(), len(runs)))
+            full = [Run(FULL_DATA, seed) for seed in seed_list if full_data]  # first, because they take longest
+            runs = full + [Run(strategy, seed) for strategy in made for seed in seed_list]
+            plan = Plan(corpus, vectors, learner, made, seed_sets, query_size, rounds, device, folder)
+            with Progress(folder, runs, rounds + 1, quiet):
+                carry_out(plan, runs, n_workers=min(workers or joblib.cpu_count(), len(runs)))
         return LearningCurves.load(folder.path)
 
 
@@ -222,6 +223,8 @@ def _described(choice: Any) -> Any:
     if isinstance(choice, Features):
         digest = hashlib.blake2b(digest_size=16)
         for vectors in choice.splits().values():
-            digest.update(np.ascontiguousarray(vectors))
+            digest.update(np.ascontiguousarray(vectors).data)
         return {"kind": "given", "fingerprint": digest.hexdigest()}
-    return {"kind": type(choice).__name__} | (asdict(choice) if is_dataclass(choice) else {})
+    return {"kind": type(choice).__name__} | (
+        asdict(choice) if is_dataclass(choice) and not isinstance(choice, type) else {}
+    )

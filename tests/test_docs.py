@@ -1,0 +1,50 @@
+"""What the README says is true: its examples run, its names exist, its commands compose."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from cal import registry
+from cal.config import compose, options
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "code", re.findall(r"```python\n(.*?)```", README, re.DOTALL), ids=["simulate", "strategy", "aso"]
+)
+def test_python_examples_run(code, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
+
+
+@pytest.mark.parametrize("line", [line for line in README.splitlines() if line.startswith("cal simulate ")])
+def test_simulate_commands_compose(line):
+    words = [word for word in shlex.split(line.split("   ")[0])[2:]]
+    if "--help" not in words:
+        assert compose("simulate", [word for word in words if word != "-m"], multirun="-m" in words)[0]
+
+
+def test_every_strategy_is_listed():
+    assert [name for name in registry.STRATEGIES if f"| `{name}` |" not in README] == []
+
+
+def test_every_dataset_and_feature_is_listed_by_help(capsys):
+    from cal.cli import main
+
+    main(["--help"])
+    out = capsys.readouterr().out
+    assert [name for group in ("dataset", "features") for name in options(group) if f"  {name} " not in out] == []
+
+
+def test_linked_files_exist():
+    links = re.findall(r"\]\((?!http)([^)#]+)\)", README)
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_the_changelog_has_a_place_for_the_next_change():
+    assert "## [Unreleased]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
