@@ -1,0 +1,132 @@
+"""The user's cache folder: results that depend only on their recipe are computed once and kept there.
+
+Nothing in the folder is ever needed: delete any of it and it is computed again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+logger = logging.getLogger(__name__)
+
+_DIGEST_BYTES = 16
+
+
+def cache_dir() -> Path:
+    """The user's cache folder: `$CAL_CACHE`, else `$XDG_CACHE_HOME/cal`, else `~/.cache/cal`.
+
+    Example:
+        >>> cache_dir().is_absolute()
+        True
+    """
+    if folder := os.environ.get("CAL_CACHE"):
+        return Path(folder).expanduser().absolute()
+    if folder := os.environ.get("XDG_CACHE_HOME"):
+        return Path(folder).absolute() / "cal"
+    return Path.home() / ".cache" / "cal"
+
+
+def cache_path(name: str, recipe: Mapping[str, object], suffix: str) -> Path:
+    """The file in which the result of a recipe is kept: equal recipes, equal path.
+
+    Args:
+        name: what the result is, such as `features/lsa`.
+        recipe: everything the result depends on, as values whose `repr` is their content.
+        suffix: of the file, such as `.npy`.
+
+    Example:
+        >>> path = cache_path("features/lsa", {"n_components": 300, "recipe": 1}, ".npy")
+        >>> path == cache_path("features/lsa", {"recipe": 1, "n_components": 300}, ".npy")
+        True
+    """
+    key = hashlib.blake2b(repr(sorted(recipe.items())).encode(), digest_size=16).hexdigest()
+    return cache_dir() / f"{name}-{key}{suffix}"
+
+
+def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> bool:
+    """Whether `write` could fill the file at `path`, which appears complete or not at all.
+
+    The content goes to a file of its own first, so readers and writers in other processes never
+    meet a half-written file. A folder that cannot be written is a warning, once, not an error.
+
+    Args:
+        path: where the file shall appear; its folder is made.
+        write: called with the file, open for writing bytes.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
+            try:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+                Path(file.name).replace(path)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        _warn_once(path.parent, str(error))
+        return False
+    return True
+
+
+def cached_array(name: str, recipe: Mapping[str, object], make: Callable[[], np.ndarray]) -> np.ndarray:
+    """The array that `make` makes, from the cache if its recipe was made before; read-only, memory-mapped.
+
+    The file is a `.npy` followed by a digest of its numbers: a damaged file is made anew.
+
+    Args:
+        name: what the array is, such as `features/lsa`.
+        recipe: everything the array depends on.
+        make: called when the cache does not hold the array.
+    """
+    path = cache_path(name, recipe, ".npy")
+    if (array := _load(path)) is not None:
+        logger.info("Using cached %s: %s", name, path)
+        return array
+    made = np.ascontiguousarray(make())
+
+    def write(file: IO[bytes]) -> None:
+        np.save(file, made)
+        file.write(_digest(made))
+
+    if write_atomically(path, write):
+        array = _load(path)
+    if array is None:
+        array = made
+        array.flags.writeable = False
+    return array
+
+
+def _load(path: Path) -> np.ndarray | None:
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        with path.open("rb") as file:
+            file.seek(-_DIGEST_BYTES, os.SEEK_END)
+            digest = file.read()
+    except (OSError, ValueError, EOFError):  # absent, truncated, or not an array at all
+        return None
+    return array if digest == _digest(array) else None
+
+
+def _digest(array: np.ndarray) -> bytes:
+    return hashlib.blake2b(np.ascontiguousarray(array).data, digest_size=_DIGEST_BYTES).digest()
+
+
+@cache
+def _warn_once(folder: Path, reason: str) -> None:
+    logger.warning(
+        "Nothing can be kept in the cache folder %s (%s), so it is computed anew each time. "
+        "Set CAL_CACHE to a folder that can be written.",
+        folder,
+        reason,
+    )

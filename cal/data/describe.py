@@ -1,0 +1,114 @@
+"""A corpus described in plain text: sizes, labels, lengths, repeated texts and examples."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from cal.data.corpus import Corpus, Split
+
+WIDTH = 100
+_QUANTILES = {"min": 0.0, "5 %": 0.05, "25 %": 0.25, "median": 0.5, "75 %": 0.75, "95 %": 0.95, "max": 1.0}
+
+
+def describe(corpus: Corpus) -> str:
+    """What a person wants to know of a corpus before using it, in at most 100 columns.
+
+    Example:
+        >>> train = Split(["a", "b", "c"], ["How far?", "Who?", "Who?"], [0, 1, 1])
+        >>> text = describe(Corpus(train, Split(["d"], ["Who?"], [1]), ["number", "person"], name="questions"))
+        >>> print(text.splitlines()[0])
+        questions: 3 train, 1 test; 2 labels
+    """
+    sizes = ", ".join(f"{len(split):,} {name}" for name, split in corpus.splits().items())
+    title = f"{corpus.name}: {sizes}; {corpus.n_classes} labels"
+    sections = [[title], _labels(corpus), _lengths(corpus), _repeats(corpus), _examples(corpus)]
+    return "\n\n".join("\n".join(line.rstrip() for line in section) for section in sections)
+
+
+def _labels(corpus: Corpus) -> list[str]:
+    rows = [["Labels", *(cell for name in corpus.splits() for cell in (name, ""))]]
+    counts = {name: np.bincount(split.gold, minlength=corpus.n_classes) for name, split in corpus.splits().items()}
+    for label, label_name in enumerate(corpus.label_names):
+        cells = [_cut(label_name, 40)]
+        for name, split in corpus.splits().items():
+            n = int(counts[name][label])
+            cells += [f"{n:,}", f"{100 * n / len(split):.1f} %"]
+        rows.append(cells)
+    return _aligned(rows)
+
+
+def _lengths(corpus: Corpus) -> list[str]:
+    rows = [["Length of a text", *_QUANTILES]]
+    for name, split in corpus.splits().items():
+        for unit, lengths in (
+            ("words", [len(text.split()) for text in split.texts]),
+            ("characters", [len(text) for text in split.texts]),
+        ):
+            # "nearest": a length that some document has
+            quantiles = np.quantile(lengths, list(_QUANTILES.values()), method="nearest")
+            rows.append([f"{name}, {unit}", *(f"{length:,}" for length in quantiles)])
+    return _aligned(rows)
+
+
+def _repeats(corpus: Corpus) -> list[str]:
+    """Texts that occur more than once, equal character for character."""
+    of_text: dict[str, set[int]] = defaultdict(set)
+    n_of_text: dict[str, int] = defaultdict(int)
+    for text, label in zip(corpus.train.texts, corpus.train.gold.tolist(), strict=True):
+        of_text[text].add(label)
+        n_of_text[text] += 1
+    repeated = [text for text, n in n_of_text.items() if n > 1]
+    n_extra = sum(n_of_text[text] - 1 for text in repeated)
+    mixed = sum(len(of_text[text]) > 1 for text in repeated)
+    lines = [
+        "Repeated texts (equal character for character)",
+        f"  within train: {n_extra:,} of {len(corpus.train):,} documents repeat an earlier one",
+    ]
+    if repeated:
+        lines.append(f"  ({len(repeated):,} texts occur more than once, {mixed:,} of them with different labels)")
+    lines += [_example(text, _names(corpus, of_text[text]), f"{n_of_text[text]} x ") for text in repeated[:3]]
+    for name, split in corpus.splits().items():
+        if name != "train":
+            lines += _shared(corpus, split, name, of_text)
+    return lines
+
+
+def _shared(corpus: Corpus, split: Split, name: str, train_labels: dict[str, set[int]]) -> list[str]:
+    shared = [
+        (text, label) for text, label in zip(split.texts, split.gold.tolist(), strict=True) if text in train_labels
+    ]
+    other = sum(train_labels[text] != {label} for text, label in shared)
+    lines = [f"  between train and {name}: {len(shared):,} of {len(split):,} {name} documents repeat one of train"]
+    if shared:
+        lines.append(f"  ({other:,} of them with another label)")
+    return lines + [_example(text, _names(corpus, train_labels[text] | {label})) for text, label in shared[:3]]
+
+
+def _examples(corpus: Corpus) -> list[str]:
+    train = corpus.train
+    pairs = zip(train.texts[:10], train.gold[:10].tolist(), strict=True)
+    return ["Ten documents of train", *(_example(text, _names(corpus, [label])) for text, label in pairs)]
+
+
+def _names(corpus: Corpus, labels: Iterable[int]) -> str:
+    return "/".join(corpus.label_names[label] for label in sorted(labels))
+
+
+def _example(text: str, labels: str, prefix: str = "") -> str:
+    return _cut(f"    {prefix}[{_cut(labels, 40)}] {' '.join(text.split())}", WIDTH)
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 3].rstrip() + "..."
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of cells as lines: the first column to the left, numbers to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        "  ".join([row[0].ljust(widths[0]), *(cell.rjust(n) for cell, n in zip(row[1:], widths[1:], strict=True))])
+        for row in rows
+    ]

@@ -1,0 +1,113 @@
+"""Files: a corpus in your own CSV, TSV, JSONL or Parquet files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cal.data.corpus import Corpus
+from cal.data.documents import DEFAULT_ID_COLUMN, Documents, build_corpus, read_documents
+from cal.data.holdout import held_out
+from cal.data.tables import SUFFIXES, read_table
+from cal.errors import ConfigError, DataError
+
+
+@dataclass
+class Files:
+    """A corpus in files: one file to be split, a folder of `train.*` and `test.*`, or a file per split.
+
+    Args:
+        path: one file, of which `test_fraction` is held out, or a folder with `train.*`, `test.*` and
+            perhaps `dev.*`.
+        train: file of the training documents, instead of `path`.
+        test: file of the test documents, with `train`.
+        dev: file of the development documents, with `train`.
+        text_column: column with the texts.
+        label_column: column with the labels: names, or integers.
+        id_column: column with the ids. With null, or without a column `id`, ids are made from the texts.
+        label_names: the labels in their order; integer labels are positions in it. With null, the
+            labels of train in alphabetical, or numerical, order.
+        test_fraction: of a single file, what is held out for test, equally from each label.
+        name: of the corpus, for reports; with null, that of the file or folder.
+    """
+
+    path: str | None = None
+    train: str | None = None
+    test: str | None = None
+    dev: str | None = None
+    text_column: str = "text"
+    label_column: str = "label"
+    id_column: str | None = DEFAULT_ID_COLUMN
+    label_names: list[str] | None = None
+    test_fraction: float = 0.2
+    name: str | None = None
+
+    def read(self) -> Corpus:
+        """The corpus in the files.
+
+        Raises:
+            ConfigError: if the settings name no files, or too many.
+            DataError: if a file cannot be used as it is.
+        """
+        if problems := self._problems():
+            raise ConfigError(problems)
+        if self.path is None:
+            files = {"train": Path(str(self.train)), "test": Path(str(self.test))}
+            files |= {"dev": Path(self.dev)} if self.dev else {}
+        elif Path(self.path).is_dir():
+            files = _files_of(Path(self.path))
+        else:
+            return self._corpus(self._held_out(Path(self.path)), Path(self.path).stem)
+        return self._corpus({split: self._documents(file) for split, file in files.items()}, files["train"].parent.name)
+
+    def _problems(self) -> list[str]:
+        problems = []
+        if (self.path is None) == (self.train is None):
+            problems.append(
+                "Set either dataset.path (one file, or a folder with train.* and test.*) or dataset.train and "
+                f"dataset.test, not {'neither' if self.path is None else 'both'}."
+            )
+        elif self.path is None and self.test is None:
+            problems.append(
+                "dataset.train is set without dataset.test. Set both, or dataset.path to have a test split held out."
+            )
+        elif self.path is not None and (self.test or self.dev):
+            problems.append("dataset.test and dataset.dev go with dataset.train, not with dataset.path.")
+        if not 0 < self.test_fraction < 1:
+            problems.append(f"dataset.test_fraction must be between 0 and 1, not {self.test_fraction}.")
+        return problems
+
+    def _documents(self, file: Path) -> Documents:
+        return read_documents(read_table(file), self.text_column, self.label_column, self.id_column)
+
+    def _held_out(self, file: Path) -> dict[str, Documents]:
+        all_of_them = self._documents(file)
+        held = held_out(all_of_them.ids, all_of_them.texts, all_of_them.labels, self.test_fraction)
+        if not any(held):
+            raise DataError(
+                f"{file}: no document can be held out for test, as {len(set(all_of_them.texts))} different texts leave "
+                "none over. Add documents, raise dataset.test_fraction, or set dataset.train and dataset.test."
+            )
+        return {"train": all_of_them.where([not test for test in held]), "test": all_of_them.where(held)}
+
+    def _corpus(self, splits: dict[str, Documents], name: str) -> Corpus:
+        return build_corpus(splits, self.label_names, self.name or name)
+
+
+def _files_of(folder: Path) -> dict[str, Path]:
+    """The file of each split in a folder; dev may be absent."""
+    files = {}
+    for split in ("train", "test", "dev"):
+        found = sorted(file for file in folder.glob(f"{split}.*") if file.suffix.lower() in SUFFIXES)
+        if len(found) > 1:
+            raise DataError(
+                f"{folder} holds {' and '.join(file.name for file in found)}. Keep one, or name it in dataset.{split}."
+            )
+        if found:
+            files[split] = found[0]
+        elif split != "dev":
+            raise DataError(
+                f"{folder} holds no {split} file. Name it {split}.csv, .tsv, .jsonl or .parquet, or set dataset.train "
+                "and dataset.test to your files."
+            )
+    return files

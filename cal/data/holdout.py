@@ -1,0 +1,55 @@
+"""A test split held out of one set of documents: stratified, and a matter of the documents alone."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+
+def held_out(ids: Sequence[str], texts: Sequence[str], labels: Sequence[str], fraction: float) -> list[bool]:
+    """Whether each document is held out for test.
+
+    The choice goes by a hash of the ids, so it does not depend on the order of the rows. Each label
+    gives its share (rounded so that the shares add up, and keeping one document for train), and
+    documents with the same text stay together, even where that misses a share.
+
+    Args:
+        ids: distinct ids.
+        texts: of the same documents.
+        labels: of the same documents.
+        fraction: of the documents to hold out, between 0 and 1.
+
+    Example:
+        >>> sum(held_out(list("abcdefghij"), list("abcdefghij"), ["x", "y"] * 5, 0.2))
+        2
+    """
+    shares = _shares(Counter(labels), fraction)
+    same_text = defaultdict(list)
+    for row, text in enumerate(texts):
+        same_text[text].append(row)
+    groups = sorted(same_text.values(), key=lambda rows: min(_hash(ids[row]) for row in rows))
+    taken: Counter[str] = Counter()
+    held = [False] * len(ids)
+    for rows in groups:
+        wanted = Counter(labels[row] for row in rows)
+        if all(taken[label] + n <= shares[label] for label, n in wanted.items()):
+            taken += wanted
+            for row in rows:
+                held[row] = True
+    return held
+
+
+def _shares(sizes: Counter[str], fraction: float) -> dict[str, int]:
+    """Test documents per label: largest remainders, so that they add up to the fraction of all."""
+    exact = {label: n * fraction for label, n in sizes.items()}
+    shares = {label: int(share) for label, share in exact.items()}
+    left = max(1, round(sizes.total() * fraction)) - sum(shares.values())
+    by_remainder = sorted(exact, key=lambda label: (shares[label] - exact[label], label))
+    for label in by_remainder[: max(0, left)]:
+        shares[label] += 1
+    return {label: min(share, sizes[label] - 1) for label, share in shares.items()}
+
+
+def _hash(instance_id: str) -> tuple[bytes, str]:
+    return hashlib.blake2b(instance_id.encode(), digest_size=8, person=b"cal test").digest(), instance_id

@@ -1,0 +1,78 @@
+"""Latent semantic analysis: tf-idf of words and word pairs, projected to few dimensions. Needs no download."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from itertools import pairwise
+
+import numpy as np
+
+from cal.data.corpus import Corpus
+from cal.data.features import Features, computed_once, standardised, tokens
+from cal.errors import ConfigError
+
+
+@dataclass
+class Lsa:
+    """Tf-idf vectors of words and word pairs, projected by a truncated SVD and standardised.
+
+    Indexing by Latent Semantic Analysis (Deerwester et al., 1990),
+    https://doi.org/10.1002/(SICI)1097-4571(199009)41:6%3C391::AID-ASI1%3E3.0.CO;2-9.
+
+    Args:
+        n_components: features of a document; fewer where the training texts span fewer dimensions.
+        max_terms: at most this many words and word pairs, the most frequent ones.
+
+    Example:
+        >>> from cal.data.corpus import Corpus, Split
+        >>> train = Split(["a", "b"], ["How far is it?", "Who wrote it?"], [0, 1])
+        >>> corpus = Corpus(train, Split(["c"], ["Who is he?"], [1]), ["number", "person"])
+        >>> Lsa().compute(corpus).train.shape
+        (2, 2)
+    """
+
+    n_components: int = 300
+    max_terms: int = 20_000
+
+    def compute(self, corpus: Corpus) -> Features:
+        """The vectors of a corpus; vocabulary, projection and scale come from train alone.
+
+        Raises:
+            ConfigError: if a setting makes no sense.
+        """
+        if problems := [
+            f"features.{name} must be at least 1, not {value}." for name, value in asdict(self).items() if value < 1
+        ]:
+            raise ConfigError(problems)
+        recipe = {**asdict(self), "recipe": 1, "scikit-learn": version("scikit-learn")}
+        return computed_once("lsa", corpus, recipe, lambda: self._vectors(corpus))
+
+    def _vectors(self, corpus: Corpus) -> dict[str, np.ndarray]:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.utils.extmath import randomized_svd
+        from tqdm import tqdm
+
+        terms = TfidfVectorizer(
+            analyzer=words_and_pairs, sublinear_tf=True, max_features=self.max_terms, dtype=np.float32
+        )
+        with tqdm(total=3, desc="Reducing word counts", unit="step", disable=None, leave=False) as bar:
+            train = terms.fit_transform(corpus.train.texts)  # (instance, term), sparse
+            bar.update()
+            _, singular, components = randomized_svd(train, min(self.n_components, *train.shape), random_state=0)
+            # Beyond the rank of train, directions are arbitrary: train is zero there, other texts are not.
+            projection = components[singular > 1e-5 * singular[0]].T  # (term, feature)
+            bar.update()
+            others = {name: terms.transform(split.texts) for name, split in corpus.splits().items() if name != "train"}
+            return standardised({name: counts @ projection for name, counts in {"train": train, **others}.items()})
+
+
+def words_and_pairs(text: str) -> list[str]:
+    """The tokens of a text, then each two neighbours.
+
+    Example:
+        >>> words_and_pairs("Who is he")
+        ['who', 'is', 'he', 'who is', 'is he']
+    """
+    words = tokens(text)
+    return words + [f"{first} {second}" for first, second in pairwise(words)]

@@ -1,0 +1,115 @@
+"""Precomputed: document vectors made elsewhere, such as by a sentence encoder, read from a file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cal.data.corpus import Corpus
+from cal.data.features import Features, standardised
+from cal.errors import FeatureError
+
+
+@dataclass
+class Precomputed:
+    """Vectors from a file, matched to the documents by id; ids that the corpus lacks are ignored.
+
+    Args:
+        path: a `.parquet` file with a column `id` and either one column of lists or columns of numbers,
+            or a `.npy` file of shape (instance, feature).
+        ids: with `.npy`, the file with the id of each row: text, one id a line, or `.npy` of strings.
+            Null takes the file beside it: `vectors.ids.txt` for `vectors.npy`.
+        standardise: to mean 0 and standard deviation 1 over train, feature by feature.
+    """
+
+    path: str
+    ids: str | None = None
+    standardise: bool = False
+
+    def compute(self, corpus: Corpus) -> Features:
+        """The vectors of a corpus.
+
+        Raises:
+            FeatureError: if the file cannot be read, has an id twice, lacks a document or holds NaN.
+        """
+        ids, vectors = self._read()
+        if len(ids) != len(vectors):
+            raise FeatureError(f"{self.path} holds {len(vectors)} vectors, but {len(ids)} ids. Give one id per vector.")
+        if twice := [instance_id for instance_id, n in Counter(ids).items() if n > 1]:
+            raise FeatureError(
+                f"{self.path}: {len(twice)} ids have more than one vector, e.g. '{twice[0]}'. Keep one each."
+            )
+        row_of = {instance_id: row for row, instance_id in enumerate(ids)}
+        found = {}
+        for name, split in corpus.splits().items():
+            self._check(split.ids, name, [i for i in split.ids if i not in row_of], "have no vector")
+            rows = np.array([row_of[instance_id] for instance_id in split.ids])
+            found[name] = np.asarray(vectors[rows], dtype=np.float32)
+            finite = np.isfinite(found[name]).all(axis=1)
+            broken = [split.ids[row] for row in np.flatnonzero(~finite).tolist()]
+            self._check(split.ids, name, broken, "hold NaN or infinity")
+        return Features(**(standardised(found) if self.standardise else found))
+
+    def _check(self, ids: Sequence[str], split: str, bad: Sequence[str], what: str) -> None:
+        if bad:
+            raise FeatureError(
+                f"{self.path}: {len(bad)} of {len(ids)} documents of {split} {what}: {', '.join(bad[:3])}"
+                f"{' ...' if len(bad) > 3 else ''}. Give each document of the corpus a vector of finite numbers, "
+                "under the corpus' own id."
+            )
+
+    def _read(self) -> tuple[list[str], np.ndarray]:
+        path = Path(self.path)
+        if not path.is_file():
+            raise FeatureError(f"There is no file {path} with vectors. Check the path; it is relative to {Path.cwd()}.")
+        if path.suffix not in (".parquet", ".npy"):
+            raise FeatureError(f"{path} is not a file of vectors cal can read. Give a .parquet or .npy file.")
+        try:
+            ids, vectors = _read_parquet(path) if path.suffix == ".parquet" else self._read_npy(path)
+        except FeatureError:
+            raise
+        except Exception as error:  # whatever pyarrow and numpy raise on a damaged file
+            raise FeatureError(f"{path} cannot be read: {error}. Write it again.") from error
+        if vectors.ndim != 2 or vectors.dtype.kind not in "fiub":
+            raise FeatureError(
+                f"{path} holds {vectors.dtype} of shape {vectors.shape}; give numbers of shape (instance, feature)."
+            )
+        return ids, vectors
+
+    def _read_npy(self, path: Path) -> tuple[list[str], np.ndarray]:
+        ids = Path(self.ids) if self.ids else path.with_suffix(".ids.txt")
+        if not ids.is_file():
+            raise FeatureError(
+                f"There is no file {ids} with the ids of {path}. Write one id a line, or set features.ids."
+            )
+        if ids.suffix == ".npy":
+            names = [str(instance_id) for instance_id in np.load(ids, allow_pickle=False)]
+        else:
+            names = ids.read_text(encoding="utf-8-sig").removesuffix("\n").split("\n")
+        return names, np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def _read_parquet(path: Path) -> tuple[list[str], np.ndarray]:
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path)
+    columns = [name for name in table.column_names if name != "id"]
+    if "id" not in table.column_names or not columns:
+        raise FeatureError(
+            f"{path} has the columns {', '.join(table.column_names)}; give a column 'id' and the vectors beside it."
+        )
+    ids = [str(instance_id) for instance_id in table["id"].to_pylist()]
+    first = table[columns[0]]
+    if len(columns) > 1 or not hasattr(first.type, "value_type"):  # only lists have one
+        return ids, np.column_stack([table[name].to_numpy() for name in columns])
+    lists = first.combine_chunks()
+    widths = np.unique(lists.value_lengths().to_numpy(zero_copy_only=False))
+    if lists.null_count or len(widths) != 1:
+        raise FeatureError(
+            f"{path}: the lists in column '{columns[0]}' differ in length. Give every document the same."
+        )
+    return ids, lists.flatten().to_numpy(zero_copy_only=False).reshape(len(ids), -1)

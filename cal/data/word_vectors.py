@@ -1,0 +1,168 @@
+"""Word vectors: trained on a corpus' own texts, or looked up in a file of pretrained ones."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cal.data.cache import cached_array
+from cal.errors import FeatureError
+
+
+def trained(
+    sentences: Sequence[Sequence[str]],
+    words: Sequence[str],
+    dim: int,
+    epochs: int,
+    min_n: int,
+    max_n: int,
+    seed: int,
+) -> np.ndarray:
+    """FastText skip-gram vectors of words, trained on sentences; the same bits on every run.
+
+    Args:
+        sentences: the words of each training text.
+        words: the words to look up; those that were not trained on are put together from their parts.
+        dim: features of a word.
+        epochs: passes over the sentences.
+        min_n: shortest part of a word with a vector of its own.
+        max_n: longest part of a word with a vector of its own.
+        seed: of initial vectors and sampling.
+
+    Returns:
+        (word, feature) float32; NaN where a word and its parts are unknown.
+    """
+    from gensim.models import FastText
+    from gensim.models.callbacks import CallbackAny2Vec
+    from tqdm import tqdm
+
+    class Progress(CallbackAny2Vec):
+        def on_epoch_end(self, model: object) -> None:
+            bar.update()
+
+    with tqdm(total=epochs, desc="Training word vectors", unit="epoch", disable=None, leave=False) as bar:
+        model = FastText(
+            sentences=sentences,
+            vector_size=dim,
+            epochs=epochs,
+            min_n=min_n,
+            max_n=max_n,
+            seed=seed,
+            sg=1,
+            min_count=1,
+            bucket=100_000,
+            workers=1,  # two would race for the same weights
+            hashfxn=_text_hash,  # Python's own hash differs from process to process
+            callbacks=[Progress()],
+        )
+    return _looked_up(model.wv, words)
+
+
+def pretrained(path: Path, words: Sequence[str]) -> np.ndarray:
+    """The vectors of words in a file of pretrained ones; a large file is read once per corpus, then cached.
+
+    Args:
+        path: `.bin` (fastText's own format; unknown words are put together from their parts), `.vec`
+            (word2vec's text format, with or without its first line) or `.kv` (gensim `KeyedVectors`).
+        words: distinct words to look up.
+
+    Returns:
+        (word, feature) float32; NaN where a word is unknown.
+
+    Raises:
+        FeatureError: if the file is missing, damaged or of another kind.
+    """
+    readers: dict[str, Callable[[Path, Sequence[str]], np.ndarray]] = {
+        ".bin": _read_bin,
+        ".vec": _read_vec,
+        ".kv": _read_kv,
+    }
+    if path.suffix not in readers:
+        raise FeatureError(f"{path} is not a file of word vectors cal can read. Give one of {', '.join(readers)}.")
+
+    def read() -> np.ndarray:
+        try:
+            return readers[path.suffix](path, words)
+        except FeatureError:
+            raise
+        except Exception as error:  # whatever gensim, numpy and pickle raise on a damaged file
+            raise FeatureError(
+                f"{path} cannot be read as {path.suffix} word vectors: {error or type(error).__name__}. "
+                "Download it again, or check that its ending names its format."
+            ) from error
+
+    return cached_array("word_vectors", {"file": file_state(path), "words": list(words), "recipe": 1}, read)
+
+
+def file_state(path: Path) -> tuple[str, int, int]:
+    """What tells one version of a file from the next without reading it: path, size and time of change.
+
+    Raises:
+        FeatureError: if there is no such file.
+    """
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise FeatureError(
+            f"There is no file {path} with vectors. Check the path; it is relative to {Path.cwd()}."
+        ) from error
+    return str(path.resolve()), state.st_size, state.st_mtime_ns
+
+
+def _read_bin(path: Path, words: Sequence[str]) -> np.ndarray:
+    from gensim.models.fasttext import load_facebook_vectors
+
+    return _looked_up(load_facebook_vectors(str(path)), words)
+
+
+def _read_kv(path: Path, words: Sequence[str]) -> np.ndarray:
+    from gensim.models import KeyedVectors
+
+    return _looked_up(KeyedVectors.load(str(path), mmap="r"), words)
+
+
+def _read_vec(path: Path, words: Sequence[str]) -> np.ndarray:
+    """The vectors wanted, line by line: the whole file may not fit into memory."""
+    from tqdm import tqdm
+
+    rows = {word.encode(): row for row, word in enumerate(words)}
+    vectors: np.ndarray | None = None
+    size = path.stat().st_size
+    with path.open("rb") as file, tqdm(total=size, desc=path.name, unit="B", unit_scale=True, disable=None) as bar:
+        for number, line in enumerate(file, start=1):
+            bar.update(len(line))
+            word, *numbers = line.rstrip().split(b" ")
+            if number == 1 and len(numbers) == 1:
+                continue  # how many words and features follow
+            if vectors is None:
+                vectors = np.full((len(words), len(numbers)), np.nan, dtype=np.float32)
+            if word in rows:
+                if len(numbers) != vectors.shape[1]:
+                    raise FeatureError(
+                        f"{path}, line {number}: {len(numbers)} numbers; the first vector has {vectors.shape[1]}. "
+                        "Download the file again."
+                    )
+                vectors[rows[word]] = np.array(numbers, dtype=np.float32)
+    if vectors is None:
+        raise FeatureError(f"{path} holds no vectors. Download the file again.")
+    return vectors
+
+
+def _looked_up(model: Any, words: Sequence[str]) -> np.ndarray:
+    vectors = np.full((len(words), model.vector_size), np.nan, dtype=np.float32)
+    for row, word in enumerate(words):
+        try:
+            vector = model.get_vector(word)
+        except KeyError:
+            continue
+        if vector.any():  # gensim answers zeros for a word too short to have parts
+            vectors[row] = vector
+    return vectors
+
+
+def _text_hash(text: str) -> int:
+    return zlib.crc32(text.encode())

@@ -1,0 +1,297 @@
+import csv
+import json
+import socket
+from pathlib import Path
+
+import datasets
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+
+from cal.data.files import Files
+from cal.data.hub import Hub
+from cal.data.tables import read_table
+from cal.errors import ConfigError, DataError
+
+# Values that readers of tables like to change, and the ways of writing them.
+NASTY = [
+    "NA",
+    "null",
+    "NaN",
+    "",
+    "007",
+    "1e5",
+    "1.0",
+    "True",
+    "2026-01-01",
+    ' "quoted", ',
+    "two\nlines",
+    "tab\there",
+    "ü€",
+]
+
+
+def rows(n: int = 10) -> list[dict]:
+    return [{"id": f"00{i}", "text": f"text {i}", "label": "ab"[i % 2]} for i in range(n)]
+
+
+def save(path: Path, data: list[dict]) -> str:
+    """Writes rows in the format the ending names, without any of cal's code."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in data), encoding="utf-8")
+    elif path.suffix == ".parquet":
+        pd.DataFrame(data).to_parquet(path)
+    else:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(data[0]), delimiter="\t" if path.suffix == ".tsv" else ",")
+            writer.writeheader()
+            writer.writerows(data)
+    return str(path)
+
+
+def contents(corpus) -> dict:
+    return {
+        name: sorted(
+            (i, text, corpus.label_names[label]) for i, text, label in zip(s.ids, s.texts, s.gold, strict=True)
+        )
+        for name, s in corpus.splits().items()
+    }
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "jsonl", "parquet"])
+def test_every_value_stays_as_it_was_written(tmp_path, ending):
+    values = [*NASTY, "last"]
+    path = tmp_path / f"a.{ending}"
+    save(path, [{"text": value, "other": "x"} for value in values])
+    assert read_table(path).columns == {"text": values, "other": ["x"] * len(values)}
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(*[st.text(st.characters(codec="utf-8", exclude_characters="\r\0"))] * 2), min_size=1))
+def test_any_csv_that_python_writes_is_read_as_python_reads_it(tmp_path, values):
+    path = tmp_path / "any.csv"
+    save(path, [{"text": text, "label": label} for text, label in values])
+    with path.open(newline="", encoding="utf-8") as file:
+        expected = list(csv.DictReader(file))
+    table = read_table(path)
+    assert [dict(zip(table.columns, row, strict=True)) for row in zip(*table.columns.values(), strict=True)] == expected
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "jsonl", "parquet"])
+def test_every_format_gives_the_same_corpus(tmp_path, ending):
+    corpus = Files(path=save(tmp_path / f"a.{ending}", rows())).read()
+    assert contents(corpus) == contents(Files(path=save(tmp_path / "b" / "a.csv", rows())).read())
+    assert corpus.name == "a"
+
+
+def test_a_folder_equals_its_files_named_one_by_one(tmp_path):
+    parts = {"train": rows(6), "test": rows(8)[6:], "dev": rows(10)[8:]}
+    files = {name: save(tmp_path / "folder" / f"{name}.csv", part) for name, part in parts.items()}
+    folder = Files(path=str(tmp_path / "folder")).read()
+    assert folder.fingerprint() == Files(**files).read().fingerprint()
+    assert {name: len(split) for name, split in folder.splits().items()} == {"train": 6, "test": 2, "dev": 2}
+
+
+def test_a_changed_file_is_read_anew(tmp_path):
+    first = Files(path=save(tmp_path / "a.csv", rows())).read()
+    second = Files(path=save(tmp_path / "a.csv", [{**row, "text": row["text"].upper()} for row in rows()])).read()
+    assert {text.upper() for text in first.train.texts} == set(second.train.texts)
+
+
+@pytest.mark.parametrize("name", ["we[i]rd *.csv", ".hidden/__x/a.csv", "a b/ä.csv", "A.CSV"])
+def test_a_path_is_taken_literally(tmp_path, name):
+    save(tmp_path / "a.csv", rows())
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "a.csv").rename(tmp_path / name)
+    assert len(read_table(tmp_path / name).columns["id"]) == 10
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "jsonl", "parquet"])
+def test_reading_a_file_stays_off_the_network(tmp_path, monkeypatch, ending):
+    asked = []
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: asked.append(args) or [])
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    Files(path=save(tmp_path / f"a.{ending}", rows())).read()
+    assert asked == []
+    assert datasets.config.HF_HUB_OFFLINE is False
+
+
+def test_a_byte_order_mark_is_no_part_of_the_header(write):
+    assert list(read_table(Path(write("a.csv", "\ufefftext,label\na,b\n"))).columns) == ["text", "label"]
+
+
+def test_a_column_without_a_name_is_no_problem(write):
+    """As pandas writes the row numbers."""
+    table = read_table(Path(write("a.csv", ",text,label\n0,a,b\n")))
+    assert table.columns == {"": ["0"], "text": ["a"], "label": ["b"]}
+
+
+def test_a_text_may_be_longer_than_the_csv_module_allows(tmp_path):
+    long = "word " * 50_000
+    save(tmp_path / "a.csv", [{"text": long, "label": "a"}])
+    assert read_table(tmp_path / "a.csv").columns["text"] == [long]
+
+
+def test_ids_made_from_texts_do_not_depend_on_the_rows(tmp_path):
+    data = [{"text": text, "label": label} for text, label in zip("ABCDEFGGGH", "ababaaabba", strict=True)]
+    forwards = Files(path=save(tmp_path / "a.csv", data)).read()
+    backwards = Files(path=save(tmp_path / "a.csv", data[::-1])).read()
+    assert forwards.fingerprint() == backwards.fingerprint()
+    ids = [i for split in forwards.splits().values() for i in split.ids]
+    assert len(set(ids)) == 10
+    assert sorted(i[16:] for i in ids) == [""] * 8 + ["-2", "-3"]
+
+
+def test_an_id_column_of_null_makes_the_ids_from_the_texts(tmp_path):
+    path = save(tmp_path / "a.csv", rows())
+    assert not set(Files(path=path, id_column=None).read().train.ids) & {row["id"] for row in rows()}
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize(
+    ("labels", "label_names", "expected"),
+    [
+        ([10, 9, 10, 9], None, ["9", "10"]),
+        ([1, 0, 1, 0], ["no", "yes"], ["no", "yes"]),
+        ([2, 1, 2, 1], ["1", "2"], ["1", "2"]),
+        (["b", "a", "b", "a"], ["b", "a"], ["b", "a"]),
+        (["b", "a", "b", "a"], None, ["a", "b"]),
+    ],
+)
+def test_labels_are_names_or_positions(tmp_path, ending, labels, label_names, expected):
+    data = [{"text": f"t{i}", "label": label} for i, label in enumerate(labels)]
+    path = save(tmp_path / f"train.{ending}", data)
+    save(tmp_path / f"test.{ending}", [{"text": "new", "label": labels[0]}])
+    corpus = Files(path=str(Path(path).parent), label_names=label_names).read()
+    assert corpus.label_names == expected
+    first = corpus.label_names[corpus.test.gold[0]]
+    assert first == (label_names[labels[0]] if expected == ["no", "yes"] else str(labels[0]))
+
+
+CSV_PROBLEMS = {
+    "": ["a.csv", "no rows"],
+    "id,text,label\n": ["a.csv", "no rows"],
+    "id,txt,label\n1,a,b\n": ["no column 'text'", "Did you mean 'txt'?", "id, txt, label", "dataset.text_column"],
+    "id,text,label\n1,a,b\n2, ,b\n": ["a.csv, row 2", "'text' is empty"],
+    "id,text,label\n1,a,\n": ["a.csv, row 1", "'label' has no label"],
+    "id,text,label\n1,a,b\n,a,b\n": ["a.csv, row 2", "'id' is empty"],
+    "id,text,label\n7,a,b\n8,a,b\n7,c,b\n": ["rows 1 and 3", "'7'", "'id'"],
+    "id,text,text\n1,a,b\n": ["'text' twice"],
+    "id,text,label\n1,a,b,c\n2,a,b,c\n": ["line 2", "4 fields", "3"],
+    "id,text,label\n1,a,b\n2,a\n": ["line 3", "2 fields", "3"],
+    'id,text,label\n1,"a,b\n2,a,b\n': ["line 3", "end of data", "close the quotes"],
+    'id,text,label\n1,"a" b,c\n': ["line 2", "expected after", "double each quote"],
+    "id,text,label\n1,a,b\n2,c,b\n3,d,b\n": ["every training document has the label 'b'"],
+    "id,text,label\n1,a,b\n2,a,b\n": ["no document can be held out", "1 different texts"],
+}
+
+
+@pytest.mark.parametrize("content", CSV_PROBLEMS)
+def test_a_problem_of_a_csv_is_named_with_its_place(write, content):
+    with pytest.raises(DataError) as error:
+        Files(path=write("a.csv", content), test_fraction=0.4).read()
+    assert [part for part in CSV_PROBLEMS[content] if part not in str(error.value)] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "parts"),
+    [
+        ("a.csv", "text,label\né,x\n".encode("latin-1"), ["a.csv", "utf-8", "UTF-8"]),
+        ("a.xlsx", "text", ["a.xlsx", ".csv, .tsv, .jsonl, .parquet"]),
+        ("a.parquet", "PAR1 and no more", ["a.parquet", "magic bytes"]),
+        ("a.jsonl", '{"text": "a", "label": "b"}\n{"text": "a"\n', ["line 2", "not JSON"]),
+        ("a.jsonl", "[1, 2]\n", ["line 1", "list"]),
+        ("a.jsonl", '{"text": "a", "label": 1.5}\n', ["row 1", "'label'", "1.5"]),
+        ("a.jsonl", '{"text": 5, "label": "b"}\n', ["row 1", "'text'", "int 5"]),
+        ("a.jsonl", '{"text": "a"}\n{"label": "b"}\n', ["row 1", "'label' has no label"]),
+    ],
+)
+def test_a_problem_of_another_file_is_named_with_its_place(write, name, content, parts):
+    with pytest.raises(DataError) as error:
+        Files(path=write(name, content)).read()
+    assert [part for part in parts if part not in str(error.value)] == []
+
+
+def test_a_column_named_on_purpose_must_exist(tmp_path):
+    with pytest.raises(DataError, match="no column 'uid'"):
+        Files(path=save(tmp_path / "a.csv", rows()), id_column="uid").read()
+
+
+def test_a_label_that_train_lacks_is_named_with_its_row(tmp_path):
+    save(tmp_path / "train.csv", rows(4))
+    save(tmp_path / "test.csv", [{"id": "x", "text": "x", "label": "a"}, {"id": "y", "text": "y", "label": "aa"}])
+    with pytest.raises(DataError, match=r"test\.csv, row 2: unknown label 'aa'. Did you mean 'a'"):
+        Files(path=str(tmp_path)).read()
+
+
+def test_integers_are_no_positions_among_integer_names(tmp_path):
+    data = [{"text": f"t{i}", "label": i % 2} for i in range(10)]
+    with pytest.raises(DataError, match="unknown label '0'"):
+        Files(path=save(tmp_path / "a.csv", data), label_names=["1", "2"]).read()
+
+
+def test_the_row_of_a_label_is_that_of_the_file_also_when_it_is_split(tmp_path):
+    data = [*rows(30), {"id": "z", "text": "z", "label": "c"}]
+    with pytest.raises(DataError, match="row 31: unknown label 'c'"):
+        Files(path=save(tmp_path / "a.csv", data), label_names=["a", "b"]).read()
+
+
+def test_an_id_in_two_splits_is_refused(tmp_path):
+    save(tmp_path / "train.csv", rows(4))
+    save(tmp_path / "test.csv", rows(1))
+    with pytest.raises(DataError, match=r"test\.csv, row 1: id '000' of test is also an id of train"):
+        Files(path=str(tmp_path)).read()
+
+
+def test_a_text_in_two_splits_is_allowed_without_ids(tmp_path):
+    data = [{"text": row["text"], "label": row["label"]} for row in rows(4)]
+    save(tmp_path / "train.csv", data)
+    save(tmp_path / "test.csv", data[:1])
+    corpus = Files(path=str(tmp_path)).read()
+    assert corpus.test.ids[0] in corpus.train.ids
+
+
+@pytest.mark.parametrize(
+    ("settings", "parts"),
+    [
+        ({}, ["neither"]),
+        ({"path": "a.csv", "train": "b.csv"}, ["both"]),
+        ({"train": "a.csv"}, ["without dataset.test"]),
+        ({"path": "a.csv", "dev": "b.csv"}, ["dataset.dev"]),
+        ({"path": "a.csv", "test_fraction": 1.0}, ["test_fraction", "1.0"]),
+        ({"test_fraction": 0.0}, ["neither", "test_fraction"]),
+    ],
+)
+def test_settings_that_make_no_sense_are_named_all_at_once(settings, parts):
+    with pytest.raises(ConfigError) as error:
+        Files(**settings).read()
+    assert [part for part in parts if part not in str(error.value)] == []
+
+
+def test_a_folder_must_hold_one_file_per_split(tmp_path):
+    with pytest.raises(DataError, match="holds no train file"):
+        Files(path=str(tmp_path)).read()
+    save(tmp_path / "train.csv", rows())
+    save(tmp_path / "train.jsonl", rows())
+    with pytest.raises(DataError, match=r"train\.csv and train\.jsonl"):
+        Files(path=str(tmp_path)).read()
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(DataError, match=r"no file nowhere/a\.csv"):
+        Files(path="nowhere/a.csv").read()
+
+
+def test_trec_has_its_published_sizes(trec):
+    assert (len(trec.train), len(trec.test)) == (5452, 500)
+    assert trec.label_names == ["ABBR", "DESC", "ENTY", "HUM", "LOC", "NUM"]
+
+
+@pytest.mark.parametrize("reader", [Files, Hub])
+def test_the_settings_of_a_reader_are_a_schema(reader):
+    schema = OmegaConf.structured(reader)
+    merged = OmegaConf.merge(schema, {"path": "a.csv", "label_names": ["x", "y"]})
+    assert merged.label_names == ["x", "y"]
