@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -25,20 +26,21 @@ _COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code: 0 done, 1 refused or failed, 130 interrupted."""
     words = list(sys.argv[1:] if argv is None else argv)
-    if not words or words[0] in ("-h", "--help", "help"):
-        print(_help())
-        return 0
-    if words[0] == "--version":
-        print(f"cal {__version__}")
-        return 0
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        if words[0] not in _COMMANDS:
+        if not words or words[0] in ("-h", "--help", "help"):
+            print(_help(), flush=True)
+        elif words[0] == "--version":
+            print(f"cal {__version__}", flush=True)
+        elif words[0] not in _COMMANDS:
             raise UnknownNameError("command", words[0], _COMMANDS, "See cal --help.")
-        {"simulate": _simulate, "report": _report, "compare": _compare, "data": _data}[words[0]](words[1:])
+        else:
+            {"simulate": _simulate, "report": _report, "compare": _compare, "data": _data}[words[0]](words[1:])
     except CalError as error:
         print(f"cal: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # the reader of our output, such as head, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         print("cal: Interrupted. Finished rounds are kept; the same command goes on from there.", file=sys.stderr)
         return 130

@@ -192,6 +192,8 @@ def _rewritten(
             return None
     else:
         values = [override.get_value_element_as_str()]
+        if value.startswith("~/"):  # shells leave it as it is behind key=
+            values = [f"'{Path(value).expanduser()}'"]
     name = override.key_or_group
     if name.startswith("hydra"):
         return [f"{key}={value}" for value in values] if equals else [line]

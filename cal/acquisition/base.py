@@ -40,7 +40,7 @@ class Pool:
     ) -> None:
         self.candidates, self.labelled, self.gold, self.dynamics = candidates, labelled, gold, dynamics
         self.streams, self.n_classes, self.dropout = streams, learner.n_classes, learner.dropout
-        self.notes: list[str] = []
+        self.notes: list[list[str]] = [[] for _ in range(len(candidates))]
         self._learner = learner
 
     @property
@@ -77,9 +77,15 @@ class Pool:
         none = self.candidates[:, :0]
         return Selection(none, none.double())
 
-    def note(self, message: str) -> None:
-        """Records something the user should know about this round; it is logged once per strategy."""
-        self.notes.append(message)
+    def note(self, message: str, runs: Tensor) -> None:
+        """Records something the user should know about this round; it is logged once per strategy.
+
+        Args:
+            message: a sentence.
+            runs: (run,) booleans: which runs it is about.
+        """
+        for run in runs.nonzero().flatten().tolist():
+            self.notes[run].append(message)
 
     @cached_property
     def _prediction(self) -> Prediction:
@@ -142,8 +148,26 @@ def top(scores: Tensor, n: int, tie_draws: Tensor) -> Selection:
     return Selection(positions, scores.gather(-1, positions))
 
 
+def chosen(strategy: Acquisition, pool: Pool, n: int) -> Selection:
+    """What a strategy selects, if it is n different candidates of each run.
+
+    Raises:
+        StrategyError: if it is not.
+    """
+    selection = strategy.select(pool, n)
+    n_runs, n_candidates = pool.candidates.shape
+    ordered = selection.positions.sort(dim=-1).values
+    fits = selection.positions.shape == selection.scores.shape == (n_runs, n)
+    if not fits or ordered[:, 0].min() < 0 or ordered[:, -1].max() >= n_candidates or (ordered.diff() == 0).any():
+        raise StrategyError(
+            f"{type(strategy).__name__}.select must return {n} different positions below {n_candidates}, "
+            f"and their scores, for each of {n_runs} runs; it returned positions {selection.positions.tolist()}."
+        )
+    return selection
+
+
 def checked(strategy: Acquisition, scores: Tensor, pool: Pool) -> Tensor:
-    """The scores, if they are one finite number per candidate.
+    """The scores in float64, if they are one finite number per candidate.
 
     Raises:
         StrategyError: if they are not.
@@ -154,4 +178,4 @@ def checked(strategy: Acquisition, scores: Tensor, pool: Pool) -> Tensor:
         raise StrategyError(f"{name}.score returned {given}; it must return a tensor (run, candidate) = {shape}.")
     if n_bad := int((~torch.isfinite(scores)).sum()):
         raise StrategyError(f"{name}.score returned {n_bad} scores that are NaN or infinite, of {scores.numel()}.")
-    return scores
+    return scores.double()

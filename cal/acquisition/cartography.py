@@ -47,7 +47,8 @@ class Cal(Discriminative):
         if one_class.any():
             pool.note(
                 f"All labelled instances are on one side of correctness {self.threshold:g}; "
-                "candidates are ranked by least confidence instead."
+                "candidates are ranked by least confidence instead.",
+                one_class,
             )
             fallback = 1 - pool.probs.amax(dim=-1)
             scores = torch.where(one_class.unsqueeze(-1), fallback, scores)

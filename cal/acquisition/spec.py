@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -75,13 +77,16 @@ def make_strategy(spec: StrategySpec) -> tuple[str, Acquisition]:
         ConfigError: if it cannot be understood.
     """
     if isinstance(spec, Acquisition):
-        return type(spec).__name__, spec
+        return _labelled(type(spec).__name__, _changed(spec)), spec
+    if isinstance(spec, type):
+        return spec.__name__, _as_strategy(spec, {}, spec.__name__)
     if isinstance(spec, str):
         return _named(spec, {})
     if isinstance(spec, Mapping) and "_target_" in spec:
         parameters = {key: value for key, value in spec.items() if key != "_target_"}
-        choice = registry.find_target(str(spec["_target_"]))
-        return _labelled(choice.__name__, parameters), _as_strategy(choice, parameters, choice.__name__)
+        path = str(spec["_target_"])
+        name = path.replace(":", ".").rpartition(".")[2]
+        return _labelled(name, parameters), _as_strategy(registry.find_target(path), parameters, name)
     if isinstance(spec, Mapping) and len(spec) == 1:
         name, parameters = next(iter(spec.items()))
         if name == "mix":
@@ -101,6 +106,8 @@ def _named(name: str, parameters: Mapping[str, Any]) -> tuple[str, Acquisition]:
 
 def _as_strategy(choice: Any, parameters: Mapping[str, Any], where: str) -> Acquisition:
     if inspect.isfunction(choice):
+        if parameters:
+            raise ConfigError(f"{where} is a function of the pool and takes no parameters, not {dict(parameters)}.")
         return Function(choice)
     strategy = registry.build(choice, parameters, where)
     if not isinstance(strategy, Acquisition):
@@ -110,12 +117,21 @@ def _as_strategy(choice: Any, parameters: Mapping[str, Any], where: str) -> Acqu
 
 def _mixture(shares: Any) -> tuple[str, Acquisition]:
     numbers = isinstance(shares, Mapping) and all(
-        isinstance(share, int | float) and not isinstance(share, bool) and share > 0 for share in shares.values()
+        isinstance(share, int | float) and not isinstance(share, bool) and 0 < share < math.inf
+        for share in shares.values()
     )
     if not numbers or len(shares) < 2:
         raise ConfigError(f"mix takes strategies with shares above 0, such as {{dal: .5, cal: .5}}, not {shares}.")
     parts = make_strategies(list(shares))
     return _labelled("mix", shares), Mix(parts, list(shares.values()))
+
+
+def _changed(strategy: Acquisition) -> dict[str, Any]:
+    """The parameters of an object that are not at their defaults: two of a class get two labels."""
+    if not dataclasses.is_dataclass(strategy):
+        return {}
+    values = [(field.name, getattr(strategy, field.name), field.default) for field in dataclasses.fields(strategy)]
+    return {name: value for name, value, default in values if value != default}
 
 
 def _labelled(name: str, parameters: Mapping[str, Any]) -> str:

@@ -78,15 +78,18 @@ class RunFolder:
         """Keeps other processes out of the folder, or of one run in it; given back even by a killed process.
 
         Raises:
-            StorageError: if another process holds it for longer than `wait` seconds.
+            StorageError: if another process holds it for longer than `wait` seconds, or it cannot be written.
         """
         lock = FileLock(self.path / f".{name}.lock", timeout=wait)
         try:
+            self.path.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except Timeout:
             raise StorageError(
                 f"Another process is simulating into {self.path}. Wait for it, stop it, or give another output=DIR."
             ) from None
+        except OSError as error:
+            raise StorageError(f"Cannot write to the run folder {self.path}: {error.strerror or error}.") from error
         try:
             yield
         finally:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cal.acquisition.base import Acquisition, Pool
+from cal.acquisition.base import Acquisition, Pool, chosen
 from cal.datamap.datamap import DataMap
 from cal.learners.base import Learner
 from cal.simulation.evaluate import accuracy, macro_f1
@@ -98,7 +98,7 @@ def advance(
             rows = [row for row, run in enumerate(runs) if run.strategy == name]
             mine = labelled[rows]
             pool = Pool(learner.select(rows), candidates[rows], mine, gold[mine], dynamics[rows], streams[rows])
-            positions, pool_scores = strategies[name].select(pool, n) if n else pool.nothing()
+            positions, pool_scores = chosen(strategies[name], pool, n) if n else pool.nothing()
             acquired = pool.candidates.gather(1, positions)  # (run of this strategy, n)
             partition.acquire(rows, acquired, round + 1)
             clock.stop("acquire", device, share=len(rows))
@@ -114,7 +114,7 @@ def advance(
                         macro_f1=scores[1][row].item(),
                         acquired=acquired[i],
                         scores=pool_scores[i],
-                        notes=pool.notes,
+                        notes=pool.notes[i],
                         seconds=dict(clock.seconds),
                     ),
                 )

@@ -73,7 +73,7 @@ def seed_set(gold: np.ndarray, size: int, seed: int, label_names: Sequence[str])
     counts = np.bincount(gold, minlength=len(label_names))
     present = np.flatnonzero(counts)
     if size < len(present):
-        listing = ", ".join(f"{label_names[label]} ({counts[label]})" for label in present)
+        listing = ", ".join(f"{label_names[label]} ({counts[label]})" for label in present.tolist())
         raise ConfigError(
             f"seed_size is {size}, too small for one document of each of the {len(present)} classes: {listing}. "
             f"Give seed_size={len(present)} or more."

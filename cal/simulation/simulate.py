@@ -94,7 +94,11 @@ def simulate(
         workers=workers,
     )
     seed_sets = {seed: seed_set(corpus.train.gold, seed_size, seed, corpus.label_names) for seed in seed_list}
-    kind = registry.find(registry.FEATURES, "features", features)() if isinstance(features, str) else features
+    kind: Features | FeatureKind = (
+        registry.build(registry.find(registry.FEATURES, "features", features), {}, f"features '{features}'")
+        if isinstance(features, str)
+        else features
+    )
     if config is None:
         config = {
             "corpus": corpus.name,

@@ -122,7 +122,7 @@ def advance_block(plan: Plan, block: Sequence[Run], parent: int | None = None) -
 
         def record(position: int, result: Round) -> None:
             if parent is not None and os.getppid() != parent:
-                raise SystemExit(f"The simulation (process {parent}) is gone.")
+                os._exit(1)  # an exception would end this task only, and leave a worker that waits for others
             if result.round >= len(records[position]):  # runs of a block may have been stopped apart
                 _keep(plan, block[position], result, last_round)
 

@@ -1,0 +1,211 @@
+from dataclasses import dataclass
+
+import pytest
+import torch
+
+from cal import registry
+from cal.acquisition.base import Acquisition
+from cal.acquisition.cartography import Cal
+from cal.acquisition.mix import Mix
+from cal.acquisition.spec import make_strategies
+from cal.acquisition.uncertainty import Entropy
+from cal.errors import ConfigError
+
+
+@dataclass
+class Mine(Acquisition):
+    alpha: float = 1.0
+
+    def score(self, pool):
+        return pool.probs[..., 0] * self.alpha
+
+
+class NotAStrategy:
+    pass
+
+
+def most_confident(pool):
+    return pool.probs.amax(-1)
+
+
+HERE = __name__
+
+
+def problems(*specs):
+    with pytest.raises(ConfigError) as caught:
+        make_strategies(list(specs))
+    return caught.value.problems
+
+
+def test_every_registered_name_makes_its_class():
+    for name, entry in registry.STRATEGIES.items():
+        if name != "mix":
+            strategy = make_strategies([name])[name]
+            assert isinstance(strategy, Acquisition)
+            assert type(strategy).__name__ == entry.path.partition(":")[2]
+
+
+def test_labels_keep_the_order_given():
+    assert list(make_strategies(["entropy", "random", "cal"])) == ["entropy", "random", "cal"]
+
+
+def test_parameters_reach_the_strategy_and_show_in_its_label():
+    made = make_strategies([{"cal": {"threshold": 0.4, "hidden": 8}}, {"random": None}])
+    assert list(made) == ["cal(threshold=0.4,hidden=8)", "random"]
+    assert made["cal(threshold=0.4,hidden=8)"] == Cal(threshold=0.4, hidden=8)
+
+
+def test_one_strategy_may_stand_twice_with_different_parameters():
+    assert len(make_strategies(["cal", {"cal": {"threshold": 0.4}}, {"cal": {"threshold": 0.6}}])) == 3
+
+
+def test_a_mixture_holds_its_parts_and_shares():
+    mix = make_strategies([{"mix": {"dal": 1, "cal": 3}}])["mix(dal=1,cal=3)"]
+    assert isinstance(mix, Mix)
+    assert (list(mix.parts), mix.shares) == (["dal", "cal"], [1, 3])
+
+
+def test_an_own_class_by_path():
+    made = make_strategies([{"_target_": f"{HERE}.Mine", "alpha": 2.0}, {"_target_": f"{HERE}:Mine"}])
+    assert made == {"Mine(alpha=2.0)": Mine(2.0), "Mine": Mine()}
+
+
+def test_an_object_is_taken_as_it_is():
+    mine = Mine(3.0)
+    assert make_strategies([mine])["Mine(alpha=3.0)"] is mine
+
+
+def test_a_function_of_the_pool_is_a_strategy(oracle_pool):
+    pool = oracle_pool(torch.randn(1, 9, 3, generator=torch.Generator().manual_seed(0)))
+    for spec in (most_confident, {"_target_": f"{HERE}.most_confident"}):
+        assert torch.equal(make_strategies([spec])["most_confident"].score(pool), pool.probs.amax(-1))
+
+
+def test_an_unknown_name_suggests_the_nearest_and_lists_all():
+    (problem,) = problems("entrpy")
+    assert problem.startswith("Unknown strategy 'entrpy'. Did you mean 'entropy'?")
+    assert all(name in problem for name in registry.STRATEGIES)
+
+
+def test_all_problems_are_said_at_once():
+    given = problems("entrpy", {"cal": {"treshold": 0.4}}, {"cal": {"threshold": 20}}, "mix", {"mix": {"dal": 1}}, 5)
+    assert len(given) == 6
+
+
+def test_an_unknown_parameter_suggests_the_nearest():
+    (problem,) = problems({"cal": {"treshold": 0.4}})
+    assert "strategy 'cal' has no parameter 'treshold'. Did you mean 'threshold'?" in problem
+
+
+@pytest.mark.parametrize(
+    "spec", [{"cal": {"threshold": "high"}}, {"bald": {"n_samples": None}}, {"cal": {"threshold": [0.2]}}], ids=str
+)
+def test_a_value_of_the_wrong_kind_is_a_configuration_error(spec):
+    (problem,) = problems(spec)
+    assert next(iter(spec)) in problem
+
+
+def test_a_label_may_stand_only_once():
+    (problem,) = problems("entropy", "random", "entropy")
+    assert problem == "Strategy 'entropy' is listed twice; every strategy needs a name of its own."
+
+
+@pytest.mark.parametrize("specs", [[], "random", None, 5], ids=str)
+def test_strategies_must_be_a_list_of_some(specs):
+    with pytest.raises(ConfigError, match="such as"):
+        make_strategies(specs)
+
+
+@pytest.mark.parametrize(
+    "shares",
+    [
+        {"dal": 1},
+        {"dal": float("inf"), "cal": 1},
+        {"dal": float("nan"), "cal": 1},
+        {"dal": 0, "cal": 1},
+        {"dal": -1, "cal": 2},
+        {"dal": True, "cal": 1},
+        3,
+        None,
+        ["dal"],
+    ],
+    ids=str,
+)
+def test_a_mixture_needs_two_strategies_with_shares_above_zero(shares):
+    (problem,) = problems({"mix": shares})
+    assert "mix takes strategies with shares above 0" in problem
+
+
+def test_unknown_parts_of_a_mixture_are_all_named():
+    assert len(problems({"mix": {"dall": 1, "entrpy": 1}})) == 2
+
+
+@pytest.mark.parametrize(
+    "path", ["no.such.module.Strategy", f"{HERE}.NoSuchClass", "Strategy", "", "..relative.Strategy"], ids=str
+)
+def test_a_path_that_cannot_be_imported_says_so(path):
+    (problem,) = problems({"_target_": path})
+    assert f"Cannot import '{path}'" in problem
+
+
+@pytest.mark.parametrize("path", [f"{HERE}.NotAStrategy", "math.pi", "os.path", f"{HERE}.HERE"], ids=str)
+def test_a_path_to_something_else_says_so(path):
+    (problem,) = problems({"_target_": path})
+    assert path.rpartition(".")[2] in problem or "float" in problem or "str" in problem
+
+
+def test_a_function_takes_no_parameters():
+    (problem,) = problems({"_target_": f"{HERE}.most_confident", "alpha": 3})
+    assert "alpha" in problem
+
+
+def test_a_class_in_place_of_an_object_is_made_with_its_defaults():
+    assert make_strategies([Entropy]) == {"Entropy": Entropy()}
+
+
+def test_two_objects_with_different_parameters_have_different_labels():
+    assert list(make_strategies([Mine(2.0), Mine(3.0), Mine()])) == ["Mine(alpha=2.0)", "Mine(alpha=3.0)", "Mine"]
+
+
+class FakeEntryPoint:
+    """What importlib.metadata gives for an installed package."""
+
+    def __init__(self, name, load):
+        self.name, self.load, self.value, self.dist = name, load, f"package:{name}", None
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    def install(**loaders):
+        found = [FakeEntryPoint(name, load) for name, load in loaders.items()]
+        monkeypatch.setattr(registry, "entry_points", lambda group: found if group == registry.STRATEGY_GROUP else [])
+
+    return install
+
+
+def test_a_strategy_of_an_installed_package_is_found_by_name(installed):
+    installed(mine=lambda: Mine)
+    assert make_strategies([{"mine": {"alpha": 2.0}}]) == {"mine(alpha=2.0)": Mine(2.0)}
+    assert "mine" in registry.strategy_names()
+
+
+def test_a_broken_package_is_named_and_breaks_nothing_else(installed):
+    def broken():
+        raise RuntimeError("no CUDA here")
+
+    installed(broken=broken, mine=lambda: Mine)
+    (problem,) = problems("broken")
+    assert "Strategy 'broken'" in problem
+    assert "no CUDA here" in problem
+    assert list(make_strategies(["random", "mine"])) == ["random", "mine"]
+
+
+def test_unknown_names_suggest_installed_strategies_too(installed):
+    installed(typicality=lambda: Mine)
+    (problem,) = problems("typicalty")
+    assert "Did you mean 'typicality'?" in problem
+
+
+def test_a_built_in_name_is_not_taken_over(installed):
+    installed(entropy=lambda: Mine)
+    assert make_strategies(["entropy"])["entropy"] == Entropy()

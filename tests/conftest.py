@@ -1,0 +1,199 @@
+"""Shared by all tests: a small task with a signal, pools of it, and a simulation that takes a moment."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor
+
+from cal.acquisition.base import Pool
+from cal.data.corpus import Corpus, Split
+from cal.data.features import Features
+from cal.dynamics.training_dynamics import TrainingDynamics
+from cal.learners.base import Prediction
+from cal.learners.mlp import MLP, MLPLearner
+from cal.simulation.curves import LearningCurves
+from cal.simulation.simulate import simulate
+from cal.streams import Streams
+
+collect_ignore = ["conftest.py"]  # it has no doctests, and its name is also that of the file beside `cal`
+
+
+class Task(NamedTuple):
+    corpus: Corpus
+    features: Features
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n_threads)
+
+
+@pytest.fixture(scope="session")
+def make_task() -> Callable[..., Task]:
+    """make_task(n_train, n_test, n_classes, width, signal, row_order): a corpus and its vectors.
+
+    A document's vector is drawn from its id, around the centre of its class at distance `signal`.
+    `row_order` shuffles the rows that the corpus is built from, and nothing else.
+    """
+
+    def make(
+        n_train: int = 60,
+        n_test: int = 30,
+        n_classes: int = 3,
+        width: int = 5,
+        signal: float = 1.5,
+        row_order: int | None = None,
+    ) -> Task:
+        def split(name: str, n: int) -> Split:
+            rows = np.arange(n) if row_order is None else np.random.default_rng(row_order).permutation(n)
+            return Split([f"{name}{i}" for i in rows], [f"text {i}" for i in rows], rows % n_classes, name)
+
+        def vectors(split: Split) -> np.ndarray:
+            noise = [np.random.default_rng(zlib.crc32(i.encode())).normal(size=width) for i in split.ids]
+            return np.asarray(np.array(noise) + signal * np.eye(n_classes, width)[split.gold], np.float32)
+
+        corpus = Corpus(split("train", n_train), split("test", n_test), [f"class {c}" for c in range(n_classes)])
+        return Task(corpus, Features(vectors(corpus.train), vectors(corpus.test)))
+
+    return make
+
+
+class Oracle:
+    """A learner that says of (run, instance) what it was given, for every instance of the train split."""
+
+    def __init__(self, logits: Tensor, embeddings: Tensor, samples: Tensor | None = None, dropout: float = 0.3) -> None:
+        self.logits, self.embeddings, self.samples, self.dropout = logits, embeddings, samples, dropout
+        self.n_runs, self.n_classes = logits.shape[0], logits.shape[-1]
+
+    def predict(self, instances: Tensor) -> Prediction:
+        rows = torch.arange(self.n_runs).unsqueeze(1)
+        return Prediction(self.logits[rows, instances], self.embeddings[rows, instances])
+
+    def dropout_probs(self, instances: Tensor, n_samples: int, streams: Streams) -> Tensor:
+        runs = zip(self.samples[:, :n_samples], instances, strict=True)
+        return torch.stack([samples[:, rows] for samples, rows in runs])
+
+
+@pytest.fixture(scope="session")
+def oracle_pool() -> Callable[..., Pool]:
+    """oracle_pool(logits, ...): the first `n_labelled` of the train split are labelled, the rest are candidates.
+
+    `counts` is in how many of `n_epochs` each labelled instance of each run was classified correctly.
+    """
+
+    def make(
+        logits: Tensor,
+        *,
+        n_labelled: int = 4,
+        embeddings: Tensor | None = None,
+        samples: Tensor | None = None,
+        counts: Tensor | None = None,
+        n_epochs: int = 30,
+        seeds: Sequence[int] | None = None,
+    ) -> Pool:
+        n_runs, n = logits.shape[:2]
+        embeddings = torch.zeros(n_runs, n, 2) if embeddings is None else embeddings
+        counts = torch.zeros(n_runs, n_labelled) if counts is None else counts
+        correct = torch.arange(n_epochs).view(1, -1, 1) < counts.unsqueeze(1)
+        return Pool(
+            Oracle(logits, embeddings, samples),
+            candidates=torch.arange(n_labelled, n).repeat(n_runs, 1),
+            labelled=torch.arange(n_labelled).repeat(n_runs, 1),
+            gold=torch.zeros(n_runs, n_labelled, dtype=torch.long),
+            dynamics=TrainingDynamics(correct.float(), correct, correct.float()),
+            streams=Streams(range(n_runs) if seeds is None else seeds, 0),
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def trained_pool() -> Callable[..., Pool]:
+    """trained_pool(x, gold, seeds, ...): after training perceptrons on a random labelled set of each seed.
+
+    `order` permutes the candidates of every run, which otherwise ascend.
+    """
+
+    def make(
+        x: np.ndarray,
+        gold: Tensor,
+        seeds: Sequence[int],
+        *,
+        n_labelled: int = 20,
+        order: Tensor | None = None,
+        round: int = 1,
+    ) -> Pool:
+        config = MLP(hidden=[16, 16], n_epochs=6, batch_size=8, lr=1e-2)
+        learner = MLPLearner(config, x, x[:1], int(gold.max()) + 1, len(seeds))
+        shuffled = [torch.from_numpy(np.random.default_rng(seed).permutation(len(x))) for seed in seeds]
+        labelled = torch.stack([rows[:n_labelled].sort().values for rows in shuffled])
+        candidates = torch.stack([rows[n_labelled:].sort().values for rows in shuffled])
+        streams = Streams(seeds, round)
+        dynamics = learner.fit(labelled, gold[labelled], streams)
+        if order is not None:
+            candidates = candidates[:, order]
+        return Pool(learner, candidates, labelled, gold[labelled], dynamics, streams)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def small() -> dict[str, Any]:
+    """Arguments of a small simulation; the learner is quick, and so are the discriminators."""
+    return {
+        "strategies": ["random", "entropy", {"cal": {"hidden": 8, "n_epochs": 3, "lr": 1e-2}}],
+        "learner": MLP(hidden=[8, 8], n_epochs=4, batch_size=8, lr=1e-2),
+        "seeds": [1, 2],
+        "seed_size": 12,
+        "query_size": 5,
+        "rounds": 3,
+        "full_data": False,
+        "device": "cpu",
+        "workers": 1,
+        "quiet": True,
+    }
+
+
+@pytest.fixture(scope="session")
+def simulated(make_task, small) -> Callable[..., LearningCurves]:
+    """simulated(task=None, **changes): the curves of the small simulation with some arguments changed."""
+
+    def run(task: Any = None, **changes: Any) -> LearningCurves:
+        corpus, features = task or make_task()
+        return simulate(corpus, features=features, **small | changes)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def assert_same() -> Callable[..., None]:
+    """assert_same(given, expected): every number but seconds is the same, whatever the order of runs.
+
+    With `only`, a function of a table's rows, only those rows are compared.
+    """
+
+    def compare(
+        given: LearningCurves, expected: LearningCurves, only: Callable[[pd.DataFrame], Any] | None = None
+    ) -> None:
+        for name in ("rounds", "acquired", "maps", "full_data"):
+            frames = []
+            for curves in (given, expected):
+                frame: pd.DataFrame = getattr(curves, name)
+                if only is not None and name != "full_data":
+                    frame = frame[only(frame)]
+                frame = frame[[column for column in frame if not column.startswith("seconds")]]
+                keys = [key for key in ("strategy", "seed", "round", "id") if key in frame]
+                frames.append(frame.sort_values(keys, kind="stable").reset_index(drop=True))
+            pd.testing.assert_frame_equal(*frames, check_exact=True)
+
+    return compare

@@ -1,0 +1,95 @@
+import pytest
+
+from cal.errors import AnalysisError, StorageError
+from cal.learners.mlp import MLP
+from cal.simulation.curves import LearningCurves
+
+
+def test_loading_gives_what_the_simulation_gave(simulated, assert_same, tmp_path):
+    given = simulated(output=tmp_path, full_data=True)
+    assert_same(LearningCurves.load(tmp_path), given)
+
+
+def test_strategies_and_seeds_come_in_the_order_given(simulated):
+    curves = simulated(strategies=["random", "entropy", "bald"], seeds=[9, 2])
+    assert curves.strategies == ["random", "entropy", "bald"]
+    assert curves.seeds == [9, 2]
+
+
+def test_folders_of_other_strategies_and_seeds_are_merged(simulated, assert_same, tmp_path):
+    whole = simulated(strategies=["random", "entropy"], full_data=True)
+    for strategy in ("random", "entropy"):
+        for seed in (1, 2):
+            simulated(
+                strategies=[strategy],
+                seeds=[seed],
+                full_data=strategy == "random",
+                output=tmp_path / f"{strategy}{seed}",
+            )
+    assert_same(LearningCurves.load(*sorted(tmp_path.iterdir())), whole)
+
+
+def test_a_reference_line_in_two_folders_counts_once(simulated, tmp_path):
+    for strategy in ("random", "entropy"):
+        simulated(strategies=[strategy], full_data=True, output=tmp_path / strategy)
+    merged = LearningCurves.load(tmp_path / "random", tmp_path / "entropy")
+    assert merged.full_data.seed.tolist() == [1, 2]
+    assert not merged.maps.duplicated(["strategy", "seed", "round", "id"]).any()
+
+
+@pytest.mark.parametrize("other", [1, 2])
+def test_folders_that_share_a_run_are_refused(simulated, tmp_path, other):
+    """Whichever two of the folders it is."""
+    strategies = ["random", "entropy", ["random", "entropy"][other - 1]]
+    for k, strategy in enumerate(strategies):
+        simulated(strategies=[strategy], seeds=[1], output=tmp_path / str(k))
+    with pytest.raises(AnalysisError, match=rf"both hold 1 runs, e\.g\. {strategies[-1]} with seed 1"):
+        LearningCurves.load(tmp_path / "0", tmp_path / "1", tmp_path / "2")
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"query_size": 6}, "query_size"),
+        ({"learner": MLP(hidden=[8], n_epochs=2)}, "learner"),
+        ({"rounds": 2}, "rounds"),
+    ],
+    ids=str,
+)
+def test_folders_of_other_simulations_are_refused(simulated, tmp_path, changes, key):
+    simulated(strategies=["random"], output=tmp_path / "one")
+    simulated(strategies=["entropy"], output=tmp_path / "other", **changes)
+    with pytest.raises(AnalysisError, match=rf"cannot be compared; they differ in .*{key}"):
+        LearningCurves.load(tmp_path / "one", tmp_path / "other")
+
+
+def test_folders_of_other_documents_are_refused(simulated, make_task, tmp_path):
+    simulated(strategies=["random"], output=tmp_path / "one")
+    simulated(make_task(n_train=63), strategies=["entropy"], output=tmp_path / "other")
+    with pytest.raises(AnalysisError, match="the documents of the corpus"):
+        LearningCurves.load(tmp_path / "one", tmp_path / "other")
+
+
+def test_a_folder_without_a_simulation_is_refused(tmp_path):
+    with pytest.raises(StorageError, match="is not the folder of a simulation"):
+        LearningCurves.load(tmp_path)
+
+
+def test_summary_is_the_mean_over_seeds_after_the_last_round(simulated):
+    curves = simulated()
+    summary = curves.summary()
+    assert list(summary.index) == curves.strategies
+    for strategy in curves.strategies:
+        last = curves.rounds.query("strategy == @strategy and `round` == 3")
+        assert summary.accuracy[strategy] == pytest.approx(sum(last.accuracy) / len(last))
+        assert summary.n_labelled[strategy] == 27
+
+
+def test_tables_are_written_as_csv(simulated, tmp_path):
+    import pandas as pd
+
+    curves = simulated()
+    curves.to_csv(tmp_path)
+    rounds, acquired = (pd.read_csv(tmp_path / name) for name in ("curves.csv", "acquired.csv"))
+    assert rounds.accuracy.tolist() == curves.rounds.accuracy.tolist()
+    assert acquired.id.tolist() == curves.acquired.id.tolist()

@@ -1,0 +1,314 @@
+"""A simulation that was stopped, however it was stopped, ends as one that was not."""
+
+import errno
+import os
+import pickle
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cal.acquisition.cartography import Cal
+from cal.data.features import Features
+from cal.errors import StorageError
+from cal.learners.mlp import MLP
+from cal.simulation.curves import LearningCurves
+from cal.simulation.folder import RunFolder
+from cal.simulation.lockstep import Run
+from cal.simulation.simulate import simulate
+
+SCRIPT = """
+import pickle, sys
+from pathlib import Path
+
+from cal.simulation.simulate import simulate
+
+if __name__ == "__main__":
+    (corpus, features), arguments = pickle.loads(Path(sys.argv[1]).read_bytes())
+    simulate(corpus, features=features, **arguments, output=sys.argv[2])
+"""
+
+
+@pytest.fixture(scope="module")
+def whole(simulated):
+    return simulated(full_data=True)
+
+
+def test_a_finished_simulation_is_not_done_again(simulated, assert_same, whole, tmp_path, monkeypatch):
+    assert_same(simulated(full_data=True, output=tmp_path), whole)
+    monkeypatch.setattr(MLP, "build", lambda *_: pytest.fail("trained again"))
+    assert_same(simulated(full_data=True, output=tmp_path), whole)
+
+
+@pytest.mark.parametrize("n_kept", [1, 3, 4])
+def test_a_pool_that_ran_empty_ends_the_same(simulated, assert_same, tmp_path, n_kept):
+    """Four rounds of the ten, all of which are finished when the pool is empty."""
+    empty = {"query_size": 20, "rounds": 9}
+    expected = simulated(**empty, output=tmp_path)
+    assert len(expected.rounds) == 6 * 4
+    for path in tmp_path.glob("rounds/*.jsonl"):
+        path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:n_kept]))
+    assert_same(simulated(**empty, output=tmp_path), expected)
+
+
+@pytest.mark.parametrize("cut", range(8))
+def test_cut_anywhere_it_ends_the_same(simulated, assert_same, whole, tmp_path, cut):
+    """Each run's file is cut at some byte, most of them inside a line; a map may be lost with its record."""
+    simulated(full_data=True, output=tmp_path)
+    rng = np.random.default_rng(cut)
+    for path in sorted(tmp_path.glob("rounds/*.jsonl")):
+        size = int(rng.integers(0, path.stat().st_size + 1))
+        os.truncate(path, size)
+        if size == 0:
+            path.unlink()
+            for drawn in tmp_path.glob(f"maps/{path.stem}-*"):
+                drawn.unlink()
+    assert_same(simulated(full_data=True, output=tmp_path), whole)
+
+
+@pytest.mark.parametrize("n_rounds", [0, 1, 2, 3])
+def test_stopped_between_rounds_it_ends_the_same(simulated, assert_same, whole, tmp_path, n_rounds):
+    simulated(full_data=True, output=tmp_path)
+    for path in tmp_path.glob("rounds/*.jsonl"):
+        path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:n_rounds]))
+    assert_same(simulated(full_data=True, output=tmp_path), whole)
+
+
+def test_rounds_of_an_unfinished_simulation_can_be_read(simulated, whole, tmp_path):
+    simulated(full_data=True, output=tmp_path)
+    path = RunFolder(tmp_path).rounds_file(Run("entropy", 2))
+    os.truncate(path, path.stat().st_size - 3)
+    given = LearningCurves.load(tmp_path).rounds
+    expected = whole.rounds[
+        ~((whole.rounds.strategy == "entropy") & (whole.rounds.seed == 2) & (whole.rounds["round"] == 3))
+    ]
+    assert given.accuracy.tolist() == expected.accuracy.tolist()
+
+
+# --- processes that are really killed
+
+
+@pytest.fixture(scope="module")
+def slow(small):
+    """Long enough to be stopped on the way."""
+    return small | {
+        "strategies": ["random", "entropy"],
+        "learner": MLP(hidden=[16, 16], n_epochs=30, batch_size=4, lr=1e-3),
+        "query_size": 3,
+        "rounds": 12,
+        "workers": 2,
+    }
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(make_task, slow):
+    corpus, features = make_task()
+    return simulate(corpus, features=features, **slow | {"workers": 1})
+
+
+def start(make_task, slow, tmp_path, **how):
+    """A process that simulates into tmp_path / "run"."""
+    (tmp_path / "script.py").write_text(SCRIPT)
+    (tmp_path / "task.pickle").write_bytes(pickle.dumps((tuple(make_task()), slow)))
+    command = [sys.executable, tmp_path / "script.py", tmp_path / "task.pickle", tmp_path / "run"]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, env=os.environ | {"OMP_NUM_THREADS": "1"}, **how)
+
+
+@pytest.fixture
+def started(make_task, slow, tmp_path):
+    """That process, when it has finished some rounds."""
+    process = start(make_task, slow, tmp_path)
+    deadline = time.monotonic() + 60
+    while n_rounds(tmp_path) < 5:
+        assert process.poll() is None, process.stderr.read().decode()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    yield process
+    if process.poll() is None:
+        process.kill()
+    process.wait()
+    process.stderr.close()
+
+
+def n_rounds(tmp_path):
+    return sum(path.read_bytes().count(b"\n") for path in tmp_path.glob("run/rounds/*.jsonl"))
+
+
+def finish(make_task, slow, tmp_path):
+    corpus, features = make_task()
+    return simulate(corpus, features=features, **slow | {"workers": 1}, output=tmp_path / "run")
+
+
+def test_killed_and_started_again_it_ends_the_same(started, make_task, slow, uninterrupted, assert_same, tmp_path):
+    workers = worker_processes(started.pid)
+    started.kill()  # SIGKILL: nothing can be tidied up
+    started.wait()
+    assert n_rounds(tmp_path) < 52, "killed too late to show anything"
+    assert_same(finish(make_task, slow, tmp_path), uninterrupted)
+    assert_end(workers)  # the old workers did not live on beside the new ones
+
+
+def worker_processes(parent):
+    """From /proc; none where there is no such thing."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(")")[2].split()
+            command = (status.parent / "cmdline").read_bytes()
+        except OSError:
+            continue  # it ended while we looked
+        if int(fields[1]) == parent and b"LokyProcess" in command:
+            found.append(status.parent)
+    return found
+
+
+def assert_end(processes):
+    deadline = time.monotonic() + 30
+    for process in processes:
+        while (process / "stat").exists() and "LokyProcess" in (process / "cmdline").read_text():
+            assert time.monotonic() < deadline, f"process {process.name} lives on"
+            time.sleep(0.05)
+
+
+def test_interrupted_and_started_again_it_ends_the_same(started, make_task, slow, uninterrupted, assert_same, tmp_path):
+    workers = worker_processes(started.pid)
+    started.send_signal(signal.SIGINT)
+    assert started.wait(timeout=30) != 0
+    assert n_rounds(tmp_path) < 52, "interrupted too late to show anything"
+    assert_end(workers)
+    assert_same(finish(make_task, slow, tmp_path), uninterrupted)
+
+
+def test_two_at_once_are_refused_and_the_first_is_left_alone(started, make_task, slow, tmp_path):
+    corpus, features = make_task()
+    before = (tmp_path / "run/config.yaml").read_bytes(), (tmp_path / "run/run.json").read_bytes()
+    for changes in ({}, {"rounds": 2}):
+        with pytest.raises(StorageError, match=r"Another process is simulating into .*output=DIR"):
+            simulate(corpus, features=features, **slow | changes, output=tmp_path / "run")
+    assert started.poll() is None
+    assert ((tmp_path / "run/config.yaml").read_bytes(), (tmp_path / "run/run.json").read_bytes()) == before
+
+
+def test_a_second_start_before_the_first_round_changes_nothing(simulated, make_task, small, tmp_path):
+    """The first simulation holds the folder while it makes its vectors; it has no rounds yet."""
+    corpus, features = make_task()
+
+    class Slow:
+        def compute(self, corpus):
+            before = (tmp_path / "config.yaml").read_bytes()
+            with pytest.raises(StorageError, match="Another process"):
+                simulated(rounds=1, output=tmp_path)
+            assert (tmp_path / "config.yaml").read_bytes() == before
+            return features
+
+    simulate(corpus, features=Slow(), **small, output=tmp_path)
+
+
+# --- a disk that is full
+
+
+@pytest.mark.parametrize("torn", [0, 7], ids=["line whole", "line torn"])
+@pytest.mark.parametrize("n_before", [0, 5, 11])
+def test_a_full_disk_is_reported_and_the_rest_is_done_later(
+    simulated, assert_same, whole, tmp_path, monkeypatch, n_before, torn
+):
+    left = [n_before]
+    fsync = os.fsync
+
+    def full(descriptor):
+        if left[0] == 0:
+            if torn:
+                os.ftruncate(descriptor, os.fstat(descriptor).st_size - torn)
+            raise OSError(errno.ENOSPC, "No space left on device")
+        left[0] -= 1
+        fsync(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("cal.simulation.folder.os.fsync", full)
+        with pytest.raises(StorageError, match=r"No space left on device.*make room and give the same command"):
+            simulated(full_data=True, output=tmp_path)
+    assert_same(simulated(full_data=True, output=tmp_path), whole)
+
+
+def test_a_write_that_fails_in_a_worker_process_is_reported(make_task, slow, uninterrupted, assert_same, tmp_path):
+    """Files are limited to a size that the first rounds fit into, as on a disk that fills up."""
+
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4500, 4500))
+
+    process = start(make_task, slow, tmp_path, preexec_fn=limit)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "StorageError: Cannot write" in errors.decode()
+    assert "make room and give the same command to go on" in errors.decode()
+    assert 0 < n_rounds(tmp_path) < 52
+    assert_same(finish(make_task, slow, tmp_path), uninterrupted)
+
+
+# --- another simulation
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"rounds": 4}, "rounds: 3 -> 4"),
+        ({"seeds": [1, 3]}, "seeds: "),
+        ({"strategies": ["random"]}, "strategies: "),
+        ({"learner": MLP(hidden=[8, 8], n_epochs=4, batch_size=8, lr=2e-2)}, r"learner\.lr: 0.01 -> 0.02"),
+        ({"query_size": 6, "seed_size": 13}, "query_size: 5 -> 6; seed_size: 12 -> 13"),
+    ],
+    ids=str,
+)
+def test_another_configuration_is_refused_and_its_keys_named(simulated, tmp_path, changes, message):
+    simulated(output=tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(StorageError, match=rf"another configuration\. Different: {message}"):
+        simulated(output=tmp_path, **changes)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_other_parameters_of_a_strategy_object_are_another_configuration(simulated, tmp_path):
+    simulated(strategies=[Cal(hidden=8, n_epochs=2)], output=tmp_path)
+    with pytest.raises(StorageError, match="Different: strategies"):
+        simulated(strategies=[Cal(hidden=8, n_epochs=2, threshold=0.4)], output=tmp_path)
+
+
+def test_other_documents_are_refused(simulated, make_task, tmp_path):
+    simulated(output=tmp_path)
+    with pytest.raises(StorageError, match="Different"):
+        simulated(make_task(n_test=31), output=tmp_path)
+
+
+def test_other_documents_with_the_same_vectors_are_refused(simulated, make_task, tmp_path):
+    corpus, features = make_task()
+    simulated((corpus, features), output=tmp_path)
+    corpus.train.texts[0] += "!"
+    corpus._fingerprint.clear()
+    with pytest.raises(StorageError, match="Different: the documents of the corpus"):
+        simulated((corpus, features), output=tmp_path)
+
+
+def test_other_vectors_are_refused(simulated, make_task, tmp_path):
+    simulated(output=tmp_path)
+    corpus, features = make_task()
+    with pytest.raises(StorageError, match=r"Different: features\.fingerprint"):
+        simulated((corpus, Features(features.train * 2, features.test)), output=tmp_path)
+
+
+def test_number_of_workers_may_change_on_the_way(simulated, assert_same, whole, tmp_path):
+    simulated(full_data=True, output=tmp_path)
+    for path in tmp_path.glob("rounds/*.jsonl"):
+        path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
+    assert_same(simulated(full_data=True, workers=2, output=tmp_path), whole)
+
+
+def test_a_folder_that_cannot_be_made_is_reported(simulated, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="Cannot write to the run folder"):
+        simulated(output=tmp_path / "file")

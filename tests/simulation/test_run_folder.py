@@ -1,0 +1,144 @@
+import math
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cal.errors import StorageError
+from cal.simulation.folder import RunFolder, flat
+from cal.simulation.lockstep import Run
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.create({"rounds": 3, "learner": {"lr": 0.1}}, "fingerprint", {"device": "cpu"})
+    return folder
+
+
+def test_what_is_written_is_read(folder):
+    records = [{"round": 0, "accuracy": 0.1 + 0.2, "acquired": ["a", "é\n"]}, {"round": 1, "scores": [1e-300]}]
+    for record in records:
+        folder.append(Run("cal", 1), record)
+    assert folder.records(Run("cal", 1)) == records
+
+
+def test_configuration_and_origin_are_read_back(folder):
+    assert folder.config() == {"rounds": 3, "learner": {"lr": 0.1}}
+    assert folder.about() == {"corpus_fingerprint": "fingerprint", "device": "cpu"}
+
+
+def test_a_run_without_rounds_has_no_records(folder):
+    assert folder.records(Run("cal", 1)) == []
+
+
+@pytest.mark.parametrize("cut", [1, 5, 20])
+def test_a_line_cut_short_does_not_count_and_is_mended(folder, cut):
+    run = Run("cal", 1)
+    folder.append(run, {"round": 0})
+    whole = folder.rounds_file(run).stat().st_size
+    folder.append(run, {"round": 1, "accuracy": 0.5})
+    os.truncate(folder.rounds_file(run), whole + cut)
+    assert folder.records(run) == [{"round": 0}]
+    folder.mend(run)
+    assert folder.rounds_file(run).stat().st_size == whole
+    folder.append(run, {"round": 1})
+    assert folder.records(run) == [{"round": 0}, {"round": 1}]
+
+
+def test_mending_a_whole_file_changes_nothing(folder):
+    run = Run("cal", 1)
+    folder.mend(run)
+    folder.append(run, {"round": 0})
+    before = folder.rounds_file(run).read_bytes()
+    folder.mend(run)
+    assert folder.rounds_file(run).read_bytes() == before
+
+
+def test_a_damaged_line_is_reported_with_its_file(folder):
+    run = Run("cal", 1)
+    folder.rounds_file(run).write_bytes(b'{"round": 0}\n\0\0\0\0\n{"round": 2}\n')
+    with pytest.raises(StorageError, match=r"cal-1\.jsonl is damaged.*Remove this file"):
+        folder.records(run)
+
+
+NAMES = [
+    "cal",
+    "cal(threshold=0.4)",
+    "mix(dal=0.5,cal=0.5)",
+    "a/b",
+    "a_b",
+    "a b",
+    "../up",
+    ".",
+    "é",
+    "x" * 300,
+    "x" * 301,
+]
+
+
+def test_every_run_has_a_file_of_its_own_in_the_folder(folder):
+    files = [folder.rounds_file(Run(name, seed)) for name in NAMES for seed in (1, 11)]
+    assert len(set(files)) == len(files)
+    for path in files:
+        assert path.parent == folder.path / "rounds"
+        path.write_text("")  # the file system accepts the name
+        assert path.resolve().parent == (folder.path / "rounds").resolve()
+
+
+def test_a_map_is_read_back(folder):
+    columns = {"id": ["a", "b"], "gold": np.array([0, 1]), "confidence": np.array([0.25, 0.5], np.float32)}
+    folder.write_map(Run("cal", 1), 0, columns)
+    given = pd.read_parquet(folder.map_file(Run("cal", 1), 0))
+    assert given.to_dict("list") == {"id": ["a", "b"], "gold": [0, 1], "confidence": [0.25, 0.5]}
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_other(folder, monkeypatch):
+    folder.write("curves.csv", b"old")
+    before = sorted(folder.path.iterdir())
+
+    def full(path, content):
+        with path.open("wb") as file:
+            file.write(content[:2])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    with pytest.raises(StorageError, match=r"No space left on device\. Make room"):
+        folder.write("curves.csv", b"new content")
+    assert (folder.path / "curves.csv").read_bytes() == b"old"
+    assert sorted(folder.path.iterdir()) == before
+
+
+def test_a_folder_that_is_gone_is_reported(folder):
+    for path in sorted(folder.path.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    with pytest.raises(StorageError, match="Cannot write"):
+        folder.append(Run("cal", 1), {"round": 0})
+
+
+def test_a_folder_of_something_else_is_reported(tmp_path):
+    with pytest.raises(StorageError, match="is not the folder of a simulation"):
+        RunFolder(tmp_path).config()
+
+
+def test_a_lock_keeps_other_processes_out_and_is_given_back(folder):
+    script = "import sys; from cal.simulation.folder import RunFolder\nwith RunFolder(sys.argv[1]).lock(): pass"
+
+    def other():
+        return subprocess.run([sys.executable, "-c", script, folder.path], capture_output=True, text=True)
+
+    with folder.lock():
+        assert "Another process is simulating into" in other().stderr
+    assert other().returncode == 0
+
+
+def test_two_runs_do_not_lock_each_other(folder):
+    with folder.lock("cal-1"), folder.lock("cal-2"), pytest.raises(StorageError), folder.lock("cal-1"):
+        pass
+
+
+def test_a_nested_configuration_has_dotted_keys():
+    assert flat({"a": {"b": {"c": 1}, "d": [1, 2]}, "e": math.inf}) == {"a.b.c": 1, "a.d": [1, 2], "e": math.inf}

@@ -1,0 +1,173 @@
+"""The shape of the package: who imports whom, what an import costs, how long a module is."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cal
+
+ROOT = Path(cal.__file__).parent
+MODULES = {
+    ".".join(["cal", *path.relative_to(ROOT).with_suffix("").parts]).removesuffix(".__init__"): path
+    for path in sorted(ROOT.rglob("*.py"))
+}
+TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
+
+# From left to right; the first four, which are modules, may know each other.
+ORDER = [
+    ["errors", "streams", "registry", "nn"],
+    ["dynamics"],
+    ["datamap"],
+    ["data"],
+    ["learners"],
+    ["acquisition"],
+    ["simulation"],
+    ["analysis"],
+    ["config"],
+    ["cli"],
+    ["__main__"],
+]
+RANK = {part: rank for rank, parts in enumerate(ORDER) for part in parts}
+
+HEAVY = ["torch", "numpy", "pandas", "sklearn", "scipy", "gensim", "datasets", "matplotlib", "hydra", "omegaconf"]
+HOMES = {
+    "gensim": ["cal.data.fasttext", "cal.data.word_vectors"],
+    "datasets": ["cal.data."],
+    "matplotlib": ["cal.analysis."],
+    "deepsig": ["cal.analysis.significance"],
+    "hydra": ["cal.config", "cal.cli"],
+    "omegaconf": ["cal.config", "cal.cli"],
+    "joblib": ["cal.simulation."],
+    "filelock": ["cal.simulation.folder", "cal.data.cache"],
+    "tqdm": ["cal.simulation.progress", "cal.data."],
+    "pyarrow": ["cal.simulation.folder", "cal.data."],
+}
+
+
+def imports(name):
+    """Absolute names of modules that a module imports anywhere, in functions too, but not for type checking."""
+    skipped = {
+        id(node)
+        for block in ast.walk(TREES[name])
+        if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.unparse(block.test)
+        for node in ast.walk(block)
+    }
+    found = set()
+    for node in ast.walk(TREES[name]):
+        if id(node) in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name} imports relatively in line {node.lineno}"
+            members = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {member if member in MODULES else node.module for member in members}
+    return found
+
+
+def part_of(name):
+    return name.split(".")[1]
+
+
+INNER = [name for name in MODULES if name != "cal"]
+
+
+@pytest.mark.parametrize("name", INNER)
+def test_imports_go_leftwards(name):
+    wrong = [
+        other
+        for other in imports(name)
+        if other.startswith("cal.") and part_of(other) != part_of(name) and RANK[part_of(other)] >= RANK[part_of(name)]
+        if RANK[part_of(other)] > 0
+    ]
+    assert not wrong, f"{name} must not import {wrong}"
+
+
+def test_every_module_has_a_place_in_the_order():
+    assert {part_of(name) for name in INNER} <= set(RANK)
+
+
+def test_modules_import_each_other_in_no_circle():
+    graph = {name: {other for other in imports(name) if other in MODULES and other != name} for name in INNER}
+    while leaves := [name for name, others in graph.items() if not others & graph.keys()]:
+        for name in leaves:
+            del graph[name]
+    assert not graph, f"in or behind a circle: {sorted(graph)}"
+
+
+@pytest.mark.parametrize("library", HOMES)
+def test_a_library_lives_in_its_modules(library):
+    homes = tuple(HOMES[library])
+    users = {name for name in MODULES for other in imports(name) if other.split(".")[0] == library}
+    astray = {name for name in users if not any(name == home or name.startswith(home) for home in homes)}
+    assert not astray, f"{library} is imported by {sorted(astray)}"
+
+
+def loaded_by(statement):
+    script = f"import sys; {statement}; print(*(m for m in {HEAVY!r} if m in sys.modules))"
+    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    assert loaded_by("import cal, cal.errors, cal.registry") == []
+
+
+def test_listing_strategies_loads_nothing_heavy():
+    assert loaded_by("from cal.registry import strategy_names; strategy_names()") == []
+
+
+def test_every_public_name_can_be_had():
+    for name in cal.__all__:
+        assert getattr(cal, name) is not None
+    assert set(cal.__all__) <= set(dir(cal)) | set(cal._MODULES)
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="has no attribute 'simulat'"):
+        _ = cal.simulat
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_is_one_idea_long(name):
+    assert len(MODULES[name].read_text(encoding="utf-8").splitlines()) <= 350
+
+
+def public(tree):
+    """Functions and classes of a module whose names have no underscore."""
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    return [node for node in tree.body if isinstance(node, kinds) and not node.name.startswith("_")]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_everything_public_says_what_it_is(name):
+    tree = TREES[name]
+    silent = [node.name for node in public(tree) if not ast.get_docstring(node)]
+    assert ast.get_docstring(tree), f"{name} has no docstring"
+    assert not silent, f"{name}: no docstring: {silent}"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_library_code_prints_nothing(name):
+    calls = [
+        node.lineno
+        for node in ast.walk(TREES[name])
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
+    assert not calls or part_of(name) in ("cli", "__main__"), f"{name} prints in lines {calls}"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_no_module_is_named_for_having_no_idea(name):
+    assert name.rpartition(".")[2] not in ("utils", "util", "helpers", "common", "misc")
+
+
+def test_every_registered_name_can_be_loaded():
+    from cal import registry
+
+    for entries in (registry.STRATEGIES, registry.READERS, registry.FEATURES, registry.LEARNERS):
+        for entry in entries.values():
+            assert isinstance(registry.find_target(entry.path), type)
+            assert entry.summary

@@ -1,0 +1,189 @@
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from cal.nn import StackedMLP
+from cal.streams import Streams
+
+WIDTHS = [[4, 3], [5, 7, 2], [6, 8, 5, 3], [3, 16, 16, 16, 6]]
+
+
+def modules(net: StackedMLP) -> list[list[nn.Linear]]:
+    """The same networks in PyTorch's own layers: per run a list of linear layers."""
+    runs = []
+    for run in range(net.n_runs):
+        layers = []
+        for weight, bias in zip(net.weights, net.biases, strict=True):
+            layer = nn.Linear(weight.shape[1], weight.shape[2], dtype=net.dtype)
+            layer.weight.data, layer.bias.data = weight[run].T.clone(), bias[run, 0].clone()
+            layers.append(layer)
+        runs.append(layers)
+    return runs
+
+
+def logits_of(layers, x, masks=None):
+    for depth, layer in enumerate(layers[:-1]):
+        x = torch.relu(layer(x))
+        if masks is not None:
+            x = x * masks[depth]
+    return layers[-1](x)
+
+
+def random_net(n_runs, widths, dropout=0.0, dtype=torch.float64):
+    net = StackedMLP(n_runs, widths, dropout, dtype=dtype)
+    net.initialise(Streams(range(n_runs), 0), "net")
+    return net
+
+
+def random_batch(n_runs, n, widths, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(n)
+    x = torch.randn(n_runs, n, widths[0], generator=generator, dtype=dtype)
+    return x, torch.randint(0, widths[-1], (n_runs, n), generator=generator)
+
+
+@pytest.mark.parametrize("n_runs", [1, 3])
+@pytest.mark.parametrize("widths", WIDTHS, ids=str)
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+def test_gradients_equal_autograd(n_runs, widths, dropout):
+    net = random_net(n_runs, widths, dropout)
+    x, gold = random_batch(n_runs, 9, widths)
+    masks = net.dropout_masks(Streams(range(n_runs), 0).start("masks"), 9)
+    assert (masks is None) == (dropout == 0)
+    net.backward(net.forward(x, masks), gold, masks)
+
+    for run, layers in enumerate(modules(net)):
+        of_run = None if masks is None else [mask[run] for mask in masks]
+        nn.functional.cross_entropy(logits_of(layers, x[run], of_run), gold[run]).backward()
+        for depth, layer in enumerate(layers):
+            torch.testing.assert_close(net.weight_grads[depth][run], layer.weight.grad.T, rtol=0, atol=1e-10)
+            torch.testing.assert_close(net.bias_grads[depth][run, 0], layer.bias.grad, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("widths", WIDTHS, ids=str)
+def test_forward_equals_torch_layers(widths):
+    net = random_net(2, widths)
+    x, _ = random_batch(2, 7, widths)
+    expected = torch.stack([logits_of(layers, x[run]) for run, layers in enumerate(modules(net))])
+    torch.testing.assert_close(net.forward(x)[-1], expected, rtol=0, atol=1e-12)
+
+
+def test_inputs_may_be_shared_by_all_runs():
+    net = random_net(3, [4, 8, 2])
+    x = torch.randn(1, 6, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(net.forward(x)[-1], net.forward(x.repeat(3, 1, 1))[-1])
+
+
+def test_initial_weights_are_those_of_a_linear_layer():
+    """Uniform in ±1/sqrt(inputs): bounded by it, reaching it, centred, with a third of its square as variance."""
+    net = StackedMLP(1, [100, 400, 2])
+    net.initialise(Streams([0], 0), "net")
+    weight = net.weights[0]
+    assert weight.abs().max() <= 0.1
+    assert weight.abs().max() > 0.0999
+    assert abs(weight.mean()) < 5 * 0.1 / 3**0.5 / 200
+    assert weight.var().item() == pytest.approx(0.01 / 3, rel=0.02)
+    assert net.biases[0].abs().max() <= 0.1
+
+
+def test_two_purposes_start_from_different_weights():
+    nets = [StackedMLP(1, [4, 8, 2]) for _ in range(2)]
+    for net, purpose in zip(nets, ["classifier", "discriminator"], strict=True):
+        net.initialise(Streams([0], 0), purpose)
+    assert not torch.equal(nets[0].weights[0], nets[1].weights[0])
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_fit_equals_a_plain_training_loop(dropout):
+    """PyTorch's modules, loss and AdamW, run by run and step by step, on the same draws."""
+    widths, n, n_epochs, batch_size, seeds = [5, 8, 6, 3], 22, 4, 5, [11, 12]
+    net = random_net(2, widths, dropout)
+    x, gold = random_batch(2, n, widths)
+    plain = copy.deepcopy(modules(net))
+    seen: list[int] = []
+    net.fit(
+        x,
+        gold,
+        Streams(seeds, 3),
+        purpose="net",
+        n_epochs=n_epochs,
+        batch_size=batch_size,
+        lr=3e-2,
+        betas=(0.8, 0.95),
+        eps=1e-6,
+        weight_decay=0.1,
+        on_epoch_end=seen.append,
+    )
+    assert seen == list(range(n_epochs))
+
+    for run, seed in enumerate(seeds):
+        layers = plain[run]
+        parameters = [parameter for layer in layers for parameter in layer.parameters()]
+        optimiser = torch.optim.AdamW(parameters, lr=3e-2, betas=(0.8, 0.95), eps=1e-6, weight_decay=0.1)
+        alone = Streams([seed], 3)
+        shuffle, masks = alone.start("net/shuffle"), alone.start("net/dropout")
+        for _ in range(n_epochs):
+            order = shuffle.permutation(n)[0]
+            kept = masks.keep(1 - dropout, n, sum(widths[1:-1]))[0].double() / (1 - dropout) if dropout else None
+            for start in range(0, n, batch_size):
+                rows = slice(start, start + batch_size)
+                batch_masks = None if kept is None else kept[rows].split(widths[1:-1], dim=-1)
+                loss = nn.functional.cross_entropy(
+                    logits_of(layers, x[run][order[rows]], batch_masks), gold[run][order[rows]]
+                )
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+        for depth, layer in enumerate(layers):
+            torch.testing.assert_close(net.weights[depth][run], layer.weight.data.T, rtol=0, atol=1e-8)
+            torch.testing.assert_close(net.biases[depth][run, 0], layer.bias.data, rtol=0, atol=1e-8)
+
+
+def test_dropout_masks_are_zero_or_the_inverse_of_the_kept_fraction():
+    net = StackedMLP(2, [4, 8, 6, 2], 0.25)
+    masks = net.dropout_masks(Streams([1, 2], 0).start("masks"), 5)
+    assert [tuple(mask.shape) for mask in masks] == [(2, 5, 8), (2, 5, 6)]
+    assert sorted(set(torch.cat([mask.flatten() for mask in masks]).tolist())) == pytest.approx([0, 4 / 3])
+
+
+@pytest.mark.parametrize("seeds", [[1, 2, 3], [5, 5, 5], [7, 1, 7]], ids=str)
+@pytest.mark.parametrize("widths", [[3, 7, 2], [5, 16, 16, 16, 3], [4, 33, 6]], ids=str)
+@pytest.mark.parametrize("n", [5, 23])
+def test_a_run_of_a_stack_equals_that_run_alone_bit_for_bit(seeds, widths, n):
+    def fitted(runs):
+        streams = Streams([seeds[run] for run in runs], 2)
+        net = StackedMLP(len(runs), widths, 0.3)
+        net.initialise(streams, "net")
+        net.fit(x[runs], gold[runs], streams, purpose="net", n_epochs=3, batch_size=4, lr=1e-2)
+        return net
+
+    x, gold = random_batch(3, n, widths, torch.float32)
+    stack, probe = fitted([0, 1, 2]), x[:1]
+    for run in range(3):
+        alone = fitted([run])
+        for mine, theirs in zip(alone.weights + alone.biases, stack.weights + stack.biases, strict=True):
+            assert torch.equal(mine[0], theirs[run])
+        assert torch.equal(alone.forward(probe)[-1][0], stack.forward(probe)[-1][run])
+
+
+def test_select_gives_those_networks():
+    net = random_net(4, [5, 8, 3])
+    x, _ = random_batch(4, 6, [5, 3])
+    assert torch.equal(net.select([2, 0]).forward(x[[2, 0]])[-1], net.forward(x)[-1][[2, 0]])
+
+
+def test_a_selected_network_is_a_copy():
+    net = random_net(2, [5, 8, 3])
+    before = net.weights[0].clone()
+    net.select([1]).weights[0].zero_()
+    assert torch.equal(net.weights[0], before)
+
+
+def test_fit_leaves_inputs_and_gold_alone():
+    net = random_net(2, [5, 8, 3], 0.3)
+    x, gold = random_batch(2, 9, [5, 3])
+    kept = x.clone(), gold.clone()
+    net.fit(x, gold, Streams([1, 2], 0), purpose="net", n_epochs=2, batch_size=4, lr=1e-2)
+    assert torch.equal(x, kept[0])
+    assert torch.equal(gold, kept[1])

@@ -1,0 +1,105 @@
+import math
+
+import pytest
+import torch
+
+from cal.streams import Streams, stream
+
+PURPOSES = ["seed_set", "classifier/init", "classifier/shuffle", "classifier/dropout", "discriminator/init", "ties"]
+
+
+def draw(seed: int, purpose: str, round: int) -> tuple[float, ...]:
+    return tuple(torch.rand(8, generator=stream(seed, purpose, round), dtype=torch.float64).tolist())
+
+
+def test_one_name_gives_the_same_numbers_whatever_was_drawn_before():
+    before = draw(3, "ties", 2)
+    torch.rand(1000, generator=stream(4, "ties", 2))
+    torch.rand(1000)
+    assert draw(3, "ties", 2) == before
+
+
+def test_seed_purpose_and_round_each_change_the_numbers():
+    names = [(seed, purpose, round) for seed in (0, 1, 398048) for purpose in PURPOSES for round in (0, 1, 12)]
+    names += [(1, "1x1", 1), (11, "x1", 1), (1, "1x", 11)]  # the parts of a name must not run into each other
+    assert len({draw(*name) for name in names}) == len(names)
+
+
+def test_global_generator_is_left_alone():
+    torch.manual_seed(5)
+    expected = torch.rand(4)
+    torch.manual_seed(5)
+    draws = Streams([1, 2], 0).start("x")
+    draws.uniform(9)
+    draws.permutation(9)
+    draws.keep(0.5, 9)
+    assert torch.equal(torch.rand(4), expected)
+
+
+@pytest.mark.parametrize("kind", ["uniform", "permutation", "keep"])
+def test_each_run_draws_as_if_it_were_alone(kind):
+    def draws(seeds):
+        draws = Streams(seeds, 5).start("p")
+        calls = {
+            "uniform": lambda: draws.uniform(3, 7),
+            "permutation": lambda: draws.permutation(21),
+            "keep": lambda: draws.keep(0.7, 3, 7),
+        }
+        return torch.stack([calls[kind]() for _ in range(3)], dim=1)  # successive draws
+
+    together = draws([8, 2, 8, 5])
+    for run, seed in enumerate([8, 2, 8, 5]):
+        assert torch.equal(together[run], draws([seed])[0])
+
+
+def test_order_of_runs_permutes_the_draws():
+    forward, backward = (Streams(seeds, 1).uniform("p", 6) for seeds in ([1, 2, 3], [3, 2, 1]))
+    assert torch.equal(forward.flip(0), backward)
+
+
+def test_some_of_the_runs_keep_their_draws():
+    streams = Streams([4, 9, 4, 7], 2)
+    assert torch.equal(streams[[3, 0]].uniform("p", 6), streams.uniform("p", 6)[[3, 0]])
+
+
+def test_starting_again_repeats_and_going_on_does_not():
+    streams = Streams([4], 2)
+    first = streams.start("p")
+    one, two = first.uniform(6), first.uniform(6)
+    assert torch.equal(streams.start("p").uniform(6), one)
+    assert not torch.equal(one, two)
+
+
+def test_permutation_holds_every_position_once():
+    order = Streams([1, 2], 0).start("p").permutation(50)
+    assert torch.equal(order.sort(dim=1).values, torch.arange(50).expand(2, 50))
+
+
+@pytest.mark.parametrize("probability", [0.1, 0.5, 0.7, 0.9, 0.999])
+def test_keep_keeps_at_its_rate(probability):
+    n = 400_000
+    rate = Streams([1], 0).start("keep").keep(probability, n).double().mean().item()
+    # Five standard deviations, and the steps of 2^-16: a fixed seed, so this fails always or never.
+    assert abs(rate - probability) < 5 * math.sqrt(probability * (1 - probability) / n) + 2**-16
+
+
+def test_keep_of_nearly_all_is_nearly_all():
+    assert Streams([1], 0).start("keep").keep(1 - 1e-6, 10_000).all()
+
+
+def test_keep_is_independent_between_positions_and_runs():
+    n = 100_000
+    kept = Streams([1, 2], 0).start("keep").keep(0.5, n).double() - 0.5
+    lags = [(kept[0, :-lag] * kept[0, lag:]).mean().item() * 4 for lag in (1, 2, 3, 4)]
+    assert max(map(abs, [*lags, (kept[0] * kept[1]).mean().item() * 4])) < 5 / math.sqrt(n)
+
+
+def test_keep_has_its_rate_at_every_position():
+    """Each 64-bit draw makes four masks: none of the four may be favoured."""
+    kept = Streams([3], 0).start("keep").keep(0.7, 100_000, 4).double()[0]
+    assert (kept.mean(dim=0) - 0.7).abs().max() < 5 * math.sqrt(0.21 / 100_000)
+
+
+def test_keep_of_some_shape_is_that_of_its_flat_length():
+    flat, shaped = (Streams([6], 0).start("keep").keep(0.6, *shape) for shape in ((35,), (5, 7)))
+    assert torch.equal(flat.view(1, 5, 7), shaped)
