@@ -39,7 +39,7 @@ class SimulateConfig:
     seeds: Any = 3
     seed_size: int = 200
     query_size: int = 50
-    rounds: int = 10
+    rounds: int = 6
     full_data: bool = True
     device: str = "auto"
     workers: int | None = None

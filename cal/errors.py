@@ -42,6 +42,10 @@ class ConfigError(CalError):
             message = f"{len(self.problems)} problems in the configuration:\n{lines}"
         super().__init__(message)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Subclasses compose their message from other arguments; a process that unpickles has only the message.
+        return Exception.__new__, (type(self), *self.args), self.__dict__
+
 
 class UnknownNameError(ConfigError):
     """A name that is not known, with the nearest known one.
@@ -81,6 +85,20 @@ class AnalysisError(CalError):
 
 class StorageError(CalError):
     """A run folder cannot be read, written or continued."""
+
+
+def refused_counts(least: int = 1, /, **counts: object) -> list[str]:
+    """A sentence about each count that is not a whole number of at least `least`.
+
+    Example:
+        >>> refused_counts(1, n_epochs=2.5, batch_size=16)
+        ['n_epochs must be a whole number of at least 1, not 2.5.']
+    """
+    return [
+        f"{name} must be a whole number of at least {least}, not {value!r}."
+        for name, value in counts.items()
+        if not isinstance(value, int) or isinstance(value, bool) or value < least
+    ]
 
 
 def nearest_name(given: str, known: Iterable[str]) -> str | None:

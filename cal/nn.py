@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 from torch.optim.adamw import adamw
 
 from cal.streams import Draws, Streams
@@ -85,16 +86,15 @@ class StackedMLP:
             activations.append(h)
         return activations
 
-    def backward(self, activations: Sequence[Tensor], gold: Tensor, masks: Sequence[Tensor] | None = None) -> None:
+    def backward(self, activations: Sequence[Tensor], target: Tensor, masks: Sequence[Tensor] | None = None) -> None:
         """Gradients of the cross-entropy, summed over runs and averaged within each, into the `*_grads`.
 
         Args:
             activations: what `forward` returned.
-            gold: (run, instance) gold classes.
+            target: (run, instance, class) one-hot gold classes.
             masks: what `forward` was given.
         """
-        grad = torch.softmax(activations[-1], dim=-1)  # (run, instance, class)
-        grad.scatter_add_(-1, gold.unsqueeze(-1), torch.full_like(grad[..., :1], -1.0)).div_(gold.shape[-1])
+        grad = torch.softmax(activations[-1], dim=-1).sub_(target).div_(target.shape[1])  # (run, instance, class)
         for layer in reversed(range(len(self.weights))):
             h = activations[layer]
             _product(h.transpose(1, 2), grad, out=self.weight_grads[layer])
@@ -164,13 +164,11 @@ class StackedMLP:
         for epoch in range(n_epochs):
             order = shuffle.permutation(n)  # (run, instance)
             x_epoch = torch.stack([rows[shuffled] for rows, shuffled in zip(x, order, strict=True)])
-            gold_epoch = gold.gather(1, order)
+            targets = one_hot(gold.gather(1, order), self.widths[-1]).to(self.dtype)  # (run, instance, class)
             masks = self.dropout_masks(dropout, n)
-            for start in range(0, n, batch_size):
-                batch = slice(start, start + batch_size)
-                batch_masks = None if masks is None else [mask[:, batch] for mask in masks]
-                activations = self.forward(x_epoch[:, batch], batch_masks)
-                self.backward(activations, gold_epoch[:, batch], batch_masks)
+            batches = [tensor.split(batch_size, dim=1) for tensor in (x_epoch, targets, *(masks or ()))]
+            for x_batch, target, *kept in zip(*batches, strict=True):
+                self.backward(self.forward(x_batch, kept or None), target, kept or None)
                 adamw(
                     [self.flat],
                     [self.flat_grad],
@@ -205,21 +203,24 @@ def _views(flat: Tensor, shapes: Sequence[tuple[int, ...]]) -> tuple[list[Tensor
 
 def _affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """X @ weight + bias, run by run."""
-    if x.device.type != "cpu":
-        return torch.baddbmm(bias, x.expand(len(weight), -1, -1), weight)
+    if len(x) != len(weight):
+        x = x.expand(len(weight), -1, -1)
+    if len(weight) == 1 or x.device.type != "cpu":
+        return torch.baddbmm(bias, x, weight)
     # On a CPU one call per run costs the same, and makes a run bit for bit the same in any stack.
-    runs = x if len(x) == len(weight) else x.expand(len(weight), -1, -1)
-    if len(weight) == 1:
-        return torch.addmm(bias[0], runs[0], weight[0]).unsqueeze(0)
-    return torch.stack([torch.addmm(b, a, w) for a, w, b in zip(runs, weight, bias, strict=True)])
+    return torch.cat([torch.baddbmm(b, a, w) for a, w, b in _one_by_one(x, weight, bias)])
 
 
 def _product(a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:
     """A @ b, run by run."""
-    if a.device.type != "cpu":
-        return torch.bmm(a, b, out=out) if out is not None else torch.bmm(a, b)
+    if len(a) == 1 or a.device.type != "cpu":
+        return torch.bmm(a, b) if out is None else torch.bmm(a, b, out=out)
     if out is None:
         out = a.new_empty(a.shape[0], a.shape[1], b.shape[2])
-    for left, right, result in zip(a, b, out, strict=True):
-        torch.mm(left, right, out=result)
+    for left, right, result in _one_by_one(a, b, out):
+        torch.bmm(left, right, out=result)
     return out
+
+
+def _one_by_one(*stacks: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    return zip(*(stack.split(1) for stack in stacks), strict=True)

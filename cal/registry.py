@@ -124,6 +124,8 @@ def build(choice: type, parameters: Mapping[str, Any], where: str) -> Any:
             raise ConfigError(problems)
     try:
         return choice(**parameters)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {problem}" for problem in error.problems) from error
     except TypeError as error:
         raise ConfigError(f"{where} cannot be made from {dict(parameters)}: {error}.") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -22,7 +23,11 @@ from cal.simulation.curves import LearningCurves
 from cal.simulation.simulate import simulate
 from cal.streams import Streams
 
-collect_ignore = ["conftest.py"]  # it has no doctests, and its name is also that of the file beside `cal`
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keeps tests, doctests among them, away from the user's cache and from the network."""
+    os.environ["CAL_CACHE"] = str(config.cache.mkdir("cal"))
+    os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 class Task(NamedTuple):

@@ -17,6 +17,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
     "code", re.findall(r"```python\n(.*?)```", README, re.DOTALL), ids=["simulate", "strategy", "aso"]
 )
 def test_python_examples_run(code, tmp_path, monkeypatch):
+    import deepsig  # noqa: F401  as a user's script may: it makes dill everybody's pickler
+
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
 

@@ -24,14 +24,9 @@ def test_every_error_has_an_example():
     assert {type(example) for example in EXAMPLES} == classes
 
 
-BY_MESSAGE = pytest.mark.xfail(
-    strict=True, raises=TypeError, reason="pickled by its message, made from three arguments"
-)
-
-
 @pytest.mark.parametrize(
     "error",
-    [pytest.param(e, marks=BY_MESSAGE) if type(e) is errors.UnknownNameError else e for e in EXAMPLES],
+    EXAMPLES,
     ids=lambda error: type(error).__name__,
 )
 def test_an_error_crosses_from_a_worker_process_whole(error):

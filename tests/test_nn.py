@@ -51,7 +51,7 @@ def test_gradients_equal_autograd(n_runs, widths, dropout):
     x, gold = random_batch(n_runs, 9, widths)
     masks = net.dropout_masks(Streams(range(n_runs), 0).start("masks"), 9)
     assert (masks is None) == (dropout == 0)
-    net.backward(net.forward(x, masks), gold, masks)
+    net.backward(net.forward(x, masks), nn.functional.one_hot(gold, widths[-1]).to(x.dtype), masks)
 
     for run, layers in enumerate(modules(net)):
         of_run = None if masks is None else [mask[run] for mask in masks]

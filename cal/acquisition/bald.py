@@ -8,7 +8,7 @@ from torch import Tensor
 
 from cal.acquisition.base import Acquisition, Pool
 from cal.acquisition.uncertainty import entropy
-from cal.errors import ConfigError
+from cal.errors import ConfigError, refused_counts
 
 
 @dataclass
@@ -16,8 +16,8 @@ class _McDropout(Acquisition):
     n_samples: int = 10
 
     def __post_init__(self) -> None:
-        if self.n_samples < 1:
-            raise ConfigError(f"n_samples must be at least 1, not {self.n_samples}.")
+        if problems := refused_counts(n_samples=self.n_samples):
+            raise ConfigError(problems)
 
     def check(self, *, dropout: float) -> None:
         if not dropout:

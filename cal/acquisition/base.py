@@ -110,9 +110,14 @@ class Acquisition:
         ...         return pool.probs.amax(-1)
     """
 
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return type(self).__name__
+
     def score(self, pool: Pool) -> Tensor:
         """(run, candidate) scores; higher is acquired first."""
-        raise NotImplementedError(f"{type(self).__name__} must define score(pool) or select(pool, n).")
+        raise StrategyError(f"{self.name} must define score(pool) or select(pool, n).")
 
     def select(self, pool: Pool, n: int) -> Selection:
         """The n best candidates of each run; ties are broken at random."""
@@ -160,7 +165,7 @@ def chosen(strategy: Acquisition, pool: Pool, n: int) -> Selection:
     fits = selection.positions.shape == selection.scores.shape == (n_runs, n)
     if not fits or ordered[:, 0].min() < 0 or ordered[:, -1].max() >= n_candidates or (ordered.diff() == 0).any():
         raise StrategyError(
-            f"{type(strategy).__name__}.select must return {n} different positions below {n_candidates}, "
+            f"{strategy.name}.select must return {n} different positions below {n_candidates}, "
             f"and their scores, for each of {n_runs} runs; it returned positions {selection.positions.tolist()}."
         )
     return selection
@@ -172,7 +177,7 @@ def checked(strategy: Acquisition, scores: Tensor, pool: Pool) -> Tensor:
     Raises:
         StrategyError: if they are not.
     """
-    name, shape = type(strategy).__name__, tuple(pool.candidates.shape)
+    name, shape = strategy.name, tuple(pool.candidates.shape)
     if not isinstance(scores, Tensor) or tuple(scores.shape) != shape:
         given = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
         raise StrategyError(f"{name}.score returned {given}; it must return a tensor (run, candidate) = {shape}.")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from cal.acquisition.base import Acquisition, Pool
-from cal.errors import ConfigError
+from cal.errors import ConfigError, refused_counts
 from cal.nn import StackedMLP
 from cal.streams import Streams
 
@@ -30,13 +31,9 @@ class Discriminative(Acquisition):
     lr: float = 5e-5
 
     def __post_init__(self) -> None:
-        problems = [
-            f"{name} must be at least 1, not {value}."
-            for name, value in [("hidden", self.hidden), ("n_epochs", self.n_epochs), ("batch_size", self.batch_size)]
-            if value < 1
-        ]
-        if self.lr <= 0:
-            problems.append(f"lr must be above 0, not {self.lr}.")
+        problems = refused_counts(hidden=self.hidden, n_epochs=self.n_epochs, batch_size=self.batch_size)
+        if not 0 < self.lr < math.inf:
+            problems.append(f"lr must be above 0 and finite, not {self.lr}.")
         if problems:
             raise ConfigError(problems)
 

@@ -30,6 +30,10 @@ class Function(Acquisition):
 
     function: Callable[[Pool], Tensor]
 
+    @property
+    def name(self) -> str:
+        return self.function.__name__
+
     def score(self, pool: Pool) -> Tensor:
         return self.function(pool)
 
@@ -60,6 +64,8 @@ def make_strategies(specs: Sequence[StrategySpec]) -> dict[str, Acquisition]:
         except ConfigError as error:
             problems += error.problems
             continue
+        if type(strategy).score is Acquisition.score and type(strategy).select is Acquisition.select:
+            problems.append(f"Strategy '{label}' must define score(pool) or select(pool, n).")
         if label in strategies:
             problems.append(f"Strategy '{label}' is listed twice; every strategy needs a name of its own.")
         strategies[label] = strategy

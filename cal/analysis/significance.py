@@ -220,7 +220,9 @@ def upper_bounds(
 
 def _deepsig_aso(a: np.ndarray, b: np.ndarray, level: float, n_bootstrap: int, seed: int) -> float:
     import deepsig
+    from joblib.externals.loky import set_loky_pickler
 
+    set_loky_pickler()  # importing deepsig makes dill everybody's pickler
     state = np.random.get_state()  # noqa: NPY002  deepsig reseeds the global generator
     try:
         with warnings.catch_warnings():

@@ -28,8 +28,27 @@ def gold_prob(logits: Tensor, gold: Tensor) -> Tensor:
     return torch.softmax(logits, dim=-1).gather(-1, gold.unsqueeze(-1)).squeeze(-1)
 
 
+def predicted(logits: Tensor) -> Tensor:
+    """argmax(logits), the first class winning a tie.
+
+    Args:
+        logits: (..., class).
+
+    Returns:
+        (...) classes.
+
+    Example:
+        >>> predicted(torch.tensor([[0.0, 0.0], [1.0, 2.0]])).tolist()
+        [0, 1]
+    """
+    # torch.argmax does not say which of several maxima it returns; the largest value's first index is asked for.
+    classes = torch.arange(logits.shape[-1], device=logits.device)
+    largest = logits == logits.amax(dim=-1, keepdim=True)
+    return torch.where(largest, classes, logits.shape[-1]).amin(dim=-1)
+
+
 def correct(logits: Tensor, gold: Tensor) -> Tensor:
-    """argmax(logits) = gold, the first class winning a tie.
+    """predicted(logits) = gold.
 
     Returns:
         (..., instance) booleans.
@@ -38,11 +57,7 @@ def correct(logits: Tensor, gold: Tensor) -> Tensor:
         >>> correct(torch.tensor([[0.0, 0.0], [1.0, 2.0]]), torch.tensor([1, 1])).tolist()
         [False, True]
     """
-    # torch.argmax does not say which of several maxima it returns; the largest value's first index is asked for.
-    classes = torch.arange(logits.shape[-1], device=logits.device)
-    largest = logits == logits.amax(dim=-1, keepdim=True)
-    first = torch.where(largest, classes, logits.shape[-1]).amin(dim=-1)
-    return first == gold
+    return predicted(logits) == gold
 
 
 def margin(logits: Tensor, gold: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from cal.dynamics.training_dynamics import TrainingDynamics
-from cal.errors import ConfigError
+from cal.errors import ConfigError, refused_counts
 from cal.learners.base import Prediction
 from cal.nn import StackedMLP
 from cal.streams import Streams
@@ -44,20 +45,15 @@ class MLP:
     weight_decay: float = 0.01
 
     def __post_init__(self) -> None:
-        problems = []
-        if not self.hidden or min(self.hidden) < 1:
-            problems.append(f"learner.hidden must list at least one width, each 1 or more, not {self.hidden}.")
+        problems = refused_counts(n_epochs=self.n_epochs, batch_size=self.batch_size)
+        if isinstance(self.hidden, int) or not self.hidden or refused_counts(**{str(w): w for w in self.hidden}):
+            problems.append(f"hidden must list at least one width, each a whole number, not {self.hidden!r}.")
         if not 0 <= self.dropout < 1:
-            problems.append(f"learner.dropout must be at least 0 and below 1, not {self.dropout}.")
-        problems += [
-            f"learner.{name} must be at least 1, not {value}."
-            for name, value in [("n_epochs", self.n_epochs), ("batch_size", self.batch_size)]
-            if value < 1
-        ]
-        if self.lr <= 0:
-            problems.append(f"learner.lr must be above 0, not {self.lr}.")
-        if self.weight_decay < 0:
-            problems.append(f"learner.weight_decay must be at least 0, not {self.weight_decay}.")
+            problems.append(f"dropout must be at least 0 and below 1, not {self.dropout}.")
+        if not 0 < self.lr < math.inf:
+            problems.append(f"lr must be above 0 and finite, not {self.lr}.")
+        if not 0 <= self.weight_decay < math.inf:
+            problems.append(f"weight_decay must be at least 0 and finite, not {self.weight_decay}.")
         if problems:
             raise ConfigError(problems)
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from cal.acquisition.base import Acquisition, Pool, chosen
 from cal.datamap.datamap import DataMap
+from cal.dynamics.metrics import predicted
 from cal.learners.base import Learner
 from cal.simulation.evaluate import accuracy, macro_f1
 from cal.simulation.partition import Partition
@@ -89,8 +90,8 @@ def advance(
         dynamics = learner.fit(labelled, gold[labelled], streams)
         clock.stop("fit", device, share=len(runs))
 
-        predicted = learner.predict_test().argmax(dim=-1)  # (run, instance)
-        scores = accuracy(predicted, gold_test), macro_f1(predicted, gold_test, learner.n_classes)
+        answers = predicted(learner.predict_test())  # (run, instance)
+        scores = accuracy(answers, gold_test), macro_f1(answers, gold_test, learner.n_classes)
         clock.stop("evaluate", device, share=len(runs))
 
         n = min(query_size, candidates.shape[1]) if round < rounds[-1] else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import logging
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
@@ -19,7 +20,7 @@ from cal.acquisition.base import Acquisition
 from cal.acquisition.spec import StrategySpec, make_strategies
 from cal.data.corpus import Corpus
 from cal.data.features import FeatureKind, Features
-from cal.errors import ConfigError, FeatureError, UnknownNameError
+from cal.errors import ConfigError, FeatureError, UnknownNameError, refused_counts
 from cal.learners.base import LearnerConfig
 from cal.learners.mlp import MLP
 from cal.simulation.curves import LearningCurves
@@ -29,6 +30,8 @@ from cal.simulation.partition import seed_set
 from cal.simulation.progress import Progress
 from cal.simulation.provenance import provenance
 from cal.simulation.workers import Plan, carry_out
+
+logger = logging.getLogger(__name__)
 
 PAPER_SEEDS = (398048, 127003, 259479, 869323, 570852)
 """The five seeds of the paper (section 7)."""
@@ -43,7 +46,7 @@ def simulate(
     seeds: int | Sequence[int] = 3,
     seed_size: int = 200,
     query_size: int = 50,
-    rounds: int = 10,
+    rounds: int = 6,
     full_data: bool = True,
     device: str = "auto",
     workers: int | None = None,
@@ -132,7 +135,21 @@ def simulate(
 
             full = [Run(FULL_DATA, seed) for seed in seed_list if full_data]  # first, because they take longest
             runs = full + [Run(strategy, seed) for strategy in made for seed in seed_list]
-            plan = Plan(corpus, vectors, learner, made, seed_sets, query_size, rounds, device, folder)
+            plan = Plan(
+                ids=corpus.train.ids,
+                gold=corpus.train.gold,
+                gold_test=corpus.test.gold,
+                n_classes=corpus.n_classes,
+                features=vectors,
+                learner=learner,
+                strategies=made,
+                seed_sets=seed_sets,
+                query_size=query_size,
+                n_rounds=rounds,
+                device=device,
+                folder=folder,
+            )
+            logger.info("%d runs on %s into %s; %s features.", len(runs), about["device"], folder.path, vectors.width)
             with Progress(folder, runs, rounds + 1, quiet):
                 carry_out(plan, runs, n_workers=min(workers or joblib.cpu_count(), len(runs)))
         return LearningCurves.load(folder.path)
@@ -154,16 +171,8 @@ def check_arguments(
     Raises:
         ConfigError: listing everything that is.
     """
-    problems = [
-        f"{name} must be a whole number of at least {least}, not {value!r}."
-        for name, value, least in [
-            ("seed_size", seed_size, 1),
-            ("query_size", query_size, 1),
-            ("rounds", rounds, 0),
-            ("workers", 1 if workers is None else workers, 1),
-        ]
-        if not isinstance(value, int) or isinstance(value, bool) or value < least
-    ]
+    problems = refused_counts(seed_size=seed_size, query_size=query_size, workers=1 if workers is None else workers)
+    problems += refused_counts(0, rounds=rounds)
     made: dict[str, Acquisition] = {}
     seed_list: list[int] = []
     try:

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 from joblib import Parallel, delayed, parallel_config
+from joblib.externals.loky import set_loky_pickler
 
 from cal.acquisition.base import Acquisition
-from cal.data.corpus import Corpus
 from cal.data.features import Features
 from cal.learners.base import LearnerConfig
 from cal.simulation.folder import FULL_DATA, RunFolder
@@ -28,7 +28,10 @@ class Plan:
     """Everything about a simulation but which of its runs to advance.
 
     Attributes:
-        corpus: documents, of which a worker needs ids and gold labels.
+        ids: of the train split.
+        gold: (instance,) its gold classes.
+        gold_test: (instance,) those of the test split.
+        n_classes: number of labels.
         features: their vectors.
         learner: hyperparameters of the classifiers.
         strategies: by name.
@@ -39,7 +42,10 @@ class Plan:
         folder: where finished rounds go.
     """
 
-    corpus: Corpus
+    ids: Sequence[str]
+    gold: np.ndarray
+    gold_test: np.ndarray
+    n_classes: int
     features: Features
     learner: LearnerConfig
     strategies: dict[str, Acquisition]
@@ -71,6 +77,7 @@ def carry_out(plan: Plan, runs: Sequence[Run], n_workers: int) -> None:
             for run in runs:
                 advance_block(plan, [run])
     else:
+        set_loky_pickler()  # deepsig, imported by anyone, leaves dill there, which cannot pickle memory maps
         with parallel_config("loky", n_jobs=n_workers, inner_max_num_threads=1):
             Parallel(batch_size=1, pre_dispatch="all")(delayed(_in_worker)(plan, [run], os.getpid()) for run in runs)
 
@@ -114,10 +121,10 @@ def advance_block(plan: Plan, block: Sequence[Run], parent: int | None = None) -
         if n_done > last_round:
             return
 
-        gold, gold_test = (torch.from_numpy(s.gold).to(plan.device) for s in (plan.corpus.train, plan.corpus.test))
+        gold, gold_test = (torch.from_numpy(classes).to(plan.device) for classes in (plan.gold, plan.gold_test))
         partition = _partition(plan, block, [done[:n_done] for done in records])
         learner = plan.learner.build(
-            plan.features.train, plan.features.test, plan.corpus.n_classes, len(block), torch.device(plan.device)
+            plan.features.train, plan.features.test, plan.n_classes, len(block), torch.device(plan.device)
         )
 
         def record(position: int, result: Round) -> None:
@@ -146,10 +153,10 @@ def _n_finished(records: Sequence[dict[str, Any]], last_round: int) -> int:
 
 def _partition(plan: Plan, block: Sequence[Run], records: Sequence[Sequence[dict[str, Any]]]) -> Partition:
     """Seed sets and everything acquired in finished rounds."""
-    n = len(plan.corpus.train)
+    n = len(plan.ids)
     seed_sets = [list(range(n)) if run.strategy == FULL_DATA else plan.seed_sets[run.seed] for run in block]
     partition = Partition(seed_sets, n, plan.device)
-    row_of = {instance_id: row for row, instance_id in enumerate(plan.corpus.train.ids)}
+    row_of = {instance_id: row for row, instance_id in enumerate(plan.ids)}
     for position, done in enumerate(records):
         for finished in done:
             rows = torch.tensor([[row_of[instance_id] for instance_id in finished["acquired"]]], device=plan.device)
@@ -159,16 +166,15 @@ def _partition(plan: Plan, block: Sequence[Run], records: Sequence[Sequence[dict
 
 def _keep(plan: Plan, run: Run, result: Round, last_round: int) -> None:
     """Writes a finished round: first its map, then the record that says it is finished."""
-    ids = plan.corpus.train.ids
 
     def ids_of(instances: torch.Tensor) -> list[str]:
-        return [ids[row] for row in instances.tolist()]
+        return [plan.ids[row] for row in instances.tolist()]
 
     metrics = {name: getattr(result.data_map, name).cpu() for name in ("confidence", "variability", "correctness")}
     batch = (result.acquired_at == result.round).cpu()
     ends = not len(result.acquired)
     if result.round == 0 or ends:
-        gold = plan.corpus.train.gold[result.labelled.cpu().numpy()]
+        gold = plan.gold[result.labelled.cpu().numpy()]
         columns = {name: values.numpy().astype(np.float32) for name, values in metrics.items()}
         plan.folder.write_map(run, result.round, {"id": ids_of(result.labelled), "gold": gold} | columns)
     record: dict[str, Any] = {

@@ -116,5 +116,5 @@ def test_dropout_strategies_need_dropout(choice):
 
 
 def test_at_least_one_sample():
-    with pytest.raises(ConfigError, match="n_samples must be at least 1, not 0"):
+    with pytest.raises(ConfigError, match="n_samples must be a whole number of at least 1, not 0"):
         Bald(n_samples=0)

@@ -165,4 +165,4 @@ def test_everything_wrong_with_a_configuration_is_said_at_once():
         MLP(hidden=[], dropout=1.0, n_epochs=0, batch_size=0, lr=0.0, weight_decay=-1.0)
     assert len(caught.value.problems) == 6
     for name in ("hidden", "dropout", "n_epochs", "batch_size", "lr", "weight_decay"):
-        assert f"learner.{name}" in str(caught.value)
+        assert name in str(caught.value)

@@ -95,7 +95,20 @@ def plan_of(make_task, small, tmp_path):
         folder.create({}, corpus.fingerprint(), {})
         seed_sets = {seed: seed_set(corpus.train.gold, 12, seed, corpus.label_names) for seed in (1, 2, 3)}
         config = MLP(**{"hidden": [8, 8], "n_epochs": 4, "batch_size": 8, "lr": 1e-2} | learner)
-        return Plan(corpus, features, config, make_strategies(specs), seed_sets, 5, 3, "cpu", folder)
+        return Plan(
+            ids=corpus.train.ids,
+            gold=corpus.train.gold,
+            gold_test=corpus.test.gold,
+            n_classes=corpus.n_classes,
+            features=features,
+            learner=config,
+            strategies=make_strategies(specs),
+            seed_sets=seed_sets,
+            query_size=5,
+            n_rounds=3,
+            device="cpu",
+            folder=folder,
+        )
 
     return plan
 
