@@ -26,7 +26,7 @@ _COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code: 0 done, 1 refused or failed, 130 interrupted."""
     words = list(sys.argv[1:] if argv is None else argv)
-    signal.signal(signal.SIGTERM, _interrupt)
+    before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         if not words or words[0] in ("-h", "--help", "help"):
             print(_help(), flush=True)
@@ -42,8 +42,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output, such as head, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
-        print("cal: Interrupted. Finished rounds are kept; the same command goes on from there.", file=sys.stderr)
+        kept = " Finished rounds are kept; the same command goes on from there." if words[0] == "simulate" else ""
+        print(f"cal: Interrupted.{kept}", file=sys.stderr)
         return 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return 0
 
 
@@ -68,12 +71,14 @@ def _simulate(words: list[str]) -> None:
         from cal.config import multirun
 
         folder = _sweep_folder(configs[0]["output"])
+        if not given.quiet:
+            print(f"Jobs go into {folder}/0 to {len(configs) - 1}; to go on with them, add output={folder}")
         multirun(
             "simulate",
             overrides,
             given.config_dir,
             folder,
-            lambda number: _run(configs[number] | {"output": str(folder / str(number))}, given.quiet),
+            lambda number, config: _run(config | {"output": str(folder / str(number))}, given.quiet),
         )
     else:
         _run(configs[0], given.quiet)
@@ -84,9 +89,10 @@ def _run(config: Mapping[str, Any], quiet: bool) -> None:
     from cal.analysis import write_report
     from cal.config import build
     from cal.simulation.folder import choose_folder
-    from cal.simulation.simulate import simulate
+    from cal.simulation.simulate import list_seeds, resolve_device, simulate
 
     built = build(config)
+    config = {**config, "seeds": list_seeds(config["seeds"]), "device": resolve_device(config["device"])}
     corpus = built["dataset"].read()
     names = ("strategies", "seeds", "seed_size", "query_size", "rounds", "full_data", "device", "workers")
     folder = Path(config["output"]) if config["output"] else choose_folder(Path("runs"), corpus.name, config)

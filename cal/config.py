@@ -128,7 +128,7 @@ def build(config: Mapping[str, Any]) -> dict[str, Any]:
                 built[group] = registry.build(registry.find(entries, group, config[group][selector]), parameters, group)
             except ConfigError as error:
                 problems += error.problems
-    if "learner" in built:
+    if "learner" in built and "strategies" in config:
         from cal.simulation.simulate import check_arguments
 
         names = ("strategies", "seeds", "seed_size", "query_size", "rounds", "device", "workers")
@@ -142,25 +142,35 @@ def build(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def multirun(
-    command: str, overrides: Sequence[str], config_dir: Path | None, folder: Path, job: Callable[[int], object]
+    command: str,
+    overrides: Sequence[str],
+    config_dir: Path | None,
+    folder: Path,
+    job: Callable[[int, dict[str, Any]], object],
 ) -> None:
-    """Lets Hydra's sweeper run `job(number)` for each combination of swept values.
+    """Lets Hydra's sweeper run `job(number, config)` for each combination of swept values.
 
     Args:
         command: `simulate`.
         overrides: as `compose` returned them.
         config_dir: the user's own folder of configuration files.
         folder: where Hydra notes what it did, in multirun.yaml.
-        job: called with the number of the combination.
+        job: called with the number of the combination and its checked configuration.
     """
     import hydra
     from hydra.core.hydra_config import HydraConfig
+    from omegaconf import DictConfig
+
+    def run(composed: DictConfig) -> None:
+        problems: list[str] = []
+        config = _checked(command, _as_dict(composed), problems)
+        if problems:
+            raise ConfigError(problems)
+        job(HydraConfig.get().job.num, config)
 
     search = [] if config_dir is None else [f"hydra.searchpath=['file://{config_dir.absolute()}']"]
     arguments = ["--multirun", f"hydra.sweep.dir='{folder}'", "hydra.sweep.subdir=.", *search, *overrides]
-    task = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=command)(
-        lambda _: job(HydraConfig.get().job.num)
-    )
+    task = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=command)(run)
     before, sys.argv = sys.argv, ["cal", *arguments]
     try:
         task()
@@ -186,7 +196,11 @@ def _rewritten(
             problems.append(f"Cannot read '{line}'. Give key=value; quote values with special signs: \"key='a,b'\".")
             return None
     if override.is_sweep_override():
-        values = list(override.sweep_string_iterator())
+        try:
+            values = list(override.sweep_string_iterator())
+        except HydraException:
+            problems.append(f"'{line}' is a sweep that cannot be listed; use {key}=a,b, choice(...) or range(...).")
+            return None
         if not multirun:
             problems.append(f"'{line}' names several values. Write a list as {key}=[{value}]; add -m to run each.")
             return None
@@ -221,16 +235,21 @@ def _compose(command: str, overrides: list[str], config_dir: Path | None) -> dic
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
     from hydra.errors import HydraException
-    from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
     if config_dir is not None:
         overrides = [*overrides, f"hydra.searchpath=['file://{config_dir.absolute()}']"]
     try:
         with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="cal"):
-            plain = OmegaConf.to_container(hydra_compose(command, overrides), resolve=True)
+            return _as_dict(hydra_compose(command, overrides))
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(f"The configuration cannot be composed: {' '.join(str(error).split())}") from error
+
+
+def _as_dict(composed: Any) -> dict[str, Any]:
+    from omegaconf import OmegaConf
+
+    plain = OmegaConf.to_container(composed, resolve=True)
     return {str(key): value for key, value in plain.items()} if isinstance(plain, dict) else {}
 
 
@@ -274,5 +293,4 @@ def _typed(schema: type, values: Mapping[str, Any], prefix: str, problems: list[
                 typed = OmegaConf.merge(typed, {key: value})
             except OmegaConfBaseException as error:
                 problems.append(f"{prefix}{key}: {str(error).splitlines()[0]}.")
-    plain = OmegaConf.to_container(typed, throw_on_missing=False)
-    return {str(key): value for key, value in plain.items()} if isinstance(plain, dict) else {}
+    return _as_dict(typed)

@@ -6,6 +6,7 @@ CalError
 ├── DataError           a corpus that cannot be used as given: missing column, empty text, duplicate id ...
 │   └── HubError            a corpus of the Hugging Face hub that cannot be reached
 ├── FeatureError        document vectors that cannot be computed or do not fit the corpus
+├── LearnerError        a classifier that diverged
 ├── StrategyError       an acquisition function that broke its contract
 ├── AnalysisError       scores that cannot be compared
 └── StorageError        a run folder that cannot be read, written or continued
@@ -15,8 +16,10 @@ Each message says what was wrong, what was given and what to do.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import SupportsIndex
 
 
 class CalError(Exception):
@@ -75,6 +78,10 @@ class FeatureError(CalError):
     """Document vectors cannot be computed, or do not fit the corpus."""
 
 
+class LearnerError(CalError):
+    """A classifier diverged."""
+
+
 class StrategyError(CalError):
     """An acquisition function broke its contract."""
 
@@ -97,7 +104,7 @@ def refused_counts(least: int = 1, /, **counts: object) -> list[str]:
     return [
         f"{name} must be a whole number of at least {least}, not {value!r}."
         for name, value in counts.items()
-        if not isinstance(value, int) or isinstance(value, bool) or value < least
+        if isinstance(value, bool) or not isinstance(value, SupportsIndex) or operator.index(value) < least
     ]
 
 

@@ -126,7 +126,7 @@ def build(choice: type, parameters: Mapping[str, Any], where: str) -> Any:
         return choice(**parameters)
     except ConfigError as error:
         raise ConfigError(f"{where}: {problem}" for problem in error.problems) from error
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise ConfigError(f"{where} cannot be made from {dict(parameters)}: {error}.") from error
 
 

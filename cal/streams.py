@@ -73,9 +73,9 @@ class Draws:
         self._generators, self._row, self._device = generators, row, device
 
     def _stack(self, draws: list[Tensor]) -> Tensor:
-        stacked = draws[0].unsqueeze(0) if len(draws) == 1 else torch.stack(draws)
-        rows = stacked.expand(len(self._row), *stacked.shape[1:]) if len(draws) == 1 else stacked[self._row]
-        return rows.to(self._device)
+        if len(draws) == 1:
+            return draws[0].to(self._device).expand(len(self._row), *draws[0].shape)
+        return torch.stack(draws).to(self._device)[self._row.to(self._device)]  # each seed travels once
 
     def uniform(self, *shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
         """(run, *shape) numbers in [0, 1)."""

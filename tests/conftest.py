@@ -78,7 +78,7 @@ class Oracle:
 
     def __init__(self, logits: Tensor, embeddings: Tensor, samples: Tensor | None = None, dropout: float = 0.3) -> None:
         self.logits, self.embeddings, self.samples, self.dropout = logits, embeddings, samples, dropout
-        self.n_runs, self.n_classes = logits.shape[0], logits.shape[-1]
+        self.n_runs, self.n_classes, self.batch_size = logits.shape[0], logits.shape[-1], 16
 
     def predict(self, instances: Tensor) -> Prediction:
         rows = torch.arange(self.n_runs).unsqueeze(1)

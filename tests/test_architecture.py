@@ -40,7 +40,7 @@ HOMES = {
     "deepsig": ["cal.analysis.significance"],
     "hydra": ["cal.config", "cal.cli"],
     "omegaconf": ["cal.config", "cal.cli"],
-    "joblib": ["cal.simulation."],
+    "joblib": ["cal.simulation.", "cal.analysis.significance"],
     "filelock": ["cal.simulation.folder", "cal.data.cache"],
     "tqdm": ["cal.simulation.progress", "cal.data."],
     "pyarrow": ["cal.simulation.folder", "cal.data."],

@@ -39,7 +39,7 @@ class Pool:
         streams: Streams,
     ) -> None:
         self.candidates, self.labelled, self.gold, self.dynamics = candidates, labelled, gold, dynamics
-        self.streams, self.n_classes, self.dropout = streams, learner.n_classes, learner.dropout
+        self.streams, self.n_classes, self.batch_size = streams, learner.n_classes, learner.batch_size
         self.notes: list[list[str]] = [[] for _ in range(len(candidates))]
         self._learner = learner
 
@@ -154,21 +154,26 @@ def top(scores: Tensor, n: int, tie_draws: Tensor) -> Selection:
 
 
 def chosen(strategy: Acquisition, pool: Pool, n: int) -> Selection:
-    """What a strategy selects, if it is n different candidates of each run.
+    """What a strategy selects, if it is n different candidates of each run with a finite score each.
 
     Raises:
         StrategyError: if it is not.
     """
     selection = strategy.select(pool, n)
     n_runs, n_candidates = pool.candidates.shape
-    ordered = selection.positions.sort(dim=-1).values
-    fits = selection.positions.shape == selection.scores.shape == (n_runs, n)
+    wanted = (
+        f"{strategy.name}.select must return a Selection: {n} different positions below {n_candidates}, "
+        f"and their finite scores, for each of {n_runs} runs"
+    )
+    if not isinstance(selection, Selection) or not all(isinstance(tensor, Tensor) for tensor in selection):
+        raise StrategyError(f"{wanted}; it returned {type(selection).__name__}.")
+    positions = selection.positions.to(pool.candidates.device, torch.int64)
+    scores = selection.scores.to(pool.candidates.device, torch.float64)
+    ordered = positions.sort(dim=-1).values
+    fits = positions.shape == scores.shape == (n_runs, n) and bool(torch.isfinite(scores).all())
     if not fits or ordered[:, 0].min() < 0 or ordered[:, -1].max() >= n_candidates or (ordered.diff() == 0).any():
-        raise StrategyError(
-            f"{strategy.name}.select must return {n} different positions below {n_candidates}, "
-            f"and their scores, for each of {n_runs} runs; it returned positions {selection.positions.tolist()}."
-        )
-    return selection
+        raise StrategyError(f"{wanted}; it returned positions {positions.tolist()}, scores {scores.tolist()}.")
+    return Selection(positions, scores)
 
 
 def checked(strategy: Acquisition, scores: Tensor, pool: Pool) -> Tensor:
@@ -183,4 +188,4 @@ def checked(strategy: Acquisition, scores: Tensor, pool: Pool) -> Tensor:
         raise StrategyError(f"{name}.score returned {given}; it must return a tensor (run, candidate) = {shape}.")
     if n_bad := int((~torch.isfinite(scores)).sum()):
         raise StrategyError(f"{name}.score returned {n_bad} scores that are NaN or infinite, of {scores.numel()}.")
-    return scores.double()
+    return scores.to(pool.candidates.device, torch.float64)

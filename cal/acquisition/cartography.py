@@ -42,7 +42,7 @@ class Cal(Discriminative):
         if one_class.all():
             scores = torch.zeros_like(pool.candidates, dtype=torch.float64)
         else:
-            prob_high = self.prob_positive(pool.labelled_embeddings, high, pool.embeddings, pool.streams)
+            prob_high = self.prob_positive(pool, pool.labelled_embeddings, high)
             scores = -(prob_high - 0.5).abs()
         if one_class.any():
             pool.note(

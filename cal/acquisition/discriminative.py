@@ -11,7 +11,6 @@ from torch import Tensor
 from cal.acquisition.base import Acquisition, Pool
 from cal.errors import ConfigError, refused_counts
 from cal.nn import StackedMLP
-from cal.streams import Streams
 
 
 @dataclass
@@ -21,46 +20,46 @@ class Discriminative(Acquisition):
     Args:
         hidden: width of its one hidden layer; all defaults are the paper's (section 4.3).
         n_epochs: passes over its training set.
-        batch_size: instances a step.
+        batch_size: instances a step; None is the main classifier's (section 7).
         lr: AdamW's learning rate.
     """
 
     hidden: int = 300
     n_epochs: int = 30
-    batch_size: int = 16
+    batch_size: int | None = None
     lr: float = 5e-5
 
     def __post_init__(self) -> None:
-        problems = refused_counts(hidden=self.hidden, n_epochs=self.n_epochs, batch_size=self.batch_size)
+        batch_size = 1 if self.batch_size is None else self.batch_size
+        problems = refused_counts(hidden=self.hidden, n_epochs=self.n_epochs, batch_size=batch_size)
         if not 0 < self.lr < math.inf:
             problems.append(f"lr must be above 0 and finite, not {self.lr}.")
         if problems:
             raise ConfigError(problems)
 
-    def prob_positive(self, x: Tensor, positive: Tensor, x_pool: Tensor, streams: Streams) -> Tensor:
-        """P(positive | x) of the pool by a discriminator trained, to its end, on shuffled data.
+    def prob_positive(self, pool: Pool, x: Tensor, positive: Tensor) -> Tensor:
+        """P(positive | x) of the candidates by a discriminator trained, to its end, on shuffled data.
 
         Args:
+            pool: whose candidates it scores, and whose streams its weights and shuffles come from.
             x: (run, instance, width) its training inputs.
             positive: (run, instance) booleans.
-            x_pool: (run, candidate, width) what it scores.
-            streams: of the runs; weights and shuffles are drawn from them.
 
         Returns:
             (run, candidate) probabilities, in float64.
         """
         net = StackedMLP(len(x), [x.shape[-1], self.hidden, 2], device=x.device, dtype=x.dtype)
-        net.initialise(streams, purpose="discriminator")
+        net.initialise(pool.streams, purpose="discriminator")
         net.fit(
             x,
             positive.long(),
-            streams,
+            pool.streams,
             purpose="discriminator",
             n_epochs=self.n_epochs,
-            batch_size=self.batch_size,
+            batch_size=self.batch_size or pool.batch_size,
             lr=self.lr,
         )
-        return torch.softmax(net.forward(x_pool)[-1].to(torch.float64), dim=-1)[..., 1]
+        return torch.softmax(net.forward(pool.embeddings)[-1].to(torch.float64), dim=-1)[..., 1]
 
 
 @dataclass
@@ -79,4 +78,4 @@ class Dal(Discriminative):
         x = torch.cat([pool.labelled_embeddings, pool.embeddings], dim=1)
         x = x.gather(1, order.unsqueeze(-1).expand_as(x))
         unlabelled = order >= pool.labelled.shape[1]
-        return self.prob_positive(x, unlabelled, pool.embeddings, pool.streams)
+        return self.prob_positive(pool, x, unlabelled)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 
 from cal.acquisition.base import Acquisition, Pool, Selection, checked, top
 
 
+@dataclass
 class Mix(Acquisition):
     """Parts choose one after the other, each its share of the batch among what is left.
 
@@ -21,8 +23,8 @@ class Mix(Acquisition):
         [13, 12]
     """
 
-    def __init__(self, parts: Mapping[str, Acquisition], shares: Sequence[float]) -> None:
-        self.parts, self.shares = dict(parts), list(shares)
+    parts: Mapping[str, Acquisition]
+    shares: Sequence[float]
 
     def check(self, *, dropout: float) -> None:
         for part in self.parts.values():

@@ -32,7 +32,7 @@ class Function(Acquisition):
 
     @property
     def name(self) -> str:
-        return self.function.__name__
+        return getattr(self.function, "__name__", repr(self.function))
 
     def score(self, pool: Pool) -> Tensor:
         return self.function(pool)
@@ -100,7 +100,8 @@ def make_strategy(spec: StrategySpec) -> tuple[str, Acquisition]:
         if parameters is None or isinstance(parameters, Mapping):
             return _named(str(name), parameters or {})
     if callable(spec):
-        return getattr(spec, "__name__", type(spec).__name__), Function(spec)
+        function = Function(spec)
+        return function.name, function
     raise ConfigError(f"{spec!r} is not a strategy. {_HINT}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
@@ -202,7 +203,8 @@ def aso_matrix(
         )
     names, pairs = list(arrays), list(combinations(range(len(arrays)), 2))
     quantile = bonferroni_quantile(alpha, len(pairs))
-    streams = np.random.default_rng(seed).spawn(len(names))  # one each: another strategy changes no resample
+    # By name: neither another strategy nor another order changes a resample.
+    streams = [np.random.default_rng([seed, zlib.crc32(name.encode())]) for name in names]
     eps_min, p_values, uncorrected = np.full((3, len(names), len(names)), np.nan)
     if engine == "vectorised":
         samples = [resamples(arrays[name], n_bootstrap, stream) for name, stream in zip(names, streams, strict=True)]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -91,7 +92,6 @@ class Corpus:
     label_names: Sequence[str]
     dev: Split | None = None
     name: str = "corpus"
-    _fingerprint: list[str] = field(default_factory=list, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for split_name, split in self.splits().items():
@@ -126,18 +126,17 @@ class Corpus:
         splits = {"train": self.train, "test": self.test}
         return splits if self.dev is None else splits | {"dev": self.dev}
 
+    @cached_property
     def fingerprint(self) -> str:
         """A hash of all ids, texts, gold labels and label names: equal content, equal fingerprint."""
-        if not self._fingerprint:
-            digest = hashlib.blake2b(digest_size=16)
-            digest.update(repr(list(self.label_names)).encode())
-            for split_name, split in self.splits().items():
-                digest.update(f"\0{split_name}\0{len(split)}\0".encode())
-                for instance_id, text in zip(split.ids, split.texts, strict=True):
-                    digest.update(f"{len(instance_id)},{len(text)}:{instance_id}{text}".encode())
-                digest.update(split.gold.tobytes())
-            self._fingerprint.append(digest.hexdigest())
-        return self._fingerprint[0]
+        digest = hashlib.blake2b(digest_size=16)
+        digest.update(repr(list(self.label_names)).encode())
+        for split_name, split in self.splits().items():
+            digest.update(f"\0{split_name}\0{len(split)}\0".encode())
+            for instance_id, text in zip(split.ids, split.texts, strict=True):
+                digest.update(f"{len(instance_id)},{len(text)}:{instance_id}{text}".encode())
+            digest.update(split.gold.tobytes())
+        return digest.hexdigest()
 
 
 def _id_hash(instance_id: str) -> tuple[bytes, str]:

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
+from cal.data.bar import bar
 from cal.data.cache import cache_path, write_atomically
 from cal.data.corpus import Corpus, Split
-from cal.errors import ConfigError, DataError
+from cal.errors import ConfigError, DataError, refused_counts
 
 # Each label is a library; the value is the name under which it is installed.
 _LIBRARIES = {
@@ -59,14 +60,16 @@ class Docstrings:
 
     max_per_class: int = 1500
 
+    def __post_init__(self) -> None:
+        if problems := refused_counts(5, max_per_class=self.max_per_class):
+            raise ConfigError(problems)
+
     def read(self) -> Corpus:
         """The corpus; ids such as `sklearn/cluster/_kmeans.py:KMeans.fit`.
 
         Raises:
             DataError: if one of the libraries is not installed.
         """
-        if self.max_per_class < 5:
-            raise ConfigError(f"dataset.max_per_class must be at least 5, not {self.max_per_class}.")
         labels = list(_LIBRARIES)
         n_test = round(self.max_per_class * _TEST_FRACTION)
         chosen: dict[bool, list[_Docstring]] = {False: [], True: []}
@@ -100,11 +103,9 @@ def _harvested() -> list[_Docstring]:
 
 
 def _harvest(roots: dict[str, Path]) -> list[_Docstring]:
-    from tqdm import tqdm
-
     files = [(label, root, file) for label, root in roots.items() for file in _public_files(root)]
     docstrings: dict[str, _Docstring] = {}  # by text: a repeated text is kept once
-    for label, root, file in tqdm(files, desc="Reading docstrings", unit="file", disable=None, leave=False):
+    for label, root, file in bar(files, desc="Reading docstrings", unit="file"):
         place = file.relative_to(root.parent).as_posix()
         test = int.from_bytes(_hash(place)) < _TEST_FRACTION * 2**64
         for name, docstring in _docstrings(file):

@@ -13,7 +13,7 @@ import numpy as np
 from cal.data.corpus import Corpus
 from cal.data.features import Features, computed_once, standardised, tokens
 from cal.data.word_vectors import file_state, pretrained, trained
-from cal.errors import ConfigError, FeatureError, UnknownNameError
+from cal.errors import ConfigError, FeatureError, UnknownNameError, refused_counts
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +35,7 @@ class FastText:
             vectors on the training texts.
         pool: `mean` or `sum` over the words of a document.
         standardise: to mean 0 and standard deviation 1 over train, feature by feature.
+        max_tokens: words of a document that count, from its start; null is all.
         dim: features of a word; only when training.
         epochs: passes over the training texts; only when training.
         min_n: shortest part of a word that has a vector of its own; only when training.
@@ -45,6 +46,7 @@ class FastText:
     vectors: str | None = None
     pool: str = "mean"
     standardise: bool = True
+    max_tokens: int | None = None
     dim: int = 300
     epochs: int = 20
     min_n: int = 3
@@ -55,30 +57,27 @@ class FastText:
         """The vectors of a corpus; words of test and dev are looked up, never learnt from.
 
         Raises:
-            ConfigError: if a setting makes no sense.
             FeatureError: if the pretrained vectors cannot be read, or no training text holds a known word.
         """
-        self._check()
         recipe = {**asdict(self), "recipe": 1, "gensim": version("gensim")}
         if self.vectors is not None:
             recipe["file"] = file_state(Path(self.vectors))
         return computed_once("fasttext", corpus, recipe, lambda: self._vectors(corpus))
 
-    def _check(self) -> None:
+    def __post_init__(self) -> None:
+        problems = refused_counts(dim=self.dim, epochs=self.epochs, min_n=self.min_n)
+        problems += [] if self.max_tokens is None else refused_counts(max_tokens=self.max_tokens)
         if self.pool not in _POOLS:
-            raise UnknownNameError("features.pool", self.pool, _POOLS)
-        problems = [
-            f"features.{name} must be at least 1, not {getattr(self, name)}."
-            for name in ("dim", "epochs", "min_n")
-            if getattr(self, name) < 1
-        ]
+            problems.append(str(UnknownNameError("pool", self.pool, _POOLS)))
         if self.max_n < self.min_n:
-            problems.append(f"features.max_n ({self.max_n}) must not be below features.min_n ({self.min_n}).")
+            problems.append(f"max_n ({self.max_n}) must not be below min_n ({self.min_n}).")
         if problems:
             raise ConfigError(problems)
 
     def _vectors(self, corpus: Corpus) -> dict[str, np.ndarray]:
-        documents = {name: [tokens(text) for text in split.texts] for name, split in corpus.splits().items()}
+        documents = {
+            name: [tokens(text)[: self.max_tokens] for text in split.texts] for name, split in corpus.splits().items()
+        }
         words = sorted({word for split in documents.values() for document in split for word in document})
         if self.vectors is None:
             vectors = trained(documents["train"], words, self.dim, self.epochs, self.min_n, self.max_n, self.seed)

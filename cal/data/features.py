@@ -6,9 +6,11 @@ the texts of test or dev leaves the vectors of train as they are, bit for bit.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -63,6 +65,15 @@ class Features:
         """How many features a vector has."""
         return int(self.train.shape[1])
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of all vectors."""
+        digest = hashlib.blake2b(digest_size=16)
+        for name, vectors in self.splits().items():
+            digest.update(f"{name}{vectors.shape}".encode())
+            digest.update(np.ascontiguousarray(vectors).data)
+        return digest.hexdigest()
+
     def splits(self) -> dict[str, np.ndarray]:
         """The vectors of the splits that exist, by name."""
         splits = {"train": self.train, "test": self.test}
@@ -95,7 +106,7 @@ def computed_once(
         return np.concatenate(list(features.splits().values()))
 
     # One file for all splits: two processes can never mix their halves.
-    array = cached_array(f"features/{name}", {**recipe, "corpus": corpus.fingerprint()}, stacked)
+    array = cached_array(f"features/{name}", {**recipe, "corpus": corpus.fingerprint}, stacked)
     ends = np.cumsum(list(sizes.values()))
     return Features(**dict(zip(sizes, np.split(array, ends[:-1]), strict=True)))
 

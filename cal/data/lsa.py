@@ -8,9 +8,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from cal.data.bar import bar
 from cal.data.corpus import Corpus
 from cal.data.features import Features, computed_once, standardised, tokens
-from cal.errors import ConfigError
+from cal.errors import ConfigError, refused_counts
 
 
 @dataclass
@@ -35,34 +36,29 @@ class Lsa:
     n_components: int = 300
     max_terms: int = 20_000
 
-    def compute(self, corpus: Corpus) -> Features:
-        """The vectors of a corpus; vocabulary, projection and scale come from train alone.
-
-        Raises:
-            ConfigError: if a setting makes no sense.
-        """
-        if problems := [
-            f"features.{name} must be at least 1, not {value}." for name, value in asdict(self).items() if value < 1
-        ]:
+    def __post_init__(self) -> None:
+        if problems := refused_counts(n_components=self.n_components, max_terms=self.max_terms):
             raise ConfigError(problems)
+
+    def compute(self, corpus: Corpus) -> Features:
+        """The vectors of a corpus; vocabulary, projection and scale come from train alone."""
         recipe = {**asdict(self), "recipe": 1, "scikit-learn": version("scikit-learn")}
         return computed_once("lsa", corpus, recipe, lambda: self._vectors(corpus))
 
     def _vectors(self, corpus: Corpus) -> dict[str, np.ndarray]:
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.utils.extmath import randomized_svd
-        from tqdm import tqdm
 
         terms = TfidfVectorizer(
             analyzer=words_and_pairs, sublinear_tf=True, max_features=self.max_terms, dtype=np.float32
         )
-        with tqdm(total=3, desc="Reducing word counts", unit="step", disable=None, leave=False) as bar:
+        with bar(total=3, desc="Reducing word counts", unit="step") as steps:
             train = terms.fit_transform(corpus.train.texts)  # (instance, term), sparse
-            bar.update()
+            steps.update()
             _, singular, components = randomized_svd(train, min(self.n_components, *train.shape), random_state=0)
             # Beyond the rank of train, directions are arbitrary: train is zero there, other texts are not.
             projection = components[singular > 1e-5 * singular[0]].T  # (term, feature)
-            bar.update()
+            steps.update()
             others = {name: terms.transform(split.texts) for name, split in corpus.splits().items() if name != "train"}
             return standardised({name: counts @ projection for name, counts in {"train": train, **others}.items()})
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from cal.data.bar import bar
 from cal.data.cache import cached_array
 from cal.errors import FeatureError
 
@@ -38,13 +39,12 @@ def trained(
     """
     from gensim.models import FastText
     from gensim.models.callbacks import CallbackAny2Vec
-    from tqdm import tqdm
 
     class Progress(CallbackAny2Vec):
         def on_epoch_end(self, model: object) -> None:
-            bar.update()
+            steps.update()
 
-    with tqdm(total=epochs, desc="Training word vectors", unit="epoch", disable=None, leave=False) as bar:
+    with bar(total=epochs, desc="Training word vectors", unit="epoch") as steps:
         model = FastText(
             sentences=sentences,
             vector_size=dim,
@@ -127,14 +127,12 @@ def _read_kv(path: Path, words: Sequence[str]) -> np.ndarray:
 
 def _read_vec(path: Path, words: Sequence[str]) -> np.ndarray:
     """The vectors wanted, line by line: the whole file may not fit into memory."""
-    from tqdm import tqdm
-
     rows = {word.encode(): row for row, word in enumerate(words)}
     vectors: np.ndarray | None = None
     size = path.stat().st_size
-    with path.open("rb") as file, tqdm(total=size, desc=path.name, unit="B", unit_scale=True, disable=None) as bar:
+    with path.open("rb") as file, bar(total=size, desc=path.name, unit="B", unit_scale=True) as steps:
         for number, line in enumerate(file, start=1):
-            bar.update(len(line))
+            steps.update(len(line))
             word, *numbers = line.rstrip().split(b" ")
             if number == 1 and len(numbers) == 1:
                 continue  # how many words and features follow

@@ -38,11 +38,13 @@ class Learner(Protocol):
         n_runs: R.
         n_classes: number of labels.
         dropout: probability of dropout in training; 0 if the classifiers have none.
+        batch_size: instances a training step.
     """
 
     n_runs: int
     n_classes: int
     dropout: float
+    batch_size: int
 
     def fit(self, labelled: Tensor, gold: Tensor, streams: Streams) -> TrainingDynamics:
         """Trains R fresh classifiers.

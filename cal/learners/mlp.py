@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import warnings
 from collections.abc import Sequence
@@ -87,7 +88,8 @@ class MLPLearner:
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        self.config, self.n_classes, self.n_runs, self.dropout = config, n_classes, n_runs, config.dropout
+        self.config, self.n_classes, self.n_runs = config, n_classes, n_runs
+        self.dropout, self.batch_size = config.dropout, config.batch_size
         self.x_train, self.x_test = (_as_tensor(x).to(device=device, dtype=dtype) for x in (x_train, x_test))
         widths = [self.x_train.shape[1], *config.hidden, n_classes]
         self.net = StackedMLP(n_runs, widths, config.dropout, device, dtype)
@@ -130,8 +132,7 @@ class MLPLearner:
         return torch.softmax(logits.to(torch.float64), dim=-1)
 
     def select(self, rows: Sequence[int]) -> MLPLearner:
-        chosen = object.__new__(MLPLearner)
-        chosen.__dict__.update(self.__dict__)
+        chosen = copy.copy(self)
         chosen.net, chosen.n_runs = self.net.select(rows), len(rows)
         return chosen
 

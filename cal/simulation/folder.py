@@ -43,13 +43,13 @@ class RunFolder:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
 
-    def create(self, config: Mapping[str, Any], corpus_fingerprint: str, about: Mapping[str, Any]) -> None:
+    def create(self, config: Mapping[str, Any], about: Mapping[str, Any]) -> None:
         """Makes the folder, or makes sure that it belongs to the same simulation.
 
         Args:
             config: the resolved configuration.
-            corpus_fingerprint: of the corpus; a changed corpus is a changed simulation.
-            about: versions, device and so on; kept from the first start.
+            about: versions, device and so on, kept from the first start; a changed `corpus_fingerprint`
+                or `features_fingerprint` is a changed simulation.
 
         Raises:
             StorageError: if it cannot be written, or holds another simulation; names the keys that differ.
@@ -58,20 +58,28 @@ class RunFolder:
             for folder in (self.path, self.path / "rounds", self.path / "maps"):
                 folder.mkdir(parents=True, exist_ok=True)
             if any((self.path / "rounds").iterdir()):
-                self._check_same(config, corpus_fingerprint)
+                self._check_same(config, about)
             else:
-                self.write("run.json", orjson.dumps({"corpus_fingerprint": corpus_fingerprint, **about}, option=2))
+                self.write("run.json", orjson.dumps(about, option=orjson.OPT_INDENT_2))
                 self.write("config.yaml", yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True).encode())
         except OSError as error:
             raise StorageError(f"Cannot write to the run folder {self.path}: {error.strerror or error}.") from error
 
     def config(self) -> dict[str, Any]:
         """The resolved configuration."""
-        return dict(yaml.safe_load(self._read("config.yaml")))
+        return _mapping(yaml.safe_load(self._read("config.yaml")), self.path / "config.yaml")
 
     def about(self) -> dict[str, Any]:
         """Versions, git commit, device and corpus."""
-        return dict(orjson.loads(self._read("run.json")))
+        try:
+            content = orjson.loads(self._read("run.json"))
+        except orjson.JSONDecodeError:
+            content = None
+        return _mapping(content, self.path / "run.json")
+
+    def finish(self) -> None:
+        """Notes that the simulation has come to its end."""
+        self.write("run.json", orjson.dumps(self.about() | {"finished": True}, option=orjson.OPT_INDENT_2))
 
     @contextmanager
     def lock(self, name: str = "simulation", wait: float = 0) -> Iterator[None]:
@@ -86,7 +94,8 @@ class RunFolder:
             lock.acquire()
         except Timeout:
             raise StorageError(
-                f"Another process is simulating into {self.path}. Wait for it, stop it, or give another output=DIR."
+                f"Another process is simulating into {self.path} ({name}). Wait for it, stop it, or give another "
+                "output=DIR."
             ) from None
         except OSError as error:
             raise StorageError(f"Cannot write to the run folder {self.path}: {error.strerror or error}.") from error
@@ -108,15 +117,14 @@ class RunFolder:
         try:
             return [orjson.loads(line) for line in lines]
         except orjson.JSONDecodeError as error:
-            raise StorageError(f"{path} is damaged: {error}. Remove this file to do the run again.") from error
+            raise StorageError(f"{path} is damaged: {error}. Remove it to do the run again.") from error
 
-    def mend(self, run: Run) -> None:
-        """Cuts off a line that a crash left unfinished."""
+    def cut(self, run: Run, n_rounds: int) -> None:
+        """Keeps the first rounds of a run; a line that a crash left unfinished goes too."""
         path = self.rounds_file(run)
         if path.exists():
-            whole = path.read_bytes().rfind(b"\n") + 1
-            if whole < path.stat().st_size:
-                os.truncate(path, whole)
+            lines = path.read_bytes().split(b"\n")[:-1][:n_rounds]
+            os.truncate(path, sum(len(line) + 1 for line in lines))
 
     def append(self, run: Run, record: Mapping[str, Any]) -> None:
         """Adds a finished round, on disk when this returns.
@@ -175,18 +183,26 @@ class RunFolder:
                 f"{self.path} is not the folder of a simulation: {name} cannot be read ({error.strerror})."
             ) from error
 
-    def _check_same(self, config: Mapping[str, Any], corpus_fingerprint: str) -> None:
+    def _check_same(self, config: Mapping[str, Any], about: Mapping[str, Any]) -> None:
         before, now = flat(self.config()), flat(config)
         differing = [
             f"{key}: {before.get(key, 'absent')} -> {now.get(key, 'absent')}" for key in differing_keys(before, now)
         ]
-        if not differing and self.about()["corpus_fingerprint"] != corpus_fingerprint:
-            differing = ["the documents of the corpus"]
+        kept = self.about()
+        for key, what in (("corpus_fingerprint", "the corpus"), ("features_fingerprint", "the document vectors")):
+            if not differing and kept.get(key) != about.get(key):
+                differing = [f"the content of {what}"]
         if differing:
             raise StorageError(
                 f"{self.path} holds a simulation with another configuration. Different: {'; '.join(differing)}. "
                 "Give the same configuration to go on with it, or another output=DIR."
             )
+
+
+def _mapping(content: Any, path: Path) -> dict[str, Any]:
+    if not isinstance(content, dict):
+        raise StorageError(f"{path} is not that of a simulation. Give the folder of a simulation.")
+    return content
 
 
 def differing_keys(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
@@ -220,17 +236,21 @@ def _file_name(run: Run) -> str:
 
 def dated_folder(parent: Path, name: str) -> Path:
     """A folder named by the time and `name` that does not exist yet."""
-    stem = f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{name}"
+    plain = re.sub(r"[^\w.-]", "_", name)
+    stem = f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{plain}"
     paths = (parent / (stem if n == 1 else f"{stem}-{n}") for n in itertools.count(1))
     return next(path for path in paths if not path.exists())
 
 
 def choose_folder(parent: Path, name: str, config: Mapping[str, Any]) -> Path:
     """The newest folder under `parent` with an unfinished simulation of this configuration, or a dated one."""
-    for path in sorted(parent.glob("*/config.yaml"), reverse=True):
-        if not (path.parent / "report.html").exists() and not differing_keys(
-            flat(RunFolder(path.parent).config()), flat(config)
-        ):
-            logger.warning("Going on with the unfinished simulation in %s.", path.parent)
-            return path.parent
+    for path in sorted(parent.glob("*/run.json"), reverse=True):
+        folder = RunFolder(path.parent)
+        try:
+            unfinished = "finished" not in folder.about()
+            if unfinished and not differing_keys(flat(folder.config()), flat(config)):
+                logger.warning("Going on with the unfinished simulation in %s.", path.parent)
+                return path.parent
+        except StorageError:  # not of a simulation
+            continue
     return dated_folder(parent, name)

@@ -13,6 +13,7 @@ from torch import Tensor
 from cal.acquisition.base import Acquisition, Pool, chosen
 from cal.datamap.datamap import DataMap
 from cal.dynamics.metrics import predicted
+from cal.errors import LearnerError
 from cal.learners.base import Learner
 from cal.simulation.evaluate import accuracy, macro_f1
 from cal.simulation.partition import Partition
@@ -90,7 +91,7 @@ def advance(
         dynamics = learner.fit(labelled, gold[labelled], streams)
         clock.stop("fit", device, share=len(runs))
 
-        answers = predicted(learner.predict_test())  # (run, instance)
+        answers = predicted(_finite(learner.predict_test(), runs, round))  # (run, instance)
         scores = accuracy(answers, gold_test), macro_f1(answers, gold_test, learner.n_classes)
         clock.stop("evaluate", device, share=len(runs))
 
@@ -122,6 +123,17 @@ def advance(
             clock.restart()
         if not n:
             return
+
+
+def _finite(logits: Tensor, runs: Sequence[Run], round: int) -> Tensor:
+    bad = ~torch.isfinite(logits).all(dim=-1).all(dim=-1)  # (run,)
+    if bad.any():
+        run = runs[int(bad.nonzero()[0])]
+        raise LearnerError(
+            f"The classifier of {run.strategy}, seed {run.seed}, diverged in round {round}: its logits are not finite. "
+            "Lower learner.lr, or look for huge values among the features."
+        )
+    return logits
 
 
 class _Clock:

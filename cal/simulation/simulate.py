@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import logging
+import operator
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import joblib
-import numpy as np
+import orjson
 import torch
 
 from cal import registry
@@ -105,33 +106,34 @@ def simulate(
     if config is None:
         config = {
             "corpus": corpus.name,
-            "features": _described(kind),
+            "features": {"kind": "given"} if isinstance(kind, Features) else _described(kind),
             "learner": _described(learner),
             "strategies": list(made),
-            "seeds": seed_list,
             "seed_size": seed_size,
             "query_size": query_size,
             "rounds": rounds,
             "full_data": full_data,
-            "device": device,
         }
-    about = {
-        "corpus": corpus.name,
-        "label_names": list(corpus.label_names),
-        "n_train": len(corpus.train),
-        "n_test": len(corpus.test),
-        "strategies": list(made),
-        "seeds": seed_list,
-        **provenance(device),
-    }
+    config = _plain({**config, "seeds": seed_list, "device": device})
     with tempfile.TemporaryDirectory(prefix="cal-") as scratch:
         folder = RunFolder(output or scratch)
         with folder.lock():
-            folder.create(config, corpus.fingerprint(), about)
             vectors = kind if isinstance(kind, Features) else kind.compute(corpus)
             for name, split in corpus.splits().items():
                 if (n := len(vectors.splits().get(name, ()))) != len(split):
                     raise FeatureError(f"{n} vectors for the {len(split)} documents of {name}; give one for each.")
+            about = {
+                "corpus": corpus.name,
+                "label_names": list(corpus.label_names),
+                "n_train": len(corpus.train),
+                "n_test": len(corpus.test),
+                "strategies": list(made),
+                "seeds": seed_list,
+                "corpus_fingerprint": corpus.fingerprint,
+                "features_fingerprint": vectors.fingerprint,
+                **provenance(device),
+            }
+            folder.create(config, about)
 
             full = [Run(FULL_DATA, seed) for seed in seed_list if full_data]  # first, because they take longest
             runs = full + [Run(strategy, seed) for strategy in made for seed in seed_list]
@@ -152,6 +154,7 @@ def simulate(
             logger.info("%d runs on %s into %s; %s features.", len(runs), about["device"], folder.path, vectors.width)
             with Progress(folder, runs, rounds + 1, quiet):
                 carry_out(plan, runs, n_workers=min(workers or joblib.cpu_count(), len(runs)))
+            folder.finish()
         return LearningCurves.load(folder.path)
 
 
@@ -180,7 +183,7 @@ def check_arguments(
     except ConfigError as error:
         problems += error.problems
     try:
-        device = _resolved(device)
+        device = resolve_device(device)
     except ConfigError as error:
         problems += error.problems
     try:
@@ -216,14 +219,27 @@ def list_seeds(seeds: int | Sequence[int]) -> list[int]:
         )
         distinct = (seed for seed in further if seed not in PAPER_SEEDS)
         return list(itertools.islice(itertools.chain(PAPER_SEEDS, distinct), seeds))
-    if isinstance(seeds, int | str) or not seeds or not all(type(seed) is int and seed >= 0 for seed in seeds):
+    try:
+        listed = (
+            []
+            if isinstance(seeds, int | str)
+            else [operator.index(seed) for seed in seeds if not isinstance(seed, bool)]
+        )
+    except TypeError:
+        listed = []
+    if not listed or min(listed) < 0 or (not isinstance(seeds, int) and len(listed) < len(seeds)):
         raise ConfigError(f"seeds must be how many (1 or more) or a list of whole numbers, not {seeds!r}.")
-    if len(set(seeds)) < len(seeds):
-        raise ConfigError(f"seeds lists one seed twice: {list(seeds)}.")
-    return list(seeds)
+    if len(set(listed)) < len(listed):
+        raise ConfigError(f"seeds lists one seed twice: {listed}.")
+    return listed
 
 
-def _resolved(device: str) -> str:
+def resolve_device(device: str) -> str:
+    """`auto` made cpu or cuda.
+
+    Raises:
+        ConfigError: if there is no such device here.
+    """
     if device not in ("auto", "cpu", "cuda"):
         raise UnknownNameError("device", str(device), ["auto", "cpu", "cuda"])
     if device == "cuda" and not torch.cuda.is_available():
@@ -231,13 +247,13 @@ def _resolved(device: str) -> str:
     return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
 
 
-def _described(choice: Any) -> Any:
-    """A choice as plain data for the configuration."""
-    if isinstance(choice, Features):
-        digest = hashlib.blake2b(digest_size=16)
-        for vectors in choice.splits().values():
-            digest.update(np.ascontiguousarray(vectors).data)
-        return {"kind": "given", "fingerprint": digest.hexdigest()}
-    return {"kind": type(choice).__name__} | (
-        asdict(choice) if is_dataclass(choice) and not isinstance(choice, type) else {}
-    )
+def _described(choice: Any) -> dict[str, Any]:
+    """A choice as data for the configuration."""
+    parameters = asdict(choice) if is_dataclass(choice) and not isinstance(choice, type) else {}
+    return {"kind": type(choice).__name__} | parameters
+
+
+def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration as it reads from a file: lists for tuples, strings for paths."""
+    plain: dict[str, Any] = orjson.loads(orjson.dumps(config, default=str, option=orjson.OPT_SERIALIZE_NUMPY))
+    return plain

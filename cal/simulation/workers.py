@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -83,8 +85,16 @@ def carry_out(plan: Plan, runs: Sequence[Run], n_workers: int) -> None:
 
 
 def _in_worker(plan: Plan, block: list[Run], parent: int) -> None:
+    threading.Thread(target=_end_with, args=(parent,), name="cal-parent", daemon=True).start()
     with _one_thread():
-        advance_block(plan, block, parent)
+        advance_block(plan, block)
+
+
+def _end_with(parent: int) -> None:
+    """Ends this process with its parent, so that no worker outlives a killed simulation."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
 
 
 @contextmanager
@@ -99,39 +109,31 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(n_threads)
 
 
-def advance_block(plan: Plan, block: Sequence[Run], parent: int | None = None) -> None:
+def advance_block(plan: Plan, block: Sequence[Run]) -> None:
     """Advances the runs of a block together from where the run folder says they are.
 
     Args:
         plan: what is simulated.
         block: its runs: either all on the full data, or none.
-        parent: process whose end is ours, so that no worker outlives a killed simulation.
 
     Raises:
         StorageError: if a finished round cannot be written.
     """
     # Runs of several processes never share a block, so one lock by the first run is enough.
     with plan.folder.lock(plan.folder.rounds_file(block[0]).stem, wait=_LOCK_WAIT):
-        for run in block:
-            plan.folder.mend(run)
+        last_round = 0 if block[0].strategy == FULL_DATA else plan.n_rounds
         records = [plan.folder.records(run) for run in block]
-        full = block[0].strategy == FULL_DATA
-        last_round = 0 if full else plan.n_rounds
         n_done = min(_n_finished(done, last_round) for done in records)
         if n_done > last_round:
             return
+        for run in block:  # runs that were stopped apart go on together
+            plan.folder.cut(run, n_done)
 
         gold, gold_test = (torch.from_numpy(classes).to(plan.device) for classes in (plan.gold, plan.gold_test))
         partition = _partition(plan, block, [done[:n_done] for done in records])
         learner = plan.learner.build(
             plan.features.train, plan.features.test, plan.n_classes, len(block), torch.device(plan.device)
         )
-
-        def record(position: int, result: Round) -> None:
-            if parent is not None and os.getppid() != parent:
-                os._exit(1)  # an exception would end this task only, and leave a worker that waits for others
-            if result.round >= len(records[position]):  # runs of a block may have been stopped apart
-                _keep(plan, block[position], result, last_round)
 
         advance(
             block,
@@ -142,7 +144,7 @@ def advance_block(plan: Plan, block: Sequence[Run], parent: int | None = None) -
             gold_test,
             query_size=plan.query_size,
             rounds=range(n_done, last_round + 1),
-            record=record,
+            record=lambda position, result: _keep(plan, block[position], result),
         )
 
 
@@ -164,7 +166,7 @@ def _partition(plan: Plan, block: Sequence[Run], records: Sequence[Sequence[dict
     return partition
 
 
-def _keep(plan: Plan, run: Run, result: Round, last_round: int) -> None:
+def _keep(plan: Plan, run: Run, result: Round) -> None:
     """Writes a finished round: first its map, then the record that says it is finished."""
 
     def ids_of(instances: torch.Tensor) -> list[str]:

@@ -58,7 +58,7 @@ def test_a_corpus_refuses(change, message):
 
 
 def test_equal_content_has_an_equal_fingerprint():
-    assert corpus().fingerprint() == corpus(("b", "a"), ("two", "one"), (1, 0)).fingerprint()
+    assert corpus().fingerprint == corpus(("b", "a"), ("two", "one"), (1, 0)).fingerprint
 
 
 @pytest.mark.parametrize(
@@ -73,4 +73,4 @@ def test_equal_content_has_an_equal_fingerprint():
     ],
 )
 def test_any_change_of_content_changes_the_fingerprint(change):
-    assert corpus(**change).fingerprint() != corpus().fingerprint()
+    assert corpus(**change).fingerprint != corpus().fingerprint

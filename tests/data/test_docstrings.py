@@ -45,7 +45,7 @@ def test_a_second_read_is_quick_and_the_same(corpus):
     start = time.perf_counter()
     again = Docstrings().read()
     assert time.perf_counter() - start < 0.5
-    assert again.fingerprint() == corpus.fingerprint()
+    assert again.fingerprint == corpus.fingerprint
 
 
 def test_train_and_test_share_no_file_and_no_text(corpus):
@@ -128,5 +128,5 @@ def test_a_missing_library_is_named(monkeypatch):
 
 
 def test_a_corpus_too_small_to_split_is_refused():
-    with pytest.raises(ConfigError, match="max_per_class must be at least 5, not 4"):
+    with pytest.raises(ConfigError, match="max_per_class must be a whole number of at least 5, not 4"):
         Docstrings(max_per_class=4).read()

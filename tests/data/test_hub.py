@@ -64,7 +64,7 @@ def test_local_files_are_read_instead(write):
     path = write("a.csv", content)
     corpus = Hub("owner/trec", label_column="coarse_label", label_names=["b", "a"], path=path).read()
     assert corpus.name == "trec"
-    assert corpus.fingerprint() == Files(path=path, label_names=["b", "a"]).read().fingerprint()
+    assert corpus.fingerprint == Files(path=path, label_names=["b", "a"]).read().fingerprint
 
 
 @pytest.mark.parametrize("failure", ["name unknown", "name hangs", "connection refused"])

@@ -39,7 +39,7 @@ def test_directions_that_train_does_not_span_are_left_out(questions):
 
 @pytest.mark.parametrize("settings", [{"n_components": 0}, {"max_terms": 0}])
 def test_settings_that_make_no_sense_are_refused(questions, settings):
-    with pytest.raises(ConfigError, match="must be at least 1, not 0"):
+    with pytest.raises(ConfigError, match="must be a whole number of at least 1, not 0"):
         Lsa(**settings).compute(questions)
 
 

@@ -91,7 +91,7 @@ def test_a_folder_equals_its_files_named_one_by_one(tmp_path):
     parts = {"train": rows(6), "test": rows(8)[6:], "dev": rows(10)[8:]}
     files = {name: save(tmp_path / "folder" / f"{name}.csv", part) for name, part in parts.items()}
     folder = Files(path=str(tmp_path / "folder")).read()
-    assert folder.fingerprint() == Files(**files).read().fingerprint()
+    assert folder.fingerprint == Files(**files).read().fingerprint
     assert {name: len(split) for name, split in folder.splits().items()} == {"train": 6, "test": 2, "dev": 2}
 
 
@@ -139,7 +139,7 @@ def test_ids_made_from_texts_do_not_depend_on_the_rows(tmp_path):
     data = [{"text": text, "label": label} for text, label in zip("ABCDEFGGGH", "ababaaabba", strict=True)]
     forwards = Files(path=save(tmp_path / "a.csv", data)).read()
     backwards = Files(path=save(tmp_path / "a.csv", data[::-1])).read()
-    assert forwards.fingerprint() == backwards.fingerprint()
+    assert forwards.fingerprint == backwards.fingerprint
     ids = [i for split in forwards.splits().values() for i in split.ids]
     assert len(set(ids)) == 10
     assert sorted(i[16:] for i in ids) == [""] * 8 + ["-2", "-3"]

@@ -15,7 +15,7 @@ from cal.simulation.lockstep import Run
 @pytest.fixture
 def folder(tmp_path):
     folder = RunFolder(tmp_path / "run")
-    folder.create({"rounds": 3, "learner": {"lr": 0.1}}, "fingerprint", {"device": "cpu"})
+    folder.create({"rounds": 3, "learner": {"lr": 0.1}}, {"corpus_fingerprint": "fingerprint", "device": "cpu"})
     return folder
 
 
@@ -43,25 +43,27 @@ def test_a_line_cut_short_does_not_count_and_is_mended(folder, cut):
     folder.append(run, {"round": 1, "accuracy": 0.5})
     os.truncate(folder.rounds_file(run), whole + cut)
     assert folder.records(run) == [{"round": 0}]
-    folder.mend(run)
+    folder.cut(run, 2)
     assert folder.rounds_file(run).stat().st_size == whole
     folder.append(run, {"round": 1})
     assert folder.records(run) == [{"round": 0}, {"round": 1}]
 
 
-def test_mending_a_whole_file_changes_nothing(folder):
+def test_cutting_keeps_the_first_rounds(folder):
     run = Run("cal", 1)
-    folder.mend(run)
-    folder.append(run, {"round": 0})
-    before = folder.rounds_file(run).read_bytes()
-    folder.mend(run)
-    assert folder.rounds_file(run).read_bytes() == before
+    folder.cut(run, 3)  # nothing is there yet
+    rounds = [{"round": round} for round in range(3)]
+    for record in rounds:
+        folder.append(run, record)
+    for n in (3, 2, 0):
+        folder.cut(run, n)
+        assert folder.records(run) == rounds[:n]
 
 
 def test_a_damaged_line_is_reported_with_its_file(folder):
     run = Run("cal", 1)
     folder.rounds_file(run).write_bytes(b'{"round": 0}\n\0\0\0\0\n{"round": 2}\n')
-    with pytest.raises(StorageError, match=r"cal-1\.jsonl is damaged.*Remove this file"):
+    with pytest.raises(StorageError, match=r"cal-1\.jsonl is damaged.*Remove it"):
         folder.records(run)
 
 

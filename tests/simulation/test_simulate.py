@@ -1,3 +1,5 @@
+import functools
+
 """Laws of a simulation."""
 
 import logging
@@ -9,7 +11,7 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from cal.acquisition.base import Acquisition, Selection
 from cal.acquisition.spec import make_strategies
-from cal.errors import ConfigError, FeatureError, StrategyError
+from cal.errors import ConfigError, FeatureError, LearnerError, StrategyError
 from cal.learners.mlp import MLP, MLPLearner
 from cal.simulation.folder import RunFolder
 from cal.simulation.lockstep import Run, advance
@@ -92,7 +94,7 @@ def plan_of(make_task, small, tmp_path):
     def plan(name, specs, **learner):
         corpus, features = make_task()
         folder = RunFolder(tmp_path / name)
-        folder.create({}, corpus.fingerprint(), {})
+        folder.create({}, {})
         seed_sets = {seed: seed_set(corpus.train.gold, 12, seed, corpus.label_names) for seed in (1, 2, 3)}
         config = MLP(**{"hidden": [8, 8], "n_epochs": 4, "batch_size": 8, "lr": 1e-2} | learner)
         return Plan(
@@ -144,6 +146,34 @@ def test_a_block_whose_runs_were_stopped_apart_goes_on(plan_of):
         path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:n_kept]))
     advance_block(plans[1], runs)
     assert kept(plans[1], runs) == kept(plans[0], runs)
+
+
+def test_runs_of_a_block_that_were_stopped_apart_keep_no_round_that_is_done_again(plan_of):
+    """A round may come out otherwise on another device; what was recorded of it must not stay beside what is new."""
+    plan = plan_of("stopped", ["entropy"])
+    runs = [Run("entropy", seed) for seed in (1, 2)]
+    advance_block(plan, runs)
+    ahead = plan.folder.records(runs[0])
+    for run in runs:
+        plan.folder.cut(run, 1)
+    for record in ahead[1:]:
+        plan.folder.append(runs[0], {**record, "accuracy": -1.0})
+    advance_block(plan, runs)
+    assert [record["accuracy"] for record in plan.folder.records(runs[0])] == [record["accuracy"] for record in ahead]
+
+
+def test_a_classifier_that_diverges_is_named(simulated):
+    with pytest.raises(LearnerError, match=r"random, seed 1, diverged in round 0.*Lower learner\.lr"):
+        simulated(strategies=["random"], learner=MLP(hidden=[8], n_epochs=3, lr=1e30), full_data=False)
+
+
+def test_a_function_without_a_name_is_a_strategy(simulated):
+    def likeliest(pool, sign):
+        return sign * pool.probs.amax(-1)
+
+    curves = simulated(strategies=[functools.partial(likeliest, sign=-1), "least_confidence"], full_data=False)
+    partial, named = (curves.acquired[curves.acquired["strategy"] == name]["id"] for name in curves.strategies)
+    assert partial.tolist() == named.tolist()
 
 
 class OneSided(Acquisition):
@@ -380,7 +410,7 @@ class Selecting(Acquisition):
     "positions", [[0, 1, 2, 3, 3], [0, 1, 2, 3], [0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 48], [0, 1, 2, 3, -1], []], ids=str
 )
 def test_a_strategy_must_select_so_many_different_candidates(simulated, positions):
-    with pytest.raises(StrategyError, match=r"Selecting\.select must return 5 different positions below 48"):
+    with pytest.raises(StrategyError, match=r"Selecting\.select must return a Selection: 5 different"):
         simulated(strategies=[Selecting(positions)])
 
 
