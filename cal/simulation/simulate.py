@@ -220,14 +220,11 @@ def list_seeds(seeds: int | Sequence[int]) -> list[int]:
         distinct = (seed for seed in further if seed not in PAPER_SEEDS)
         return list(itertools.islice(itertools.chain(PAPER_SEEDS, distinct), seeds))
     try:
-        listed = (
-            []
-            if isinstance(seeds, int | str)
-            else [operator.index(seed) for seed in seeds if not isinstance(seed, bool)]
-        )
+        given = [] if isinstance(seeds, int | str) else list(seeds)
+        listed = [operator.index(seed) for seed in given if not isinstance(seed, bool)]
     except TypeError:
-        listed = []
-    if not listed or min(listed) < 0 or (not isinstance(seeds, int) and len(listed) < len(seeds)):
+        given, listed = [], []
+    if not listed or min(listed) < 0 or len(listed) < len(given):
         raise ConfigError(f"seeds must be how many (1 or more) or a list of whole numbers, not {seeds!r}.")
     if len(set(listed)) < len(listed):
         raise ConfigError(f"seeds lists one seed twice: {listed}.")

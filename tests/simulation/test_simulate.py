@@ -1,7 +1,6 @@
-import functools
-
 """Laws of a simulation."""
 
+import functools
 import logging
 
 import numpy as np
