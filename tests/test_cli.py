@@ -132,7 +132,7 @@ def test_compare_names_the_better_method(tmp_path, capsys):
         "strategy,seed,score\n" + "".join(f"a,{s},{0.8 + s / 1e3}\nb,{s},{0.6 + s / 1e3}\n" for s in range(12))
     )
     assert main(["compare", str(scores)]) == 0
-    assert "a" in capsys.readouterr().out
+    assert "a is better than b" in capsys.readouterr().out
 
 
 def test_data_describes_a_corpus(corpus_file, capsys):

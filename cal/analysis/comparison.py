@@ -89,7 +89,8 @@ class Comparison:
         if sure:
             parts.append(f"it is better than {_names(sure)} by ASO and the permutation test")
         if by_aso:
-            parts.append(f"it is better than {_names(by_aso)} by ASO alone")
+            doubt = ", which so few seeds cannot confirm" if self._least_p() >= self.alpha else ""
+            parts.append(f"it is better than {_names(by_aso)} by ASO alone{doubt}")
         if rest:
             parts.append(f"it is not shown to be better than {_names(rest)}")
         return f"{best} has the highest mean {self.measure} ({max(means):.3f}); {'; '.join(parts)}."

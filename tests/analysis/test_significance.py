@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from itertools import combinations
 
 import deepsig
@@ -197,11 +196,11 @@ def test_another_strategy_leaves_uncorrected_p_values_as_they_are():
     np.testing.assert_array_equal(aso_matrix(named).uncorrected[:2, :2], fewer.uncorrected)
 
 
-def test_six_strategies_of_150_scores_take_well_under_a_second():
-    named = {str(k): scores(150, 0.8, k) for k in range(6)}
-    start = time.perf_counter()
-    aso_matrix(named, n_bootstrap=1000, paired=False)
-    assert time.perf_counter() - start < 1
+def test_the_order_of_strategies_changes_no_bound():
+    named = {name: scores(8, 0.8 + 0.003 * k, k) for k, name in enumerate("abc")}
+    one, other = aso_matrix(named), aso_matrix({name: named[name] for name in "cab"})
+    moved = [other.names.index(name) for name in one.names]
+    np.testing.assert_array_equal(one.eps_min, other.eps_min[np.ix_(moved, moved)])
 
 
 def test_same_strategy_twice_is_not_called_better():
