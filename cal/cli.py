@@ -86,16 +86,15 @@ def _simulate(words: list[str]) -> None:
 
 def _run(config: Mapping[str, Any], quiet: bool) -> None:
     """One simulation and its report."""
-    from cal.analysis import write_report
     from cal.config import build
-    from cal.simulation.folder import choose_folder
+    from cal.simulation.folder import RunFolder, choose_folder
     from cal.simulation.simulate import list_seeds, resolve_device, simulate
 
     built = build(config)
     config = {**config, "seeds": list_seeds(config["seeds"]), "device": resolve_device(config["device"])}
     corpus = built["dataset"].read()
     names = ("strategies", "seeds", "seed_size", "query_size", "rounds", "full_data", "device", "workers")
-    folder = Path(config["output"]) if config["output"] else choose_folder(Path("runs"), corpus.name, config)
+    folder = Path(config["output"]) if config["output"] else choose_folder(Path("runs"), corpus, config)
     curves = simulate(
         corpus,
         features=built["features"],
@@ -105,8 +104,13 @@ def _run(config: Mapping[str, Any], quiet: bool) -> None:
         quiet=quiet,
         **{name: config[name] for name in names},
     )
+    if not quiet and sys.stderr.isatty():
+        print("Writing the report ...", file=sys.stderr)
+    from cal.analysis import write_report
+
     curves.to_csv(folder)
     report = write_report(curves, folder)
+    RunFolder(folder).finish()
     if not quiet:
         print(curves.summary().to_string(float_format="{:.3f}".format))
     print(f"Report: {report.resolve()}")

@@ -122,7 +122,7 @@ def build(config: Mapping[str, Any]) -> dict[str, Any]:
     problems: list[str] = []
     built = {}
     for group, (selector, entries) in _GROUPS.items():
-        if config.get(group, {}).get(selector) in entries:
+        if isinstance(config.get(group), dict) and config[group].get(selector) in entries:
             parameters = {key: value for key, value in config[group].items() if key != selector}
             try:
                 built[group] = registry.build(registry.find(entries, group, config[group][selector]), parameters, group)
@@ -259,6 +259,9 @@ def _checked(command: str, config: dict[str, Any], problems: list[str]) -> dict[
     checked = _typed(schema, config, "", problems)
     for group, (selector, entries) in _GROUPS.items():
         if group not in checked:
+            continue
+        if not isinstance(checked[group], dict):
+            problems.append(f"{group} must be given: {group}=NAME.")
             continue
         values = dict(checked[group])
         name = values.pop(selector, None)

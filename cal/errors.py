@@ -8,6 +8,7 @@ CalError
 ├── FeatureError        document vectors that cannot be computed or do not fit the corpus
 ├── LearnerError        a classifier that diverged
 ├── StrategyError       an acquisition function that broke its contract
+├── WorkerError         a worker process that was killed
 ├── AnalysisError       scores that cannot be compared
 └── StorageError        a run folder that cannot be read, written or continued
 
@@ -84,6 +85,10 @@ class LearnerError(CalError):
 
 class StrategyError(CalError):
     """An acquisition function broke its contract."""
+
+
+class WorkerError(CalError):
+    """A worker process was killed."""
 
 
 class AnalysisError(CalError):

@@ -28,6 +28,7 @@ def test_every_option_of_a_group_composes(group):
     for name in options(group):
         needed = ["features.vectors=v.vec"] if name == "fasttext_paper" else []
         needed += ["features.path=x.parquet"] if name == "precomputed" else []
+        needed += ["dataset.path=x.csv"] if name == "files" else []
         assert composed(f"{group}={name}", *needed)[group]
 
 
@@ -124,6 +125,8 @@ def test_a_file_of_ones_own_is_found(tmp_path):
         ("rounds=1,2", "add -m"),
         ("features=fasttext_paper", "features.vectors must be given"),
         ("dataset.reader=fils", "Did you mean 'files'"),
+        ("dataset=files", "Set either dataset.path"),
+        ("~dataset", "dataset must be given"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused(override, expected):

@@ -14,6 +14,7 @@ EXAMPLES = [
     errors.FeatureError("too few vectors"),
     errors.LearnerError("diverged"),
     errors.StrategyError("wrong shape"),
+    errors.WorkerError("killed"),
     errors.AnalysisError("one seed"),
     errors.StorageError("disk full"),
 ]

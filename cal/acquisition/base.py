@@ -10,7 +10,7 @@ from torch import Tensor
 
 from cal.datamap.datamap import DataMap
 from cal.dynamics.training_dynamics import TrainingDynamics
-from cal.errors import StrategyError
+from cal.errors import CalError, StrategyError
 from cal.learners.base import Learner, Prediction
 from cal.streams import Streams
 
@@ -159,7 +159,12 @@ def chosen(strategy: Acquisition, pool: Pool, n: int) -> Selection:
     Raises:
         StrategyError: if it is not.
     """
-    selection = strategy.select(pool, n)
+    try:
+        selection = strategy.select(pool, n)
+    except CalError:
+        raise
+    except Exception as error:  # whatever a user's own strategy raises
+        raise StrategyError(f"{strategy.name} failed: {type(error).__name__}: {error}.") from error
     n_runs, n_candidates = pool.candidates.shape
     wanted = (
         f"{strategy.name}.select must return a Selection: {n} different positions below {n_candidates}, "

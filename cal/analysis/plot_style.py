@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255", "#7A7A00")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", "*", "p", ">", "h")
 DASHES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (9, 2)))
-LONGEST_LABEL = 20
+LONGEST_LABEL = 26
 FORMATS: dict[str, dict[str, Any]] = {
     "png": {"dpi": 160, "metadata": {"Software": None}},
     "pdf": {"dpi": 160, "metadata": {"CreationDate": None, "Creator": None, "Producer": None}},
@@ -55,7 +55,8 @@ def new_figure(width: float, height: float) -> Figure:
 
 def label(name: str) -> str:
     """A strategy name as it can stand in a figure: shortened, and with `$` not starting a formula."""
-    short = name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 1]}…"
+    half = LONGEST_LABEL // 2  # names of mixtures differ at their end as often as at their start
+    short = name if len(name) <= LONGEST_LABEL else f"{name[: half - 1]}…{name[-half:]}"
     return short.replace("$", r"\$")
 
 

@@ -201,7 +201,7 @@ def _band(runs: pd.DataFrame) -> pd.DataFrame:
     mean, n = by_labels.mean(), by_labels.count()
     spread = by_labels.std().fillna(0.0).to_numpy()  # one seed: no band
     half = stats.t.ppf(0.975, np.maximum(n - 1, 1)) * spread / np.sqrt(n)
-    return pd.DataFrame({"mean": mean, "low": mean - half, "high": mean + half})
+    return pd.DataFrame({"mean": mean, "low": (mean - half).clip(lower=0.0), "high": (mean + half).clip(upper=1.0)})
 
 
 def _staggered(strategies: Sequence[str], name: str, n_points: int) -> tuple[int, int]:

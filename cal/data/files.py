@@ -42,15 +42,16 @@ class Files:
     test_fraction: float = 0.2
     name: str | None = None
 
+    def __post_init__(self) -> None:
+        if problems := self._problems():
+            raise ConfigError(problems)
+
     def read(self) -> Corpus:
         """The corpus in the files.
 
         Raises:
-            ConfigError: if the settings name no files, or too many.
             DataError: if a file cannot be used as it is.
         """
-        if problems := self._problems():
-            raise ConfigError(problems)
         if self.path is None:
             files = {"train": Path(str(self.train)), "test": Path(str(self.test))}
             files |= {"dev": Path(self.dev)} if self.dev else {}

@@ -97,6 +97,7 @@ class LearningCurves:
 
 def _load(folder: RunFolder) -> LearningCurves:
     config, about = folder.config(), folder.about()
+    about.pop("finished", None)  # the report of a finished simulation written again is the same
     runs = [Run(strategy, seed) for strategy in about["strategies"] for seed in about["seeds"]]
     records = [(run, record) for run in runs for record in folder.records(run)]
     rounds = [

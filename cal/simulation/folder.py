@@ -24,6 +24,7 @@ import orjson
 import yaml
 from filelock import FileLock, Timeout
 
+from cal.data.corpus import Corpus
 from cal.errors import StorageError
 from cal.simulation.lockstep import Run
 
@@ -67,7 +68,11 @@ class RunFolder:
 
     def config(self) -> dict[str, Any]:
         """The resolved configuration."""
-        return _mapping(yaml.safe_load(self._read("config.yaml")), self.path / "config.yaml")
+        try:
+            content = yaml.safe_load(self._read("config.yaml"))
+        except yaml.YAMLError:
+            content = None
+        return _mapping(content, self.path / "config.yaml")
 
     def about(self) -> dict[str, Any]:
         """Versions, git commit, device and corpus."""
@@ -242,15 +247,17 @@ def dated_folder(parent: Path, name: str) -> Path:
     return next(path for path in paths if not path.exists())
 
 
-def choose_folder(parent: Path, name: str, config: Mapping[str, Any]) -> Path:
-    """The newest folder under `parent` with an unfinished simulation of this configuration, or a dated one."""
+def choose_folder(parent: Path, corpus: Corpus, config: Mapping[str, Any]) -> Path:
+    """The newest folder under `parent` with this simulation, unfinished and left alone, or a dated one."""
     for path in sorted(parent.glob("*/run.json"), reverse=True):
         folder = RunFolder(path.parent)
         try:
-            unfinished = "finished" not in folder.about()
-            if unfinished and not differing_keys(flat(folder.config()), flat(config)):
-                logger.warning("Going on with the unfinished simulation in %s.", path.parent)
+            about = folder.about()
+            same = about.get("corpus_fingerprint") == corpus.fingerprint
+            if same and "finished" not in about and not differing_keys(flat(folder.config()), flat(config)):
+                with folder.lock():  # another process may be at it
+                    logger.warning("Going on with the unfinished simulation in %s.", path.parent)
                 return path.parent
-        except StorageError:  # not of a simulation
+        except StorageError:  # not of a simulation, or taken
             continue
-    return dated_folder(parent, name)
+    return dated_folder(parent, corpus.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 from collections.abc import Sequence
 from types import TracebackType
@@ -39,7 +40,10 @@ class Progress:
     def __enter__(self) -> Progress:
         total = sum(1 if run.strategy == FULL_DATA else self._n_rounds for run in self._runs)
         n_before = self._look(log_notes=False)  # rounds of an earlier start
-        self._bar = tqdm(total=total, initial=n_before, unit="round", disable=self._quiet or None, dynamic_ncols=True)
+        off = self._quiet or None
+        form = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} rounds [{elapsed}<{remaining}]"
+        self._bar = tqdm(total=total, initial=n_before, bar_format=form, disable=off, dynamic_ncols=True)
+        self._line = tqdm(total=0, position=1, bar_format="{desc}", disable=off, dynamic_ncols=True)
         self._thread = threading.Thread(target=self._watch, name="cal-progress", daemon=True)
         self._thread.start()
         return self
@@ -53,16 +57,19 @@ class Progress:
         if kind is None:
             self._bar.total = self._bar.n  # a pool that ran empty ends a run early
         self._bar.close()
+        self._line.close()
 
     def _watch(self) -> None:
         while not self._stop.wait(_SECONDS):
             self._show()
 
     def _show(self) -> None:
-        n_new = self._look()
-        means = {name: sum(seeds.values()) / len(seeds) for name, seeds in self._accuracy.items()}
-        self._bar.set_postfix_str(" ".join(f"{name} {mean:.3f}" for name, mean in means.items()), refresh=False)
-        self._bar.update(n_new)
+        self._bar.update(self._look())
+        means = {name: sum(seeds.values()) / len(seeds) for name, seeds in self._accuracy.items() if name != FULL_DATA}
+        best_first = sorted(means.items(), key=lambda item: -item[1])
+        text = "accuracy so far: " + "  ".join(f"{name} {mean:.3f}" for name, mean in best_first)
+        width = shutil.get_terminal_size().columns - 1
+        self._line.set_description_str(text if len(text) <= width else text[: width - 1] + "…")
 
     def _look(self, log_notes: bool = True) -> int:
         """How many rounds were finished since the last look."""

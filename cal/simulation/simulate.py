@@ -154,7 +154,6 @@ def simulate(
             logger.info("%d runs on %s into %s; %s features.", len(runs), about["device"], folder.path, vectors.width)
             with Progress(folder, runs, rounds + 1, quiet):
                 carry_out(plan, runs, n_workers=min(workers or joblib.cpu_count(), len(runs)))
-            folder.finish()
         return LearningCurves.load(folder.path)
 
 

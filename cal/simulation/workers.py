@@ -14,9 +14,11 @@ import numpy as np
 import torch
 from joblib import Parallel, delayed, parallel_config
 from joblib.externals.loky import set_loky_pickler
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from cal.acquisition.base import Acquisition
 from cal.data.features import Features
+from cal.errors import WorkerError
 from cal.learners.base import LearnerConfig
 from cal.simulation.folder import FULL_DATA, RunFolder
 from cal.simulation.lockstep import Round, Run, advance
@@ -81,7 +83,15 @@ def carry_out(plan: Plan, runs: Sequence[Run], n_workers: int) -> None:
     else:
         set_loky_pickler()  # deepsig, imported by anyone, leaves dill there, which cannot pickle memory maps
         with parallel_config("loky", n_jobs=n_workers, inner_max_num_threads=1):
-            Parallel(batch_size=1, pre_dispatch="all")(delayed(_in_worker)(plan, [run], os.getpid()) for run in runs)
+            try:
+                Parallel(batch_size=1, pre_dispatch="all")(
+                    delayed(_in_worker)(plan, [run], os.getpid()) for run in runs
+                )
+            except TerminatedWorkerError as error:
+                raise WorkerError(
+                    "A worker process was killed, perhaps for lack of memory. Finished rounds are kept; give the same "
+                    "command to go on, with workers=1 if memory is short."
+                ) from error
 
 
 def _in_worker(plan: Plan, block: list[Run], parent: int) -> None:
