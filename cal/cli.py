@@ -14,13 +14,17 @@ from typing import Any
 
 from cal import __version__
 from cal.errors import CalError, ConfigError, UnknownNameError
-
-_COMMANDS = {
-    "simulate": "compare strategies by simulated active learning, ending in a report",
-    "report": "write the report of one or several run folders",
-    "compare": "test which of several methods is better, from a file of scores",
-    "data": "describe a corpus: sizes, balance, duplicates, lengths, examples",
-}
+from cal.help import (
+    COMMANDS,
+    COMPARE_HELP,
+    LINT_LOGS_HELP,
+    MAP_DIFF_HELP,
+    REPORT_HELP,
+    data_help,
+    map_help,
+    overview,
+    simulate_help,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,13 +33,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         if not words or words[0] in ("-h", "--help", "help"):
-            print(_help(), flush=True)
+            print(overview(), flush=True)
         elif words[0] == "--version":
             print(f"cal {__version__}", flush=True)
-        elif words[0] not in _COMMANDS:
-            raise UnknownNameError("command", words[0], _COMMANDS, "See cal --help.")
+        elif words[0] not in COMMANDS:
+            raise UnknownNameError("command", words[0], COMMANDS, "See cal --help.")
         else:
-            {"simulate": _simulate, "report": _report, "compare": _compare, "data": _data}[words[0]](words[1:])
+            commands = {"simulate": _simulate, "report": _report, "compare": _compare, "data": _data}
+            (commands | {"map": _map, "map-diff": _map_diff, "lint-logs": _lint_logs})[words[0]](words[1:])
     except CalError as error:
         print(f"cal: {error}", file=sys.stderr)
         return 1
@@ -51,12 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _simulate(words: list[str]) -> None:
-    parser = _parser("simulate", _simulate_help)
-    parser.add_argument("-q", "--quiet", action="store_true")
-    parser.add_argument("-v", "--verbose", action="store_true")
+    parser = _parser_of_configured("simulate", simulate_help)
     parser.add_argument("-m", "--multirun", action="store_true")
-    parser.add_argument("--cfg", action="store_true")
-    parser.add_argument("--config-dir", type=Path)
     given = _parse(parser, words)
     _set_up_logging(given.verbose, given.quiet)
 
@@ -64,9 +65,7 @@ def _simulate(words: list[str]) -> None:
 
     configs, overrides = compose("simulate", given.overrides, given.config_dir, multirun=given.multirun)
     if given.cfg:
-        import yaml
-
-        print("---\n".join(yaml.safe_dump(config, sort_keys=False, allow_unicode=True) for config in configs), end="")
+        _show(configs)
     elif given.multirun:
         from cal.config import multirun
 
@@ -123,7 +122,7 @@ def _sweep_folder(output: str | None) -> Path:
 
 
 def _report(words: list[str]) -> None:
-    parser = _parser("report", lambda: _REPORT_HELP)
+    parser = _parser("report", lambda: REPORT_HELP)
     parser.add_argument("-o", "--output", type=Path)
     given = _parse(parser, words)
     if not given.overrides:
@@ -138,7 +137,7 @@ def _report(words: list[str]) -> None:
 
 
 def _compare(words: list[str]) -> None:
-    parser = _parser("compare", lambda: _COMPARE_HELP)
+    parser = _parser("compare", lambda: COMPARE_HELP)
     parser.add_argument("--engine", default="vectorised")
     parser.add_argument("--alpha", type=float, default=0.05)
     given = _parse(parser, words)
@@ -150,7 +149,7 @@ def _compare(words: list[str]) -> None:
 
 
 def _data(words: list[str]) -> None:
-    parser = _parser("data", _data_help)
+    parser = _parser("data", data_help)
     parser.add_argument("-v", "--verbose", action="store_true")
     parser.add_argument("--config-dir", type=Path)
     given = _parse(parser, words)
@@ -161,6 +160,51 @@ def _data(words: list[str]) -> None:
 
     configs, _ = compose("data", given.overrides, given.config_dir)
     print(describe(build(configs[0])["dataset"].read()))
+
+
+def _map(words: list[str]) -> None:
+    given = _parse(_parser_of_configured("map", map_help), words)
+    _set_up_logging(given.verbose, given.quiet)
+
+    from cal.config import build, compose
+
+    (config,), _ = compose("map", given.overrides, given.config_dir)
+    if given.cfg:
+        _show([config])
+        return
+    from cal.analysis.map_run import draw_map
+
+    text, page = draw_map(config, build(config), quiet=given.quiet)
+    if not given.quiet:
+        print(text)
+    print(f"Map: {page.resolve()}")
+
+
+def _map_diff(words: list[str]) -> None:
+    parser = _parser("map-diff", lambda: MAP_DIFF_HELP)
+    parser.add_argument("-o", "--output", type=Path)
+    parser.add_argument("--alpha", type=float, default=0.05)
+    parser.add_argument("--shared", action="store_true")
+    given = _parse(parser, words)
+    if len(given.overrides) != 2:
+        raise ConfigError(f"cal map-diff takes two folders of maps, not {len(given.overrides)}: cal map-diff A B")
+    from cal.analysis.map_diff_folder import compare_maps
+
+    a, b = map(Path, given.overrides)
+    diff, page = compare_maps(a, b, given.output, alpha=given.alpha, shared=given.shared)
+    print(f"{diff.text()}\nDifferences: {page.resolve()}")
+
+
+def _lint_logs(words: list[str]) -> None:
+    given = _parse(_parser("lint-logs", lambda: LINT_LOGS_HELP), words)
+    if len(given.overrides) != 1:
+        raise ConfigError(f"cal lint-logs takes one folder of logs, not {len(given.overrides)}: cal lint-logs FOLDER")
+    from cal.dynamics.lint import lint_logs
+
+    report = lint_logs(given.overrides[0])
+    print(report)
+    if report.faults:
+        raise SystemExit(1)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -176,6 +220,21 @@ def _parser(command: str, help_text: Any) -> argparse.ArgumentParser:
     return parser
 
 
+def _parser_of_configured(command: str, help_text: Any) -> argparse.ArgumentParser:
+    parser = _parser(command, help_text)
+    for short, name in (("-q", "--quiet"), ("-v", "--verbose")):
+        parser.add_argument(short, name, action="store_true")
+    parser.add_argument("--cfg", action="store_true")
+    parser.add_argument("--config-dir", type=Path)
+    return parser
+
+
+def _show(configs: Sequence[Mapping[str, Any]]) -> None:
+    import yaml
+
+    print("---\n".join(yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True) for config in configs), end="")
+
+
 def _parse(parser: argparse.ArgumentParser, words: list[str]) -> argparse.Namespace:
     return parser.parse_intermixed_args(words)
 
@@ -188,82 +247,3 @@ def _set_up_logging(verbose: bool, quiet: bool) -> None:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
-
-
-def _help() -> str:
-    commands = "\n".join(f"  cal {name:<10} {summary}" for name, summary in _COMMANDS.items())
-    return f"""cal {__version__}: cartography active learning
-
-{commands}
-
-`cal COMMAND --help` tells the rest. Start with: cal simulate experiment=smoke
-
-{_choices("strategies", "dataset", "features")}"""
-
-
-def _simulate_help() -> str:
-    from cal.config import conf_dir
-
-    lines = (conf_dir() / "simulate.yaml").read_text(encoding="utf-8").splitlines()
-    keys = "\n".join(f"  {line}" for line in lines if line[:1].isalpha() and "#" in line)
-    return f"""usage: cal simulate [KEY=VALUE ...] [-q | -v] [-m] [--cfg] [--config-dir DIR]
-
-{lines[0].lstrip("# ")}
-  {lines[1].lstrip("# ")}
-
-{_choices("experiment", "strategies", "dataset", "features", "learner")}
-
-keys, with their defaults (and those of a group: dataset.path=..., features.pool=..., learner.hidden=...)
-{keys}
-
-options
-  -q, --quiet        no progress bar and no table; only the report's path and errors
-  -v, --verbose      log what happens
-  -m, --multirun     run every combination of values given as key=a,b
-  --cfg              print the complete configuration and stop
-  --config-dir DIR   a folder of your own configuration files, DIR/dataset/mine.yaml and so on
-"""
-
-
-def _data_help() -> str:
-    return f"""usage: cal data [dataset=NAME] [dataset.KEY=VALUE ...] [-v] [--config-dir DIR]
-
-Describe a corpus: sizes, label balance, duplicates, lengths and ten examples.
-  cal data dataset=trec dataset.path=FOLDER
-
-{_choices("dataset")}"""
-
-
-_REPORT_HELP = """usage: cal report FOLDER [FOLDER ...] [-o DIR]
-
-Write report.md, report.html, figures, acquired.csv and curves.csv of finished or unfinished simulations.
-Several folders are merged; they may differ in strategies and seeds.
-
-options
-  -o, --output DIR   where to write; the folder itself by default, ./report for several
-"""
-
-_COMPARE_HELP = """usage: cal compare SCORES.csv [--engine vectorised|deepsig] [--alpha 0.05]
-
-Almost stochastic order and paired permutation test between the methods of a file.
-  long:    columns strategy, seed, score
-  wide:    a column per strategy, a row per seed
-  curves:  the curves.csv of a simulation; compares areas under the curve
-"""
-
-
-def _choices(*groups: str) -> str:
-    from cal import registry
-    from cal.config import options, summary
-
-    blocks = []
-    for group in groups:
-        if group == "strategies":
-            plugged_in = set(registry.strategy_names()) - set(registry.STRATEGIES)
-            lines = {name: entry.summary for name, entry in registry.STRATEGIES.items()}
-            lines |= dict.fromkeys(sorted(plugged_in), "of an installed package")
-        else:
-            lines = {name: summary(path) for name, path in options(group).items()}
-        width = max(map(len, lines))
-        blocks.append("\n".join([group, *(f"  {name:<{width}}  {text}" for name, text in lines.items())]))
-    return "\n\n".join(blocks)

@@ -53,7 +53,26 @@ class DataConfig:
     dataset: dict[str, Any]
 
 
-SCHEMAS = {"simulate": SimulateConfig, "data": DataConfig}
+@dataclass
+class MapConfig:
+    """Everything `cal map` takes; conf/map.yaml holds the defaults."""
+
+    dataset: dict[str, Any] | None = None
+    features: dict[str, Any] = dataclasses.field(default_factory=dict)
+    learner: dict[str, Any] = dataclasses.field(default_factory=dict)
+    logs: str | None = None
+    on_missing: str = "error"
+    n_epochs: int | None = None
+    seeds: Any = 1
+    capture: str = "end"
+    folds: int = 5
+    region: Any = "quantile"
+    device: str = "auto"
+    workers: int | None = None
+    output: str | None = None
+
+
+SCHEMAS = {"simulate": SimulateConfig, "data": DataConfig, "map": MapConfig}
 
 
 def conf_dir() -> Path:
@@ -81,7 +100,7 @@ def compose(
     """The configurations that a command line asks for, checked and complete.
 
     Args:
-        command: `simulate` or `data`.
+        command: `simulate`, `data` or `map`.
         overrides: in Hydra's grammar, `dataset=trec rounds=5`.
         config_dir: the user's own folder of configuration files.
         multirun: whether values may be swept over, `rounds=5,10`.
@@ -128,17 +147,45 @@ def build(config: Mapping[str, Any]) -> dict[str, Any]:
                 built[group] = registry.build(registry.find(entries, group, config[group][selector]), parameters, group)
             except ConfigError as error:
                 problems += error.problems
-    if "learner" in built and "strategies" in config:
+    checks: list[Callable[[], object]] = []
+    if "capture" in config:
+        checks = _map_checks(config)
+    elif "learner" in built and "strategies" in config:
         from cal.simulation.simulate import check_arguments
 
         names = ("strategies", "seeds", "seed_size", "query_size", "rounds", "device", "workers")
+        checks = [lambda: check_arguments(learner=built["learner"], **{name: config[name] for name in names})]
+    for check in checks:
         try:
-            check_arguments(learner=built["learner"], **{name: config[name] for name in names})
+            check()
         except ConfigError as error:
             problems += error.problems
     if problems:
         raise ConfigError(problems)
     return built
+
+
+def _map_checks(config: Mapping[str, Any]) -> list[Callable[[], object]]:
+    """What must hold of a configuration of `cal map`; each raises if it does not."""
+    from cal.analysis.map_folder import region_rule
+    from cal.dynamics.store import LogStore
+    from cal.simulation.full_map import check_map_arguments
+
+    def check_source() -> None:
+        if config["dataset"] is None and config["logs"] is None:
+            raise ConfigError("cal map needs what to draw: dataset=NAME to train on it, or logs=FOLDER to read logs.")
+        usual = MapConfig()
+        training = [name for name in ("n_epochs", "seeds", "capture", "folds") if config[name] != getattr(usual, name)]
+        if config["logs"] is not None and training:
+            raise ConfigError(f"{', '.join(training)}: of a training, and logs=FOLDER trains nothing. Leave it out.")
+
+    names = ("seeds", "capture", "folds", "device", "workers")
+    return [
+        check_source,
+        lambda: region_rule(config["region"]),
+        lambda: LogStore(on_missing=config["on_missing"]),
+        lambda: check_map_arguments(**{name: config[name] for name in names}),
+    ]
 
 
 def multirun(
@@ -258,7 +305,7 @@ def _checked(command: str, config: dict[str, Any], problems: list[str]) -> dict[
     schema = SCHEMAS[command]
     checked = _typed(schema, config, "", problems)
     for group, (selector, entries) in _GROUPS.items():
-        if group not in checked:
+        if checked.get(group) is None:
             continue
         if not isinstance(checked[group], dict):
             problems.append(f"{group} must be given: {group}=NAME.")
@@ -271,6 +318,8 @@ def _checked(command: str, config: dict[str, Any], problems: list[str]) -> dict[
             problems += error.problems
             continue
         checked[group] = {selector: name} | _typed(choice, values, f"{group}.", problems)
+    if checked.get("n_epochs") is not None:
+        checked["learner"]["n_epochs"] = checked["n_epochs"]
     if checked.get("protocol", "paper") not in PROTOCOLS:
         problems.append(str(UnknownNameError("protocol", checked["protocol"], PROTOCOLS)))
     return checked

@@ -137,6 +137,7 @@ class StackedMLP:
         eps: float = 1e-8,
         weight_decay: float = 0.01,
         on_epoch_end: Callable[[int], None] = lambda epoch: None,
+        on_batch: Callable[[Tensor, Tensor], None] = lambda positions, logits: None,
     ) -> None:
         """Trains from the present weights with a fresh AdamW on shuffled batches.
 
@@ -152,6 +153,8 @@ class StackedMLP:
             eps: AdamW's epsilon.
             weight_decay: AdamW's decoupled decay (PyTorch's default).
             on_epoch_end: called with the epoch's index after its last step.
+            on_batch: called before each update with the (run, batch) positions of the batch and its
+                (run, batch, class) logits, dropout on.
 
         References:
             Decoupled Weight Decay Regularization (Loshchilov and Hutter, 2019)
@@ -166,9 +169,11 @@ class StackedMLP:
             x_epoch = torch.stack([rows[shuffled] for rows, shuffled in zip(x, order, strict=True)])
             targets = one_hot(gold.gather(1, order), self.widths[-1]).to(self.dtype)  # (run, instance, class)
             masks = self.dropout_masks(dropout, n)
-            batches = [tensor.split(batch_size, dim=1) for tensor in (x_epoch, targets, *(masks or ()))]
-            for x_batch, target, *kept in zip(*batches, strict=True):
-                self.backward(self.forward(x_batch, kept or None), target, kept or None)
+            batches = [tensor.split(batch_size, dim=1) for tensor in (order, x_epoch, targets, *(masks or ()))]
+            for positions, x_batch, target, *kept in zip(*batches, strict=True):
+                activations = self.forward(x_batch, kept or None)
+                on_batch(positions, activations[-1])
+                self.backward(activations, target, kept or None)
                 adamw(
                     [self.flat],
                     [self.flat_grad],

@@ -110,12 +110,13 @@ def oracle_pool() -> Callable[..., Pool]:
         embeddings = torch.zeros(n_runs, n, 2) if embeddings is None else embeddings
         counts = torch.zeros(n_runs, n_labelled) if counts is None else counts
         correct = torch.arange(n_epochs).view(1, -1, 1) < counts.unsqueeze(1)
+        gold = torch.zeros(n_runs, n_labelled, dtype=torch.long)
         return Pool(
             Oracle(logits, embeddings, samples),
             candidates=torch.arange(n_labelled, n).repeat(n_runs, 1),
             labelled=torch.arange(n_labelled).repeat(n_runs, 1),
-            gold=torch.zeros(n_runs, n_labelled, dtype=torch.long),
-            dynamics=TrainingDynamics(correct.float(), correct, correct.float()),
+            gold=gold,
+            dynamics=TrainingDynamics(gold, *[correct.float()] * 4, predicted=(~correct).long()),
             streams=Streams(range(n_runs) if seeds is None else seeds, 0),
         )
 

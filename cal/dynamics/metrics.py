@@ -1,4 +1,4 @@
-"""Metrics of training dynamics: pure functions over (..., epoch, instance).
+"""Metrics of training dynamics: pure functions, first of one epoch's logits, then over (..., epoch, instance).
 
 Reference for confidence, variability and correctness:
     Dataset Cartography: Mapping and Diagnosing Datasets with Training Dynamics
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+
+from cal.errors import AnalysisError
 
 
 def gold_prob(logits: Tensor, gold: Tensor) -> Tensor:
@@ -41,10 +43,7 @@ def predicted(logits: Tensor) -> Tensor:
         >>> predicted(torch.tensor([[0.0, 0.0], [1.0, 2.0]])).tolist()
         [0, 1]
     """
-    # torch.argmax does not say which of several maxima it returns; the largest value's first index is asked for.
-    classes = torch.arange(logits.shape[-1], device=logits.device)
-    largest = logits == logits.amax(dim=-1, keepdim=True)
-    return torch.where(largest, classes, logits.shape[-1]).amin(dim=-1)
+    return logits.argmax(dim=-1)  # documented to be the first of several maxima
 
 
 def correct(logits: Tensor, gold: Tensor) -> Tensor:
@@ -77,6 +76,38 @@ def margin(logits: Tensor, gold: Tensor) -> Tensor:
     gold = gold.unsqueeze(-1)
     others = logits.scatter(-1, gold, float("-inf")).amax(dim=-1)
     return logits.gather(-1, gold).squeeze(-1) - others
+
+
+def loss(logits: Tensor, gold: Tensor) -> Tensor:
+    """-log softmax(logits)[gold]: the cross-entropy, in nats.
+
+    Returns:
+        (..., instance) losses; finite even where the probability is too small for its float.
+
+    Example:
+        >>> loss(torch.tensor([[0.0, 200.0]]), torch.tensor([0])).tolist()
+        [200.0]
+    """
+    return -torch.log_softmax(logits, dim=-1).gather(-1, gold.unsqueeze(-1)).squeeze(-1)
+
+
+def el2n(logits: Tensor, gold: Tensor) -> Tensor:
+    """||softmax(logits) - one_hot(gold)||: the length of the error vector, not squared.
+
+    Returns:
+        (..., instance) in [0, sqrt(2)].
+
+    References:
+        Deep Learning on a Data Diet: Finding Important Examples Early in Training (Paul et al., 2021)
+        https://arxiv.org/abs/2107.07075
+
+    Example:
+        >>> round(el2n(torch.tensor([[0.0, 0.0]]), torch.tensor([1])).item(), 4)
+        0.7071
+    """
+    error = torch.softmax(logits, dim=-1)
+    error = error.scatter_add(-1, gold.unsqueeze(-1), torch.full_like(error[..., :1], -1.0))
+    return torch.linalg.vector_norm(error, dim=-1)
 
 
 def confidence(gold_prob: Tensor) -> Tensor:
@@ -123,6 +154,116 @@ def correctness(correct: Tensor) -> Tensor:
     """
     # Not mean(): on a GPU it multiplies by 1/E, and 3 of 5 epochs would be more than .6.
     return correct.sum(dim=-2).double() / correct.shape[-2]
+
+
+def forgetting(correct: Tensor) -> Tensor:
+    """Number of transitions from correct to incorrect; an instance starts as not learnt.
+
+    Returns:
+        (..., instance) counts. Never learnt is 0 here and `first_learnt` = -1.
+
+    References:
+        An Empirical Study of Example Forgetting during Deep Neural Network Learning (Toneva et al., 2019)
+        https://arxiv.org/abs/1812.05159
+
+    Example:
+        >>> forgetting(torch.tensor([[False], [True], [False], [True], [False]])).item()
+        2
+    """
+    return (correct[..., :-1, :] & ~correct[..., 1:, :]).sum(dim=-2)
+
+
+def first_learnt(correct: Tensor) -> Tensor:
+    """The first epoch in which the instance was classified correctly, -1 where there is none.
+
+    Returns:
+        (..., instance) epochs.
+
+    Example:
+        >>> first_learnt(torch.tensor([[False, False], [True, False]])).tolist()
+        [1, -1]
+    """
+    epochs = torch.arange(correct.shape[-2], device=correct.device).unsqueeze(-1)
+    first = torch.where(correct, epochs, correct.shape[-2]).amin(dim=-2)
+    return torch.where(first == correct.shape[-2], -1, first)
+
+
+def last_learnt(correct: Tensor) -> Tensor:
+    """The last epoch in which the instance became correct after not being so, -1 where there is none.
+
+    Returns:
+        (..., instance) epochs.
+
+    Example:
+        >>> last_learnt(torch.tensor([[True, False], [False, False], [True, False]])).tolist()
+        [2, -1]
+    """
+    epochs = torch.arange(correct.shape[-2], device=correct.device).unsqueeze(-1)
+    before = torch.cat([torch.zeros_like(correct[..., :1, :]), correct[..., :-1, :]], dim=-2)
+    return torch.where(correct & ~before, epochs, -1).amax(dim=-2)
+
+
+def threshold_closeness(confidence: Tensor) -> Tensor:
+    """Closeness to one half, c (1 - c) of the mean c: not the mean of p (1 - p).
+
+    Args:
+        confidence: (..., instance).
+
+    Returns:
+        (..., instance) in [0, 0.25].
+
+    Example:
+        >>> threshold_closeness(torch.tensor([0.5, 1.0])).tolist()
+        [0.25, 0.0]
+    """
+    return confidence * (1 - confidence)
+
+
+def aleatoric(gold_prob: Tensor) -> Tensor:
+    """mean_e p_e (1 - p_e): Data-IQ's uncertainty of the data; its uncertainty of the model is `variability`.
+
+    Args:
+        gold_prob: (..., epoch, instance).
+
+    Returns:
+        (..., instance) in [0, 0.25].
+
+    References:
+        Data-IQ: Characterizing Subgroups with Heterogeneous Outcomes in Tabular Data (Seedat et al., 2022)
+        https://arxiv.org/abs/2210.13043
+
+    Example:
+        >>> aleatoric(torch.tensor([[0.5], [1.0]])).item()
+        0.125
+    """
+    return (gold_prob * (1 - gold_prob)).mean(dim=-2)
+
+
+def variability_with_interval(variability: Tensor, n_epochs: int) -> Tensor:
+    """sqrt(v + v^2 / (E - 1)) with v the variance: Active Bias' upper end of it; the ranking is that of variability.
+
+    Args:
+        variability: (..., instance).
+        n_epochs: E.
+
+    Returns:
+        (..., instance).
+
+    Raises:
+        AnalysisError: if E is 1.
+
+    References:
+        Active Bias: Training More Accurate Neural Networks by Emphasizing High Variance Samples (Chang et al., 2017)
+        https://arxiv.org/abs/1704.07433
+
+    Example:
+        >>> round(variability_with_interval(torch.tensor([0.25]), 2).item(), 4)
+        0.2577
+    """
+    if n_epochs < 2:
+        raise AnalysisError(f"The interval of variability needs two epochs or more, not {n_epochs}; record another.")
+    variance = variability**2
+    return (variance + variance**2 / (n_epochs - 1)).sqrt()
 
 
 def aum(margin: Tensor) -> Tensor:

@@ -3,69 +3,124 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from cal.dynamics import metrics
+from cal.errors import AnalysisError
 
 Capture = Literal["during", "end", "out_of_fold"]
 
 
 @dataclass(frozen=True)
 class TrainingDynamics:
-    """Gold probability, correctness and margin of each instance after each epoch.
+    """Gold probability, loss, margin, EL2N and prediction of each instance after each epoch.
 
     Attributes:
+        gold: (*runs, instance) gold classes.
         gold_prob: (*runs, epoch, instance) probability of the gold label.
-        correct: (*runs, epoch, instance) whether the gold label had the largest logit.
+        loss: (*runs, epoch, instance) cross-entropy, in nats.
         margin: (*runs, epoch, instance) gold logit minus the largest other logit.
+        el2n: (*runs, epoch, instance) length of the error vector.
+        predicted: (*runs, epoch, instance) class with the largest logit, the first on ties.
         capture: when the numbers were taken; `end` is a dropout-free pass after the epoch.
 
     Example:
         >>> logits = torch.tensor([[[2.0, 0.0]], [[0.0, 2.0]]])  # (epoch, instance, class)
         >>> dynamics = TrainingDynamics.from_logits(logits, torch.tensor([0]))
-        >>> dynamics.n_epochs, metrics.correctness(dynamics.correct).tolist()
-        (2, [0.5])
+        >>> dynamics.n_epochs, dynamics.correct.tolist()
+        (2, [[True], [False]])
     """
 
+    gold: Tensor
     gold_prob: Tensor
-    correct: Tensor
+    loss: Tensor
     margin: Tensor
+    el2n: Tensor
+    predicted: Tensor
     capture: Capture = "end"
 
     @classmethod
-    def empty(cls, *shape: int, device: torch.device | str = "cpu", capture: Capture = "end") -> TrainingDynamics:
-        """Room for (*runs, epoch, instance), to be filled by `record`."""
-        return cls(
-            gold_prob=torch.empty(shape, device=device),
-            correct=torch.empty(shape, device=device, dtype=torch.bool),
-            margin=torch.empty(shape, device=device),
-            capture=capture,
-        )
+    def empty(cls, gold: Tensor, n_epochs: int, capture: Capture = "end") -> TrainingDynamics:
+        """Room for the epochs of (*runs, instance) gold classes, to be filled by `record`."""
+        shape = (*gold.shape[:-1], n_epochs, gold.shape[-1])
+        gold_prob, loss, margin, el2n = (torch.empty(shape, device=gold.device) for _ in range(4))
+        predicted = torch.empty(shape, device=gold.device, dtype=torch.int64)
+        return cls(gold, gold_prob, loss, margin, el2n, predicted, capture)
 
     @classmethod
     def from_logits(cls, logits: Tensor, gold: Tensor, capture: Capture = "end") -> TrainingDynamics:
-        """The dynamics of (*runs, epoch, instance, class) logits and (*runs, instance) gold classes."""
-        gold = gold.unsqueeze(-2).expand(logits.shape[:-1])
-        return cls(
-            metrics.gold_prob(logits, gold), metrics.correct(logits, gold), metrics.margin(logits, gold), capture
-        )
+        """The dynamics of (*runs, epoch, instance, class) logits and (*runs, instance) gold classes.
+
+        Raises:
+            AnalysisError: if the shapes do not fit.
+        """
+        if logits.dim() != gold.dim() + 2 or logits.shape[:-3] + logits.shape[-2:-1] != gold.shape:
+            raise AnalysisError(
+                f"Logits of shape {tuple(logits.shape)} do not fit gold classes of shape {tuple(gold.shape)}; "
+                "give logits (*runs, epoch, instance, class) and gold (*runs, instance)."
+            )
+        expanded = gold.unsqueeze(-2).expand(logits.shape[:-1])
+        return cls(gold, *measure(logits, expanded), capture)
 
     @property
     def n_epochs(self) -> int:
         """Epochs recorded."""
         return self.gold_prob.shape[-2]
 
+    @property
+    def correct(self) -> Tensor:
+        """(*runs, epoch, instance) whether the gold class was predicted."""
+        return self.predicted == self.gold.unsqueeze(-2)
+
+    def epochs(self, chosen: slice | Sequence[int]) -> TrainingDynamics:
+        """The dynamics of some epochs: `slice(k)` is early stopping after k, `slice(None, None, n)` every n-th.
+
+        Raises:
+            AnalysisError: if one of them was not recorded.
+        """
+        index = chosen if isinstance(chosen, slice) else list(chosen)
+        if isinstance(index, list) and (absent := [e for e in index if not -self.n_epochs <= e < self.n_epochs]):
+            raise AnalysisError(f"Epochs {absent} were not recorded; choose among the {self.n_epochs}, counted from 0.")
+        kept = {name: getattr(self, name)[..., index, :] for name in _MEASURED}
+        return replace(self, **kept)
+
     def __getitem__(self, rows: Sequence[int]) -> TrainingDynamics:
         """The dynamics of some of the runs."""
         chosen = list(rows)
-        return TrainingDynamics(self.gold_prob[chosen], self.correct[chosen], self.margin[chosen], self.capture)
+        return replace(self, **{name: getattr(self, name)[chosen] for name in ("gold", *_MEASURED)})
 
-    def record(self, epoch: int, logits: Tensor, gold: Tensor) -> None:
-        """Fills one epoch in place from (*runs, instance, class) logits and (*runs, instance) gold classes."""
-        self.gold_prob[..., epoch, :] = metrics.gold_prob(logits, gold)
-        self.correct[..., epoch, :] = metrics.correct(logits, gold)
-        self.margin[..., epoch, :] = metrics.margin(logits, gold)
+    def record(self, epoch: int, logits: Tensor) -> None:
+        """Fills one epoch in place from (*runs, instance, class) logits."""
+        for name, values in zip(_MEASURED, measure(logits, self.gold), strict=True):
+            getattr(self, name)[..., epoch, :] = values
+
+
+def measure(logits: Tensor, gold: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Gold probability, loss, margin, EL2N and prediction, in the order of `TrainingDynamics`.
+
+    Args:
+        logits: (..., instance, class).
+        gold: (..., instance) gold classes.
+
+    Returns:
+        Five tensors (..., instance).
+    """
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))  # a softmax in half precision has 3 digits
+    # One log-softmax serves three metrics: they are those of `metrics`, four times faster.
+    log_probs, gold_class = torch.log_softmax(logits, dim=-1), gold.unsqueeze(-1)
+    log_prob = log_probs.gather(-1, gold_class)
+    error = log_probs.exp().scatter_add_(-1, gold_class, torch.full_like(log_prob, -1.0))
+    return (
+        log_prob.exp().squeeze(-1),
+        -log_prob.squeeze(-1),
+        metrics.margin(logits, gold),
+        torch.linalg.vector_norm(error, dim=-1),
+        metrics.predicted(logits),
+    )
+
+
+_MEASURED = tuple(field.name for field in fields(TrainingDynamics) if field.name not in ("gold", "capture"))

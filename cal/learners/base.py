@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from cal.dynamics.training_dynamics import TrainingDynamics
+from cal.dynamics.training_dynamics import Capture, TrainingDynamics
 from cal.streams import Streams
 
 
@@ -46,16 +46,26 @@ class Learner(Protocol):
     dropout: float
     batch_size: int
 
-    def fit(self, labelled: Tensor, gold: Tensor, streams: Streams) -> TrainingDynamics:
+    def fit(
+        self,
+        labelled: Tensor,
+        gold: Tensor,
+        streams: Streams,
+        *,
+        capture: Capture = "end",
+        held_out: tuple[Tensor, Tensor] | None = None,
+    ) -> TrainingDynamics:
         """Trains R fresh classifiers.
 
         Args:
             labelled: (run, instance) rows of the train split.
             gold: (run, instance) their gold classes.
             streams: of the runs in this round; initial weights, shuffles and dropout come from them.
+            capture: `end` and `during` record the labelled instances, `out_of_fold` those held out.
+            held_out: (run, instance) rows not trained on and their gold classes, for `out_of_fold`.
 
         Returns:
-            End-of-epoch dynamics of the labelled instances, (run, epoch, instance).
+            Dynamics of the recorded instances, (run, epoch, instance).
         """
         ...
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cal.dynamics.training_dynamics import TrainingDynamics
+from cal.dynamics.training_dynamics import Capture, TrainingDynamics
 from cal.errors import ConfigError, refused_counts
 from cal.learners.base import Prediction
 from cal.nn import StackedMLP
@@ -94,9 +94,26 @@ class MLPLearner:
         widths = [self.x_train.shape[1], *config.hidden, n_classes]
         self.net = StackedMLP(n_runs, widths, config.dropout, device, dtype)
 
-    def fit(self, labelled: Tensor, gold: Tensor, streams: Streams) -> TrainingDynamics:
+    def fit(
+        self,
+        labelled: Tensor,
+        gold: Tensor,
+        streams: Streams,
+        *,
+        capture: Capture = "end",
+        held_out: tuple[Tensor, Tensor] | None = None,
+    ) -> TrainingDynamics:
         config, x = self.config, self.x_train[labelled]  # (run, instance, feature)
-        dynamics = TrainingDynamics.empty(self.n_runs, config.n_epochs, labelled.shape[1], device=x.device)
+        x_watched, gold_watched = (x, gold) if held_out is None else (self.x_train[held_out[0]], held_out[1])
+        dynamics = TrainingDynamics.empty(gold_watched, config.n_epochs, capture)
+        trained = x.new_empty(*gold.shape, self.n_classes)  # (run, instance, class) logits of the training pass
+
+        def keep(positions: Tensor, logits: Tensor) -> None:
+            if capture == "during":
+                trained.scatter_(1, positions.unsqueeze(-1).expand_as(logits), logits)
+
+        def record(epoch: int) -> None:
+            dynamics.record(epoch, trained if capture == "during" else self._forward(x_watched)[-1])
 
         self.net.initialise(streams, purpose="classifier")
         self.net.fit(
@@ -108,7 +125,8 @@ class MLPLearner:
             batch_size=config.batch_size,
             lr=config.lr,
             weight_decay=config.weight_decay,
-            on_epoch_end=lambda epoch: dynamics.record(epoch, self._forward(x)[-1], gold),
+            on_epoch_end=record,
+            on_batch=keep,
         )
         return dynamics
 

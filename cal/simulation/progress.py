@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
+from typing import TypeVar
 
 from tqdm import tqdm
 
@@ -15,7 +16,13 @@ from cal.simulation.folder import FULL_DATA, RunFolder
 from cal.simulation.lockstep import Run
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 _SECONDS = 0.5
+
+
+def counted(results: Iterable[T], total: int, unit: str, quiet: bool = False) -> Iterator[T]:
+    """The results as they come, under a bar; nothing is shown where there is no terminal."""
+    yield from tqdm(results, total=total, unit=unit, disable=quiet or None, dynamic_ncols=True)
 
 
 class Progress:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from cal.simulation.folder import FULL_DATA, RunFolder
 from cal.simulation.lockstep import Round, Run, advance
 from cal.simulation.partition import Partition
 
+T = TypeVar("T")
 _LOCK_WAIT = 120.0  # seconds; a worker whose parent was killed ends with its round
 
 
@@ -76,28 +77,36 @@ def carry_out(plan: Plan, runs: Sequence[Run], n_workers: int) -> None:
         for block in (full, [run for run in runs if run.strategy != FULL_DATA]):
             if block:
                 advance_block(plan, block)
-    elif n_workers == 1:
-        with _one_thread():
-            for run in runs:
-                advance_block(plan, [run])
     else:
-        set_loky_pickler()  # deepsig, imported by anyone, leaves dill there, which cannot pickle memory maps
-        with parallel_config("loky", n_jobs=n_workers, inner_max_num_threads=1):
-            try:
-                Parallel(batch_size=1, pre_dispatch="all")(
-                    delayed(_in_worker)(plan, [run], os.getpid()) for run in runs
-                )
-            except TerminatedWorkerError as error:
-                raise WorkerError(
-                    "A worker process was killed, perhaps for lack of memory. Finished rounds are kept; give the same "
-                    "command to go on, with workers=1 if memory is short."
-                ) from error
+        for _ in in_processes(advance_block, [(plan, [run]) for run in runs], n_workers):
+            pass
 
 
-def _in_worker(plan: Plan, block: list[Run], parent: int) -> None:
+def in_processes(task: Callable[..., T], arguments: Sequence[tuple[Any, ...]], n_workers: int) -> Iterator[T]:
+    """The results of a task for each tuple of arguments, in order, from processes of one thread each.
+
+    Raises:
+        WorkerError: if a process was killed.
+    """
+    if n_workers == 1:
+        for given in arguments:
+            yield _with_one_thread(task, *given)
+        return
+    set_loky_pickler()  # deepsig, imported by anyone, leaves dill there, which cannot pickle memory maps
+    with parallel_config("loky", n_jobs=n_workers, inner_max_num_threads=1):
+        pool = Parallel(batch_size=1, pre_dispatch="all", return_as="generator")
+        try:
+            yield from pool(delayed(_in_worker)(os.getpid(), task, *given) for given in arguments)
+        except TerminatedWorkerError as error:
+            raise WorkerError(
+                "A worker process was killed, perhaps for lack of memory. Finished rounds are kept; give the same "
+                "command to go on, with workers=1 if memory is short."
+            ) from error
+
+
+def _in_worker(parent: int, task: Callable[..., T], *given: Any) -> T:
     threading.Thread(target=_end_with, args=(parent,), name="cal-parent", daemon=True).start()
-    with _one_thread():
-        advance_block(plan, block)
+    return _with_one_thread(task, *given)
 
 
 def _end_with(parent: int) -> None:
@@ -105,6 +114,11 @@ def _end_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)
+
+
+def _with_one_thread(task: Callable[..., T], *given: Any) -> T:
+    with _one_thread():
+        return task(*given)
 
 
 @contextmanager

@@ -2,8 +2,9 @@ import pytest
 import torch
 
 from cal.dynamics.training_dynamics import TrainingDynamics
+from cal.errors import AnalysisError
 
-FIELDS = ("gold_prob", "correct", "margin")
+MEASURED = ("gold_prob", "loss", "margin", "el2n", "predicted")
 
 
 def random_logits(*leading):
@@ -12,25 +13,62 @@ def random_logits(*leading):
     return logits, torch.randint(0, 3, (*leading, 6), generator=generator)
 
 
+def assert_equal(given, expected):
+    for name in ("gold", *MEASURED):
+        assert torch.equal(getattr(given, name), getattr(expected, name)), name
+    assert given.capture == expected.capture
+
+
 @pytest.mark.parametrize("leading", [(), (2,)])
 def test_recording_epoch_by_epoch_equals_all_at_once(leading):
     logits, gold = random_logits(*leading)
-    recorded = TrainingDynamics.empty(*leading, 4, 6)
+    recorded = TrainingDynamics.empty(gold, n_epochs=4)
     for epoch in (2, 0, 3, 1):
-        recorded.record(epoch, logits[..., epoch, :, :], gold)
-    at_once = TrainingDynamics.from_logits(logits, gold)
-    for name in FIELDS:
-        assert torch.equal(getattr(recorded, name), getattr(at_once, name))
+        recorded.record(epoch, logits[..., epoch, :, :])
+    assert_equal(recorded, TrainingDynamics.from_logits(logits, gold))
 
 
 def test_some_of_the_runs_are_those_runs():
     logits, gold = random_logits(3)
-    whole = TrainingDynamics.from_logits(logits, gold, capture="during")
-    part = whole[[2, 0]]
-    assert part.capture == "during"
-    for name in FIELDS:
-        assert torch.equal(getattr(part, name), getattr(whole, name)[[2, 0]])
+    part = TrainingDynamics.from_logits(logits, gold, capture="during")[[2, 0]]
+    assert_equal(part, TrainingDynamics.from_logits(logits[[2, 0]], gold[[2, 0]], capture="during"))
+
+
+@pytest.mark.parametrize("leading", [(), (2,)])
+@pytest.mark.parametrize("chosen", [slice(2), slice(None, None, 3), slice(-1, None), [3, 1], [-1], (0, 2)])
+def test_some_of_the_epochs_are_those_epochs(leading, chosen):
+    logits, gold = random_logits(*leading)
+    rows = chosen if isinstance(chosen, slice) else list(chosen)
+    part = TrainingDynamics.from_logits(logits, gold, capture="during").epochs(chosen)
+    assert_equal(part, TrainingDynamics.from_logits(logits[..., rows, :, :], gold, capture="during"))
+
+
+def test_an_epoch_that_was_not_recorded_is_named():
+    with pytest.raises(AnalysisError, match=r"Epochs \[4, 9\] were not recorded; choose among the 4"):
+        TrainingDynamics.from_logits(*random_logits()).epochs([0, 4, 9])
 
 
 def test_n_epochs_counts_epochs():
     assert TrainingDynamics.from_logits(*random_logits(2)).n_epochs == 4
+
+
+def test_correct_is_whether_gold_was_predicted():
+    dynamics = TrainingDynamics.from_logits(*random_logits(2))
+    expected = [
+        [[p == g for p, g in zip(epoch, gold, strict=True)] for epoch in run]
+        for run, gold in zip(dynamics.predicted.tolist(), dynamics.gold.tolist(), strict=True)
+    ]
+    assert dynamics.correct.tolist() == expected
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_logits_in_half_precision_are_measured_in_single(dtype):
+    logits, gold = random_logits()
+    half = logits.to(dtype)
+    assert_equal(TrainingDynamics.from_logits(half, gold), TrainingDynamics.from_logits(half.float(), gold))
+
+
+@pytest.mark.parametrize("shape", [(4, 5, 3), (6, 3), (2, 4, 6, 3)])
+def test_logits_that_do_not_fit_gold_are_refused(shape):
+    with pytest.raises(AnalysisError, match=r"do not fit gold classes of shape \(6,\)"):
+        TrainingDynamics.from_logits(torch.zeros(shape), torch.zeros(6, dtype=torch.long))

@@ -1,0 +1,117 @@
+"""Map page: a data map as one interactive HTML file that needs no other file and no network."""
+
+from __future__ import annotations
+
+import html
+import re
+from base64 import b64encode
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pandas as pd
+
+MOST_POINTS = 100_000  # the most that stay quick to draw and select
+SAMPLE = 50_000  # of more than these, before their density
+N_ARROWS = 40  # more hide one another
+TEXT_LENGTH = 500  # characters of a text that are shown and searched
+_BINS = 100
+
+
+def map_page(
+    points: pd.DataFrame,
+    *,
+    title: str,
+    note: str = "",
+    curves: np.ndarray | None = None,
+    x: str = "variability",
+    y: str = "confidence",
+    colour: str = "region",
+    start: tuple[str, str] | None = None,
+) -> str:
+    """The page: hover, zoom, lasso, colour by any column, search, and a point's curve over epochs.
+
+    More than `MOST_POINTS` are drawn as their density behind a sample, and the page says so.
+
+    Args:
+        points: a row per instance: `id`, perhaps `text`, and columns of numbers or of names; shown are all.
+        title: heading of the page.
+        note: sentence below it.
+        curves: (instance, epoch) probability of the gold label, kept to 1/254; NaN where an
+            epoch is missing.
+        x: column of the horizontal axis.
+        y: column of the vertical axis.
+        colour: column that colours the points at first.
+        start: columns x and y that arrows come from; the first `N_ARROWS` rows get one.
+
+    Example:
+        >>> points = pd.DataFrame({"id": ["a"], "variability": [0.1], "confidence": [0.9], "region": ["easy"]})
+        >>> map_page(points, title="One & only").count("One &amp; only")
+        2
+    """
+    data: dict[str, Any] = {"n": len(points), "x": x, "y": y, "colour": colour, "start": start, "n_arrows": N_ARROWS}
+    ends = [
+        [points[name] for name in names if name is not None]
+        for names in zip((x, y), start or (None, None), strict=True)
+    ]
+    data["ranges"] = [_range(pd.concat(values)) for values in ends]
+    if len(points) > MOST_POINTS:
+        data["density"] = _density(points[x].to_numpy(float), points[y].to_numpy(float), data["ranges"])
+        n_kept = N_ARROWS if start else 0  # arrows are of all instances, not of the sample
+        rest = np.random.default_rng(0).choice(len(points) - n_kept, SAMPLE - n_kept, replace=False)
+        chosen = np.concatenate([np.arange(n_kept), n_kept + np.sort(rest)])
+        note += f" Drawn are the density of all {len(points):,} instances and a sample of {SAMPLE:,} of them as points."
+        points, curves = points.iloc[chosen], None if curves is None else curves[chosen]
+    data["ids"] = [str(instance_id) for instance_id in points["id"]]
+    if "text" in points:
+        data["texts"] = [text[:TEXT_LENGTH] + "…" * (len(text) > TEXT_LENGTH) for text in points["text"].astype(str)]
+    data["columns"] = {name: _column(points[name]) for name in points if name not in ("id", "text")}
+    if curves is not None:
+        levels = np.where(np.isnan(curves), 255, np.rint(curves * 254)).astype(np.uint8)
+        data["curves"] = {"n_epochs": curves.shape[1], "values": _base64(levels)}
+    parts = {
+        "title": html.escape(title),
+        "note": html.escape(note.strip()),
+        "plotly": files("plotly").joinpath("package_data", "plotly.min.js").read_text(encoding="utf-8"),
+        # No < inside the script element, so that no text can close it.
+        "data": orjson.dumps(data).decode().replace("<", "\\u003c"),
+    }
+    page = Path(__file__).with_suffix(".html").read_text(encoding="utf-8")
+    return re.sub(r"{{(\w+)}}", lambda name: parts[name[1]], page)
+
+
+def _range(values: pd.Series) -> list[float]:
+    low, high = float(values.min()), float(values.max())
+    margin = 0.04 * (high - low) or 0.05
+    return [low - margin, high + margin]
+
+
+def _density(x: np.ndarray, y: np.ndarray, ranges: list[list[float]]) -> dict[str, Any]:
+    """Logarithms of the numbers of instances in a grid of cells; empty cells are transparent."""
+    counts, x_edges, y_edges = np.histogram2d(x, y, bins=_BINS, range=ranges)
+    z = [[None if not count else float(np.log(count + 1)) for count in row] for row in counts.T]
+    centre_x, centre_y = (float((edges[0] + edges[1]) / 2) for edges in (x_edges, y_edges))
+    return {
+        "z": z,
+        "x0": centre_x,
+        "dx": float(x_edges[1] - x_edges[0]),
+        "y0": centre_y,
+        "dy": float(y_edges[1] - y_edges[0]),
+    }
+
+
+def _column(values: pd.Series) -> dict[str, Any]:
+    """Numbers as float32; anything else as names, the most frequent first, and 16-bit positions among them."""
+    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
+        return {"values": _base64(values.to_numpy(np.float32, na_value=np.nan))}
+    names = values.astype("string").fillna("–")
+    frequent = names.value_counts().index[: 2**16 - 1]
+    codes = frequent.get_indexer(pd.Index(names))
+    known = [*frequent, "others"] if (codes < 0).any() else [*frequent]
+    return {"names": known, "values": _base64(np.where(codes < 0, len(frequent), codes).astype(np.uint16))}
+
+
+def _base64(array: np.ndarray) -> str:
+    return b64encode(np.ascontiguousarray(array).tobytes()).decode()

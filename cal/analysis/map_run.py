@@ -1,0 +1,109 @@
+"""One run of `cal map`: from a configuration to a map folder."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cal.analysis.map_folder import refuse_foreign, summary_text, write_map
+from cal.data.corpus import Corpus
+from cal.datamap.datamap import DataMap
+from cal.dynamics.logs import Logs
+from cal.dynamics.store import LogStore
+from cal.errors import DataError
+from cal.simulation.folder import dated_folder
+from cal.simulation.full_map import full_map
+from cal.simulation.provenance import provenance
+from cal.simulation.simulate import list_seeds, resolve_device
+
+logger = logging.getLogger(__name__)
+
+
+def draw_map(config: Mapping[str, Any], built: Mapping[str, Any], *, quiet: bool = True) -> tuple[str, Path]:
+    """Trains, or reads logs, and writes a map folder.
+
+    Args:
+        config: of `cal map`, checked; `output` is the folder, None a dated one under runs/.
+        built: the dataset reader, features and learner it describes; no reader for logs without texts.
+        quiet: whether to show no progress bar.
+
+    Returns:
+        A summary in a few lines, and the interactive page.
+
+    Raises:
+        CalError: if something cannot be read, trained or written.
+    """
+    folder = Path(config["output"]) if config["output"] else dated_folder(Path("runs"), "map")
+    refuse_foreign(folder, "map.json")
+    corpus: Corpus | None = built["dataset"].read() if "dataset" in built else None
+    if config["logs"] is None and corpus is not None:
+        summary = _draw_trained(folder, config, built, corpus, quiet)
+    else:
+        summary = _draw_logs(folder, config, corpus)
+    return summary_text(summary), folder / "map.html"
+
+
+def _draw_trained(
+    folder: Path, config: Mapping[str, Any], built: Mapping[str, Any], corpus: Corpus, quiet: bool
+) -> dict[str, Any]:
+    names = ("seeds", "capture", "folds", "device", "workers")
+    dynamics = full_map(
+        corpus,
+        features=built["features"],
+        learner=built["learner"],
+        quiet=quiet,
+        **{name: config[name] for name in names},
+    )
+    return write_map(
+        folder,
+        DataMap.of(dynamics, corpus.train.ids),
+        dynamics.gold_prob,
+        name=corpus.name,
+        seeds=list_seeds(config["seeds"]),
+        region=config["region"],
+        texts=corpus.train.texts,
+        label_names=corpus.label_names,
+        config=config,
+        about={"corpus_fingerprint": corpus.fingerprint, **provenance(resolve_device(config["device"]))},
+    )
+
+
+def _draw_logs(folder: Path, config: Mapping[str, Any], corpus: Corpus | None) -> dict[str, Any]:
+    """The map of logs, with texts and label names of the corpus where there is one."""
+    path, on_missing = Path(config["logs"]), config["on_missing"]
+    own = (path / "store.json").exists()
+    store = LogStore(path, on_missing=on_missing) if own else Logs(path, on_missing=on_missing).to_store()
+    data_map = store.data_map()
+    if corpus is not None and corpus.n_classes != store.n_classes:
+        raise DataError(
+            f"The logs in {path} are of {store.n_classes} classes, and {corpus.name} has {corpus.n_classes}. "
+            "Give the dataset that the logs are of, or none."
+        )
+    return write_map(
+        folder,
+        data_map,
+        store.dynamics().gold_prob,
+        name=path.resolve().name,
+        region=config["region"],
+        texts=None if corpus is None else _texts(corpus, store.kept_ids(), data_map.gold.tolist()),
+        label_names=None if corpus is None else corpus.label_names,
+        config={key: config[key] for key in ("logs", "on_missing", "dataset", "region", "output")},
+        about=provenance("cpu"),
+    )
+
+
+def _texts(corpus: Corpus, ids: Sequence[str | int], gold: Sequence[int]) -> list[str]:
+    """The training text of each id, empty where there is none; logs that do not fit the corpus are warned of."""
+    row_of = {instance_id: row for row, instance_id in enumerate(corpus.train.ids)}
+    rows = [row_of.get(str(instance_id)) for instance_id in ids]
+    if absent := rows.count(None):
+        logger.warning("%d of %d ids of the logs are not in the train split of %s.", absent, len(ids), corpus.name)
+    known = [(row, label) for row, label in zip(rows, gold, strict=True) if row is not None]
+    if differing := sum(int(corpus.train.gold[row]) != label for row, label in known):
+        logger.warning(
+            "%d of %d gold labels of the logs differ from those of %s: the names of labels may be wrong.",
+            *(differing, len(known), corpus.name),
+        )
+    return ["" if row is None else corpus.train.texts[row] for row in rows]

@@ -1,0 +1,95 @@
+"""The pass without dropout at the end of an epoch: every instance once, and training is none the wiser."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset, Subset
+
+from cal.dynamics.distributed import n_processes, rank
+from cal.errors import ConfigError
+
+
+@contextmanager
+def without_dropout(model: nn.Module) -> Iterator[None]:
+    """Within it the model is in evaluation mode and makes no graph; after it each module is as before.
+
+    Example:
+        >>> model = nn.Sequential(nn.Dropout().eval(), nn.Dropout())
+        >>> with without_dropout(model):
+        ...     model(torch.ones(3)).tolist()
+        [1.0, 1.0, 1.0]
+        >>> [module.training for module in model]
+        [False, True]
+    """
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def in_order(
+    dataset: Dataset[Any], batch_size: int, collate: Callable[[list[Any]], Any] | None = None
+) -> DataLoader[Any]:
+    """Batches of this process' share of a dataset, in its order, without a draw from the global random generator.
+
+    Raises:
+        ConfigError: if the dataset has no length.
+    """
+    if not hasattr(dataset, "__len__"):
+        raise ConfigError(
+            f"A pass at the end of the epoch needs a dataset with a length, and {type(dataset).__name__} has none. "
+            "Record during training: capture='during'."
+        )
+    share = Subset(dataset, range(rank(), len(dataset), n_processes()))
+    # A loader draws from the global generator even when it does not shuffle, unless it has one of its own.
+    return DataLoader(share, batch_size=batch_size, collate_fn=collate, generator=torch.Generator())
+
+
+def logits_of(output: Any) -> Tensor:
+    """The logits in what a model returned: a tensor, or `logits` in a mapping or an object.
+
+    Raises:
+        ConfigError: if there are none.
+    """
+    if isinstance(output, Mapping):
+        output = output.get("logits")
+    logits = getattr(output, "logits", output)
+    if not isinstance(logits, Tensor):
+        raise ConfigError(
+            f"The model returned {type(output).__name__}; it must return (instance, class) logits, or have them "
+            "under the name `logits`."
+        )
+    return logits
+
+
+def accepted_names(model: nn.Module) -> frozenset[str] | None:
+    """Names of the arguments of a model's forward; None where it names none and takes whatever comes.
+
+    Example:
+        >>> sorted(accepted_names(nn.Linear(1, 1)))
+        ['input']
+    """
+    parameters = inspect.signature(model.forward).parameters
+    collected = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return frozenset(name for name, parameter in parameters.items() if parameter.kind not in collected) or None
+
+
+def moved(batch: Any, device: torch.device | str) -> Any:
+    """A tensor, or the tensors of a mapping or sequence, on a device; whatever else is in it stays."""
+    if isinstance(batch, Tensor):
+        return batch.to(device)
+    if isinstance(batch, Mapping):
+        return {key: moved(value, device) for key, value in batch.items()}
+    if isinstance(batch, list | tuple):
+        return [moved(value, device) for value in batch]
+    return batch

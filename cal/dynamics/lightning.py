@@ -1,0 +1,107 @@
+"""Lightning: a callback that records."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch.utils.data import DataLoader
+
+from cal.dynamics.end_pass import in_order, logits_of, without_dropout
+from cal.dynamics.recorder import DynamicsRecorder
+from cal.errors import ConfigError
+
+logger = logging.getLogger(__name__)
+
+
+class DynamicsLightningCallback(Callback):
+    """Records training dynamics while a Lightning Trainer trains a classifier.
+
+    With a recorder of capture `during`, `training_step` returns a dictionary with `logits` beside `loss`. With
+    `end`, the module is called on the inputs of each batch of the training dataset, without dropout, after each
+    epoch, which changes nothing in training.
+
+    Args:
+        recorder: takes the logits.
+        unpack: splits a batch into ids, inputs and gold classes; None is for batches that are these three.
+
+    Example:
+        >>> import torch, warnings
+        >>> warnings.filterwarnings("ignore", ".*(many workers|LeafSpec)")  # Lightning's own
+        >>> class Classifier(LightningModule):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.layer = torch.nn.Linear(2, 2)
+        ...     def forward(self, x):
+        ...         return self.layer(x)
+        ...     def training_step(self, batch, batch_idx):
+        ...         ids, x, gold = batch
+        ...         logits = self(x)
+        ...         return {"loss": torch.nn.functional.cross_entropy(logits, gold), "logits": logits}
+        ...     def configure_optimizers(self):
+        ...         return torch.optim.SGD(self.parameters(), lr=0.1)
+        >>> data = list(zip("abcd", torch.eye(2).repeat(2, 1), [0, 1, 0, 1]))
+        >>> recorder = DynamicsRecorder()
+        >>> trainer = Trainer(max_epochs=3, callbacks=[DynamicsLightningCallback(recorder)], accelerator="cpu",
+        ...     logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False)
+        >>> trainer.fit(Classifier(), DataLoader(data, batch_size=2, shuffle=True))
+        >>> recorder.n_epochs, recorder.ids
+        (3, ['a', 'b', 'c', 'd'])
+    """
+
+    def __init__(self, recorder: DynamicsRecorder, unpack: Callable[[Any], tuple[Any, Any, Any]] | None = None) -> None:
+        self.recorder = recorder
+        self._unpack = unpack or _three
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.current_epoch != self.recorder.n_epochs:
+            raise ConfigError(
+                f"Training starts after epoch {trainer.current_epoch}, and {self.recorder.n_epochs} epochs are "
+                f"recorded. Resume from another checkpoint, call recorder.rewind({trainer.current_epoch}), "
+                "or give a new recorder."
+            )
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if self.recorder.capture != "during":
+            return
+        if not isinstance(outputs, Mapping) or "logits" not in outputs:
+            raise ConfigError(
+                "With capture='during', training_step must return {'loss': loss, 'logits': logits}; "
+                "or record with capture='end'."
+            )
+        ids, _, gold = self._unpack(batch)
+        self.recorder.record(ids, outputs["logits"], gold)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.is_last_batch:  # stopped by max_steps, or by another callback
+            logger.warning("Training stopped within epoch %d; its logits are not recorded.", self.recorder.n_epochs)
+            self.recorder.rewind(self.recorder.n_epochs)
+            return
+        if self.recorder.capture == "end":
+            self._record_all(trainer, pl_module)
+        self.recorder.end_epoch()
+
+    def _record_all(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        loader = trainer.train_dataloader
+        if not isinstance(loader, DataLoader):
+            raise ConfigError(
+                f"The pass at the end of an epoch needs one DataLoader, not {type(loader).__name__}; "
+                "record with capture='during'."
+            )
+        with without_dropout(pl_module):
+            for batch in in_order(loader.dataset, loader.batch_size or 32, loader.collate_fn):
+                ids, inputs, gold = self._unpack(trainer.strategy.batch_to_device(batch))
+                self.recorder.record(ids, logits_of(pl_module(inputs)), gold)
+
+
+def _three(batch: Any) -> tuple[Any, Any, Any]:
+    if not isinstance(batch, list | tuple) or len(batch) != 3:
+        raise ConfigError(
+            f"A batch is {type(batch).__name__}, not the three of ids, inputs and gold classes; give "
+            "DynamicsLightningCallback(recorder, unpack=...) a function that makes them of it."
+        )
+    return batch[0], batch[1], batch[2]

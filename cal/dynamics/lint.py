@@ -1,0 +1,133 @@
+"""What is wrong with the logs in a folder: all of it, in plain words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+from cal.dynamics.coverage import Coverage
+from cal.dynamics.jsonl import Fault, Records, epoch_of, joined, scan
+from cal.dynamics.logs import log_folder
+
+_SHOWN = 3
+"""Faults of one kind in one file that the report shows; the others are counted."""
+
+
+class LogReport(NamedTuple):
+    """Every fault of the logs in a folder, file by file, and what the readable lines hold; `str` explains it."""
+
+    folder: Path
+    faults: list[Fault]
+    coverage: Coverage
+
+    def __str__(self) -> str:
+        kinds = Counter((fault.path, fault.remedy) for fault in self.faults)
+        lines, shown = [], Counter[tuple[Path, str]]()
+        for fault in self.faults:
+            kind = (fault.path, fault.remedy)
+            shown[kind] += 1
+            if shown[kind] <= _SHOWN:
+                where = f"{fault.path.name}, line {fault.line}" if fault.line else fault.path.name
+                lines.append(f"{where}: {fault.what}.")
+            if shown[kind] == kinds[kind]:
+                if kinds[kind] > _SHOWN:
+                    lines.append(f"{fault.path.name}: ... and {kinds[kind] - _SHOWN} more faults of this kind.")
+                lines.append(f"    {fault.remedy}")
+        counted = {0: "no faults", 1: "1 fault"}.get(len(self.faults), f"{len(self.faults)} faults")
+        return "\n".join([f"{self.folder}: {counted}. {self._summary()}", *lines])
+
+    def _summary(self) -> str:
+        if not self.coverage.epochs:
+            return "Nothing could be read."
+        instances, n_complete = self.coverage.instances, len(self.coverage.complete())
+        return (
+            f"{len(self.coverage.epochs)} epochs, {len(instances.index)} instances, {instances.n_classes} classes; "
+            f"{n_complete} instances are in every epoch."
+        )
+
+
+def lint_logs(folder: Path | str) -> LogReport:
+    """Checks the logs `dynamics_epoch_{e}.jsonl` in a folder, to the last line.
+
+    Args:
+        folder: that of the logs, or the one above with a `training_dynamics` in it.
+
+    Raises:
+        DataError: if there is no such folder.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = (folder / "dynamics_epoch_0.jsonl").write_text('{"guid":1,"logits_epoch_0":[0.5,NaN],"gold":0}')
+        >>> for fault in lint_logs(folder).faults:
+        ...     print(fault.path.name, fault.line, fault.what)
+        dynamics_epoch_0.jsonl 1 NaN is not a number
+    """
+    folder = log_folder(folder)
+    files = sorted(folder.iterdir(), key=lambda path: (epoch_of(path) is None, epoch_of(path) or 0, path.name))
+    logs = [path for path in files if epoch_of(path) is not None and path.is_file()]
+    faults = [_stray(path) for path in files if path not in logs]
+    epochs = [epoch_of(path) or 0 for path in logs]
+    if not logs:
+        what, remedy = "there is no log", "Logs are named dynamics_epoch_0.jsonl, dynamics_epoch_1.jsonl.gz and so on."
+        faults.append(Fault(folder, 0, what, remedy))
+    elif gaps := [(a + 1, b - 1) for a, b in pairwise([-1, *epochs]) if b > a + 1]:
+        absent = ", ".join(str(a) if a == b else f"{a} to {b}" for a, b in gaps)
+        what = f"there are logs up to epoch {max(epochs)}, and none of {absent}"
+        remedy = "Find these files. Without them the metrics are those of the epochs that there are."
+        faults.append(Fault(folder, 0, what, remedy))
+    coverage = Coverage()
+    for epoch, path in zip(epochs, logs, strict=True):
+        if epoch in coverage.epochs:
+            remedy = "Remove one of them: it cannot be told which is right."
+            faults.append(Fault(path, 0, f"there is another log of epoch {epoch}", remedy))
+            continue
+        found = list(scan(path))
+        faults += [part for part in found if isinstance(part, Fault)]
+        if blocks := [part for part in found if isinstance(part, Records)]:
+            records = joined(blocks)
+            n_before = len(coverage.n_seen)
+            faults += coverage.add(epoch, path, records)
+            faults += _absences(coverage, epoch, path, records, n_before)
+    return LogReport(folder, faults, coverage)
+
+
+def _stray(path: Path) -> Fault:
+    what = "this is a folder" if path.is_dir() else "this is not a log by its name"
+    return Fault(path, 0, what, "It is not read here; other tools take every file for an epoch. Move it elsewhere.")
+
+
+def _absences(coverage: Coverage, epoch: int, path: Path, records: Records, n_before: int) -> list[Fault]:
+    """What is missing, late or repeated in the epoch just added."""
+    missing, late, duplicate = (coverage.found(epoch, kind) for kind in ("missing", "late", "duplicate"))
+    if len(missing) == n_before > 0:
+        what = f"none of the {n_before} instances of earlier epochs is in this one, and {len(late)} others are"
+        remedy = "The files are logs of different instances, perhaps the first lines of shuffled files: give all lines."
+        return [Fault(path, 0, what, remedy)]
+    faults = []
+    if len(missing):
+        example = coverage.ids(missing[:1])[0]
+        what = f"{len(missing)} of {n_before} instances of earlier epochs are missing, e.g. id {example!r}"
+        remedy = (
+            "If this is the last epoch, training was perhaps interrupted in it: leave it out. Otherwise log every "
+            "instance in every epoch; a loader that drops its last batch does not."
+        )
+        faults.append(Fault(path, 0, what, remedy))
+    if len(late):
+        example = coverage.ids(late[:1])[0]
+        what = f"{len(late)} ids were in no earlier epoch, e.g. {example!r}"
+        remedy = "Ids are the same in every epoch. on_missing=drop leaves late ones out, on_missing=partial takes them."
+        faults.append(Fault(path, _lines(records, example)[0], what, remedy))
+    if len(duplicate):
+        example = coverage.ids(duplicate[:1])[0]
+        lines = _lines(records, example)
+        what = f"{len(duplicate)} ids have several lines, e.g. {example!r}, also in line {lines[0]}"
+        remedy = "Log each instance once; distributed training repeats some to fill its last batch."
+        faults.append(Fault(path, lines[1], what, remedy))
+    return faults
+
+
+def _lines(records: Records, instance_id: str | int) -> list[int]:
+    return [int(line) for line, other in zip(records.lines, records.ids, strict=True) if other == instance_id]

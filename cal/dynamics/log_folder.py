@@ -1,0 +1,187 @@
+"""LogFolder: the files of a `LogStore`.
+
+store.json         number of classes, capture
+instances.parquet  id and gold of each instance, in the order of the rows of every epoch
+epoch_0000.npy     float32 (instance, class) logits; NaN where an instance was not seen
+faults.parquet     what was wrong with the ids of finished epochs, if anything was
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any, NamedTuple, get_args
+
+import numpy as np
+import pandas as pd
+
+from cal.dynamics.ids import as_ids, few
+from cal.dynamics.training_dynamics import Capture
+from cal.errors import StorageError
+
+_VERSION = 1
+_EPOCH = re.compile(r"^epoch_(\d+)\.npy$")
+
+
+class Logs(NamedTuple):
+    """What a folder holds: ids and gold of all instances, and per epoch the logits of the first of them."""
+
+    ids: np.ndarray
+    gold: np.ndarray
+    epochs: list[np.ndarray]
+    faults: pd.DataFrame | None
+    capture: Capture
+
+
+class LogFolder:
+    """The files of finished epochs, each written beside its place and renamed: there whole or not at all.
+
+    Args:
+        path: the folder; it is made with the first epoch.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+
+    def write(
+        self, epoch: int, ids: np.ndarray, gold: np.ndarray, logits: np.ndarray, capture: Capture, faults: pd.DataFrame
+    ) -> np.ndarray:
+        """Writes an epoch and everything it needs; what comes back is its logits, memory-mapped.
+
+        Args:
+            epoch: its number.
+            ids: (instance,).
+            gold: (instance,).
+            logits: (instance, class) float32.
+            capture: when they were taken.
+            faults: of this epoch and those before.
+
+        Raises:
+            StorageError: if a file cannot be written.
+        """
+        about = {"version": _VERSION, "n_classes": logits.shape[1], "capture": capture}
+        instances = pd.DataFrame({"id": ids, "gold": gold})
+        if epoch == 0:
+            self._write("store.json", lambda file: file.write(json.dumps(about).encode()))
+        self._write("instances.parquet", lambda file: instances.to_parquet(file, index=False))
+        if len(faults) or (self.path / "faults.parquet").exists():
+            self._write("faults.parquet", lambda file: faults.to_parquet(file, index=False))
+        self._write(_epoch_name(epoch), lambda file: np.save(file, logits))  # last: with it the epoch is there
+        return self._mapped(epoch)
+
+    def remove(self, epoch: int) -> None:
+        """Removes an epoch.
+
+        Raises:
+            StorageError: if it cannot be removed.
+        """
+        path = self.path / _epoch_name(epoch)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageError(f"Cannot remove {path}: {error.strerror or error}.") from error
+
+    def read(self) -> Logs | None:
+        """The finished epochs; None where there are none.
+
+        Raises:
+            StorageError: if the folder holds something else, or a file is damaged.
+        """
+        try:
+            names = {path.name for path in self.path.iterdir() if not path.name.startswith(".")}
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StorageError(f"Cannot read the folder {self.path}: {error.strerror or error}.") from error
+        if names and "store.json" not in names:
+            raise StorageError(f"{self.path} holds files but no store.json, so no logs of cal; give another folder.")
+        numbers = sorted(int(match[1]) for match in map(_EPOCH.match, names) if match)
+        if not numbers:
+            return None
+        if numbers != list(range(len(numbers))):
+            raise StorageError(f"{self.path} has the epochs {few(numbers, 10)}, so one is absent; put it back.")
+        capture, n_classes = self._about()
+        epochs = [self._mapped(number) for number in numbers]
+        instances = self._instances()
+        for number, logits in enumerate(epochs):
+            n_before = len(epochs[number - 1]) if number else 1
+            if logits.dtype != np.float32 or logits.ndim != 2 or logits.shape[1] != n_classes:
+                raise StorageError(
+                    f"{self.path / _epoch_name(number)} holds {logits.dtype} of shape {logits.shape}, "
+                    f"not float32 logits of {n_classes} classes. It is not of these logs."
+                )
+            if not n_before <= len(logits) <= len(instances):
+                raise StorageError(
+                    f"{self.path / _epoch_name(number)} has {len(logits)} rows; between {n_before} and "
+                    f"{len(instances)} fit the epoch before and instances.parquet. It is not of these logs."
+                )
+        faults = None
+        if "faults.parquet" in names:
+            faults = _read(self.path / "faults.parquet", _frame)
+        ids = as_ids(instances["id"].tolist())
+        return Logs(ids, instances["gold"].to_numpy(copy=True), epochs, faults, capture)
+
+    def _about(self) -> tuple[Capture, int]:
+        path = self.path / "store.json"
+        about = _read(path, lambda path: json.loads(path.read_bytes()))
+        if (
+            not isinstance(about, dict)
+            or about.get("version") != _VERSION
+            or about.get("capture") not in get_args(Capture)
+            or not isinstance(about.get("n_classes"), int)
+        ):
+            raise StorageError(f"{path} does not describe logs that this version of cal can read.")
+        return about["capture"], about["n_classes"]
+
+    def _instances(self) -> pd.DataFrame:
+        path = self.path / "instances.parquet"
+        instances: pd.DataFrame = _read(path, _frame)
+        if list(instances.columns) != ["id", "gold"] or instances["gold"].dtype != np.int64:
+            raise StorageError(f"{path} has not the columns id and gold of cal's logs. It is not of these logs.")
+        return instances
+
+    def _mapped(self, epoch: int) -> np.ndarray:
+        # Copy-on-write, because torch warns of arrays that it could not write to.
+        path = self.path / _epoch_name(epoch)
+        array: np.ndarray = _read(path, lambda path: np.load(path, mmap_mode="c", allow_pickle=False))
+        return array
+
+    def _write(self, name: str, write: Callable[[IO[bytes]], object]) -> None:
+        path, partial = self.path / name, self.path / f".{name}.partial"
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            try:
+                with partial.open("wb") as file:
+                    write(file)
+                    file.flush()
+                    os.fsync(file.fileno())
+                partial.replace(path)
+            finally:
+                partial.unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"Cannot write {path}: {error.strerror or error}. Finished epochs are kept; make room to go on."
+            ) from error
+
+
+def _frame(path: Path) -> pd.DataFrame:
+    """A Parquet file read by itself; pandas loads a machinery for folders of them, which costs more than the file."""
+    from pyarrow.parquet import ParquetFile
+
+    with ParquetFile(path) as file:
+        frame: pd.DataFrame = file.read().to_pandas()
+    return frame
+
+
+def _epoch_name(epoch: int) -> str:
+    return f"epoch_{epoch:04d}.npy"
+
+
+def _read(path: Path, read: Callable[[Path], Any]) -> Any:
+    try:
+        return read(path)
+    except Exception as error:  # whatever numpy, pyarrow and json raise on a damaged file
+        raise StorageError(f"{path} cannot be read: {error}. Put it back, or record into another folder.") from error

@@ -1,0 +1,293 @@
+"""DynamicsRecorder: the logits of any training loop, matched by id, epoch by epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from cal.dynamics.distributed import gathered, rank
+from cal.dynamics.ids import as_ids, few
+from cal.dynamics.store import LogStore, OnMissing
+from cal.dynamics.training_dynamics import Capture, TrainingDynamics
+from cal.errors import CalError, DataError
+
+if TYPE_CHECKING:
+    from cal.datamap.datamap import DataMap
+
+_BUFFER = 2**24  # logits that may wait on their device: 64 MB
+
+
+class RecordingError(DataError):
+    """An epoch that does not fit the epochs before; `report` is a table of id, epoch and fault."""
+
+    def __init__(self, message: str, report: pd.DataFrame | None = None) -> None:
+        super().__init__(message)
+        self.report = report
+
+
+class DynamicsRecorder:
+    """Takes logits from a training loop and gives back training dynamics and a data map.
+
+    Call `record` for each batch and `end_epoch` after each epoch. Ids say which instance a row belongs to, so
+    they may come in any order, shuffled anew in each epoch; the first epoch says which instances there are.
+    Under torch.distributed each process records what it sees; `end_epoch`, called by all, brings it together
+    and drops the instances that a sampler repeated to give all processes equally many.
+
+    Args:
+        n_classes: width of the logits; None is that of the first batch.
+        folder: where finished epochs are kept, so that a crash loses only the epoch it fell in: a new recorder
+            on the same folder goes on after `n_epochs`. All processes must see it. None keeps them in memory.
+        capture: when the loop takes the logits, stored with them: `during` training, with dropout and before
+            the update, or at the `end` of the epoch in a pass without dropout.
+        on_missing: what becomes of ids that are missing in an epoch, occur twice in it, first appear after the
+            first epoch, or change their gold label. `error` refuses the epoch. `drop` leaves instances that
+            some epoch lacks out of the results, and `partial` computes each one's metrics from the epochs it
+            has; for both, the first of two occurrences counts, and one under another gold label does not.
+
+    Raises:
+        ConfigError: if there is no such `capture` or `on_missing`.
+        StorageError: if the folder cannot be continued.
+
+    Example:
+        >>> model = torch.nn.Linear(2, 2)
+        >>> ids, x, gold = ["a", "b", "c"], torch.eye(3)[:, :2], torch.tensor([0, 1, 0])
+        >>> optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+        >>> recorder = DynamicsRecorder(capture="during")
+        >>> for epoch in range(recorder.n_epochs, 3):
+        ...     for rows in torch.randperm(3).split(2):
+        ...         logits = model(x[rows])
+        ...         recorder.record([ids[row] for row in rows], logits, gold[rows])
+        ...         torch.nn.functional.cross_entropy(logits, gold[rows]).backward()
+        ...         optimizer.step()
+        ...     recorder.end_epoch()
+        >>> recorder.data_map().to_frame()["id"].tolist(), recorder.dynamics().gold_prob.shape
+        (['a', 'b', 'c'], torch.Size([3, 3]))
+    """
+
+    def __init__(
+        self,
+        n_classes: int | None = None,
+        folder: Path | str | None = None,
+        capture: Capture = "end",
+        on_missing: OnMissing = "error",
+    ) -> None:
+        self._folder = folder
+        self.store = LogStore(folder, capture, on_missing)
+        self.n_classes = n_classes or self.store.n_classes or None
+        self._chunks: list[_Rows] = []  # joined, on the CPU
+        self._batches: list[_Rows] = []
+        self._n_waiting = 0
+
+    @property
+    def n_epochs(self) -> int:
+        """Finished epochs, those found in the folder included: the number of the epoch to train next."""
+        return self.store.n_epochs
+
+    @property
+    def capture(self) -> Capture:
+        """When the logits are taken."""
+        return self.store.capture
+
+    @property
+    def ids(self) -> list[str | int]:
+        """Ids of the instances of `dynamics`, in its order."""
+        return self.store.kept_ids()
+
+    def record(self, ids: Any, logits: Any, gold: Any) -> None:
+        """Takes a batch.
+
+        Args:
+            ids: (instance,) strings or whole numbers; a sequence, an array or a tensor.
+            logits: (instance, class) array or tensor on any device; it is copied, and its graph is let go.
+            gold: (instance,) gold classes; a sequence, an array or a tensor.
+
+        Raises:
+            DataError: if the three differ in length, or the logits in width from those before.
+        """
+        # Tensors are read when the epoch ends: on a GPU, to look at one now would be to wait for all work before it.
+        batch = _Rows(
+            ids.detach().clone() if isinstance(ids, Tensor) else as_ids(ids).copy(),
+            logits.detach().to(torch.float32, copy=True)
+            if isinstance(logits, Tensor)
+            else np.array(logits, np.float32),
+            gold.detach().clone() if isinstance(gold, Tensor) else np.array(gold),
+        )
+        shape = tuple(batch.logits.shape)
+        if len(shape) != 2 or not len(batch.ids) == len(batch.gold) == shape[0]:
+            raise DataError(
+                f"{len(batch.ids)} ids, logits of shape {shape} and {len(batch.gold)} gold labels; "
+                "give an id and a gold label per row of (instance, class) logits."
+            )
+        if shape[1] != (self.n_classes or shape[1]) or shape[1] < 2:
+            raise DataError(
+                f"Logits of {shape[1]} classes, where {self.n_classes or 'two or more'} were expected. "
+                "For one logit z of a yes-or-no model, give the columns 0 and z."
+            )
+        self.n_classes = shape[1]
+        self._batches.append(batch)
+        self._n_waiting += shape[0] * shape[1]
+        if self._n_waiting > _BUFFER and len(self._batches) > 1:
+            self._chunks.append(_joined(self._batches[:-1]))
+            self._batches, self._n_waiting = [batch], 0
+
+    def end_epoch(self) -> None:
+        """Finishes the epoch; with a folder it is on disk when this returns.
+
+        A refused epoch is forgotten, and may be recorded again.
+
+        Raises:
+            RecordingError: if ids are missing, doubled or late, or gold labels changed, and `on_missing` is `error`.
+            DataError: if nothing was recorded, a gold label is no class, or a logit is not finite.
+            StorageError: if the epoch cannot be written.
+        """
+        mine = (_joined(self._chunks + self._batches), len(self._batches[-1].ids)) if self._batches else None
+        self._forget_batches()
+        ids, gold, logits, faults = self._matched([theirs for theirs in gathered(mine) if theirs])
+        if len(faults) and self.store.on_missing == "error":
+            raise RecordingError(_refusal(self.n_epochs, faults), faults)
+        self._on_first_process(lambda: self.store.append(ids, gold, logits, faults))
+        if rank() and self._folder is None:
+            self.store.append(ids, gold, logits, faults)
+
+    def rewind(self, n_epochs: int) -> None:
+        """Forgets all but the first epochs, as when training goes on from an earlier checkpoint.
+
+        Raises:
+            AnalysisError: if there are fewer epochs.
+        """
+        self._forget_batches()
+        self._on_first_process(lambda: self.store.rewind(n_epochs))
+        if rank() and self._folder is None:
+            self.store.rewind(n_epochs)
+
+    def report(self) -> pd.DataFrame:
+        """A row of id, epoch and fault (`missing`, `duplicate`, `late` or `gold`) for each fault that was let pass."""
+        return self.store.faults.reset_index(drop=True)
+
+    def dynamics(self) -> TrainingDynamics:
+        """The dynamics of `ids` over all finished epochs.
+
+        Raises:
+            AnalysisError: if no epoch is finished.
+        """
+        return self.store.dynamics()
+
+    def data_map(self) -> DataMap:
+        """The data map over all finished epochs.
+
+        Raises:
+            AnalysisError: if no epoch is finished.
+        """
+        return self.store.data_map()
+
+    def _forget_batches(self) -> None:
+        self._chunks, self._batches, self._n_waiting = [], [], 0
+
+    def _matched(self, parts: list[tuple[_Rows, int]]) -> tuple[np.ndarray, np.ndarray, np.ndarray, pd.DataFrame]:
+        """Ids, gold and logits of this epoch in the order of the store, and the faults found on the way."""
+        if not parts:
+            raise DataError(f"No logits were recorded in epoch {self.n_epochs}; call record() for each batch first.")
+        rows = _joined([part for part, _ in parts])
+        ids, gold, logits = as_ids(rows.ids), rows.gold, rows.logits
+        _check_values(ids, gold, logits)
+
+        again = pd.Index(ids).duplicated()
+        doubled = again
+        if len(parts) > 1:  # a sampler may repeat instances in other processes, or in the last batch of this one
+            process = np.repeat(np.arange(len(parts)), [len(part.ids) for part, _ in parts])
+            padding = np.concatenate([np.arange(len(part.ids)) >= len(part.ids) - n_last for part, n_last in parts])
+            doubled = pd.DataFrame({"id": ids, "process": process}).duplicated().to_numpy() & ~padding
+        faults = [(ids[doubled], "duplicate")]
+        ids, gold, logits = ids[~again], gold[~again], logits[~again]
+
+        known, known_gold = self.store.ids, self.store.gold
+        row = pd.Index(known).get_indexer(pd.Index(ids))
+        new = np.flatnonzero(row < 0)
+        new = new[np.argsort(ids[new])]  # the order does not depend on the shuffle
+        row[new] = len(known) + np.arange(len(new))
+        all_ids = np.concatenate([known, ids[new]]) if len(known) else ids[new]
+        all_gold = np.concatenate([known_gold, gold[new]])
+        other_gold = all_gold[row] != gold
+        epoch = np.full((len(all_ids), logits.shape[1]), np.nan, dtype=np.float32)
+        epoch[row[~other_gold]] = logits[~other_gold]
+
+        absent = np.ones(len(all_ids), dtype=bool)
+        absent[row] = False
+        faults += [(all_ids[absent], "missing"), (ids[other_gold], "gold")]
+        if len(known):
+            faults.append((ids[new], "late"))
+        table = pd.concat([pd.DataFrame({"id": who, "epoch": self.n_epochs, "fault": what}) for who, what in faults])
+        return all_ids, all_gold, epoch, table.reset_index(drop=True)
+
+    def _on_first_process(self, change: Callable[[], None]) -> None:
+        """Lets the first process change the store; the others read its folder again."""
+        problem: CalError | None = None
+        if rank() == 0:
+            try:
+                change()
+            except CalError as error:
+                problem = error
+        if problem := gathered(problem)[0]:
+            raise problem
+        if rank() and self._folder is not None:
+            self.store = LogStore(self._folder, self.capture, self.store.on_missing)
+
+
+class _Rows(NamedTuple):
+    """Rows of instances: (instance,) ids, (instance, class) logits, (instance,) gold."""
+
+    ids: Any
+    logits: Any
+    gold: Any
+
+
+def _joined(batches: list[_Rows]) -> _Rows:
+    """The rows of several batches, as arrays."""
+    return _Rows(*(_concatenated(column) for column in zip(*batches, strict=True)))
+
+
+def _concatenated(parts: Sequence[Any]) -> np.ndarray:
+    if all(isinstance(part, Tensor) for part in parts):
+        array: np.ndarray = torch.cat(list(parts)).cpu().numpy()  # one copy from the device
+        return array
+    return np.concatenate([part.cpu().numpy() if isinstance(part, Tensor) else part for part in parts])
+
+
+def _check_values(ids: np.ndarray, gold: np.ndarray, logits: np.ndarray) -> None:
+    n_classes = logits.shape[1]
+    if gold.dtype.kind not in "iub":
+        raise DataError(f"Gold labels must be whole numbers, not {gold.dtype}; number the classes from 0.")
+    if (wrong := (gold < 0) | (gold >= n_classes)).any():
+        raise DataError(
+            f"{wrong.sum()} gold labels are no class of 0 to {n_classes - 1}, e.g. {gold[wrong][0]} of id "
+            f"{few(ids[wrong])}. Leave instances without a label out."
+        )
+    if (wrong := ~np.isfinite(logits).all(axis=1)).any():
+        raise DataError(
+            f"The logits of {wrong.sum()} instances are not finite, e.g. of id {few(ids[wrong])}. "
+            "Training may have diverged: lower the learning rate."
+        )
+
+
+def _refusal(epoch: int, faults: pd.DataFrame) -> str:
+    said = {
+        "missing": "are missing",
+        "duplicate": "occur more than once",
+        "late": "did not occur in the first epoch",
+        "gold": "have another gold label than before",
+    }
+    found = [
+        f"{len(who)} ids {said[str(what)]}, e.g. {few(who.tolist())}"
+        for what, who in faults.groupby("fault", sort=False)["id"]
+    ]
+    return (
+        f"Epoch {epoch} was not recorded: {'; '.join(found)}. Record each id once in every epoch (shuffle, but neither "
+        "drop the last batch nor sample with replacement), or give on_missing='drop' or 'partial'. "
+        "The table is this error's report."
+    )

@@ -1,0 +1,136 @@
+"""RunningDynamics: the metrics of any number of epochs in the memory of a few."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from cal.dynamics.training_dynamics import Capture, TrainingDynamics, measure
+from cal.errors import AnalysisError
+
+
+class RunningDynamics:
+    """Sums over epochs, updated an epoch at a time: O(instances) memory whatever the number of epochs.
+
+    Means and variances are updated in float64 by Welford's method, so the metrics equal those of
+    the stored epochs to rounding.
+
+    Args:
+        gold: (*runs, instance) gold classes.
+        capture: when the logits are taken.
+
+    Attributes:
+        n_epochs: epochs added so far.
+        predicted: (*runs, instance) classes predicted in the last of them.
+        forgetting: (*runs, instance) transitions from correct to incorrect so far.
+        first_learnt: (*runs, instance) first epoch classified correctly, -1 where there is none.
+        last_learnt: (*runs, instance) epoch in which it last became so, -1 where there is none.
+
+    References:
+        Note on a Method for Calculating Corrected Sums of Squares and Products (Welford, 1962)
+        https://doi.org/10.1080/00401706.1962.10490022
+
+    Example:
+        >>> running = RunningDynamics(torch.tensor([0]))
+        >>> for logits in torch.tensor([[[2.0, 0.0]], [[0.0, 2.0]]]):
+        ...     running.add(logits)
+        >>> running.n_epochs, running.correctness.tolist()
+        (2, [0.5])
+    """
+
+    def __init__(self, gold: Tensor, capture: Capture = "end") -> None:
+        self.gold, self.capture, self.n_epochs = gold, capture, 0
+        zeros = partial(torch.zeros_like, gold, dtype=torch.float64)
+        self._mean, self._squares = zeros(), zeros()
+        self._aleatoric, self._loss, self._margin, self._el2n = zeros(), zeros(), zeros(), zeros()
+        self._n_correct = torch.zeros_like(gold)
+        self._was_correct = torch.zeros_like(gold, dtype=torch.bool)
+        self.forgetting = torch.zeros_like(gold)
+        self.first_learnt, self.last_learnt = torch.full_like(gold, -1), torch.full_like(gold, -1)
+        self.predicted = torch.full_like(gold, -1)
+
+    def add(self, logits: Tensor) -> None:
+        """Adds the (*runs, instance, class) logits of the next epoch.
+
+        Raises:
+            AnalysisError: if they are not of these instances.
+        """
+        if logits.shape[:-1] != self.gold.shape:
+            raise AnalysisError(
+                f"Logits of shape {tuple(logits.shape)} do not fit gold classes of shape {tuple(self.gold.shape)}; "
+                "give one epoch at a time, (*runs, instance, class)."
+            )
+        self._add(*measure(logits, self.gold))
+
+    def _add(self, gold_prob: Tensor, loss: Tensor, margin: Tensor, el2n: Tensor, predicted: Tensor) -> None:
+        p = gold_prob.double()
+        off = p - self._mean
+        self._mean = self._mean + off / (self.n_epochs + 1)  # a new tensor: maps drawn before keep theirs
+        self._squares += off * (p - self._mean)
+        self._aleatoric += p * (1 - p)
+        self._loss += loss
+        self._margin += margin
+        self._el2n += el2n
+        correct = predicted == self.gold
+        learnt = correct & ~self._was_correct
+        self.forgetting = self.forgetting + (self._was_correct & ~correct)
+        self.first_learnt = torch.where(learnt & (self.first_learnt < 0), self.n_epochs, self.first_learnt)
+        self.last_learnt = torch.where(learnt, self.n_epochs, self.last_learnt)
+        self._n_correct += correct
+        self._was_correct, self.predicted = correct, predicted
+        self.n_epochs += 1
+
+    @classmethod
+    def over(cls, dynamics: TrainingDynamics) -> RunningDynamics:
+        """All epochs of stored dynamics, added one by one."""
+        running = cls(dynamics.gold, dynamics.capture)
+        measured = (dynamics.gold_prob, dynamics.loss, dynamics.margin, dynamics.el2n, dynamics.predicted)
+        for epoch in zip(*(values.unbind(dim=-2) for values in measured), strict=True):
+            running._add(*epoch)
+        return running
+
+    def _per_epoch(self, total: Tensor) -> Tensor:
+        self._check_epochs()
+        return total / self.n_epochs
+
+    def _check_epochs(self) -> None:
+        if not self.n_epochs:
+            raise AnalysisError("No epoch was recorded; add the logits of at least one.")
+
+    @property
+    def confidence(self) -> Tensor:
+        """(*runs, instance) mean probability of the gold label."""
+        self._check_epochs()
+        return self._mean
+
+    @property
+    def variability(self) -> Tensor:
+        """(*runs, instance) population standard deviation of the gold label's probability."""
+        return self._per_epoch(self._squares).clamp(min=0).sqrt()
+
+    @property
+    def correctness(self) -> Tensor:
+        """(*runs, instance) fraction of epochs classified correctly."""
+        return self._per_epoch(self._n_correct.double())
+
+    @property
+    def aleatoric(self) -> Tensor:
+        """(*runs, instance) mean of p (1 - p)."""
+        return self._per_epoch(self._aleatoric)
+
+    @property
+    def loss(self) -> Tensor:
+        """(*runs, instance) mean cross-entropy, in nats."""
+        return self._per_epoch(self._loss)
+
+    @property
+    def aum(self) -> Tensor:
+        """(*runs, instance) mean margin, in logits."""
+        return self._per_epoch(self._margin)
+
+    @property
+    def el2n(self) -> Tensor:
+        """(*runs, instance) mean length of the error vector."""
+        return self._per_epoch(self._el2n)

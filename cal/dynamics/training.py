@@ -1,0 +1,162 @@
+"""compute_training_dynamics: trains a model and returns what it did on each instance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset, default_collate
+
+from cal.dynamics.end_pass import accepted_names, in_order, logits_of, moved, without_dropout
+from cal.dynamics.recorder import DynamicsRecorder
+from cal.errors import ConfigError, DataError, refused_counts
+from cal.streams import stream
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def compute_training_dynamics(
+    model: nn.Module,
+    dataset: Dataset[Any],
+    n_epochs: int,
+    *,
+    lr: float = 1e-3,
+    batch_size: int = 32,
+    capture: Literal["during", "end"] = "end",
+    optimizer: torch.optim.Optimizer | None = None,
+    loss_fn: Callable[[Tensor, Tensor], Tensor] | None = None,
+    collate: Callable[[list[Any]], Any] | None = None,
+    device: str = "auto",
+    seed: int = 0,
+    ids: Sequence[str | int] | None = None,
+) -> pd.DataFrame:
+    """The data map of a dataset as the model learns it: a row of metrics per instance.
+
+    Args:
+        model: is trained in place, on shuffled batches; returns (instance, class) logits, or something that
+            has them as `logits`.
+        dataset: of pairs (x, gold), for which `model(x)` is called, or of dictionaries with the gold class under
+            `labels` or `label`, whose other tensors are arguments of the model as far as it takes them.
+        n_epochs: passes over the dataset.
+        lr: AdamW's learning rate, if no `optimizer` is given.
+        batch_size: instances a step.
+        capture: take the logits at the `end` of an epoch in a pass without dropout, or `during` training.
+        optimizer: of the model's parameters; None is AdamW.
+        loss_fn: of logits and gold classes; None is cross-entropy.
+        collate: makes a batch of the dataset's items, such as a padding collator; None stacks them.
+        device: where to train; `auto` is a GPU if there is one.
+        seed: of shuffles and dropout; the global random state is left as it was.
+        ids: of the instances, in the dataset's order; None takes `id` of dictionaries, else positions.
+
+    Returns:
+        A table indexed by id, in the order of ids, with the columns gold, predicted and the metrics of
+        `cal.datamap.datamap.METRICS`.
+
+    Raises:
+        ConfigError: if an argument cannot be used.
+        DataError: if ids or gold labels cannot be used.
+
+    Example:
+        >>> x, gold = torch.eye(4)[torch.arange(40) % 4], torch.arange(40) % 4 % 2
+        >>> dataset = torch.utils.data.TensorDataset(x, gold)
+        >>> frame = compute_training_dynamics(nn.Linear(4, 2), dataset, n_epochs=5, lr=0.1)
+        >>> frame.index.name, len(frame), bool((frame["confidence"] > 0.5).all())
+        ('id', 40, True)
+        >>> easy = frame[(frame["confidence"] > 0.7) & (frame["variability"] < 0.1)]
+    """
+    problems = refused_counts(n_epochs=n_epochs, batch_size=batch_size)
+    if capture not in ("during", "end"):
+        problems.append(f"capture must be during or end, not {capture!r}.")
+    if problems:
+        raise ConfigError(problems)
+    if ids is not None and len(ids) != len(dataset):  # type: ignore[arg-type]
+        raise DataError(f"{len(ids)} ids for {len(dataset)} instances; give one of each.")  # type: ignore[arg-type]
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    model.to(device)
+    optimizer = optimizer or torch.optim.AdamW(model.parameters(), lr=lr)
+    loss_fn = loss_fn or nn.functional.cross_entropy
+    batches_of = _Batches(ids, collate or default_collate, accepted_names(model))
+    shuffled = DataLoader(
+        _Numbered(dataset), batch_size, shuffle=True, collate_fn=batches_of, generator=stream(seed, "shuffle")
+    )
+    recorder = DynamicsRecorder(capture=capture)
+    with torch.random.fork_rng():  # dropout draws from the global generator
+        torch.manual_seed(seed)
+        for _ in range(n_epochs):
+            model.train()
+            for batch in shuffled:
+                logits, gold = batch.logits(model, device), batch.gold.to(device)
+                if capture == "during":
+                    recorder.record(batch.ids, logits, gold)
+                optimizer.zero_grad()
+                loss_fn(logits, gold).backward()
+                optimizer.step()
+            if capture == "end":
+                with without_dropout(model):
+                    for batch in in_order(_Numbered(dataset), 2 * batch_size, batches_of):
+                        recorder.record(batch.ids, batch.logits(model, device), batch.gold)
+            recorder.end_epoch()
+    return recorder.data_map().to_frame().set_index("id")
+
+
+class _Numbered(Dataset[Any]):
+    """Items with their positions, which no collator can lose."""
+
+    def __init__(self, dataset: Dataset[Any]) -> None:
+        self._dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self._dataset)  # type: ignore[arg-type]
+
+    def __getitem__(self, position: int) -> tuple[int, Any]:
+        return position, self._dataset[position]
+
+
+class _Batch(NamedTuple):
+    ids: list[str | int]
+    inputs: Any
+    gold: Tensor
+
+    def logits(self, model: nn.Module, device: str) -> Tensor:
+        inputs = moved(self.inputs, device)
+        return logits_of(model(**inputs) if isinstance(inputs, dict) else model(inputs))
+
+
+class _Batches:
+    """Makes batches of numbered items: ids, inputs of the model, gold classes."""
+
+    def __init__(
+        self, ids: Sequence[str | int] | None, collate: Callable[[list[Any]], Any], names: frozenset[str] | None
+    ) -> None:
+        self._ids, self._collate, self._names = ids, collate, names
+
+    def __call__(self, numbered: list[tuple[int, Any]]) -> _Batch:
+        ids = [self._id(position, item) for position, item in numbered]
+        items = [item for _, item in numbered]
+        if isinstance(items[0], Mapping):
+            items = [{key: value for key, value in item.items() if key != "id"} for item in items]
+        batch = self._collate(items)
+        if not isinstance(batch, Mapping):
+            if len(batch) != 2:
+                raise DataError(f"The dataset's items have {len(batch)} parts; give pairs (x, gold), or dictionaries.")
+            return _Batch(ids, batch[0], torch.as_tensor(batch[1]))
+        name = next((name for name in ("labels", "label") if name in batch), None)
+        if name is None:
+            raise DataError(f"The dataset's items have {', '.join(batch)}, and no gold class under labels or label.")
+        inputs = {
+            key: value
+            for key, value in batch.items()
+            if isinstance(value, Tensor) and key != name and (self._names is None or key in self._names)
+        }
+        return _Batch(ids, inputs, torch.as_tensor(batch[name]))
+
+    def _id(self, position: int, item: Any) -> str | int:
+        if self._ids is not None:
+            return self._ids[position]
+        given = item.get("id", position) if isinstance(item, Mapping) else position
+        found: str | int = int(given) if isinstance(given, Tensor) else given
+        return found

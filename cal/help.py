@@ -1,0 +1,130 @@
+"""What the commands say of themselves: read from the configuration files, without importing anything heavy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cal import __version__
+
+COMMANDS = {
+    "simulate": "compare strategies by simulated active learning, ending in a report",
+    "report": "write the report of one or several run folders",
+    "compare": "test which of several methods is better, from a file of scores",
+    "data": "describe a corpus: sizes, balance, duplicates, lengths, examples",
+    "map": "draw the data map of a whole corpus, or of logs",
+    "map-diff": "compare two data maps of the same documents",
+    "lint-logs": "explain what is wrong with logs of training dynamics",
+}
+
+
+def overview() -> str:
+    """What `cal` alone says: its commands and what can be chosen."""
+    commands = "\n".join(f"  cal {name:<10} {summary}" for name, summary in COMMANDS.items())
+    return f"""cal {__version__}: cartography active learning
+
+{commands}
+
+`cal COMMAND --help` tells the rest. Start with: cal simulate experiment=smoke
+
+{_choices("strategies", "dataset", "features")}"""
+
+
+def simulate_help() -> str:
+    """What `cal simulate --help` says."""
+    more = "\n  -m, --multirun     run every combination of values given as key=a,b"
+    groups = ("experiment", "strategies", "dataset", "features", "learner")
+    return _help_of_configured("simulate", "[-q | -v] [-m] [--cfg] [--config-dir DIR]", groups, more)
+
+
+def map_help() -> str:
+    """What `cal map --help` says."""
+    return _help_of_configured("map", "[-q | -v] [--cfg] [--config-dir DIR]", ("dataset", "features", "learner"))
+
+
+def _help_of_configured(command: str, usage: str, groups: Sequence[str], more: str = "") -> str:
+    """What the header and the comments of a command's configuration say, the choices and the options."""
+    from cal.config import conf_dir
+
+    lines = (conf_dir() / f"{command}.yaml").read_text(encoding="utf-8").splitlines()
+    keys = "\n".join(f"  {line}" for line in lines if line[:1].isalpha() and "#" in line)
+    return f"""usage: cal {command} [KEY=VALUE ...] {usage}
+
+{lines[0].lstrip("# ")}
+  {lines[1].lstrip("# ")}
+
+{_choices(*groups)}
+
+keys, with their defaults (and those of a group: dataset.path=..., features.pool=..., learner.hidden=...)
+{keys}
+
+options
+  -q, --quiet        no progress bar and no table; only the path of the result and errors
+  -v, --verbose      log what happens{more}
+  --cfg              print the complete configuration and stop
+  --config-dir DIR   a folder of your own configuration files, DIR/dataset/mine.yaml and so on
+"""
+
+
+def data_help() -> str:
+    """What `cal data --help` says."""
+    return f"""usage: cal data [dataset=NAME] [dataset.KEY=VALUE ...] [-v] [--config-dir DIR]
+
+Describe a corpus: sizes, label balance, duplicates, lengths and ten examples.
+  cal data dataset=trec dataset.path=FOLDER
+
+{_choices("dataset")}"""
+
+
+REPORT_HELP = """usage: cal report FOLDER [FOLDER ...] [-o DIR]
+
+Write report.md, report.html, figures, acquired.csv and curves.csv of finished or unfinished simulations.
+Several folders are merged; they may differ in strategies and seeds.
+
+options
+  -o, --output DIR   where to write; the folder itself by default, ./report for several
+"""
+
+COMPARE_HELP = """usage: cal compare SCORES.csv [--engine vectorised|deepsig] [--alpha 0.05]
+
+Almost stochastic order and paired permutation test between the methods of a file.
+  long:    columns strategy, seed, score
+  wide:    a column per strategy, a row per seed
+  curves:  the curves.csv of a simulation; compares areas under the curve
+"""
+
+
+MAP_DIFF_HELP = """usage: cal map-diff A B [-o DIR] [--alpha 0.05] [--shared]
+
+Compare two folders of cal map: what moved, between which regions, and how sure that is.
+Where both maps have several seeds, each change is tested against the variation between seeds.
+
+options
+  -o, --output DIR   where to write; a dated folder under runs/ by default
+  --alpha 0.05       accepted share of false discoveries among the changes called significant
+  --shared           compare the ids that both have, and list the others; else all ids must match
+"""
+
+
+LINT_LOGS_HELP = """usage: cal lint-logs FOLDER
+
+Explain every fault of the logs dynamics_epoch_0.jsonl, dynamics_epoch_1.jsonl.gz and so on in a folder:
+stray files, gaps, lines that cannot be read, NaN logits, numbers of classes, gold labels and ids that change,
+instances that are missing, late or repeated. Exit code 0: no faults; 1: some.
+"""
+
+
+def _choices(*groups: str) -> str:
+    from cal import registry
+    from cal.config import options, summary
+
+    blocks = []
+    for group in groups:
+        if group == "strategies":
+            plugged_in = set(registry.strategy_names()) - set(registry.STRATEGIES)
+            lines = {name: entry.summary for name, entry in registry.STRATEGIES.items()}
+            lines |= dict.fromkeys(sorted(plugged_in), "of an installed package")
+        else:
+            lines = {name: summary(path) for name, path in options(group).items()}
+        width = max(map(len, lines))
+        blocks.append("\n".join([group, *(f"  {name:<{width}}  {text}" for name, text in lines.items())]))
+    return "\n\n".join(blocks)

@@ -1,0 +1,171 @@
+"""Full-dataset mode: classifiers trained on a whole train split, and the dynamics they leave."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import get_args
+
+import joblib
+import numpy as np
+import torch
+from torch import Tensor
+
+from cal.data.corpus import Corpus
+from cal.data.features import FeatureKind, Features
+from cal.dynamics.training_dynamics import Capture, TrainingDynamics
+from cal.errors import ConfigError, DataError, UnknownNameError, refused_counts
+from cal.learners.base import LearnerConfig
+from cal.simulation.progress import counted
+from cal.simulation.simulate import list_seeds, resolve_device
+from cal.simulation.workers import in_processes
+from cal.streams import Streams, stream
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """One training: the seed's place, the fold, the rows trained on and those recorded."""
+
+    position: int
+    seed: int
+    fold: int
+    trained: np.ndarray
+    recorded: np.ndarray
+
+
+def full_map(
+    corpus: Corpus,
+    *,
+    features: Features | FeatureKind,
+    learner: LearnerConfig,
+    seeds: int | Sequence[int] = 1,
+    capture: Capture = "end",
+    folds: int = 5,
+    device: str = "auto",
+    workers: int | None = None,
+    quiet: bool = True,
+) -> TrainingDynamics:
+    """The dynamics of the whole train split, for each seed.
+
+    On a GPU trainings on equally many instances are one stack; on a CPU each is a task of a worker process.
+
+    Args:
+        corpus: whose train split is mapped.
+        features: vectors of its documents, or a way to compute them.
+        learner: hyperparameters of the classifiers.
+        seeds: how many, or which.
+        capture: `end`: dropout-free pass after each epoch; `during`: logits of the training pass;
+            `out_of_fold`: each instance from the training that did not see it.
+        folds: parts of the train split, for `out_of_fold`; stratified, drawn per seed.
+        device: `cpu`, `cuda` or `auto`.
+        workers: processes on a CPU, one per core by default. Results do not depend on it.
+        quiet: whether to show no progress bar.
+
+    Returns:
+        (run, epoch, instance) dynamics, a run per seed, instances as in `corpus.train`.
+
+    Raises:
+        ConfigError: listing every argument that is refused.
+        DataError: if `folds` is more than the train split can be cut into.
+
+    Example:
+        >>> from cal.data.corpus import Split
+        >>> from cal.data.lsa import Lsa
+        >>> from cal.learners.mlp import MLP
+        >>> train = Split(["a", "b"], ["How far is it?", "Who wrote it?"], [0, 1])
+        >>> corpus = Corpus(train, Split(["c"], ["Who is he?"], [1]), ["number", "person"])
+        >>> full_map(corpus, features=Lsa(), learner=MLP(n_epochs=3), seeds=2, device="cpu", workers=1).gold_prob.shape
+        torch.Size([2, 3, 2])
+    """
+    seed_list, device = check_map_arguments(seeds=seeds, capture=capture, folds=folds, device=device, workers=workers)
+    if capture == "out_of_fold" and folds > len(corpus.train):
+        raise DataError(f"folds is {folds}, but there are {len(corpus.train)} training documents; give fewer folds.")
+    fits = [
+        _Fit(position, seed, fold, *rows)
+        for position, seed in enumerate(seed_list)
+        for fold, rows in enumerate(_splits(corpus.train.gold, seed, folds if capture == "out_of_fold" else 1))
+    ]
+    vectors = features if isinstance(features, Features) else features.compute(corpus)
+    blocks = [[fit] for fit in fits] if device == "cpu" else _equally_long(fits)
+    given = [(block, corpus.train.gold, vectors, corpus.n_classes, learner, capture, device) for block in blocks]
+    n_workers = 1 if device != "cpu" else min(workers or joblib.cpu_count(), len(blocks))
+    parts = list(counted(in_processes(_trained, given, n_workers), len(blocks), "training", quiet))
+
+    gold = torch.from_numpy(corpus.train.gold).repeat(len(seed_list), 1)
+    whole = TrainingDynamics.empty(gold, parts[0].n_epochs, capture)
+    for block, part in zip(blocks, parts, strict=True):
+        for row, fit in enumerate(block):
+            for name in _MEASURED:
+                getattr(whole, name)[fit.position][:, fit.recorded] = getattr(part, name)[row].cpu()
+    return whole
+
+
+def check_map_arguments(
+    *, seeds: int | Sequence[int], capture: str, folds: int, device: str, workers: int | None
+) -> tuple[list[int], str]:
+    """Seeds and device, if nothing is wrong with the arguments of `full_map`.
+
+    Raises:
+        ConfigError: listing everything that is.
+    """
+    problems = refused_counts(2, folds=folds) + refused_counts(workers=1 if workers is None else workers)
+    if capture not in get_args(Capture):
+        problems.append(str(UnknownNameError("capture", str(capture), get_args(Capture))))
+    seed_list: list[int] = []
+    try:
+        seed_list = list_seeds(seeds)
+    except ConfigError as error:
+        problems += error.problems
+    try:
+        device = resolve_device(device)
+    except ConfigError as error:
+        problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    return seed_list, device
+
+
+def _splits(gold: np.ndarray, seed: int, n_folds: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Rows to train on and rows to record, fold by fold; with one fold, everything is both.
+
+    Shuffled rows, sorted by class, are dealt out like cards: folds, and a class in them, differ by one at most.
+    """
+    rows = np.arange(len(gold))
+    if n_folds == 1:
+        return [(rows, rows)]
+    shuffled = torch.randperm(len(gold), generator=stream(seed, "folds")).numpy()
+    fold = np.empty_like(rows)
+    fold[shuffled[np.argsort(gold[shuffled], kind="stable")]] = rows % n_folds
+    return [(rows[fold != k], rows[fold == k]) for k in range(n_folds)]
+
+
+def _equally_long(fits: Sequence[_Fit]) -> list[list[_Fit]]:
+    """Stacks of trainings: runs side by side need equally many instances."""
+    lengths = dict.fromkeys(len(fit.trained) for fit in fits)
+    return [[fit for fit in fits if len(fit.trained) == length] for length in lengths]
+
+
+def _trained(
+    block: Sequence[_Fit],
+    corpus_gold: np.ndarray,
+    vectors: Features,
+    n_classes: int,
+    learner: LearnerConfig,
+    capture: Capture,
+    device: str,
+) -> TrainingDynamics:
+    """The dynamics of the recorded rows of some trainings, (fit, epoch, instance)."""
+    gold = torch.from_numpy(corpus_gold).to(device)
+    model = learner.build(vectors.train, vectors.test, n_classes, len(block), torch.device(device))
+
+    def rows(name: str) -> Tensor:
+        return torch.from_numpy(np.stack([getattr(fit, name) for fit in block])).to(device)
+
+    trained, recorded = rows("trained"), rows("recorded")
+    held_out = (recorded, gold[recorded]) if capture == "out_of_fold" else None
+    # Folds of one seed share initial weights and shuffles, as runs of one seed do everywhere.
+    streams = Streams([fit.seed for fit in block], 0, device)
+    return model.fit(trained, gold[trained], streams, capture=capture, held_out=held_out)
+
+
+_MEASURED = tuple(field.name for field in fields(TrainingDynamics) if field.name not in ("gold", "capture"))
