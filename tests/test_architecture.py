@@ -44,7 +44,7 @@ HOMES = {
     "joblib": ["cal.simulation.", "cal.analysis.significance"],
     "filelock": ["cal.simulation.folder", "cal.data.cache"],
     "tqdm": ["cal.simulation.progress", "cal.data."],
-    "pyarrow": ["cal.simulation.folder", "cal.data."],
+    "pyarrow": ["cal.simulation.folder", "cal.data.", "cal.dynamics.log_folder"],
 }
 
 
