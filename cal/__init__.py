@@ -9,7 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cal.acquisition.base import Acquisition, Pool
+    from cal.acquisition.base import Acquisition
+    from cal.acquisition.one_run import OneRun, one_run
+    from cal.acquisition.pool import Pool
     from cal.data import read_corpus
     from cal.data.corpus import Corpus, Split
     from cal.data.features import Features
@@ -30,7 +32,9 @@ _MODULES = {
     "Features": "cal.data.features",
     "MLP": "cal.learners.mlp",
     "Acquisition": "cal.acquisition.base",
-    "Pool": "cal.acquisition.base",
+    "OneRun": "cal.acquisition.one_run",
+    "one_run": "cal.acquisition.one_run",
+    "Pool": "cal.acquisition.pool",
     "LearningCurves": "cal.simulation.curves",
     "TrainingDynamics": "cal.dynamics.training_dynamics",
     "DataMap": "cal.datamap.datamap",
@@ -45,6 +49,8 @@ __all__ = [
     "Features",
     "MLP",
     "Acquisition",
+    "OneRun",
+    "one_run",
     "Pool",
     "LearningCurves",
     "TrainingDynamics",

@@ -13,9 +13,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from cal.acquisition.base import Pool
+from cal.acquisition.pool import Documents, Pool
 from cal.data.corpus import Corpus, Split
 from cal.data.features import Features
+from cal.dynamics.prediction_dynamics import PredictionDynamics
 from cal.dynamics.training_dynamics import TrainingDynamics
 from cal.learners.base import Prediction
 from cal.learners.mlp import MLP, MLPLearner
@@ -73,11 +74,18 @@ def make_task() -> Callable[..., Task]:
     return make
 
 
+def documents(n: int, n_classes: int) -> Documents:
+    """Names for the instances of a pool."""
+    return Documents(
+        [f"id{i}" for i in range(n)], [f"class {c}" for c in range(n_classes)], [f"text {i}" for i in range(n)]
+    )
+
+
 class Oracle:
     """A learner that says of (run, instance) what it was given, for every instance of the train split."""
 
-    def __init__(self, logits: Tensor, embeddings: Tensor, samples: Tensor | None = None, dropout: float = 0.3) -> None:
-        self.logits, self.embeddings, self.samples, self.dropout = logits, embeddings, samples, dropout
+    def __init__(self, logits: Tensor, embeddings: Tensor, samples: Tensor | None = None) -> None:
+        self.logits, self.embeddings, self.samples = logits, embeddings, samples
         self.n_runs, self.n_classes, self.batch_size = logits.shape[0], logits.shape[-1], 16
 
     def predict(self, instances: Tensor) -> Prediction:
@@ -118,6 +126,8 @@ def oracle_pool() -> Callable[..., Pool]:
             gold=gold,
             dynamics=TrainingDynamics(gold, *[correct.float()] * 4, predicted=(~correct).long()),
             streams=Streams(range(n_runs) if seeds is None else seeds, 0),
+            documents=documents(n, logits.shape[-1]),
+            budget=5,
         )
 
     return make
@@ -145,10 +155,24 @@ def trained_pool() -> Callable[..., Pool]:
         labelled = torch.stack([rows[:n_labelled].sort().values for rows in shuffled])
         candidates = torch.stack([rows[n_labelled:].sort().values for rows in shuffled])
         streams = Streams(seeds, round)
-        dynamics = learner.fit(labelled, gold[labelled], streams)
         if order is not None:
             candidates = candidates[:, order]
-        return Pool(learner, candidates, labelled, gold[labelled], dynamics, streams)
+        seen = PredictionDynamics()
+        watched = torch.cat([labelled, candidates], dim=1)
+        dynamics = learner.fit(
+            labelled, gold[labelled], streams, on_epoch_end=lambda epoch: seen.add(learner.predict(watched).logits)
+        )
+        return Pool(
+            learner,
+            candidates,
+            labelled,
+            gold[labelled],
+            dynamics,
+            streams,
+            documents(len(x), learner.n_classes),
+            budget=5,
+            predictions=seen,
+        )
 
     return make
 

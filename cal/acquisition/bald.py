@@ -6,22 +6,22 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from cal.acquisition.base import Acquisition, Pool
+from cal.acquisition.base import Acquisition
+from cal.acquisition.pool import Pool
 from cal.acquisition.uncertainty import entropy
 from cal.errors import ConfigError, refused_counts
 
 
 @dataclass
 class _McDropout(Acquisition):
+    needs = frozenset({"dropout"})
+    cost = "passes"
+
     n_samples: int = 10
 
     def __post_init__(self) -> None:
         if problems := refused_counts(n_samples=self.n_samples):
             raise ConfigError(problems)
-
-    def check(self, *, dropout: float) -> None:
-        if not dropout:
-            raise ConfigError(f"{type(self).__name__} needs dropout; this learner has none; set learner.dropout.")
 
 
 @dataclass
@@ -35,6 +35,8 @@ class Bald(_McDropout):
         Bayesian Active Learning for Classification and Preference Learning (Houlsby et al., 2011)
         https://arxiv.org/abs/1112.5745
     """
+
+    year = 2011
 
     def score(self, pool: Pool) -> Tensor:
         probs = pool.mc_probs(self.n_samples)  # (run, sample, candidate, class)
@@ -52,6 +54,8 @@ class McEntropy(_McDropout):
         Deep Bayesian Active Learning with Image Data (Gal et al., 2017), max entropy
         https://arxiv.org/abs/1703.02910
     """
+
+    year = 2017
 
     def score(self, pool: Pool) -> Tensor:
         return entropy(pool.mc_probs(self.n_samples).mean(dim=1))

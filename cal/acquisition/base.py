@@ -1,114 +1,51 @@
-"""Acquisition and Pool: what a strategy must give, and what it is given."""
+"""Acquisition: what a strategy must give, and what is made sure of."""
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from cal.datamap.datamap import DataMap
-from cal.dynamics.training_dynamics import TrainingDynamics
-from cal.errors import CalError, StrategyError
-from cal.learners.base import Learner, Prediction
-from cal.streams import Streams
+from cal.acquisition.pool import Pool, Selection
+from cal.errors import CalError, StrategyError, UnknownNameError
 
+NEEDS = {
+    "features": "what the classifiers are given, as vectors",
+    "embeddings": "the classifiers' hidden layers",
+    "dropout": "networks sampled by dropout; set learner.dropout above 0",
+    "texts": "the texts of the documents",
+    "predictions": "what the classifiers predicted of the pool after each epoch",
+}
+"""What a strategy may need, beyond probabilities and the seed map, which every learner gives."""
+_OF_ANY_LEARNER = {"texts", "predictions"}  # the loop provides them
 
-class Pool:
-    """What one round shows an acquisition function: the candidates, and the labelled side.
-
-    A candidate's gold label is not here. Everything is computed when first asked for and kept for the round.
-
-    Args:
-        learner: the trained classifiers of these runs.
-        candidates: (run, candidate) rows of the train split that are not labelled.
-        labelled: (run, labelled) rows that are.
-        gold: (run, labelled) their gold classes.
-        dynamics: of the labelled instances, (run, epoch, labelled).
-        streams: of these runs in this round.
-    """
-
-    def __init__(
-        self,
-        learner: Learner,
-        candidates: Tensor,
-        labelled: Tensor,
-        gold: Tensor,
-        dynamics: TrainingDynamics,
-        streams: Streams,
-    ) -> None:
-        self.candidates, self.labelled, self.gold, self.dynamics = candidates, labelled, gold, dynamics
-        self.streams, self.n_classes, self.batch_size = streams, learner.n_classes, learner.batch_size
-        self.notes: list[list[str]] = [[] for _ in range(len(candidates))]
-        self._learner = learner
-
-    @property
-    def probs(self) -> Tensor:
-        """(run, candidate, class) probabilities, in float64."""
-        return self._prediction.probs
-
-    @property
-    def embeddings(self) -> Tensor:
-        """(run, candidate, width) last hidden layer."""
-        return self._prediction.embeddings
-
-    @cached_property
-    def labelled_embeddings(self) -> Tensor:
-        """(run, labelled, width) last hidden layer of the labelled instances."""
-        return self._learner.predict(self.labelled).embeddings
-
-    @cached_property
-    def data_map(self) -> DataMap:
-        """The seed map: (run, labelled) confidence, variability and correctness."""
-        return DataMap.of(self.dynamics)
-
-    def mc_probs(self, n_samples: int) -> Tensor:
-        """(run, sample, candidate, class) probabilities of networks sampled by dropout, in float64."""
-        return self._learner.dropout_probs(self.candidates, n_samples, self.streams)
-
-    def uniform(self, purpose: str) -> Tensor:
-        """(run, candidate) random numbers in [0, 1) that belong to the instances, whatever their order."""
-        n = int(max(self.candidates.max(), self.labelled.max())) + 1
-        return self.streams.uniform(purpose, n).gather(-1, self.candidates)
-
-    def nothing(self) -> Selection:
-        """The selection of no candidate."""
-        none = self.candidates[:, :0]
-        return Selection(none, none.double())
-
-    def note(self, message: str, runs: Tensor) -> None:
-        """Records something the user should know about this round; it is logged once per strategy.
-
-        Args:
-            message: a sentence.
-            runs: (run,) booleans: which runs it is about.
-        """
-        for run in runs.nonzero().flatten().tolist():
-            self.notes[run].append(message)
-
-    @cached_property
-    def _prediction(self) -> Prediction:
-        return self._learner.predict(self.candidates)
-
-
-class Selection(NamedTuple):
-    """What a strategy chose: (run, n) positions in the pool and their scores, best first."""
-
-    positions: Tensor
-    scores: Tensor
+Cost = Literal["nothing", "pass", "passes", "distances", "training", "refits", "parts"]
+"""What a query costs: `nothing` of the classifiers; a `pass` over the pool; several `passes`, by dropout; `distances`
+between instances; the `training` of a small model; `refits` of the classifiers; what its `parts` cost."""
 
 
 class Acquisition:
     """A strategy: scores candidates, and the highest are acquired first.
 
-    Subclasses are dataclasses whose fields are their parameters, and define `score`.
+    Subclasses are dataclasses whose fields are their parameters, and define `score`; those that choose a batch as a
+    whole define `select` instead. `OneRun` is for strategies that shall not know of the run axis.
+
+    Attributes:
+        needs: names of `NEEDS` without which it cannot work.
+        year: of its paper.
+        cost: of a query.
 
     Example:
         >>> class MostConfident(Acquisition):
         ...     def score(self, pool):
         ...         return pool.probs.amax(-1)
     """
+
+    needs: frozenset[str] = frozenset()
+    year: int | None = None
+    cost: Cost = "pass"
 
     @property
     def name(self) -> str:
@@ -123,15 +60,24 @@ class Acquisition:
         """The n best candidates of each run; ties are broken at random."""
         return top(checked(self, self.score(pool), pool), n, pool.uniform("ties"))
 
-    def check(self, *, dropout: float) -> None:
-        """Called before any training.
 
-        Args:
-            dropout: the learner's; 0 if it has none.
+def unmet_needs(strategy: Acquisition, abilities: Iterable[str]) -> list[str]:
+    """A sentence about each thing that a strategy needs and a learner with such abilities does not give.
 
-        Raises:
-            ConfigError: if the learner lacks something the strategy needs.
-        """
+    Raises:
+        ConfigError: if the strategy needs something that does not exist.
+
+    Example:
+        >>> class Sampled(Acquisition):
+        ...     needs = frozenset({"dropout"})
+        >>> unmet_needs(Sampled(), {"features"})
+        ['needs dropout; this learner has none (networks sampled by dropout; set learner.dropout above 0).']
+    """
+    for need in strategy.needs:
+        if need not in NEEDS:
+            raise UnknownNameError(f"need of {strategy.name}", need, NEEDS)
+    missing = strategy.needs - _OF_ANY_LEARNER - set(abilities)
+    return [f"needs {need}; this learner has none ({NEEDS[need]})." for need in sorted(missing)]
 
 
 def top(scores: Tensor, n: int, tie_draws: Tensor) -> Selection:

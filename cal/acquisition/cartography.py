@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cal.acquisition.base import Pool
 from cal.acquisition.discriminative import Discriminative
+from cal.acquisition.pool import Pool
 from cal.errors import ConfigError
 
 
@@ -28,6 +28,8 @@ class Cal(Discriminative):
         Cartography Active Learning (Zhang and Plank, 2021)
         https://aclanthology.org/2021.findings-emnlp.36
     """
+
+    year = 2021
 
     threshold: float = 0.2
 

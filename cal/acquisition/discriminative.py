@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cal.acquisition.base import Acquisition, Pool
+from cal.acquisition.base import Acquisition
+from cal.acquisition.pool import Pool
 from cal.errors import ConfigError, refused_counts
 from cal.nn import StackedMLP
 
@@ -23,6 +24,9 @@ class Discriminative(Acquisition):
         batch_size: instances a step; None is the main classifier's (section 7).
         lr: AdamW's learning rate.
     """
+
+    needs = frozenset({"embeddings"})
+    cost = "training"
 
     hidden: int = 300
     n_epochs: int = 30
@@ -70,6 +74,8 @@ class Dal(Discriminative):
         Discriminative Active Learning (Gissin and Shalev-Shwartz, 2019)
         https://arxiv.org/abs/1907.06347
     """
+
+    year = 2019
 
     def score(self, pool: Pool) -> Tensor:
         rows = torch.cat([pool.labelled, pool.candidates], dim=1)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
-from cal.acquisition.base import Acquisition, Pool, Selection, checked, top
+from cal.acquisition.base import Acquisition, chosen
+from cal.acquisition.pool import Pool, Selection
+from cal.errors import ConfigError
 
 
 @dataclass
@@ -23,22 +26,31 @@ class Mix(Acquisition):
         [13, 12]
     """
 
-    parts: Mapping[str, Acquisition]
+    cost = "parts"
+
+    parts: Sequence[Acquisition]
     shares: Sequence[float]
 
-    def check(self, *, dropout: float) -> None:
-        for part in self.parts.values():
-            part.check(dropout=dropout)
+    def __post_init__(self) -> None:
+        numbers = isinstance(self.shares, Sequence) and all(
+            isinstance(share, int | float) and not isinstance(share, bool) and 0 < share < math.inf
+            for share in self.shares
+        )
+        if not numbers or len(self.parts) < 2 or len(self.shares) != len(self.parts):
+            raise ConfigError(
+                f"mix takes strategies with shares above 0, such as {{dal: .5, cal: .5}}; "
+                f"given {len(self.parts)} strategies and shares {self.shares}."
+            )
+        self.needs = frozenset[str]().union(*(part.needs for part in self.parts))
 
     def select(self, pool: Pool, n: int) -> Selection:
-        taken = torch.zeros_like(pool.candidates, dtype=torch.bool)
-        chosen = []
-        for part, count in zip(self.parts.values(), self.counts(self.shares, n), strict=True):
-            scores = checked(part, part.score(pool), pool).masked_fill(taken, float("-inf"))
-            chosen.append(top(scores, count, pool.uniform("ties")))
-            taken.scatter_(1, chosen[-1].positions, True)
-        positions, scores = (torch.cat(tensors, dim=1) for tensors in zip(*chosen, strict=True))
-        return Selection(positions, scores)
+        batch = pool.nothing()
+        for part, count in zip(self.parts, self.counts(self.shares, n), strict=True):
+            if count:
+                left = pool.without(batch.positions)
+                new = left.in_whole(chosen(part, left, count))
+                batch = Selection(*(torch.cat(both, dim=1) for both in zip(batch, new, strict=True)))
+        return batch
 
     @staticmethod
     def counts(shares: Sequence[float], n: int) -> list[int]:

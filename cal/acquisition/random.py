@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from cal.acquisition.base import Acquisition, Pool
+from cal.acquisition.base import Acquisition
+from cal.acquisition.pool import Pool
 
 
 @dataclass
 class Random(Acquisition):
     """u ~ U[0, 1): every candidate alike."""
+
+    cost = "nothing"
 
     def score(self, pool: Pool) -> Tensor:
         return pool.uniform("random")

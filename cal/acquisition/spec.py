@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import math
+import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
 from cal import registry
-from cal.acquisition.base import Acquisition, Pool
+from cal.acquisition.base import Acquisition
 from cal.acquisition.mix import Mix
+from cal.acquisition.one_run import OneRun
+from cal.acquisition.pool import Pool
 from cal.errors import ConfigError
 
 StrategySpec = str | Mapping[str, Any] | Acquisition | Callable[[Pool], Tensor]
@@ -24,11 +25,11 @@ _HINT = (
 )
 
 
-@dataclass
 class Function(Acquisition):
     """A plain function of the pool as a strategy."""
 
-    function: Callable[[Pool], Tensor]
+    def __init__(self, function: Callable[[Pool], Tensor]) -> None:
+        self.function = function
 
     @property
     def name(self) -> str:
@@ -64,8 +65,9 @@ def make_strategies(specs: Sequence[StrategySpec]) -> dict[str, Acquisition]:
         except ConfigError as error:
             problems += error.problems
             continue
-        if type(strategy).score is Acquisition.score and type(strategy).select is Acquisition.select:
-            problems.append(f"Strategy '{label}' must define score(pool) or select(pool, n).")
+        if not _is_defined(strategy):
+            suffix = "_run" if isinstance(strategy, OneRun) else ""
+            problems.append(f"Strategy '{label}' must define score{suffix}(pool) or select{suffix}(pool, n).")
         if label in strategies:
             problems.append(f"Strategy '{label}' is listed twice; every strategy needs a name of its own.")
         strategies[label] = strategy
@@ -83,7 +85,7 @@ def make_strategy(spec: StrategySpec) -> tuple[str, Acquisition]:
         ConfigError: if it cannot be understood.
     """
     if isinstance(spec, Acquisition):
-        return _labelled(type(spec).__name__, _changed(spec)), spec
+        return _labelled(spec.name, _changed(spec)), spec
     if isinstance(spec, type):
         return spec.__name__, _as_strategy(spec, {}, spec.__name__)
     if isinstance(spec, str):
@@ -95,7 +97,7 @@ def make_strategy(spec: StrategySpec) -> tuple[str, Acquisition]:
         return _labelled(name, parameters), _as_strategy(registry.find_target(path), parameters, name)
     if isinstance(spec, Mapping) and len(spec) == 1:
         name, parameters = next(iter(spec.items()))
-        if name == "mix":
+        if name == "mix" and not (isinstance(parameters, Mapping) and "parts" in parameters):
             return _mixture(parameters)
         if parameters is None or isinstance(parameters, Mapping):
             return _named(str(name), parameters or {})
@@ -106,31 +108,52 @@ def make_strategy(spec: StrategySpec) -> tuple[str, Acquisition]:
 
 
 def _named(name: str, parameters: Mapping[str, Any]) -> tuple[str, Acquisition]:
-    if name == "mix":
+    if name == "mix" and not parameters:
         raise ConfigError("mix needs shares, such as {mix: {dal: .5, cal: .5}}.")
     return _labelled(name, parameters), _as_strategy(registry.find_strategy(name), parameters, f"strategy '{name}'")
 
 
 def _as_strategy(choice: Any, parameters: Mapping[str, Any], where: str) -> Acquisition:
+    if isinstance(choice, Acquisition) and not parameters:
+        return choice
     if inspect.isfunction(choice):
         if parameters:
             raise ConfigError(f"{where} is a function of the pool and takes no parameters, not {dict(parameters)}.")
         return Function(choice)
-    strategy = registry.build(choice, parameters, where)
+    strategy = registry.build(choice, _with_parts(choice, parameters, where), where)
     if not isinstance(strategy, Acquisition):
         raise ConfigError(f"{where} is a {type(strategy).__name__}, not an Acquisition; subclass cal.Acquisition.")
     return strategy
 
 
+def _with_parts(choice: Any, parameters: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The parameters with strategies in place of what was written for them."""
+    hints = typing.get_type_hints(choice) if dataclasses.is_dataclass(choice) else {}
+    made, problems = dict(parameters), []
+    for name, value in parameters.items():
+        try:
+            if hints.get(name) is Acquisition:
+                made[name] = make_strategy(value)[1]
+            elif hints.get(name) == Sequence[Acquisition]:
+                made[name] = list(make_strategies(value).values())
+        except ConfigError as error:
+            problems += [f"{where}: {name}: {problem}" for problem in error.problems]
+    if problems:
+        raise ConfigError(problems)
+    return made
+
+
 def _mixture(shares: Any) -> tuple[str, Acquisition]:
-    numbers = isinstance(shares, Mapping) and all(
-        isinstance(share, int | float) and not isinstance(share, bool) and 0 < share < math.inf
-        for share in shares.values()
-    )
-    if not numbers or len(shares) < 2:
+    if not isinstance(shares, Mapping):
         raise ConfigError(f"mix takes strategies with shares above 0, such as {{dal: .5, cal: .5}}, not {shares}.")
-    parts = make_strategies(list(shares))
-    return _labelled("mix", shares), Mix(parts, list(shares.values()))
+    return _labelled("mix", shares), Mix(list(make_strategies(list(shares)).values()), list(shares.values()))
+
+
+def _is_defined(strategy: Acquisition) -> bool:
+    base, names = (
+        (OneRun, ("score_run", "select_run")) if isinstance(strategy, OneRun) else (Acquisition, ("score", "select"))
+    )
+    return any(getattr(type(strategy), name) is not getattr(base, name) for name in names)
 
 
 def _changed(strategy: Acquisition) -> dict[str, Any]:
@@ -142,4 +165,11 @@ def _changed(strategy: Acquisition) -> dict[str, Any]:
 
 
 def _labelled(name: str, parameters: Mapping[str, Any]) -> str:
-    return name + (f"({','.join(f'{key}={value}' for key, value in parameters.items())})" if parameters else "")
+    return name + (f"({','.join(f'{key}={_short(value)}' for key, value in parameters.items())})" if parameters else "")
+
+
+def _short(value: Any) -> Any:
+    """A strategy within a strategy, as its own label shows it."""
+    if isinstance(value, Mapping) and len(value) == 1 and isinstance(inner := next(iter(value.values())), Mapping):
+        return _labelled(next(iter(value)), inner)
+    return value

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cal.acquisition.base import Acquisition, Pool
+from cal.acquisition.base import Acquisition
+from cal.acquisition.pool import Pool
 
 
 @dataclass
@@ -19,6 +20,8 @@ class LeastConfidence(Acquisition):
         Reducing Labeling Effort for Structured Prediction Tasks (Culotta and McCallum, 2005)
         https://cdn.aaai.org/AAAI/2005/AAAI05-117.pdf
     """
+
+    year = 2005
 
     def score(self, pool: Pool) -> Tensor:
         return 1 - pool.probs.amax(dim=-1)
@@ -33,6 +36,8 @@ class Margin(Acquisition):
         https://doi.org/10.1007/3-540-44816-0_31
     """
 
+    year = 2001
+
     def score(self, pool: Pool) -> Tensor:
         first, second = pool.probs.topk(2, dim=-1).values.unbind(-1)
         return second - first
@@ -46,6 +51,8 @@ class Entropy(Acquisition):
         Committee-Based Sampling for Training Probabilistic Classifiers (Dagan and Engelson, 1995)
         https://doi.org/10.1016/B978-1-55860-377-6.50027-X
     """
+
+    year = 1995
 
     def score(self, pool: Pool) -> Tensor:
         return entropy(pool.probs)

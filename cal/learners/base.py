@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -37,13 +37,11 @@ class Learner(Protocol):
     Attributes:
         n_runs: R.
         n_classes: number of labels.
-        dropout: probability of dropout in training; 0 if the classifiers have none.
         batch_size: instances a training step.
     """
 
     n_runs: int
     n_classes: int
-    dropout: float
     batch_size: int
 
     def fit(
@@ -54,6 +52,7 @@ class Learner(Protocol):
         *,
         capture: Capture = "end",
         held_out: tuple[Tensor, Tensor] | None = None,
+        on_epoch_end: Callable[[int], None] = lambda epoch: None,
     ) -> TrainingDynamics:
         """Trains R fresh classifiers.
 
@@ -63,6 +62,7 @@ class Learner(Protocol):
             streams: of the runs in this round; initial weights, shuffles and dropout come from them.
             capture: `end` and `during` record the labelled instances, `out_of_fold` those held out.
             held_out: (run, instance) rows not trained on and their gold classes, for `out_of_fold`.
+            on_epoch_end: called with the epoch's index after its last step; it may call `predict`.
 
         Returns:
             Dynamics of the recorded instances, (run, epoch, instance).
@@ -71,6 +71,14 @@ class Learner(Protocol):
 
     def predict(self, instances: Tensor) -> Prediction:
         """The classifiers' view of (run, instance) rows of the train split."""
+        ...
+
+    def hidden(self, instances: Tensor, layer: int) -> Tensor:
+        """(run, instance, width) activations of a hidden layer; 0 is the first, -1 the last."""
+        ...
+
+    def inputs(self, instances: Tensor) -> Tensor:
+        """(run, instance, feature) what the classifiers are given of (run, instance) rows of the train split."""
         ...
 
     def predict_test(self) -> Tensor:
@@ -85,15 +93,21 @@ class Learner(Protocol):
         """The classifiers of some of the runs."""
         ...
 
+    def fresh(self, n_runs: int) -> Learner:
+        """So many untrained classifiers of the same kind over the same corpus."""
+        ...
+
 
 class LearnerConfig(Protocol):
     """Hyperparameters of a learner.
 
     Attributes:
-        dropout: probability of dropout in training; 0 if the learner has none.
+        abilities: what strategies may ask of the learner, of `features` (`Learner.inputs`), `embeddings`
+            (`Prediction.embeddings` and `Learner.hidden`) and `dropout` (`Learner.dropout_probs`).
     """
 
-    dropout: float
+    @property
+    def abilities(self) -> frozenset[str]: ...
 
     def build(self, x_train: Any, x_test: Any, n_classes: int, n_runs: int, device: torch.device) -> Learner:
         """A learner for a corpus given as (instance, feature) document vectors."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
-from cal.errors import ConfigError, refused_counts
+from cal.errors import ConfigError, StrategyError, refused_counts
 from cal.learners.base import Prediction
 from cal.nn import StackedMLP
 from cal.streams import Streams
@@ -58,6 +58,11 @@ class MLP:
         if problems:
             raise ConfigError(problems)
 
+    @property
+    def abilities(self) -> frozenset[str]:
+        """What strategies may ask of it."""
+        return frozenset({"features", "embeddings"} | ({"dropout"} if self.dropout else set()))
+
     def build(
         self, x_train: np.ndarray, x_test: np.ndarray, n_classes: int, n_runs: int, device: torch.device
     ) -> MLPLearner:
@@ -89,7 +94,7 @@ class MLPLearner:
         dtype: torch.dtype = torch.float32,
     ) -> None:
         self.config, self.n_classes, self.n_runs = config, n_classes, n_runs
-        self.dropout, self.batch_size = config.dropout, config.batch_size
+        self.batch_size = config.batch_size
         self.x_train, self.x_test = (_as_tensor(x).to(device=device, dtype=dtype) for x in (x_train, x_test))
         widths = [self.x_train.shape[1], *config.hidden, n_classes]
         self.net = StackedMLP(n_runs, widths, config.dropout, device, dtype)
@@ -102,6 +107,7 @@ class MLPLearner:
         *,
         capture: Capture = "end",
         held_out: tuple[Tensor, Tensor] | None = None,
+        on_epoch_end: Callable[[int], None] = lambda epoch: None,
     ) -> TrainingDynamics:
         config, x = self.config, self.x_train[labelled]  # (run, instance, feature)
         x_watched, gold_watched = (x, gold) if held_out is None else (self.x_train[held_out[0]], held_out[1])
@@ -114,6 +120,7 @@ class MLPLearner:
 
         def record(epoch: int) -> None:
             dynamics.record(epoch, trained if capture == "during" else self._forward(x_watched)[-1])
+            on_epoch_end(epoch)
 
         self.net.initialise(streams, purpose="classifier")
         self.net.fit(
@@ -133,6 +140,15 @@ class MLPLearner:
     def predict(self, instances: Tensor) -> Prediction:
         embeddings, logits = self._forward(self.x_train, instances)
         return Prediction(logits, embeddings)
+
+    def hidden(self, instances: Tensor, layer: int) -> Tensor:
+        n_layers = len(self.config.hidden)
+        if not -n_layers <= layer < n_layers:
+            raise StrategyError(f"There is no hidden layer {layer}; this learner has {n_layers}, counted from 0.")
+        return self._forward(self.x_train, instances, layer=layer % n_layers)[0]
+
+    def inputs(self, instances: Tensor) -> Tensor:
+        return self.x_train[instances]
 
     def predict_test(self) -> Tensor:
         return self._forward(self.x_test.unsqueeze(0))[-1]
@@ -154,17 +170,32 @@ class MLPLearner:
         chosen.net, chosen.n_runs = self.net.select(rows), len(rows)
         return chosen
 
+    def fresh(self, n_runs: int) -> MLPLearner:
+        new = copy.copy(self)
+        net = self.net
+        new.net, new.n_runs = StackedMLP(n_runs, net.widths, net.dropout, net.device, net.dtype), n_runs
+        return new
+
     def _forward(
-        self, x: Tensor, instances: Tensor | None = None, masks: Sequence[Tensor] | None = None
+        self,
+        x: Tensor,
+        instances: Tensor | None = None,
+        masks: Sequence[Tensor] | None = None,
+        layer: int | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Last hidden layer and logits of (run, instance, feature) inputs, or of rows of (instance, feature) ones."""
+        """A hidden layer, the last by default, and logits of (run, instance, feature) inputs.
+
+        With `instances`, of these (run, instance) rows of (instance, feature) inputs.
+        """
         n = x.shape[1] if instances is None else instances.shape[1]
-        embeddings = x.new_empty(self.n_runs, n, self.net.widths[-2])
+        layer = len(self.config.hidden) - 1 if layer is None else layer
+        embeddings = x.new_empty(self.n_runs, n, self.net.widths[layer + 1])
         logits = x.new_empty(self.n_runs, n, self.net.widths[-1])
         for start in range(0, n, _CHUNK):
             chunk = slice(start, start + _CHUNK)
             inputs = x[:, chunk] if instances is None else x[instances[:, chunk]]
-            embeddings[:, chunk], logits[:, chunk] = self.net.forward(inputs, masks)[-2:]
+            activations = self.net.forward(inputs, masks)
+            embeddings[:, chunk], logits[:, chunk] = activations[layer + 1], activations[-1]
         return embeddings, logits
 
 

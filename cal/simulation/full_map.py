@@ -16,6 +16,7 @@ from cal.data.features import FeatureKind, Features
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
 from cal.errors import ConfigError, DataError, UnknownNameError, refused_counts
 from cal.learners.base import LearnerConfig
+from cal.learners.out_of_fold import folds_of
 from cal.simulation.progress import counted
 from cal.simulation.simulate import list_seeds, resolve_device
 from cal.simulation.workers import in_processes
@@ -83,7 +84,7 @@ def full_map(
     fits = [
         _Fit(position, seed, fold, *rows)
         for position, seed in enumerate(seed_list)
-        for fold, rows in enumerate(_splits(corpus.train.gold, seed, folds if capture == "out_of_fold" else 1))
+        for fold, rows in enumerate(_rows(corpus.train.gold, seed, folds if capture == "out_of_fold" else None))
     ]
     vectors = features if isinstance(features, Features) else features.compute(corpus)
     blocks = [[fit] for fit in fits] if device == "cpu" else _equally_long(fits)
@@ -125,18 +126,10 @@ def check_map_arguments(
     return seed_list, device
 
 
-def _splits(gold: np.ndarray, seed: int, n_folds: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Rows to train on and rows to record, fold by fold; with one fold, everything is both.
-
-    Shuffled rows, sorted by class, are dealt out like cards: folds, and a class in them, differ by one at most.
-    """
-    rows = np.arange(len(gold))
-    if n_folds == 1:
-        return [(rows, rows)]
-    shuffled = torch.randperm(len(gold), generator=stream(seed, "folds")).numpy()
-    fold = np.empty_like(rows)
-    fold[shuffled[np.argsort(gold[shuffled], kind="stable")]] = rows % n_folds
-    return [(rows[fold != k], rows[fold == k]) for k in range(n_folds)]
+def _rows(gold: np.ndarray, seed: int, n_folds: int | None) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Rows to train on and rows to record, fold by fold; without folds everything is both."""
+    everything = np.arange(len(gold))
+    return [(everything, everything)] if n_folds is None else folds_of(gold, n_folds, stream(seed, "folds"))
 
 
 def _equally_long(fits: Sequence[_Fit]) -> list[list[_Fit]]:

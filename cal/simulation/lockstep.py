@@ -10,9 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cal.acquisition.base import Acquisition, Pool, chosen
+from cal.acquisition.base import Acquisition, chosen
+from cal.acquisition.pool import Documents, Pool
 from cal.datamap.datamap import DataMap
 from cal.dynamics.metrics import predicted
+from cal.dynamics.prediction_dynamics import PredictionDynamics
 from cal.errors import LearnerError
 from cal.learners.base import Learner
 from cal.simulation.evaluate import accuracy, macro_f1
@@ -64,6 +66,7 @@ def advance(
     strategies: Mapping[str, Acquisition],
     gold: Tensor,
     gold_test: Tensor,
+    documents: Documents,
     *,
     query_size: int,
     rounds: range,
@@ -78,6 +81,7 @@ def advance(
         strategies: by name; runs of one strategy share a pool.
         gold: (instance,) gold classes of the train split.
         gold_test: (instance,) of the test split.
+        documents: of the train split.
         query_size: instances acquired a round; the last batch may be shorter.
         rounds: the rounds to do; the last only trains and evaluates.
         record: called with the position of a run and its round, as soon as it is finished.
@@ -88,18 +92,30 @@ def advance(
         streams = Streams(seeds, round, device)
         labelled, candidates = partition.labelled(), partition.candidates()  # (run, labelled), (run, candidate)
         acquired_at = partition.acquired_at.gather(1, labelled)
-        dynamics = learner.fit(labelled, gold[labelled], streams)
+        n = min(query_size, candidates.shape[1]) if round < rounds[-1] else 0
+        watched = [row for row, run in enumerate(runs) if n and _is_watched(strategies, run)]
+        watch = _Watch(learner, torch.cat([labelled, candidates], dim=1), watched)
+        dynamics = learner.fit(labelled, gold[labelled], streams, on_epoch_end=watch.look)
         clock.stop("fit", device, share=len(runs))
 
         answers = predicted(_finite(learner.predict_test(), runs, round))  # (run, instance)
         scores = accuracy(answers, gold_test), macro_f1(answers, gold_test, learner.n_classes)
         clock.stop("evaluate", device, share=len(runs))
 
-        n = min(query_size, candidates.shape[1]) if round < rounds[-1] else 0
         for name in dict.fromkeys(run.strategy for run in runs):
             rows = [row for row, run in enumerate(runs) if run.strategy == name]
             mine = labelled[rows]
-            pool = Pool(learner.select(rows), candidates[rows], mine, gold[mine], dynamics[rows], streams[rows])
+            pool = Pool(
+                learner.select(rows),
+                candidates[rows],
+                mine,
+                gold[mine],
+                dynamics[rows],
+                streams[rows],
+                documents,
+                budget=n,
+                predictions=watch.seen(rows),
+            )
             positions, pool_scores = chosen(strategies[name], pool, n) if n else pool.nothing()
             acquired = pool.candidates.gather(1, positions)  # (run of this strategy, n)
             partition.acquire(rows, acquired, round + 1)
@@ -123,6 +139,25 @@ def advance(
             clock.restart()
         if not n:
             return
+
+
+def _is_watched(strategies: Mapping[str, Acquisition], run: Run) -> bool:
+    return run.strategy in strategies and "predictions" in strategies[run.strategy].needs
+
+
+class _Watch:
+    """Looks, after each epoch, at what the classifiers of some runs predict of all instances, labelled ones first."""
+
+    def __init__(self, learner: Learner, instances: Tensor, rows: list[int]) -> None:
+        self._learner, self._instances, self._rows = learner, instances[rows], rows
+        self._seen = PredictionDynamics()
+
+    def look(self, epoch: int) -> None:
+        if self._rows:
+            self._seen.add(self._learner.select(self._rows).predict(self._instances).logits)
+
+    def seen(self, rows: Sequence[int]) -> PredictionDynamics | None:
+        return self._seen[[self._rows.index(row) for row in rows]] if set(rows) <= set(self._rows) else None
 
 
 def _finite(logits: Tensor, runs: Sequence[Run], round: int) -> Tensor:

@@ -17,7 +17,8 @@ import orjson
 import torch
 
 from cal import registry
-from cal.acquisition.base import Acquisition
+from cal.acquisition.base import Acquisition, unmet_needs
+from cal.acquisition.pool import Documents
 from cal.acquisition.spec import StrategySpec, make_strategies
 from cal.data.corpus import Corpus
 from cal.data.features import FeatureKind, Features
@@ -135,13 +136,13 @@ def simulate(
             }
             folder.create(config, about)
 
+            reads_texts = any("texts" in strategy.needs for strategy in made.values())
             full = [Run(FULL_DATA, seed) for seed in seed_list if full_data]  # first, because they take longest
             runs = full + [Run(strategy, seed) for strategy in made for seed in seed_list]
             plan = Plan(
-                ids=corpus.train.ids,
+                documents=Documents(corpus.train.ids, corpus.label_names, corpus.train.texts if reads_texts else None),
                 gold=corpus.train.gold,
                 gold_test=corpus.test.gold,
-                n_classes=corpus.n_classes,
                 features=vectors,
                 learner=learner,
                 strategies=made,
@@ -191,9 +192,9 @@ def check_arguments(
         problems += error.problems
     for name, strategy in made.items():
         try:
-            strategy.check(dropout=learner.dropout)
+            problems += [f"strategy '{name}' {need}" for need in unmet_needs(strategy, learner.abilities)]
         except ConfigError as error:
-            problems += [f"strategy '{name}': {problem}" for problem in error.problems]
+            problems += error.problems
     if FULL_DATA in made:
         problems.append(f"'{FULL_DATA}' is the name of the reference line; give the strategy another name.")
     if problems:

@@ -17,6 +17,7 @@ from joblib.externals.loky import set_loky_pickler
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from cal.acquisition.base import Acquisition
+from cal.acquisition.pool import Documents
 from cal.data.features import Features
 from cal.errors import WorkerError
 from cal.learners.base import LearnerConfig
@@ -33,10 +34,9 @@ class Plan:
     """Everything about a simulation but which of its runs to advance.
 
     Attributes:
-        ids: of the train split.
+        documents: of the train split.
         gold: (instance,) its gold classes.
         gold_test: (instance,) those of the test split.
-        n_classes: number of labels.
         features: their vectors.
         learner: hyperparameters of the classifiers.
         strategies: by name.
@@ -47,10 +47,9 @@ class Plan:
         folder: where finished rounds go.
     """
 
-    ids: Sequence[str]
+    documents: Documents
     gold: np.ndarray
     gold_test: np.ndarray
-    n_classes: int
     features: Features
     learner: LearnerConfig
     strategies: dict[str, Acquisition]
@@ -156,7 +155,11 @@ def advance_block(plan: Plan, block: Sequence[Run]) -> None:
         gold, gold_test = (torch.from_numpy(classes).to(plan.device) for classes in (plan.gold, plan.gold_test))
         partition = _partition(plan, block, [done[:n_done] for done in records])
         learner = plan.learner.build(
-            plan.features.train, plan.features.test, plan.n_classes, len(block), torch.device(plan.device)
+            plan.features.train,
+            plan.features.test,
+            len(plan.documents.label_names),
+            len(block),
+            torch.device(plan.device),
         )
 
         advance(
@@ -166,6 +169,7 @@ def advance_block(plan: Plan, block: Sequence[Run]) -> None:
             plan.strategies,
             gold,
             gold_test,
+            plan.documents,
             query_size=plan.query_size,
             rounds=range(n_done, last_round + 1),
             record=lambda position, result: _keep(plan, block[position], result),
@@ -179,10 +183,10 @@ def _n_finished(records: Sequence[dict[str, Any]], last_round: int) -> int:
 
 def _partition(plan: Plan, block: Sequence[Run], records: Sequence[Sequence[dict[str, Any]]]) -> Partition:
     """Seed sets and everything acquired in finished rounds."""
-    n = len(plan.ids)
+    n = len(plan.documents.ids)
     seed_sets = [list(range(n)) if run.strategy == FULL_DATA else plan.seed_sets[run.seed] for run in block]
     partition = Partition(seed_sets, n, plan.device)
-    row_of = {instance_id: row for row, instance_id in enumerate(plan.ids)}
+    row_of = {instance_id: row for row, instance_id in enumerate(plan.documents.ids)}
     for position, done in enumerate(records):
         for finished in done:
             rows = torch.tensor([[row_of[instance_id] for instance_id in finished["acquired"]]], device=plan.device)
@@ -194,7 +198,7 @@ def _keep(plan: Plan, run: Run, result: Round) -> None:
     """Writes a finished round: first its map, then the record that says it is finished."""
 
     def ids_of(instances: torch.Tensor) -> list[str]:
-        return [plan.ids[row] for row in instances.tolist()]
+        return [plan.documents.ids[row] for row in instances.tolist()]
 
     metrics = {name: getattr(result.data_map, name).cpu() for name in ("confidence", "variability", "correctness")}
     batch = (result.acquired_at == result.round).cpu()

@@ -5,10 +5,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cal.acquisition.bald import Bald
+from cal.acquisition.base import Acquisition
 from cal.acquisition.mix import Mix
+from cal.acquisition.pool import Selection
 from cal.acquisition.spec import Function, make_strategies
 from cal.acquisition.uncertainty import Entropy, LeastConfidence
-from cal.errors import ConfigError
 
 
 def largest_remainder(shares, n):
@@ -55,7 +57,7 @@ def pool(oracle_pool):
 
 def test_parts_choose_in_turn_among_what_is_left(pool):
     parts = make_strategies(["entropy", "least_confidence", "random"])
-    chosen = Mix(parts, [2, 2, 1]).select(pool, 10)
+    chosen = Mix(list(parts.values()), [2, 2, 1]).select(pool, 10)
     for run in range(2):
         expected: list[int] = []
         for name, count in (("entropy", 4), ("least_confidence", 4), ("random", 2)):
@@ -66,31 +68,52 @@ def test_parts_choose_in_turn_among_what_is_left(pool):
 
 
 def test_scores_are_those_of_the_part_that_chose(pool):
-    chosen = Mix({"entropy": Entropy(), "least_confidence": LeastConfidence()}, [1, 1]).select(pool, 6)
+    chosen = Mix([Entropy(), LeastConfidence()], [1, 1]).select(pool, 6)
     expected = Entropy().score(pool), LeastConfidence().score(pool)
     assert torch.equal(chosen.scores[:, :3], expected[0].gather(1, chosen.positions[:, :3]))
     assert torch.equal(chosen.scores[:, 3:], expected[1].gather(1, chosen.positions[:, 3:]))
 
 
 def test_a_mix_of_one_strategy_with_itself_is_that_strategy(pool):
-    mixed = Mix({"one": Entropy(), "other": Entropy()}, [1, 1]).select(pool, 7)
+    mixed = Mix([Entropy(), Entropy()], [1, 1]).select(pool, 7)
     alone = Entropy().select(pool, 7)
     assert torch.equal(mixed.positions, alone.positions)
 
 
 def test_a_mix_takes_the_whole_pool_when_asked(pool):
-    chosen = Mix({"one": Entropy(), "other": LeastConfidence()}, [1, 3]).select(pool, 20)
+    chosen = Mix([Entropy(), LeastConfidence()], [1, 3]).select(pool, 20)
     assert torch.equal(chosen.positions.sort(dim=1).values, torch.arange(20).expand(2, 20))
     assert torch.isfinite(chosen.scores).all()
 
 
 def test_whole_numbers_are_scores_too(pool):
     ranks = Function(lambda pool: pool.probs[..., 0].argsort(dim=-1))
-    chosen = Mix({"one": ranks, "other": ranks}, [1, 1]).select(pool, 6)
+    chosen = Mix([ranks, ranks], [1, 1]).select(pool, 6)
     assert chosen.scores.tolist() == [[19, 18, 17, 16, 15, 14]] * 2
 
 
-def test_a_mix_checks_its_parts():
+def test_a_mix_needs_what_its_parts_need():
     mix = make_strategies([{"mix": {"bald": 1, "random": 1}}])["mix(bald=1,random=1)"]
-    with pytest.raises(ConfigError, match="needs dropout"):
-        mix.check(dropout=0)
+    assert mix.needs == {"dropout"}
+
+
+class FirstAndLast(Acquisition):
+    """A batch strategy that has no score."""
+
+    def select(self, pool, n):
+        positions = torch.arange(n).expand(len(pool), n)
+        return Selection(positions, -positions.double())
+
+
+def test_parts_may_choose_a_batch_as_a_whole(pool):
+    taken = Entropy().select(pool, 3).positions
+    chosen = Mix([Entropy(), FirstAndLast()], [1, 1]).select(pool, 6).positions
+    for run in range(2):
+        left = [i for i in range(20) if i not in taken[run].tolist()]
+        assert chosen[run].tolist() == taken[run].tolist() + left[:3]
+
+
+def test_parts_with_parameters_are_listed():
+    label = "mix(parts=['entropy', {'bald': {'n_samples': 3}}],shares=[1, 2])"
+    mix = make_strategies([{"mix": {"parts": ["entropy", {"bald": {"n_samples": 3}}], "shares": [1, 2]}}])[label]
+    assert mix == Mix([Entropy(), Bald(n_samples=3)], [1, 2])

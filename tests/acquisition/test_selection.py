@@ -22,7 +22,7 @@ def strategy_of(name: str) -> Acquisition:
     strategy = next(iter(make_strategies([SPECS[name]]).values()))
     if name == "mix":  # with the discriminators, made small
         parts = make_strategies([SPECS["dal"], SPECS["cal"]])
-        return Mix(strategy.parts | parts, [*strategy.shares, 0.5, 0.5])
+        return Mix([*strategy.parts, *parts.values()], [*strategy.shares, 0.5, 0.5])
     return strategy
 
 
@@ -156,7 +156,7 @@ def test_a_strategy_that_breaks_its_contract_is_told_how(oracle_pool, function, 
     with pytest.raises(StrategyError, match=message):
         Given(function).select(pool, 3)
     with pytest.raises(StrategyError, match=message):
-        Mix({"given": Given(function), "random": strategy_of("random")}, [1, 1]).select(pool, 3)
+        Mix([Given(function), strategy_of("random")], [1, 1]).select(pool, 3)
 
 
 def test_a_pool_does_not_hold_the_gold_labels_of_candidates(trained_pool):

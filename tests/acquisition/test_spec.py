@@ -6,6 +6,7 @@ import torch
 from cal import registry
 from cal.acquisition.base import Acquisition
 from cal.acquisition.cartography import Cal
+from cal.acquisition.discriminative import Dal
 from cal.acquisition.mix import Mix
 from cal.acquisition.spec import make_strategies
 from cal.acquisition.uncertainty import Entropy
@@ -62,7 +63,7 @@ def test_one_strategy_may_stand_twice_with_different_parameters():
 def test_a_mixture_holds_its_parts_and_shares():
     mix = make_strategies([{"mix": {"dal": 1, "cal": 3}}])["mix(dal=1,cal=3)"]
     assert isinstance(mix, Mix)
-    assert (list(mix.parts), mix.shares) == (["dal", "cal"], [1, 3])
+    assert (mix.parts, mix.shares) == ([Dal(), Cal()], [1, 3])
 
 
 def test_an_own_class_by_path():

@@ -1,11 +1,14 @@
 """Uncertainty and dropout strategies against loops over plain numbers."""
 
+import re
+
 import numpy as np
 import pytest
 import scipy.stats
 import torch
 
 from cal.acquisition.bald import Bald, McEntropy
+from cal.acquisition.base import unmet_needs
 from cal.acquisition.uncertainty import Entropy, LeastConfidence, Margin, entropy
 from cal.errors import ConfigError
 
@@ -110,9 +113,9 @@ def test_confident_predictions_stay_apart(oracle_pool):
 
 @pytest.mark.parametrize("choice", [Bald, McEntropy])
 def test_dropout_strategies_need_dropout(choice):
-    choice().check(dropout=0.1)
-    with pytest.raises(ConfigError, match=r"needs dropout.*learner\.dropout"):
-        choice().check(dropout=0.0)
+    assert unmet_needs(choice(), {"dropout"}) == []
+    (need,) = unmet_needs(choice(), {"embeddings"})
+    assert re.match(r"needs dropout; this learner has none.*learner\.dropout", need)
 
 
 def test_at_least_one_sample():

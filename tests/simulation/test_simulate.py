@@ -8,7 +8,8 @@ import pytest
 import torch
 from sklearn.metrics import accuracy_score, f1_score
 
-from cal.acquisition.base import Acquisition, Selection
+from cal.acquisition.base import Acquisition
+from cal.acquisition.pool import Documents, Selection
 from cal.acquisition.spec import make_strategies
 from cal.errors import ConfigError, FeatureError, LearnerError, StrategyError
 from cal.learners.mlp import MLP, MLPLearner
@@ -97,10 +98,9 @@ def plan_of(make_task, small, tmp_path):
         seed_sets = {seed: seed_set(corpus.train.gold, 12, seed, corpus.label_names) for seed in (1, 2, 3)}
         config = MLP(**{"hidden": [8, 8], "n_epochs": 4, "batch_size": 8, "lr": 1e-2} | learner)
         return Plan(
-            ids=corpus.train.ids,
+            documents=Documents(corpus.train.ids, corpus.label_names),
             gold=corpus.train.gold,
             gold_test=corpus.test.gold,
-            n_classes=corpus.n_classes,
             features=features,
             learner=config,
             strategies=make_strategies(specs),
@@ -228,6 +228,7 @@ def test_labels_of_the_pool_do_not_show_in_the_first_batch(make_task, small):
             strategies,
             labels,
             gold_test,
+            Documents(corpus.train.ids, corpus.label_names),
             query_size=7,
             rounds=range(2),
             record=lambda position, result: chosen.append((position, result)),

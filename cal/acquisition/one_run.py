@@ -1,0 +1,82 @@
+"""OneRun: strategies in plain NumPy, which see one run at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from cal.acquisition.base import Acquisition
+from cal.acquisition.pool import Pool, Selection
+from cal.acquisition.run_view import RunView
+from cal.errors import StrategyError
+
+
+class OneRun(Acquisition):
+    """A strategy that sees one run at a time: no run axis, and NumPy arrays instead of tensors.
+
+    Subclasses define `score_run`, or `select_run` if they choose a batch as a whole.
+
+    Example:
+        >>> class Unsure(OneRun):
+        ...     def score_run(self, pool):
+        ...         return -pool.probs.max(axis=1)  # (candidate, class) -> (candidate,)
+    """
+
+    def score_run(self, pool: RunView) -> ArrayLike:
+        """(candidate,) scores of one run; higher is acquired first."""
+        raise StrategyError(f"{self.name} must define score_run(pool) or select_run(pool, n).")
+
+    def select_run(self, pool: RunView, n: int) -> ArrayLike:
+        """(n,) positions of the candidates to acquire, best first."""
+        raise StrategyError(f"{self.name} must define score_run(pool) or select_run(pool, n).")
+
+    def score(self, pool: Pool) -> Tensor:
+        runs = [np.asarray(self.score_run(pool[run]), dtype=np.float64) for run in range(len(pool))]
+        if wrong := [scores.shape for scores in runs if scores.shape != (pool.candidates.shape[1],)]:
+            raise StrategyError(
+                f"{self.name}.score_run returned an array {wrong[0]}; "
+                f"it must return a score for each of {pool.candidates.shape[1]} candidates."
+            )
+        return torch.from_numpy(np.stack(runs)).to(pool.candidates.device)
+
+    def select(self, pool: Pool, n: int) -> Selection:
+        if type(self).select_run is OneRun.select_run:
+            return super().select(pool, n)
+        runs = [np.asarray(self.select_run(pool[run], n)) for run in range(len(pool))]
+        if wrong := [chosen for chosen in runs if chosen.shape != (n,) or chosen.dtype.kind not in "iu"]:
+            raise StrategyError(
+                f"{self.name}.select_run returned {wrong[0].dtype} of shape {wrong[0].shape}; "
+                f"it must return {n} whole numbers, the positions of candidates."
+            )
+        positions = torch.from_numpy(np.stack(runs).astype(np.int64)).to(pool.candidates.device)
+        ranks = torch.arange(n, 0, -1, dtype=torch.float64, device=positions.device)  # first chosen, highest score
+        return Selection(positions, ranks.expand_as(positions))
+
+
+class _Function(OneRun):
+    def __init__(self, function: Callable[[RunView], ArrayLike]) -> None:
+        self.function = function
+
+    @property
+    def name(self) -> str:
+        return getattr(self.function, "__name__", repr(self.function))
+
+    def score_run(self, pool: RunView) -> ArrayLike:
+        return self.function(pool)
+
+
+def one_run(function: Callable[[RunView], ArrayLike]) -> Acquisition:
+    """The strategy of a function from one run of a pool to (candidate,) scores; a decorator.
+
+    Example:
+        >>> @one_run
+        ... def most_confident(pool):
+        ...     return pool.probs.max(axis=1)
+        >>> most_confident.name
+        'most_confident'
+    """
+    return _Function(function)

@@ -1,0 +1,313 @@
+"""Pool: what one round shows an acquisition function."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cal.acquisition.run_view import RunView
+from cal.datamap.datamap import DataMap
+from cal.dynamics.prediction_dynamics import PredictionDynamics
+from cal.dynamics.training_dynamics import TrainingDynamics
+from cal.errors import StrategyError
+from cal.learners.base import Learner, Prediction
+from cal.learners.out_of_fold import out_of_fold_dynamics
+from cal.streams import Streams, stream
+
+
+@dataclass(frozen=True)
+class Documents:
+    """What a pool says of the documents of the train split, beside what a learner makes of them.
+
+    Attributes:
+        ids: (instance,).
+        label_names: name of each class.
+        texts: (instance,); None where no strategy needs them.
+    """
+
+    ids: Sequence[str]
+    label_names: Sequence[str]
+    texts: Sequence[str] | None = None
+
+
+class Selection(NamedTuple):
+    """What a strategy chose: (run, n) positions in the pool and their scores, best first."""
+
+    positions: Tensor
+    scores: Tensor
+
+
+class GradientEmbeddings(NamedTuple):
+    """Gradients of the loss by the last layer's weights, as if the predicted class were gold; in two factors.
+
+    The embedding of a candidate is the outer product of its error and its last hidden layer, `class * width` numbers;
+    the scalar product of two of them is the product of the two scalar products of the factors.
+
+    Attributes:
+        errors: (run, candidate, class) probabilities less the one-hot predicted class, in float32.
+        embeddings: (run, candidate, width) last hidden layer.
+
+    References:
+        Deep Batch Active Learning by Diverse, Uncertain Gradient Lower Bounds (Ash et al., 2020)
+        https://arxiv.org/abs/1906.03671
+    """
+
+    errors: Tensor
+    embeddings: Tensor
+
+
+class Pool:
+    """What one round shows a strategy: the candidates, and the labelled side.
+
+    A candidate's gold label is not here. Everything is computed when first asked for and kept for the round; tensors
+    have the axes they name, and `run` is always the first. `pool[r]` is one run of it, in NumPy arrays.
+
+    Args:
+        learner: the trained classifiers of these runs.
+        candidates: (run, candidate) rows of the train split that are not labelled.
+        labelled: (run, labelled) rows that are.
+        gold: (run, labelled) their gold classes.
+        dynamics: training dynamics of the labelled instances, (run, epoch, labelled).
+        streams: of these runs in this round.
+        documents: of the train split.
+        budget: how many candidates a run acquires in this round.
+        predictions: prediction dynamics of the labelled instances and then the candidates, (run, epoch, instance);
+            None where no strategy needs them.
+    """
+
+    def __init__(
+        self,
+        learner: Learner,
+        candidates: Tensor,
+        labelled: Tensor,
+        gold: Tensor,
+        dynamics: TrainingDynamics,
+        streams: Streams,
+        documents: Documents,
+        budget: int,
+        predictions: PredictionDynamics | None = None,
+    ) -> None:
+        self.candidates, self.labelled, self.gold, self.dynamics = candidates, labelled, gold, dynamics
+        self.streams, self.budget, self.round = streams, budget, streams.round
+        self.n_classes, self.batch_size = learner.n_classes, learner.batch_size
+        self.label_names = tuple(documents.label_names)
+        self.notes: list[list[str]] = [[] for _ in range(len(candidates))]
+        self._learner, self._documents, self._predictions = learner, documents, predictions
+        self._samples: dict[int, Tensor] = {}
+
+    def __len__(self) -> int:
+        """Number of runs."""
+        return len(self.candidates)
+
+    def __getitem__(self, run: int) -> RunView:
+        """One run: every attribute less its run axis, tensors as NumPy arrays."""
+        return RunView(self, range(len(self))[run])
+
+    # The candidates
+
+    @property
+    def ids(self) -> list[list[str]]:
+        """Per run the ids of its candidates."""
+        return [[self._documents.ids[row] for row in rows] for rows in self.candidates.tolist()]
+
+    @property
+    def texts(self) -> list[list[str]]:
+        """Per run the texts of its candidates; the strategy must need `texts`."""
+        texts = self._documents.texts
+        if texts is None:
+            raise _not_needed("texts")
+        return [[texts[row] for row in rows] for rows in self.candidates.tolist()]
+
+    @cached_property
+    def features(self) -> Tensor:
+        """(run, candidate, feature) what the classifiers are given."""
+        return self._learner.inputs(self.candidates)
+
+    @property
+    def logits(self) -> Tensor:
+        """(run, candidate, class) logits, dropout off."""
+        return self._prediction.logits
+
+    @cached_property
+    def probs(self) -> Tensor:
+        """(run, candidate, class) probabilities, in float64 so that confident ones stay apart."""
+        return self._prediction.probs
+
+    @property
+    def embeddings(self) -> Tensor:
+        """(run, candidate, width) last hidden layer."""
+        return self._prediction.embeddings
+
+    def hidden(self, layer: int) -> Tensor:
+        """(run, candidate, width) activations of a hidden layer: 0 is the first, -1 the last."""
+        return self.embeddings if layer == -1 else self._learner.hidden(self.candidates, layer)
+
+    def mc_probs(self, n_samples: int) -> Tensor:
+        """(run, sample, candidate, class) probabilities of networks sampled by dropout, in float64."""
+        if n_samples not in self._samples:
+            self._samples[n_samples] = self._learner.dropout_probs(self.candidates, n_samples, self.streams)
+        return self._samples[n_samples]
+
+    @cached_property
+    def gradient_embeddings(self) -> GradientEmbeddings:
+        """Gradients by the last layer, (run, candidate, class) and (run, candidate, width) factors of them."""
+        errors = self.probs.scatter_add(
+            -1, self.probs.argmax(dim=-1, keepdim=True), torch.full_like(self.probs[..., :1], -1.0)
+        )
+        return GradientEmbeddings(errors.to(self.embeddings.dtype), self.embeddings)
+
+    @property
+    def predictions(self) -> PredictionDynamics:
+        """Prediction dynamics of the candidates, (run, epoch, candidate); the strategy must need `predictions`."""
+        return self._recorded.at(self._positions)
+
+    # The labelled side: `labelled`, `gold`, `dynamics` and
+
+    @cached_property
+    def data_map(self) -> DataMap:
+        """The seed map: (run, labelled) confidence, variability and correctness."""
+        return DataMap.of(self.dynamics)
+
+    @property
+    def labelled_embeddings(self) -> Tensor:
+        """(run, labelled, width) last hidden layer of the labelled instances."""
+        return self._labelled_prediction.embeddings
+
+    @property
+    def labelled_probs(self) -> Tensor:
+        """(run, labelled, class) probabilities of the labelled instances, in float64."""
+        return self._labelled_prediction.probs
+
+    @cached_property
+    def labelled_features(self) -> Tensor:
+        """(run, labelled, feature) what the classifiers are given of the labelled instances."""
+        return self._learner.inputs(self.labelled)
+
+    @property
+    def labelled_predictions(self) -> PredictionDynamics:
+        """Those of the labelled instances, (run, epoch, labelled); the strategy must need `predictions`."""
+        n = self.labelled.shape[1]
+        return self._recorded.at(torch.arange(n, device=self.labelled.device).expand(len(self), n))
+
+    def out_of_fold(self, n_folds: int = 5) -> TrainingDynamics:
+        """(run, epoch, labelled) dynamics, each instance from a training that did not see it: `n_folds` more fits."""
+        return out_of_fold_dynamics(self._learner, self.labelled, self.gold, self.streams, n_folds)
+
+    # Randomness
+
+    def uniform(self, purpose: str) -> Tensor:
+        """(run, candidate) random numbers in [0, 1) that belong to the instances, whatever their order."""
+        return self.streams.uniform(purpose, len(self._documents.ids)).gather(-1, self.candidates)
+
+    def generators(self, purpose: str = "strategy") -> list[np.random.Generator]:
+        """Per run a NumPy generator; what it draws belongs to positions, so a choice by it hangs on their order."""
+        draws = [stream(seed, f"numpy/{purpose}", self.round) for seed in self.streams.seeds]
+        return [np.random.default_rng(int(torch.randint(2**62, (1,), generator=draw))) for draw in draws]
+
+    # Pools made of this one, and what goes back
+
+    def only(self, positions: Tensor) -> PoolPart:
+        """The pool of (run, m) of its candidates; what is computed of all is not computed again."""
+        return PoolPart(self, positions)
+
+    def without(self, positions: Tensor) -> PoolPart:
+        """The pool less (run, m) of its candidates."""
+        left = torch.ones_like(self.candidates, dtype=torch.bool).scatter_(1, positions, False)
+        return self.only(left.nonzero()[:, 1].view(len(self), -1))
+
+    def nothing(self) -> Selection:
+        """The selection of no candidate."""
+        none = self.candidates[:, :0]
+        return Selection(none, none.double())
+
+    def note(self, message: str, runs: Tensor) -> None:
+        """Records something the user should know about this round; it is logged once per strategy.
+
+        Args:
+            message: a sentence.
+            runs: (run,) booleans: which runs it is about.
+        """
+        for run in runs.nonzero().flatten().tolist():
+            self.notes[run].append(message)
+
+    @cached_property
+    def _prediction(self) -> Prediction:
+        return self._learner.predict(self.candidates)
+
+    @cached_property
+    def _labelled_prediction(self) -> Prediction:
+        return self._learner.predict(self.labelled)
+
+    @property
+    def _recorded(self) -> PredictionDynamics:
+        if self._predictions is None:
+            raise _not_needed("predictions")
+        return self._predictions
+
+    @cached_property
+    def _positions(self) -> Tensor:
+        """(run, candidate) where the candidates are among the instances of the recorded predictions."""
+        n_labelled, n = self.labelled.shape[1], self.candidates.shape[1]
+        return torch.arange(n_labelled, n_labelled + n, device=self.candidates.device).expand(len(self), n)
+
+
+class PoolPart(Pool):
+    """Some candidates of a pool; takes from the whole what was computed there."""
+
+    def __init__(self, whole: Pool, positions: Tensor) -> None:
+        self.__dict__ |= {name: value for name, value in whole.__dict__.items() if name not in _OF_CANDIDATES}
+        self.candidates = whole.candidates.gather(1, positions)
+        self._samples = {}
+        self._whole, self._chosen = whole, positions
+
+    def in_whole(self, selection: Selection) -> Selection:
+        """What was selected here, by its positions in the whole pool."""
+        return Selection(self._chosen.gather(1, selection.positions), selection.scores)
+
+    @cached_property
+    def features(self) -> Tensor:
+        return self._taken(self._whole.features) if "features" in self._whole.__dict__ else super().features
+
+    @cached_property
+    def data_map(self) -> DataMap:
+        return self._whole.data_map
+
+    @cached_property
+    def _labelled_prediction(self) -> Prediction:
+        return self._whole._labelled_prediction
+
+    def mc_probs(self, n_samples: int) -> Tensor:
+        if n_samples in self._whole._samples:
+            runs = torch.arange(len(self), device=self._chosen.device).unsqueeze(1)
+            self._samples[n_samples] = (
+                self._whole._samples[n_samples].transpose(1, 2)[runs, self._chosen].transpose(1, 2)
+            )
+        return super().mc_probs(n_samples)
+
+    @cached_property
+    def _prediction(self) -> Prediction:
+        if "_prediction" not in self._whole.__dict__:
+            return self._learner.predict(self.candidates)
+        known = self._whole._prediction
+        return Prediction(self._taken(known.logits), self._taken(known.embeddings))
+
+    @cached_property
+    def _positions(self) -> Tensor:
+        return self._whole._positions.gather(1, self._chosen)
+
+    def _taken(self, values: Tensor) -> Tensor:
+        runs = torch.arange(len(self), device=self._chosen.device).unsqueeze(1)
+        return values[runs, self._chosen]
+
+
+_OF_CANDIDATES = {"features", "probs", "gradient_embeddings", "_prediction", "_positions", "_samples", "candidates"}
+
+
+def _not_needed(what: str) -> StrategyError:
+    return StrategyError(f"A strategy that reads {what} must say so: needs = frozenset({{'{what}'}}).")

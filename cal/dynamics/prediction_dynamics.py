@@ -1,0 +1,106 @@
+"""PredictionDynamics: what a model predicted for instances, epoch by epoch, whatever their gold label."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from cal.dynamics import metrics
+from cal.errors import AnalysisError
+
+
+class PredictionDynamics:
+    """Predicted class, its probability, margin and entropy of each instance after each epoch; mean class probabilities.
+
+    Nothing here needs a gold label, so that instances that are not labelled have such dynamics too.
+
+    Example:
+        >>> dynamics = PredictionDynamics()
+        >>> dynamics.add(torch.tensor([[0.0, 0.0], [9.0, 0.0]]))
+        >>> dynamics.add(torch.tensor([[0.0, 9.0], [9.0, 0.0]]))
+        >>> dynamics.predicted.tolist(), dynamics.disagreement.tolist()
+        ([[0, 0], [1, 0]], [0.5, 0.0])
+    """
+
+    def __init__(self) -> None:
+        self._epochs: list[list[Tensor]] = []
+        self._sum: Tensor | None = None
+
+    def add(self, logits: Tensor) -> None:
+        """Takes (*runs, instance, class) logits of an epoch.
+
+        Raises:
+            AnalysisError: if their shape is not that of the epochs before.
+        """
+        if self._sum is not None and logits.shape != self._sum.shape:
+            raise AnalysisError(f"Logits of shape {tuple(logits.shape)}; those before had {tuple(self._sum.shape)}.")
+        probs = torch.softmax(logits.double(), dim=-1)
+        first, second = probs.topk(2, dim=-1).values.unbind(-1)
+        entropy = torch.special.entr(probs).sum(dim=-1) / math.log(2)
+        numbers = (numbers.float() for numbers in (first, first - second, entropy))
+        self._epochs.append([metrics.predicted(logits), *numbers])
+        self._sum = probs if self._sum is None else self._sum + probs
+
+    def __getitem__(self, rows: Sequence[int]) -> PredictionDynamics:
+        """The dynamics of some of the runs."""
+        return self._mapped(lambda values: values[list(rows)])
+
+    def at(self, positions: Tensor) -> PredictionDynamics:
+        """The dynamics of (run, n) positions among the instances of each run."""
+        runs = torch.arange(len(positions), device=positions.device).unsqueeze(1)
+        return self._mapped(lambda values: values[runs, positions])
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs recorded."""
+        return len(self._epochs)
+
+    @property
+    def predicted(self) -> Tensor:
+        """(*runs, epoch, instance) likeliest class, the first on ties."""
+        return self._stacked(0)
+
+    @property
+    def top_prob(self) -> Tensor:
+        """(*runs, epoch, instance) probability of the predicted class."""
+        return self._stacked(1)
+
+    @property
+    def margin(self) -> Tensor:
+        """(*runs, epoch, instance) gap between the two largest probabilities."""
+        return self._stacked(2)
+
+    @property
+    def entropy(self) -> Tensor:
+        """(*runs, epoch, instance) entropy of the class probabilities, in bits."""
+        return self._stacked(3)
+
+    @property
+    def mean_probs(self) -> Tensor:
+        """(*runs, instance, class) probabilities averaged over epochs, in float64."""
+        if self._sum is None:
+            raise AnalysisError(_NONE)
+        return self._sum / self.n_epochs
+
+    @property
+    def disagreement(self) -> Tensor:
+        """(*runs, instance) fraction of epochs in which another class was predicted than in the last."""
+        predicted = self.predicted
+        return (predicted != predicted[..., -1:, :]).double().mean(dim=-2)
+
+    def _mapped(self, function: Callable[[Tensor], Tensor]) -> PredictionDynamics:
+        mapped = PredictionDynamics()
+        mapped._epochs = [[function(values) for values in epoch] for epoch in self._epochs]
+        mapped._sum = None if self._sum is None else function(self._sum)
+        return mapped
+
+    def _stacked(self, number: int) -> Tensor:
+        if not self._epochs:
+            raise AnalysisError(_NONE)
+        return torch.stack([epoch[number] for epoch in self._epochs], dim=-2)
+
+
+_NONE = "No epoch was recorded; add the logits of at least one."
