@@ -31,6 +31,16 @@ STRATEGIES = {
     "mc_entropy": Entry("cal.acquisition.bald:McEntropy", "entropy of the mean of dropout samples (the paper's BALD)"),
     "dal": Entry("cal.acquisition.discriminative:Dal", "looks least like the labelled set to a discriminator"),
     "cal": Entry("cal.acquisition.cartography:Cal", "on the border of the seed map's hard-to-learn region"),
+    "predicted_variability": Entry(
+        "cal.acquisition.map_regression:PredictedVariability", "highest variability, predicted from the seed map"
+    ),
+    "predicted_boundary": Entry(
+        "cal.acquisition.map_regression:PredictedBoundary", "predicted on the border of hard-to-learn"
+    ),
+    "predicted_ucb": Entry(
+        "cal.acquisition.map_regression:PredictedUcb", "highest upper confidence bound on the predicted variability"
+    ),
+    "blend": Entry("cal.acquisition.blend:Blend", "wanted by several strategies at once, by ranks"),
     "mix": Entry("cal.acquisition.mix:Mix", "strategies that share the batch: {mix: {dal: .5, cal: .5}}"),
 }
 READERS = {

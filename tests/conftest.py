@@ -16,13 +16,13 @@ from torch import Tensor
 from cal.acquisition.pool import Documents, Pool
 from cal.data.corpus import Corpus, Split
 from cal.data.features import Features
-from cal.dynamics.prediction_dynamics import PredictionDynamics
 from cal.dynamics.training_dynamics import TrainingDynamics
 from cal.learners.base import Prediction
-from cal.learners.mlp import MLP, MLPLearner
+from cal.learners.mlp import MLP
 from cal.simulation.curves import LearningCurves
 from cal.simulation.simulate import simulate
 from cal.streams import Streams
+from cal.testing import practice_pool
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -135,46 +135,8 @@ def oracle_pool() -> Callable[..., Pool]:
 
 @pytest.fixture(scope="session")
 def trained_pool() -> Callable[..., Pool]:
-    """trained_pool(x, gold, seeds, ...): after training perceptrons on a random labelled set of each seed.
-
-    `order` permutes the candidates of every run, which otherwise ascend.
-    """
-
-    def make(
-        x: np.ndarray,
-        gold: Tensor,
-        seeds: Sequence[int],
-        *,
-        n_labelled: int = 20,
-        order: Tensor | None = None,
-        round: int = 1,
-    ) -> Pool:
-        config = MLP(hidden=[16, 16], n_epochs=6, batch_size=8, lr=1e-2)
-        learner = MLPLearner(config, x, x[:1], int(gold.max()) + 1, len(seeds))
-        shuffled = [torch.from_numpy(np.random.default_rng(seed).permutation(len(x))) for seed in seeds]
-        labelled = torch.stack([rows[:n_labelled].sort().values for rows in shuffled])
-        candidates = torch.stack([rows[n_labelled:].sort().values for rows in shuffled])
-        streams = Streams(seeds, round)
-        if order is not None:
-            candidates = candidates[:, order]
-        seen = PredictionDynamics()
-        watched = torch.cat([labelled, candidates], dim=1)
-        dynamics = learner.fit(
-            labelled, gold[labelled], streams, on_epoch_end=lambda epoch: seen.add(learner.predict(watched).logits)
-        )
-        return Pool(
-            learner,
-            candidates,
-            labelled,
-            gold[labelled],
-            dynamics,
-            streams,
-            documents(len(x), learner.n_classes),
-            budget=5,
-            predictions=seen,
-        )
-
-    return make
+    """trained_pool(x, gold, seeds, ...): after training perceptrons on a random labelled set of each seed."""
+    return practice_pool
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ ORDER = [
     ["data"],
     ["learners"],
     ["acquisition"],
+    ["testing"],
     ["simulation"],
     ["analysis"],
     ["config"],

@@ -52,6 +52,7 @@ def discriminator(seed, x, positive, x_pool):
         return torch.softmax(net(x_pool), dim=-1)[:, 1].double()
 
 
+@pytest.mark.oracle("dal")
 def test_dal_is_the_probability_of_being_unlabelled(oracle_pool, task):
     embeddings = task[1]
     unlabelled = torch.arange(N) >= N_LABELLED
@@ -71,6 +72,7 @@ def test_dal_prefers_what_looks_unlabelled(oracle_pool, task):
     assert (scores[:, 8:].amin(dim=1) > scores[:, :8].amax(dim=1)).all()
 
 
+@pytest.mark.oracle("cal")
 @pytest.mark.parametrize("threshold", [0.2, 0.6])
 def test_cal_is_the_distance_to_the_border_of_hard_to_learn(oracle_pool, task, threshold):
     _, embeddings, counts = task

@@ -55,6 +55,7 @@ def pool(oracle_pool):
     return oracle_pool(torch.randn(2, 24, 3, generator=torch.Generator().manual_seed(0)))
 
 
+@pytest.mark.oracle("mix")
 def test_parts_choose_in_turn_among_what_is_left(pool):
     parts = make_strategies(["entropy", "least_confidence", "random"])
     chosen = Mix(list(parts.values()), [2, 2, 1]).select(pool, 10)

@@ -115,7 +115,7 @@ def test_a_view_of_a_run_is_numpy_without_the_run_axis(pool):
     np.testing.assert_array_equal(view.mc_probs(2), pool.mc_probs(2)[1].numpy())
     np.testing.assert_array_equal(view.uniform("p"), pool.uniform("p")[1].numpy())
     assert (view.ids, view.texts, view.label_names) == (pool.ids[1], pool.texts[1], ("class 0", "class 1", "class 2"))
-    assert (view.round, view.budget, view.n_classes) == (1, 5, 3)
+    assert (view.round, view.budget, view.n_classes) == (1, 12, 3)
     view.note("look here")
     assert pool.notes == [[], ["look here"]]
 

@@ -43,15 +43,18 @@ def assert_scores(scores, expected):
     torch.testing.assert_close(scores, torch.tensor(np.array(expected)), rtol=0, atol=1e-12)
 
 
+@pytest.mark.oracle("least_confidence")
 def test_least_confidence_is_one_minus_the_largest_probability(oracle_pool, logits):
     assert_scores(LeastConfidence().score(oracle_pool(logits)), per_candidate(logits, lambda p: 1 - max(p)))
 
 
+@pytest.mark.oracle("margin")
 def test_margin_is_the_negated_gap_between_the_two_largest(oracle_pool, logits):
     expected = per_candidate(logits, lambda p: sorted(p)[-2] - sorted(p)[-1])
     assert_scores(Margin().score(oracle_pool(logits)), expected)
 
 
+@pytest.mark.oracle("entropy")
 def test_entropy_is_scipys_in_bits(oracle_pool, logits):
     expected = per_candidate(logits, lambda p: scipy.stats.entropy(p, base=2))
     assert_scores(Entropy().score(oracle_pool(logits)), expected)
@@ -61,6 +64,7 @@ def test_entropy_of_a_uniform_distribution_is_the_log_of_its_classes():
     assert entropy(torch.full((8,), 1 / 8)).item() == pytest.approx(3)
 
 
+@pytest.mark.oracle("bald")
 def test_bald_is_the_mutual_information_of_class_and_network(oracle_pool, logits, samples):
     expected = [
         [
@@ -73,6 +77,7 @@ def test_bald_is_the_mutual_information_of_class_and_network(oracle_pool, logits
     assert_scores(Bald(n_samples=N_SAMPLES).score(oracle_pool(logits, samples=samples)), expected)
 
 
+@pytest.mark.oracle("mc_entropy")
 def test_mc_entropy_is_the_entropy_of_the_mean_of_samples(oracle_pool, logits, samples):
     expected = [
         [scipy.stats.entropy(np.mean([p[i] for p in run], axis=0), base=2) for i in range(N_LABELLED, N)]

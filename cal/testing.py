@@ -1,0 +1,295 @@
+"""Conformance of strategies: the laws every acquisition function must keep, tried on really trained classifiers."""
+
+from __future__ import annotations
+
+import math
+import tracemalloc
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from cal.acquisition.base import Acquisition, chosen, unmet_needs
+from cal.acquisition.pool import Documents, Pool, Selection
+from cal.acquisition.spec import StrategySpec, make_strategy
+from cal.dynamics.prediction_dynamics import PredictionDynamics
+from cal.errors import CalError, StrategyError
+from cal.learners.mlp import MLP, MLPLearner
+from cal.streams import Streams
+
+_MLP = MLP(hidden=[16, 16], n_epochs=6, batch_size=8, lr=1e-2)
+_BYTES_A_CANDIDATE = 16_384  # 2 GB for 120,000 candidates
+
+
+class Outcome(NamedTuple):
+    """A law, and what a strategy did against it; None if it keeps it."""
+
+    law: str
+    problem: str | None
+
+
+def check_acquisition(strategy: StrategySpec) -> None:
+    """Makes sure that a strategy keeps every law of `LAWS`.
+
+    Args:
+        strategy: a name, `{name: parameters}`, an object, a class or a function of the pool.
+
+    Raises:
+        StrategyError: listing every law that it breaks, and how.
+        ConfigError: if there is no such strategy.
+
+    Example:
+        >>> check_acquisition("margin")
+        >>> check_acquisition(lambda pool: pool.probs[..., 0] / 0)
+        Traceback (most recent call last):
+        cal.errors.StrategyError: <lambda> breaks 12 of 12 laws:
+        ...
+    """
+    made = make_strategy(strategy)[1]
+    outcomes = list(conformance(made))
+    if broken := [f"- {law}: {problem}" for law, problem in outcomes if problem]:
+        raise StrategyError(f"{made.name} breaks {len(broken)} of {len(outcomes)} laws:\n" + "\n".join(broken))
+
+
+def conformance(strategy: Acquisition) -> Iterator[Outcome]:
+    """What a strategy does against each law, one after the other.
+
+    Raises:
+        ConfigError: if it needs something that does not exist.
+    """
+    unmet_needs(strategy, ())
+    for law, check in LAWS.items():
+        try:
+            yield Outcome(law, check(strategy))
+        except CalError as error:
+            yield Outcome(law, str(error))
+
+
+def practice_pool(
+    x: np.ndarray,
+    gold: Tensor,
+    seeds: Sequence[int],
+    *,
+    strategy: Acquisition | None = None,
+    budget: int = 12,
+    n_labelled: int = 20,
+    order: Tensor | None = None,
+    round: int = 1,
+    sharpness: float = 1.0,
+) -> Pool:
+    """A pool of small perceptrons, trained on a random labelled set for each seed; for tests of strategies.
+
+    Args:
+        x: (instance, feature) vectors.
+        gold: (instance,) gold classes.
+        seeds: one a run.
+        strategy: for which the pool is: it shows texts, predictions and dropout samples only to one that needs
+            them; by default it shows everything.
+        budget: how many candidates are to be acquired.
+        n_labelled: instances that are labelled.
+        order: permutes the candidates of every run, which otherwise ascend.
+        round: of the simulation.
+        sharpness: factor on the trained weights of the last layer.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> pool = practice_pool(rng.normal(size=(50, 4)), torch.arange(50) % 3, seeds=[1, 2])
+        >>> tuple(pool.probs.shape)
+        (2, 30, 3)
+    """
+    n, n_classes = len(x), max(int(gold.max()) + 1, 2)
+    needs = frozenset({"texts", "predictions", "dropout"}) if strategy is None else strategy.needs
+    learner = _Practice(_MLP, np.asarray(x, np.float32), np.asarray(x[:1], np.float32), n_classes, len(seeds))
+    learner.samples = "dropout" in needs
+    shuffled = [torch.from_numpy(np.random.default_rng(seed).permutation(n)) for seed in seeds]
+    labelled = torch.stack([rows[:n_labelled].sort().values for rows in shuffled])
+    candidates = torch.stack([rows[n_labelled:].sort().values for rows in shuffled])
+    if order is not None:
+        candidates = candidates[:, order]
+    streams, seen = Streams(seeds, round), PredictionDynamics()
+    everything = torch.cat([labelled, candidates], dim=1)
+    dynamics = learner.fit(
+        labelled,
+        gold[labelled],
+        streams,
+        on_epoch_end=lambda epoch: seen.add(learner.predict(everything).logits) if "predictions" in needs else None,
+    )
+    learner.net.weights[-1].mul_(sharpness)
+    return Pool(
+        learner,
+        candidates,
+        labelled,
+        gold[labelled],
+        dynamics,
+        streams,
+        Documents(
+            [f"id{i}" for i in range(n)],
+            [f"class {label}" for label in range(n_classes)],
+            [f"text {i}" for i in range(n)] if "texts" in needs else None,
+        ),
+        budget,
+        seen if "predictions" in needs else None,
+    )
+
+
+class _Practice(MLPLearner):
+    samples: bool
+
+    def dropout_probs(self, instances: Tensor, n_samples: int, streams: Streams) -> Tensor:
+        if not self.samples:
+            raise StrategyError("A strategy that samples by dropout must say so: needs = frozenset({'dropout'}).")
+        return super().dropout_probs(instances, n_samples, streams)
+
+
+def _noise(n: int = 90, seed: int = 0, n_classes: int = 3) -> tuple[np.ndarray, Tensor]:
+    """Features that say nothing of the labels, nor of where an instance stands."""
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, 5)), torch.from_numpy(rng.integers(0, n_classes, n))
+
+
+def _choose(strategy: Acquisition, n: int = 12, **given: Any) -> tuple[Pool, Selection]:
+    x, gold = given.pop("data", None) or _noise()
+    seeds = given.pop("seeds", [3, 4])
+    pool = practice_pool(x, gold, seeds, strategy=strategy, budget=n, **given)
+    return pool, chosen(strategy, pool, n)
+
+
+def _kept(strategy: Acquisition) -> None:
+    _choose(strategy)
+
+
+def _same_again(strategy: Acquisition) -> str | None:
+    (_, first), (_, again) = _choose(strategy), _choose(strategy)
+    same = torch.equal(first.positions, again.positions) and torch.equal(first.scores, again.scores)
+    return None if same else "two calls on equal pools choose differently; draw from pool.uniform or pool.streams."
+
+
+def _any_order(strategy: Acquisition) -> str | None:
+    order = torch.from_numpy(np.random.default_rng(1).permutation(70))
+    (straight, first), (permuted, other) = _choose(strategy), _choose(strategy, order=order)
+    instances = straight.candidates.gather(1, first.positions), permuted.candidates.gather(1, other.positions)
+    n_other = sum(len(set(a) - set(b)) for a, b in zip(*(rows.tolist() for rows in instances), strict=True))
+    if n_other:
+        return f"{n_other} of 24 chosen are others when the pool is in another order; draw from pool.uniform."
+    return None
+
+
+def _spread(strategy: Acquisition) -> str | None:
+    # The mean relative position of 8 x 15 picks is .5 with a standard deviation of at most 1/sqrt(12 x 120):
+    # a right strategy is beyond five of them for one set of seeds in 1.7 million.
+    positions = [
+        position
+        for seed in range(8)
+        for position in _choose(strategy, 15, data=_noise(140, seed), seeds=[seed])[1].positions[0].tolist()
+    ]
+    mean = (float(np.mean(positions)) + 0.5) / 120
+    if abs(mean - 0.5) < 5 / math.sqrt(12 * len(positions)):
+        return None
+    return f"features say nothing, yet the mean relative position of what it chooses is {mean:.2f}, not .5."
+
+
+def _ties(strategy: Acquisition) -> str | None:
+    x, gold = np.ones((120, 5)), torch.arange(120) % 3
+    chosen_sets = _choose(strategy, 10, data=(x, gold), seeds=list(range(20)))[1].positions
+    relative = np.sort((chosen_sets.flatten().numpy() + 0.5) / 100)
+    # Kolmogorov's distance from uniform; 2 exp(-2 n d^2) is one in a million.
+    steps = np.arange(len(relative) + 1) / len(relative)
+    distance = max((steps[1:] - relative).max(), (relative - steps[:-1]).max())
+    if distance > math.sqrt(math.log(2e6) / (2 * len(relative))):
+        return "all candidates are alike, yet it favours some positions; break ties by pool.uniform('ties')."
+    if len({tuple(sorted(rows)) for rows in chosen_sets.tolist()}) < 20:
+        return "all candidates are alike, yet runs with other seeds choose the same; draw from pool.uniform."
+    return None
+
+
+def _one_class(strategy: Acquisition) -> None:
+    x, gold = _noise()
+    _choose(strategy, data=(x, torch.zeros_like(gold)))
+
+
+def _whole_pool(strategy: Acquisition) -> None:
+    _choose(strategy, 70)
+
+
+def _one(strategy: Acquisition) -> None:
+    _choose(strategy, 1)
+
+
+def _saturated(strategy: Acquisition) -> None:
+    _choose(strategy, sharpness=1e5)
+
+
+def _alone(strategy: Acquisition) -> str | None:
+    seeds = [3, 4, 3]
+    together = _choose(strategy, seeds=seeds)[1]
+    for run, seed in enumerate(seeds):
+        alone = _choose(strategy, seeds=[seed])[1]
+        if not torch.equal(together.positions[run], alone.positions[0]):
+            return "a run chooses otherwise beside other runs than alone; score each by its own numbers only."
+    return None
+
+
+def _inputs_stay(strategy: Acquisition) -> str | None:
+    x, gold = _noise()
+    pool = practice_pool(x, gold, [3, 4], strategy=strategy)
+    names = ("candidates", "labelled", "gold", "probs", "logits", "embeddings")
+    before = {name: getattr(pool, name).clone() for name in names}
+    chosen(strategy, pool, 12)
+    changed = [name for name, values in before.items() if not torch.equal(values, getattr(pool, name))]
+    return f"it changes pool.{', pool.'.join(changed)} in place; work on a copy." if changed else None
+
+
+def _memory(strategy: Acquisition) -> str | None:
+    n = 20_000
+    x, gold = _noise(n)
+    pool = practice_pool(x, gold, [3], strategy=strategy)
+    was_tracing = tracemalloc.is_tracing()
+    tracemalloc.start()
+    tracemalloc.reset_peak()
+    base = tracemalloc.get_traced_memory()[0]
+    try:
+        with _Largest() as largest:
+            chosen(strategy, pool, 12)
+        used = largest.n_bytes + tracemalloc.get_traced_memory()[1] - base
+    finally:
+        if not was_tracing:
+            tracemalloc.stop()
+    if used <= n * _BYTES_A_CANDIDATE:
+        return None
+    return (
+        f"{used / n / 1024:.0f} KB a candidate in a pool of {n:,}, where {_BYTES_A_CANDIDATE // 1024} are allowed; "
+        "make no (candidate, candidate) matrix, but go through it by chunks."
+    )
+
+
+class _Largest(TorchDispatchMode):
+    """Notes the size of the largest tensor made."""
+
+    n_bytes = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        for tensor in made if isinstance(made, tuple | list) else (made,):
+            if isinstance(tensor, Tensor):
+                self.n_bytes = max(self.n_bytes, tensor.untyped_storage().nbytes())
+        return made
+
+
+LAWS: dict[str, Callable[[Acquisition], str | None]] = {
+    "n different candidates, a finite score each": _kept,
+    "the same choice again": _same_again,
+    "any order of the pool": _any_order,
+    "no position favoured without a signal": _spread,
+    "ties broken at random": _ties,
+    "all labelled of one class": _one_class,
+    "as many as there are": _whole_pool,
+    "one": _one,
+    "saturated probabilities": _saturated,
+    "a run beside others as alone": _alone,
+    "the pool left as it is": _inputs_stay,
+    "memory of at most 16 KB a candidate": _memory,
+}
+"""The laws, and how each is tried: a sentence about how it was broken, or None."""
