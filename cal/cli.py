@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,11 +16,13 @@ from typing import Any
 from cal import __version__
 from cal.errors import CalError, ConfigError, UnknownNameError
 from cal.help import (
+    CHECK_STRATEGY_HELP,
     COMMANDS,
     COMPARE_HELP,
     LINT_LOGS_HELP,
     MAP_DIFF_HELP,
     REPORT_HELP,
+    STRATEGIES_HELP,
     data_help,
     map_help,
     overview,
@@ -31,6 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code: 0 done, 1 refused or failed, 130 interrupted."""
     words = list(sys.argv[1:] if argv is None else argv)
     before = signal.signal(signal.SIGTERM, _interrupt)
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))  # where a strategy being written is
     try:
         if not words or words[0] in ("-h", "--help", "help"):
             print(overview(), flush=True)
@@ -40,7 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise UnknownNameError("command", words[0], COMMANDS, "See cal --help.")
         else:
             commands = {"simulate": _simulate, "report": _report, "compare": _compare, "data": _data}
-            (commands | {"map": _map, "map-diff": _map_diff, "lint-logs": _lint_logs})[words[0]](words[1:])
+            commands |= {"map": _map, "map-diff": _map_diff, "lint-logs": _lint_logs}
+            commands |= {"strategies": _strategies, "check-strategy": _check_strategy}
+            commands[words[0]](words[1:])
     except CalError as error:
         print(f"cal: {error}", file=sys.stderr)
         return 1
@@ -204,6 +211,48 @@ def _lint_logs(words: list[str]) -> None:
     report = lint_logs(given.overrides[0])
     print(report)
     if report.faults:
+        raise SystemExit(1)
+
+
+def _strategies(words: list[str]) -> None:
+    given = _parse(_parser("strategies", lambda: STRATEGIES_HELP), words)
+    show = given.overrides[:1] == ["show"]
+    if len(given.overrides) != (2 if show else 0):
+        raise ConfigError("cal strategies takes nothing, or show and one name: cal strategies show margin")
+    from cal.acquisition.describe import describe_strategy, strategies_table
+
+    print(describe_strategy(given.overrides[1]) if show else strategies_table())
+
+
+def _check_strategy(words: list[str]) -> None:
+    given = _parse(_parser("check-strategy", lambda: CHECK_STRATEGY_HELP), words)
+    if len(given.overrides) != 1:
+        raise ConfigError(
+            f"cal check-strategy takes one strategy, not {len(given.overrides)}: cal check-strategy margin"
+        )
+    import yaml
+
+    from cal.acquisition.spec import make_strategies
+    from cal.testing import conformance
+
+    try:
+        spec = yaml.safe_load(given.overrides[0])
+    except yaml.YAMLError as error:
+        raise ConfigError(
+            f"{given.overrides[0]!r} is not YAML: {error}. Give a name or {{name: {{key: value}}}}."
+        ) from error
+    if isinstance(spec, str) and re.fullmatch(r"[\w.]+[.:]\w+", spec):
+        spec = {"_target_": spec}
+    broken = 0
+    for label, strategy in make_strategies([spec]).items():
+        print(label)
+        for law, problem in conformance(strategy):
+            print(
+                f"  {'BROKEN' if problem else 'ok    '}  {law}" + (f"\n          {problem}" if problem else ""),
+                flush=True,
+            )
+            broken += problem is not None
+    if broken:
         raise SystemExit(1)
 
 

@@ -14,12 +14,14 @@ COMMANDS = {
     "map": "draw the data map of a whole corpus, or of logs",
     "map-diff": "compare two data maps of the same documents",
     "lint-logs": "explain what is wrong with logs of training dynamics",
+    "strategies": "list the strategies: year, cost, what they need",
+    "check-strategy": "try a strategy, yours too, against the laws all keep",
 }
 
 
 def overview() -> str:
     """What `cal` alone says: its commands and what can be chosen."""
-    commands = "\n".join(f"  cal {name:<10} {summary}" for name, summary in COMMANDS.items())
+    commands = "\n".join(f"  cal {name:<14} {summary}" for name, summary in COMMANDS.items())
     return f"""cal {__version__}: cartography active learning
 
 {commands}
@@ -110,6 +112,27 @@ LINT_LOGS_HELP = """usage: cal lint-logs FOLDER
 Explain every fault of the logs dynamics_epoch_0.jsonl, dynamics_epoch_1.jsonl.gz and so on in a folder:
 stray files, gaps, lines that cannot be read, NaN logits, numbers of classes, gold labels and ids that change,
 instances that are missing, late or repeated. Exit code 0: no faults; 1: some.
+"""
+
+
+STRATEGIES_HELP = """usage: cal strategies
+       cal strategies show NAME
+
+List every strategy, built in or of an installed package: year of its paper, cost of a query, what it needs of the
+classifiers, and what it acquires. With show and a name: formula, parameters with their defaults, reference, source.
+"""
+
+
+CHECK_STRATEGY_HELP = """usage: cal check-strategy STRATEGY
+
+Try a strategy on small trained classifiers against the laws that all strategies keep: n different candidates with
+finite scores, the same choice again, in any order of the pool, evenly spread without a signal, ties broken at random,
+one class, the whole pool, one candidate, saturated probabilities, a run beside others as alone, the pool left as it
+is, memory. Exit code 0: it keeps them all; 1: it breaks some.
+
+  cal check-strategy margin
+  cal check-strategy '{cal: {threshold: .4}}'      with parameters
+  cal check-strategy my_module.MyStrategy          your own class or function, in a file here or an installed package
 """
 
 

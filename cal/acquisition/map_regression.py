@@ -30,6 +30,7 @@ class _PredictedMap(Acquisition):
     """
 
     needs = frozenset({"embeddings"})
+    cost = "training"
 
     seed_map: SeedMap = "end"
     folds: int = 5
