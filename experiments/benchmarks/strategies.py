@@ -1,0 +1,224 @@
+"""How long one query takes, and in how much memory: 120,000 candidates x 300 dimensions, 50 chosen, one thread.
+
+    python experiments/benchmarks/strategies.py                          all strategies
+    python experiments/benchmarks/strategies.py --peers ENV/bin/python   and scikit-activeml, small-text from there
+
+Ours start from a trained perceptron (300-300-300-300, four classes, 1,000 labelled) and its vectors: the first figure
+counts the pass over the pool that gives probabilities and embeddings, the one in brackets does not. The peers are given
+both, finished, so ratios are against the figure in brackets. Each query runs in a process of its own; memory is the
+peak over what the process held before. The peers stop after --limit seconds or 12 GB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+N_LABELLED, WIDTH, N_CLASSES, N_CHOSEN = 1000, 300, 4, 50
+PARAMETERS = {"mix": {"margin": 1, "coreset": 1}}
+SLOW_BY_NATURE = ("batch_bald",)
+PEERS = {
+    "random": ["skactiveml:RandomSampling", "small_text:RandomSampling"],
+    "least_confidence": ["skactiveml:least_confident"],
+    "margin": ["skactiveml:margin_sampling", "small_text:BreakingTies"],
+    "entropy": ["skactiveml:entropy", "small_text:PredictionEntropy"],
+    "coreset": ["skactiveml:CoreSet", "small_text:GreedyCoreset"],
+    "kmeans": ["small_text:EmbeddingKMeans"],
+    "typiclust": ["skactiveml:TypiClust"],
+    "probcover": ["skactiveml:ProbCover"],
+    "badge": ["skactiveml:Badge"],
+    "contrastive_al": ["skactiveml:ContrastiveAL", "small_text:ContrastiveActiveLearning"],
+}
+
+
+def task(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """(instance, feature) vectors of four overlapping classes, and their gold classes."""
+    rng = np.random.default_rng(0)
+    gold = rng.integers(0, N_CLASSES, n)
+    centres = rng.normal(size=(N_CLASSES, WIDTH)).astype(np.float32) * 0.15
+    x = centres[gold] + rng.normal(size=(n, WIDTH)).astype(np.float32)
+    wrong = rng.random(n) < 0.2  # so that some are hard to learn
+    return x, np.where(wrong, rng.integers(0, N_CLASSES, n), gold)
+
+
+def our_pool(n_candidates: int, needs: frozenset[str]):
+    import torch
+
+    from cal.acquisition.pool import Documents, Pool
+    from cal.dynamics.prediction_dynamics import PredictionDynamics
+    from cal.learners.mlp import MLP
+    from cal.streams import Streams
+
+    torch.set_num_threads(1)
+    n = N_LABELLED + n_candidates
+    x, gold_classes = task(n)
+    gold = torch.from_numpy(gold_classes)
+    learner = MLP(n_epochs=10).build(x, x[:1], N_CLASSES, 1, torch.device("cpu"))
+    labelled, candidates = torch.arange(N_LABELLED).unsqueeze(0), torch.arange(N_LABELLED, n).unsqueeze(0)
+    streams, seen = Streams([0], 0), PredictionDynamics()
+    everything = torch.cat([labelled, candidates], dim=1)
+
+    def look(epoch: int) -> None:
+        if "predictions" in needs:
+            seen.add(learner.predict(everything).logits)
+
+    dynamics = learner.fit(labelled, gold[labelled], streams, on_epoch_end=look)
+    documents = Documents(
+        [f"id{i}" for i in range(n)], [f"class {label}" for label in range(N_CLASSES)], [f"text {i}" for i in range(n)]
+    )
+    return Pool(learner, candidates, labelled, gold[labelled], dynamics, streams, documents, N_CHOSEN, seen)
+
+
+def ours(name: str, n_candidates: int, folder: Path) -> dict:
+    from cal.acquisition.base import chosen
+    from cal.acquisition.spec import make_strategies
+
+    (strategy,) = make_strategies([{name: PARAMETERS.get(name)}]).values()
+    # Libraries load parts of themselves when they are first used.
+    chosen(strategy, our_pool(2 * N_CHOSEN, strategy.needs), N_CHOSEN)
+    pool = our_pool(n_candidates, strategy.needs)
+    if strategy.cost == "nothing":
+        return measured(lambda: chosen(strategy, pool, N_CHOSEN).positions)
+    return measured(lambda: chosen(strategy, pool, N_CHOSEN).positions, lambda: (pool.probs, pool.labelled_probs))
+
+
+def save_for_peers(n_candidates: int, folder: Path) -> None:
+    pool = our_pool(n_candidates, frozenset())
+    both = zip((pool.labelled_probs, pool.labelled_embeddings), (pool.probs, pool.embeddings), strict=True)
+    for name, (labelled, candidates) in zip(("probs", "embeddings"), both, strict=True):
+        np.save(folder / f"{name}.npy", np.concatenate([labelled[0].numpy(), candidates[0].numpy()]))
+    np.save(folder / "gold.npy", pool.gold[0].numpy())
+
+
+def peer(name: str, n_candidates: int, folder: Path) -> dict:
+    resource.setrlimit(resource.RLIMIT_AS, (12 * 2**30, 12 * 2**30))
+    warnings.simplefilter("ignore")
+    library, _, method = name.partition(":")
+    given = [np.load(folder / f"{part}.npy") for part in ("probs", "embeddings", "gold")]
+    return measured((_skactiveml if library == "skactiveml" else _small_text)(method, *given))
+
+
+def _skactiveml(method: str, probs: np.ndarray, embeddings: np.ndarray, gold: np.ndarray):
+    from skactiveml import pool
+    from skactiveml.base import SkactivemlClassifier
+
+    class Finished(SkactivemlClassifier):
+        """Says what was predicted before."""
+
+        def fit(self, X, y, sample_weight=None):
+            return self
+
+        def predict_proba(self, X):
+            return probs if len(X) == len(probs) else probs[-len(X) :] if len(X) > N_LABELLED else probs[: len(X)]
+
+        def predict(self, X):
+            return self.predict_proba(X).argmax(axis=1)
+
+    y = np.full(len(probs), np.nan)
+    y[:N_LABELLED] = gold
+    classifier = Finished(classes=list(range(N_CLASSES)))
+    classifier.classes_ = np.arange(N_CLASSES)
+    if method in ("least_confident", "margin_sampling", "entropy"):
+        strategy = pool.UncertaintySampling(method=method, random_state=0)
+        return lambda: strategy.query(embeddings, y, classifier, fit_clf=False, batch_size=N_CHOSEN)
+    strategy = getattr(pool, method)(random_state=0)
+    if method in ("Badge", "ContrastiveAL"):
+        return lambda: strategy.query(embeddings, y, classifier, fit_clf=False, batch_size=N_CHOSEN)
+    return lambda: strategy.query(embeddings, y, batch_size=N_CHOSEN)
+
+
+def _small_text(method: str, probs: np.ndarray, embeddings: np.ndarray, gold: np.ndarray):
+    import small_text
+
+    class Finished:
+        """Says what was predicted before."""
+
+        def predict_proba(self, dataset):
+            return probs[dataset]
+
+        def embed(self, dataset, return_proba=False, **ignored):
+            return (embeddings[dataset], probs[dataset]) if return_proba else embeddings[dataset]
+
+    rows = np.arange(len(probs))
+    strategy = getattr(small_text, method)()
+    given = (Finished(), rows, rows[N_LABELLED:], rows[:N_LABELLED], gold)
+    return lambda: strategy.query(*given, n=N_CHOSEN)
+
+
+def measured(query, before=lambda: None) -> dict:
+    """Seconds of what comes before a query and of the query, and MB at the peak of both."""
+    Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here
+    held, start = resident("VmRSS"), time.perf_counter()
+    before()
+    begun = time.perf_counter()
+    positions = np.asarray(query()).ravel()
+    end = time.perf_counter()
+    assert len(set(positions.tolist())) == N_CHOSEN
+    return {"seconds": end - start, "own": end - begun, "mb": resident("VmHWM") - held}
+
+
+def resident(field: str) -> float:
+    return int(Path("/proc/self/status").read_text().split(f"{field}:")[1].split()[0]) / 1024
+
+
+def in_a_process(python: str, words: list[str], limit: float | None) -> dict | str:
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    try:
+        run = subprocess.run(
+            [python, __file__, *words], capture_output=True, text=True, timeout=limit, env=os.environ | threads
+        )
+    except subprocess.TimeoutExpired:
+        return f"over {limit:.0f} s"
+    if run.returncode:
+        last = run.stderr.strip().splitlines()[-1] if run.stderr.strip() else f"exit code {run.returncode}"
+        return "over 12 GB" if "MemoryError" in last or "Unable to allocate" in last else last[:90]
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help="strategies; all by default")
+    parser.add_argument("--candidates", type=int, default=120_000)
+    parser.add_argument("--peers", metavar="PYTHON", help="interpreter that has scikit-activeml and small-text")
+    parser.add_argument("--limit", type=float, default=300)
+    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one:
+        kind, name = given.one
+        print(json.dumps({"ours": ours, "peer": peer}[kind](name, given.candidates, given.folder)))
+        return
+    from cal import registry
+
+    with tempfile.TemporaryDirectory() as scratch:
+        size = ["--candidates", str(given.candidates), "--folder", scratch]
+        if given.peers:
+            save_for_peers(given.candidates, Path(scratch))
+        print(f"{given.candidates:,} candidates x {WIDTH}, {N_CHOSEN} chosen, one thread")
+        for name in given.names or registry.STRATEGIES:
+            mine = in_a_process(sys.executable, ["--one", "ours", name, *size], None)
+            assert isinstance(mine, dict), f"{name}: {mine}"
+            slow = "" if mine["seconds"] < 10 and mine["mb"] < 2048 else "  over 10 s or 2 GB"
+            slow = "  (for small batches and pools)" if slow and name in SLOW_BY_NATURE else slow
+            print(f"{name:<28} {mine['seconds']:8.2f} s ({mine['own']:.2f}) {mine['mb']:8.0f} MB{slow}", flush=True)
+            for rival in PEERS.get(name, []) if given.peers else []:
+                theirs = in_a_process(given.peers, ["--one", "peer", rival, *size], given.limit)
+                if isinstance(theirs, str):
+                    print(f"  {rival:<40} {theirs}", flush=True)
+                    continue
+                ratio = theirs["own"] / mine["own"]
+                print(f"  {rival:<40} {theirs['own']:8.2f} s {theirs['mb']:8.0f} MB  {ratio:.1f}x ours", flush=True)
+
+
+if __name__ == "__main__":
+    main()
