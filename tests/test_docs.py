@@ -31,7 +31,7 @@ def test_simulate_commands_compose(line):
 
 
 def test_every_strategy_is_listed():
-    assert [name for name in registry.STRATEGIES if f"| `{name}` |" not in README] == []
+    assert [name for name in registry.STRATEGIES if f"`{name}`" not in README] == []
 
 
 def test_every_dataset_and_feature_is_listed_by_help(capsys):
