@@ -112,6 +112,13 @@ class LogFolder:
         capture, n_classes = self._about()
         epochs = [self._mapped(number) for number in numbers]
         instances = self._instances()
+        self._check(epochs, n_classes, len(instances))
+        faults = None
+        if "faults.parquet" in names:
+            faults = _read(self.path / "faults.parquet", _table).to_pandas()
+        return Logs(as_ids(instances["id"].to_numpy()), instances["gold"].to_numpy().copy(), epochs, faults, capture)
+
+    def _check(self, epochs: list[np.ndarray], n_classes: int, n_instances: int) -> None:
         for number, logits in enumerate(epochs):
             n_before = len(epochs[number - 1]) if number else 1
             if logits.dtype != np.float32 or logits.ndim != 2 or logits.shape[1] != n_classes:
@@ -119,15 +126,11 @@ class LogFolder:
                     f"{self.path / _epoch_name(number)} holds {logits.dtype} of shape {logits.shape}, "
                     f"not float32 logits of {n_classes} classes. It is not of these logs."
                 )
-            if not n_before <= len(logits) <= len(instances):
+            if not n_before <= len(logits) <= n_instances:
                 raise StorageError(
                     f"{self.path / _epoch_name(number)} has {len(logits)} rows; between {n_before} and "
-                    f"{len(instances)} fit the epoch before and instances.parquet. It is not of these logs."
+                    f"{n_instances} fit the epoch before and instances.parquet. It is not of these logs."
                 )
-        faults = None
-        if "faults.parquet" in names:
-            faults = _read(self.path / "faults.parquet", _table).to_pandas()
-        return Logs(as_ids(instances["id"].to_numpy()), instances["gold"].to_numpy().copy(), epochs, faults, capture)
 
     def _about(self) -> tuple[Capture, int]:
         path = self.path / "store.json"
@@ -151,7 +154,7 @@ class LogFolder:
     def _mapped(self, epoch: int) -> np.ndarray:
         # Copy-on-write, because torch warns of arrays that it could not write to.
         path = self.path / _epoch_name(epoch)
-        array: np.ndarray = _read(path, lambda path: np.load(path, mmap_mode="c", allow_pickle=False))
+        array: np.ndarray = _read(path, lambda path: np.lib.format.open_memmap(path, mode="c"))
         return array
 
     def _write(self, name: str, write: Callable[[IO[bytes]], object]) -> None:
@@ -188,4 +191,5 @@ def _read(path: Path, read: Callable[[Path], Any]) -> Any:
     try:
         return read(path)
     except Exception as error:  # whatever numpy, pyarrow and json raise on a damaged file
-        raise StorageError(f"{path} cannot be read: {error}. Put it back, or record into another folder.") from error
+        what = str(error).rstrip(".")
+        raise StorageError(f"{path} cannot be read: {what}. Put it back, or record into another folder.") from error

@@ -265,29 +265,29 @@ def _check_values(ids: np.ndarray, gold: np.ndarray, logits: np.ndarray) -> None
         raise DataError(f"Gold labels must be whole numbers, not {gold.dtype}; number the classes from 0.")
     if (wrong := (gold < 0) | (gold >= n_classes)).any():
         raise DataError(
-            f"{wrong.sum()} gold labels are no class of 0 to {n_classes - 1}, e.g. {gold[wrong][0]} of id "
-            f"{few(ids[wrong])}. Leave instances without a label out."
+            f"Gold labels must be classes from 0 to {n_classes - 1}, and {gold[wrong][0]} is none; so for "
+            f"{wrong.sum()} of {len(ids)} instances: id {few(ids[wrong])}. Leave instances without a label out."
         )
     if (wrong := ~np.isfinite(logits).all(axis=1)).any():
         raise DataError(
-            f"The logits of {wrong.sum()} instances are not finite, e.g. of id {few(ids[wrong])}. "
+            f"Logits are not finite for {wrong.sum()} of {len(ids)} instances: id {few(ids[wrong])}. "
             "Training may have diverged: lower the learning rate."
         )
 
 
 def _refusal(epoch: int, faults: pd.DataFrame) -> str:
     said = {
-        "missing": "are missing",
-        "duplicate": "occur more than once",
-        "late": "did not occur in the first epoch",
-        "gold": "have another gold label than before",
+        "missing": "missing",
+        "duplicate": "recorded more than once",
+        "late": "not in the first epoch",
+        "gold": "under another gold label than before",
     }
     found = [
-        f"{len(who)} ids {said[str(what)]}, e.g. {few(who.tolist())}"
+        f"{said[str(what)]}: {who.nunique()} ({few(who.unique().tolist())})"
         for what, who in faults.groupby("fault", sort=False)["id"]
     ]
     return (
-        f"Epoch {epoch} was not recorded: {'; '.join(found)}. Record each id once in every epoch (shuffle, but neither "
-        "drop the last batch nor sample with replacement), or give on_missing='drop' or 'partial'. "
+        f"Epoch {epoch} was not recorded. Ids {'; ids '.join(found)}. Record each id once in every epoch (shuffle, "
+        "but neither drop the last batch nor sample with replacement), or give on_missing='drop' or 'partial'. "
         "The table is this error's report."
     )
