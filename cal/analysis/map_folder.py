@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import pandas as pd
 import yaml
@@ -141,8 +142,10 @@ def write_map(
         "region_rule": {rule: parameters},
         "regions": points["region"].value_counts().to_dict(),
         "correct_at_the_end": float((points["gold"] == points["predicted"]).mean()),
-        "correlation_of_confidence_and_variability": float(points["confidence"].corr(points["variability"])),
-        "correlation_between_seeds": data_map.correlation() if several else None,
+        "correlation_of_confidence_and_variability": _defined(points["confidence"].corr(points["variability"])),
+        "correlation_between_seeds": (
+            {coordinate: _defined(r) for coordinate, r in data_map.correlation().items()} if several else None
+        ),
         **(about or {}),
     }
     # map.json first, so that the folder is known for ours; map.parquet last: a folder with one is complete.
@@ -214,12 +217,21 @@ def summary_text(summary: Mapping[str, Any]) -> str:
         f"{summary['name']}: {n:,} instances, {summary['n_epochs']} epochs, capture {summary['capture']}{of_seeds}.",
         f"Regions by {rule} ({given}): {shares}.",
         f"Correct at the end: {100 * summary['correct_at_the_end']:.1f} %. Correlation of confidence and variability: "
-        f"{summary['correlation_of_confidence_and_variability']:.2f}.",
+        f"{_said(summary['correlation_of_confidence_and_variability'], 2)}.",
     ]
     if between := summary["correlation_between_seeds"]:
-        values = ", ".join(f"{name} {r:.3f}" for name, r in between.items())
+        values = ", ".join(f"{name} {_said(r, 3)}" for name, r in between.items())
         lines.append(f"Correlation between seeds, mean over pairs: {values} (the paper reports .75 and more).")
     return "\n".join(lines)
+
+
+def _defined(r: float) -> float | None:
+    """A correlation as JSON has it: None where one side is constant."""
+    return None if np.isnan(r) else float(r)
+
+
+def _said(r: float | None, n_decimals: int) -> str:
+    return "undefined (no spread)" if r is None else f"{r:.{n_decimals}f}"
 
 
 def _by_seed(data_map: DataMap, seeds: Sequence[int]) -> pd.DataFrame:

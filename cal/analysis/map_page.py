@@ -18,6 +18,7 @@ SAMPLE = 50_000  # of more than these, before their density
 N_ARROWS = 40  # more hide one another
 TEXT_LENGTH = 500  # characters of a text that are shown and searched
 _BINS = 100
+_COLOURS = 12  # of the page, for names
 
 
 def map_page(
@@ -103,11 +104,17 @@ def _density(x: np.ndarray, y: np.ndarray, ranges: list[list[float]]) -> dict[st
 
 
 def _column(values: pd.Series) -> dict[str, Any]:
-    """Numbers as float32; anything else as names, the most frequent first, and 16-bit positions among them."""
+    """Numbers as float32; anything else as names and 16-bit positions among them.
+
+    Names are coloured in their order: the most frequent first where there are more of them than colours; else
+    sorted, so that the same names have the same colours in every page.
+    """
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
         return {"values": _base64(values.to_numpy(np.float32, na_value=np.nan))}
     names = values.astype("string").fillna("–")
     frequent = names.value_counts().index[: 2**16 - 1]
+    if len(frequent) <= _COLOURS:
+        frequent = frequent.sort_values()
     codes = frequent.get_indexer(pd.Index(names))
     known = [*frequent, "others"] if (codes < 0).any() else [*frequent]
     return {"names": known, "values": _base64(np.where(codes < 0, len(frequent), codes).astype(np.uint16))}

@@ -38,7 +38,7 @@ def read_aum(path: Path | str) -> pd.DataFrame:
     try:
         frame = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as csv ({error}).") from error
+        raise DataError(f"{path} cannot be read as csv ({getattr(error, 'strerror', None) or error}).") from error
     # In the records the names are exchanged: target_val holds the class, target_logit its logit.
     names = {"sample_id": "id", "aum": "aum"}
     if "num_measurements" in frame:
@@ -107,8 +107,10 @@ def read_scores(path: Path | str, ids: Sequence[str | int] | None = None) -> pd.
         with path.open("rb") as file:
             loaded = np.load(file, allow_pickle=False)
             scores = {path.stem: loaded} if isinstance(loaded, np.ndarray) else dict(loaded.items())
-    except Exception as error:  # NumPy raises errors of many kinds on files that are not its own
-        raise DataError(f"{path} cannot be read as a NumPy file without pickled objects ({error}).") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror or error}).") from error
+    except Exception as error:  # of many kinds, and with the advice to load whatever may be in it
+        raise DataError(f"{path} is no NumPy file of numbers; others, such as pickled ones, are not loaded.") from error
     ids = scores.pop("ids").tolist() if "ids" in scores and ids is None else ids
     for name, values in scores.items():
         if values.ndim != 1 or values.dtype.kind not in "iuf" or not np.isfinite(values).all():

@@ -104,7 +104,8 @@ def read_map_file(path: Path | str) -> DataMap:
         frame = pd.read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
         return map_from_frame(frame)
     except (OSError, ValueError) as error:  # pyarrow's and pandas' errors are ValueErrors
-        raise DataError(f"{path} cannot be read as a data map ({error}).") from error
+        what = getattr(error, "strerror", None) or error
+        raise DataError(f"{path} cannot be read as a data map ({what}).") from error
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
 

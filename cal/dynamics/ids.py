@@ -45,4 +45,5 @@ def as_ids(ids: Any) -> np.ndarray:
 
 def few(ids: Sequence[Any] | np.ndarray, n: int = 3) -> str:
     """The first few ids, for a message."""
-    return ", ".join(repr(instance_id) for instance_id in list(ids[:n])) + (", ..." if len(ids) > n else "")
+    shown = ids[:n].tolist() if isinstance(ids, np.ndarray) else ids[:n]  # nobody gave an id np.int64(2)
+    return ", ".join(map(repr, shown)) + (", ..." if len(ids) > n else "")

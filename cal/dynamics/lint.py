@@ -85,12 +85,13 @@ def lint_logs(folder: Path | str) -> LogReport:
             faults.append(Fault(path, 0, f"there is another log of epoch {epoch}", remedy))
             continue
         found = list(scan(path))
-        faults += [part for part in found if isinstance(part, Fault)]
+        unreadable = [part for part in found if isinstance(part, Fault)]
+        faults += unreadable
         if blocks := [part for part in found if isinstance(part, Records)]:
             records = joined(blocks)
             n_before = len(coverage.n_seen)
             faults += coverage.add(epoch, path, records)
-            faults += _absences(coverage, epoch, path, records, n_before)
+            faults += _absences(coverage, epoch, path, records, n_before, len(unreadable))
     return LogReport(folder, faults, coverage)
 
 
@@ -99,7 +100,9 @@ def _stray(path: Path) -> Fault:
     return Fault(path, 0, what, "It is not read here; other tools take every file for an epoch. Move it elsewhere.")
 
 
-def _absences(coverage: Coverage, epoch: int, path: Path, records: Records, n_before: int) -> list[Fault]:
+def _absences(
+    coverage: Coverage, epoch: int, path: Path, records: Records, n_before: int, n_unreadable: int
+) -> list[Fault]:
     """What is missing, late or repeated in the epoch just added."""
     missing, late, duplicate = (coverage.found(epoch, kind) for kind in ("missing", "late", "duplicate"))
     if len(missing) == n_before > 0:
@@ -107,9 +110,9 @@ def _absences(coverage: Coverage, epoch: int, path: Path, records: Records, n_be
         remedy = "The files are logs of different instances, perhaps the first lines of shuffled files: give all lines."
         return [Fault(path, 0, what, remedy)]
     faults = []
-    if len(missing):
+    if len(missing) > n_unreadable:  # else those are perhaps in the lines that cannot be read
         example = coverage.ids(missing[:1])[0]
-        what = f"{len(missing)} of {n_before} instances of earlier epochs are missing, e.g. id {example!r}"
+        what = f"missing are {len(missing)} of {n_before} instances of earlier epochs, e.g. id {example!r}"
         remedy = (
             "If this is the last epoch, training was perhaps interrupted in it: leave it out. Otherwise log every "
             "instance in every epoch; a loader that drops its last batch does not."
@@ -117,13 +120,13 @@ def _absences(coverage: Coverage, epoch: int, path: Path, records: Records, n_be
         faults.append(Fault(path, 0, what, remedy))
     if len(late):
         example = coverage.ids(late[:1])[0]
-        what = f"{len(late)} ids were in no earlier epoch, e.g. {example!r}"
+        what = f"ids that were in no earlier epoch: {len(late)}, e.g. {example!r}"
         remedy = "Ids are the same in every epoch. on_missing=drop leaves late ones out, on_missing=partial takes them."
         faults.append(Fault(path, _lines(records, example)[0], what, remedy))
     if len(duplicate):
         example = coverage.ids(duplicate[:1])[0]
         lines = _lines(records, example)
-        what = f"{len(duplicate)} ids have several lines, e.g. {example!r}, also in line {lines[0]}"
+        what = f"ids with several lines: {len(duplicate)}, e.g. {example!r}, also in line {lines[0]}"
         remedy = "Log each instance once; distributed training repeats some to fill its last batch."
         faults.append(Fault(path, lines[1], what, remedy))
     return faults

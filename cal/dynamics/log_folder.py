@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, NamedTuple, get_args
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,9 @@ import pandas as pd
 from cal.dynamics.ids import as_ids, few
 from cal.dynamics.training_dynamics import Capture
 from cal.errors import StorageError
+
+if TYPE_CHECKING:
+    import pyarrow
 
 _VERSION = 1
 _EPOCH = re.compile(r"^epoch_(\d+)\.npy$")
@@ -64,9 +67,12 @@ class LogFolder:
         """
         about = {"version": _VERSION, "n_classes": logits.shape[1], "capture": capture}
         instances = pd.DataFrame({"id": ids, "gold": gold})
+        in_dictionary = ["gold"]  # ids differ, and one of them would only be read twice
         if epoch == 0:
             self._write("store.json", lambda file: file.write(json.dumps(about).encode()))
-        self._write("instances.parquet", lambda file: instances.to_parquet(file, index=False))
+        self._write(
+            "instances.parquet", lambda file: instances.to_parquet(file, index=False, use_dictionary=in_dictionary)
+        )
         if len(faults) or (self.path / "faults.parquet").exists():
             self._write("faults.parquet", lambda file: faults.to_parquet(file, index=False))
         self._write(_epoch_name(epoch), lambda file: np.save(file, logits))  # last: with it the epoch is there
@@ -106,6 +112,13 @@ class LogFolder:
         capture, n_classes = self._about()
         epochs = [self._mapped(number) for number in numbers]
         instances = self._instances()
+        self._check(epochs, n_classes, len(instances))
+        faults = None
+        if "faults.parquet" in names:
+            faults = _read(self.path / "faults.parquet", _table).to_pandas()
+        return Logs(as_ids(instances["id"].to_numpy()), instances["gold"].to_numpy().copy(), epochs, faults, capture)
+
+    def _check(self, epochs: list[np.ndarray], n_classes: int, n_instances: int) -> None:
         for number, logits in enumerate(epochs):
             n_before = len(epochs[number - 1]) if number else 1
             if logits.dtype != np.float32 or logits.ndim != 2 or logits.shape[1] != n_classes:
@@ -113,16 +126,11 @@ class LogFolder:
                     f"{self.path / _epoch_name(number)} holds {logits.dtype} of shape {logits.shape}, "
                     f"not float32 logits of {n_classes} classes. It is not of these logs."
                 )
-            if not n_before <= len(logits) <= len(instances):
+            if not n_before <= len(logits) <= n_instances:
                 raise StorageError(
                     f"{self.path / _epoch_name(number)} has {len(logits)} rows; between {n_before} and "
-                    f"{len(instances)} fit the epoch before and instances.parquet. It is not of these logs."
+                    f"{n_instances} fit the epoch before and instances.parquet. It is not of these logs."
                 )
-        faults = None
-        if "faults.parquet" in names:
-            faults = _read(self.path / "faults.parquet", _frame)
-        ids = as_ids(instances["id"].tolist())
-        return Logs(ids, instances["gold"].to_numpy(copy=True), epochs, faults, capture)
 
     def _about(self) -> tuple[Capture, int]:
         path = self.path / "store.json"
@@ -136,17 +144,17 @@ class LogFolder:
             raise StorageError(f"{path} does not describe logs that this version of cal can read.")
         return about["capture"], about["n_classes"]
 
-    def _instances(self) -> pd.DataFrame:
+    def _instances(self) -> pyarrow.Table:
         path = self.path / "instances.parquet"
-        instances: pd.DataFrame = _read(path, _frame)
-        if list(instances.columns) != ["id", "gold"] or instances["gold"].dtype != np.int64:
+        instances = _read(path, _table)
+        if instances.column_names != ["id", "gold"] or instances["gold"].type != "int64":
             raise StorageError(f"{path} has not the columns id and gold of cal's logs. It is not of these logs.")
         return instances
 
     def _mapped(self, epoch: int) -> np.ndarray:
         # Copy-on-write, because torch warns of arrays that it could not write to.
         path = self.path / _epoch_name(epoch)
-        array: np.ndarray = _read(path, lambda path: np.load(path, mmap_mode="c", allow_pickle=False))
+        array: np.ndarray = _read(path, lambda path: np.lib.format.open_memmap(path, mode="c"))
         return array
 
     def _write(self, name: str, write: Callable[[IO[bytes]], object]) -> None:
@@ -167,13 +175,12 @@ class LogFolder:
             ) from error
 
 
-def _frame(path: Path) -> pd.DataFrame:
-    """A Parquet file read by itself; pandas loads a machinery for folders of them, which costs more than the file."""
+def _table(path: Path) -> pyarrow.Table:
+    """A Parquet file read by itself and mapped; machinery for folders and for slow disks costs more than the file."""
     from pyarrow.parquet import ParquetFile
 
-    with ParquetFile(path) as file:
-        frame: pd.DataFrame = file.read().to_pandas()
-    return frame
+    with ParquetFile(path, memory_map=True) as file:
+        return file.read()
 
 
 def _epoch_name(epoch: int) -> str:
@@ -184,4 +191,5 @@ def _read(path: Path, read: Callable[[Path], Any]) -> Any:
     try:
         return read(path)
     except Exception as error:  # whatever numpy, pyarrow and json raise on a damaged file
-        raise StorageError(f"{path} cannot be read: {error}. Put it back, or record into another folder.") from error
+        what = str(error).rstrip(".")
+        raise StorageError(f"{path} cannot be read: {what}. Put it back, or record into another folder.") from error

@@ -15,7 +15,7 @@ from cal.dynamics.distributed import gathered, rank
 from cal.dynamics.ids import as_ids, few
 from cal.dynamics.store import LogStore, OnMissing
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
-from cal.errors import CalError, DataError
+from cal.errors import CalError, ConfigError, DataError, StorageError, refused_counts
 
 if TYPE_CHECKING:
     from cal.datamap.datamap import DataMap
@@ -51,7 +51,7 @@ class DynamicsRecorder:
             has; for both, the first of two occurrences counts, and one under another gold label does not.
 
     Raises:
-        ConfigError: if there is no such `capture` or `on_missing`.
+        ConfigError: if there is no such `capture` or `on_missing`, or fewer than two classes.
         StorageError: if the folder cannot be continued.
 
     Example:
@@ -77,9 +77,15 @@ class DynamicsRecorder:
         capture: Capture = "end",
         on_missing: OnMissing = "error",
     ) -> None:
+        if n_classes is not None and (problems := refused_counts(2, n_classes=n_classes)):
+            raise ConfigError(problems)
         self._folder = folder
         self.store = LogStore(folder, capture, on_missing)
-        self.n_classes = n_classes or self.store.n_classes or None
+        self.n_classes = self.store.n_classes or n_classes
+        if n_classes not in (None, self.n_classes):
+            raise StorageError(
+                f"{folder} holds logits of {self.n_classes} classes, not {n_classes}. Give another folder."
+            )
         self._chunks: list[_Rows] = []  # joined, on the CPU
         self._batches: list[_Rows] = []
         self._n_waiting = 0
@@ -108,7 +114,7 @@ class DynamicsRecorder:
             gold: (instance,) gold classes; a sequence, an array or a tensor.
 
         Raises:
-            DataError: if the three differ in length, or the logits in width from those before.
+            DataError: if the shapes do not fit each other, or the logits those before.
         """
         # Tensors are read when the epoch ends: on a GPU, to look at one now would be to wait for all work before it.
         batch = _Rows(
@@ -118,10 +124,10 @@ class DynamicsRecorder:
             else np.array(logits, np.float32),
             gold.detach().clone() if isinstance(gold, Tensor) else np.array(gold),
         )
-        shape = tuple(batch.logits.shape)
-        if len(shape) != 2 or not len(batch.ids) == len(batch.gold) == shape[0]:
+        id_shape, shape, gold_shape = (tuple(part.shape) for part in batch)
+        if len(shape) != 2 or not id_shape == gold_shape == shape[:1]:
             raise DataError(
-                f"{len(batch.ids)} ids, logits of shape {shape} and {len(batch.gold)} gold labels; "
+                f"Ids of shape {id_shape}, logits of shape {shape} and gold labels of shape {gold_shape}; "
                 "give an id and a gold label per row of (instance, class) logits."
             )
         if shape[1] != (self.n_classes or shape[1]) or shape[1] < 2:
@@ -265,29 +271,29 @@ def _check_values(ids: np.ndarray, gold: np.ndarray, logits: np.ndarray) -> None
         raise DataError(f"Gold labels must be whole numbers, not {gold.dtype}; number the classes from 0.")
     if (wrong := (gold < 0) | (gold >= n_classes)).any():
         raise DataError(
-            f"{wrong.sum()} gold labels are no class of 0 to {n_classes - 1}, e.g. {gold[wrong][0]} of id "
-            f"{few(ids[wrong])}. Leave instances without a label out."
+            f"Gold labels must be classes from 0 to {n_classes - 1}, and {gold[wrong][0]} is none; so for "
+            f"{wrong.sum()} of {len(ids)} instances: id {few(ids[wrong])}. Leave instances without a label out."
         )
     if (wrong := ~np.isfinite(logits).all(axis=1)).any():
         raise DataError(
-            f"The logits of {wrong.sum()} instances are not finite, e.g. of id {few(ids[wrong])}. "
+            f"Logits are not finite for {wrong.sum()} of {len(ids)} instances: id {few(ids[wrong])}. "
             "Training may have diverged: lower the learning rate."
         )
 
 
 def _refusal(epoch: int, faults: pd.DataFrame) -> str:
     said = {
-        "missing": "are missing",
-        "duplicate": "occur more than once",
-        "late": "did not occur in the first epoch",
-        "gold": "have another gold label than before",
+        "missing": "missing",
+        "duplicate": "recorded more than once",
+        "late": "not in the first epoch",
+        "gold": "under another gold label than before",
     }
     found = [
-        f"{len(who)} ids {said[str(what)]}, e.g. {few(who.tolist())}"
+        f"{said[str(what)]}: {who.nunique()} ({few(who.unique().tolist())})"
         for what, who in faults.groupby("fault", sort=False)["id"]
     ]
     return (
-        f"Epoch {epoch} was not recorded: {'; '.join(found)}. Record each id once in every epoch (shuffle, but neither "
-        "drop the last batch nor sample with replacement), or give on_missing='drop' or 'partial'. "
+        f"Epoch {epoch} was not recorded. Ids {'; ids '.join(found)}. Record each id once in every epoch (shuffle, "
+        "but neither drop the last batch nor sample with replacement), or give on_missing='drop' or 'partial'. "
         "The table is this error's report."
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import torch
@@ -72,8 +72,10 @@ def compute_training_dynamics(
         problems.append(f"capture must be during or end, not {capture!r}.")
     if problems:
         raise ConfigError(problems)
-    if ids is not None and len(ids) != len(dataset):  # type: ignore[arg-type]
-        raise DataError(f"{len(ids)} ids for {len(dataset)} instances; give one of each.")  # type: ignore[arg-type]
+    if not isinstance(dataset, Sized) or not len(dataset):
+        raise DataError("The dataset has no items, or no length; give one item per instance, by position.")
+    if ids is not None and len(ids) != len(dataset):
+        raise DataError(f"{len(ids)} ids for {len(dataset)} instances; give one of each.")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     model.to(device)

@@ -70,6 +70,17 @@ def test_several_runs_are_drawn_as_their_mean_with_spread_and_correlation(tmp_pa
     assert set(COORDINATES) < set(stored.seeds.columns)
 
 
+@pytest.mark.parametrize("n_runs", [None, 2])
+def test_a_correlation_that_is_not_defined_is_said_to_be_so(tmp_path, n_runs):
+    trained = dynamics(n_runs).epochs(slice(1))  # of one epoch, nothing varies
+    written = write_map(tmp_path, DataMap.of(trained, IDS), trained.gold_prob, name="one", seeds=[7, 8][: n_runs or 0])
+    assert written == read_map(tmp_path).summary
+    assert written["correlation_of_confidence_and_variability"] is None
+    text = summary_text(written)
+    assert "Correlation of confidence and variability: undefined (no spread)." in text
+    assert ("variability undefined (no spread)" in text) == (n_runs == 2)
+
+
 def test_a_new_map_replaces_an_old_one_wholly(tmp_path):
     written(tmp_path, n_runs=3, seeds=[7, 8, 9])
     written(tmp_path)

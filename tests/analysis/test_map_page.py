@@ -54,7 +54,22 @@ def test_the_page_carries_every_column():
     np.testing.assert_array_equal(first_learnt, [np.nan, *range(1, 60)])
     gold = data["columns"]["gold"]
     assert [gold["names"][k] for k in decoded(gold["values"], np.uint16)] == points["gold"].tolist()
-    assert gold["names"][0] == "HUM"  # the most frequent first
+
+
+def test_names_keep_their_colours_from_page_to_page_whatever_their_counts():
+    def names(labels):
+        points = pd.DataFrame({"id": range(len(labels)), "confidence": 0.5, "variability": 0.1, "region": labels})
+        return payload(map_page(points, title="T"))["columns"]["region"]["names"]
+
+    assert names(["b", "a", "b"]) == names(["a", "b", "a"]) == ["a", "b"]
+
+
+def test_of_more_names_than_colours_the_most_frequent_come_first():
+    labels = [f"label {k}" for k in range(20) for _ in range(20 - (k + 7) % 20)]
+    points = pd.DataFrame({"id": range(len(labels)), "confidence": 0.5, "variability": 0.1, "region": labels})
+    names = payload(map_page(points, title="T"))["columns"]["region"]["names"]
+    assert names == sorted(names, key=lambda name: -labels.count(name))
+    assert names[0] == "label 13"
 
 
 def test_curves_are_kept_to_one_of_254_steps():
@@ -253,6 +268,15 @@ def test_search_finds_in_ids_and_texts_and_lists(page):
     assert page.value("csv().split('\\n')[1].startsWith('id59,')")
     search(page, "")
     page.wait_for("document.getElementById('count').textContent === '60 points'")
+
+
+def test_no_legend_lies_over_the_scale_of_a_number(page):
+    search(page, "ID1")
+    page.wait_for("document.getElementById('count').textContent.startsWith('11 found')")
+    for name, has_legend in (("region", True), ("confidence", False)):
+        page.value(f"state.colour = '{name}'; draw().then(() => 0)")
+        assert page.value("!!document.querySelector('#plot .legend')") == has_legend, name
+        assert page.value("!!document.querySelector('#plot .colorbar')") != has_legend, name
 
 
 def test_every_column_colours(page):

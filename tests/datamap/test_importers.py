@@ -122,11 +122,18 @@ def test_what_is_not_one_score_per_instance_is_refused(tmp_path, scores, ids, me
 @pytest.mark.parametrize("content", [b"", b"no array", b"\x93NUMPY\x01\x00", b"PK\x03\x04"])
 def test_a_file_of_something_else_is_refused(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(DataError, match="cannot be read as a NumPy file"):
+    with pytest.raises(DataError, match="is no NumPy file of numbers"):
         read_scores(tmp_path / name)
+
+
+def test_an_absent_file_is_refused_without_more_words_than_needed(tmp_path):
+    for read, name in ((read_scores, "none.npy"), (read_aum, "none.csv")):
+        with pytest.raises(DataError) as raised:
+            read(tmp_path / name)
+        assert str(raised.value).count("No such file") == str(raised.value).count(name) == 1
 
 
 def test_pickled_objects_are_not_run(tmp_path):
     np.save(tmp_path / "scores.npy", np.array([{}], dtype=object), allow_pickle=True)
-    with pytest.raises(DataError, match="without pickled objects"):
+    with pytest.raises(DataError, match="such as pickled ones, are not loaded"):
         read_scores(tmp_path / "scores.npy")

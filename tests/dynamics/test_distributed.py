@@ -94,5 +94,5 @@ def test_two_processes_draw_the_map_of_one(tmp_path, ids, fault):
 
 def test_what_one_process_doubles_is_refused_by_all(tmp_path):
     for result in run(tmp_path, [0, 1], fault="doubled"):
-        assert result["said"].startswith("RecordingError: Epoch 1 was not recorded: 2 ids occur more than once")
+        assert result["said"].startswith("RecordingError: Epoch 1 was not recorded. Ids recorded more than once: 2 (")
         assert result["n_epochs"] == 1

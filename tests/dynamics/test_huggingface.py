@@ -229,5 +229,5 @@ def test_a_dataset_without_ids_is_refused(tmp_path, capture):
 
 def test_ids_that_occur_twice_end_training_with_a_report(tmp_path):
     data = datasets.Dataset.from_dict(columns() | {"id": ["same"] * 2 + columns()["id"][2:]})
-    with pytest.raises(RecordingError, match=r"1 ids occur more than once, e\.g\. 'same'"):
+    with pytest.raises(RecordingError, match=r"Ids recorded more than once: 1 \('same'\)"):
         trainer(tmp_path, DynamicsCallback(DynamicsRecorder(), pad), data=data).train()

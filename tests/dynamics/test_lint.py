@@ -59,7 +59,7 @@ FAULTS = {
     "partial last epoch": (lambda f: change(f, 3, lambda rows: rows[:3]), "epoch_3.jsonl", 0, "7 of 10 instances"),
     "late": (
         lambda f: change(f, 2, lambda rows: [*rows, rows[0].replace('"guid":0', '"guid":99')]),
-        *("epoch_2.jsonl", 11, "in no earlier epoch, e.g. 99"),
+        *("epoch_2.jsonl", 11, "in no earlier epoch: 1, e.g. 99"),
     ),
     "other ids": (
         lambda f: write_epoch(f, 1, list(range(50, 60)), np.zeros((10, 3)), [0] * 10),
@@ -95,6 +95,11 @@ def test_all_faults_are_reported_not_only_the_first(folder):
     found = [(fault.path.name, fault.line) for fault in lint_logs(folder).faults]
     assert {("notes.txt", 0), (folder.name, 0), *(("dynamics_epoch_0.jsonl", n) for n in (2, 3))} <= set(found)
     assert ("dynamics_epoch_2.jsonl", 4) in found
+
+
+def test_an_instance_in_a_line_that_cannot_be_read_is_not_called_missing(folder):
+    line(folder, 1, 9, logits_epoch_1=[float("nan"), 0.0, 0.0])
+    assert [fault.line for fault in lint_logs(folder).faults] == [10]
 
 
 def test_many_faults_of_a_kind_are_counted(folder):

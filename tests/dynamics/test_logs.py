@@ -74,8 +74,8 @@ def test_metrics_are_those_of_a_plain_loop_over_the_lines(write, gold):
     assert logs.ids == IDS
     assert logs.gold.tolist() == gold.tolist()
     for row, instance_id in enumerate(IDS):
-        assert abs(running.confidence[row].item() - statistics.fmean(expected[instance_id])) < 1e-9
-        assert abs(running.variability[row].item() - statistics.pstdev(expected[instance_id])) < 1e-9
+        assert abs(running.confidence[row].item() - statistics.fmean(expected[instance_id])) < 1e-7  # of float32
+        assert abs(running.variability[row].item() - statistics.pstdev(expected[instance_id])) < 1e-7  # of float32
 
 
 def test_dynamics_are_those_of_the_logits(write, logits, gold):

@@ -12,7 +12,7 @@ from cal.dynamics import recorder as recorder_module
 from cal.dynamics.recorder import DynamicsRecorder, RecordingError
 from cal.dynamics.store import LogStore
 from cal.dynamics.training_dynamics import TrainingDynamics
-from cal.errors import DataError, StorageError
+from cal.errors import ConfigError, DataError, StorageError
 
 IDS = ["a", "b", "c", "d", "e"]
 GOLD = torch.tensor([0, 1, 2, 0, 1])
@@ -127,11 +127,11 @@ def with_fault(kind, on_missing):
 
 @pytest.mark.parametrize("kind", FAULTS)
 def test_error_refuses_the_epoch_and_says_which_ids(kind):
-    with pytest.raises(RecordingError, match="Epoch 1 was not recorded: 1 ids") as raised:
+    with pytest.raises(RecordingError, match=r"Epoch 1 was not recorded\. Ids") as raised:
         with_fault(kind, "error")
     ((instance_id, epoch, fault),) = FAULTS[kind][2]
     assert raised.value.report.values.tolist() == [[instance_id, epoch, fault]]
-    assert repr(instance_id) in str(raised.value)
+    assert f": 1 ({instance_id!r})" in str(raised.value)
     assert "on_missing='drop' or 'partial'" in str(raised.value)
 
 
@@ -181,8 +181,10 @@ def test_an_error_crosses_from_a_worker_process_whole():
 @pytest.mark.parametrize(
     ("ids", "logits", "gold", "said"),
     [
-        (IDS[:4], some_logits()[0], GOLD, "4 ids, logits of shape (5, 3) and 5 gold labels"),
-        (IDS, some_logits()[0], GOLD[:4], "5 ids, logits of shape (5, 3) and 4 gold labels"),
+        (IDS[:4], some_logits()[0], GOLD, "Ids of shape (4,), logits of shape (5, 3) and gold labels of shape (5,)"),
+        (IDS, some_logits()[0], GOLD[:4], "logits of shape (5, 3) and gold labels of shape (4,)"),
+        (IDS, some_logits()[0], GOLD[:, None], "gold labels of shape (5, 1)"),
+        (torch.tensor(5), some_logits()[0], 0, "Ids of shape (), logits of shape (5, 3) and gold labels of shape ()"),
         (IDS, some_logits()[0, :, 0], GOLD, "give an id and a gold label per row"),
         (IDS, some_logits()[0, :, :1], GOLD, "give the columns 0 and z"),
         (IDS, some_logits()[0, :, :2], GOLD, "Logits of 2 classes, where 3 were expected"),
@@ -198,10 +200,11 @@ def test_a_batch_that_makes_no_sense_is_refused_where_it_is_recorded(ids, logits
 @pytest.mark.parametrize(
     ("ids", "logits", "gold", "said"),
     [
-        (IDS, some_logits()[0], GOLD + 1, "1 gold labels are no class of 0 to 2, e.g. 3 of id 'c'"),
-        (IDS, some_logits()[0], GOLD - 1, "2 gold labels are no class of 0 to 2, e.g. -1 of id 'a', 'd'"),
+        (IDS, some_logits()[0], GOLD + 1, "classes from 0 to 2, and 3 is none; so for 1 of 5 instances: id 'c'"),
+        (IDS, some_logits()[0], GOLD - 1, "classes from 0 to 2, and -1 is none; so for 2 of 5 instances: id 'a', 'd'"),
+        (np.arange(5), some_logits()[0], GOLD + 1, "3 is none; so for 1 of 5 instances: id 2."),
         (IDS, some_logits()[0], GOLD.float(), "must be whole numbers, not float32"),
-        (IDS, some_logits()[0] / 0, GOLD, "The logits of 5 instances are not finite, e.g. of id 'a', 'b', 'c', ..."),
+        (IDS, some_logits()[0] / 0, GOLD, "Logits are not finite for 5 of 5 instances: id 'a', 'b', 'c', ..."),
         (torch.arange(5).float(), some_logits()[0], GOLD, "all strings or all whole numbers, not float"),
     ],
 )
@@ -240,7 +243,7 @@ def test_a_resumed_recorder_still_knows_the_ids(tmp_path):
     recorded(some_logits()[:2], folder=tmp_path)
     again = DynamicsRecorder(folder=tmp_path)
     again.record(["z"], some_logits()[0, :1], GOLD[:1])
-    with pytest.raises(RecordingError, match="5 ids are missing") as raised:
+    with pytest.raises(RecordingError, match="Ids missing: 5") as raised:
         again.end_epoch()
     assert raised.value.report["fault"].value_counts().to_dict() == {"missing": 5, "late": 1}
 
@@ -290,3 +293,16 @@ def test_recording_goes_on_after_kill_9(tmp_path):
     one, other = (DynamicsRecorder(folder=tmp_path / folder) for folder in ("logs", "undisturbed"))
     assert one.n_epochs == 5
     assert_same_dynamics(one.dynamics(), other.dynamics())
+
+
+@pytest.mark.parametrize("n_classes", [0, 1, 2.5, "3"])
+def test_a_number_of_classes_that_makes_no_sense_is_refused(n_classes):
+    with pytest.raises(ConfigError, match="n_classes must be a whole number of at least 2"):
+        DynamicsRecorder(n_classes)
+
+
+def test_logs_of_other_classes_are_refused_before_anything_is_trained(tmp_path):
+    recorded(some_logits(), folder=tmp_path)
+    assert DynamicsRecorder(folder=tmp_path).n_classes == DynamicsRecorder(3, folder=tmp_path).n_classes == 3
+    with pytest.raises(StorageError, match="holds logits of 3 classes, not 5"):
+        DynamicsRecorder(5, folder=tmp_path)

@@ -260,6 +260,14 @@ def test_a_damaged_folder_is_a_storage_error_that_names_a_path(tmp_path, kind):
         LogStore(tmp_path)
 
 
+def test_nobody_is_told_to_load_a_damaged_epoch_unsafely(tmp_path):
+    stored(tmp_path, some_logits())
+    (tmp_path / "epoch_0001.npy").write_text("broken")
+    with pytest.raises(StorageError, match=r"epoch_0001\.npy cannot be read: .*[^.]\. Put it back") as raised:
+        LogStore(tmp_path)
+    assert "pickle" not in str(raised.value)
+
+
 def test_a_folder_of_something_else_is_refused(tmp_path):
     (tmp_path / "thesis.tex").write_text("precious")
     with pytest.raises(StorageError, match=r"holds files but no store\.json"):
