@@ -91,7 +91,7 @@ class StackedMLP:
 
         Args:
             activations: what `forward` returned.
-            target: (run, instance, class) one-hot gold classes.
+            target: (run, instance, class) one-hot gold classes, or probabilities of them.
             masks: what `forward` was given.
         """
         grad = torch.softmax(activations[-1], dim=-1).sub_(target).div_(target.shape[1])  # (run, instance, class)
@@ -113,6 +113,24 @@ class StackedMLP:
         kept = draws.keep(1 - self.dropout, n, sum(self.widths[1:-1]))
         factor = kept.to(self.dtype).mul_(1 / (1 - self.dropout))
         return list(factor.split(self.widths[1:-1], dim=-1))
+
+    def thinned(self, run: int, kept: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+        """One network without the hidden units that a dropout mask drops, from its first hidden layer on.
+
+        Args:
+            run: which network.
+            kept: (unit,) booleans: which units of all hidden layers the mask keeps.
+
+        Returns:
+            Positions of the units kept in the first hidden layer, and of each later layer the (in, out) weight,
+            scaled by 1 / (1 - dropout), and the (out,) bias.
+        """
+        first, *units = [part.nonzero().squeeze(1) for part in kept.split(self.widths[1:-1])]
+        layers, rows = [], first
+        for weight, bias, columns in zip(self.weights[1:], self.biases[1:], [*units, slice(None)], strict=True):
+            layers.append((weight[run, rows][:, columns] / (1 - self.dropout), bias[run, 0, columns]))
+            rows = columns
+        return first, layers
 
     def select(self, rows: Sequence[int]) -> StackedMLP:
         """A copy of some of the networks; the whole stack is returned as it is."""
@@ -143,7 +161,7 @@ class StackedMLP:
 
         Args:
             x: (run, instance, feature) inputs.
-            gold: (run, instance) gold classes.
+            gold: (run, instance) gold classes, or (run, instance, class) probabilities of them.
             streams: of the runs; shuffles and dropout masks are drawn from them, per epoch.
             purpose: prefix of the streams' names, so that two networks of a round draw differently.
             n_epochs: passes over the data.
@@ -167,7 +185,7 @@ class StackedMLP:
         for epoch in range(n_epochs):
             order = shuffle.permutation(n)  # (run, instance)
             x_epoch = torch.stack([rows[shuffled] for rows, shuffled in zip(x, order, strict=True)])
-            targets = one_hot(gold.gather(1, order), self.widths[-1]).to(self.dtype)  # (run, instance, class)
+            targets = self._targets(gold, order)  # (run, instance, class)
             masks = self.dropout_masks(dropout, n)
             batches = [tensor.split(batch_size, dim=1) for tensor in (order, x_epoch, targets, *(masks or ()))]
             for positions, x_batch, target, *kept in zip(*batches, strict=True):
@@ -191,6 +209,11 @@ class StackedMLP:
                     maximize=False,
                 )
             on_epoch_end(epoch)
+
+    def _targets(self, gold: Tensor, order: Tensor) -> Tensor:
+        if gold.dim() == 2:
+            return one_hot(gold.gather(1, order), self.widths[-1]).to(self.dtype)
+        return gold.gather(1, order.unsqueeze(-1).expand_as(gold)).to(self.dtype)
 
 
 def _padded(n: int) -> int:

@@ -140,6 +140,47 @@ def test_fit_equals_a_plain_training_loop(dropout):
             torch.testing.assert_close(net.biases[depth][run, 0], layer.bias.data, rtol=0, atol=1e-8)
 
 
+def test_fit_learns_probabilities_as_a_plain_training_loop_does():
+    widths, n, seed = [5, 8, 3], 12, 11
+    net = random_net(1, widths)
+    (layers,) = copy.deepcopy(modules(net))
+    x, _ = random_batch(1, n, widths)
+    target = torch.softmax(torch.randn(1, n, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)), -1)
+    net.fit(x, target, Streams([seed], 0), purpose="net", n_epochs=3, batch_size=5, lr=3e-2)
+
+    parameters = [parameter for layer in layers for parameter in layer.parameters()]
+    optimiser, shuffle = torch.optim.AdamW(parameters, lr=3e-2), Streams([seed], 0).start("net/shuffle")
+    for _ in range(3):
+        for batch in shuffle.permutation(n)[0].split(5):
+            optimiser.zero_grad()
+            nn.functional.cross_entropy(logits_of(layers, x[0, batch]), target[0, batch]).backward()
+            optimiser.step()
+    for depth, layer in enumerate(layers):
+        torch.testing.assert_close(net.weights[depth][0], layer.weight.data.T, rtol=0, atol=1e-8)
+
+
+def test_gold_classes_are_probabilities_of_one():
+    nets = [random_net(2, [5, 8, 3], 0.3) for _ in range(2)]
+    x, gold = random_batch(2, 9, [5, 3])
+    for net, target in zip(nets, (gold, nn.functional.one_hot(gold, 3)), strict=True):
+        net.fit(x, target, Streams([1, 2], 0), purpose="net", n_epochs=2, batch_size=4, lr=1e-2)
+    assert torch.equal(nets[0].flat, nets[1].flat)
+
+
+@pytest.mark.parametrize("widths", [[5, 7, 2], [6, 8, 5, 3], [3, 16, 16, 16, 6]], ids=str)
+def test_a_thinned_network_says_what_the_masked_one_says(widths):
+    net = random_net(2, widths, 0.4)
+    x, _ = random_batch(2, 9, widths)
+    masks = net.dropout_masks(Streams([1, 2], 0).start("masks"), 1)
+    expected = net.forward(x, masks)[-1]
+    for run in range(2):
+        units, layers = net.thinned(run, torch.cat(masks, dim=-1)[run, 0] > 0)
+        h = (x[run] @ net.weights[0][run] + net.biases[0][run])[:, units]
+        for weight, bias in layers:
+            h = torch.relu(h) @ weight + bias
+        torch.testing.assert_close(h, expected[run], rtol=0, atol=1e-12)
+
+
 def test_dropout_masks_are_zero_or_the_inverse_of_the_kept_fraction():
     net = StackedMLP(2, [4, 8, 6, 2], 0.25)
     masks = net.dropout_masks(Streams([1, 2], 0).start("masks"), 5)

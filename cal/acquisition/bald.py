@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from cal.acquisition.base import Acquisition
@@ -59,3 +60,45 @@ class McEntropy(_McDropout):
 
     def score(self, pool: Pool) -> Tensor:
         return entropy(pool.mc_probs(self.n_samples).mean(dim=1))
+
+
+@dataclass
+class McMargin(_McDropout):
+    """p(second y) - p(first y) of mean_s p_s: the gap between the two likeliest classes, negated.
+
+    Args:
+        n_samples: dropout networks.
+
+    References:
+        Deep Bayesian Active Learning with Image Data (Gal et al., 2017), for the mean of dropout samples
+        https://arxiv.org/abs/1703.02910
+        Active Hidden Markov Models for Information Extraction (Scheffer et al., 2001), for the margin
+        https://doi.org/10.1007/3-540-44816-0_31
+    """
+
+    year = 2017
+
+    def score(self, pool: Pool) -> Tensor:
+        first, second = pool.mc_probs(self.n_samples).mean(dim=1).topk(2, dim=-1).values.unbind(-1)
+        return second - first
+
+
+@dataclass
+class VariationRatio(_McDropout):
+    """1 - max_y |{s: argmax p_s = y}| / S: the share of dropout networks that vote against the majority.
+
+    Args:
+        n_samples: dropout networks; the fewer, the more ties.
+
+    References:
+        Elementary Applied Statistics (Freeman, 1965), by way of
+        Deep Bayesian Active Learning with Image Data (Gal et al., 2017)
+        https://arxiv.org/abs/1703.02910
+    """
+
+    year = 2017
+
+    def score(self, pool: Pool) -> Tensor:
+        votes = pool.mc_probs(self.n_samples).argmax(dim=-1)  # (run, sample, candidate)
+        shares = [(votes == label).double().mean(dim=1) for label in range(pool.n_classes)]
+        return 1 - torch.stack(shares).amax(dim=0)

@@ -16,7 +16,7 @@ from cal.nn import StackedMLP
 
 @dataclass
 class Discriminative(Acquisition):
-    """A strategy that trains a binary classifier on the main classifier's last hidden layer.
+    """A strategy that trains a small classifier on the main classifier's last hidden layer.
 
     Args:
         hidden: width of its one hidden layer; all defaults are the paper's (section 4.3).
@@ -52,23 +52,41 @@ class Discriminative(Acquisition):
         Returns:
             (run, candidate) probabilities, in float64.
         """
-        net = StackedMLP(len(x), [x.shape[-1], self.hidden, 2], device=x.device, dtype=x.dtype)
+        return self.class_probs(pool, x, positive.long(), 2)[..., 1]
+
+    def class_probs(self, pool: Pool, x: Tensor, gold: Tensor, n_classes: int) -> Tensor:
+        """P(class | x) of the candidates, likewise.
+
+        Args:
+            pool: whose candidates it scores, and whose streams its weights and shuffles come from.
+            x: (run, instance, width) its training inputs.
+            gold: (run, instance) their classes, or (run, instance, class) probabilities of them.
+            n_classes: how many classes.
+
+        Returns:
+            (run, candidate, class) probabilities, in float64.
+        """
+        net = StackedMLP(len(x), [x.shape[-1], self.hidden, n_classes], device=x.device, dtype=x.dtype)
         net.initialise(pool.streams, purpose="discriminator")
         net.fit(
             x,
-            positive.long(),
+            gold,
             pool.streams,
             purpose="discriminator",
             n_epochs=self.n_epochs,
             batch_size=self.batch_size or pool.batch_size,
             lr=self.lr,
         )
-        return torch.softmax(net.forward(pool.embeddings)[-1].to(torch.float64), dim=-1)[..., 1]
+        return torch.softmax(net.forward(pool.embeddings)[-1].to(torch.float64), dim=-1)
 
 
 @dataclass
 class Dal(Discriminative):
     """P(unlabelled | h(x)) of a discriminator between labelled set and pool.
+
+    Args:
+        max_unlabelled: candidates that the discriminator is trained against: beyond, a random sample of the pool,
+            so that its training takes no longer in a larger one; None trains against all, as the paper does.
 
     References:
         Discriminative Active Learning (Gissin and Shalev-Shwartz, 2019)
@@ -77,11 +95,20 @@ class Dal(Discriminative):
 
     year = 2019
 
+    max_unlabelled: int | None = 10_000
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.max_unlabelled is not None and (problems := refused_counts(max_unlabelled=self.max_unlabelled)):
+            raise ConfigError(problems)
+
     def score(self, pool: Pool) -> Tensor:
-        rows = torch.cat([pool.labelled, pool.candidates], dim=1)
+        unlabelled = pool
+        if self.max_unlabelled is not None and self.max_unlabelled < pool.candidates.shape[1]:
+            unlabelled = pool.only(pool.uniform("unlabelled").argsort(dim=1)[:, : self.max_unlabelled])
+        rows = torch.cat([pool.labelled, unlabelled.candidates], dim=1)
         # Sorted by instance, so that the training shuffles do not depend on the order of the pool.
         order = rows.argsort(dim=1)
-        x = torch.cat([pool.labelled_embeddings, pool.embeddings], dim=1)
+        x = torch.cat([pool.labelled_embeddings, unlabelled.embeddings], dim=1)
         x = x.gather(1, order.unsqueeze(-1).expand_as(x))
-        unlabelled = order >= pool.labelled.shape[1]
-        return self.prob_positive(pool, x, unlabelled)
+        return self.prob_positive(pool, x, order >= pool.labelled.shape[1])

@@ -160,9 +160,21 @@ class MLPLearner:
             BatchBALD: Efficient and Diverse Batch Acquisition (Kirsch et al., 2019), consistent MC dropout
             https://arxiv.org/abs/1906.08158
         """
-        draws = streams.start("mc_dropout")
-        samples = [self.net.dropout_masks(draws, 1) for _ in range(n_samples)]
-        logits = torch.stack([self._forward(self.x_train, instances, masks)[-1] for masks in samples], dim=1)
+        net, draws = self.net, streams.start("mc_dropout")
+        kept = [draws.keep(1 - net.dropout, sum(net.widths[1:-1])) for _ in range(n_samples)]  # each (run, unit)
+        n_runs, n = instances.shape
+        logits = self.x_train.new_empty(n_runs, n_samples, n, self.n_classes)
+        for run in range(n_runs):
+            samples = [net.thinned(run, units[run]) for units in kept]
+            for start in range(0, n, _CHUNK):
+                chunk = slice(start, start + _CHUNK)
+                x = self.x_train[instances[run, chunk]]
+                shared = torch.addmm(net.biases[0][run], x, net.weights[0][run])  # the same for all samples
+                for sample, (units, layers) in enumerate(samples):
+                    h = shared[:, units]
+                    for weight, bias in layers:
+                        h = torch.addmm(bias, h.relu_(), weight)
+                    logits[run, sample, chunk] = h
         return torch.softmax(logits.to(torch.float64), dim=-1)
 
     def select(self, rows: Sequence[int]) -> MLPLearner:
@@ -180,7 +192,6 @@ class MLPLearner:
         self,
         x: Tensor,
         instances: Tensor | None = None,
-        masks: Sequence[Tensor] | None = None,
         layer: int | None = None,
     ) -> tuple[Tensor, Tensor]:
         """A hidden layer, the last by default, and logits of (run, instance, feature) inputs.
@@ -194,7 +205,7 @@ class MLPLearner:
         for start in range(0, n, _CHUNK):
             chunk = slice(start, start + _CHUNK)
             inputs = x[:, chunk] if instances is None else x[instances[:, chunk]]
-            activations = self.net.forward(inputs, masks)
+            activations = self.net.forward(inputs)
             embeddings[:, chunk], logits[:, chunk] = activations[layer + 1], activations[-1]
         return embeddings, logits
 

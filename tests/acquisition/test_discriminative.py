@@ -63,6 +63,31 @@ def test_dal_is_the_probability_of_being_unlabelled(oracle_pool, task):
     torch.testing.assert_close(scores, torch.stack(expected), rtol=0, atol=1e-5)
 
 
+def test_dal_trains_against_a_random_part_of_a_large_pool(oracle_pool, task):
+    embeddings = task[1]
+    pool = pool_of(oracle_pool, task)
+    expected = []
+    for run, seed in enumerate(SEEDS):
+        drawn = pool.uniform("unlabelled")[run].argsort()[:7]
+        rows = torch.cat([pool.labelled[run], pool.candidates[run, drawn]]).sort().values
+        x_pool = embeddings[run, N_LABELLED:]
+        expected.append(discriminator(seed, embeddings[run, rows], rows >= N_LABELLED, x_pool))
+    scores = Dal(**SMALL, max_unlabelled=7).score(pool)
+    torch.testing.assert_close(scores, torch.stack(expected), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("max_unlabelled", [N - N_LABELLED, 10_000])
+def test_dal_trains_against_all_of_a_pool_that_is_not_large(oracle_pool, task, max_unlabelled):
+    pool = pool_of(oracle_pool, task)
+    everything = Dal(**SMALL, max_unlabelled=None).score(pool)
+    assert torch.equal(Dal(**SMALL, max_unlabelled=max_unlabelled).score(pool), everything)
+
+
+def test_dal_needs_some_of_the_pool():
+    with pytest.raises(ConfigError, match="max_unlabelled must be a whole number of at least 1, not 0"):
+        Dal(max_unlabelled=0)
+
+
 def test_dal_prefers_what_looks_unlabelled(oracle_pool, task):
     logits, embeddings, counts = task
     embeddings = embeddings.clone()

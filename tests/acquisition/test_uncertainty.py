@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 import torch
 
-from cal.acquisition.bald import Bald, McEntropy
+from cal.acquisition.bald import Bald, McEntropy, McMargin, VariationRatio
 from cal.acquisition.base import unmet_needs
 from cal.acquisition.uncertainty import Entropy, LeastConfidence, Margin, entropy
 from cal.errors import ConfigError
@@ -86,6 +86,23 @@ def test_mc_entropy_is_the_entropy_of_the_mean_of_samples(oracle_pool, logits, s
     assert_scores(McEntropy(n_samples=N_SAMPLES).score(oracle_pool(logits, samples=samples)), expected)
 
 
+@pytest.mark.oracle("mc_margin")
+def test_mc_margin_is_the_negated_margin_of_the_mean_of_samples(oracle_pool, logits, samples):
+    means = [[np.sort(np.mean([p[i] for p in run], axis=0)) for i in range(N_LABELLED, N)] for run in samples.numpy()]
+    expected = [[p[-2] - p[-1] for p in run] for run in means]
+    assert_scores(McMargin(n_samples=N_SAMPLES).score(oracle_pool(logits, samples=samples)), expected)
+
+
+@pytest.mark.oracle("variation_ratio")
+def test_variation_ratio_is_the_share_of_votes_against_the_mode(oracle_pool, logits, samples):
+    expected = [
+        [1 - scipy.stats.mode([np.argmax(p[i]) for p in run]).count / N_SAMPLES for i in range(N_LABELLED, N)]
+        for run in samples.numpy()
+    ]
+    assert len({share for run in expected for share in run}) > 2
+    assert_scores(VariationRatio(n_samples=N_SAMPLES).score(oracle_pool(logits, samples=samples)), expected)
+
+
 def test_bald_prefers_networks_that_disagree_to_networks_that_all_doubt(oracle_pool):
     doubt, disagree = [[0.5, 0.5]] * 2, [[1.0, 0.0], [0.0, 1.0]]
     samples = torch.tensor([[[0.5, 0.5]] * 1 + [a, b] for a, b in zip(doubt, disagree, strict=True)]).unsqueeze(0)
@@ -105,8 +122,8 @@ def test_saturated_probabilities_score_lowest_and_are_finite(oracle_pool, strate
 def test_saturated_samples_are_finite(oracle_pool):
     samples = torch.tensor([[[[1.0, 0.0]] * 3, [[0.0, 1.0]] * 3]], dtype=torch.float64)
     pool = oracle_pool(torch.zeros(1, 3, 2), n_labelled=1, samples=samples)
-    assert torch.isfinite(Bald(n_samples=2).score(pool)).all()
-    assert torch.isfinite(McEntropy(n_samples=2).score(pool)).all()
+    for strategy in (Bald(n_samples=2), McEntropy(n_samples=2), McMargin(n_samples=2), VariationRatio(n_samples=2)):
+        assert torch.isfinite(strategy.score(pool)).all()
 
 
 def test_confident_predictions_stay_apart(oracle_pool):
@@ -116,7 +133,7 @@ def test_confident_predictions_stay_apart(oracle_pool):
     assert scores[1] > scores[0] > 0
 
 
-@pytest.mark.parametrize("choice", [Bald, McEntropy])
+@pytest.mark.parametrize("choice", [Bald, McEntropy, McMargin, VariationRatio])
 def test_dropout_strategies_need_dropout(choice):
     assert unmet_needs(choice(), {"dropout"}) == []
     (need,) = unmet_needs(choice(), {"embeddings"})

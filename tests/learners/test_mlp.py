@@ -142,6 +142,13 @@ def test_predictions_do_not_depend_on_how_many_are_asked_for(stack, monkeypatch)
     torch.testing.assert_close(learner.predict_test(), stack[0].predict_test())
 
 
+def test_dropout_samples_do_not_depend_on_how_many_are_asked_for(stack, monkeypatch):
+    learner, _, streams = stack
+    whole = learner.dropout_probs(POOL, 3, streams)
+    monkeypatch.setattr("cal.learners.mlp._CHUNK", 4)
+    torch.testing.assert_close(learner.dropout_probs(POOL, 3, streams), whole, rtol=0, atol=1e-6)
+
+
 def test_read_only_vectors_are_used_without_a_warning():
     frozen = X_TRAIN.copy()
     frozen.flags.writeable = False

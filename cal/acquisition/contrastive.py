@@ -1,0 +1,54 @@
+"""Contrastive active learning: candidates that are predicted otherwise than their labelled neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cal.acquisition.base import Acquisition
+from cal.acquisition.pool import Pool
+from cal.errors import ConfigError, refused_counts
+
+_CHUNK = 2048  # candidates whose distances to the labelled instances are held at once
+
+
+@dataclass
+class ContrastiveAl(Acquisition):
+    """mean_l KL(p_l || p), in nats, over the k labelled instances l nearest to the candidate.
+
+    Neighbours are found in the last hidden layer, by Euclidean distance. The paper calls it CAL, which here is
+    cartography.
+
+    Args:
+        n_neighbours: k; ten in the paper. Where fewer are labelled, all are neighbours.
+
+    References:
+        Active Learning by Acquiring Contrastive Examples (Margatina et al., 2021)
+        https://aclanthology.org/2021.emnlp-main.51
+    """
+
+    needs = frozenset({"embeddings"})
+    year = 2021
+    cost = "distances"
+
+    n_neighbours: int = 10
+
+    def __post_init__(self) -> None:
+        if problems := refused_counts(n_neighbours=self.n_neighbours):
+            raise ConfigError(problems)
+
+    def score(self, pool: Pool) -> Tensor:
+        scores = torch.empty_like(pool.candidates, dtype=torch.float64)
+        log_probs = torch.log_softmax(pool.logits.double(), dim=-1)  # finite, where probabilities underflow to 0
+        k = min(self.n_neighbours, pool.labelled.shape[1])
+        for run, labelled_probs in enumerate(pool.labelled_probs):
+            negentropy = torch.xlogy(labelled_probs, labelled_probs).sum(dim=-1)  # (labelled,)
+            for start in range(0, scores.shape[1], _CHUNK):
+                chunk = slice(start, start + _CHUNK)
+                distances = torch.cdist(pool.embeddings[run, chunk], pool.labelled_embeddings[run])
+                nearest = distances.topk(k, largest=False, sorted=False).indices  # (candidate, neighbour)
+                cross_entropy = -(labelled_probs[nearest].mean(dim=1) * log_probs[run, chunk]).sum(dim=-1)
+                scores[run, chunk] = negentropy[nearest].mean(dim=1) + cross_entropy
+        return scores

@@ -1,0 +1,37 @@
+"""Expected gradient length: the candidates whose label would change the classifier most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cal.acquisition.base import Acquisition
+from cal.acquisition.pool import Pool
+
+
+@dataclass
+class ExpectedGradientLength(Acquisition):
+    """sum_y p_y |p - e_y| |(h, 1)|: expected length of the loss gradient by the last layer's weights and biases.
+
+    The gradient for class y is the outer product of the error p - e_y and the last hidden layer h with a 1 for the
+    bias, so its length is the product of theirs. Earlier layers, which the paper's classifier does not have, are left
+    out.
+
+    References:
+        Multiple-Instance Active Learning (Settles et al., 2007)
+        https://proceedings.neurips.cc/paper/2007/hash/a1519de5b5d44b31a01de013b9b51a80-Abstract.html
+    """
+
+    needs = frozenset({"embeddings"})
+    year = 2007
+
+    def score(self, pool: Pool) -> Tensor:
+        expected = torch.zeros_like(pool.probs[..., 0])  # (run, candidate)
+        for label in range(pool.n_classes):
+            error = pool.probs.clone()
+            error[..., label] -= 1
+            expected += pool.probs[..., label] * torch.linalg.vector_norm(error, dim=-1)
+        widths = torch.linalg.vector_norm(pool.embeddings, dim=-1).double()
+        return expected * torch.hypot(widths, torch.ones_like(widths))

@@ -1,0 +1,113 @@
+"""Strategies on the pool's own dynamics: what the classifier predicted of candidates while it was trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+
+from cal.acquisition.base import Acquisition
+from cal.acquisition.discriminative import Discriminative
+from cal.acquisition.pool import Pool
+from cal.acquisition.uncertainty import entropy
+from cal.errors import ConfigError
+
+
+@dataclass
+class AveragedEntropy(Acquisition):
+    """H(mean_t p_t), in bits: entropy of the class probabilities averaged over epochs.
+
+    What TiDAL predicts for candidates is recorded here, by a pass over the pool after each epoch.
+
+    References:
+        TiDAL: Learning Training Dynamics for Active Learning (Kye et al., 2023)
+        https://arxiv.org/abs/2210.06788
+    """
+
+    needs = frozenset({"predictions"})
+    year = 2023
+    cost = "passes"
+
+    def score(self, pool: Pool) -> Tensor:
+        return entropy(pool.predictions.mean_probs)
+
+
+@dataclass
+class AveragedMargin(Acquisition):
+    """p(second y) - p(first y) of mean_t p_t: the negated margin of the class probabilities averaged over epochs.
+
+    References:
+        TiDAL: Learning Training Dynamics for Active Learning (Kye et al., 2023)
+        https://arxiv.org/abs/2210.06788
+    """
+
+    needs = frozenset({"predictions"})
+    year = 2023
+    cost = "passes"
+
+    def score(self, pool: Pool) -> Tensor:
+        first, second = pool.predictions.mean_probs.topk(2, dim=-1).values.unbind(-1)
+        return second - first
+
+
+@dataclass
+class Disagreement(Acquisition):
+    """|{t: argmax p_t != argmax p_T}| / T: share of epochs that predicted another class than the last.
+
+    References:
+        Selective Prediction via Training Dynamics (Rabanser et al., 2022), which weighs late epochs more
+        https://arxiv.org/abs/2205.13532
+        When Deep Learners Change Their Mind: Learning Dynamics for Active Learning (Zolfaghari Bengar et al., 2021),
+        which compares with the class predicted most often
+        https://arxiv.org/abs/2107.14707
+    """
+
+    needs = frozenset({"predictions"})
+    year = 2022
+    cost = "passes"
+
+    def score(self, pool: Pool) -> Tensor:
+        return pool.predictions.disagreement
+
+
+@dataclass
+class Tidal(Discriminative):
+    """H(m(h(x))), in bits: entropy of averaged class probabilities that a module predicts from the last hidden layer.
+
+    The module learns, on the labelled set, the class probabilities averaged over the epochs of the training.
+
+    The paper trains its module beside the classifier, on several of its layers and with a common loss, and averages
+    probabilities with dropout and augmentation on. Here it is trained afterwards, on the last hidden layer, and so
+    changes nothing of the classifier; it averages what the classifier predicted after each epoch.
+
+    Args:
+        hidden: width of the module's one hidden layer.
+        n_epochs: passes over the labelled set.
+        batch_size: instances a step; None is the main classifier's.
+        lr: AdamW's learning rate.
+        measure: `entropy`, or `margin`: the largest probability of another class, less that of the class which the
+            classifier predicts.
+
+    References:
+        TiDAL: Learning Training Dynamics for Active Learning (Kye et al., 2023)
+        https://arxiv.org/abs/2210.06788
+    """
+
+    needs = frozenset({"embeddings", "predictions"})
+    year = 2023
+
+    measure: Literal["entropy", "margin"] = "entropy"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.measure not in ("entropy", "margin"):
+            raise ConfigError(f"measure must be entropy or margin, not {self.measure!r}.")
+
+    def score(self, pool: Pool) -> Tensor:
+        target = pool.labelled_predictions.mean_probs  # (run, labelled, class)
+        probs = self.class_probs(pool, pool.labelled_embeddings, target, pool.n_classes)
+        if self.measure == "entropy":
+            return entropy(probs)
+        predicted = pool.probs.argmax(dim=-1, keepdim=True)
+        return (probs.scatter(-1, predicted, 0.0).amax(dim=-1, keepdim=True) - probs.gather(-1, predicted)).squeeze(-1)

@@ -1,0 +1,180 @@
+"""Wrappers: strategies made of others, which choose from a part of the pool, by class, or with some noise."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from cal.acquisition.base import Acquisition, checked, chosen, top
+from cal.acquisition.clustering import KMeansPlusPlus
+from cal.acquisition.one_run import OneRun
+from cal.acquisition.pool import Pool, Selection
+from cal.acquisition.uncertainty import Entropy, Margin
+from cal.errors import ConfigError, StrategyError, refused_counts
+
+Kind = Literal["power", "softmax", "rank"]
+
+
+@dataclass
+class Prefilter(Acquisition):
+    """then(best of the pool by another strategy): a diverse batch of informative candidates, by default.
+
+    Args:
+        by: chooses the candidates that are looked at; margin by default.
+        then: chooses among them; k-means++ by default.
+        factor: how many are looked at, as a multiple of the batch.
+
+    References:
+        Diverse mini-batch Active Learning (Zhdanov, 2019), with clusters weighted by informativeness
+        https://arxiv.org/abs/1901.05954
+    """
+
+    year = 2019
+    cost = "parts"
+
+    by: Acquisition = field(default_factory=Margin)
+    then: Acquisition = field(default_factory=KMeansPlusPlus)
+    factor: int = 10
+
+    def __post_init__(self) -> None:
+        if problems := refused_counts(factor=self.factor):
+            raise ConfigError(problems)
+        self.needs = self.by.needs | self.then.needs
+
+    def select(self, pool: Pool, n: int) -> Selection:
+        best = chosen(self.by, pool, min(self.factor * n, pool.candidates.shape[1]))
+        part = pool.only(best.positions)
+        return part.in_whole(chosen(self.then, part, n))
+
+
+@dataclass
+class Subpool(Acquisition):
+    """of(a random part of the pool): cheap where a strategy is not, and less prone to redundant batches.
+
+    Args:
+        of: the strategy.
+        size: of the random part; at least as many as are acquired.
+
+    References:
+        Learning on the Border: Active Learning in Imbalanced Data Classification (Ertekin et al., 2007)
+        https://doi.org/10.1145/1321440.1321461
+    """
+
+    year = 2007
+    cost = "parts"
+
+    of: Acquisition = field(default_factory=Margin)
+    size: int = 1000
+
+    def __post_init__(self) -> None:
+        if problems := refused_counts(size=self.size):
+            raise ConfigError(problems)
+        self.needs = self.of.needs
+
+    def select(self, pool: Pool, n: int) -> Selection:
+        drawn = pool.uniform("subpool").argsort(dim=-1)[:, : max(self.size, n)]
+        part = pool.only(drawn)
+        return part.in_whole(chosen(self.of, part, n))
+
+
+@dataclass
+class Balanced(Acquisition):
+    """The best candidate predicted to be of the class with the fewest labels so far, again and again.
+
+    Each choice counts as a label of the class that the classifier predicts. Of classes with equally few labels, that
+    with the better candidate goes first; a class with no candidates left is passed over. Candidates of a class are
+    taken in the order of their scores.
+
+    Args:
+        of: a strategy that scores candidates.
+
+    References:
+        Class-Balanced Active Learning for Image Classification (Zolfaghari Bengar et al., 2022), which balances
+        batches by an integer program instead
+        https://arxiv.org/abs/2110.04543
+    """
+
+    year = 2022
+    cost = "parts"
+
+    of: Acquisition = field(default_factory=Margin)
+
+    def __post_init__(self) -> None:
+        _refuse_batches("balanced", self.of)
+        self.needs = self.of.needs
+
+    def select(self, pool: Pool, n: int) -> Selection:
+        ranked = top(checked(self.of, self.of.score(pool), pool), pool.candidates.shape[1], pool.uniform("ties"))
+        predicted = pool.probs.argmax(dim=-1).gather(1, ranked.positions)  # (run, rank)
+        n_before = one_hot(predicted, pool.n_classes).cumsum(dim=1).gather(2, predicted.unsqueeze(2)).squeeze(2) - 1
+        n_labelled = one_hot(pool.gold, pool.n_classes).sum(dim=1)  # (run, class)
+        # So many labels its class would have when it is the turn of the candidate.
+        level = n_labelled.gather(1, predicted) + n_before
+        first = level.argsort(dim=1, stable=True)[:, :n]
+        return Selection(ranked.positions.gather(1, first), ranked.scores.gather(1, first))
+
+
+@dataclass
+class Power(Acquisition):
+    """beta log s(x) + g(x), g of the Gumbel distribution: a batch drawn in proportion to s(x)^beta, without repeats.
+
+    The scores of a strategy are those of its best next candidate; they will have changed before the last of a batch
+    is labelled, and the noise stands for that change.
+
+    Args:
+        of: a strategy that scores candidates; its scores must not be negative for `power`.
+        beta: 0 draws at random, large values approach the best of the pool.
+        kind: `power` takes the logarithms of scores, `softmax` the scores themselves, and `rank` the negated
+            logarithms of their ranks, 1 for the highest.
+
+    References:
+        Stochastic Batch Acquisition: A Simple Baseline for Deep Active Learning (Kirsch et al., 2023)
+        https://arxiv.org/abs/2106.12059
+    """
+
+    year = 2023
+    cost = "parts"
+
+    of: Acquisition = field(default_factory=Entropy)
+    beta: float = 1.0
+    kind: Kind = "power"
+
+    def __post_init__(self) -> None:
+        problems = []
+        if not 0 <= self.beta < math.inf:
+            problems.append(f"beta must be at least 0 and finite, not {self.beta}.")
+        if self.kind not in get_args(Kind):
+            problems.append(f"kind must be power, softmax or rank, not {self.kind!r}.")
+        if problems:
+            raise ConfigError(problems)
+        _refuse_batches("power", self.of)
+        self.needs = self.of.needs
+
+    def score(self, pool: Pool) -> Tensor:
+        scores = checked(self.of, self.of.score(pool), pool)
+        if self.kind == "power":
+            scores = self._logarithms(scores)
+        elif self.kind == "rank":
+            best_first = top(scores, scores.shape[1], pool.uniform("ties")).positions
+            scores = -best_first.argsort(dim=1).add(1).double().log()
+        draws = pool.uniform("power").clamp_min(torch.finfo(torch.float64).tiny)
+        return self.beta * scores - (-draws.log()).log()
+
+    def _logarithms(self, scores: Tensor) -> Tensor:
+        if scores.min() < -1e-9:  # what rounding leaves of a score of 0 may be
+            raise StrategyError(
+                f"power draws in proportion to scores, and {self.of.name} gives some below 0, down to "
+                f"{float(scores.min()):.3g}; set kind to softmax or rank."
+            )
+        return scores.clamp_min(torch.finfo(torch.float64).tiny).log()
+
+
+def _refuse_batches(wrapper: str, of: Acquisition) -> None:
+    one_run = isinstance(of, OneRun) and type(of).score_run is OneRun.score_run
+    if one_run or type(of).score is Acquisition.score:
+        raise ConfigError(f"{wrapper} orders scores, and {of.name} chooses batches as a whole; use prefilter with it.")
