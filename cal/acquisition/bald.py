@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cal.acquisition.base import Acquisition
 from cal.acquisition.pool import Pool
-from cal.acquisition.uncertainty import entropy
+from cal.acquisition.uncertainty import entropy, margin
 from cal.errors import ConfigError, refused_counts
 
 
@@ -79,8 +79,7 @@ class McMargin(_McDropout):
     year = 2017
 
     def score(self, pool: Pool) -> Tensor:
-        first, second = pool.mc_probs(self.n_samples).mean(dim=1).topk(2, dim=-1).values.unbind(-1)
-        return second - first
+        return -margin(pool.mc_probs(self.n_samples).mean(dim=1))
 
 
 @dataclass

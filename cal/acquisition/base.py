@@ -21,9 +21,9 @@ NEEDS = {
 """What a strategy may need, beyond probabilities and the seed map, which every learner gives."""
 _OF_ANY_LEARNER = {"texts", "predictions"}  # the loop provides them
 
-Cost = Literal["nothing", "pass", "passes", "distances", "training", "refits", "parts"]
+Cost = Literal["nothing", "pass", "passes", "distances", "training", "parts"]
 """What a query costs: `nothing` of the classifiers; a `pass` over the pool; several `passes`, by dropout; `distances`
-between instances; the `training` of a small model; `refits` of the classifiers; what its `parts` cost."""
+between instances; the `training` of a small model; what its `parts` cost."""
 
 
 class Acquisition:
@@ -51,6 +51,16 @@ class Acquisition:
     def name(self) -> str:
         """What messages call it."""
         return type(self).__name__
+
+    @property
+    def scores_candidates(self) -> bool:
+        """Whether it scores candidates; else it only chooses batches as a whole."""
+        return type(self).score is not Acquisition.score
+
+    @property
+    def chooses_batches(self) -> bool:
+        """Whether it chooses batches as a whole."""
+        return type(self).select is not Acquisition.select
 
     def score(self, pool: Pool) -> Tensor:
         """(run, candidate) scores; higher is acquired first."""

@@ -35,7 +35,7 @@ class Blend(Acquisition):
         problems = [
             f"blend adds up scores, and {part.name} chooses batches as a whole; use prefilter or mix with it."
             for part in self.parts
-            if type(part).score is Acquisition.score
+            if not part.scores_candidates
         ]
         if len(self.parts) < 2 or len(weights) != len(self.parts) or not all(0 < w < math.inf for w in weights):
             problems.append(

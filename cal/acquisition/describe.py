@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
+import textwrap
 from typing import Any
 
 from cal import registry
@@ -14,10 +15,9 @@ from cal.errors import ConfigError
 _COSTS = {
     "nothing": "nothing of the classifiers",
     "pass": "a pass over the pool",
-    "passes": "a pass over the pool for each dropout sample",
+    "passes": "a pass over the pool for each dropout sample, or each epoch",
     "distances": "distances between instances",
     "training": "the training of a small model",
-    "refits": "more trainings of the classifiers",
     "parts": "what its parts cost",
 }
 
@@ -34,7 +34,7 @@ def strategies_table() -> str:
         summary = (
             registry.STRATEGIES[name].summary if name in registry.STRATEGIES else _sections(kind)[""].split("\n")[0]
         )
-        needs = ", ".join(sorted(getattr(kind, "needs", ())))
+        needs = ", ".join(_needs(kind))
         rows.append((name, str(getattr(kind, "year", None) or ""), str(getattr(kind, "cost", "")), needs, summary))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     lines = [
@@ -61,7 +61,7 @@ def describe_strategy(name: str) -> str:
     kind: Any = registry.find_strategy(name)
     own = _sections(kind)
     year = f" ({kind.year})" if getattr(kind, "year", None) else ""
-    needs = sorted(getattr(kind, "needs", ())) or ["nothing beyond probabilities and the seed map"]
+    needs = _needs(kind) or ["nothing beyond probabilities and the seed map"]
     blocks = [
         name + year,
         own[""],
@@ -73,6 +73,11 @@ def describe_strategy(name: str) -> str:
         blocks.append("reference\n" + _indented(own["References"]))
     blocks.append(f"source: {inspect.getsourcefile(kind)}")
     return "\n\n".join(blocks)
+
+
+def _needs(kind: Any) -> list[str]:
+    """What it needs; of a strategy made of others, what these need."""
+    return ["as parts"] if getattr(kind, "cost", "") == "parts" else sorted(getattr(kind, "needs", ()))
 
 
 def _parameters(kind: type) -> list[str]:
@@ -101,7 +106,7 @@ def _sections(kind: type) -> dict[str, str]:
     parts = re.split(
         r"^(Args|Attributes|Example|Examples|References|Raises|Returns|Note):\n", document, flags=re.MULTILINE
     )
-    bodies = [inspect.cleandoc(body) for body in parts[2::2]]
+    bodies = [textwrap.dedent(body).strip() for body in parts[2::2]]
     return {"": parts[0].strip()} | dict(zip(parts[1::2], bodies, strict=True))
 
 

@@ -41,7 +41,6 @@ class _PredictedMap(Acquisition):
             problems.append(f"seed_map must be end or out_of_fold, not {self.seed_map!r}.")
         if problems:
             raise ConfigError(problems)
-        self.cost = "refits" if self.seed_map == "out_of_fold" else "training"
 
     def _predicted(self, pool: Pool, metric: str, with_std: bool = False) -> tuple[Tensor, Tensor]:
         """(run, candidate) predicted metric and, if wanted, its standard deviation, in float64."""

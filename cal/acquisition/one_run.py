@@ -26,6 +26,14 @@ class OneRun(Acquisition):
         ...         return -pool.probs.max(axis=1)  # (candidate, class) -> (candidate,)
     """
 
+    @property
+    def scores_candidates(self) -> bool:
+        return type(self).score_run is not OneRun.score_run
+
+    @property
+    def chooses_batches(self) -> bool:
+        return type(self).select_run is not OneRun.select_run
+
     def score_run(self, pool: RunView) -> ArrayLike:
         """(candidate,) scores of one run; higher is acquired first."""
         raise StrategyError(f"{self.name} must define score_run(pool) or select_run(pool, n).")
@@ -44,7 +52,7 @@ class OneRun(Acquisition):
         return torch.from_numpy(np.stack(runs)).to(pool.candidates.device)
 
     def select(self, pool: Pool, n: int) -> Selection:
-        if type(self).select_run is OneRun.select_run:
+        if not self.chooses_batches:
             return super().select(pool, n)
         runs = [np.asarray(self.select_run(pool[run], n)) for run in range(len(pool))]
         if wrong := [chosen for chosen in runs if chosen.shape != (n,) or chosen.dtype.kind not in "iu"]:

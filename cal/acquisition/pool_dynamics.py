@@ -10,7 +10,7 @@ from torch import Tensor
 from cal.acquisition.base import Acquisition
 from cal.acquisition.discriminative import Discriminative
 from cal.acquisition.pool import Pool
-from cal.acquisition.uncertainty import entropy
+from cal.acquisition.uncertainty import entropy, margin
 from cal.errors import ConfigError
 
 
@@ -47,8 +47,7 @@ class AveragedMargin(Acquisition):
     cost = "passes"
 
     def score(self, pool: Pool) -> Tensor:
-        first, second = pool.predictions.mean_probs.topk(2, dim=-1).values.unbind(-1)
-        return second - first
+        return -margin(pool.predictions.mean_probs)
 
 
 @dataclass

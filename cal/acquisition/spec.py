@@ -65,7 +65,7 @@ def make_strategies(specs: Sequence[StrategySpec]) -> dict[str, Acquisition]:
         except ConfigError as error:
             problems += error.problems
             continue
-        if not _is_defined(strategy):
+        if not strategy.scores_candidates and not strategy.chooses_batches:
             suffix = "_run" if isinstance(strategy, OneRun) else ""
             problems.append(f"Strategy '{label}' must define score{suffix}(pool) or select{suffix}(pool, n).")
         if label in strategies:
@@ -147,13 +147,6 @@ def _mixture(shares: Any) -> tuple[str, Acquisition]:
     if not isinstance(shares, Mapping):
         raise ConfigError(f"mix takes strategies with shares above 0, such as {{dal: .5, cal: .5}}, not {shares}.")
     return _labelled("mix", shares), Mix(list(make_strategies(list(shares)).values()), list(shares.values()))
-
-
-def _is_defined(strategy: Acquisition) -> bool:
-    base, names = (
-        (OneRun, ("score_run", "select_run")) if isinstance(strategy, OneRun) else (Acquisition, ("score", "select"))
-    )
-    return any(getattr(type(strategy), name) is not getattr(base, name) for name in names)
 
 
 def _changed(strategy: Acquisition) -> dict[str, Any]:

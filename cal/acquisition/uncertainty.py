@@ -39,8 +39,7 @@ class Margin(Acquisition):
     year = 2001
 
     def score(self, pool: Pool) -> Tensor:
-        first, second = pool.probs.topk(2, dim=-1).values.unbind(-1)
-        return second - first
+        return -margin(pool.probs)
 
 
 @dataclass
@@ -66,3 +65,14 @@ def entropy(probs: Tensor) -> Tensor:
         [1.0, 0.0]
     """
     return -torch.xlogy(probs, probs).sum(dim=-1) / math.log(2)
+
+
+def margin(probs: Tensor) -> Tensor:
+    """p_(1) - p_(2) over the last axis: the gap between the two largest.
+
+    Example:
+        >>> margin(torch.tensor([0.25, 0.5, 0.25])).item()
+        0.25
+    """
+    first, second = probs.topk(2, dim=-1).values.unbind(-1)
+    return first - second

@@ -12,7 +12,6 @@ from torch.nn.functional import one_hot
 
 from cal.acquisition.base import Acquisition, checked, chosen, top
 from cal.acquisition.clustering import KMeansPlusPlus
-from cal.acquisition.one_run import OneRun
 from cal.acquisition.pool import Pool, Selection
 from cal.acquisition.uncertainty import Entropy, Margin
 from cal.errors import ConfigError, StrategyError, refused_counts
@@ -175,6 +174,5 @@ class Power(Acquisition):
 
 
 def _refuse_batches(wrapper: str, of: Acquisition) -> None:
-    one_run = isinstance(of, OneRun) and type(of).score_run is OneRun.score_run
-    if one_run or type(of).score is Acquisition.score:
+    if not of.scores_candidates:
         raise ConfigError(f"{wrapper} orders scores, and {of.name} chooses batches as a whole; use prefilter with it.")

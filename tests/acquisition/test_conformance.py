@@ -16,7 +16,13 @@ from cal.errors import ConfigError, StrategyError
 from cal.testing import LAWS, check_acquisition, conformance
 
 _SMALL = {"hidden": 8, "n_epochs": 4, "batch_size": 64, "lr": 1e-2}
-PARAMETERS = {"dal": _SMALL, "cal": _SMALL, "mix": {"random": 0.25, "entropy": 0.5, "bald": 0.25}}
+PARAMETERS = {
+    "dal": _SMALL,
+    "cal": _SMALL,
+    "tidal": _SMALL,
+    "batch_bald": {"n_samples": 10, "n_configurations": 50},
+    "mix": {"random": 0.25, "entropy": 0.5, "bald": 0.25},
+}
 
 
 @pytest.mark.parametrize("name", registry.STRATEGIES)

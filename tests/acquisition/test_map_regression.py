@@ -75,10 +75,6 @@ def test_predicted_ucb_adds_standard_deviations(pool, metric):
     np.testing.assert_allclose(PredictedUcb(metric=metric, beta=2).score(pool), wanted, atol=1e-2)
 
 
-def test_an_out_of_fold_map_costs_refits():
-    assert (PredictedVariability().cost, PredictedVariability("out_of_fold").cost) == ("training", "refits")
-
-
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
