@@ -1,0 +1,57 @@
+"""Coreset: candidates that leave no instance far from what is labelled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cal.acquisition.clustering import CHUNK, Geometric
+from cal.acquisition.pool import Pool
+
+
+@dataclass
+class Coreset(Geometric):
+    """min_c ||h(x) - h(c)||: farthest from all c that are labelled or were chosen before (greedy k-centre).
+
+    The score is that distance when the candidate is chosen. The paper's second step, which improves on the greedy
+    solution by integer programming, is not done.
+
+    References:
+        Active Learning for Convolutional Neural Networks: A Core-Set Approach (Sener and Savarese, 2018)
+        https://arxiv.org/abs/1708.00489
+    """
+
+    year = 2018
+
+    def choose(self, pool: Pool, run: int, order: Tensor, n: int) -> tuple[Tensor, Tensor]:
+        return k_centre(pool.embeddings[run][order], pool.labelled_embeddings[run], n)
+
+
+def k_centre(x: Tensor, centres: Tensor, n: int) -> tuple[Tensor, Tensor]:
+    """Instances chosen one after the other, each the farthest from all centres and those chosen before.
+
+    Args:
+        x: (instance, width); the first of equals is chosen.
+        centres: (centre, width), at least one.
+        n: how many.
+
+    Returns:
+        (n,) instances, and (n,) how far they were.
+
+    Example:
+        >>> x = torch.tensor([[1.0], [5.0], [6.0], [-4.0]])
+        >>> k_centre(x, torch.tensor([[0.0]]), 2)
+        (tensor([2, 3]), tensor([6., 4.]))
+    """
+    nearest = torch.cat([torch.cdist(chunk, centres).amin(dim=1) for chunk in x.split(CHUNK)])
+    chosen, distances = [], []
+    for _ in range(n):
+        distance, instance = nearest.max(dim=0)
+        chosen.append(instance)
+        distances.append(distance)
+        to_it = torch.cdist(x, x[instance, None], compute_mode="donot_use_mm_for_euclid_dist").squeeze(1)
+        nearest = torch.minimum(nearest, to_it)
+        nearest[instance] = -1  # never again, not even among copies
+    return torch.stack(chosen), torch.stack(distances)

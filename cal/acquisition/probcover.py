@@ -1,0 +1,116 @@
+"""ProbCover: candidates whose neighbourhoods cover most of the pool."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from cal.acquisition.clustering import CHUNK, Geometric, k_means
+from cal.acquisition.pool import Pool
+from cal.errors import ConfigError, refused_counts
+
+
+@dataclass
+class ProbCover(Geometric):
+    """|{x' not covered: ||h(x) - h(x')|| < delta}|: most candidates are near it, and near nothing labelled or chosen.
+
+    Embeddings are scaled to length 1; they are the classifier's, where the paper's are self-supervised. Once everything
+    is covered, what is chosen is random; that is soon where much is labelled, for the method is made for small budgets.
+
+    Args:
+        delta: radius; None takes in each round the largest of which a share `purity` of the balls hold no candidate of
+            another cluster than their centre's, of as many k-means clusters as there are classes (as in the paper).
+        purity: that share.
+        max_points: of a larger pool, a random sample of this size is covered and chosen from, since the time of a query
+            grows with its square.
+
+    References:
+        Active Learning Through a Covering Lens (Yehuda et al., 2022)
+        https://arxiv.org/abs/2205.11320
+    """
+
+    year = 2022
+
+    delta: float | None = None
+    purity: float = 0.95
+    max_points: int = 10_000
+
+    def __post_init__(self) -> None:
+        problems = refused_counts(max_points=self.max_points)
+        if self.delta is not None and not 0 < self.delta < math.inf:
+            problems.append(f"delta must be above 0 and finite, or None, not {self.delta}.")
+        if not 0 < self.purity <= 1:
+            problems.append(f"purity must be above 0 and at most 1, not {self.purity}.")
+        if problems:
+            raise ConfigError(problems)
+
+    def choose(self, pool: Pool, run: int, order: Tensor, n: int) -> tuple[Tensor, Tensor]:
+        x = normalize(pool.embeddings[run][order[: max(self.max_points, n)]], dim=1)
+        delta = self.delta
+        if delta is None:
+            draws = pool.streams.uniform("k-means++", pool.n_classes)[run]
+            delta = pure_radius(x, k_means(x, draws[: len(x)]).assignment, self.purity)
+        return greedy_cover(x, normalize(pool.labelled_embeddings[run], dim=1), n, delta)
+
+
+def pure_radius(x: Tensor, cluster: Tensor, purity: float) -> float:
+    """The largest delta for which a share `purity` of the open balls {x': ||x - x'|| < delta} lie in one cluster.
+
+    Args:
+        x: (instance, width) centres of the balls.
+        cluster: (instance,).
+        purity: of the instances.
+
+    Returns:
+        delta; infinite if there is one cluster only.
+
+    Example:
+        >>> pure_radius(torch.tensor([[0.0], [1.0], [3.0], [4.0]]), torch.tensor([0, 0, 1, 1]), 0.5)
+        3.0
+    """
+    to_others = [
+        torch.cdist(chunk, x).masked_fill_(own.unsqueeze(1) == cluster, torch.inf).amin(dim=1)
+        for chunk, own in zip(x.split(CHUNK), cluster.split(CHUNK), strict=True)
+    ]
+    n_impure = len(x) - math.ceil(purity * len(x))
+    return float(torch.cat(to_others).sort().values[n_impure])
+
+
+def greedy_cover(x: Tensor, labelled: Tensor, n: int, delta: float) -> tuple[Tensor, Tensor]:
+    """Instances chosen one after the other, each the one with most instances near it that are near no other.
+
+    Args:
+        x: (instance, width), in random order.
+        labelled: (labelled, width).
+        n: how many to choose.
+        delta: below which distance an instance is near.
+
+    Returns:
+        (n,) instances, and (n,) how many each added to those covered.
+
+    Example:
+        >>> x = torch.tensor([[0.0], [1.0], [2.0], [8.0], [9.0]])
+        >>> greedy_cover(x, torch.tensor([[0.5]]), 2, 1.6)
+        (tensor([3, 0]), tensor([2., 0.]))
+    """
+    uncovered = torch.cat([torch.cdist(chunk, labelled).amin(dim=1) >= delta for chunk in x.split(CHUNK)])
+    gains = _n_near(x, x[uncovered], delta)
+    chosen, scores = [], []
+    for _ in range(n):
+        gain, instance = gains.max(dim=0)
+        chosen.append(instance)
+        scores.append(gain)
+        new = uncovered & (torch.cdist(x[instance, None], x).squeeze(0) < delta)
+        uncovered &= ~new
+        gains -= _n_near(x, x[new], delta)
+        gains[instance] = -len(x)  # never again
+    return torch.stack(chosen), torch.stack(scores)
+
+
+def _n_near(x: Tensor, others: Tensor, delta: float) -> Tensor:
+    """(instance,) how many of the others are nearer than delta."""
+    return torch.cat([(torch.cdist(chunk, others) < delta).sum(dim=1) for chunk in x.split(CHUNK)]).to(x.dtype)
