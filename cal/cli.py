@@ -99,7 +99,8 @@ def _run(config: Mapping[str, Any], quiet: bool) -> None:
     built = build(config)
     config = {**config, "seeds": list_seeds(config["seeds"]), "device": resolve_device(config["device"])}
     corpus = built["dataset"].read()
-    names = ("strategies", "seeds", "seed_size", "query_size", "rounds", "full_data", "device", "workers")
+    names = ["strategies", "seeds", "seed_size", "seed_set", "query_size", "rounds", "stopping", "stop", "dev_size"]
+    names += ["full_data", "device", "workers"]
     folder = Path(config["output"]) if config["output"] else choose_folder(Path("runs"), corpus, config)
     curves = simulate(
         corpus,

@@ -38,8 +38,12 @@ class SimulateConfig:
     strategies: Any = ()
     seeds: Any = 3
     seed_size: int = 200
+    seed_set: Any = "stratified"
     query_size: int = 50
     rounds: int = 6
+    stopping: Any = ()
+    stop: bool = False
+    dev_size: int = 0
     full_data: bool = True
     device: str = "auto"
     workers: int | None = None
@@ -115,11 +119,8 @@ def compose(
     if config_dir is not None and not config_dir.is_dir():
         raise ConfigError(f"--config-dir {config_dir} is not a folder.")
     problems: list[str] = []
-    sweeps = [
-        lines
-        for line in overrides
-        if (lines := _rewritten(line, command, config_dir, problems, multirun=multirun)) is not None
-    ]
+    rewritten = (_rewritten(line, command, config_dir, problems, multirun=multirun) for line in overrides)
+    sweeps = [lines for lines in rewritten if lines is not None]
     jobs = [_compose(command, list(job), config_dir) for job in itertools.product(*sweeps)]
     configs = [_checked(command, job, problems) for job in jobs]
     for config in configs:
@@ -153,7 +154,8 @@ def build(config: Mapping[str, Any]) -> dict[str, Any]:
     elif "learner" in built and "strategies" in config:
         from cal.simulation.simulate import check_arguments
 
-        names = ("strategies", "seeds", "seed_size", "query_size", "rounds", "device", "workers")
+        names = ["strategies", "seeds", "seed_size", "seed_set", "query_size", "rounds", "stopping", "stop", "dev_size"]
+        names += ["device", "workers"]
         checks = [lambda: check_arguments(learner=built["learner"], **{name: config[name] for name in names})]
     for check in checks:
         try:

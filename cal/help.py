@@ -34,7 +34,7 @@ def overview() -> str:
 def simulate_help() -> str:
     """What `cal simulate --help` says."""
     more = "\n  -m, --multirun     run every combination of values given as key=a,b"
-    groups = ("experiment", "strategies", "dataset", "features", "learner")
+    groups = ("experiment", "strategies", "dataset", "features", "learner", "seed_set", "stopping")
     return _help_of_configured("simulate", "[-q | -v] [-m] [--cfg] [--config-dir DIR]", groups, more)
 
 
@@ -140,12 +140,14 @@ def _choices(*groups: str) -> str:
     from cal import registry
     from cal.config import options, summary
 
+    registered = {"strategies": registry.STRATEGIES, "seed_set": registry.SEED_SETS, "stopping": registry.STOPPING}
     blocks = []
     for group in groups:
-        if group == "strategies":
-            plugged_in = set(registry.strategy_names()) - set(registry.STRATEGIES)
-            lines = {name: entry.summary for name, entry in registry.STRATEGIES.items()}
-            lines |= dict.fromkeys(sorted(plugged_in), "of an installed package")
+        if group in registered:
+            lines = {name: entry.summary for name, entry in registered[group].items()}
+            if group == "strategies":
+                plugged_in = set(registry.strategy_names()) - set(registry.STRATEGIES)
+                lines |= dict.fromkeys(sorted(plugged_in), "of an installed package")
         else:
             lines = {name: summary(path) for name, path in options(group).items()}
         width = max(map(len, lines))

@@ -29,6 +29,31 @@ STRATEGIES = {
     "entropy": Entry("cal.acquisition.uncertainty:Entropy", "highest entropy of the predicted classes"),
     "bald": Entry("cal.acquisition.bald:Bald", "most disagreement between dropout samples (mutual information)"),
     "mc_entropy": Entry("cal.acquisition.bald:McEntropy", "entropy of the mean of dropout samples (the paper's BALD)"),
+    "mc_margin": Entry("cal.acquisition.bald:McMargin", "smallest margin of the mean of dropout samples"),
+    "variation_ratio": Entry(
+        "cal.acquisition.bald:VariationRatio", "most dropout samples that vote against the majority"
+    ),
+    "batch_bald": Entry("cal.acquisition.batch_bald:BatchBald", "the batch that tells most about the network, jointly"),
+    "kmeans": Entry("cal.acquisition.clustering:KMeans", "nearest to the centres of k-means on embeddings"),
+    "kmeans_plus_plus": Entry("cal.acquisition.clustering:KMeansPlusPlus", "spread over embeddings by k-means++"),
+    "coreset": Entry("cal.acquisition.coreset:Coreset", "farthest from all labelled or chosen (greedy k-centre)"),
+    "typiclust": Entry("cal.acquisition.typiclust:TypiClust", "most typical of clusters in which nothing is labelled"),
+    "probcover": Entry("cal.acquisition.probcover:ProbCover", "covers most of the pool with balls around embeddings"),
+    "badge": Entry("cal.acquisition.badge:Badge", "spread over gradients of the last layer by k-means++"),
+    "expected_gradient_length": Entry(
+        "cal.acquisition.gradient_length:ExpectedGradientLength", "longest expected gradient of the last layer"
+    ),
+    "contrastive_al": Entry(
+        "cal.acquisition.contrastive:ContrastiveAl", "predicted unlike the nearest labelled instances"
+    ),
+    "tidal": Entry("cal.acquisition.pool_dynamics:Tidal", "highest entropy over the training, as a module predicts it"),
+    "averaged_margin": Entry(
+        "cal.acquisition.pool_dynamics:AveragedMargin", "smallest margin of the predictions averaged over epochs"
+    ),
+    "averaged_entropy": Entry(
+        "cal.acquisition.pool_dynamics:AveragedEntropy", "highest entropy of the predictions averaged over epochs"
+    ),
+    "disagreement": Entry("cal.acquisition.pool_dynamics:Disagreement", "most epochs that disagree with the last"),
     "dal": Entry("cal.acquisition.discriminative:Dal", "looks least like the labelled set to a discriminator"),
     "cal": Entry("cal.acquisition.cartography:Cal", "on the border of the seed map's hard-to-learn region"),
     "predicted_variability": Entry(
@@ -41,6 +66,10 @@ STRATEGIES = {
         "cal.acquisition.map_regression:PredictedUcb", "highest upper confidence bound on the predicted variability"
     ),
     "blend": Entry("cal.acquisition.blend:Blend", "wanted by several strategies at once, by ranks"),
+    "prefilter": Entry("cal.acquisition.wrappers:Prefilter", "the best by one strategy, then a batch by another"),
+    "subpool": Entry("cal.acquisition.wrappers:Subpool", "a strategy on a random part of the pool"),
+    "balanced": Entry("cal.acquisition.wrappers:Balanced", "the best of the predicted classes with the fewest labels"),
+    "power": Entry("cal.acquisition.wrappers:Power", "drawn at random, in proportion to a score"),
     "mix": Entry("cal.acquisition.mix:Mix", "strategies that share the batch: {mix: {dal: .5, cal: .5}}"),
 }
 READERS = {
@@ -54,6 +83,23 @@ FEATURES = {
     "precomputed": Entry("cal.data.precomputed:Precomputed", "your own vectors"),
 }
 LEARNERS = {"mlp": Entry("cal.learners.mlp:MLP", "stacked multi-layer perceptrons")}
+SEED_SETS = {
+    "stratified": Entry("cal.simulation.seed_sets:Stratified", "classes in the shares they have, each at least once"),
+    "balanced": Entry("cal.simulation.seed_sets:Balanced", "as many of each class, as far as they go"),
+    "random": Entry("cal.simulation.seed_sets:Random", "every document alike; a class may be missing"),
+    "kmeans": Entry("cal.simulation.seed_sets:KMeansCentres", "nearest the centres of clusters of the vectors"),
+    "typiclust": Entry("cal.simulation.seed_sets:Typical", "in the densest spot of each cluster of the vectors"),
+}
+STOPPING = {
+    "stabilising_predictions": Entry("cal.simulation.stopping:StabilisingPredictions", "successive models agree"),
+    "classification_change": Entry("cal.simulation.stopping:ClassificationChange", "predictions no longer change"),
+    "overall_uncertainty": Entry("cal.simulation.stopping:OverallUncertainty", "mean entropy of the pool is low"),
+    "expected_gain": Entry("cal.simulation.stopping:ExpectedGain", "the accuracy that the model expects is level"),
+    "max_rounds": Entry("cal.simulation.stopping:MaxRounds", "so many batches: {max_rounds: {rounds: 10}}"),
+    "target_accuracy": Entry("cal.simulation.stopping:TargetAccuracy", "on the dev_size documents that are set aside"),
+    "any_of": Entry("cal.simulation.stopping:AnyOf", "one of several is met: {any_of: [expected_gain, ...]}"),
+    "all_of": Entry("cal.simulation.stopping:AllOf", "all of several are met in one round"),
+}
 
 STRATEGY_GROUP = "cal.acquisitions"
 
@@ -138,6 +184,27 @@ def build(choice: type, parameters: Mapping[str, Any], where: str) -> Any:
         raise ConfigError(f"{where}: {problem}" for problem in error.problems) from error
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{where} cannot be made from {dict(parameters)}: {error}.") from error
+
+
+def choose(entries: Mapping[str, Entry], kind: str, spec: Any) -> tuple[str, Any]:
+    """The label and the object of a name, or of `{name: parameters}`; an object stays, its repr is its label.
+
+    Raises:
+        ConfigError: if the name or a parameter is unknown, or a value is refused.
+
+    Example:
+        >>> choose(LEARNERS, "learner", {"mlp": {"dropout": 0.1}})[0]
+        'mlp(dropout=0.1)'
+    """
+    if isinstance(spec, str):
+        return spec, build(find(entries, kind, spec), {}, f"{kind} '{spec}'")
+    if not isinstance(spec, Mapping):
+        return repr(spec), spec
+    if len(spec) != 1 or not isinstance(parameters := next(iter(spec.values())), Mapping):
+        raise ConfigError(f"{kind} {spec!r} must be a name or {{name: {{parameter: value}}}}.")
+    name = str(next(iter(spec)))
+    made = build(find(entries, kind, name), parameters, f"{kind} '{name}'")
+    return f"{name}({','.join(f'{key}={value}' for key, value in parameters.items())})", made
 
 
 def unknown_parameter(name: str, known: list[str], where: str) -> str:

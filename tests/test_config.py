@@ -121,6 +121,14 @@ def test_a_file_of_ones_own_is_found(tmp_path):
         ("strategies=[{mix:{cal:.5,dall:.5}}]", "Did you mean 'dal'"),
         ("strategies=[{_target_:cal.nowhere.Strategy}]", "Cannot import"),
         ("protocol=legcy", "Unknown protocol"),
+        ("seed_set=kmean", "Did you mean 'kmeans'"),
+        ("seed_set={kmeans:{max_iterations:0}}", "max_iterations must be"),
+        ("stopping=expected_gain", "must be a list"),
+        ("stopping=[expected_gian]", "Did you mean 'expected_gain'"),
+        ("stopping=[{any_of:[expected_gain,{max_rounds:{round:3}}]}]", "Did you mean 'rounds'"),
+        ("stopping=[{target_accuracy:{accuracy:.8}}]", "give dev_size="),
+        ("stop=true", "give stopping="),
+        ("dev_size=5", "no stopping criterion reads"),
         ("experiment=smok", "Did you mean 'smoke'"),
         ("rounds=1,2", "add -m"),
         ("features=fasttext_paper", "features.vectors must be given"),
@@ -131,6 +139,12 @@ def test_a_file_of_ones_own_is_found(tmp_path):
 )
 def test_a_value_that_cannot_be_is_refused(override, expected):
     assert any(expected in problem for problem in problems_of(override))
+
+
+def test_seed_sets_and_stopping_criteria_are_taken_as_they_are_written():
+    config = composed("seed_set={kmeans:{max_iterations:5}}", "stopping=[expected_gain,{max_rounds:{rounds:3}}]")
+    assert config["seed_set"] == {"kmeans": {"max_iterations": 5}}
+    assert config["stopping"] == ["expected_gain", {"max_rounds": {"rounds": 3}}]
 
 
 def test_strategies_that_need_dropout_say_so_before_training():

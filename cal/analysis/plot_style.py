@@ -53,10 +53,10 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def label(name: str) -> str:
-    """A strategy name as it can stand in a figure: shortened, and with `$` not starting a formula."""
-    half = LONGEST_LABEL // 2  # names of mixtures differ at their end as often as at their start
-    short = name if len(name) <= LONGEST_LABEL else f"{name[: half - 1]}…{name[-half:]}"
+def label(name: str, longest: int = LONGEST_LABEL) -> str:
+    """A name as it can stand in a figure: shortened, and with `$` not starting a formula."""
+    half = longest // 2  # names of mixtures differ at their end as often as at their start
+    short = name if len(name) <= longest else f"{name[: half - 1]}…{name[-half:]}"
     return short.replace("$", r"\$")
 
 

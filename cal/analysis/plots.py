@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,14 +15,19 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 
-from cal.analysis.plot_style import label, line_style, new_figure, styled
+from cal.analysis.plot_style import MARKERS, label, line_style, new_figure, styled
 
 PHASES = {"fit": ("#0072B2", ""), "evaluate": ("#E69F00", "///"), "acquire": ("#C9C9C9", "")}
 """Colour and hatch of each phase of a round: dark, hatched and light, also in grey."""
 
 
 @styled
-def learning_curves(rounds: pd.DataFrame, strategies: Sequence[str], full_accuracy: float | None) -> Figure:
+def learning_curves(
+    rounds: pd.DataFrame,
+    strategies: Sequence[str],
+    full_accuracy: float | None,
+    stopped: pd.DataFrame | None = None,
+) -> Figure:
     """Mean accuracy over the number of labels, all strategies together and then one by one with 95 % bands.
 
     A band is the t-interval of the mean over seeds; with one seed there is none.
@@ -29,11 +36,13 @@ def learning_curves(rounds: pd.DataFrame, strategies: Sequence[str], full_accura
         rounds: rows (strategy, seed, round) with n_labelled and accuracy.
         strategies: in the order of their colours.
         full_accuracy: accuracy of training on all data, drawn as a horizontal line.
+        stopped: as in `LearningCurves.stopped`; a symbol per criterion stands on the curves of single strategies.
     """
     curves = {name: _band(rounds[rounds["strategy"] == name]) for name in strategies}
     n_columns = min(4, len(strategies))
     n_rows = -(-len(strategies) // n_columns)
-    figure = new_figure(8.5, 4.6 + 1.75 * n_rows)
+    symbols = {} if stopped is None else dict(zip(dict.fromkeys(stopped["criterion"]), itertools.cycle(MARKERS)))
+    figure = new_figure(8.5, 4.6 + 1.75 * n_rows + 0.2 * len(symbols))
     grid = figure.add_gridspec(2, 1, height_ratios=[4.1, 0.5 + 1.75 * n_rows])
     above, below = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
     together = above.add_subplot()
@@ -64,6 +73,13 @@ def learning_curves(rounds: pd.DataFrame, strategies: Sequence[str], full_accura
         panel.plot(curve.index, curve["mean"], color="black", linewidth=1.2)
         _full_line(panel, full_accuracy)
         panel.set_title(label(name), loc="left", fontsize=8.5)
+        if stopped is not None:
+            n_seeds = rounds["seed"][rounds["strategy"] == name].nunique()
+            _stops(panel, curve["mean"], stopped[stopped["strategy"] == name], symbols, n_seeds)
+    if symbols:
+        handles = [Line2D([], [], marker=symbol, **_SYMBOL) for symbol in symbols.values()]
+        names = [label(criterion, longest=60) for criterion in symbols]
+        figure.legend(handles, names, title="stopping criteria", loc="outside lower center", ncols=2, handlelength=1.5)
     below.supxlabel("labelled instances", fontsize="medium")
     below.supylabel("mean accuracy, 95 % band", fontsize="medium")
     return figure
@@ -208,6 +224,19 @@ def _staggered(strategies: Sequence[str], name: str, n_points: int) -> tuple[int
     """First point and step of a curve's markers, so that markers of different curves do not stack."""
     step = max(1, n_points // 8)
     return list(strategies).index(name) % step, step
+
+
+_SYMBOL: dict[str, Any] = {"linestyle": "", "color": "black", "markersize": 5.5, "markeredgewidth": 0.9}
+
+
+def _stops(axes: Axes, mean: pd.Series, stopped: pd.DataFrame, symbols: Mapping[str, str], n_seeds: int) -> None:
+    """A symbol on the mean curve of a strategy for each criterion, filled if all of its seeds met it."""
+    for criterion, symbol in symbols.items():
+        labels = stopped["n_labelled"][stopped["criterion"] == criterion]
+        if len(labels):
+            height = np.interp(labels.mean(), mean.index, mean)
+            face = "black" if len(labels) == n_seeds else "white"
+            axes.plot(labels.mean(), height, marker=symbol, markerfacecolor=face, zorder=3, **_SYMBOL)
 
 
 def _full_line(axes: Axes, full_accuracy: float | None) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from cal.analysis import batches, map_plots, plots, tables
@@ -21,6 +22,10 @@ from cal.simulation.curves import LearningCurves
 
 N_BOOTSTRAP = 10_000  # 1,000 leave ε_min a standard error of about .01; with few scores ten times as many are free
 FULL_DATA = "full_data"
+_ENDED = (
+    "A run ended with the first stopping criterion that it met, so runs differ in length; curves and comparisons are "
+    "over the seeds and rounds that all strategies have."
+)
 
 
 def write_report(curves: LearningCurves, folder: Path | str) -> Path:
@@ -69,10 +74,11 @@ def describe(curves: LearningCurves) -> tuple[Document, dict[str, Figure]]:
     figures: dict[str, Figure] = {}
     sections = [
         _summary(curves, shared, comparison, full_accuracy),
-        _curves(shared, full_accuracy, figures),
+        _curves(shared, full_accuracy, curves.stopped, figures),
         _areas(shared, areas, figures),
         _significance(comparison, figures),
         _labels_needed(curves, shared, full_accuracy),
+        *_stopping(curves, shared),
         _batches(shared, figures),
         _overlap(curves, shared, figures),
         _maps(curves, shared, figures),
@@ -97,15 +103,28 @@ def _summary(
     )
     if full_accuracy is not None:
         text += f" Training on all data reaches an accuracy of {full_accuracy:.3f}."
-    return Section("Summary", [Paragraph(text), *tables.cautions(shared.notes, comparison), tables.final_table(shared)])
+    notes = [*shared.notes, *([_ENDED] if shared.notes and _ends(curves) else [])]
+    return Section("Summary", [Paragraph(text), *tables.cautions(notes, comparison), tables.final_table(shared)])
 
 
-def _curves(shared: SharedRounds, full_accuracy: float | None, figures: dict[str, Figure]) -> Section:
-    figures["learning_curves"] = plots.learning_curves(shared.rounds, shared.strategies, full_accuracy)
+def _ends(curves: LearningCurves) -> bool:
+    return bool(curves.about.get("config", {}).get("stop"))
+
+
+def _curves(
+    shared: SharedRounds, full_accuracy: float | None, stopped: pd.DataFrame, figures: dict[str, Figure]
+) -> Section:
+    stopped = stopped[stopped["seed"].isin(shared.seeds) & (stopped["round"] <= shared.last_round)]
+    figures["learning_curves"] = plots.learning_curves(shared.rounds, shared.strategies, full_accuracy, stopped)
     n_seeds = len(shared.seeds)
     spread = "no band, because there is one seed" if n_seeds == 1 else "bands are 95 % t-intervals of the mean"
     full = "" if full_accuracy is None else "; dotted, training on all data"
     caption = f"Test accuracy over labelled instances, mean over seeds; {spread}{full}. Grey: the other strategies."
+    if len(stopped):
+        caption += (
+            " Symbols: mean number of labels with which a stopping criterion was first met, filled where it was met in "
+            "all seeds shown."
+        )
     return Section("Learning curves", [Picture("learning_curves", caption)])
 
 
@@ -137,6 +156,16 @@ def _labels_needed(curves: LearningCurves, shared: SharedRounds, full_accuracy: 
         return Section(title, [Paragraph("There is no run on all data to measure against.")])
     needed = batches.labels_needed(shared.rounds, full_accuracy)
     return Section(title, [tables.labels_table(needed, full_accuracy, curves.about.get("n_train"))])
+
+
+def _stopping(curves: LearningCurves, shared: SharedRounds) -> list[Section]:
+    criteria = curves.about.get("stopping", [])
+    if not criteria:
+        return []
+    text = "Each criterion judges from predictions, never from the test split, whether enough is labelled. "
+    text += _ENDED if _ends(curves) else "None of them ended a run: that is what stop=true is for."
+    table = tables.stopping_table(curves.stopped, curves.rounds, shared.strategies, criteria)
+    return [Section("Stopping", [Paragraph(text), table])]
 
 
 def _batches(shared: SharedRounds, figures: dict[str, Figure]) -> Section:

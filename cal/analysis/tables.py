@@ -129,6 +129,37 @@ def labels_table(needed: pd.DataFrame, full_accuracy: float, n_train: int | None
     )
 
 
+def stopping_table(
+    stopped: pd.DataFrame, rounds: pd.DataFrame, strategies: Sequence[str], criteria: Sequence[str]
+) -> Table:
+    """Where each stopping criterion was first met, a row per criterion and strategy.
+
+    Args:
+        stopped: as in `LearningCurves.stopped`.
+        rounds: as in `LearningCurves.rounds`; their last rounds are the ends of the runs.
+        strategies: in the order of the rows.
+        criteria: in the order of the rows, those never met too.
+    """
+    ends = rounds.sort_values("round").groupby(["strategy", "seed"])["accuracy"].last()
+    rows = []
+    for criterion in criteria:
+        for strategy in strategies:
+            met = stopped[(stopped["criterion"] == criterion) & (stopped["strategy"] == strategy)]
+            n_seeds = len(ends[strategy])
+            row = [criterion, strategy, f"{len(met)}/{n_seeds}"]
+            if len(met):
+                labels, gained = met["n_labelled"], ends[strategy].loc[met["seed"]].mean() - met["accuracy"].mean()
+                row += [f"{labels.mean():,.0f}", "–".join(f"{end:,}" for end in sorted({labels.min(), labels.max()}))]
+                row += [f"{met['accuracy'].mean():.3f}", f"{gained:+.3f}"]
+            rows.append(row + ["–"] * (7 - len(row)))
+    return Table(
+        ["criterion", "strategy", "met", "labels", "range", "accuracy", "gained after"],
+        rows,
+        "When each criterion was first met: in how many seeds, with how many labels, at what test accuracy, and what "
+        "the run gained from there to its end; means over the seeds in which it was met.",
+    )
+
+
 def overlap_table(pairs: pd.DataFrame) -> Table:
     """Shared instances of every pair of strategies beside chance, most alike first."""
     rows = [

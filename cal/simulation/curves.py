@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from cal.simulation.lockstep import Run
 _ROUNDS = {"strategy": str, "seed": int, "round": int, "n_labelled": int, "accuracy": float, "macro_f1": float}
 _BATCH = {"confidence": float, "variability": float, "correctness": float}
 _SECONDS = {"seconds_fit": float, "seconds_evaluate": float, "seconds_acquire": float}
+_STOPPED = {"strategy": str, "seed": int, "criterion": str, "round": int, "n_labelled": int, "accuracy": float}
 _PER_FOLDER = {"strategies", "seeds", "output", "workers", "full_data"}  # keys in which merged folders may differ
 
 
@@ -34,6 +35,8 @@ class LearningCurves:
         maps: strategy, seed, round, id, gold, confidence, variability, correctness of the labelled
             set after the first and the last round; strategy `full_data` is the whole train split.
         about: corpus, versions, git commit, device, folders and the configuration.
+        stopped: strategy, seed, criterion, and the round in which the criterion was first met with its n_labelled
+            and accuracy on the test split; no row where it was never met.
     """
 
     rounds: pd.DataFrame
@@ -41,6 +44,7 @@ class LearningCurves:
     full_data: pd.DataFrame
     maps: pd.DataFrame
     about: dict[str, Any]
+    stopped: pd.DataFrame = field(default_factory=lambda: _frame([], _STOPPED))
 
     @property
     def strategies(self) -> list[str]:
@@ -65,9 +69,9 @@ class LearningCurves:
             _check_comparable(one, other, str(one_folder), str(other_folder))
         if not any(len(part.rounds) for part in parts):
             raise StorageError(f"No finished round in {', '.join(map(str, folders))}; simulate first.")
-        rounds, acquired, full_data, maps = (
+        rounds, acquired, full_data, maps, stopped = (
             pd.concat([getattr(part, name) for part in parts if len(getattr(part, name))] or [getattr(parts[0], name)])
-            for name in ("rounds", "acquired", "full_data", "maps")
+            for name in ("rounds", "acquired", "full_data", "maps", "stopped")
         )
         return cls(
             rounds.reset_index(drop=True),
@@ -75,10 +79,11 @@ class LearningCurves:
             full_data.drop_duplicates("seed", ignore_index=True),  # the same in every folder that has it
             maps.drop_duplicates(["strategy", "seed", "round", "id"], ignore_index=True),
             about=parts[0].about | {"folders": [str(folder) for folder in folders]},
+            stopped=stopped.reset_index(drop=True),
         )
 
     def to_csv(self, folder: Path | str) -> None:
-        """Writes acquired.csv (strategy, seed, round, id) and curves.csv into a folder.
+        """Writes acquired.csv (strategy, seed, round, id), curves.csv and, if a criterion was met, stopped.csv.
 
         Raises:
             StorageError: if it cannot be written.
@@ -87,6 +92,8 @@ class LearningCurves:
         curve_columns = ["strategy", "seed", "round", "n_labelled", "accuracy", "macro_f1"]
         target.write("acquired.csv", self.acquired[["strategy", "seed", "round", "id"]].to_csv(index=False).encode())
         target.write("curves.csv", self.rounds[curve_columns].to_csv(index=False).encode())
+        if len(self.stopped):
+            target.write("stopped.csv", self.stopped.to_csv(index=False).encode())
 
     def summary(self) -> pd.DataFrame:
         """Accuracy and macro F1 of each strategy after its last round, mean over seeds."""
@@ -127,6 +134,11 @@ def _load(folder: RunFolder) -> LearningCurves:
         for run, record in records + [(run, record) for run in full for record in folder.records(run)]
         if (path := folder.map_file(run, record["round"])).exists()
     ]
+    stopped = [
+        (run.strategy, run.seed, criterion, *(record[key] for key in ("round", "n_labelled", "accuracy")))
+        for run, record in records
+        for criterion in record.get("stopping", {}).get("met", [])
+    ]
     map_columns = ["strategy", "seed", "round", "id", "gold", *_BATCH]
     return LearningCurves(
         rounds=_frame(rounds, _ROUNDS | _BATCH | _SECONDS),
@@ -134,6 +146,7 @@ def _load(folder: RunFolder) -> LearningCurves:
         full_data=_frame(full_data, {"seed": int, "n_labelled": int, "accuracy": float, "macro_f1": float}),
         maps=pd.concat(maps, ignore_index=True)[map_columns] if maps else pd.DataFrame(columns=map_columns),
         about=about | {"config": config, "folders": [str(folder.path)]},
+        stopped=_frame(stopped, _STOPPED),
     )
 
 

@@ -4,7 +4,7 @@ config.yaml                 the resolved configuration
 run.json                    versions, git commit, device, corpus
 rounds/STRATEGY-SEED.jsonl  one line per finished round, only ever appended to
 maps/STRATEGY-SEED-ROUND.parquet  data map of the labelled set after the first and the last round
-acquired.csv, curves.csv, report.md, report.html, figures/
+acquired.csv, curves.csv, stopped.csv, report.md, report.html, figures/
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from cal.dynamics.prediction_dynamics import PredictionDynamics
 from cal.errors import LearnerError
 from cal.learners.base import Learner
 from cal.simulation.evaluate import accuracy, macro_f1
+from cal.simulation.observer import Observed, Observer
 from cal.simulation.partition import Partition
 from cal.streams import Streams
 
@@ -45,6 +46,7 @@ class Round:
         scores: theirs.
         notes: what the strategy wants the user to know.
         seconds: by phase: fit, evaluate, acquire.
+        observed: what stopping criteria were told, and said; None where there are none.
     """
 
     round: int
@@ -57,6 +59,7 @@ class Round:
     scores: Tensor
     notes: list[str]
     seconds: dict[str, float]
+    observed: Observed | None = None
 
 
 def advance(
@@ -71,8 +74,11 @@ def advance(
     query_size: int,
     rounds: range,
     record: Callable[[int, Round], Any],
+    observer: Observer | None = None,
 ) -> None:
-    """Trains, evaluates and acquires until the rounds are done or the pool is empty.
+    """Trains, evaluates and acquires until the rounds are done, the pool is empty or a stopping criterion ends a run.
+
+    Runs side by side must be equally long: when one of them ends, the others have to be started again without it.
 
     Args:
         runs: the runs of this block.
@@ -85,6 +91,7 @@ def advance(
         query_size: instances acquired a round; the last batch may be shorter.
         rounds: the rounds to do; the last only trains and evaluates.
         record: called with the position of a run and its round, as soon as it is finished.
+        observer: asks the stopping criteria after each round.
     """
     seeds, device = [run.seed for run in runs], gold.device
     for round in rounds:
@@ -102,11 +109,12 @@ def advance(
         scores = accuracy(answers, gold_test), macro_f1(answers, gold_test, learner.n_classes)
         clock.stop("evaluate", device, share=len(runs))
 
+        ended = False
         for name in dict.fromkeys(run.strategy for run in runs):
             rows = [row for row, run in enumerate(runs) if run.strategy == name]
-            mine = labelled[rows]
+            mine, classifiers = labelled[rows], learner.select(rows)
             pool = Pool(
-                learner.select(rows),
+                classifiers,
                 candidates[rows],
                 mine,
                 gold[mine],
@@ -120,7 +128,11 @@ def advance(
             acquired = pool.candidates.gather(1, positions)  # (run of this strategy, n)
             partition.acquire(rows, acquired, round + 1)
             clock.stop("acquire", device, share=len(rows))
+            # Last, of what the pool has computed by then: asking changes no bit of what is chosen.
+            observed = observer.observe(rows, classifiers, pool) if observer else [None] * len(rows)
             for i, row in enumerate(rows):
+                ends = observer is not None and observer.ends(row)
+                ended |= ends
                 record(
                     row,
                     Round(
@@ -130,14 +142,15 @@ def advance(
                         data_map=pool.data_map[i],
                         accuracy=scores[0][row].item(),
                         macro_f1=scores[1][row].item(),
-                        acquired=acquired[i],
-                        scores=pool_scores[i],
+                        acquired=acquired[i, : 0 if ends else n],
+                        scores=pool_scores[i, : 0 if ends else n],
                         notes=pool.notes[i],
                         seconds=dict(clock.seconds),
+                        observed=observed[i],
                     ),
                 )
             clock.restart()
-        if not n:
+        if ended or not n:
             return
 
 

@@ -7,12 +7,13 @@ import itertools
 import logging
 import operator
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import joblib
+import numpy as np
 import orjson
 import torch
 
@@ -28,12 +29,15 @@ from cal.learners.mlp import MLP
 from cal.simulation.curves import LearningCurves
 from cal.simulation.folder import FULL_DATA, RunFolder
 from cal.simulation.lockstep import Run
-from cal.simulation.partition import seed_set
+from cal.simulation.observer import Stopping
 from cal.simulation.progress import Progress
 from cal.simulation.provenance import provenance
-from cal.simulation.workers import Plan, carry_out
+from cal.simulation.seed_sets import SeedSet, check_sizes, choose_dev_set, choose_seed_set, make_seed_set
+from cal.simulation.stopping import Criterion, make_criteria
+from cal.simulation.workers import Plan, carry_out, in_processes
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 PAPER_SEEDS = (398048, 127003, 259479, 869323, 570852)
 """The five seeds of the paper (section 7)."""
@@ -47,8 +51,12 @@ def simulate(
     learner: LearnerConfig | None = None,
     seeds: int | Sequence[int] = 3,
     seed_size: int = 200,
+    seed_set: str | Mapping[str, Any] | SeedSet = "stratified",
     query_size: int = 50,
     rounds: int = 6,
+    stopping: Sequence[str | Mapping[str, Any] | Criterion] = (),
+    stop: bool = False,
+    dev_size: int = 0,
     full_data: bool = True,
     device: str = "auto",
     workers: int | None = None,
@@ -58,8 +66,8 @@ def simulate(
 ) -> LearningCurves:
     """Pool-based active learning with every strategy and every seed.
 
-    Each run starts from a stratified seed set; each round trains fresh classifiers on what is
-    labelled, measures them on the test split, and lets the strategy choose what to label next.
+    Each run starts from a seed set; each round trains fresh classifiers on what is labelled,
+    measures them on the test split, and lets the strategy choose what to label next.
 
     Args:
         corpus: what is learnt.
@@ -68,8 +76,13 @@ def simulate(
         learner: hyperparameters; `MLP()`, the paper's, by default.
         seeds: a list, or how many: the paper's five first.
         seed_size: labelled documents at the start.
+        seed_set: how they are chosen: a name, `{name: parameters}` or an object.
         query_size: documents labelled a round; when the pool runs empty, the last batch is shorter.
         rounds: batches to acquire; accuracy is measured `rounds + 1` times.
+        stopping: criteria whose first round is reported: names, `{name: parameters}` or objects.
+        stop: whether a run ends with the first of them that is met.
+        dev_size: documents of the train split that are set aside for criteria that need gold labels; no
+            strategy sees them, and they count as labelled nowhere.
         full_data: whether to train on the whole train split too, as a reference.
         device: `cpu`, `cuda` or `auto`.
         workers: processes on a CPU; one per core by default. Results do not depend on it.
@@ -88,17 +101,22 @@ def simulate(
         https://aclanthology.org/2021.findings-emnlp.36
     """
     learner = MLP() if learner is None else learner
-    made, seed_list, device = check_arguments(
+    given = check_arguments(
         strategies=strategies,
         learner=learner,
         seeds=seeds,
         seed_size=seed_size,
+        seed_set=seed_set,
         query_size=query_size,
         rounds=rounds,
+        stopping=stopping,
+        stop=stop,
+        dev_size=dev_size,
         device=device,
         workers=workers,
     )
-    seed_sets = {seed: seed_set(corpus.train.gold, seed_size, seed, corpus.label_names) for seed in seed_list}
+    made, seed_list, device = given.strategies, given.seeds, given.device
+    check_sizes(given.seed_set, corpus.train.gold, seed_size, dev_size, corpus.label_names)
     kind: Features | FeatureKind = (
         registry.build(registry.find(registry.FEATURES, "features", features), {}, f"features '{features}'")
         if isinstance(features, str)
@@ -111,8 +129,12 @@ def simulate(
             "learner": _described(learner),
             "strategies": list(made),
             "seed_size": seed_size,
+            "seed_set": given.seed_set_label,
             "query_size": query_size,
             "rounds": rounds,
+            "stopping": list(given.criteria),
+            "stop": stop,
+            "dev_size": dev_size,
             "full_data": full_data,
         }
     config = _plain({**config, "seeds": seed_list, "device": device})
@@ -130,12 +152,15 @@ def simulate(
                 "n_test": len(corpus.test),
                 "strategies": list(made),
                 "seeds": seed_list,
+                "stopping": list(given.criteria),
                 "corpus_fingerprint": corpus.fingerprint,
                 "features_fingerprint": vectors.fingerprint,
                 **provenance(device),
             }
             folder.create(config, about)
 
+            dev_sets = {seed: choose_dev_set(corpus.train.gold, dev_size, seed) for seed in seed_list}
+            n_workers = workers or joblib.cpu_count()
             reads_texts = any("texts" in strategy.needs for strategy in made.values())
             full = [Run(FULL_DATA, seed) for seed in seed_list if full_data]  # first, because they take longest
             runs = full + [Run(strategy, seed) for strategy in made for seed in seed_list]
@@ -146,16 +171,42 @@ def simulate(
                 features=vectors,
                 learner=learner,
                 strategies=made,
-                seed_sets=seed_sets,
+                seed_sets=_seed_sets(given.seed_set, corpus.train.gold, vectors, seed_size, dev_sets, n_workers),
                 query_size=query_size,
                 n_rounds=rounds,
                 device=device,
                 folder=folder,
+                stopping=Stopping(given.criteria, stop, dev_sets),
             )
             logger.info("%d runs on %s into %s; %s features.", len(runs), about["device"], folder.path, vectors.width)
             with Progress(folder, runs, rounds + 1, quiet):
-                carry_out(plan, runs, n_workers=min(workers or joblib.cpu_count(), len(runs)))
+                carry_out(plan, runs, n_workers=min(n_workers, len(runs)))
         return LearningCurves.load(folder.path)
+
+
+def _seed_sets(
+    chooser: SeedSet,
+    gold: np.ndarray,
+    vectors: Features,
+    size: int,
+    dev_sets: Mapping[int, Sequence[int]],
+    n_workers: int,
+) -> dict[int, list[int]]:
+    """The seed set of each seed, chosen by one thread each, whose number must not change the last bits of distances."""
+    tasks = [(chooser, gold, vectors.train, size, seed, aside) for seed, aside in dev_sets.items()]
+    n_workers = min(n_workers, len(tasks)) if chooser.reads_features else 1
+    return dict(zip(dev_sets, in_processes(choose_seed_set, tasks, n_workers), strict=True))
+
+
+class Arguments(NamedTuple):
+    """What the arguments of `simulate` stand for."""
+
+    strategies: dict[str, Acquisition]
+    seeds: list[int]
+    device: str
+    seed_set_label: str
+    seed_set: SeedSet
+    criteria: dict[str, Criterion]
 
 
 def check_arguments(
@@ -164,32 +215,35 @@ def check_arguments(
     learner: LearnerConfig,
     seeds: int | Sequence[int],
     seed_size: int,
+    seed_set: Any,
     query_size: int,
     rounds: int,
+    stopping: Sequence[Any],
+    stop: bool,
+    dev_size: int,
     device: str,
     workers: int | None,
-) -> tuple[dict[str, Acquisition], list[int], str]:
-    """Strategies by label, seeds, and device, if nothing is wrong with the arguments of `simulate`.
+) -> Arguments:
+    """What the arguments of `simulate` stand for, if nothing is wrong with them.
 
     Raises:
         ConfigError: listing everything that is.
     """
     problems = refused_counts(seed_size=seed_size, query_size=query_size, workers=1 if workers is None else workers)
-    problems += refused_counts(0, rounds=rounds)
-    made: dict[str, Acquisition] = {}
-    seed_list: list[int] = []
-    try:
-        seed_list = list_seeds(seeds)
-    except ConfigError as error:
-        problems += error.problems
-    try:
-        device = resolve_device(device)
-    except ConfigError as error:
-        problems += error.problems
-    try:
-        made = make_strategies(strategies)
-    except ConfigError as error:
-        problems += error.problems
+    problems += refused_counts(0, rounds=rounds, dev_size=dev_size)
+
+    def tried(make: Callable[[Any], T], given: Any, otherwise: T) -> T:
+        try:
+            return make(given)
+        except ConfigError as error:
+            problems.extend(error.problems)
+            return otherwise
+
+    seed_list: list[int] = tried(list_seeds, seeds, [])
+    device = tried(resolve_device, device, "cpu")
+    made: dict[str, Acquisition] = tried(make_strategies, strategies, {})
+    label, chooser = tried(make_seed_set, seed_set, ("", SeedSet()))
+    criteria: dict[str, Criterion] | None = tried(make_criteria, stopping, None)
     for name, strategy in made.items():
         try:
             problems += [f"strategy '{name}' {need}" for need in unmet_needs(strategy, learner.abilities)]
@@ -197,9 +251,23 @@ def check_arguments(
             problems += error.problems
     if FULL_DATA in made:
         problems.append(f"'{FULL_DATA}' is the name of the reference line; give the strategy another name.")
-    if problems:
+    if criteria is not None:
+        problems += _misfits(criteria, stop, dev_size)
+    if problems or criteria is None:
         raise ConfigError(problems)
-    return made, seed_list, device
+    return Arguments(made, seed_list, device, label, chooser, criteria)
+
+
+def _misfits(criteria: Mapping[str, Criterion], stop: bool, dev_size: int) -> list[str]:
+    reading = [name for name, criterion in criteria.items() if criterion.needs_dev_set]
+    problems = []
+    if reading and dev_size == 0:
+        problems.append(f"{reading[0]} needs documents that are set aside; give dev_size=200 or so.")
+    if not reading and dev_size != 0:
+        problems.append(f"dev_size is {dev_size}, but no stopping criterion reads such documents; leave it out.")
+    if stop and not criteria:
+        problems.append("stop=true ends a run with the first stopping criterion that is met; give stopping=[...].")
+    return problems
 
 
 def list_seeds(seeds: int | Sequence[int]) -> list[int]:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,6 +23,7 @@ from cal.errors import WorkerError
 from cal.learners.base import LearnerConfig
 from cal.simulation.folder import FULL_DATA, RunFolder
 from cal.simulation.lockstep import Round, Run, advance
+from cal.simulation.observer import Observed, Observer, Stopping
 from cal.simulation.partition import Partition
 
 T = TypeVar("T")
@@ -45,6 +46,7 @@ class Plan:
         n_rounds: rounds after the seed set.
         device: cpu or cuda.
         folder: where finished rounds go.
+        stopping: what is asked after each round, and whether that ends a run.
     """
 
     documents: Documents
@@ -58,6 +60,7 @@ class Plan:
     n_rounds: int
     device: str
     folder: RunFolder
+    stopping: Stopping = field(default_factory=Stopping)
 
 
 def carry_out(plan: Plan, runs: Sequence[Run], n_workers: int) -> None:
@@ -144,48 +147,68 @@ def advance_block(plan: Plan, block: Sequence[Run]) -> None:
     """
     # Runs of several processes never share a block, so one lock by the first run is enough.
     with plan.folder.lock(plan.folder.rounds_file(block[0]).stem, wait=_LOCK_WAIT):
-        last_round = 0 if block[0].strategy == FULL_DATA else plan.n_rounds
-        records = [plan.folder.records(run) for run in block]
-        n_done = min(_n_finished(done, last_round) for done in records)
-        if n_done > last_round:
-            return
-        for run in block:  # runs that were stopped apart go on together
-            plan.folder.cut(run, n_done)
-
-        gold, gold_test = (torch.from_numpy(classes).to(plan.device) for classes in (plan.gold, plan.gold_test))
-        partition = _partition(plan, block, [done[:n_done] for done in records])
-        learner = plan.learner.build(
-            plan.features.train,
-            plan.features.test,
-            len(plan.documents.label_names),
-            len(block),
-            torch.device(plan.device),
-        )
-
-        advance(
-            block,
-            partition,
-            learner,
-            plan.strategies,
-            gold,
-            gold_test,
-            plan.documents,
-            query_size=plan.query_size,
-            rounds=range(n_done, last_round + 1),
-            record=lambda position, result: _keep(plan, block[position], result),
-        )
+        while going := _unfinished(plan, block):  # again, without the run that a stopping criterion has just ended
+            _go_on(plan, going)
 
 
-def _n_finished(records: Sequence[dict[str, Any]], last_round: int) -> int:
-    """Rounds that need not be done again; a run whose pool is empty is finished early."""
-    return last_round + 1 if records and not records[-1]["acquired"] else len(records)
+def _unfinished(plan: Plan, block: Sequence[Run]) -> dict[Run, list[dict[str, Any]]]:
+    """Runs with rounds to do, and the finished rounds of each from which all go on together."""
+    records = {run: plan.folder.records(run) for run in block}
+    n_done = min((len(done) for done in records.values() if not _is_finished(done)), default=None)
+    if n_done is None:
+        return {}
+    # A run that ended by then stays as it is; those that are ahead are taken back.
+    return {run: done[:n_done] for run, done in records.items() if len(done) > n_done or not _is_finished(done)}
+
+
+def _is_finished(records: Sequence[dict[str, Any]]) -> bool:
+    """Whether a run has come to its end, which is the only round that acquires nothing."""
+    return bool(records) and not records[-1]["acquired"]
+
+
+def _go_on(plan: Plan, going: dict[Run, list[dict[str, Any]]]) -> None:
+    """Advances runs, all from the same round, until they are finished or one of them ends."""
+    block, records = list(going), list(going.values())
+    n_done, is_full = len(records[0]), block[0].strategy == FULL_DATA
+    for run in block:  # runs that were stopped apart
+        plan.folder.cut(run, n_done)
+
+    gold, gold_test = (torch.from_numpy(classes).to(plan.device) for classes in (plan.gold, plan.gold_test))
+    partition = _partition(plan, block, records)
+    learner = plan.learner.build(
+        plan.features.train,
+        plan.features.test,
+        len(plan.documents.label_names),
+        len(block),
+        torch.device(plan.device),
+    )
+    observer = None
+    if plan.stopping.criteria and not is_full:
+        before = [[Observed.of(record) for record in done] for done in records]
+        observer = Observer(plan.stopping, [run.seed for run in block], gold, before)
+
+    advance(
+        block,
+        partition,
+        learner,
+        plan.strategies,
+        gold,
+        gold_test,
+        plan.documents,
+        query_size=plan.query_size,
+        rounds=range(n_done, 1 if is_full else plan.n_rounds + 1),
+        record=lambda position, result: _keep(plan, block[position], result),
+        observer=observer,
+    )
 
 
 def _partition(plan: Plan, block: Sequence[Run], records: Sequence[Sequence[dict[str, Any]]]) -> Partition:
     """Seed sets and everything acquired in finished rounds."""
     n = len(plan.documents.ids)
-    seed_sets = [list(range(n)) if run.strategy == FULL_DATA else plan.seed_sets[run.seed] for run in block]
-    partition = Partition(seed_sets, n, plan.device)
+    if block[0].strategy == FULL_DATA:
+        return Partition([range(n)] * len(block), n, plan.device)
+    aside = [plan.stopping.dev_sets.get(run.seed, ()) for run in block]
+    partition = Partition([plan.seed_sets[run.seed] for run in block], n, plan.device, aside)
     row_of = {instance_id: row for row, instance_id in enumerate(plan.documents.ids)}
     for position, done in enumerate(records):
         for finished in done:
@@ -222,4 +245,6 @@ def _keep(plan: Plan, run: Run, result: Round) -> None:
     }
     if result.round == 0 and run.strategy != FULL_DATA:
         record["seed_set"] = ids_of(result.labelled)
+    if result.observed is not None:
+        record["stopping"] = result.observed.record()
     plan.folder.append(run, record)

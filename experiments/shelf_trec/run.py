@@ -29,7 +29,8 @@ from cal.data.lsa import Lsa
 from cal.dynamics.prediction_dynamics import PredictionDynamics
 from cal.learners.mlp import MLP
 from cal.simulation.curves import LearningCurves
-from cal.simulation.partition import Partition, seed_set
+from cal.simulation.partition import Partition
+from cal.simulation.seed_sets import Stratified, choose_seed_set
 from cal.simulation.simulate import list_seeds, simulate
 from cal.streams import Streams
 
@@ -117,7 +118,8 @@ def memory_of_a_query(data: Path, spec: object) -> float:
     corpus, ((_, strategy),) = Files(path=str(data)).read(), make_strategies([spec]).items()
     vectors, seed, n = Lsa().compute(corpus), list_seeds(1)[0], SETTINGS["query_size"]
     gold = torch.from_numpy(corpus.train.gold)
-    partition = Partition([seed_set(corpus.train.gold, 500, seed, corpus.label_names)], len(gold))
+    seed_set = choose_seed_set(Stratified(), corpus.train.gold, vectors.train, SETTINGS["seed_size"], seed)
+    partition = Partition([seed_set], len(gold))
     labelled, candidates = partition.labelled(), partition.candidates()
     learner = MLP().build(vectors.train, vectors.test, corpus.n_classes, 1, torch.device("cpu"))
     streams, seen, everything = Streams([seed], 0), PredictionDynamics(), torch.cat([labelled, candidates], dim=1)

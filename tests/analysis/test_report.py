@@ -135,6 +135,60 @@ def test_strategies_without_a_common_seed_are_reported(curves_of):
     assert "permutation test is left out" in text
 
 
+@pytest.fixture
+def stopping(curves_of):
+    """Curves of which cal met a criterion with two seeds and random with one; nobody met the other criterion."""
+    curves = curves_of()
+    met = [("cal", 1, "kappa", 2), ("cal", 3, "kappa", 3), ("random", 2, "kappa", 1)]
+    accuracy = curves.rounds.set_index(["strategy", "seed", "round"])["accuracy"]
+    rows = [(name, seed, rule, step, 40 + 10 * step, accuracy[name, seed, step]) for name, seed, rule, step in met]
+    columns = ["strategy", "seed", "criterion", "round", "n_labelled", "accuracy"]
+    about = curves.about | {"stopping": ["kappa", "gain"]}
+    return replace(curves, stopped=pd.DataFrame(rows, columns=columns), about=about)
+
+
+def test_stopping_is_reported_per_criterion_and_strategy(stopping):
+    (section,) = [section for section in describe(stopping)[0].sections if section.title == "Stopping"]
+    rows = {tuple(row[:2]): row[2:] for row in section.blocks[1].rows}
+    accuracy = stopping.rounds.set_index(["strategy", "seed", "round"])["accuracy"]
+    there = (accuracy["cal", 1, 2] + accuracy["cal", 3, 3]) / 2
+    end = (accuracy["cal", 1, 4] + accuracy["cal", 3, 4]) / 2
+    assert rows["kappa", "cal"] == ["2/3", "65", "60–70", f"{there:.3f}", f"{end - there:+.3f}"]
+    assert rows["kappa", "random"][:3] == ["1/3", "50", "50"]
+    assert rows["gain", "entropy"] == ["0/3", "–", "–", "–", "–"]
+    assert len(rows) == 6
+
+
+def test_a_symbol_stands_where_a_criterion_was_met_filled_if_with_all_seeds(stopping):
+    also = stopping.stopped.iloc[:1].assign(seed=2, n_labelled=80, round=4)
+    figure = describe(replace(stopping, stopped=pd.concat([stopping.stopped, also])))[1]["learning_curves"]
+    panels = {axes.get_title(loc="left"): axes for axes in figure.axes[1:]}
+    symbols = {
+        name: [(*line.get_xydata()[0], line.get_markerfacecolor()) for line in axes.lines if line.get_marker() == "o"]
+        for name, axes in panels.items()
+    }
+    mean = stopping.rounds.groupby(["strategy", "round"])["accuracy"].mean()
+    assert symbols["cal"] == [(70, pytest.approx(mean["cal", 3]), "black")]
+    assert symbols["random"] == [(50, pytest.approx(mean["random", 1]), "white")]
+    assert symbols["entropy"] == []
+
+
+def test_without_criteria_nothing_is_said_of_stopping(curves_of):
+    assert "topping" not in to_markdown(describe(curves_of())[0])
+
+
+def test_runs_that_criteria_ended_are_compared_as_far_as_all_go_and_said_so(stopping):
+    met = {
+        (name, seed): step
+        for name, seed, _, step in stopping.stopped[["strategy", "seed", "criterion", "round"]].values.tolist()
+    }
+    last = [met.get(key, 4) for key in zip(stopping.rounds["strategy"], stopping.rounds["seed"], strict=True)]
+    rounds = stopping.rounds[stopping.rounds["round"] <= last]
+    text = to_markdown(describe(replace(stopping, rounds=rounds, about=stopping.about | {"config": {"stop": True}}))[0])
+    assert "the last that all strategies share" in text
+    assert text.count("A run ended with the first stopping criterion that it met, so runs differ in length") == 2
+
+
 def test_blank_measurements_are_dashes(curves_of):
     curves = curves_of()
     text = to_markdown(describe(replace(curves, rounds=curves.rounds.assign(macro_f1=np.nan, confidence=np.nan)))[0])

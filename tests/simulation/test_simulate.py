@@ -15,7 +15,8 @@ from cal.errors import ConfigError, FeatureError, LearnerError, StrategyError
 from cal.learners.mlp import MLP, MLPLearner
 from cal.simulation.folder import RunFolder
 from cal.simulation.lockstep import Run, advance
-from cal.simulation.partition import Partition, seed_set
+from cal.simulation.partition import Partition
+from cal.simulation.seed_sets import Stratified, choose_seed_set
 from cal.simulation.simulate import PAPER_SEEDS, list_seeds, simulate
 from cal.simulation.workers import Plan, advance_block
 from cal.streams import Streams
@@ -95,7 +96,8 @@ def plan_of(make_task, small, tmp_path):
         corpus, features = make_task()
         folder = RunFolder(tmp_path / name)
         folder.create({}, {})
-        seed_sets = {seed: seed_set(corpus.train.gold, 12, seed, corpus.label_names) for seed in (1, 2, 3)}
+        gold = corpus.train.gold
+        seed_sets = {seed: choose_seed_set(Stratified(), gold, features.train, 12, seed) for seed in (1, 2, 3)}
         config = MLP(**{"hidden": [8, 8], "n_epochs": 4, "batch_size": 8, "lr": 1e-2} | learner)
         return Plan(
             documents=Documents(corpus.train.ids, corpus.label_names),
@@ -207,7 +209,7 @@ def test_labels_of_the_pool_do_not_show_in_the_first_batch(make_task, small):
     """Shuffled among the candidates, they change no strategy's first choice."""
     corpus, features = make_task()
     gold, gold_test = torch.from_numpy(corpus.train.gold), torch.from_numpy(corpus.test.gold)
-    rows = seed_set(corpus.train.gold, 12, 1, corpus.label_names)
+    rows = choose_seed_set(Stratified(), corpus.train.gold, features.train, 12, 1)
     other = gold.clone()
     candidates = Partition([rows], len(gold)).candidates()[0]
     other[candidates] = gold[candidates].roll(1)
