@@ -163,8 +163,8 @@ def _text(text: str) -> str:
 
 
 def _md(text: str) -> str:
-    # An underscore inside a word (dal_cal) marks nothing and stays readable unescaped.
-    return re.sub(r"([\\`*<>|\[\]#~]|(?<!\w)_|_(?!\w))", r"\\\1", " ".join(text.split()))
+    # An underscore inside a word (dal_cal) marks nothing and stays readable unescaped; so does a < before a number.
+    return re.sub(r"([\\`*|\[\]#~]|<(?=[A-Za-z/!?])|^>|(?<!\w)_|_(?!\w))", r"\\\1", " ".join(text.split()))
 
 
 _PAGE = """<!doctype html>

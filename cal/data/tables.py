@@ -49,6 +49,12 @@ class Table:
         if name not in self.columns:
             nearest = nearest_name(name, self.columns)
             suggestion = f" Did you mean '{nearest}'?" if nearest else ""
+            only = next(iter(self.columns)) if len(self.columns) == 1 else ""
+            if other := next((mark for mark in ";|\t" if mark in only), None):
+                raise DataError(
+                    f"{self.source} seems to separate its columns by {other!r}: the first line is read as one column, "
+                    f"{only!r}. Write it again with commas, or with tabs as .tsv."
+                )
             raise DataError(
                 f"{self.source} has no column '{name}'.{suggestion} Columns: {', '.join(self.columns)}. Rename the "
                 f"column, or read the file with `dataset=files` and name it with `dataset.{option}`."

@@ -295,3 +295,10 @@ def test_the_settings_of_a_reader_are_a_schema(reader):
     schema = OmegaConf.structured(reader)
     merged = OmegaConf.merge(schema, {"path": "a.csv", "label_names": ["x", "y"]})
     assert merged.label_names == ["x", "y"]
+
+
+def test_another_separator_is_named(tmp_path):
+    path = tmp_path / "semicolons.csv"
+    path.write_text("text;label\nWho?;HUM\n")
+    with pytest.raises(DataError, match="seems to separate its columns by ';'"):
+        Files(path=str(path)).read()
