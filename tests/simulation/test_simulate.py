@@ -2,6 +2,7 @@
 
 import functools
 import logging
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -9,7 +10,9 @@ import torch
 from sklearn.metrics import accuracy_score, f1_score
 
 from cal.acquisition.base import Acquisition
+from cal.acquisition.one_run import OneRun
 from cal.acquisition.pool import Documents, Selection
+from cal.acquisition.random import Random
 from cal.acquisition.spec import make_strategies
 from cal.errors import ConfigError, FeatureError, LearnerError, StrategyError
 from cal.learners.mlp import MLP, MLPLearner
@@ -32,6 +35,10 @@ EVERY = [
     {"dal": QUICK},
     {"cal": QUICK},
     {"mix": {"entropy": 0.5, "random": 0.5}},
+    "badge",
+    {"tidal": QUICK},
+    {"predicted_variability": {"seed_map": "out_of_fold", "folds": 2}},
+    {"prefilter": {"by": "averaged_margin", "then": "coreset", "factor": 3}},
 ]
 
 
@@ -461,3 +468,62 @@ def test_seeds_that_cannot_be_are_refused(seeds):
 def test_defaults_can_be_given_by_name(make_task, small):
     with pytest.raises(ConfigError, match=r"Unknown features 'lsaa'\. Did you mean 'lsa'"):
         simulate(make_task().corpus, features="lsaa", **small)
+
+
+@dataclass
+class ShortestText(OneRun):
+    needs = frozenset({"texts"})
+
+    def score_run(self, pool):
+        return [-len(text) - int(text.split()[-1]) / 1000 for text in pool.texts]
+
+
+@dataclass
+class Watchful(Acquisition):
+    """Scores by what the loop recorded of the pool, after making sure that it is of these classifiers."""
+
+    needs = frozenset({"predictions", "features"})
+
+    def score(self, pool):
+        last = pool.predictions.top_prob[:, -1]
+        if not torch.allclose(last, pool.probs.amax(-1).float()) or pool.predictions.n_epochs != 3:
+            raise ValueError("recorded of other classifiers")
+        if not torch.allclose(pool.labelled_predictions.top_prob[:, -1], pool.labelled_probs.amax(-1).float()):
+            raise ValueError("recorded of other instances")
+        return pool.predictions.disagreement + pool.features[..., 0].double() * 1e-6
+
+
+def test_texts_reach_the_strategies_that_need_them(make_task, small):
+    corpus, features = make_task()
+    given = small | {"strategies": [ShortestText()], "seeds": [1], "full_data": False}
+    curves = simulate(corpus, features=features, **given)
+    acquired = curves.acquired
+    texts = dict(zip(corpus.train.ids, corpus.train.texts, strict=True))
+    taken = set(acquired[acquired["round"] == 0]["id"])
+    for _, batch in acquired[acquired["round"] > 0].groupby("round"):
+        pool = sorted(set(texts) - taken, key=lambda i: (len(texts[i]), int(texts[i].split()[-1])))
+        assert sorted(batch["id"]) == sorted(pool[: len(batch)])
+        taken |= set(batch["id"])
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_predictions_are_recorded_for_the_strategies_that_need_them(make_task, small, workers):
+    corpus, features = make_task()
+    learner = MLP(hidden=[8, 8], n_epochs=3, batch_size=8, lr=1e-2)
+    given = small | {"strategies": [Watchful(), "random"], "learner": learner, "workers": workers, "full_data": False}
+    curves = simulate(corpus, features=features, **given)
+    assert set(curves.strategies) == {"Watchful", "random"}
+
+
+def test_recording_predictions_changes_no_curve(make_task, small):
+    """A strategy that looks at every epoch chooses at random as one that does not."""
+
+    @dataclass
+    class Looking(Random):
+        needs = frozenset({"predictions"})
+
+    corpus, features = make_task()
+    given = small | {"strategies": [Looking(), "random"], "workers": 1, "full_data": False}
+    rounds = simulate(corpus, features=features, **given).rounds
+    looking, random = (rounds[rounds["strategy"] == name]["accuracy"].tolist() for name in ("Looking", "random"))
+    assert looking == random
