@@ -38,12 +38,8 @@ OUT_OF_FOLD = {"seed_map": "out_of_fold", "folds": 3}
 GROUPS = {
     "uncertainty": ["random", "margin", "least_confidence", "entropy"],
     "map": ["cal", "predicted_variability", "predicted_boundary", "predicted_ucb", "blend"],
-    "out_of_fold": [
-        {"predicted_variability": OUT_OF_FOLD},
-        {"predicted_boundary": OUT_OF_FOLD},
-        {"blend": {"parts": ["margin", {"predicted_variability": OUT_OF_FOLD}]}},
-    ],
-    "dropout": ["bald", "mc_entropy", "mc_margin", "variation_ratio", "batch_bald"],
+    "out_of_fold": [{"predicted_variability": OUT_OF_FOLD}, {"predicted_boundary": OUT_OF_FOLD}],
+    "dropout": ["bald", "mc_entropy", "mc_margin", "variation_ratio", {"batch_bald": {"n_samples": 20}}],
     "geometry": ["coreset", "kmeans", "kmeans_plus_plus", "typiclust", "probcover"],
     "gradient": ["badge", "expected_gradient_length", "contrastive_al"],
     "discriminative": ["dal", {"mix": {"dal": 0.5, "cal": 0.5}}],
