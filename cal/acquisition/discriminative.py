@@ -95,7 +95,7 @@ class Dal(Discriminative):
 
     year = 2019
 
-    max_unlabelled: int | None = 10_000
+    max_unlabelled: int | None = 5_000
 
     def __post_init__(self) -> None:
         super().__post_init__()
