@@ -92,6 +92,7 @@ def _simulate(words: list[str]) -> None:
 
 def _run(config: Mapping[str, Any], quiet: bool) -> None:
     """One simulation and its report."""
+    from cal.acquisition.spec import digest, make_strategies
     from cal.config import build
     from cal.simulation.folder import RunFolder, choose_folder
     from cal.simulation.simulate import list_seeds, resolve_device, simulate
@@ -101,7 +102,8 @@ def _run(config: Mapping[str, Any], quiet: bool) -> None:
     corpus = built["dataset"].read()
     names = ["strategies", "seeds", "seed_size", "seed_set", "query_size", "rounds", "stopping", "stop", "dev_size"]
     names += ["full_data", "device", "workers"]
-    folder = Path(config["output"]) if config["output"] else choose_folder(Path("runs"), corpus, config)
+    digests = {name: digest(strategy) for name, strategy in make_strategies(config["strategies"]).items()}
+    folder = Path(config["output"] or choose_folder(Path("runs"), corpus, config, digests))
     curves = simulate(
         corpus,
         features=built["features"],

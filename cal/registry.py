@@ -106,7 +106,8 @@ STRATEGY_GROUP = "cal.acquisitions"
 
 def strategy_names() -> list[str]:
     """Names of built-in and installed strategies; imports none of them."""
-    return [*STRATEGIES, *sorted(entry.name for entry in entry_points(group=STRATEGY_GROUP))]
+    installed = {entry.name for entry in entry_points(group=STRATEGY_GROUP)}
+    return [*STRATEGIES, *sorted(installed - set(STRATEGIES))]
 
 
 def find_strategy(name: str) -> type:
@@ -118,15 +119,21 @@ def find_strategy(name: str) -> type:
     """
     if name in STRATEGIES:
         return find(STRATEGIES, "strategy", name)
+    offers = {}
     for entry in entry_points(group=STRATEGY_GROUP):
         if entry.name == name:
-            try:
-                return entry.load()
-            except Exception as error:
-                package = entry.dist.name if entry.dist else entry.value
-                raise ConfigError(
-                    f"Strategy '{name}' of the package '{package}' cannot be loaded: {error}. Mend or uninstall it."
-                ) from error
+            offers[entry.dist.name if entry.dist else entry.value] = entry
+    if len(offers) > 1:
+        raise ConfigError(
+            f"Strategy '{name}' is offered by the packages {', '.join(sorted(offers))}; uninstall all but one."
+        )
+    for package, entry in offers.items():
+        try:
+            return entry.load()
+        except (Exception, SystemExit) as error:
+            raise ConfigError(
+                f"Strategy '{name}' of the package '{package}' cannot be loaded: {error}. Mend or uninstall it."
+            ) from error
     hint = f"Other packages offer strategies under the entry point group '{STRATEGY_GROUP}'."
     raise UnknownNameError("strategy", name, strategy_names(), hint)
 
@@ -159,8 +166,9 @@ def find_target(path: str) -> type:
     module, _, name = path.replace(":", ".").rpartition(".")
     try:
         return getattr(import_module(module), name)
-    except Exception as error:  # a module of the user may raise anything
-        raise ConfigError(f"Cannot import '{path}': {error}. Give it as package.module.Name.") from error
+    except (Exception, SystemExit) as error:  # a module of the user may raise anything
+        what = f"{type(error).__name__}: {error}"
+        raise ConfigError(f"Cannot import '{path}': {what}. Give it as package.module.Name.") from error
 
 
 def build(choice: type, parameters: Mapping[str, Any], where: str) -> Any:
@@ -176,13 +184,13 @@ def build(choice: type, parameters: Mapping[str, Any], where: str) -> Any:
     """
     if dataclasses.is_dataclass(choice):
         known = [field.name for field in dataclasses.fields(choice)]
-        if problems := [unknown_parameter(name, known, where) for name in parameters if name not in known]:
+        if problems := [unknown_parameter(str(name), known, where) for name in parameters if name not in known]:
             raise ConfigError(problems)
     try:
         return choice(**parameters)
     except ConfigError as error:
         raise ConfigError(f"{where}: {problem}" for problem in error.problems) from error
-    except (TypeError, ValueError) as error:
+    except Exception as error:  # a class of the user may raise anything
         raise ConfigError(f"{where} cannot be made from {dict(parameters)}: {error}.") from error
 
 

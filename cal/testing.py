@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -235,10 +236,11 @@ def _alone(strategy: Acquisition) -> str | None:
 def _inputs_stay(strategy: Acquisition) -> str | None:
     x, gold = _noise()
     pool = practice_pool(x, gold, [3, 4], strategy=strategy)
-    names = ("candidates", "labelled", "gold", "probs", "logits", "embeddings")
-    before = {name: getattr(pool, name).clone() for name in names}
+    shown = ["candidates", "labelled", "gold", "probs", "logits", "embeddings", "features", "labelled_probs"]
+    shown += ["labelled_embeddings", "dynamics.gold_prob", "dynamics.predicted", "data_map.variability"]
+    before = {name: attrgetter(name)(pool).clone() for name in shown}
     chosen(strategy, pool, 12)
-    changed = [name for name, values in before.items() if not torch.equal(values, getattr(pool, name))]
+    changed = [name for name, values in before.items() if not torch.equal(values, attrgetter(name)(pool))]
     return f"it changes pool.{', pool.'.join(changed)} in place; work on a copy." if changed else None
 
 
@@ -290,6 +292,6 @@ LAWS: dict[str, Callable[[Acquisition], str | None]] = {
     "saturated probabilities": _saturated,
     "a run beside others as alone": _alone,
     "the pool left as it is": _inputs_stay,
-    "memory of at most 16 KB a candidate": _memory,
+    "no tensor of more than 16 KB a candidate": _memory,
 }
 """The laws, and how each is tried: a sentence about how it was broken, or None."""

@@ -31,9 +31,30 @@ def test_what_a_pool_shows_is_there():
     names = {name.split("(")[0] for name in re.findall(r"`([a-z_]+)(?:\(.*?\))?`", table)}
     known = {*dir(cal.Pool), *dir(PredictionDynamics), *dir(TrainingDynamics), *TrainingDynamics.__annotations__}
     known |= {*dir(cal.DataMap), *cal.DataMap.__annotations__}
-    known |= {"gold", "dynamics", "n_classes", "label_names", "round", "budget", "dropout"}  # set by __init__; a need
+    known |= {"gold", "dynamics", "n_classes", "label_names", "round", "budget", "batch_size"}  # set by __init__
+    known |= {"dropout", "random_state"}  # a need; an argument of scikit-learn's
     assert len(names) > 30
     assert names - known == set()
+
+
+MORE = """import cal
+
+@cal.one_run
+def by_first(pool):
+    '''First class first.'''
+    return pool.probs[:, 0]
+
+def plain(pool):
+    '''First class last.'''
+    return -pool.probs[..., 0]
+
+class Kind(cal.Acquisition):
+    def score(self, pool):
+        return pool.probs[..., 0]
+
+made, number = Kind(), 3
+"""
+OFFERS = "\n".join(f'{name} = "cal_more:{name}"' for name in ("by_first", "plain", "Kind", "made", "number", "margin"))
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +66,10 @@ def installed(tmp_path_factory):
     (package / "pyproject.toml").write_text(PROJECT)
     (package / "cal_far.py").write_text(PLUGIN)
     (package / "cal_broken.py").write_text("raise RuntimeError('half installed')\n")
+    (package / "cal_more.py").write_text(MORE)
     text = (package / "pyproject.toml").read_text()
     (package / "pyproject.toml").write_text(
-        text.replace('far = "cal_far:Far"', 'far = "cal_far:Far"\nbroken = "cal_broken:Broken"')
+        text.replace('far = "cal_far:Far"', 'far = "cal_far:Far"\nbroken = "cal_broken:Broken"\n' + OFFERS)
         + '\n[tool.hatch.build.targets.wheel]\ninclude = ["*.py"]\n'
     )
     install = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--no-index"]
@@ -72,6 +94,21 @@ def test_it_is_listed_and_shown(installed, tmp_path):
     assert re.search(r"^far +2026 +distances +embeddings +Distance to the mean", table, re.MULTILINE)
     assert re.search(r"^broken .*package 'cal-far' cannot be loaded: half installed", table, re.MULTILINE)
     assert "cal_far.py" in cal(["strategies", "show", "far"], installed, tmp_path).stdout
+
+
+def test_objects_and_functions_of_a_package_are_shown_too(installed, tmp_path):
+    table = cal(["strategies"], installed, tmp_path).stdout
+    assert re.search(r"^by_first .*First class first", table, re.MULTILINE)
+    assert re.search(r"^plain .*First class last", table, re.MULTILINE)
+    assert re.search(r"^Kind .*says nothing of itself", table, re.MULTILINE)
+    assert re.search(r"^number .*not a strategy", table, re.MULTILINE)
+    assert len(re.findall(r"^margin ", table, re.MULTILINE)) == 1
+    for name in ("by_first", "plain", "Kind", "made"):
+        shown = cal(["strategies", "show", name], installed, tmp_path)
+        assert "cal_more.py" in shown.stdout, shown.stderr
+    words = ["simulate", "experiment=smoke", "strategies=[by_first,plain,made]", "rounds=1", "seeds=1", "workers=1"]
+    run = cal([*words, f"output={tmp_path / 'run'}"], installed, tmp_path)
+    assert run.returncode == 0, run.stderr
 
 
 def test_it_keeps_the_laws(installed, tmp_path):

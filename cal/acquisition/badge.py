@@ -45,6 +45,8 @@ def spread_gradients(gradients: GradientEmbeddings, draws: Tensor) -> Tensor:
 
     def squared_distances(candidate: int) -> Tensor:
         products = (errors @ errors[candidate]) * (embeddings @ embeddings[candidate])
-        return (squares + squares[candidate] - 2 * products).clamp(min=0)
+        both = squares + squares[candidate]
+        distances = both - 2 * products
+        return distances.where(distances > 1e-6 * both, 0.0)  # of a copy only rounding is left
 
     return d2_sampling(squared_distances, len(errors), draws)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from cal.acquisition.pool import Pool, Selection
-from cal.errors import CalError, StrategyError, UnknownNameError
+from cal.errors import CalError, ConfigError, StrategyError, UnknownNameError
 
 NEEDS = {
     "features": "what the classifiers are given, as vectors",
@@ -71,6 +72,14 @@ class Acquisition:
         return top(checked(self, self.score(pool), pool), n, pool.uniform("ties"))
 
 
+def name_of(function: Callable[..., object]) -> str:
+    """What a function is called, without its address in memory: a name is the same in every process."""
+    if isinstance(function, partial):
+        given = [*map(repr, function.args), *(f"{key}={value!r}" for key, value in function.keywords.items())]
+        return f"{name_of(function.func)}({','.join(given)})"
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
 def unmet_needs(strategy: Acquisition, abilities: Iterable[str]) -> list[str]:
     """A sentence about each thing that a strategy needs and a learner with such abilities does not give.
 
@@ -83,6 +92,8 @@ def unmet_needs(strategy: Acquisition, abilities: Iterable[str]) -> list[str]:
         >>> unmet_needs(Sampled(), {"features"})
         ['needs dropout; this learner has none (networks sampled by dropout; set learner.dropout above 0).']
     """
+    if not isinstance(strategy.needs, frozenset | set):
+        raise ConfigError(f"needs of {strategy.name} must be a set, such as frozenset({{'texts'}}).")
     for need in strategy.needs:
         if need not in NEEDS:
             raise UnknownNameError(f"need of {strategy.name}", need, NEEDS)
@@ -128,12 +139,16 @@ def chosen(strategy: Acquisition, pool: Pool, n: int) -> Selection:
     )
     if not isinstance(selection, Selection) or not all(isinstance(tensor, Tensor) for tensor in selection):
         raise StrategyError(f"{wanted}; it returned {type(selection).__name__}.")
+    if selection.positions.is_floating_point():
+        raise StrategyError(f"{wanted}; it returned positions of {selection.positions.dtype}, not whole numbers.")
     positions = selection.positions.to(pool.candidates.device, torch.int64)
     scores = selection.scores.to(pool.candidates.device, torch.float64)
     ordered = positions.sort(dim=-1).values
     fits = positions.shape == scores.shape == (n_runs, n) and bool(torch.isfinite(scores).all())
     if not fits or ordered[:, 0].min() < 0 or ordered[:, -1].max() >= n_candidates or (ordered.diff() == 0).any():
-        raise StrategyError(f"{wanted}; it returned positions {positions.tolist()}, scores {scores.tolist()}.")
+        first = f"of the first run {positions[:1].tolist()}, scores {scores[:1].tolist()}"
+        shapes = f"{tuple(positions.shape)} positions and {tuple(scores.shape)} scores"
+        raise StrategyError(f"{wanted}; it returned {shapes}, {first}.")
     return Selection(positions, scores)
 
 

@@ -110,7 +110,7 @@ def d2_sampling(squared_distances: Callable[[int], Tensor], n_instances: int, dr
     nearest = squared_distances(chosen[0]).to(torch.float64)
     for draw in others:
         nearest[chosen[-1]] = 0
-        cumulative = nearest.cumsum(0)
+        cumulative = nearest.cpu().cumsum(0)  # on a GPU its last bits differ from call to call
         if cumulative[-1] > 0:
             new = int(torch.searchsorted(cumulative, draw * cumulative[-1], right=True))
         else:

@@ -27,7 +27,7 @@ def strategies_table() -> str:
     rows = [("name", "year", "cost", "needs", "acquires")]
     for name in registry.strategy_names():
         try:
-            kind = registry.find_strategy(name)
+            kind = _kind(name)
         except ConfigError as error:  # a package that cannot be loaded shall not hide the others
             rows.append((name, "", "", "", str(error)))
             continue
@@ -58,7 +58,7 @@ def describe_strategy(name: str) -> str:
         >>> print(describe_strategy("margin").splitlines()[0])
         margin (2001)
     """
-    kind: Any = registry.find_strategy(name)
+    kind = _kind(name)
     own = _sections(kind)
     year = f" ({kind.year})" if getattr(kind, "year", None) else ""
     needs = _needs(kind) or ["nothing beyond probabilities and the seed map"]
@@ -71,8 +71,19 @@ def describe_strategy(name: str) -> str:
         blocks.append("parameters\n" + "\n".join(f"  {line}" for line in parameters))
     if "References" in own:
         blocks.append("reference\n" + _indented(own["References"]))
-    blocks.append(f"source: {inspect.getsourcefile(kind)}")
+    written = getattr(kind, "function", kind if isinstance(kind, type) or inspect.isroutine(kind) else type(kind))
+    blocks.append(f"source: {inspect.getsourcefile(written)}")
     return "\n\n".join(blocks)
+
+
+def _kind(name: str) -> Any:
+    """The class of a strategy; a strategy that is an object or a function as it is."""
+    found: Any = registry.find_strategy(name)
+    if (isinstance(found, type) and not issubclass(found, Acquisition)) or not callable(found) | isinstance(
+        found, Acquisition
+    ):
+        raise ConfigError(f"'{name}' is {found!r}, not a strategy; its package offers something else.")
+    return found
 
 
 def _needs(kind: Any) -> list[str]:
@@ -80,9 +91,9 @@ def _needs(kind: Any) -> list[str]:
     return ["as parts"] if getattr(kind, "cost", "") == "parts" else sorted(getattr(kind, "needs", ()))
 
 
-def _parameters(kind: type) -> list[str]:
+def _parameters(kind: Any) -> list[str]:
     """`name = default: what it is` of each field; what a base class says of its fields holds too."""
-    if not dataclasses.is_dataclass(kind):
+    if not isinstance(kind, type) or not dataclasses.is_dataclass(kind):
         return []
     said: dict[str, str] = {}
     for base in reversed(kind.__mro__):
@@ -100,9 +111,10 @@ def _parameters(kind: type) -> list[str]:
     return lines
 
 
-def _sections(kind: type) -> dict[str, str]:
+def _sections(kind: Any) -> dict[str, str]:
     """The parts of a docstring by their heading; "" is what comes before the first."""
-    document = inspect.getdoc(kind) or "(says nothing of itself)"
+    own = kind.__dict__.get("__doc__") if isinstance(kind, type) else kind.__doc__
+    document = inspect.cleandoc(own or "(says nothing of itself)")
     parts = re.split(
         r"^(Args|Attributes|Example|Examples|References|Raises|Returns|Note):\n", document, flags=re.MULTILINE
     )

@@ -19,7 +19,7 @@ class Discriminative(Acquisition):
     """A strategy that trains a small classifier on the main classifier's last hidden layer.
 
     Args:
-        hidden: width of its one hidden layer; all defaults are the paper's (section 4.3).
+        hidden: width of its one hidden layer; the defaults of these four are those of the CAL paper (section 4.3).
         n_epochs: passes over its training set.
         batch_size: instances a step; None is the main classifier's (section 7).
         lr: AdamW's learning rate.
@@ -83,6 +83,8 @@ class Discriminative(Acquisition):
 @dataclass
 class Dal(Discriminative):
     """P(unlabelled | h(x)) of a discriminator between labelled set and pool.
+
+    The batch is chosen at once, as the CAL paper does; its authors choose it in several parts, training anew for each.
 
     Args:
         max_unlabelled: candidates that the discriminator is trained against: beyond, a random sample of the pool,

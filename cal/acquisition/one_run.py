@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from cal.acquisition.base import Acquisition
+from cal.acquisition.base import Acquisition, name_of
 from cal.acquisition.pool import Pool, Selection
 from cal.acquisition.run_view import RunView
 from cal.errors import StrategyError
@@ -66,19 +66,23 @@ class OneRun(Acquisition):
 
 
 class _Function(OneRun):
-    def __init__(self, function: Callable[[RunView], ArrayLike]) -> None:
-        self.function = function
+    def __init__(self, function: Callable[[RunView], ArrayLike], needs: Iterable[str]) -> None:
+        self.function, self.needs, self.__doc__ = function, frozenset(needs), function.__doc__
 
     @property
     def name(self) -> str:
-        return getattr(self.function, "__name__", repr(self.function))
+        return name_of(self.function)
 
     def score_run(self, pool: RunView) -> ArrayLike:
         return self.function(pool)
 
 
-def one_run(function: Callable[[RunView], ArrayLike]) -> Acquisition:
+def one_run(function: Callable[[RunView], ArrayLike], needs: Iterable[str] = ()) -> Acquisition:
     """The strategy of a function from one run of a pool to (candidate,) scores; a decorator.
+
+    Args:
+        function: of one run.
+        needs: names of `NEEDS` without which it cannot work.
 
     Example:
         >>> @one_run
@@ -87,4 +91,4 @@ def one_run(function: Callable[[RunView], ArrayLike]) -> Acquisition:
         >>> most_confident.name
         'most_confident'
     """
-    return _Function(function)
+    return _Function(function, needs)

@@ -100,6 +100,8 @@ class Pool:
         self.notes: list[list[str]] = [[] for _ in range(len(candidates))]
         self._learner, self._documents, self._predictions = learner, documents, predictions
         self._samples: dict[int, Tensor] = {}
+        self._hidden: dict[int, Tensor] = {}
+        self._out_of_fold: dict[int, TrainingDynamics] = {}
 
     def __len__(self) -> int:
         """Number of runs."""
@@ -111,12 +113,12 @@ class Pool:
 
     # The candidates
 
-    @property
+    @cached_property
     def ids(self) -> list[list[str]]:
         """Per run the ids of its candidates."""
         return [[self._documents.ids[row] for row in rows] for rows in self.candidates.tolist()]
 
-    @property
+    @cached_property
     def texts(self) -> list[list[str]]:
         """Per run the texts of its candidates; the strategy must need `texts`."""
         texts = self._documents.texts
@@ -146,7 +148,11 @@ class Pool:
 
     def hidden(self, layer: int) -> Tensor:
         """(run, candidate, width) activations of a hidden layer: 0 is the first, -1 the last."""
-        return self.embeddings if layer == -1 else self._learner.hidden(self.candidates, layer)
+        if layer == -1:
+            return self.embeddings
+        if layer not in self._hidden:
+            self._hidden[layer] = self._learner.hidden(self.candidates, layer)
+        return self._hidden[layer]
 
     def mc_probs(self, n_samples: int) -> Tensor:
         """(run, sample, candidate, class) probabilities of networks sampled by dropout, in float64."""
@@ -162,7 +168,7 @@ class Pool:
         )
         return GradientEmbeddings(errors.to(self.embeddings.dtype), self.embeddings)
 
-    @property
+    @cached_property
     def predictions(self) -> PredictionDynamics:
         """Prediction dynamics of the candidates, (run, epoch, candidate); the strategy must need `predictions`."""
         return self._recorded.at(self._positions)
@@ -179,7 +185,7 @@ class Pool:
         """(run, labelled, width) last hidden layer of the labelled instances."""
         return self._labelled_prediction.embeddings
 
-    @property
+    @cached_property
     def labelled_probs(self) -> Tensor:
         """(run, labelled, class) probabilities of the labelled instances, in float64."""
         return self._labelled_prediction.probs
@@ -189,7 +195,7 @@ class Pool:
         """(run, labelled, feature) what the classifiers are given of the labelled instances."""
         return self._learner.inputs(self.labelled)
 
-    @property
+    @cached_property
     def labelled_predictions(self) -> PredictionDynamics:
         """Those of the labelled instances, (run, epoch, labelled); the strategy must need `predictions`."""
         n = self.labelled.shape[1]
@@ -197,7 +203,15 @@ class Pool:
 
     def out_of_fold(self, n_folds: int = 5) -> TrainingDynamics:
         """(run, epoch, labelled) dynamics, each instance from a training that did not see it: `n_folds` more fits."""
-        return out_of_fold_dynamics(self._learner, self.labelled, self.gold, self.streams, n_folds)
+        if not 2 <= n_folds <= self.labelled.shape[1]:
+            raise StrategyError(
+                f"The {self.labelled.shape[1]} labelled instances cannot be cut into {n_folds} folds; give 2 or more, "
+                "and no more than there are instances."
+            )
+        if n_folds not in self._out_of_fold:
+            given = (self.labelled, self.gold, self.streams)
+            self._out_of_fold[n_folds] = out_of_fold_dynamics(self._learner, *given, n_folds)
+        return self._out_of_fold[n_folds]
 
     # Randomness
 
@@ -206,7 +220,11 @@ class Pool:
         return self.streams.uniform(purpose, len(self._documents.ids)).gather(-1, self.candidates)
 
     def generators(self, purpose: str = "strategy") -> list[np.random.Generator]:
-        """Per run a NumPy generator; what it draws belongs to positions, so a choice by it hangs on their order."""
+        """Per run a NumPy generator, for arguments such as `random_state`.
+
+        What it draws belongs to positions and not to instances; scores come from `uniform`, which keeps the law that a
+        choice does not depend on the order of the pool.
+        """
         draws = [stream(seed, f"numpy/{purpose}", self.round) for seed in self.streams.seeds]
         return [np.random.default_rng(int(torch.randint(2**62, (1,), generator=draw))) for draw in draws]
 
@@ -263,7 +281,7 @@ class PoolPart(Pool):
     def __init__(self, whole: Pool, positions: Tensor) -> None:
         self.__dict__ |= {name: value for name, value in whole.__dict__.items() if name not in _OF_CANDIDATES}
         self.candidates = whole.candidates.gather(1, positions)
-        self._samples = {}
+        self._samples, self._hidden = {}, {}
         self._whole, self._chosen = whole, positions
 
     def in_whole(self, selection: Selection) -> Selection:
@@ -272,7 +290,7 @@ class PoolPart(Pool):
 
     @cached_property
     def features(self) -> Tensor:
-        return self._taken(self._whole.features) if "features" in self._whole.__dict__ else super().features
+        return self._taken(self._whole.features) if self._asks_whole("features") else super().features
 
     @cached_property
     def data_map(self) -> DataMap:
@@ -283,16 +301,14 @@ class PoolPart(Pool):
         return self._whole._labelled_prediction
 
     def mc_probs(self, n_samples: int) -> Tensor:
-        if n_samples in self._whole._samples:
-            runs = torch.arange(len(self), device=self._chosen.device).unsqueeze(1)
-            self._samples[n_samples] = (
-                self._whole._samples[n_samples].transpose(1, 2)[runs, self._chosen].transpose(1, 2)
-            )
+        if n_samples not in self._samples and (n_samples in self._whole._samples or self._asks_whole()):
+            known = self._whole.mc_probs(n_samples).transpose(1, 2)  # (run, candidate, sample, class)
+            self._samples[n_samples] = self._taken(known).transpose(1, 2)
         return super().mc_probs(n_samples)
 
     @cached_property
     def _prediction(self) -> Prediction:
-        if "_prediction" not in self._whole.__dict__:
+        if not self._asks_whole("_prediction"):
             return self._learner.predict(self.candidates)
         known = self._whole._prediction
         return Prediction(self._taken(known.logits), self._taken(known.embeddings))
@@ -301,12 +317,17 @@ class PoolPart(Pool):
     def _positions(self) -> Tensor:
         return self._whole._positions.gather(1, self._chosen)
 
+    def _asks_whole(self, name: str = "") -> bool:
+        """Whether the whole has it, or is so little more that others will be glad of it too."""
+        return name in self._whole.__dict__ or 2 * self.candidates.shape[1] >= self._whole.candidates.shape[1]
+
     def _taken(self, values: Tensor) -> Tensor:
         runs = torch.arange(len(self), device=self._chosen.device).unsqueeze(1)
         return values[runs, self._chosen]
 
 
-_OF_CANDIDATES = {"features", "probs", "gradient_embeddings", "_prediction", "_positions", "_samples", "candidates"}
+_OF_CANDIDATES = {"candidates", "ids", "texts", "features", "probs", "gradient_embeddings", "predictions"}
+_OF_CANDIDATES |= {"_prediction", "_positions", "_samples", "_hidden"}
 
 
 def _not_needed(what: str) -> StrategyError:

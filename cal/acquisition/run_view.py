@@ -11,8 +11,9 @@ from torch import Tensor
 class RunView:
     """One run of a pool, or of a data map or dynamics in it: every attribute less its run axis.
 
-    Tensors come as NumPy arrays, the lists of a pool (`ids`, `texts`) as the list of this run, numbers and names as
-    they are; `view.data_map.variability` is the (labelled,) array of `pool.data_map.variability[run]`.
+    Tensors come as NumPy arrays that cannot be written to, the lists of a pool (`ids`, `texts`) as the list of this
+    run, numbers and names as they are; `view.data_map.variability` is the (labelled,) array of
+    `pool.data_map.variability[run]`.
 
     Example:
         >>> import torch
@@ -30,8 +31,8 @@ class RunView:
         return int(self._whole.candidates.shape[1])
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
+        if name.startswith("_") or name in _OF_ALL_RUNS:
+            raise AttributeError(f"{name} is not to be had of one run; it belongs to strategies that define score.")
         return self._of_run(getattr(self._whole, name))
 
     def generator(self, purpose: str = "strategy") -> np.random.Generator:
@@ -45,7 +46,9 @@ class RunView:
 
     def _of_run(self, value: Any) -> Any:
         if isinstance(value, Tensor):
-            return value[self._run].cpu().numpy()
+            array = value[self._run].cpu().numpy()
+            array.flags.writeable = False  # it may be the memory of the tensor, which is everybody's
+            return array
         if isinstance(value, list):
             return value[self._run]
         if value is None or isinstance(value, int | float | str):
@@ -55,3 +58,6 @@ class RunView:
         if callable(value):
             return lambda *given, **named: self._of_run(value(*given, **named))
         return RunView(value, self._run)
+
+
+_OF_ALL_RUNS = {"only", "without", "nothing", "generators", "streams", "notes"}

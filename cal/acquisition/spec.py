@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import inspect
+import re
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from cal import registry
-from cal.acquisition.base import Acquisition
+from cal.acquisition.base import Acquisition, name_of
 from cal.acquisition.mix import Mix
 from cal.acquisition.one_run import OneRun
 from cal.acquisition.pool import Pool
@@ -29,11 +31,12 @@ class Function(Acquisition):
     """A plain function of the pool as a strategy."""
 
     def __init__(self, function: Callable[[Pool], Tensor]) -> None:
-        self.function = function
+        self.function, self.__doc__ = function, function.__doc__
+        self.needs = frozenset(getattr(function, "needs", ()))
 
     @property
     def name(self) -> str:
-        return getattr(self.function, "__name__", repr(self.function))
+        return name_of(self.function)
 
     def score(self, pool: Pool) -> Tensor:
         return self.function(pool)
@@ -69,7 +72,7 @@ def make_strategies(specs: Sequence[StrategySpec]) -> dict[str, Acquisition]:
             suffix = "_run" if isinstance(strategy, OneRun) else ""
             problems.append(f"Strategy '{label}' must define score{suffix}(pool) or select{suffix}(pool, n).")
         if label in strategies:
-            problems.append(f"Strategy '{label}' is listed twice; every strategy needs a name of its own.")
+            problems.append(f"Strategy '{label}' is listed twice; give one another label: {{label: strategy}}.")
         strategies[label] = strategy
     if not specs:
         problems.append("strategies is empty; name at least one, such as [random, cal].")
@@ -101,6 +104,8 @@ def make_strategy(spec: StrategySpec) -> tuple[str, Acquisition]:
             return _mixture(parameters)
         if parameters is None or isinstance(parameters, Mapping):
             return _named(str(name), parameters or {})
+        if callable(parameters) or isinstance(parameters, Acquisition):
+            return str(name), make_strategy(parameters)[1]
     if callable(spec):
         function = Function(spec)
         return function.name, function
@@ -116,7 +121,7 @@ def _named(name: str, parameters: Mapping[str, Any]) -> tuple[str, Acquisition]:
 def _as_strategy(choice: Any, parameters: Mapping[str, Any], where: str) -> Acquisition:
     if isinstance(choice, Acquisition) and not parameters:
         return choice
-    if inspect.isfunction(choice):
+    if callable(choice) and not isinstance(choice, type | Acquisition):
         if parameters:
             raise ConfigError(f"{where} is a function of the pool and takes no parameters, not {dict(parameters)}.")
         return Function(choice)
@@ -128,14 +133,20 @@ def _as_strategy(choice: Any, parameters: Mapping[str, Any], where: str) -> Acqu
 
 def _with_parts(choice: Any, parameters: Mapping[str, Any], where: str) -> dict[str, Any]:
     """The parameters with strategies in place of what was written for them."""
-    hints = typing.get_type_hints(choice) if dataclasses.is_dataclass(choice) else {}
+    try:
+        hints = typing.get_type_hints(choice) if dataclasses.is_dataclass(choice) else {}
+    except Exception:  # names that are there for type checkers only
+        hints = {}
     made, problems = dict(parameters), []
     for name, value in parameters.items():
+        hint = hints.get(name)
+        if value is None or (hint is not Acquisition and Acquisition not in typing.get_args(hint)):
+            continue
         try:
-            if hints.get(name) is Acquisition:
-                made[name] = make_strategy(value)[1]
-            elif hints.get(name) == Sequence[Acquisition]:
+            if isinstance(value, Sequence) and not isinstance(value, str):
                 made[name] = list(make_strategies(value).values())
+            else:
+                made[name] = make_strategy(value)[1]
         except ConfigError as error:
             problems += [f"{where}: {name}: {problem}" for problem in error.problems]
     if problems:
@@ -144,17 +155,41 @@ def _with_parts(choice: Any, parameters: Mapping[str, Any], where: str) -> dict[
 
 
 def _mixture(shares: Any) -> tuple[str, Acquisition]:
-    if not isinstance(shares, Mapping):
+    if not isinstance(shares, Mapping) or not shares:
         raise ConfigError(f"mix takes strategies with shares above 0, such as {{dal: .5, cal: .5}}, not {shares}.")
     return _labelled("mix", shares), Mix(list(make_strategies(list(shares)).values()), list(shares.values()))
+
+
+def digest(strategy: Acquisition) -> str:
+    """A number of a strategy's code and parameters: with another one, a simulation is another simulation."""
+    written = getattr(strategy, "function", type(strategy))
+    try:
+        code = inspect.getsource(written)
+    except (OSError, TypeError):  # typed into a session, or a callable object
+        code = getattr(getattr(written, "__code__", None), "co_code", b"").hex()
+    parameters = {name: _digested(value) for name, value in sorted(vars(strategy).items())}
+    return hashlib.blake2b(f"{code}\n{parameters}".encode(), digest_size=8).hexdigest()
+
+
+def _digested(value: Any) -> str:
+    if isinstance(value, Acquisition):
+        return digest(value)
+    if isinstance(value, list | tuple):
+        return str([_digested(part) for part in value])
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(value))
 
 
 def _changed(strategy: Acquisition) -> dict[str, Any]:
     """The parameters of an object that are not at their defaults: two of a class get two labels."""
     if not dataclasses.is_dataclass(strategy):
         return {}
-    values = [(field.name, getattr(strategy, field.name), field.default) for field in dataclasses.fields(strategy)]
-    return {name: value for name, value, default in values if value != default}
+    changed = {}
+    for field in dataclasses.fields(strategy):
+        made = field.default_factory is not dataclasses.MISSING
+        default = field.default_factory() if made else field.default
+        if repr(value := getattr(strategy, field.name)) != repr(default):  # arrays have no one answer to !=
+            changed[field.name] = value
+    return changed
 
 
 def _labelled(name: str, parameters: Mapping[str, Any]) -> str:
@@ -163,6 +198,15 @@ def _labelled(name: str, parameters: Mapping[str, Any]) -> str:
 
 def _short(value: Any) -> Any:
     """A strategy within a strategy, as its own label shows it."""
+    if isinstance(value, Acquisition):
+        return _labelled(value.name, _changed(value))
+    if callable(value):
+        return name_of(value)
+    if isinstance(value, list | tuple):
+        return f"[{','.join(str(_short(part)) for part in value)}]"
+    if isinstance(value, Mapping) and "_target_" in value:
+        path = str(value["_target_"]).replace(":", ".").rpartition(".")[2]
+        return _labelled(path, {key: given for key, given in value.items() if key != "_target_"})
     if isinstance(value, Mapping) and len(value) == 1 and isinstance(inner := next(iter(value.values())), Mapping):
         return _labelled(next(iter(value)), inner)
     return value

@@ -160,6 +160,8 @@ class MLPLearner:
             BatchBALD: Efficient and Diverse Batch Acquisition (Kirsch et al., 2019), consistent MC dropout
             https://arxiv.org/abs/1906.08158
         """
+        if not self.net.dropout:
+            raise StrategyError("There is no dropout to sample networks by; set learner.dropout above 0.")
         net, draws = self.net, streams.start("mc_dropout")
         kept = [draws.keep(1 - net.dropout, sum(net.widths[1:-1])) for _ in range(n_samples)]  # each (run, unit)
         n_runs, n = instances.shape

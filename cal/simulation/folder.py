@@ -31,6 +31,11 @@ from cal.simulation.lockstep import Run
 logger = logging.getLogger(__name__)
 
 FULL_DATA = "full_data"
+_CONTENTS = {
+    "corpus_fingerprint": "the content of the corpus",
+    "features_fingerprint": "the content of the document vectors",
+    "strategy_digests": "the code or the parameters of a strategy",
+}
 _FREE = {"output", "workers"}  # keys that may differ when a simulation goes on
 
 
@@ -49,8 +54,8 @@ class RunFolder:
 
         Args:
             config: the resolved configuration.
-            about: versions, device and so on, kept from the first start; a changed `corpus_fingerprint`
-                or `features_fingerprint` is a changed simulation.
+            about: versions, device and so on, kept from the first start; with another `corpus_fingerprint`,
+                `features_fingerprint` or `strategy_digests` it is another simulation.
 
         Raises:
             StorageError: if it cannot be written, or holds another simulation; names the keys that differ.
@@ -194,9 +199,9 @@ class RunFolder:
             f"{key}: {before.get(key, 'absent')} -> {now.get(key, 'absent')}" for key in differing_keys(before, now)
         ]
         kept = self.about()
-        for key, what in (("corpus_fingerprint", "the corpus"), ("features_fingerprint", "the document vectors")):
+        for key, what in _CONTENTS.items():
             if not differing and kept.get(key) != about.get(key):
-                differing = [f"the content of {what}"]
+                differing = [what]
         if differing:
             raise StorageError(
                 f"{self.path} holds a simulation with another configuration. Different: {'; '.join(differing)}. "
@@ -247,13 +252,14 @@ def dated_folder(parent: Path, name: str) -> Path:
     return next(path for path in paths if not path.exists())
 
 
-def choose_folder(parent: Path, corpus: Corpus, config: Mapping[str, Any]) -> Path:
+def choose_folder(parent: Path, corpus: Corpus, config: Mapping[str, Any], strategy_digests: Mapping[str, str]) -> Path:
     """The newest folder under `parent` with this simulation, unfinished and left alone, or a dated one."""
     for path in sorted(parent.glob("*/run.json"), reverse=True):
         folder = RunFolder(path.parent)
         try:
             about = folder.about()
             same = about.get("corpus_fingerprint") == corpus.fingerprint
+            same &= about.get("strategy_digests") == strategy_digests
             if same and "finished" not in about and not differing_keys(flat(folder.config()), flat(config)):
                 with folder.lock():  # another process may be at it
                     logger.warning("Going on with the unfinished simulation in %s.", path.parent)

@@ -103,7 +103,9 @@ def advance(
         watched = [row for row, run in enumerate(runs) if n and _is_watched(strategies, run)]
         watch = _Watch(learner, torch.cat([labelled, candidates], dim=1), watched)
         dynamics = learner.fit(labelled, gold[labelled], streams, on_epoch_end=watch.look)
+        drawn = DataMap.of(dynamics)  # before any strategy has seen what it is drawn from
         clock.stop("fit", device, share=len(runs))
+        clock.seconds["fit"] -= watch.seconds / len(runs)
 
         answers = predicted(_finite(learner.predict_test(), runs, round))  # (run, instance)
         scores = accuracy(answers, gold_test), macro_f1(answers, gold_test, learner.n_classes)
@@ -128,6 +130,8 @@ def advance(
             acquired = pool.candidates.gather(1, positions)  # (run of this strategy, n)
             partition.acquire(rows, acquired, round + 1)
             clock.stop("acquire", device, share=len(rows))
+            if watch.seen(rows):
+                clock.seconds["acquire"] += watch.seconds / len(watched)
             # Last, of what the pool has computed by then: asking changes no bit of what is chosen.
             observed = observer.observe(rows, classifiers, pool) if observer else [None] * len(rows)
             for i, row in enumerate(rows):
@@ -139,7 +143,7 @@ def advance(
                         round=round,
                         labelled=labelled[row],
                         acquired_at=acquired_at[row],
-                        data_map=pool.data_map[i],
+                        data_map=drawn[row],
                         accuracy=scores[0][row].item(),
                         macro_f1=scores[1][row].item(),
                         acquired=acquired[i, : 0 if ends else n],
@@ -164,10 +168,13 @@ class _Watch:
     def __init__(self, learner: Learner, instances: Tensor, rows: list[int]) -> None:
         self._learner, self._instances, self._rows = learner, instances[rows], rows
         self._seen = PredictionDynamics()
+        self.seconds = 0.0  # of looking: a cost of the strategies that ask for it, not of training
 
     def look(self, epoch: int) -> None:
         if self._rows:
+            before = _now(self._instances.device)
             self._seen.add(self._learner.select(self._rows).predict(self._instances).logits)
+            self.seconds += _now(self._instances.device) - before
 
     def seen(self, rows: Sequence[int]) -> PredictionDynamics | None:
         return self._seen[[self._rows.index(row) for row in rows]] if set(rows) <= set(self._rows) else None
@@ -195,7 +202,11 @@ class _Clock:
         self._last = time.perf_counter()
 
     def stop(self, phase: str, device: torch.device, share: int) -> None:
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        self.seconds[phase] = (time.perf_counter() - self._last) / share
+        self.seconds[phase] = (_now(device) - self._last) / share
         self.restart()
+
+
+def _now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()

@@ -20,7 +20,7 @@ import torch
 from cal import registry
 from cal.acquisition.base import Acquisition, unmet_needs
 from cal.acquisition.pool import Documents
-from cal.acquisition.spec import StrategySpec, make_strategies
+from cal.acquisition.spec import StrategySpec, digest, make_strategies
 from cal.data.corpus import Corpus
 from cal.data.features import FeatureKind, Features
 from cal.errors import ConfigError, FeatureError, UnknownNameError, refused_counts
@@ -153,6 +153,7 @@ def simulate(
                 "strategies": list(made),
                 "seeds": seed_list,
                 "stopping": list(given.criteria),
+                "strategy_digests": {name: digest(strategy) for name, strategy in made.items()},
                 "corpus_fingerprint": corpus.fingerprint,
                 "features_fingerprint": vectors.fingerprint,
                 **provenance(device),

@@ -25,7 +25,8 @@ class Observation:
     Attributes:
         round: 0 for the training on the seed set, k after the k-th batch.
         n_labelled: instances trained on.
-        predicted: (instance,) classes predicted of the stop set, which is the same in every round of a run.
+        predicted: (instance,) classes predicted of the stop set: a random sample of the train split, labelled
+            instances included, which is the same in every round of a run.
         expected_accuracy: mean probability of the predicted class over the stop set.
         uncertainty: mean entropy in bits over the pool as it was in this round; 0 of an empty pool.
         dev_accuracy: on the documents set aside; None where there are none.

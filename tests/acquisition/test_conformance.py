@@ -96,7 +96,7 @@ BREAKERS = {
     "saturated probabilities": Function(lambda pool: pool.probs.log().sum(dim=-1)),
     "a run beside others as alone": Function(by_the_stack),
     "the pool left as it is": Function(scaled_in_place),
-    "memory of at most 16 KB a candidate": Function(squared),
+    "no tensor of more than 16 KB a candidate": Function(squared),
 }
 
 
@@ -111,7 +111,7 @@ def test_numpy_memory_counts_too():
             n = len(pool)
             return pool.uniform("u") + np.zeros((n, n), np.float32)[:, 0]
 
-    assert "KB a candidate" in dict(conformance(Square()))["memory of at most 16 KB a candidate"]
+    assert "KB a candidate" in dict(conformance(Square()))["no tensor of more than 16 KB a candidate"]
 
 
 def test_what_is_not_declared_is_not_shown():

@@ -115,6 +115,6 @@ def test_parts_may_choose_a_batch_as_a_whole(pool):
 
 
 def test_parts_with_parameters_are_listed():
-    label = "mix(parts=['entropy', {'bald': {'n_samples': 3}}],shares=[1, 2])"
+    label = "mix(parts=[entropy,bald(n_samples=3)],shares=[1,2])"
     mix = make_strategies([{"mix": {"parts": ["entropy", {"bald": {"n_samples": 3}}], "shares": [1, 2]}}])[label]
     assert mix == Mix([Entropy(), Bald(n_samples=3)], [1, 2])

@@ -228,3 +228,51 @@ def test_out_of_fold_dynamics_leave_the_learner_as_it_is(pool):
     before = pool._learner.predict(pool.candidates).logits
     out_of_fold_dynamics(pool._learner, pool.labelled, pool.gold, pool.streams, 2)
     assert torch.equal(pool._learner.predict(pool.candidates).logits, before)
+
+
+def test_what_costs_most_is_computed_once(pool, monkeypatch):
+    fits = []
+    fit = type(pool._learner).fit
+    monkeypatch.setattr(type(pool._learner), "fit", lambda *given, **named: fits.append(1) or fit(*given, **named))
+    assert pool.out_of_fold(2) is pool.out_of_fold(2)
+    assert pool[0].out_of_fold(2).gold_prob.shape == (6, 20)
+    assert len(fits) == 1
+    for name in ("hidden", "mc_probs"):
+        assert getattr(pool, name)(1 if name == "mc_probs" else 0) is getattr(pool, name)(
+            1 if name == "mc_probs" else 0
+        )
+    assert pool.predictions is pool.predictions
+
+
+def test_a_part_that_is_most_of_the_pool_computes_for_the_whole(pool):
+    most, few = pool.without(torch.tensor([[0], [1]])), pool.only(torch.tensor([[0], [1]]))
+    few.probs, few.mc_probs(2)
+    assert "_prediction" not in pool.__dict__
+    assert not pool._samples
+    most.probs, most.mc_probs(2)
+    assert "_prediction" in pool.__dict__
+    assert list(pool._samples) == [2]
+
+
+@pytest.mark.parametrize("n_folds", [0, 1, 21])
+def test_folds_must_fit_what_is_labelled(pool, n_folds):
+    with pytest.raises(StrategyError, match=f"cannot be cut into {n_folds} folds"):
+        pool.out_of_fold(n_folds)
+
+
+def test_what_a_view_shows_cannot_be_written_to(pool):
+    for array in (pool[0].probs, pool[0].data_map.correctness, pool[0].dynamics.gold_prob):
+        with pytest.raises(ValueError, match="read-only"):
+            array[:] = 0
+
+
+@pytest.mark.parametrize("name", ["only", "without", "streams"])
+def test_what_is_of_all_runs_is_not_of_one(pool, name):
+    with pytest.raises(AttributeError, match="not to be had of one run"):
+        getattr(pool[0], name)
+
+
+def test_samples_need_dropout():
+    learner = MLPLearner(MLP(hidden=[4], dropout=0.0), X, X[:1], 3, 1)
+    with pytest.raises(StrategyError, match="no dropout to sample networks by"):
+        learner.dropout_probs(torch.zeros(1, 2, dtype=torch.long), 2, Streams([1], 0))

@@ -1,15 +1,18 @@
-from dataclasses import dataclass
+import functools
+from dataclasses import dataclass, field
 
 import pytest
 import torch
 
 from cal import registry
-from cal.acquisition.base import Acquisition
+from cal.acquisition.base import Acquisition, unmet_needs
 from cal.acquisition.cartography import Cal
 from cal.acquisition.discriminative import Dal
 from cal.acquisition.mix import Mix
-from cal.acquisition.spec import make_strategies
-from cal.acquisition.uncertainty import Entropy
+from cal.acquisition.one_run import one_run
+from cal.acquisition.spec import Function, digest, make_strategies
+from cal.acquisition.uncertainty import Entropy, Margin
+from cal.acquisition.wrappers import Prefilter
 from cal.errors import ConfigError
 
 
@@ -108,7 +111,7 @@ def test_a_value_of_the_wrong_kind_is_a_configuration_error(spec):
 
 def test_a_label_may_stand_only_once():
     (problem,) = problems("entropy", "random", "entropy")
-    assert problem == "Strategy 'entropy' is listed twice; every strategy needs a name of its own."
+    assert problem == "Strategy 'entropy' is listed twice; give one another label: {label: strategy}."
 
 
 @pytest.mark.parametrize("specs", [[], "random", None, 5], ids=str)
@@ -210,3 +213,113 @@ def test_unknown_names_suggest_installed_strategies_too(installed):
 def test_a_built_in_name_is_not_taken_over(installed):
     installed(entropy=lambda: Mine)
     assert make_strategies(["entropy"])["entropy"] == Entropy()
+
+
+class Callable_:
+    """A callable object that is no strategy."""
+
+    def __call__(self, pool):
+        return pool.probs[..., 0]
+
+
+def by_share(pool, share):
+    return pool.probs[..., 0] * share
+
+
+def test_labels_hold_no_addresses():
+    """They name files, and must be the same in the process that goes on."""
+    specs = [functools.partial(by_share, share=2), Callable_(), {"subpool": {"of": most_confident}}]
+    assert list(make_strategies(specs)) == ["by_share(share=2)", "Callable_", "subpool(of=most_confident)"]
+
+
+def test_strategies_within_lists_show_as_they_do_alone():
+    (label,) = make_strategies([{"blend": {"parts": ["margin", {"power": {"of": "entropy"}}]}}])
+    assert label == "blend(parts=[margin,power(of=entropy)])"
+
+
+def test_a_label_may_be_given():
+    made = make_strategies([{"mine": Mine(2.0)}, {"yours": Mine(2.0)}, {"theirs": lambda pool: pool.probs[..., 0]}])
+    assert list(made) == ["mine", "yours", "theirs"]
+
+
+def test_defaults_made_anew_do_not_show():
+    assert list(make_strategies([Prefilter(), Prefilter(factor=3)])) == ["Prefilter", "Prefilter(factor=3)"]
+
+
+def test_needs_of_a_function_are_an_attribute_of_it():
+    def shortest(pool):
+        return pool.uniform("u")
+
+    shortest.needs = {"texts"}
+    assert make_strategies([shortest])["shortest"].needs == {"texts"}
+    assert one_run(most_confident, needs=["features"]).needs == {"features"}
+
+
+@dataclass
+class Several(Acquisition):
+    of: Acquisition | None = None
+    more: list[Acquisition] = field(default_factory=list)
+
+    def score(self, pool):
+        return pool.probs[..., 0]
+
+
+def test_parts_are_made_whatever_the_hint_says_beside():
+    made = make_strategies(
+        [{"_target_": f"{HERE}.Several", "of": "margin", "more": ["entropy", {"cal": {"hidden": 8}}]}]
+    )
+    (several,) = made.values()
+    assert several == Several(Margin(), [Entropy(), Cal(hidden=8)])
+
+
+def test_a_value_of_another_kind_in_place_of_a_set_of_needs_is_refused():
+    class Loose(Acquisition):
+        needs = "dropout"
+
+        def score(self, pool):
+            return pool.probs[..., 0]
+
+    with pytest.raises(ConfigError, match="needs of Loose must be a set"):
+        unmet_needs(Loose(), set())
+
+
+def test_whatever_a_class_raises_is_a_configuration_error():
+    (problem,) = problems({"_target_": f"{HERE}.Raising"})
+    assert "no such file" in problem
+
+
+class Raising(Acquisition):
+    def __init__(self):
+        raise FileNotFoundError("no such file")
+
+
+def test_a_callable_object_can_be_had_by_path():
+    assert list(make_strategies([{"_target_": f"{HERE}.MADE"}])) == ["MADE"]
+
+
+MADE = Callable_()
+
+
+def test_two_packages_of_one_name_are_both_named(monkeypatch):
+    def entry(package):
+        found = FakeEntryPoint("twice", lambda: Mine)
+        found.dist = type("Dist", (), {"name": package})()
+        return found
+
+    monkeypatch.setattr(registry, "entry_points", lambda group: [entry("one"), entry("other")])
+    (problem,) = problems("twice")
+    assert "offered by the packages one, other" in problem
+    assert registry.strategy_names().count("twice") == 1
+
+
+def test_digests_tell_code_and_parameters_apart():
+    def one(pool):
+        return pool.probs[..., 0]
+
+    def other(pool):
+        return -pool.probs[..., 0]
+
+    strategies = [Mine(1.0), Mine(2.0), Function(one), Function(other), Entropy(), Prefilter(), Prefilter(by=Entropy())]
+    assert len({digest(strategy) for strategy in strategies}) == len(strategies)
+    assert digest(Mine(2.0)) == digest(Mine(2.0))
+    assert digest(Function(Callable_())) == digest(Function(Callable_()))

@@ -14,7 +14,7 @@ from cal.acquisition.one_run import OneRun
 from cal.acquisition.pool import Documents, Selection
 from cal.acquisition.random import Random
 from cal.acquisition.spec import make_strategies
-from cal.errors import ConfigError, FeatureError, LearnerError, StrategyError
+from cal.errors import ConfigError, FeatureError, LearnerError, StorageError, StrategyError
 from cal.learners.mlp import MLP, MLPLearner
 from cal.simulation.folder import RunFolder
 from cal.simulation.lockstep import Run, advance
@@ -527,3 +527,38 @@ def test_recording_predictions_changes_no_curve(make_task, small):
     rounds = simulate(corpus, features=features, **given).rounds
     looking, random = (rounds[rounds["strategy"] == name]["accuracy"].tolist() for name in ("Looking", "random"))
     assert looking == random
+
+
+class Vandal(Acquisition):
+    """Writes over what it is shown."""
+
+    def score(self, pool):
+        pool.data_map.correctness[:] = 0.123
+        pool.dynamics.gold_prob[:] = 0.5
+        return pool.uniform("random")
+
+
+def test_a_strategy_cannot_change_what_is_recorded(make_task, small):
+    corpus, features = make_task()
+    given = small | {"strategies": [Vandal(), "random"], "workers": 1, "full_data": False}
+    rounds = simulate(corpus, features=features, **given).rounds
+    columns = ["accuracy", "confidence", "variability", "correctness"]
+    vandal, random = (rounds[rounds["strategy"] == name][columns].to_numpy() for name in ("Vandal", "random"))
+    np.testing.assert_array_equal(vandal, random)
+
+
+@dataclass
+class Versioned(Acquisition):
+    def __init__(self, sign):
+        self.sign = sign
+
+    def score(self, pool):
+        return self.sign * pool.probs[..., 0]
+
+
+def test_a_simulation_does_not_go_on_with_another_strategy_of_the_same_name(make_task, small, tmp_path):
+    corpus, features = make_task()
+    given = small | {"workers": 1, "full_data": False, "output": tmp_path / "run"}
+    simulate(corpus, [Versioned(1)], features=features, **{k: v for k, v in given.items() if k != "strategies"})
+    with pytest.raises(StorageError, match="the code or the parameters of a strategy"):
+        simulate(corpus, [Versioned(-1)], features=features, **{k: v for k, v in given.items() if k != "strategies"})
