@@ -5,9 +5,9 @@
 
 Ours start from a trained perceptron (300-300-300-300, four classes, 1,000 labelled) and its vectors: the first figure
 counts the pass over the pool that gives probabilities and embeddings, the one in brackets does not. Strategies on the
-predictions of the pool have it looked at after each of 30 epochs of the training before, which is said beside. The peers are given
-both, finished, so ratios are against the figure in brackets. Each query runs in a process of its own; memory is the
-peak over what the process held before. The peers stop after --limit seconds or 12 GB.
+predictions of the pool have it looked at after each of 30 epochs of the training before, which is said beside. The
+peers are given both, finished, so ratios are against the figure in brackets. Each query runs in a process of its own;
+memory is the peak over what the process held before. The peers stop after --limit seconds or 12 GB.
 """
 
 from __future__ import annotations
