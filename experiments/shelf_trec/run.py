@@ -38,7 +38,8 @@ OUT_OF_FOLD = {"seed_map": "out_of_fold", "folds": 3}
 GROUPS = {
     "uncertainty": ["random", "margin", "least_confidence", "entropy"],
     "map": ["cal", "predicted_variability", "predicted_boundary", "predicted_ucb", "blend"],
-    "out_of_fold": [{"predicted_variability": OUT_OF_FOLD}, {"predicted_boundary": OUT_OF_FOLD}],
+    "variability_out_of_fold": [{"predicted_variability": OUT_OF_FOLD}],
+    "boundary_out_of_fold": [{"predicted_boundary": OUT_OF_FOLD}],
     "dropout": ["bald", "mc_entropy", "mc_margin", "variation_ratio", {"batch_bald": {"n_samples": 20}}],
     "geometry": ["coreset", "kmeans", "kmeans_plus_plus", "typiclust", "probcover"],
     "gradient": ["badge", "expected_gradient_length", "contrastive_al"],
@@ -119,18 +120,25 @@ def memory_of_a_query(data: Path, spec: object) -> float:
     labelled, candidates = partition.labelled(), partition.candidates()
     learner = MLP().build(vectors.train, vectors.test, corpus.n_classes, 1, torch.device("cpu"))
     streams, seen, everything = Streams([seed], 0), PredictionDynamics(), torch.cat([labelled, candidates], dim=1)
+    looks = "predictions" in strategy.needs
+    before = peak_from_here() if looks else 0.0  # what is recorded of the pool while training is theirs
     dynamics = learner.fit(
         labelled,
         gold[labelled],
         streams,
-        on_epoch_end=lambda epoch: seen.add(learner.predict(everything).logits),
+        on_epoch_end=lambda epoch: seen.add(learner.predict(everything).logits) if looks else None,
     )
     documents = Documents(corpus.train.ids, corpus.label_names, corpus.train.texts)
     pool = Pool(learner, candidates, labelled, gold[labelled], dynamics, streams, documents, n, seen)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here
-    before = resident("VmRSS")
+    before = before or peak_from_here()
     chosen(strategy, pool, n)
     return resident("VmHWM") - before
+
+
+def peak_from_here() -> float:
+    """MB held now; the peak is counted anew."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return resident("VmRSS")
 
 
 def resident(field: str) -> float:
