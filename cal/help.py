@@ -151,5 +151,13 @@ def _choices(*groups: str) -> str:
         else:
             lines = {name: summary(path) for name, path in options(group).items()}
         width = max(map(len, lines))
-        blocks.append("\n".join([group, *(f"  {name:<{width}}  {text}" for name, text in lines.items())]))
+        heading = f"{group}  (`cal strategies` tells more; {{_target_: module.Class}} is your own)"
+        blocks.append(
+            "\n".join(
+                [
+                    heading if group == "strategies" else group,
+                    *(f"  {name:<{width}}  {text}" for name, text in lines.items()),
+                ]
+            )
+        )
     return "\n\n".join(blocks)

@@ -114,7 +114,7 @@ def advance(
         ended = False
         for name in dict.fromkeys(run.strategy for run in runs):
             rows = [row for row, run in enumerate(runs) if run.strategy == name]
-            mine, classifiers = labelled[rows], learner.select(rows)
+            mine, classifiers, predictions = labelled[rows], learner.select(rows), watch.seen(rows)
             pool = Pool(
                 classifiers,
                 candidates[rows],
@@ -124,13 +124,13 @@ def advance(
                 streams[rows],
                 documents,
                 budget=n,
-                predictions=watch.seen(rows),
+                predictions=predictions,
             )
             positions, pool_scores = chosen(strategies[name], pool, n) if n else pool.nothing()
             acquired = pool.candidates.gather(1, positions)  # (run of this strategy, n)
             partition.acquire(rows, acquired, round + 1)
             clock.stop("acquire", device, share=len(rows))
-            if watch.seen(rows):
+            if predictions is not None:
                 clock.seconds["acquire"] += watch.seconds / len(watched)
             # Last, of what the pool has computed by then: asking changes no bit of what is chosen.
             observed = observer.observe(rows, classifiers, pool) if observer else [None] * len(rows)

@@ -194,6 +194,12 @@ class AnyOf(Criterion):
 
     parts: Sequence[Criterion]
 
+    def __post_init__(self) -> None:
+        if len(self.parts) < 2 or not all(isinstance(part, Criterion) for part in self.parts):
+            raise ConfigError(
+                "any_of and all_of need two criteria or more, such as {any_of: [expected_gain, overall_uncertainty]}."
+            )
+
     @property
     def needs_dev_set(self) -> bool:  # type: ignore[override]
         """Whether a part does."""
@@ -263,8 +269,6 @@ def make_criteria(specs: Sequence[Any]) -> dict[str, Criterion]:
 def _make_criterion(spec: Any) -> tuple[str, Criterion]:
     if isinstance(spec, Mapping) and len(spec) == 1 and (name := next(iter(spec))) in ("any_of", "all_of"):
         parts = make_criteria(spec[name])
-        if len(parts) < 2:
-            raise ConfigError(f"{name} needs two criteria or more, such as {{{name}: [expected_gain, max_rounds]}}.")
         return f"{name}({','.join(parts)})", (AnyOf if name == "any_of" else AllOf)(list(parts.values()))
     label, criterion = registry.choose(registry.STOPPING, "stopping criterion", spec)
     if not isinstance(criterion, Criterion):

@@ -183,7 +183,7 @@ def test_a_combination_needs_what_its_parts_need():
         ([{"max_rounds": {"rounds": -1}}], "rounds must be"),
         (["max_rounds"], "'max_rounds' cannot be made"),
         (["expected_gain", "expected_gain"], "listed twice"),
-        ([{"any_of": ["expected_gain"]}], "needs two criteria"),
+        ([{"any_of": ["expected_gain"]}], "need two criteria"),
         ([{"all_of": "expected_gain"}], "must be a list"),
         ([{"max_rounds": 3}], "must be a name or"),
         ([3], "3 is not a stopping criterion"),
