@@ -176,6 +176,8 @@ def _digested(value: Any) -> str:
         return digest(value)
     if isinstance(value, list | tuple):
         return str([_digested(part) for part in value])
+    if isinstance(value, set | frozenset):
+        return str(sorted(map(repr, value)))  # their own order differs from process to process
     return re.sub(r" at 0x[0-9a-f]+", "", repr(value))
 
 

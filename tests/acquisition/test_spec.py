@@ -1,4 +1,7 @@
 import functools
+import os
+import subprocess
+import sys
 from dataclasses import dataclass, field
 
 import pytest
@@ -323,3 +326,22 @@ def test_digests_tell_code_and_parameters_apart():
     assert len({digest(strategy) for strategy in strategies}) == len(strategies)
     assert digest(Mine(2.0)) == digest(Mine(2.0))
     assert digest(Function(Callable_())) == digest(Function(Callable_()))
+
+
+def test_digests_are_the_same_in_every_process():
+    code = (
+        "from cal.acquisition.spec import digest, make_strategies\n"
+        "specs = ['tidal', {'blend': {'parts': ['bald', 'predicted_ucb', 'disagreement']}}]\n"
+        "print([digest(strategy) for strategy in make_strategies(specs).values()])"
+    )
+    printed = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(printed) == 1
