@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ from cal.errors import ConfigError, refused_counts
 from cal.streams import stream
 
 
-class SeedSet:
+class SeedSet(ABC):
     """A way to choose a seed set; subclasses are dataclasses whose fields are its parameters, and define `choose`.
 
     Attributes:
@@ -28,6 +29,7 @@ class SeedSet:
     reads_features: bool = False
     covers_classes: bool = False
 
+    @abstractmethod
     def choose(self, gold: np.ndarray, x: Tensor, n: int, draws: Tensor) -> np.ndarray:
         """The n different instances to label.
 
@@ -40,7 +42,6 @@ class SeedSet:
         Returns:
             (n,) positions.
         """
-        raise NotImplementedError
 
 
 @dataclass

@@ -32,7 +32,7 @@ from cal.simulation.lockstep import Run
 from cal.simulation.observer import Stopping
 from cal.simulation.progress import Progress
 from cal.simulation.provenance import provenance
-from cal.simulation.seed_sets import SeedSet, check_sizes, choose_dev_set, choose_seed_set, make_seed_set
+from cal.simulation.seed_sets import SeedSet, Stratified, check_sizes, choose_dev_set, choose_seed_set, make_seed_set
 from cal.simulation.stopping import Criterion, make_criteria
 from cal.simulation.workers import Plan, carry_out, in_processes
 
@@ -243,7 +243,8 @@ def check_arguments(
     seed_list: list[int] = tried(list_seeds, seeds, [])
     device = tried(resolve_device, device, "cpu")
     made: dict[str, Acquisition] = tried(make_strategies, strategies, {})
-    label, chooser = tried(make_seed_set, seed_set, ("", SeedSet()))
+    no_chooser: tuple[str, SeedSet] = ("", Stratified())
+    label, chooser = tried(make_seed_set, seed_set, no_chooser)
     criteria: dict[str, Criterion] | None = tried(make_criteria, stopping, None)
     for name, strategy in made.items():
         try:

@@ -7,6 +7,7 @@ of a run that was stopped, and criteria can be combined.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -40,7 +41,7 @@ class Observation:
     dev_accuracy: float | None = None
 
 
-class Criterion:
+class Criterion(ABC):
     """A rule that says when to stop; subclasses are dataclasses whose fields are its parameters, and define `met`.
 
     Attributes:
@@ -49,9 +50,9 @@ class Criterion:
 
     needs_dev_set: bool = False
 
+    @abstractmethod
     def met(self, history: Sequence[Observation]) -> bool:
         """Whether it is met after the last of the rounds so far; there is at least one."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
