@@ -34,8 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code: 0 done, 1 refused or failed, 130 interrupted."""
     words = list(sys.argv[1:] if argv is None else argv)
     before = signal.signal(signal.SIGTERM, _interrupt)
-    if str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))  # where a strategy being written is
+    if "" not in sys.path:
+        sys.path.append("")  # where a strategy being written is: the folder one is in
     try:
         if not words or words[0] in ("-h", "--help", "help"):
             print(overview(), flush=True)

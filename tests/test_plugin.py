@@ -130,6 +130,9 @@ def test_a_strategy_in_a_file_here_is_checked_by_path(tmp_path):
     (tmp_path / "mine.py").write_text(PLUGIN)
     run = cal(["check-strategy", "mine.Far"], os.environ, tmp_path)
     assert run.returncode == 0, run.stdout + run.stderr
+    # As the installed command does it, which does not look for modules where one is.
+    command = [sys.executable, "-P", "-m", "cal", "check-strategy", "mine:Far"]
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True).returncode == 0
     run = cal(["check-strategy", "mine:Nothing"], os.environ, tmp_path)
     assert run.returncode == 1
     assert "Cannot import 'mine:Nothing'" in run.stderr

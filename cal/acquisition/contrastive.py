@@ -8,10 +8,9 @@ import torch
 from torch import Tensor
 
 from cal.acquisition.base import Acquisition
+from cal.acquisition.clustering import CHUNK
 from cal.acquisition.pool import Pool
 from cal.errors import ConfigError, refused_counts
-
-_CHUNK = 2048  # candidates whose distances to the labelled instances are held at once
 
 
 @dataclass
@@ -45,8 +44,8 @@ class ContrastiveAl(Acquisition):
         k = min(self.n_neighbours, pool.labelled.shape[1])
         for run, labelled_probs in enumerate(pool.labelled_probs):
             negentropy = torch.xlogy(labelled_probs, labelled_probs).sum(dim=-1)  # (labelled,)
-            for start in range(0, scores.shape[1], _CHUNK):
-                chunk = slice(start, start + _CHUNK)
+            for start in range(0, scores.shape[1], CHUNK):
+                chunk = slice(start, start + CHUNK)
                 distances = torch.cdist(pool.embeddings[run, chunk], pool.labelled_embeddings[run])
                 nearest = distances.topk(k, largest=False, sorted=False).indices  # (candidate, neighbour)
                 cross_entropy = -(labelled_probs[nearest].mean(dim=1) * log_probs[run, chunk]).sum(dim=-1)

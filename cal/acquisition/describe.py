@@ -79,9 +79,8 @@ def describe_strategy(name: str) -> str:
 def _kind(name: str) -> Any:
     """The class of a strategy; a strategy that is an object or a function as it is."""
     found: Any = registry.find_strategy(name)
-    if (isinstance(found, type) and not issubclass(found, Acquisition)) or not callable(found) | isinstance(
-        found, Acquisition
-    ):
+    is_strategy = issubclass(found, Acquisition) if isinstance(found, type) else isinstance(found, Acquisition)
+    if not is_strategy and (isinstance(found, type) or not callable(found)):
         raise ConfigError(f"'{name}' is {found!r}, not a strategy; its package offers something else.")
     return found
 

@@ -98,6 +98,19 @@ class TrainingDynamics:
         for name, values in zip(_MEASURED, measure(logits, self.gold), strict=True):
             getattr(self, name)[..., epoch, :] = values
 
+    def put(self, run: int, instances: Tensor, other: TrainingDynamics, other_run: int) -> None:
+        """Fills some instances of one run in place from one run of other dynamics, which hold just these.
+
+        Args:
+            run: to fill.
+            instances: (n,) positions in this run.
+            other: dynamics of n instances a run.
+            other_run: which of its runs.
+        """
+        for name in _MEASURED:
+            values = getattr(self, name)
+            values[run][:, instances] = getattr(other, name)[other_run].to(values.device)
+
 
 def measure(logits: Tensor, gold: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Gold probability, loss, margin, EL2N and prediction, in the order of `TrainingDynamics`.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -51,8 +49,7 @@ def out_of_fold_dynamics(
         if whole is None:
             whole = TrainingDynamics.empty(gold, part.n_epochs, "out_of_fold")
         for row, (run, _, positions) in enumerate(block):
-            for name in _MEASURED:
-                getattr(whole, name)[run][:, positions] = getattr(part, name)[row]
+            whole.put(run, positions, part, row)
     assert whole is not None  # n_folds is 2 or more
     return whole
 
@@ -77,6 +74,3 @@ def folds_of(gold: np.ndarray, n_folds: int, generator: torch.Generator) -> list
     fold = np.empty_like(positions)
     fold[shuffled[np.argsort(gold[shuffled], kind="stable")]] = positions % n_folds
     return [(positions[fold != k], positions[fold == k]) for k in range(n_folds)]
-
-
-_MEASURED = tuple(field.name for field in fields(TrainingDynamics) if field.name not in ("gold", "capture"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import get_args
 
 import joblib
@@ -96,8 +96,7 @@ def full_map(
     whole = TrainingDynamics.empty(gold, parts[0].n_epochs, capture)
     for block, part in zip(blocks, parts, strict=True):
         for row, fit in enumerate(block):
-            for name in _MEASURED:
-                getattr(whole, name)[fit.position][:, fit.recorded] = getattr(part, name)[row].cpu()
+            whole.put(fit.position, torch.from_numpy(fit.recorded), part, row)
     return whole
 
 
@@ -159,6 +158,3 @@ def _trained(
     # Folds of one seed share initial weights and shuffles, as runs of one seed do everywhere.
     streams = Streams([fit.seed for fit in block], 0, device)
     return model.fit(trained, gold[trained], streams, capture=capture, held_out=held_out)
-
-
-_MEASURED = tuple(field.name for field in fields(TrainingDynamics) if field.name not in ("gold", "capture"))

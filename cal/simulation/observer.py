@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import math
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 
 from cal.acquisition.pool import Pool
+from cal.acquisition.uncertainty import entropy
 from cal.dynamics.metrics import predicted
 from cal.learners.base import Learner
 from cal.simulation.evaluate import accuracy
@@ -140,4 +140,4 @@ def _stop_set(seed: int, n_instances: int) -> Tensor:
 
 def _mean_entropy(probs: Tensor) -> float:
     """In bits, of (instance, class) probabilities; 0 where there is no instance."""
-    return torch.special.entr(probs).sum(-1).mean().item() / math.log(2) if len(probs) else 0.0
+    return entropy(probs).mean().item() if len(probs) else 0.0

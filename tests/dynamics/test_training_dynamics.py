@@ -72,3 +72,17 @@ def test_logits_in_half_precision_are_measured_in_single(dtype):
 def test_logits_that_do_not_fit_gold_are_refused(shape):
     with pytest.raises(AnalysisError, match=r"do not fit gold classes of shape \(6,\)"):
         TrainingDynamics.from_logits(torch.zeros(shape), torch.zeros(6, dtype=torch.long))
+
+
+def test_what_is_put_in_place_is_what_was_measured():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 3, 7, 4, generator=generator)  # (run, epoch, instance, class)
+    gold = torch.randint(0, 4, (2, 7), generator=generator)
+    expected = TrainingDynamics.from_logits(logits, gold)
+    whole = TrainingDynamics.empty(gold, 3)
+    for run in range(2):
+        for rows in (torch.tensor([5, 0, 2]), torch.tensor([1, 3, 4, 6])):
+            part = TrainingDynamics.from_logits(logits[:, :, rows], gold[:, rows])
+            whole.put(run, rows, part, run)
+    for name in ("gold", "gold_prob", "loss", "margin", "el2n", "predicted"):
+        assert torch.equal(getattr(whole, name), getattr(expected, name))
