@@ -61,15 +61,13 @@ class MapDiff:
             )
         else:
             lines.append("Changes are not tested: that needs two seeds or more on both sides (cal map seeds=5).")
-        shown = self.moved.head(_LISTED)
+        shown = self.moved[self.moved["distance"] > 0].head(_LISTED)
         columns = ["id", "region_a", "region_b", "confidence_a", "confidence_b", "text"]
         top = shown[[name for name in columns if name in shown]].copy()
         if "text" in top:
             top["text"] = top["text"].str.slice(0, 60)
-        tables = [
-            f"From (rows) and to (columns):\n{regions.to_string()}",
-            f"Moved most:\n{top.to_string(index=False, float_format='{:.2f}'.format)}",
-        ]
+        listed = f"Moved most:\n{top.to_string(index=False, float_format='{:.2f}'.format)}"
+        tables = [f"From (rows) and to (columns):\n{regions.to_string()}", listed if len(top) else "Nothing moved."]
         return "\n\n".join(["\n".join(lines), *tables])
 
 

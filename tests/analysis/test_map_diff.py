@@ -157,3 +157,9 @@ def test_another_folder_is_not_overwritten(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(StorageError, match="something else"):
         write_diff(tmp_path, map_diff(stored(), stored()), ["a", "b"])
+
+
+def test_of_a_map_and_itself_nothing_moved():
+    text = map_diff(stored(3, ids=[1, 2, 3]), stored(3, ids=[1, 2, 3])).text()
+    assert text.endswith("Nothing moved.")
+    assert "Moved most" not in text
