@@ -2,20 +2,22 @@
 
 Every strategy of a seed reads the same streams, so strategies are compared on the same seed set,
 initial weights, shuffles and dropout masks, and adding a strategy never changes another's curve.
-Draws are made on the CPU and moved, so that every device sees the same numbers.
+The draws of a stream are a function of their position, computed where they are used: a CPU and a
+GPU see the same numbers, and none has to travel.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 
 def stream(seed: int, purpose: str, round: int = 0) -> torch.Generator:
-    """The random generator of one purpose in one round of one seed.
+    """The random generator, on the CPU, of one purpose in one round of one seed.
 
     Example:
         >>> first, again = stream(7, "shuffle", 3), stream(7, "shuffle", 3)
@@ -24,9 +26,8 @@ def stream(seed: int, purpose: str, round: int = 0) -> torch.Generator:
         >>> float(torch.rand(1, generator=stream(7, "init", 3))) == float(torch.rand(1, generator=stream(7, "ties", 3)))
         False
     """
-    key = hashlib.blake2b(f"{seed}/{purpose}/{round}".encode(), digest_size=8).digest()
     generator = torch.Generator()
-    generator.manual_seed(int.from_bytes(key, "little") >> 1)  # manual_seed takes 63 bits
+    generator.manual_seed(_key(seed, purpose, round) >> 1)  # manual_seed takes 63 bits
     return generator
 
 
@@ -38,7 +39,7 @@ class Streams:
     Args:
         seeds: seed of each run.
         round: the active-learning round.
-        device: where the draws are put.
+        device: where the draws are made.
 
     Example:
         >>> draws = Streams([1, 2, 1], round=0).uniform("ties", 4)
@@ -51,7 +52,7 @@ class Streams:
         self.round = round
         self.device = torch.device(device)
         self._distinct = list(dict.fromkeys(self.seeds))
-        self._row = torch.tensor([self._distinct.index(seed) for seed in self.seeds])
+        self._row = torch.tensor([self._distinct.index(seed) for seed in self.seeds], device=self.device)
 
     def __getitem__(self, rows: Sequence[int]) -> Streams:
         """The streams of some of the runs."""
@@ -59,7 +60,7 @@ class Streams:
 
     def start(self, purpose: str) -> Draws:
         """A sequence of draws for one purpose; starting again repeats it."""
-        return Draws([stream(seed, purpose, self.round) for seed in self._distinct], self._row, self.device)
+        return Draws([_key(seed, purpose, self.round) for seed in self._distinct], self._row)
 
     def uniform(self, purpose: str, *shape: int) -> Tensor:
         """(run, *shape) numbers in [0, 1): the first draw of the purpose."""
@@ -67,30 +68,73 @@ class Streams:
 
 
 class Draws:
-    """Successive draws of one purpose, a row per run."""
+    """Successive draws of one purpose, a row per run: SplitMix64 from a key per distinct seed.
 
-    def __init__(self, generators: list[torch.Generator], row: Tensor, device: torch.device) -> None:
-        self._generators, self._row, self._device = generators, row, device
+    The k-th word of a stream is a hash of key + k * golden ratio, so that it can be computed anywhere and in any order.
 
-    def _stack(self, draws: list[Tensor]) -> Tensor:
-        if len(draws) == 1:
-            return draws[0].to(self._device).expand(len(self._row), *draws[0].shape)
-        return torch.stack(draws).to(self._device)[self._row.to(self._device)]  # each seed travels once
+    Args:
+        keys: 64 bits per distinct seed.
+        row: (run,) which of the keys each run has; on the device where the draws are made.
+
+    References:
+        Fast Splittable Pseudorandom Number Generators (Steele et al., 2014)
+        https://doi.org/10.1145/2660193.2660195
+    """
+
+    def __init__(self, keys: Sequence[int], row: Tensor) -> None:
+        self._keys = torch.tensor([_signed(key) for key in keys], device=row.device).unsqueeze(1)  # (seed, 1)
+        self._row, self._n_drawn = row, 0
 
     def uniform(self, *shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
         """(run, *shape) numbers in [0, 1)."""
-        return self._stack([torch.rand(shape, generator=g, dtype=dtype) for g in self._generators])
+        bits = 24 if dtype == torch.float32 else 53
+        words = torch.cat(list(self._words(math.prod(shape))), dim=1)
+        return self._of_runs(_shifted(words, 64 - bits).to(dtype).mul_(2.0**-bits), shape)
 
     def permutation(self, n: int) -> Tensor:
         """(run, n) shuffled positions 0 ... n - 1."""
-        return self._stack([torch.randperm(n, generator=g) for g in self._generators])
+        return self._of_runs(torch.cat(list(self._words(n)), dim=1).argsort(dim=1, stable=True), (n,))
 
     def keep(self, probability: float, *shape: int) -> Tensor:
         """(run, *shape) booleans, true with the given probability in steps of 2^-16: dropout masks."""
-        n = int(torch.Size(shape).numel())
+        n = math.prod(shape)
         highest = max(round(probability * 65536), 1) - 32769  # of 16 bits, so that keeping all does not overflow
-        masks = []
-        for generator in self._generators:  # one 64-bit draw makes four 16-bit ones
-            words = torch.empty((n + 3) // 4, dtype=torch.int64).random_(-(2**63), None, generator=generator)
-            masks.append((words.view(torch.int16)[:n] <= highest).view(shape))
-        return self._stack(masks)
+        kept = [words.view(torch.int16) <= highest for words in self._words((n + 3) // 4)]  # each word makes four
+        return self._of_runs(torch.cat(kept, dim=1)[:, :n], shape)
+
+    def _words(self, n: int) -> Iterator[Tensor]:
+        """(seed, m) words of 64 bits, n in all; in parts that stay in a CPU's cache."""
+        block = _BLOCK if self._keys.device.type == "cpu" else -(-n // _BLOCK) * _BLOCK
+        counters = torch.arange(1, 1025, device=self._keys.device)
+        # A sum of rows and columns, because counting takes longer than all that follows.
+        counters = (torch.arange(0, block, 1024, device=counters.device).unsqueeze(1) + counters).view(-1)
+        for start in range(0, max(n, 1), block):
+            words = (counters[: n - start] + (self._n_drawn + start)).mul_(_GOLDEN) + self._keys
+            spare = torch.empty_like(words)
+            for shift, factor in _ROUNDS:
+                words.bitwise_xor_(_shifted(words, shift, spare)).mul_(factor)
+            yield words.bitwise_xor_(_shifted(words, 31, spare))
+        self._n_drawn += n
+
+    def _of_runs(self, draws: Tensor, shape: tuple[int, ...]) -> Tensor:
+        draws = draws.view(len(draws), *shape)
+        return draws.expand(len(self._row), *shape) if len(draws) == 1 else draws[self._row]
+
+
+def _key(seed: int, purpose: str, round: int) -> int:
+    return int.from_bytes(hashlib.blake2b(f"{seed}/{purpose}/{round}".encode(), digest_size=8).digest(), "little")
+
+
+def _signed(word: int) -> int:
+    """64 bits as the number that they are in two's complement."""
+    return word - 2**64 if word >= 2**63 else word
+
+
+def _shifted(words: Tensor, n_bits: int, out: Tensor | None = None) -> Tensor:
+    """Words of 64 bits shifted to the right, zeros moving in."""
+    return torch.bitwise_right_shift(words, n_bits, out=out).bitwise_and_((1 << (64 - n_bits)) - 1)
+
+
+_BLOCK = 16 * 1024
+_GOLDEN = _signed(0x9E3779B97F4A7C15)
+_ROUNDS = ((30, _signed(0xBF58476D1CE4E5B9)), (27, _signed(0x94D049BB133111EB)))

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from cal import backprop
 from cal.nn import StackedMLP
 from cal.streams import Streams
 
@@ -37,6 +38,13 @@ def random_net(n_runs, widths, dropout=0.0, dtype=torch.float64):
     return net
 
 
+def factors(kept, run, net):
+    """Per hidden layer what dropout multiplies a run's (instance, unit) activations by."""
+    if kept is None:
+        return None
+    return (kept[run].to(net.dtype) / (1 - net.dropout)).split(net.widths[1:-1], dim=-1)
+
+
 def random_batch(n_runs, n, widths, dtype=torch.float64):
     generator = torch.Generator().manual_seed(n)
     x = torch.randn(n_runs, n, widths[0], generator=generator, dtype=dtype)
@@ -49,16 +57,20 @@ def random_batch(n_runs, n, widths, dtype=torch.float64):
 def test_gradients_equal_autograd(n_runs, widths, dropout):
     net = random_net(n_runs, widths, dropout)
     x, gold = random_batch(n_runs, 9, widths)
-    masks = net.dropout_masks(Streams(range(n_runs), 0).start("masks"), 9)
-    assert (masks is None) == (dropout == 0)
-    net.backward(net.forward(x, masks), nn.functional.one_hot(gold, widths[-1]).to(x.dtype), masks)
-
+    kept = Streams(range(n_runs), 0).start("kept").keep(1 - dropout, 9, sum(widths[1:-1])) if dropout else None
+    target = nn.functional.one_hot(gold, widths[-1]).to(x.dtype)
     for run, layers in enumerate(modules(net)):
-        of_run = None if masks is None else [mask[run] for mask in masks]
-        nn.functional.cross_entropy(logits_of(layers, x[run], of_run), gold[run]).backward()
+        nn.functional.cross_entropy(logits_of(layers, x[run], factors(kept, run, net)), gold[run]).backward()
+        grads = torch.zeros_like(net.flat[run : run + 1])
+        batch = backprop.Backprop(net, net.flat[run : run + 1], grads, 9)
+        for _ in range(2):  # again, into tensors that are not empty any more
+            batch.x.copy_(x[run])
+            batch.target.copy_(target[run])
+            batch.gradients(None if kept is None else kept[run : run + 1])
+        weight_grads, bias_grads = net.views(grads)
         for depth, layer in enumerate(layers):
-            torch.testing.assert_close(net.weight_grads[depth][run], layer.weight.grad.T, rtol=0, atol=1e-10)
-            torch.testing.assert_close(net.bias_grads[depth][run, 0], layer.bias.grad, rtol=0, atol=1e-10)
+            torch.testing.assert_close(weight_grads[depth][0], layer.weight.grad.T, rtol=0, atol=1e-10)
+            torch.testing.assert_close(bias_grads[depth][0, 0], layer.bias.grad, rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("widths", WIDTHS, ids=str)
@@ -102,7 +114,8 @@ def test_fit_equals_a_plain_training_loop(dropout):
     x, gold = random_batch(2, n, widths)
     plain = copy.deepcopy(modules(net))
     seen: list[int] = []
-    net.fit(
+    backprop.fit(
+        net,
         x,
         gold,
         Streams(seeds, 3),
@@ -146,7 +159,7 @@ def test_fit_learns_probabilities_as_a_plain_training_loop_does():
     (layers,) = copy.deepcopy(modules(net))
     x, _ = random_batch(1, n, widths)
     target = torch.softmax(torch.randn(1, n, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)), -1)
-    net.fit(x, target, Streams([seed], 0), purpose="net", n_epochs=3, batch_size=5, lr=3e-2)
+    backprop.fit(net, x, target, Streams([seed], 0), purpose="net", n_epochs=3, batch_size=5, lr=3e-2)
 
     parameters = [parameter for layer in layers for parameter in layer.parameters()]
     optimiser, shuffle = torch.optim.AdamW(parameters, lr=3e-2), Streams([seed], 0).start("net/shuffle")
@@ -163,7 +176,7 @@ def test_gold_classes_are_probabilities_of_one():
     nets = [random_net(2, [5, 8, 3], 0.3) for _ in range(2)]
     x, gold = random_batch(2, 9, [5, 3])
     for net, target in zip(nets, (gold, nn.functional.one_hot(gold, 3)), strict=True):
-        net.fit(x, target, Streams([1, 2], 0), purpose="net", n_epochs=2, batch_size=4, lr=1e-2)
+        backprop.fit(net, x, target, Streams([1, 2], 0), purpose="net", n_epochs=2, batch_size=4, lr=1e-2)
     assert torch.equal(nets[0].flat, nets[1].flat)
 
 
@@ -171,21 +184,14 @@ def test_gold_classes_are_probabilities_of_one():
 def test_a_thinned_network_says_what_the_masked_one_says(widths):
     net = random_net(2, widths, 0.4)
     x, _ = random_batch(2, 9, widths)
-    masks = net.dropout_masks(Streams([1, 2], 0).start("masks"), 1)
-    expected = net.forward(x, masks)[-1]
-    for run in range(2):
-        units, layers = net.thinned(run, torch.cat(masks, dim=-1)[run, 0] > 0)
+    kept = Streams([1, 2], 0).start("kept").keep(0.6, 1, sum(widths[1:-1]))
+    for run, plain in enumerate(modules(net)):
+        expected = logits_of(plain, x[run], factors(kept, run, net))
+        units, layers = net.thinned(run, kept[run, 0])
         h = (x[run] @ net.weights[0][run] + net.biases[0][run])[:, units]
         for weight, bias in layers:
             h = torch.relu(h) @ weight + bias
-        torch.testing.assert_close(h, expected[run], rtol=0, atol=1e-12)
-
-
-def test_dropout_masks_are_zero_or_the_inverse_of_the_kept_fraction():
-    net = StackedMLP(2, [4, 8, 6, 2], 0.25)
-    masks = net.dropout_masks(Streams([1, 2], 0).start("masks"), 5)
-    assert [tuple(mask.shape) for mask in masks] == [(2, 5, 8), (2, 5, 6)]
-    assert sorted(set(torch.cat([mask.flatten() for mask in masks]).tolist())) == pytest.approx([0, 4 / 3])
+        torch.testing.assert_close(h, expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("seeds", [[1, 2, 3], [5, 5, 5], [7, 1, 7]], ids=str)
@@ -196,7 +202,7 @@ def test_a_run_of_a_stack_equals_that_run_alone_bit_for_bit(seeds, widths, n):
         streams = Streams([seeds[run] for run in runs], 2)
         net = StackedMLP(len(runs), widths, 0.3)
         net.initialise(streams, "net")
-        net.fit(x[runs], gold[runs], streams, purpose="net", n_epochs=3, batch_size=4, lr=1e-2)
+        backprop.fit(net, x[runs], gold[runs], streams, purpose="net", n_epochs=3, batch_size=4, lr=1e-2)
         return net
 
     x, gold = random_batch(3, n, widths, torch.float32)
@@ -225,6 +231,45 @@ def test_fit_leaves_inputs_and_gold_alone():
     net = random_net(2, [5, 8, 3], 0.3)
     x, gold = random_batch(2, 9, [5, 3])
     kept = x.clone(), gold.clone()
-    net.fit(x, gold, Streams([1, 2], 0), purpose="net", n_epochs=2, batch_size=4, lr=1e-2)
+    backprop.fit(net, x, gold, Streams([1, 2], 0), purpose="net", n_epochs=2, batch_size=4, lr=1e-2)
     assert torch.equal(x, kept[0])
     assert torch.equal(gold, kept[1])
+
+
+def test_a_network_can_be_selected_more_than_once():
+    net = random_net(2, [5, 8, 3])
+    assert torch.equal(net.select([1, 1, 0]).flat, net.flat[[1, 1, 0]])
+
+
+def test_bf16_rounds_the_factors_of_products():
+    exact = random_net(2, [5, 8, 3], dtype=torch.float32)
+    rounded = StackedMLP(2, [5, 8, 3], precision="bf16")
+    rounded.flat.copy_(exact.flat.bfloat16())
+    x = random_batch(2, 6, [5, 3], torch.float32)[0].bfloat16().float()
+    h = torch.relu(torch.bmm(x, rounded.weights[0]).bfloat16().float() + rounded.biases[0])
+    expected = torch.bmm(h.bfloat16().float(), rounded.weights[1]).bfloat16().float() + rounded.biases[1]
+    torch.testing.assert_close(rounded.forward(x)[-1], expected, rtol=2**-8, atol=1e-6)
+    assert not torch.equal(rounded.forward(x)[-1], exact.forward(x)[-1])
+
+
+@pytest.mark.parametrize("precision", ["tf32", "bf16"])
+def test_a_coarser_precision_learns_nearly_the_same(precision):
+    x, gold = random_batch(2, 64, [5, 3], torch.float32)
+    nets = [StackedMLP(2, [5, 16, 3], 0.3, precision=name) for name in ("float32", precision)]
+    for net in nets:
+        net.initialise(Streams([1, 2], 0), "net")
+        backprop.fit(net, x, gold, Streams([1, 2], 0), purpose="net", n_epochs=5, batch_size=8, lr=1e-2)
+    assert (nets[0].flat - nets[1].flat).abs().mean() < 0.01
+    assert not torch.backends.cuda.matmul.allow_tf32
+
+
+def test_callbacks_may_change_what_they_compute():
+    """The steps run without autograd's bookkeeping, which must not reach what is computed between epochs."""
+    net, kept = random_net(2, [5, 8, 3]), []
+    x, gold = random_batch(2, 9, [5, 3])
+    training = {"purpose": "net", "n_epochs": 2, "batch_size": 4, "lr": 1e-2}
+    backprop.fit(
+        net, x, gold, Streams([1, 2], 0), **training, on_epoch_end=lambda epoch: kept.append(net.forward(x)[-1])
+    )
+    kept[0].add_(1)
+    assert not net.flat.is_inference()

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from cal.streams import Streams, stream
+from cal.streams import Draws, Streams, stream
 
 PURPOSES = ["seed_set", "classifier/init", "classifier/shuffle", "classifier/dropout", "discriminator/init", "ties"]
 
@@ -103,3 +103,36 @@ def test_keep_has_its_rate_at_every_position():
 def test_keep_of_some_shape_is_that_of_its_flat_length():
     flat, shaped = (Streams([6], 0).start("keep").keep(0.6, *shape) for shape in ((35,), (5, 7)))
     assert torch.equal(flat.view(1, 5, 7), shaped)
+
+
+def test_words_are_those_of_splitmix64():
+    """The published first numbers for the seed 1234567, and the plain recurrence in Python's integers after them."""
+    published = [6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431]
+    draws = Draws([1234567, 2**64 - 3], torch.tensor([0, 1]))
+    words = torch.cat([*draws._words(4), *draws._words(40_000)], dim=1)
+    assert [word % 2**64 for word in words[0, :4].tolist()] == published
+    for row, key in enumerate((1234567, 2**64 - 3)):
+        state, expected = key, []
+        for _ in range(40_004):
+            state = (state + 0x9E3779B97F4A7C15) % 2**64
+            word = state
+            word = (word ^ (word >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+            word = (word ^ (word >> 27)) * 0x94D049BB133111EB % 2**64
+            expected.append(word ^ (word >> 31))
+        assert [word % 2**64 for word in words[row].tolist()] == expected
+
+
+def test_uniform_numbers_are_uniform():
+    numbers = Streams([3], 0).uniform("p", 200_000)[0]
+    assert 0 <= numbers.min() < numbers.max() < 1
+    counts = torch.histc(numbers, 100, 0, 1)
+    assert ((counts - 2000) ** 2 / 2000).sum() < 99 + 5 * math.sqrt(2 * 99)  # chi squared, five standard deviations
+
+
+def test_all_orders_of_four_are_equally_likely():
+    draws = Streams([3], 0).start("p")
+    orders = torch.cat([draws.permutation(4) for _ in range(12_000)])
+    counts = (orders * torch.tensor([1, 4, 16, 64])).sum(dim=1).bincount()
+    counts = counts[counts > 0]
+    assert len(counts) == 24
+    assert ((counts - 500) ** 2 / 500).sum() < 23 + 5 * math.sqrt(2 * 23)

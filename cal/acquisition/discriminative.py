@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cal import backprop
 from cal.acquisition.base import Acquisition
 from cal.acquisition.pool import Pool
 from cal.errors import ConfigError, refused_counts
@@ -68,7 +69,8 @@ class Discriminative(Acquisition):
         """
         net = StackedMLP(len(x), [x.shape[-1], self.hidden, n_classes], device=x.device, dtype=x.dtype)
         net.initialise(pool.streams, purpose="discriminator")
-        net.fit(
+        backprop.fit(
+            net,
             x,
             gold,
             pool.streams,

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cal import backprop
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
 from cal.errors import ConfigError, StrategyError, refused_counts
 from cal.learners.base import Prediction
@@ -114,16 +115,17 @@ class MLPLearner:
         dynamics = TrainingDynamics.empty(gold_watched, config.n_epochs, capture)
         trained = x.new_empty(*gold.shape, self.n_classes)  # (run, instance, class) logits of the training pass
 
-        def keep(positions: Tensor, logits: Tensor) -> None:
+        def keep(runs: slice, positions: Tensor, logits: Tensor) -> None:
             if capture == "during":
-                trained.scatter_(1, positions.unsqueeze(-1).expand_as(logits), logits)
+                trained[runs].scatter_(1, positions.unsqueeze(-1).expand_as(logits), logits)
 
         def record(epoch: int) -> None:
             dynamics.record(epoch, trained if capture == "during" else self._forward(x_watched)[-1])
             on_epoch_end(epoch)
 
         self.net.initialise(streams, purpose="classifier")
-        self.net.fit(
+        backprop.fit(
+            self.net,
             x,
             gold,
             streams,
@@ -186,8 +188,7 @@ class MLPLearner:
 
     def fresh(self, n_runs: int) -> MLPLearner:
         new = copy.copy(self)
-        net = self.net
-        new.net, new.n_runs = StackedMLP(n_runs, net.widths, net.dropout, net.device, net.dtype), n_runs
+        new.net, new.n_runs = self.net.untrained(n_runs), n_runs
         return new
 
     def _forward(

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from cal import backprop
 from cal.dynamics import metrics
 from cal.errors import ConfigError
 from cal.learners.mlp import MLP, MLPLearner
@@ -162,7 +163,7 @@ def test_every_hyperparameter_reaches_the_training():
     net.initialise(streams, "classifier")
     x = torch.from_numpy(X_TRAIN)[LABELLED[:2]]
     training = {"purpose": "classifier", "n_epochs": 3, "batch_size": 5, "lr": 2e-2, "weight_decay": 0.3}
-    net.fit(x, GOLD[LABELLED[:2]], streams, **training)
+    backprop.fit(net, x, GOLD[LABELLED[:2]], streams, **training)
     for mine, theirs in zip(learner.net.weights, net.weights, strict=True):
         assert torch.equal(mine, theirs)
 
