@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from cal.nn import StackedMLP
+from cal.stopwatch import phase
 from cal.streams import Streams
 
 
@@ -65,13 +66,14 @@ def fit(
     together = [slice(0, net.n_runs)] if on_gpu else [slice(run, run + 1) for run in range(net.n_runs)]
     trainings = [_Training(net, runs, x[runs], target[runs], adamw) for runs in together]
     for epoch in range(n_epochs):
-        order = shuffle.permutation(n)  # (run, instance)
-        kept = dropout.keep(1 - net.dropout, n, sum(net.widths[1:-1])) if net.dropout else None
+        with phase("draws"):
+            order = shuffle.permutation(n)  # (run, instance)
+            kept = dropout.keep(1 - net.dropout, n, sum(net.widths[1:-1])) if net.dropout else None
         for training in trainings:
             runs = training.runs
             batches = order[runs].split(batch_size, dim=1)
             masks = (None,) * len(batches) if kept is None else kept[runs].split(batch_size, dim=1)
-            with torch.inference_mode():  # spares the bookkeeping of autograd, which none needs
+            with phase("steps"), torch.inference_mode():  # which spares the bookkeeping of autograd, which none needs
                 for positions, mask in zip(batches, masks, strict=True):
                     on_batch(runs, positions, training.step(positions, mask))
         on_epoch_end(epoch)

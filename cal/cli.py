@@ -96,32 +96,42 @@ def _run(config: Mapping[str, Any], quiet: bool) -> None:
     from cal.config import build
     from cal.simulation.folder import RunFolder, choose_folder
     from cal.simulation.simulate import list_seeds, resolve_device, simulate
+    from cal.stopwatch import Stopwatch, phase
 
     built = build(config)
     config = {**config, "seeds": list_seeds(config["seeds"]), "device": resolve_device(config["device"])}
-    corpus = built["dataset"].read()
     names = ["strategies", "seeds", "seed_size", "seed_set", "query_size", "rounds", "stopping", "stop", "dev_size"]
-    names += ["full_data", "device", "workers"]
+    names += ["full_data", "device", "workers", "profile"]
     digests = {name: digest(strategy) for name, strategy in make_strategies(config["strategies"]).items()}
-    folder = Path(config["output"] or choose_folder(Path("runs"), corpus, config, digests))
-    curves = simulate(
-        corpus,
-        features=built["features"],
-        learner=built["learner"],
-        output=folder,
-        config=config,
-        quiet=quiet,
-        **{name: config[name] for name in names},
-    )
-    if not quiet and sys.stderr.isatty():
-        print("Writing the report ...", file=sys.stderr)
-    from cal.analysis import write_report
+    with Stopwatch() as watch:
+        with phase("corpus"):
+            corpus = built["dataset"].read()
+        folder = Path(config["output"] or choose_folder(Path("runs"), corpus, config, digests))
+        curves = simulate(
+            corpus,
+            features=built["features"],
+            learner=built["learner"],
+            output=folder,
+            config=config,
+            quiet=quiet,
+            **{name: config[name] for name in names},
+        )
+        if not quiet and sys.stderr.isatty():
+            print("Writing the report ...", file=sys.stderr)
+        with phase("report"):
+            from cal.analysis import write_report
 
-    curves.to_csv(folder)
-    report = write_report(curves, folder)
+            curves.to_csv(folder)
+            report = write_report(curves, folder)
     RunFolder(folder).finish()
     if not quiet:
         print(curves.summary().to_string(float_format="{:.3f}".format))
+    if config["profile"]:
+        from cal.simulation.profile import profile_table, profile_text
+
+        table = profile_table(RunFolder(folder))
+        table.to_csv(folder / "profile.csv", float_format="%.4f")
+        print(f"\n{profile_text(table, watch.seconds)}\n")
     print(f"Report: {report.resolve()}")
 
 

@@ -11,12 +11,12 @@ import dataclasses
 import itertools
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cal import registry
 from cal.errors import ConfigError, UnknownNameError, nearest_name
+from cal.schemas import SCHEMAS, MapConfig
 
 PROTOCOLS = ("paper",)
 
@@ -25,58 +25,6 @@ _GROUPS = {
     "features": ("kind", registry.FEATURES),
     "learner": ("kind", registry.LEARNERS),
 }
-
-
-@dataclass
-class SimulateConfig:
-    """Everything `cal simulate` takes; conf/simulate.yaml holds the defaults."""
-
-    dataset: dict[str, Any]
-    features: dict[str, Any]
-    learner: dict[str, Any]
-    protocol: str = "paper"
-    strategies: Any = ()
-    seeds: Any = 3
-    seed_size: int = 200
-    seed_set: Any = "stratified"
-    query_size: int = 50
-    rounds: int = 6
-    stopping: Any = ()
-    stop: bool = False
-    dev_size: int = 0
-    full_data: bool = True
-    device: str = "auto"
-    workers: int | None = None
-    output: str | None = None
-
-
-@dataclass
-class DataConfig:
-    """Everything `cal data` takes."""
-
-    dataset: dict[str, Any]
-
-
-@dataclass
-class MapConfig:
-    """Everything `cal map` takes; conf/map.yaml holds the defaults."""
-
-    dataset: dict[str, Any] | None = None
-    features: dict[str, Any] = dataclasses.field(default_factory=dict)
-    learner: dict[str, Any] = dataclasses.field(default_factory=dict)
-    logs: str | None = None
-    on_missing: str = "error"
-    n_epochs: int | None = None
-    seeds: Any = 1
-    capture: str = "end"
-    folds: int = 5
-    region: Any = "quantile"
-    device: str = "auto"
-    workers: int | None = None
-    output: str | None = None
-
-
-SCHEMAS = {"simulate": SimulateConfig, "data": DataConfig, "map": MapConfig}
 
 
 def conf_dir() -> Path:
@@ -119,7 +67,7 @@ def compose(
     if config_dir is not None and not config_dir.is_dir():
         raise ConfigError(f"--config-dir {config_dir} is not a folder.")
     problems: list[str] = []
-    rewritten = (_rewritten(line, command, config_dir, problems, multirun=multirun) for line in overrides)
+    rewritten = [_rewritten(line, command, config_dir, problems, multirun=multirun) for line in overrides]
     sweeps = [lines for lines in rewritten if lines is not None]
     jobs = [_compose(command, list(job), config_dir) for job in itertools.product(*sweeps)]
     configs = [_checked(command, job, problems) for job in jobs]
@@ -154,8 +102,7 @@ def build(config: Mapping[str, Any]) -> dict[str, Any]:
     elif "learner" in built and "strategies" in config:
         from cal.simulation.simulate import check_arguments
 
-        names = ["strategies", "seeds", "seed_size", "seed_set", "query_size", "rounds", "stopping", "stop", "dev_size"]
-        names += ["device", "workers"]
+        names = "strategies seeds seed_size seed_set query_size rounds stopping stop dev_size device workers".split()
         checks = [lambda: check_arguments(learner=built["learner"], **{name: config[name] for name in names})]
     for check in checks:
         try:
@@ -320,8 +267,8 @@ def _checked(command: str, config: dict[str, Any], problems: list[str]) -> dict[
             problems += error.problems
             continue
         checked[group] = {selector: name} | _typed(choice, values, f"{group}.", problems)
-    if checked.get("n_epochs") is not None:
-        checked["learner"]["n_epochs"] = checked["n_epochs"]
+    for key in {"n_epochs", "precision"} & {key for key, value in checked.items() if value is not None}:
+        checked["learner"][key] = checked[key]
     if checked.get("protocol", "paper") not in PROTOCOLS:
         problems.append(str(UnknownNameError("protocol", checked["protocol"], PROTOCOLS)))
     return checked

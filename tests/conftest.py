@@ -87,6 +87,7 @@ class Oracle:
     def __init__(self, logits: Tensor, embeddings: Tensor, samples: Tensor | None = None) -> None:
         self.logits, self.embeddings, self.samples = logits, embeddings, samples
         self.n_runs, self.n_classes, self.batch_size = logits.shape[0], logits.shape[-1], 16
+        self.precision = "float32"
 
     def predict(self, instances: Tensor) -> Prediction:
         rows = torch.arange(self.n_runs).unsqueeze(1)

@@ -13,6 +13,7 @@ from cal.acquisition.base import Acquisition
 from cal.acquisition.pool import Pool
 from cal.errors import ConfigError, refused_counts
 from cal.nn import StackedMLP
+from cal.stopwatch import phase
 
 
 @dataclass
@@ -67,18 +68,20 @@ class Discriminative(Acquisition):
         Returns:
             (run, candidate, class) probabilities, in float64.
         """
-        net = StackedMLP(len(x), [x.shape[-1], self.hidden, n_classes], device=x.device, dtype=x.dtype)
+        widths = [x.shape[-1], self.hidden, n_classes]
+        net = StackedMLP(len(x), widths, device=x.device, dtype=x.dtype, precision=pool.precision)
         net.initialise(pool.streams, purpose="discriminator")
-        backprop.fit(
-            net,
-            x,
-            gold,
-            pool.streams,
-            purpose="discriminator",
-            n_epochs=self.n_epochs,
-            batch_size=self.batch_size or pool.batch_size,
-            lr=self.lr,
-        )
+        with phase("discriminator"):
+            backprop.fit(
+                net,
+                x,
+                gold,
+                pool.streams,
+                purpose="discriminator",
+                n_epochs=self.n_epochs,
+                batch_size=self.batch_size or pool.batch_size,
+                lr=self.lr,
+            )
         return torch.softmax(net.forward(pool.embeddings)[-1].to(torch.float64), dim=-1)
 
 

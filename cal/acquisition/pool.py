@@ -95,7 +95,7 @@ class Pool:
     ) -> None:
         self.candidates, self.labelled, self.gold, self.dynamics = candidates, labelled, gold, dynamics
         self.streams, self.budget, self.round = streams, budget, streams.round
-        self.n_classes, self.batch_size = learner.n_classes, learner.batch_size
+        self.n_classes, self.batch_size, self.precision = learner.n_classes, learner.batch_size, learner.precision
         self.label_names = tuple(documents.label_names)
         self.notes: list[list[str]] = [[] for _ in range(len(candidates))]
         self._learner, self._documents, self._predictions = learner, documents, predictions

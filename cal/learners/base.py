@@ -38,11 +38,13 @@ class Learner(Protocol):
         n_runs: R.
         n_classes: number of labels.
         batch_size: instances a training step.
+        precision: of matrix products; strategies that train networks of their own use the same.
     """
 
     n_runs: int
     n_classes: int
     batch_size: int
+    precision: str
 
     def fit(
         self,
@@ -111,4 +113,15 @@ class LearnerConfig(Protocol):
 
     def build(self, x_train: Any, x_test: Any, n_classes: int, n_runs: int, device: torch.device) -> Learner:
         """A learner for a corpus given as (instance, feature) document vectors."""
+        ...
+
+    def bytes_per_run(self, n_instances: int, n_labelled: int, n_features: int, n_classes: int) -> int:
+        """About how much memory of a GPU one run takes.
+
+        Args:
+            n_instances: documents of the train split.
+            n_labelled: the most that are trained on.
+            n_features: length of a document vector.
+            n_classes: number of labels.
+        """
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 import warnings
 from collections.abc import Callable, Sequence
@@ -14,12 +15,14 @@ from torch import Tensor
 
 from cal import backprop
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
-from cal.errors import ConfigError, StrategyError, refused_counts
+from cal.errors import ConfigError, StrategyError, UnknownNameError, refused_counts
 from cal.learners.base import Prediction
-from cal.nn import StackedMLP
+from cal.nn import PRECISIONS, StackedMLP
+from cal.stopwatch import phase
 from cal.streams import Streams
 
-_CHUNK = 2048  # instances scored at once: small enough for the cache, large enough for the matrix product
+# Instances scored at once: on a CPU few enough for the cache, on a GPU enough to keep it busy.
+_CHUNK = {"cpu": 2_048, "cuda": 32_768}
 
 
 @dataclass
@@ -33,6 +36,7 @@ class MLP:
         batch_size: 16 for TREC and 64 for AG News in the paper (section 7).
         lr: AdamW's learning rate.
         weight_decay: AdamW's decay; the paper gives none, this is PyTorch's default.
+        precision: of matrix products: float32; tf32, on GPUs that have it; or bf16. Weights stay in float32.
 
     References:
         Cartography Active Learning (Zhang and Plank, 2021)
@@ -45,6 +49,7 @@ class MLP:
     batch_size: int = 16
     lr: float = 1e-4
     weight_decay: float = 0.01
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         problems = refused_counts(n_epochs=self.n_epochs, batch_size=self.batch_size)
@@ -56,6 +61,8 @@ class MLP:
             problems.append(f"lr must be above 0 and finite, not {self.lr}.")
         if not 0 <= self.weight_decay < math.inf:
             problems.append(f"weight_decay must be at least 0 and finite, not {self.weight_decay}.")
+        if self.precision not in PRECISIONS:
+            problems.append(str(UnknownNameError("precision", str(self.precision), PRECISIONS)))
         if problems:
             raise ConfigError(problems)
 
@@ -69,6 +76,15 @@ class MLP:
     ) -> MLPLearner:
         """A learner for a corpus given as (instance, feature) document vectors."""
         return MLPLearner(self, x_train, x_test, n_classes, n_runs, device)
+
+    def bytes_per_run(self, n_instances: int, n_labelled: int, n_features: int, n_classes: int) -> int:
+        """About how much memory of a GPU one run takes."""
+        widths = [n_features, *self.hidden, n_classes]
+        n_weights = sum((n_in + 1) * n_out for n_in, n_out in itertools.pairwise(widths))
+        training = 4 * 4 * n_weights  # with their gradients and AdamW's two moments, in float32
+        training += n_labelled * (4 * n_features + 4 * sum(self.hidden) + 4 * 5 * self.n_epochs)
+        # Vectors, a hidden layer and twenty probabilities in float64 of each document, and what strategies sort.
+        return training + n_instances * (4 * n_features + 4 * self.hidden[-1] + 8 * 20 * n_classes + 8 * 8)
 
 
 class MLPLearner:
@@ -95,10 +111,11 @@ class MLPLearner:
         dtype: torch.dtype = torch.float32,
     ) -> None:
         self.config, self.n_classes, self.n_runs = config, n_classes, n_runs
-        self.batch_size = config.batch_size
+        self.batch_size, self.precision = config.batch_size, config.precision
+        self._chunk = _CHUNK[torch.device(device).type]
         self.x_train, self.x_test = (_as_tensor(x).to(device=device, dtype=dtype) for x in (x_train, x_test))
         widths = [self.x_train.shape[1], *config.hidden, n_classes]
-        self.net = StackedMLP(n_runs, widths, config.dropout, device, dtype)
+        self.net = StackedMLP(n_runs, widths, config.dropout, device, dtype, config.precision)
 
     def fit(
         self,
@@ -120,7 +137,8 @@ class MLPLearner:
                 trained[runs].scatter_(1, positions.unsqueeze(-1).expand_as(logits), logits)
 
         def record(epoch: int) -> None:
-            dynamics.record(epoch, trained if capture == "during" else self._forward(x_watched)[-1])
+            with phase("dynamics"):
+                dynamics.record(epoch, trained if capture == "during" else self._forward(x_watched)[-1])
             on_epoch_end(epoch)
 
         self.net.initialise(streams, purpose="classifier")
@@ -140,7 +158,8 @@ class MLPLearner:
         return dynamics
 
     def predict(self, instances: Tensor) -> Prediction:
-        embeddings, logits = self._forward(self.x_train, instances)
+        with phase("predict"):
+            embeddings, logits = self._forward(self.x_train, instances)
         return Prediction(logits, embeddings)
 
     def hidden(self, instances: Tensor, layer: int) -> Tensor:
@@ -166,12 +185,18 @@ class MLPLearner:
             raise StrategyError("There is no dropout to sample networks by; set learner.dropout above 0.")
         net, draws = self.net, streams.start("mc_dropout")
         kept = [draws.keep(1 - net.dropout, sum(net.widths[1:-1])) for _ in range(n_samples)]  # each (run, unit)
-        n_runs, n = instances.shape
-        logits = self.x_train.new_empty(n_runs, n_samples, n, self.n_classes)
+        with phase("dropout"):
+            logits = self._sampled(instances, kept)
+        return torch.softmax(logits.to(torch.float64), dim=-1)
+
+    def _sampled(self, instances: Tensor, kept: Sequence[Tensor]) -> Tensor:
+        """(run, sample, instance, class) logits of networks with the (run, unit) units kept in each sample."""
+        net, (n_runs, n) = self.net, instances.shape
+        logits = self.x_train.new_empty(n_runs, len(kept), n, self.n_classes)
         for run in range(n_runs):
             samples = [net.thinned(run, units[run]) for units in kept]
-            for start in range(0, n, _CHUNK):
-                chunk = slice(start, start + _CHUNK)
+            for start in range(0, n, self._chunk):
+                chunk = slice(start, start + self._chunk)
                 x = self.x_train[instances[run, chunk]]
                 shared = torch.addmm(net.biases[0][run], x, net.weights[0][run])  # the same for all samples
                 for sample, (units, layers) in enumerate(samples):
@@ -179,7 +204,7 @@ class MLPLearner:
                     for weight, bias in layers:
                         h = torch.addmm(bias, h.relu_(), weight)
                     logits[run, sample, chunk] = h
-        return torch.softmax(logits.to(torch.float64), dim=-1)
+        return logits
 
     def select(self, rows: Sequence[int]) -> MLPLearner:
         chosen = copy.copy(self)
@@ -205,8 +230,8 @@ class MLPLearner:
         layer = len(self.config.hidden) - 1 if layer is None else layer
         embeddings = x.new_empty(self.n_runs, n, self.net.widths[layer + 1])
         logits = x.new_empty(self.n_runs, n, self.net.widths[-1])
-        for start in range(0, n, _CHUNK):
-            chunk = slice(start, start + _CHUNK)
+        for start in range(0, n, self._chunk):
+            chunk = slice(start, start + self._chunk)
             inputs = x[:, chunk] if instances is None else x[instances[:, chunk]]
             activations = self.net.forward(inputs)
             embeddings[:, chunk], logits[:, chunk] = activations[layer + 1], activations[-1]

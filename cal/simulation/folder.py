@@ -36,7 +36,7 @@ _CONTENTS = {
     "features_fingerprint": "the content of the document vectors",
     "strategy_digests": "the code or the parameters of a strategy",
 }
-_FREE = {"output", "workers"}  # keys that may differ when a simulation goes on
+_FREE = {"output", "workers", "profile"}  # keys that may differ when a simulation goes on
 
 
 class RunFolder:

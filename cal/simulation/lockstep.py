@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from cal.learners.base import Learner
 from cal.simulation.evaluate import accuracy, macro_f1
 from cal.simulation.observer import Observed, Observer
 from cal.simulation.partition import Partition
+from cal.stopwatch import Stopwatch, phase
 from cal.streams import Streams
 
 
@@ -45,7 +45,8 @@ class Round:
         acquired: instances chosen for the next round, best first; empty in the last.
         scores: theirs.
         notes: what the strategy wants the user to know.
-        seconds: by phase: fit, evaluate, acquire.
+        seconds: by phase: fit, evaluate, acquire, and `acquire/dropout` and so on where asked for; a run's share of
+            those that several runs spent together.
         observed: what stopping criteria were told, and said; None where there are none.
     """
 
@@ -73,8 +74,10 @@ def advance(
     *,
     query_size: int,
     rounds: range,
+    last: int,
     record: Callable[[int, Round], Any],
     observer: Observer | None = None,
+    detailed: bool = False,
 ) -> None:
     """Trains, evaluates and acquires until the rounds are done, the pool is empty or a stopping criterion ends a run.
 
@@ -89,71 +92,80 @@ def advance(
         gold_test: (instance,) of the test split.
         documents: of the train split.
         query_size: instances acquired a round; the last batch may be shorter.
-        rounds: the rounds to do; the last only trains and evaluates.
+        rounds: the rounds to do.
+        last: the round that only trains and evaluates.
         record: called with the position of a run and its round, as soon as it is finished.
         observer: asks the stopping criteria after each round.
+        detailed: whether seconds are counted of phases within phases too.
     """
     seeds, device = [run.seed for run in runs], gold.device
     for round in rounds:
-        clock = _Clock()
-        streams = Streams(seeds, round, device)
-        labelled, candidates = partition.labelled(), partition.candidates()  # (run, labelled), (run, candidate)
-        acquired_at = partition.acquired_at.gather(1, labelled)
-        n = min(query_size, candidates.shape[1]) if round < rounds[-1] else 0
-        watched = [row for row, run in enumerate(runs) if n and _is_watched(strategies, run)]
-        watch = _Watch(learner, torch.cat([labelled, candidates], dim=1), watched)
-        dynamics = learner.fit(labelled, gold[labelled], streams, on_epoch_end=watch.look)
-        drawn = DataMap.of(dynamics)  # before any strategy has seen what it is drawn from
-        clock.stop("fit", device, share=len(runs))
-        clock.seconds["fit"] -= watch.seconds / len(runs)
+        with Stopwatch(device, detailed) as watch:
+            streams = Streams(seeds, round, device)
+            labelled, candidates = partition.labelled(), partition.candidates()  # (run, labelled), (run, candidate)
+            acquired_at = partition.acquired_at.gather(1, labelled)
+            n = min(query_size, candidates.shape[1]) if round < last else 0
+            first, same = _distinct(seeds, labelled)
+            classifiers = learner if len(first) == len(runs) else learner.fresh(len(first))
+            watched = [row for row, run in enumerate(runs) if n and _is_watched(strategies, run)]
+            looks = _Looks(classifiers, torch.cat([labelled, candidates], dim=1)[first], {same[row] for row in watched})
+            with phase("fit"):
+                trained = labelled[first]
+                dynamics = classifiers.fit(trained, gold[trained], streams[first], on_epoch_end=looks.look)
+                drawn = DataMap.of(dynamics)  # before any strategy has seen what it is drawn from
+            with phase("evaluate"):
+                guesses = predicted(_finite(classifiers.predict_test()[same], runs, round))  # (run, instance)
+                scores = accuracy(guesses, gold_test), macro_f1(guesses, gold_test, learner.n_classes)
+            shared = watch.taken(share=len(runs))
+            look = shared.pop("fit/look", 0.0)  # a cost of the strategies that ask for it, not of training
+            shared["fit"] -= look
 
-        answers = predicted(_finite(learner.predict_test(), runs, round))  # (run, instance)
-        scores = accuracy(answers, gold_test), macro_f1(answers, gold_test, learner.n_classes)
-        clock.stop("evaluate", device, share=len(runs))
-
-        ended = False
-        for name in dict.fromkeys(run.strategy for run in runs):
-            rows = [row for row, run in enumerate(runs) if run.strategy == name]
-            mine, classifiers, predictions = labelled[rows], learner.select(rows), watch.seen(rows)
-            pool = Pool(
-                classifiers,
-                candidates[rows],
-                mine,
-                gold[mine],
-                dynamics[rows],
-                streams[rows],
-                documents,
-                budget=n,
-                predictions=predictions,
-            )
-            positions, pool_scores = chosen(strategies[name], pool, n) if n else pool.nothing()
-            acquired = pool.candidates.gather(1, positions)  # (run of this strategy, n)
-            partition.acquire(rows, acquired, round + 1)
-            clock.stop("acquire", device, share=len(rows))
-            if predictions is not None:
-                clock.seconds["acquire"] += watch.seconds / len(watched)
-            # Last, of what the pool has computed by then: asking changes no bit of what is chosen.
-            observed = observer.observe(rows, classifiers, pool) if observer else [None] * len(rows)
-            for i, row in enumerate(rows):
-                ends = observer is not None and observer.ends(row)
-                ended |= ends
-                record(
-                    row,
-                    Round(
-                        round=round,
-                        labelled=labelled[row],
-                        acquired_at=acquired_at[row],
-                        data_map=drawn[row],
-                        accuracy=scores[0][row].item(),
-                        macro_f1=scores[1][row].item(),
-                        acquired=acquired[i, : 0 if ends else n],
-                        scores=pool_scores[i, : 0 if ends else n],
-                        notes=pool.notes[i],
-                        seconds=dict(clock.seconds),
-                        observed=observed[i],
-                    ),
-                )
-            clock.restart()
+            ended = False
+            for name in dict.fromkeys(run.strategy for run in runs):
+                rows = [row for row, run in enumerate(runs) if run.strategy == name]
+                twins = [same[row] for row in rows]
+                mine, model = labelled[rows], classifiers.select(twins)
+                with phase("acquire"):
+                    pool = Pool(
+                        model,
+                        candidates[rows],
+                        mine,
+                        gold[mine],
+                        dynamics[twins],
+                        streams[rows],
+                        documents,
+                        budget=n,
+                        predictions=looks.of(twins) if rows[0] in watched else None,
+                    )
+                    positions, pool_scores = chosen(strategies[name], pool, n) if n else pool.nothing()
+                    acquired = pool.candidates.gather(1, positions)  # (run of this strategy, n)
+                    partition.acquire(rows, acquired, round + 1)
+                seconds = shared | watch.taken(share=len(rows))
+                if rows[0] in watched:
+                    seconds["acquire/look"] = look * len(runs) / len(watched)
+                    seconds["acquire"] += seconds["acquire/look"]
+                # Last, of what the pool has computed by then: asking changes no bit of what is chosen.
+                observed = observer.observe(rows, model, pool) if observer else [None] * len(rows)
+                watch.taken()
+                for i, row in enumerate(rows):
+                    ends = observer is not None and observer.ends(row)
+                    ended |= ends
+                    record(
+                        row,
+                        Round(
+                            round=round,
+                            labelled=labelled[row],
+                            acquired_at=acquired_at[row],
+                            data_map=drawn[same[row]],
+                            accuracy=scores[0][row].item(),
+                            macro_f1=scores[1][row].item(),
+                            acquired=acquired[i, : 0 if ends else n],
+                            scores=pool_scores[i, : 0 if ends else n],
+                            notes=pool.notes[i],
+                            seconds=seconds,
+                            observed=observed[i],
+                        ),
+                    )
         if ended or not n:
             return
 
@@ -162,22 +174,30 @@ def _is_watched(strategies: Mapping[str, Acquisition], run: Run) -> bool:
     return run.strategy in strategies and "predictions" in strategies[run.strategy].needs
 
 
-class _Watch:
-    """Looks, after each epoch, at what the classifiers of some runs predict of all instances, labelled ones first."""
+class _Looks:
+    """What some classifiers predict of all instances, labelled ones first, after each epoch of their training."""
 
-    def __init__(self, learner: Learner, instances: Tensor, rows: list[int]) -> None:
-        self._learner, self._instances, self._rows = learner, instances[rows], rows
+    def __init__(self, learner: Learner, instances: Tensor, rows: set[int]) -> None:
+        self._learner, self._instances, self._rows = learner, instances[sorted(rows)], sorted(rows)
         self._seen = PredictionDynamics()
-        self.seconds = 0.0  # of looking: a cost of the strategies that ask for it, not of training
 
     def look(self, epoch: int) -> None:
         if self._rows:
-            before = _now(self._instances.device)
-            self._seen.add(self._learner.select(self._rows).predict(self._instances).logits)
-            self.seconds += _now(self._instances.device) - before
+            with phase("look"):
+                self._seen.add(self._learner.select(self._rows).predict(self._instances).logits)
 
-    def seen(self, rows: Sequence[int]) -> PredictionDynamics | None:
-        return self._seen[[self._rows.index(row) for row in rows]] if set(rows) <= set(self._rows) else None
+    def of(self, rows: Sequence[int]) -> PredictionDynamics:
+        return self._seen[[self._rows.index(row) for row in rows]]
+
+
+def _distinct(seeds: Sequence[int], labelled: Tensor) -> tuple[list[int], list[int]]:
+    """Runs that train different classifiers, and for every run which of these it shares.
+
+    Runs of one seed with the same labelled instances train the same classifier: all of them do on the seed set.
+    """
+    names = [(seed, rows.tobytes()) for seed, rows in zip(seeds, labelled.cpu().numpy(), strict=True)]
+    positions = {name: position for position, name in enumerate(dict.fromkeys(names))}
+    return [names.index(name) for name in positions], [positions[name] for name in names]
 
 
 def _finite(logits: Tensor, runs: Sequence[Run], round: int) -> Tensor:
@@ -189,24 +209,3 @@ def _finite(logits: Tensor, runs: Sequence[Run], round: int) -> Tensor:
             "Lower learner.lr, or look for huge values among the features."
         )
     return logits
-
-
-class _Clock:
-    """Seconds by phase, a run's share of those that several runs spent together."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self.restart()
-
-    def restart(self) -> None:
-        self._last = time.perf_counter()
-
-    def stop(self, phase: str, device: torch.device, share: int) -> None:
-        self.seconds[phase] = (_now(device) - self._last) / share
-        self.restart()
-
-
-def _now(device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter()

@@ -35,6 +35,7 @@ from cal.simulation.provenance import provenance
 from cal.simulation.seed_sets import SeedSet, Stratified, check_sizes, choose_dev_set, choose_seed_set, make_seed_set
 from cal.simulation.stopping import Criterion, make_criteria
 from cal.simulation.workers import Plan, carry_out, in_processes
+from cal.stopwatch import phase
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -60,6 +61,7 @@ def simulate(
     full_data: bool = True,
     device: str = "auto",
     workers: int | None = None,
+    profile: bool = False,
     output: Path | str | None = None,
     config: Mapping[str, Any] | None = None,
     quiet: bool = False,
@@ -86,6 +88,8 @@ def simulate(
         full_data: whether to train on the whole train split too, as a reference.
         device: `cpu`, `cuda` or `auto`.
         workers: processes on a CPU; one per core by default. Results do not depend on it.
+        profile: whether to count the seconds of phases within phases on a GPU too, which makes it wait; a CPU's are
+            always counted. `cal.simulation.profile.profile_table` shows them.
         output: the run folder; one that holds unfinished rounds of this simulation is continued.
             Without it nothing is kept.
         config: what to write down as the configuration, if not these arguments.
@@ -141,7 +145,8 @@ def simulate(
     with tempfile.TemporaryDirectory(prefix="cal-") as scratch:
         folder = RunFolder(output or scratch)
         with folder.lock():
-            vectors = kind if isinstance(kind, Features) else kind.compute(corpus)
+            with phase("features"):
+                vectors = kind if isinstance(kind, Features) else kind.compute(corpus)
             for name, split in corpus.splits().items():
                 if (n := len(vectors.splits().get(name, ()))) != len(split):
                     raise FeatureError(f"{n} vectors for the {len(split)} documents of {name}; give one for each.")
@@ -163,6 +168,8 @@ def simulate(
             dev_sets = {seed: choose_dev_set(corpus.train.gold, dev_size, seed) for seed in seed_list}
             n_workers = workers or joblib.cpu_count()
             reads_texts = any("texts" in strategy.needs for strategy in made.values())
+            with phase("seed sets"):
+                seed_sets = _seed_sets(given.seed_set, corpus.train.gold, vectors, seed_size, dev_sets, n_workers)
             full = [Run(FULL_DATA, seed) for seed in seed_list if full_data]  # first, because they take longest
             runs = full + [Run(strategy, seed) for strategy in made for seed in seed_list]
             plan = Plan(
@@ -172,15 +179,16 @@ def simulate(
                 features=vectors,
                 learner=learner,
                 strategies=made,
-                seed_sets=_seed_sets(given.seed_set, corpus.train.gold, vectors, seed_size, dev_sets, n_workers),
+                seed_sets=seed_sets,
                 query_size=query_size,
                 n_rounds=rounds,
                 device=device,
                 folder=folder,
                 stopping=Stopping(given.criteria, stop, dev_sets),
+                profile=profile,
             )
             logger.info("%d runs on %s into %s; %s features.", len(runs), about["device"], folder.path, vectors.width)
-            with Progress(folder, runs, rounds + 1, quiet):
+            with phase("runs"), Progress(folder, runs, rounds + 1, quiet):
                 carry_out(plan, runs, n_workers=min(n_workers, len(runs)))
         return LearningCurves.load(folder.path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -26,7 +27,9 @@ from cal.simulation.lockstep import Round, Run, advance
 from cal.simulation.observer import Observed, Observer, Stopping
 from cal.simulation.partition import Partition
 
+logger = logging.getLogger(__name__)
 T = TypeVar("T")
+_USABLE = 0.8  # of a GPU's free memory
 _LOCK_WAIT = 120.0  # seconds; a worker whose parent was killed ends with its round
 
 
@@ -47,6 +50,7 @@ class Plan:
         device: cpu or cuda.
         folder: where finished rounds go.
         stopping: what is asked after each round, and whether that ends a run.
+        profile: whether seconds of phases within phases are counted on a GPU too.
     """
 
     documents: Documents
@@ -61,27 +65,83 @@ class Plan:
     device: str
     folder: RunFolder
     stopping: Stopping = field(default_factory=Stopping)
+    profile: bool = False
 
 
 def carry_out(plan: Plan, runs: Sequence[Run], n_workers: int) -> None:
     """Advances all runs to their end.
 
-    On a GPU the runs of a grid are one stack. On a CPU a block is one run and one thread: a stack
-    falls out of the cache, and threads cost more than they give. Results do not depend on it.
+    On a GPU the runs of a grid are one stack, or as few as its memory allows. On a CPU a block is one run and one
+    thread: a stack falls out of the cache, and threads cost more than they give. Results do not depend on it.
 
     Args:
         plan: what is simulated.
         runs: which runs; those that are finished cost nothing.
         n_workers: processes, on a CPU.
+
+    Raises:
+        WorkerError: if a process was killed, or one run is too large for the GPU.
     """
     if plan.device != "cpu":
         full = [run for run in runs if run.strategy == FULL_DATA]
-        for block in (full, [run for run in runs if run.strategy != FULL_DATA]):
-            if block:
-                advance_block(plan, block)
-    else:
-        for _ in in_processes(advance_block, [(plan, [run]) for run in runs], n_workers):
+        for alike in (full, [run for run in runs if run.strategy != FULL_DATA]):
+            for block in fitting_blocks(plan, alike):
+                _advance_or_halve(plan, block)
+        return
+    # Runs of a seed share their first round, so they do it in one block; then each goes on alone.
+    beginning = [run for run in runs if run.strategy != FULL_DATA and not plan.folder.records(run)]
+    of_seed = [[run for run in beginning if run.seed == seed] for seed in dict.fromkeys(run.seed for run in beginning)]
+    for tasks in (
+        [(plan, block, 1) for block in of_seed if len(block) > 1],
+        [(plan, [run]) for run in runs],
+    ):
+        for _ in in_processes(advance_block, tasks, min(n_workers, max(len(tasks), 1))):
             pass
+
+
+def fitting_blocks(plan: Plan, runs: Sequence[Run]) -> list[list[Run]]:
+    """Runs in blocks of about equal size, each of which should fit into the free memory of the GPU."""
+    if not runs:
+        return []
+    free, _ = torch.cuda.mem_get_info()
+    n_labelled = len(plan.gold) if runs[0].strategy == FULL_DATA else _most_labelled(plan)
+    needed = plan.learner.bytes_per_run(
+        len(plan.gold), n_labelled, plan.features.train.shape[1], len(plan.documents.label_names)
+    )
+    n_blocks = -(-len(runs) // max(int(_USABLE * free / needed), 1))
+    if n_blocks > 1:
+        logger.warning(
+            "A run needs about %.1f GB and the GPU has %.1f GB free: %d runs go in %d blocks.",
+            needed / 1e9,
+            free / 1e9,
+            len(runs),
+            n_blocks,
+        )
+    size = -(-len(runs) // n_blocks)
+    return [list(runs[start : start + size]) for start in range(0, len(runs), size)]
+
+
+def _most_labelled(plan: Plan) -> int:
+    seed_set = max(map(len, plan.seed_sets.values()))
+    return min(seed_set + plan.n_rounds * plan.query_size, len(plan.gold))
+
+
+def _advance_or_halve(plan: Plan, block: Sequence[Run]) -> None:
+    """Advances a block, or, where memory runs out, each half of it from its last finished round."""
+    try:
+        advance_block(plan, block)
+        return
+    except torch.OutOfMemoryError as error:
+        if len(block) == 1:
+            raise WorkerError(
+                f"The GPU has too little memory for one run of {block[0].strategy}. Finished rounds are kept; give "
+                "the same command with device=cpu in another folder, or free some of its memory."
+            ) from error
+    logger.warning("The GPU's memory ran out with %d runs in a block; they go on in two halves.", len(block))
+    torch.cuda.empty_cache()
+    half = len(block) // 2
+    for part in (block[:half], block[half:]):
+        _advance_or_halve(plan, part)
 
 
 def in_processes(task: Callable[..., T], arguments: Sequence[tuple[Any, ...]], n_workers: int) -> Iterator[T]:
@@ -135,27 +195,28 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(n_threads)
 
 
-def advance_block(plan: Plan, block: Sequence[Run]) -> None:
+def advance_block(plan: Plan, block: Sequence[Run], until: int | None = None) -> None:
     """Advances the runs of a block together from where the run folder says they are.
 
     Args:
         plan: what is simulated.
         block: its runs: either all on the full data, or none.
+        until: the round to stop before; None goes on to the end.
 
     Raises:
         StorageError: if a finished round cannot be written.
     """
     # Runs of several processes never share a block, so one lock by the first run is enough.
     with plan.folder.lock(plan.folder.rounds_file(block[0]).stem, wait=_LOCK_WAIT):
-        while going := _unfinished(plan, block):  # again, without the run that a stopping criterion has just ended
-            _go_on(plan, going)
+        while going := _unfinished(plan, block, until):  # again, without a run that a stopping criterion has ended
+            _go_on(plan, going, until)
 
 
-def _unfinished(plan: Plan, block: Sequence[Run]) -> dict[Run, list[dict[str, Any]]]:
+def _unfinished(plan: Plan, block: Sequence[Run], until: int | None) -> dict[Run, list[dict[str, Any]]]:
     """Runs with rounds to do, and the finished rounds of each from which all go on together."""
     records = {run: plan.folder.records(run) for run in block}
     n_done = min((len(done) for done in records.values() if not _is_finished(done)), default=None)
-    if n_done is None:
+    if n_done is None or (until is not None and n_done >= until):
         return {}
     # A run that ended by then stays as it is; those that are ahead are taken back.
     return {run: done[:n_done] for run, done in records.items() if len(done) > n_done or not _is_finished(done)}
@@ -166,7 +227,7 @@ def _is_finished(records: Sequence[dict[str, Any]]) -> bool:
     return bool(records) and not records[-1]["acquired"]
 
 
-def _go_on(plan: Plan, going: dict[Run, list[dict[str, Any]]]) -> None:
+def _go_on(plan: Plan, going: dict[Run, list[dict[str, Any]]], until: int | None) -> None:
     """Advances runs, all from the same round, until they are finished or one of them ends."""
     block, records = list(going), list(going.values())
     n_done, is_full = len(records[0]), block[0].strategy == FULL_DATA
@@ -182,7 +243,7 @@ def _go_on(plan: Plan, going: dict[Run, list[dict[str, Any]]]) -> None:
         len(block),
         torch.device(plan.device),
     )
-    observer = None
+    observer, last = None, 0 if is_full else plan.n_rounds
     if plan.stopping.criteria and not is_full:
         before = [[Observed.of(record) for record in done] for done in records]
         observer = Observer(plan.stopping, [run.seed for run in block], gold, before)
@@ -196,9 +257,11 @@ def _go_on(plan: Plan, going: dict[Run, list[dict[str, Any]]]) -> None:
         gold_test,
         plan.documents,
         query_size=plan.query_size,
-        rounds=range(n_done, 1 if is_full else plan.n_rounds + 1),
+        rounds=range(n_done, last + 1 if until is None else until),
+        last=last,
         record=lambda position, result: _keep(plan, block[position], result),
         observer=observer,
+        detailed=plan.profile,
     )
 
 

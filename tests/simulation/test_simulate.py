@@ -240,6 +240,7 @@ def test_labels_of_the_pool_do_not_show_in_the_first_batch(make_task, small):
             Documents(corpus.train.ids, corpus.label_names),
             query_size=7,
             rounds=range(2),
+            last=1,
             record=lambda position, result: chosen.append((position, result)),
         )
         return {position: result.acquired.tolist() for position, result in chosen if result.round == 0}

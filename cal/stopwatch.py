@@ -1,0 +1,79 @@
+"""Where the seconds go: phases by name, one within another."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar, Token
+
+import torch
+
+_running: ContextVar[Stopwatch | None] = ContextVar("cal_stopwatch", default=None)
+
+
+class Stopwatch:
+    """Counts the seconds of phases while it runs: `with Stopwatch() as watch`, and `with phase("fit")` anywhere inside.
+
+    Args:
+        device: whose work the phases wait for.
+        detailed: whether phases within phases, by paths such as `fit/steps`, count on a GPU too, which has to be
+            waited for at both ends of each.
+
+    Example:
+        >>> with Stopwatch() as watch:
+        ...     with phase("fit"):
+        ...         for _ in range(3):
+        ...             with phase("steps"):
+        ...                 pass
+        >>> sorted(watch.seconds), watch.seconds["fit/steps"] <= watch.seconds["fit"]
+        (['fit', 'fit/steps'], True)
+    """
+
+    def __init__(self, device: torch.device | None = None, detailed: bool = False) -> None:
+        self._gpu = device if device is not None and device.type == "cuda" else None
+        self._detailed = detailed or self._gpu is None
+        self.seconds: dict[str, float] = {}
+        self._path: list[str] = []
+
+    def __enter__(self) -> Stopwatch:
+        self._token: Token[Stopwatch | None] = _running.set(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _running.reset(self._token)
+
+    def taken(self, share: int = 1) -> dict[str, float]:
+        """The seconds since it was last asked, divided among so many, by phase."""
+        seconds, self.seconds = self.seconds, {}
+        return {name: value / share for name, value in seconds.items()}
+
+    @contextmanager
+    def _within(self, name: str) -> Iterator[None]:
+        if self._path and not self._detailed:
+            yield
+            return
+        self._path.append(name)
+        before = self._now()
+        try:
+            yield
+        finally:
+            path = "/".join(self._path)
+            self.seconds[path] = self.seconds.get(path, 0.0) + self._now() - before
+            self._path.pop()
+
+    def _now(self) -> float:
+        if self._gpu is not None:
+            torch.cuda.synchronize(self._gpu)
+        return time.perf_counter()
+
+
+@contextmanager
+def phase(name: str) -> Iterator[None]:
+    """What happens inside is a phase of the stopwatch that runs, if one does."""
+    watch = _running.get()
+    if watch is None:
+        yield
+    else:
+        with watch._within(name):
+            yield
