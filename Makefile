@@ -4,10 +4,12 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format clean
+.PHONY: help setup demo test lint format bench bench-gpu clean
+TREC ?= ../shared/data/trec
+AG_NEWS ?= ../shared/data/ag_news_10k
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(READY) ## create .venv and install cal with everything it is tested with
 
@@ -32,6 +34,13 @@ lint: $(READY) ## check style and types
 format: $(READY) ## mend style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench: $(READY) ## measure speed beside peers, about an hour; TREC=FOLDER holds train.csv and test.csv (id, text, label)
+	$(BIN)/python experiments/benchmarks/peers_env.py
+	$(BIN)/cal benchmark everything --data $(TREC) --output experiments/benchmarks/results
+
+bench-gpu: $(READY) ## measure whole grids on a GPU; AG_NEWS=FOLDER like TREC
+	$(BIN)/cal benchmark gpu --trec $(TREC) --ag-news $(AG_NEWS)
 
 clean: ## remove .venv and caches; runs/ stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

@@ -64,7 +64,7 @@ def fit(
     target = (one_hot(gold, net.widths[-1]) if gold.dim() == 2 else gold).to(net.dtype)  # (run, instance, class)
     on_gpu = net.device.type == "cuda"
     together = [slice(0, net.n_runs)] if on_gpu else [slice(run, run + 1) for run in range(net.n_runs)]
-    trainings = [_Training(net, runs, x[runs], target[runs], adamw) for runs in together]
+    trainings = [_Training(net, runs, x[runs], target[runs], adamw, captured=on_gpu) for runs in together]
     for epoch in range(n_epochs):
         with phase("draws"):
             order = shuffle.permutation(n)  # (run, instance)
@@ -77,13 +77,18 @@ def fit(
                 for positions, mask in zip(batches, masks, strict=True):
                     on_batch(runs, positions, training.step(positions, mask))
         on_epoch_end(epoch)
+    if on_gpu:
+        torch.cuda.synchronize(net.device)  # before the graphs are gone
 
 
 class _Training:
     """Networks that take their steps together: their data, their parameters and AdamW's state."""
 
-    def __init__(self, net: StackedMLP, runs: slice, x: Tensor, target: Tensor, adamw: dict[str, Any]) -> None:
+    def __init__(
+        self, net: StackedMLP, runs: slice, x: Tensor, target: Tensor, adamw: dict[str, Any], *, captured: bool
+    ) -> None:
         self.runs, self._net, self._x, self._target, self._adamw = runs, net, x, target, adamw
+        self._captured = captured
         self._flat = net.flat[runs]
         self._flat_grad, self._mean, self._square = (torch.zeros_like(self._flat) for _ in range(3))
         self._n_steps = torch.zeros((), device=net.device)
@@ -95,10 +100,13 @@ class _Training:
         n = positions.shape[1]
         if n not in self._batches:
             self._batches[n] = Backprop(self._net, self._flat, self._flat_grad, n)
-            if self._net.device.type == "cuda":
+            if self._captured:
                 state = [self._flat, self._mean, self._square, self._n_steps]
                 self._graphs[n] = _Graph(self._step, positions, kept, state)
-        self._graphs[n].replay(positions, kept) if self._graphs else self._step(positions, kept)
+        if self._captured:
+            self._graphs[n].replay(positions, kept)
+        else:
+            self._step(positions, kept)
         return self._batches[n].logits
 
     def _step(self, positions: Tensor, kept: Tensor | None) -> None:

@@ -6,6 +6,7 @@ import argparse
 import logging
 import os
 import re
+import runpy
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ from cal.help import (
     MAP_DIFF_HELP,
     REPORT_HELP,
     STRATEGIES_HELP,
+    benchmark_help,
     data_help,
     map_help,
     overview,
@@ -46,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             commands = {"simulate": _simulate, "report": _report, "compare": _compare, "data": _data}
             commands |= {"map": _map, "map-diff": _map_diff, "lint-logs": _lint_logs}
-            commands |= {"strategies": _strategies, "check-strategy": _check_strategy}
+            commands |= {"strategies": _strategies, "check-strategy": _check_strategy, "benchmark": _benchmark}
             commands[words[0]](words[1:])
     except CalError as error:
         print(f"cal: {error}", file=sys.stderr)
@@ -267,6 +269,21 @@ def _check_strategy(words: list[str]) -> None:
             broken += problem is not None
     if broken:
         raise SystemExit(1)
+
+
+def _benchmark(words: list[str]) -> None:
+    from cal.config import benchmarks_dir
+
+    if not words or words[0] in ("-h", "--help"):
+        print(benchmark_help())
+        return
+    script = benchmarks_dir() / f"{words[0]}.py"
+    if not script.is_file():
+        known = [path.stem for path in sorted(script.parent.glob("*.py")) if "def main()" in path.read_text()]
+        raise UnknownNameError("benchmark", words[0], known, "See cal benchmark --help.")
+    sys.path.insert(0, str(script.parent))  # scripts read from each other
+    sys.argv = [f"cal benchmark {words[0]}", *words[1:]]
+    runpy.run_path(str(script), run_name="__main__")
 
 
 class _Parser(argparse.ArgumentParser):

@@ -33,6 +33,13 @@ def conf_dir() -> Path:
     return next(folder for folder in (here / "conf", here.parent / "conf") if (folder / "simulate.yaml").is_file())
 
 
+def benchmarks_dir() -> Path:
+    """The folder of the benchmarks: inside an installed package, else in the checkout."""
+    here = Path(__file__).resolve().parent
+    folders = (here / "benchmarks", here.parent / "experiments" / "benchmarks")
+    return next(folder for folder in folders if (folder / "step.py").is_file())
+
+
 def options(group: str, config_dir: Path | None = None) -> dict[str, Path]:
     """The files that can be chosen for a group, by name; shipped ones first."""
     folders = [conf_dir()] + ([config_dir] if config_dir else [])

@@ -16,6 +16,7 @@ COMMANDS = {
     "lint-logs": "explain what is wrong with logs of training dynamics",
     "strategies": "list the strategies: year, cost, what they need",
     "check-strategy": "try a strategy, yours too, against the laws all keep",
+    "benchmark": "measure speed and memory beside peers and the hardware's limits",
 }
 
 
@@ -133,6 +134,24 @@ is, memory. Exit code 0: it keeps them all; 1: it breaks some.
   cal check-strategy margin
   cal check-strategy '{cal: {threshold: .4}}'      with parameters
   cal check-strategy my_module.MyStrategy          your own class or function, in a file here or an installed package
+"""
+
+
+def benchmark_help() -> str:
+    """What `cal benchmark` says: each benchmark, by the first line of its script."""
+    from cal.config import benchmarks_dir
+
+    scripts = {path.stem: path.read_text(encoding="utf-8") for path in sorted(benchmarks_dir().glob("*.py"))}
+    listed = {name: text for name, text in scripts.items() if "def main()" in text}
+    width = max(map(len, listed))
+    lines = "\n".join(f"  {name:<{width}}  {text.splitlines()[0].strip(chr(34))}" for name, text in listed.items())
+    return f"""usage: cal benchmark NAME [options]
+       cal benchmark NAME --help
+
+Measure speed and memory on this machine. Each prints a table, or with --json one JSON object that says what machine
+it was measured on; a peer that is not found is named.
+
+{lines}
 """
 
 

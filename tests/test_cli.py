@@ -8,12 +8,17 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from cal import __version__
 from cal.cli import main
 
 SMOKE = ["simulate", "experiment=smoke", "dataset=files", "workers=1"]
-FORBIDDEN_IN_HELP = ["torch", "numpy", "pandas", "sklearn", "gensim", "datasets", "matplotlib", "hydra", "omegaconf"]
+OF_OTHER_COMMANDS = ["datasets", "deepsig", "gensim", "networkx", "plotly", "sympy", "transformers"]
+FORBIDDEN_IN_HELP = [
+    *["torch", "numpy", "pandas", "sklearn", "scipy", "matplotlib", "hydra", "omegaconf", "joblib", "pyarrow"],
+    *OF_OTHER_COMMANDS,
+]
 
 
 @pytest.fixture
@@ -46,7 +51,7 @@ def rows_of(path):
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["simulate", "--help"], ["data", "-h"], ["report", "-h"], ["compare", "-h"]]
+    "words", [["--help"], ["simulate", "--help"], ["data", "-h"], ["report", "-h"], ["compare", "-h"], ["benchmark"]]
 )
 def test_help_is_complete_and_imports_nothing_heavy(words):
     code = (
@@ -58,6 +63,16 @@ def test_help_is_complete_and_imports_nothing_heavy(words):
     if words[0] in ("--help", "simulate"):
         for name in ("cal ", "bald", "least_confidence", "docstrings", "trec", "fasttext", "lsa"):
             assert name in out
+
+
+def test_a_simulation_and_its_report_import_nothing_that_they_do_not_use(smoke, tmp_path):
+    words = [*smoke, "strategies=[entropy]", "seeds=1", "rounds=1", "-q", f"output={tmp_path / 'run'}"]
+    code = (
+        f"import sys; from cal.cli import main; assert main({words}) == 0\n"
+        f"print([m for m in {[*OF_OTHER_COMMANDS, 'scipy.stats']} if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.rstrip().endswith("[]")
 
 
 def test_python_m_cal_is_cal():
@@ -169,3 +184,64 @@ def test_seed_set_larger_than_the_corpus_is_refused_before_training(smoke, tmp_p
     assert main([*smoke, "seed_size=500", f"output={tmp_path / 'run'}"]) == 1
     assert "seed_size is 500" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_benchmark_lists_what_can_be_measured_and_knows_no_other(capsys):
+    assert main(["benchmark"]) == 0
+    listed = capsys.readouterr().out
+    for name in ("step", "aso", "grid", "peers", "strategies", "gpu"):
+        assert f"\n  {name} " in listed
+    assert "machine" not in listed.split("is named.")[1].split()
+    assert main(["benchmark", "stpe"]) == 1
+    assert "Did you mean 'step'?" in capsys.readouterr().err
+
+
+def test_benchmark_aso_is_one_json_object():
+    words = [
+        sys.executable,
+        "-m",
+        "cal",
+        "benchmark",
+        "aso",
+        "--strategies",
+        "2",
+        "--scores",
+        "5",
+        "--bootstraps",
+        "20",
+    ]
+    out = subprocess.run([*words, "--json"], capture_output=True, text=True, check=True).stdout
+    result = json.loads(out)
+    assert result["benchmark"] == "aso"
+    assert result["seconds"] > 0
+    assert result["deepsig_seconds"] > 0
+    assert result["largest_difference"] < 0.5
+    assert result["machine"]["torch"]
+
+
+def test_profile_says_where_the_seconds_went(smoke, tmp_path, capsys):
+    assert main([*smoke, "profile=true", "-q", f"output={tmp_path / 'run'}"]) == 0
+    text = capsys.readouterr().out
+    for phase in (
+        "fit",
+        "  steps",
+        "acquire",
+        "  predict",
+        "all runs",
+        "Seconds by the clock, of the whole command: corpus",
+    ):
+        assert f"\n{phase}" in text or phase in text
+    rows = rows_of(tmp_path / "run" / "profile.csv")
+    assert {"fit", "fit/steps", "evaluate", "acquire"} <= {row["phase"] for row in rows}
+
+
+@pytest.mark.parametrize("precision", ["tf32", "bf16"])
+def test_precision_is_the_learners(smoke, precision, capsys):
+    assert main([*smoke, f"precision={precision}", "--cfg"]) == 0
+    config = yaml.safe_load(capsys.readouterr().out)
+    assert config["learner"]["precision"] == config["precision"] == precision
+
+
+def test_an_unknown_precision_is_refused(smoke, capsys):
+    assert main([*smoke, "precision=fp16"]) == 1
+    assert "Unknown precision 'fp16'" in capsys.readouterr().err

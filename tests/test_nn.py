@@ -1,4 +1,7 @@
+import contextlib
 import copy
+import functools
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -54,9 +57,10 @@ def random_batch(n_runs, n, widths, dtype=torch.float64):
 @pytest.mark.parametrize("n_runs", [1, 3])
 @pytest.mark.parametrize("widths", WIDTHS, ids=str)
 @pytest.mark.parametrize("dropout", [0.0, 0.4])
-def test_gradients_equal_autograd(n_runs, widths, dropout):
-    net = random_net(n_runs, widths, dropout)
-    x, gold = random_batch(n_runs, 9, widths)
+@pytest.mark.parametrize(("dtype", "atol"), [(torch.float64, 1e-10), (torch.float32, 1e-6)])
+def test_gradients_equal_autograd(n_runs, widths, dropout, dtype, atol):
+    net = random_net(n_runs, widths, dropout, dtype)
+    x, gold = random_batch(n_runs, 9, widths, dtype)
     kept = Streams(range(n_runs), 0).start("kept").keep(1 - dropout, 9, sum(widths[1:-1])) if dropout else None
     target = nn.functional.one_hot(gold, widths[-1]).to(x.dtype)
     for run, layers in enumerate(modules(net)):
@@ -69,8 +73,8 @@ def test_gradients_equal_autograd(n_runs, widths, dropout):
             batch.gradients(None if kept is None else kept[run : run + 1])
         weight_grads, bias_grads = net.views(grads)
         for depth, layer in enumerate(layers):
-            torch.testing.assert_close(weight_grads[depth][0], layer.weight.grad.T, rtol=0, atol=1e-10)
-            torch.testing.assert_close(bias_grads[depth][0, 0], layer.bias.grad, rtol=0, atol=1e-10)
+            torch.testing.assert_close(weight_grads[depth][0], layer.weight.grad.T, rtol=0, atol=atol)
+            torch.testing.assert_close(bias_grads[depth][0, 0], layer.bias.grad, rtol=0, atol=atol)
 
 
 @pytest.mark.parametrize("widths", WIDTHS, ids=str)
@@ -273,3 +277,59 @@ def test_callbacks_may_change_what_they_compute():
     )
     kept[0].add_(1)
     assert not net.flat.is_inference()
+
+
+class PlayedGraph:
+    """A CUDA graph played by the CPU: what is called while it captures is not done, but done at each replay."""
+
+    capturing = None
+
+    def capture_begin(self):
+        PlayedGraph.capturing = self
+
+    def capture_end(self):
+        PlayedGraph.capturing = None
+
+    def replay(self):
+        self.step(*self.given)
+
+
+@pytest.fixture
+def played_gpu(monkeypatch):
+    step = backprop._Training._step
+
+    def step_or_capture(self, *given):
+        if PlayedGraph.capturing is None:
+            step(self, *given)
+        else:
+            PlayedGraph.capturing.step, PlayedGraph.capturing.given = functools.partial(step, self), given
+
+    monkeypatch.setattr(backprop._Training, "_step", step_or_capture)
+    stream = SimpleNamespace(wait_stream=lambda other: None)
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", PlayedGraph)
+    monkeypatch.setattr(torch.cuda, "Stream", lambda: stream)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda: stream)
+    monkeypatch.setattr(torch.cuda, "stream", lambda stream: contextlib.nullcontext())
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+@pytest.mark.parametrize("captured", [False, True])
+def test_runs_that_step_together_learn_what_each_learns_alone(played_gpu, dropout, captured):
+    """As on a GPU: a stack in one program, and its steps captured, for whole batches and for the shorter last one."""
+    x, gold = random_batch(3, 22, [5, 4])
+    streams = Streams([1, 2, 1], 0)
+    alone, together = (random_net(3, [5, 8, 6, 4], dropout) for _ in range(2))
+    backprop.fit(alone, x, gold, streams, purpose="net", n_epochs=3, batch_size=8, lr=1e-2)
+
+    adamw = {"lr": 1e-2, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.01}
+    target = nn.functional.one_hot(gold, 4).double()
+    training = backprop._Training(together, slice(0, 3), x, target, adamw, captured=captured)
+    shuffle, masks = streams.start("net/shuffle"), streams.start("net/dropout")
+    for _ in range(3):
+        order = shuffle.permutation(22)
+        kept = masks.keep(1 - dropout, 22, 14) if dropout else None
+        for start in range(0, 22, 8):
+            rows = slice(start, start + 8)
+            logits = training.step(order[:, rows], None if kept is None else kept[:, rows])
+            assert tuple(logits.shape) == (3, min(8, 22 - start), 4)
+    torch.testing.assert_close(together.flat, alone.flat, rtol=0, atol=1e-10)
