@@ -15,7 +15,7 @@ from cal.analysis.significance import (
     bonferroni_quantile,
     checked_scores,
     holm,
-    paired_permutation_test,
+    permutation_p_values,
     resamples,
     upper_bounds,
 )
@@ -224,7 +224,7 @@ def aso_matrix(
                 engine=engine,
             )
     if paired:
-        raw = [paired_permutation_test(arrays[names[a]], arrays[names[b]], seed=seed) for a, b in pairs]
+        raw = permutation_p_values(np.stack([arrays[names[a]] - arrays[names[b]] for a, b in pairs]), seed).tolist()
         for (a, b), p, corrected in zip(pairs, raw, holm(raw), strict=True):
             uncorrected[a, b] = uncorrected[b, a] = p
             p_values[a, b] = p_values[b, a] = corrected

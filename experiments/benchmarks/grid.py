@@ -47,7 +47,7 @@ def main() -> None:
         return
     print(
         f"{len(STRATEGIES)} strategies x {given.seeds} seeds x {given.rounds + 1} evaluations: "
-        f"{result['seconds'] / 60:.1f} minutes, {result['cpu_seconds'] / 60:.1f} of CPU, {result['mb']:.0f} MB a process"
+        f"{result['seconds'] / 60:.1f} minutes, {result['cpu_seconds'] / 60:.1f} of CPU, {result['mb']} MB a process"
     )
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cal.analysis import aso, aso_matrix, compare_file, paired_permutation_test, violation_ratio
-from cal.analysis.significance import holm, resamples, upper_bounds, violation_ratios
+from cal.analysis.significance import holm, permutation_p_values, resamples, upper_bounds, violation_ratios
 from cal.errors import AnalysisError, UnknownNameError
 
 score_lists = st.lists(st.integers(0, 50).map(lambda k: 0.5 + k / 100), min_size=1, max_size=12)
@@ -304,3 +304,12 @@ def test_stacked_ratios_equal_single_ones():
     rng = np.random.default_rng(0)
     a, b = np.sort(rng.random((6, 5)), axis=1), np.sort(rng.random((6, 7)), axis=1)
     np.testing.assert_allclose(violation_ratios(a, b), [violation_ratio(x, y) for x, y in zip(a, b, strict=True)])
+
+
+@pytest.mark.parametrize("n", [5, 40])
+def test_pairs_tested_together_are_those_tested_alone(n):
+    rng = np.random.default_rng(n)
+    scores = rng.normal(0.8, 0.02, (4, n))
+    together = permutation_p_values(scores[1:] - scores[0], seed=3)
+    alone = [paired_permutation_test(other, scores[0], seed=3) for other in scores[1:]]
+    assert together.tolist() == pytest.approx(alone, abs=1e-12)
