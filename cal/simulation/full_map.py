@@ -19,7 +19,7 @@ from cal.learners.base import LearnerConfig
 from cal.learners.out_of_fold import folds_of
 from cal.simulation.progress import counted
 from cal.simulation.simulate import list_seeds, resolve_device
-from cal.simulation.workers import in_processes
+from cal.simulation.workers import fitting_blocks, in_processes
 from cal.streams import Streams, stream
 
 
@@ -48,7 +48,8 @@ def full_map(
 ) -> TrainingDynamics:
     """The dynamics of the whole train split, for each seed.
 
-    On a GPU trainings on equally many instances are one stack; on a CPU each is a task of a worker process.
+    On a GPU trainings on equally many instances are one stack, or as few as its memory allows; on a CPU each is a task
+    of a worker process.
 
     Args:
         corpus: whose train split is mapped.
@@ -87,7 +88,11 @@ def full_map(
         for fold, rows in enumerate(_rows(corpus.train.gold, seed, folds if capture == "out_of_fold" else None))
     ]
     vectors = features if isinstance(features, Features) else features.compute(corpus)
-    blocks = [[fit] for fit in fits] if device == "cpu" else _equally_long(fits)
+    if device == "cpu":
+        blocks = [[fit] for fit in fits]
+    else:
+        needed = learner.bytes_per_run(len(corpus.train), len(corpus.train), vectors.width, corpus.n_classes)
+        blocks = [block for alike in _equally_long(fits) for block in fitting_blocks(alike, needed)]
     given = [(block, corpus.train.gold, vectors, corpus.n_classes, learner, capture, device) for block in blocks]
     n_workers = 1 if device != "cpu" else min(workers or joblib.cpu_count(), len(blocks))
     parts = list(counted(in_processes(_trained, given, n_workers), len(blocks), "training", quiet))

@@ -83,9 +83,9 @@ def carry_out(plan: Plan, runs: Sequence[Run], n_workers: int) -> None:
         WorkerError: if a process was killed, or one run is too large for the GPU.
     """
     if plan.device != "cpu":
-        full = [run for run in runs if run.strategy == FULL_DATA]
-        for alike in (full, [run for run in runs if run.strategy != FULL_DATA]):
-            for block in fitting_blocks(plan, alike):
+        for is_full in (True, False):
+            alike = [run for run in runs if (run.strategy == FULL_DATA) == is_full]
+            for block in fitting_blocks(alike, _bytes_per_run(plan, is_full)):
                 _advance_or_halve(plan, block)
         return
     # Runs of a seed share their first round, so they do it in one block; then each goes on alone.
@@ -99,31 +99,26 @@ def carry_out(plan: Plan, runs: Sequence[Run], n_workers: int) -> None:
             pass
 
 
-def fitting_blocks(plan: Plan, runs: Sequence[Run]) -> list[list[Run]]:
+def fitting_blocks(runs: Sequence[T], bytes_per_run: int) -> list[list[T]]:
     """Runs in blocks of about equal size, each of which should fit into the free memory of the GPU."""
-    if not runs:
-        return []
     free, _ = torch.cuda.mem_get_info()
-    n_labelled = len(plan.gold) if runs[0].strategy == FULL_DATA else _most_labelled(plan)
-    needed = plan.learner.bytes_per_run(
-        len(plan.gold), n_labelled, plan.features.train.shape[1], len(plan.documents.label_names)
-    )
-    n_blocks = -(-len(runs) // max(int(_USABLE * free / needed), 1))
+    n_blocks = -(-len(runs) // max(int(_USABLE * free / bytes_per_run), 1))
     if n_blocks > 1:
         logger.warning(
             "A run needs about %.1f GB and the GPU has %.1f GB free: %d runs go in %d blocks.",
-            needed / 1e9,
+            bytes_per_run / 1e9,
             free / 1e9,
             len(runs),
             n_blocks,
         )
-    size = -(-len(runs) // n_blocks)
-    return [list(runs[start : start + size]) for start in range(0, len(runs), size)]
+    size = -(-len(runs) // max(n_blocks, 1))
+    return [list(runs[start : start + size]) for start in range(0, len(runs), size)] if runs else []
 
 
-def _most_labelled(plan: Plan) -> int:
-    seed_set = max(map(len, plan.seed_sets.values()))
-    return min(seed_set + plan.n_rounds * plan.query_size, len(plan.gold))
+def _bytes_per_run(plan: Plan, is_full: bool) -> int:
+    n, n_seed_set = len(plan.gold), max(map(len, plan.seed_sets.values()))
+    n_labelled = n if is_full else min(n_seed_set + plan.n_rounds * plan.query_size, n)
+    return plan.learner.bytes_per_run(n, n_labelled, plan.features.width, len(plan.documents.label_names))
 
 
 def _advance_or_halve(plan: Plan, block: Sequence[Run]) -> None:

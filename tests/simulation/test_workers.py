@@ -20,7 +20,7 @@ QUICK = {"hidden": 8, "n_epochs": 3, "lr": 1e-2}
 
 @pytest.fixture
 def plan_of(make_task, tmp_path):
-    def plan(name="run", device="cpu"):
+    def plan(name="run"):
         corpus, features = make_task()
         folder = RunFolder(tmp_path / name)
         folder.create({}, {})
@@ -35,7 +35,7 @@ def plan_of(make_task, tmp_path):
             seed_sets={seed: choose_seed_set(Stratified(), gold, features.train, 12, seed) for seed in (1, 2)},
             query_size=5,
             n_rounds=2,
-            device=device,
+            device="cpu",
             folder=folder,
         )
 
@@ -121,28 +121,28 @@ def free_memory(monkeypatch, n_bytes):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (n_bytes, 10 * n_bytes))
 
 
-def test_a_grid_that_fits_is_one_block(plan_of, monkeypatch, caplog):
-    plan = plan_of(device="cuda")
+def test_a_grid_that_fits_is_one_block(monkeypatch, caplog):
     free_memory(monkeypatch, 10**10)
-    assert fitting_blocks(plan, runs_of(plan)) == [runs_of(plan)]
+    assert fitting_blocks(range(8), 10**9) == [list(range(8))]
     assert not caplog.records
 
 
-def test_a_grid_that_does_not_fit_is_cut_into_equal_blocks_and_a_line_says_so(plan_of, monkeypatch, caplog):
-    plan = plan_of(device="cuda")
-    needed = plan.learner.bytes_per_run(60, 22, 5, 3)
-    free_memory(monkeypatch, 3.9 * needed / 0.8)
+def test_a_grid_that_does_not_fit_is_cut_into_equal_blocks_and_a_line_says_so(monkeypatch, caplog):
+    free_memory(monkeypatch, int(3.9e9 / 0.8))
     with caplog.at_level(logging.WARNING, "cal"):
-        blocks = fitting_blocks(plan, runs_of(plan))
-    assert [len(block) for block in blocks] == [3, 3, 2]
-    assert [run for block in blocks for run in block] == runs_of(plan)
-    assert "8 runs go in 3 blocks" in caplog.text
+        blocks = fitting_blocks(range(8), 10**9)
+    assert blocks == [[0, 1, 2], [3, 4, 5], [6, 7]]
+    assert "A run needs about 1.0 GB and the GPU has 4.9 GB free: 8 runs go in 3 blocks." in caplog.text
 
 
-def test_a_run_that_will_hardly_fit_is_tried_alone(plan_of, monkeypatch):
-    plan = plan_of(device="cuda")
+def test_a_run_that_will_hardly_fit_is_tried_alone(monkeypatch):
     free_memory(monkeypatch, 1)
-    assert [len(block) for block in fitting_blocks(plan, runs_of(plan))] == [1] * 8
+    assert fitting_blocks(range(3), 10**9) == [[0], [1], [2]]
+
+
+def test_no_runs_are_no_blocks(monkeypatch):
+    free_memory(monkeypatch, 10**10)
+    assert fitting_blocks([], 10**9) == []
 
 
 def test_larger_tasks_need_more_memory_each_way():
