@@ -1,7 +1,7 @@
 """How fast logs of training dynamics are read, and in how much memory, against the plain way of the original toolkit.
 
-    python experiments/benchmarks/logs.py            50,000 instances x 6 epochs x 3 classes, four ways
-    python experiments/benchmarks/logs.py --large    3 million lines, as more epochs and as more instances
+    cal benchmark logs            50,000 instances x 6 epochs x 3 classes, four ways
+    cal benchmark logs --large    3 million lines, as more epochs and as more instances
 
 Each way runs in a process of its own. Memory is its peak resident size over that after the imports, which are the
 same for all.
@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections import defaultdict
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
@@ -159,45 +160,65 @@ def write(folder: Path, n_instances: int, n_epochs: int, n_classes: int = 3) -> 
                 file.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
 
 
-def compare_ways(folder: Path) -> None:
-    write(folder, 50_000, 6)
+def compare_ways(folder: Path, n_instances: int, table: TextIO) -> dict:
+    write(folder, n_instances, 6)
     places = {"plain": "jsonl", "jsonl": "jsonl", "npy": "npy", "store": "store"}
-    rows = {way: measured(way, folder / place) for way, place in places.items()}
-    slow = rows["plain"]
+    took = {way: measured(way, folder / place) for way, place in places.items()}
+    slow, rows = took["plain"], []
     print(
-        "50,000 instances x 6 epochs x 3 classes, one thread; ratios are of CPU seconds, which other load changes less"
+        f"{n_instances:,} instances x 6 epochs x 3 classes, one thread; ratios are of CPU seconds, which other load "
+        "changes less",
+        file=table,
     )
-    print(f"{'way':<8}{'seconds':>9}{'CPU s':>8}{'faster':>8}{'MB':>8}{'of plain':>10}")
-    for way, row in rows.items():
+    print(f"{'way':<8}{'seconds':>9}{'CPU s':>8}{'faster':>8}{'MB':>8}{'of plain':>10}", file=table)
+    for way, row in took.items():
         ratio, share = slow["cpu"] / row["cpu"], row["mb"] / slow["mb"]
-        print(f"{way:<8}{row['seconds']:>9.3f}{row['cpu']:>8.3f}{ratio:>7.1f}x{row['mb']:>8.1f}{share:>10.0%}")
+        print(
+            f"{way:<8}{row['seconds']:>9.3f}{row['cpu']:>8.3f}{ratio:>7.1f}x{row['mb']:>8.1f}{share:>10.0%}", file=table
+        )
+        figures = {"seconds": row["seconds"], "cpu_seconds": row["cpu"], "mb": row["mb"], "cpu_ratio": ratio}
+        rows.append({"way": way} | {key: round(value, 4) for key, value in (figures | {"mb_ratio": share}).items()})
         if not np.allclose(row["means"], slow["means"], rtol=1e-6):
             sys.exit(f"{way} computes {row['means']}, the plain way {slow['means']}")
-    print(f"Imports alone take {slow['base']:.0f} MB, which MB leaves out. All ways agree to 1e-6.")
+    print(f"Imports alone take {slow['base']:.0f} MB, which MB leaves out. All ways agree to 1e-6.", file=table)
+    return {"instances": n_instances, "epochs": 6, "imports_mb": round(slow["base"], 1), "rows": rows}
 
 
-def read_large(folder: Path) -> None:
-    print(f"{'instances':>9} x {'epochs':<7}{'lines':>10}{'seconds':>9}{'MB':>8}")
-    for n_instances, n_epochs in ((50_000, 6), (50_000, 60), (500_000, 6)):
-        place = folder / f"{n_instances}x{n_epochs}"
-        write(place, n_instances, n_epochs)
-        row = measured("jsonl", place / "jsonl")
-        n_lines = n_instances * n_epochs
-        print(f"{n_instances:>9,} x {n_epochs:<7}{n_lines:>10,}{row['seconds']:>9.2f}{row['mb']:>8.1f}")
-    print("Memory is that of one epoch: ten times the epochs need no more, ten times the instances ten times it.")
+def read_large(folder: Path, n_instances: int, table: TextIO) -> dict:
+    print(f"{'instances':>9} x {'epochs':<7}{'lines':>10}{'seconds':>9}{'MB':>8}", file=table)
+    rows = []
+    for n, n_epochs in ((n_instances, 6), (n_instances, 60), (10 * n_instances, 6)):
+        place = folder / f"{n}x{n_epochs}"
+        write(place, n, n_epochs)
+        took = measured("jsonl", place / "jsonl")
+        print(f"{n:>9,} x {n_epochs:<7}{n * n_epochs:>10,}{took['seconds']:>9.2f}{took['mb']:>8.1f}", file=table)
+        figures = {"seconds": round(took["seconds"], 4), "mb": round(took["mb"], 1)}
+        rows.append({"instances": n, "epochs": n_epochs, **figures})
+    print(
+        "Memory is that of one epoch: ten times the epochs need no more, ten times the instances ten times it.",
+        file=table,
+    )
+    return {"rows": rows}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--large", action="store_true", help="read 3 million lines")
+    parser.add_argument("--instances", type=int, default=50_000, help="(default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object; the table goes to stderr")
     parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.way:
         in_this_process(given.way, given.folder)
         return
+    table = sys.stderr if given.json else sys.stdout
     with tempfile.TemporaryDirectory() as folder:
-        (read_large if given.large else compare_ways)(Path(folder))
+        result = (read_large if given.large else compare_ways)(Path(folder), given.instances, table)
+    if given.json:
+        from machine import describe
+
+        print(json.dumps({"benchmark": "logs", "machine": describe(), **result}))
 
 
 if __name__ == "__main__":

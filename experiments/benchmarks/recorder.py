@@ -1,6 +1,7 @@
 """What recording costs: the share of training time that DynamicsRecorder takes, on a small transformer.
 
-    python experiments/benchmarks/recorder.py
+    cal benchmark recorder
+    cal benchmark recorder --instances 500 --epochs 2
 
 A BERT of 4 layers and width 128 learns random texts of 32 tokens in batches of 32, on one CPU thread. Every call of
 `record` and `end_epoch` is timed within the loop it slows down, because two runs differ by more than it takes.
@@ -10,22 +11,28 @@ With capture=end there is a pass without dropout over all texts besides, which a
 from __future__ import annotations
 
 import argparse
+import json
+import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-import transformers
-
-from cal.dynamics.end_pass import without_dropout
-from cal.dynamics.recorder import DynamicsRecorder
+if TYPE_CHECKING:
+    import torch
 
 
 def seconds(ids: list[str] | torch.Tensor, folder: Path | None, capture: str, n_epochs: int) -> Counter[str]:
     """Seconds of training, of the pass at the end of each epoch and of recording."""
+    import torch
+    import transformers
+
+    from cal.dynamics.end_pass import without_dropout
+    from cal.dynamics.recorder import DynamicsRecorder
+
     spent: Counter[str] = Counter()
 
     @contextmanager
@@ -77,21 +84,42 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--instances", type=int, default=2000)
     parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--json", action="store_true", help="print one JSON object; the table goes to stderr")
     given = parser.parse_args()
+
+    import torch
+
     torch.set_num_threads(1)
     ids = {"numbers": torch.arange(given.instances), "strings": [f"text-{row}" for row in range(given.instances)]}
-    print(f"{given.instances} instances x {given.epochs} epochs; goal: recording takes at most 2 % of training\n")
-    print(f"{'capture':<10}{'ids':<10}{'kept in':<10}{'training':>10}{'end pass':>10}{'recording':>12}{'share':>9}")
+    table = sys.stderr if given.json else sys.stdout
+    print(
+        f"{given.instances} instances x {given.epochs} epochs; goal: recording takes at most 2 % of training\n",
+        file=table,
+    )
+    heads = f"{'training':>10}{'end pass':>10}{'recording':>12}{'share':>9}"
+    print(f"{'capture':<10}{'ids':<10}{'kept in':<10}{heads}", file=table)
     seconds(ids["numbers"][:64], None, "during", 1)  # warms up
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         for capture in ("during", "end"):
             for kind, names in ids.items():
                 for place, path in {"memory": None, "folder": Path(folder) / capture / kind}.items():
                     spent = seconds(names, path, capture, given.epochs)
+                    share = spent["recording"] / spent["training"]
                     print(
                         f"{capture:<10}{kind:<10}{place:<10}{spent['training']:>8.1f} s{spent['pass']:>8.1f} s"
-                        f"{spent['recording'] * 1e3:>9.1f} ms{spent['recording'] / spent['training']:>9.2%}"
+                        f"{spent['recording'] * 1e3:>9.1f} ms{share:>9.2%}",
+                        file=table,
                     )
+                    figures = {"training_seconds": spent["training"], "end_pass_seconds": spent["pass"]}
+                    figures |= {"recording_seconds": spent["recording"], "recording_ratio": share}
+                    row = {"capture": capture, "ids": kind, "kept_in": place}
+                    rows.append(row | {key: round(value, 5) for key, value in figures.items()})
+    if given.json:
+        from machine import describe
+
+        about = {"instances": given.instances, "epochs": given.epochs, "goal_ratio": 0.02}
+        print(json.dumps({"benchmark": "recorder", "machine": describe(), **about, "rows": rows}))
 
 
 if __name__ == "__main__":

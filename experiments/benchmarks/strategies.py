@@ -1,13 +1,15 @@
 """How long one query takes, and in how much memory: 120,000 candidates x 300 dimensions, 50 chosen, one thread.
 
-    python experiments/benchmarks/strategies.py                          all strategies
-    python experiments/benchmarks/strategies.py --peers ENV/bin/python   and scikit-activeml, small-text from there
+    cal benchmark strategies                          all strategies
+    cal benchmark strategies entropy coreset          these two
+    cal benchmark strategies --peers ENV/bin/python   beside scikit-activeml and small-text from there
 
 Ours start from a trained perceptron (300-300-300-300, four classes, 1,000 labelled) and its vectors: the first figure
 counts the pass over the pool that gives probabilities and embeddings, the one in brackets does not. Strategies on the
 predictions of the pool have it looked at after each of 30 epochs of the training before, which is said beside. The
 peers are given both, finished, so ratios are against the figure in brackets. Each query runs in a process of its own;
-memory is the peak over what the process held before. The peers stop after --limit seconds or 12 GB.
+memory is the peak over what the process held before. The peers stop after --limit seconds or 12 GB; they run in the
+environment that `peers_env.py` makes.
 """
 
 from __future__ import annotations
@@ -22,8 +24,10 @@ import tempfile
 import time
 import warnings
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
+from peers_env import DEFAULT
 
 N_LABELLED, WIDTH, N_CLASSES, N_CHOSEN = 1000, 300, 4, 50
 PARAMETERS = {"mix": {"margin": 1, "coreset": 1}}
@@ -192,12 +196,72 @@ def in_a_process(python: str, words: list[str], limit: float | None) -> dict | s
     return json.loads(run.stdout.splitlines()[-1])
 
 
+def missing_libraries(python: Path) -> dict[str, str]:
+    """A sentence about each library of peers that an interpreter lacks."""
+    search = "import sys, importlib.util; print(*(name for name in sys.argv[1:] if importlib.util.find_spec(name)))"
+    libraries = list(dict.fromkeys(rival.partition(":")[0] for rivals in PEERS.values() for rival in rivals))
+    try:
+        run = subprocess.run([str(python), "-c", search, *libraries], capture_output=True, text=True, check=True)
+        found, why = run.stdout.split(), f"{python} does not have it"
+    except (OSError, subprocess.CalledProcessError) as error:
+        found, why = [], str(error)
+    install = "`python experiments/benchmarks/peers_env.py` installs it."
+    return {name: f"{name} is missing: {why}. {install}" for name in libraries if name not in found}
+
+
+def compare(given: argparse.Namespace, missing: dict[str, str], scratch: Path, table: TextIO) -> list[dict]:
+    """A row per strategy; each is shown as soon as it is there."""
+    size = ["--candidates", str(given.candidates), "--folder", str(scratch)]
+    found = {rival for rivals in PEERS.values() for rival in rivals if rival.partition(":")[0] not in missing}
+    if any(found.intersection(PEERS.get(name, [])) for name in given.names):
+        save_for_peers(given.candidates, scratch)
+    rows = []
+    for name in given.names:
+        mine = in_a_process(sys.executable, ["--one", "ours", name, *size], None)
+        if isinstance(mine, str):
+            sys.exit(f"{name}: {mine}")
+        slow = f"  and {mine['looking']:.1f} s for 30 looks while training" if mine["looking"] else ""
+        slow += "" if mine["seconds"] < 10 and mine["mb"] < 2048 else "  over 10 s or 2 GB"
+        slow = "  (for small batches and pools)" if slow and name in SLOW_BY_NATURE else slow
+        line = f"{name:<28} {mine['seconds']:8.2f} s ({mine['own']:.2f}) {mine['mb']:8.0f} MB{slow}"
+        print(line, file=table, flush=True)
+        peers = []
+        for rival in PEERS.get(name, []):
+            if rival not in found:
+                peers.append(beside(mine, rival, "missing"))
+                continue
+            theirs = in_a_process(str(given.peers), ["--one", "peer", rival, *size], given.limit)
+            peers.append(beside(mine, rival, theirs))
+            figures = "{seconds:8.2f} s {mb:8.0f} MB  {ratio:.1f}x ours"
+            took = theirs if isinstance(theirs, str) else figures.format(**peers[-1])
+            print(f"  {rival:<40} {took}", file=table, flush=True)
+        row = {"strategy": name, "seconds": round(mine["seconds"], 4), "own_seconds": round(mine["own"], 4)}
+        row |= {"mb": round(mine["mb"], 1), "looking_seconds": round(mine["looking"], 2), "peers": peers}
+        rows.append(row)
+    return rows
+
+
+def beside(mine: dict, rival: str, theirs: dict | str) -> dict:
+    """What a peer took, and how many times as long as ours; or why that is not known."""
+    if isinstance(theirs, str):
+        return {"peer": rival, "seconds": None, "mb": None, "ratio": None, "reason": theirs}
+    figures = {"seconds": round(theirs["own"], 4), "mb": round(theirs["mb"], 1)}
+    return {"peer": rival, **figures, "ratio": round(theirs["own"] / mine["own"], 2), "reason": None}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", help="strategies; all by default")
+    parser.add_argument("names", nargs="*", metavar="STRATEGY", help="all by default")
     parser.add_argument("--candidates", type=int, default=120_000)
-    parser.add_argument("--peers", metavar="PYTHON", help="interpreter that has scikit-activeml and small-text")
-    parser.add_argument("--limit", type=float, default=300)
+    parser.add_argument(
+        "--peers",
+        type=Path,
+        metavar="PYTHON",
+        default=DEFAULT / "bin" / "python",
+        help="interpreter that has scikit-activeml and small-text (default: %(default)s)",
+    )
+    parser.add_argument("--limit", type=float, default=300, help="seconds for a peer (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object; the table goes to stderr")
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -207,25 +271,19 @@ def main() -> None:
         return
     from cal import registry
 
+    given.names = given.names or list(registry.STRATEGIES)
+    missing, table = missing_libraries(given.peers), sys.stderr if given.json else sys.stdout
+    print(f"{given.candidates:,} candidates x {WIDTH}, {N_CHOSEN} chosen, one thread", file=table)
+    for sentence in missing.values():
+        print(sentence, file=table, flush=True)
     with tempfile.TemporaryDirectory() as scratch:
-        size = ["--candidates", str(given.candidates), "--folder", scratch]
-        if given.peers:
-            save_for_peers(given.candidates, Path(scratch))
-        print(f"{given.candidates:,} candidates x {WIDTH}, {N_CHOSEN} chosen, one thread")
-        for name in given.names or registry.STRATEGIES:
-            mine = in_a_process(sys.executable, ["--one", "ours", name, *size], None)
-            assert isinstance(mine, dict), f"{name}: {mine}"
-            slow = f"  and {mine['looking']:.1f} s for 30 looks while training" if mine["looking"] else ""
-            slow += "" if mine["seconds"] < 10 and mine["mb"] < 2048 else "  over 10 s or 2 GB"
-            slow = "  (for small batches and pools)" if slow and name in SLOW_BY_NATURE else slow
-            print(f"{name:<28} {mine['seconds']:8.2f} s ({mine['own']:.2f}) {mine['mb']:8.0f} MB{slow}", flush=True)
-            for rival in PEERS.get(name, []) if given.peers else []:
-                theirs = in_a_process(given.peers, ["--one", "peer", rival, *size], given.limit)
-                if isinstance(theirs, str):
-                    print(f"  {rival:<40} {theirs}", flush=True)
-                    continue
-                ratio = theirs["own"] / mine["own"]
-                print(f"  {rival:<40} {theirs['own']:8.2f} s {theirs['mb']:8.0f} MB  {ratio:.1f}x ours", flush=True)
+        rows = compare(given, missing, Path(scratch), table)
+    if given.json:
+        from machine import describe
+
+        about = {"candidates": given.candidates, "width": WIDTH, "classes": N_CLASSES, "chosen": N_CHOSEN}
+        missed = list(missing.values())
+        print(json.dumps({"benchmark": "strategies", "machine": describe(), **about, "rows": rows, "missing": missed}))
 
 
 if __name__ == "__main__":

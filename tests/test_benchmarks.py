@@ -1,0 +1,126 @@
+"""Benchmarks answer for help at once, say what they measured as one JSON object, and name the peers they lack."""
+
+import ast
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[1] / "experiments" / "benchmarks"
+PARTS = {"machine", "peers_worker"}  # of other scripts
+SCRIPTS = sorted({path.stem for path in FOLDER.glob("*.py")} - PARTS)
+NO_PEERS = ["--peers", str(FOLDER / "nowhere" / "python")]
+
+
+def run(name, *words, interpreter=()):
+    """A script in a process of its own; returns what came of it."""
+    command = [sys.executable, *interpreter, str(FOLDER / f"{name}.py"), *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def result_of(name, *words):
+    """The one JSON object on stdout."""
+    done = run(name, *words, "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["benchmark"] == name
+    assert result["machine"]["cores"] >= 1
+    return result
+
+
+def assert_measured(*values):
+    assert all(isinstance(value, int | float) and math.isfinite(value) and value > 0 for value in values), values
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_says_in_one_line_what_it_measures(name):
+    docstring = ast.get_docstring(ast.parse((FOLDER / f"{name}.py").read_text(encoding="utf-8")))
+    assert docstring.splitlines()[0].endswith(".")
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_help_is_there_without_torch(name):
+    done = run(name, "--help", interpreter=("-X", "importtime"))
+    assert done.returncode == 0
+    assert done.stdout.startswith("usage: ")
+    assert "argparse" in done.stderr  # so that what is looked for is what is listed
+    assert not [line for line in done.stderr.splitlines() if line.rpartition("|")[2].strip() in ("torch", "cal.nn")]
+
+
+def test_the_machine_is_described(monkeypatch):
+    monkeypatch.syspath_prepend(FOLDER)
+    import machine
+
+    described = machine.describe()
+    assert_measured(described["cores"], described["memory_gb"])
+    assert all(described[key] for key in ("cpu", "platform", "python", "torch", "numpy", "date"))
+    assert {"gpu", "load", "commit"} <= set(described)
+
+
+def test_starting_is_measured_and_peers_that_are_missing_are_named():
+    startup = result_of("startup", "--repeats", 1, *NO_PEERS)
+    for name in ("help", "simulate_help", "import", "strategies", "compare", "torch"):
+        assert_measured(*(startup[f"{name}_{unit}"] for unit in ("seconds", "cpu_seconds", "mb")))
+    assert [sentence.split()[0] for sentence in startup["missing"]] == ["small_text", "skactiveml", "baal"]
+    assert startup["small_text_seconds"] is startup["baal_mb"] is None
+
+
+def test_growth_is_measured_in_runs_candidates_classes_and_workers():
+    scaling = result_of("scaling", "--quick", "--repeats", 1, "--device", "cpu")
+    keys = {
+        "runs": ["runs", "seconds", "seconds_per_run", "step_ms"],
+        "pool": ["candidates", "seconds", "mb"],
+        "classes": ["classes", "step_ms", "query_seconds"],
+        "workers": ["workers", "seconds", "speed_up_ratio"],
+    }
+    for section, promised in keys.items():
+        assert [list(row) for row in scaling[section]] == [promised] * len(scaling[section])
+        assert_measured(*(value for row in scaling[section] for value in row.values()))
+
+
+def test_libraries_that_an_interpreter_lacks_are_named(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(FOLDER)
+    import strategies
+
+    bare = tmp_path / "python"
+    bare.write_text("#!/bin/sh\n")  # finds nothing
+    bare.chmod(0o755)
+    for python, why in {bare: "does not have it", tmp_path / "nowhere": "No such file"}.items():
+        missing = strategies.missing_libraries(python)
+        assert list(missing) == ["skactiveml", "small_text"]
+        assert all(why in sentence for sentence in missing.values())
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """What a run of several benchmarks came to, one of which cannot run without data, and the folder it wrote into."""
+    folder = tmp_path_factory.mktemp("results")
+    (folder / "logs.json").write_text("from before")
+    return run("everything", "--quick", "--output", folder, "--skip-done", "grid", "logs", "step"), folder
+
+
+def test_everything_keeps_what_ended_well(kept):
+    done, folder = kept
+    assert {path.name for path in folder.iterdir()} == {"logs.json", "step.json"}
+    assert done.stdout.splitlines()[0].endswith("step.json")
+
+
+def test_everything_leaves_alone_what_is_done(kept):
+    done, folder = kept
+    assert (folder / "logs.json").read_text() == "from before"
+    assert done.stdout.splitlines()[1].endswith("was there")
+
+
+def test_everything_says_what_failed(kept):
+    done, _ = kept
+    assert done.returncode == 1
+    assert "failed: grid: no train.csv" in done.stdout.splitlines()[2]
+
+
+def test_a_step_is_measured_beside_autograd_and_floors(kept):
+    step = json.loads((kept[1] / "step.json").read_text())
+    names = ("step", "autograd_step", "gemm_floor", "bandwidth_floor", "discriminator_step")
+    assert_measured(*(step[f"{name}_ms"] for name in names), step["autograd_ratio"], step["gemm_ratio"])
