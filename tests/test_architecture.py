@@ -35,7 +35,10 @@ ORDER = [
 ]
 RANK = {part: rank for rank, parts in enumerate(ORDER) for part in parts}
 
-HEAVY = ["torch", "numpy", "pandas", "sklearn", "scipy", "gensim", "datasets", "matplotlib", "hydra", "omegaconf"]
+HEAVY = [
+    *["torch", "numpy", "pandas", "sklearn", "scipy", "gensim", "datasets", "matplotlib", "hydra", "omegaconf"],
+    *["plotly", "deepsig", "transformers", "joblib", "pyarrow"],
+]
 HOMES = {
     "gensim": ["cal.data.fasttext", "cal.data.word_vectors"],
     "datasets": ["cal.data."],

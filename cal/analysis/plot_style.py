@@ -31,6 +31,7 @@ styled = mpl.rc_context(
         "font.family": "DejaVu Sans",
         "font.size": 9,
         "axes.titlesize": 10,
+        "axes.titley": 1.0,  # where it is anyway; else each drawing looks for ticks above the axes to avoid
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.grid": True,
@@ -80,7 +81,8 @@ def rendered(figure: Figure) -> dict[str, bytes]:
     files = {}
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)  # a name in a script the font lacks
-        figure.draw_without_rendering()
+        if engine := figure.get_layout_engine():
+            engine.execute(figure)
         figure.set_layout_engine(None)  # placed once: faster, and the same in every file
         for suffix, options in FORMATS.items():
             buffer = io.BytesIO()

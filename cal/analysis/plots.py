@@ -42,8 +42,9 @@ def learning_curves(
     n_columns = min(4, len(strategies))
     n_rows = -(-len(strategies) // n_columns)
     symbols = {} if stopped is None else dict(zip(dict.fromkeys(stopped["criterion"]), itertools.cycle(MARKERS)))
-    figure = new_figure(8.5, 4.6 + 1.75 * n_rows + 0.2 * len(symbols))
-    grid = figure.add_gridspec(2, 1, height_ratios=[4.1, 0.5 + 1.75 * n_rows])
+    height_above = max(4.1, 0.8 + 0.19 * len(strategies))  # of the plot, or of its legend
+    figure = new_figure(8.5, height_above + 0.5 + 1.75 * n_rows + 0.2 * len(symbols))
+    grid = figure.add_gridspec(2, 1, height_ratios=[height_above, 0.5 + 1.75 * n_rows])
     above, below = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
     together = above.add_subplot()
     best = max(strategies, key=lambda name: curves[name]["mean"].iloc[-1])
@@ -64,10 +65,10 @@ def learning_curves(
     panels = below.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False).ravel()
     for panel in panels[len(strategies) :]:
         panel.remove()
+    # One line with gaps in each panel: a line for each curve would be strategies squared.
+    everyone = np.hstack([[[*curve.index, np.nan], [*curve["mean"], np.nan]] for curve in curves.values()])
     for name, panel in zip(strategies, panels, strict=False):
-        for other in strategies:
-            if other != name:
-                panel.plot(curves[other].index, curves[other]["mean"], color="#CFCFCF", linewidth=0.7)
+        panel.plot(*everyone, color="#CFCFCF", linewidth=0.7)
         curve, style = curves[name], line_style(strategies, name)
         panel.fill_between(curve.index, curve["low"], curve["high"], color=style["color"], alpha=0.5, linewidth=0)
         panel.plot(curve.index, curve["mean"], color="black", linewidth=1.2)
@@ -163,7 +164,10 @@ def batch_panels(statistics: pd.DataFrame, strategies: Sequence[str]) -> Figure:
         statistics: as `cal.analysis.batches.batch_statistics` returns.
         strategies: in the order of their colours.
     """
-    figure = new_figure(9.5, 3.5 + 0.22 * -(-len(strategies) // 6))
+    names = [label(name) for name in strategies]
+    n_columns = min(6, int(9.5 / (0.75 + 0.074 * max(map(len, names)))))  # inches of a line with its gaps, and a letter
+    n_rows = -(-len(names) // n_columns)
+    figure = new_figure(9.5, 3.5 + 0.22 * n_rows)
     panels = figure.subplots(1, 3)
     for axes, column in zip(panels, ("confidence", "variability", "correctness"), strict=True):
         for name in strategies:
@@ -173,8 +177,7 @@ def batch_panels(statistics: pd.DataFrame, strategies: Sequence[str]) -> Figure:
         axes.set(xlabel="round", ylabel=f"mean {column} of the batch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     handles = [Line2D([], [], **line_style(strategies, name)) for name in strategies]
-    n_columns = -(-len(handles) // -(-len(handles) // 6))  # rows of equal length, six at most
-    figure.legend(handles, [label(name) for name in strategies], loc="outside lower center", ncols=n_columns)
+    figure.legend(handles, names, loc="outside lower center", ncols=-(-len(names) // n_rows))  # rows of equal length
     figure.suptitle("What each strategy acquires, once trained on", x=0.01, ha="left", weight="bold")
     return figure
 
@@ -211,12 +214,12 @@ def seconds_bars(rounds: pd.DataFrame, strategies: Sequence[str]) -> Figure:
 
 def _band(runs: pd.DataFrame) -> pd.DataFrame:
     """Mean accuracy and its 95 % t-interval over seeds, indexed by n_labelled."""
-    from scipy import stats
+    from scipy.special import stdtrit  # the quantile alone: scipy.stats takes half a second to import
 
     by_labels = runs.groupby("n_labelled")["accuracy"]
     mean, n = by_labels.mean(), by_labels.count()
     spread = by_labels.std().fillna(0.0).to_numpy()  # one seed: no band
-    half = stats.t.ppf(0.975, np.maximum(n - 1, 1)) * spread / np.sqrt(n)
+    half = stdtrit(np.maximum(n - 1, 1), 0.975) * spread / np.sqrt(n)
     return pd.DataFrame({"mean": mean, "low": (mean - half).clip(lower=0.0), "high": (mean + half).clip(upper=1.0)})
 
 
@@ -260,20 +263,22 @@ def _matrix(
     axes = figure.add_subplot()
     norm = LogNorm(*limits) if log else Normalize(*limits)
     shown = np.clip(values, *limits)  # zero has no logarithm, and counts as the lowest colour
-    image = axes.imshow(shown, cmap=colours, norm=norm)
+    places = np.arange(len(names))
+    # Cells instead of an image, which would be scaled up pixel by pixel; edges of their colour leave no gaps.
+    cells = axes.pcolormesh(places, places, shown, cmap=colours, norm=norm, edgecolors="face", linewidth=0.4)
+    axes.set(aspect="equal", ylim=(len(names) - 0.5, -0.5))
     for row, column in np.argwhere(np.isfinite(values)):
         value = values[row, column]
-        red, green, blue, _ = image.cmap(norm(shown[row, column]))
+        red, green, blue, _ = cells.cmap(norm(shown[row, column]))
         dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
-        axes.text(
-            column, row, form.format(value), ha="center", va="center", fontsize=8, color="white" if dark else "black"
-        )
+        cell = axes.text(column, row, form.format(value), ha="center", va="center", fontsize=8)
+        cell.set(color="white" if dark else "black", in_layout=False)  # no need to measure what lies inside
     axes.set_xticks(range(len(names)), [label(name) for name in names], rotation=35, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(names)), [label(name) for name in names])
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
-    bar = figure.colorbar(image, ax=axes, shrink=0.8, label=bar_label)
+    bar = figure.colorbar(cells, ax=axes, shrink=0.8, label=bar_label)
     bar.outline.set_visible(False)
     if log:
         ticks = [limits[0], 1, limits[1]]

@@ -21,6 +21,7 @@ from cal.errors import StorageError
 from cal.simulation.curves import LearningCurves
 
 N_BOOTSTRAP = 10_000  # 1,000 leave ε_min a standard error of about .01; with few scores ten times as many are free
+MAPS_PER_FIGURE = 8  # a tall page; as each map is rasterised on a canvas of its figure, the cost grows with the square
 FULL_DATA = "full_data"
 _ENDED = (
     "A run ended with the first stopping criterion that it met, so runs differ in length; curves and comparisons are "
@@ -216,10 +217,12 @@ def _maps(curves: LearningCurves, shared: SharedRounds, figures: dict[str, Figur
     }
     blocks: list[Block] = []
     for name, caption in captions.items():
-        present = {title: frame for title, frame in chosen[name].items() if len(frame)}
-        if present:
-            figures[name] = map_plots.data_maps(present, f"{caption} (seed {seed})")
-            blocks.append(Picture(name, f"{caption}; one seed, {seed}. Right: densities, with a line at the mean."))
+        present = [(title, frame) for title, frame in chosen[name].items() if len(frame)]
+        for start in range(0, len(present), MAPS_PER_FIGURE):
+            figure = f"{name}_{start // MAPS_PER_FIGURE + 1}" if start else name
+            shown = dict(present[start : start + MAPS_PER_FIGURE])
+            figures[figure] = map_plots.data_maps(shown, f"{caption} (seed {seed})")
+            blocks.append(Picture(figure, f"{caption}; one seed, {seed}. Right: densities, with a line at the mean."))
     return Section("Data maps", blocks or [Paragraph("No data maps of the compared rounds were stored.")])
 
 

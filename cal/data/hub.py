@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import urllib.request
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from ssl import SSLError
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from urllib.error import HTTPError
 from cal.data.corpus import Corpus
 from cal.data.documents import build_corpus, read_documents
 from cal.data.files import Files
-from cal.data.tables import offline, to_table
+from cal.data.tables import to_table
 from cal.errors import HubError
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class Hub:
         import datasets
 
         try:
-            with nullcontext() if online else offline():
+            with nullcontext() if online else _offline():
                 return datasets.load_dataset(self.hub_id, self.config, revision=self.revision)
         except Exception as error:  # network, missing dataset, damaged cache: whatever the hub's libraries raise
             what = str(error) if online else "it cannot be reached, and its cache lacks the dataset"
@@ -125,3 +126,15 @@ def _reachable() -> bool:
     thread.start()
     thread.join(_PATIENCE)
     return answered.is_set()
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """Keeps `datasets` off the network."""
+    from datasets import config
+
+    before, config.HF_HUB_OFFLINE = config.HF_HUB_OFFLINE, True
+    try:
+        yield
+    finally:
+        config.HF_HUB_OFFLINE = before

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import csv
-import glob
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,7 +60,7 @@ class Table:
 
 
 def read_table(path: Path) -> Table:
-    """The table in a `.csv`, `.tsv`, `.jsonl` or `.parquet` file, read with Hugging Face `datasets`.
+    """The table in a `.csv`, `.tsv`, `.jsonl` or `.parquet` file.
 
     Nothing is guessed: in CSV and TSV every value is text, so `007`, `NA` and `null` stay what they are.
 
@@ -80,8 +77,8 @@ def read_table(path: Path) -> Table:
         return _READERS[path.suffix.lower()](path)
     except DataError:
         raise
-    except Exception as error:  # whatever pandas, pyarrow and datasets raise on a damaged file
-        reason = str(error.__cause__ or error).strip().rstrip(".") or type(error).__name__
+    except Exception as error:  # whatever csv, codecs and pyarrow raise on a damaged file
+        reason = str(error).strip().rstrip(".") or type(error).__name__
         raise DataError(
             f"{path} cannot be read as {path.suffix}: {reason}. Mend the file or write it again; text files in UTF-8."
         ) from error
@@ -102,67 +99,55 @@ def to_table(rows: datasets.Dataset, source: str) -> Table:
 
 
 def _read_delimited(path: Path) -> Table:
-    from datasets import Features, Value
-
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-    header = _checked_header(path, delimiter)
-    return _load(
-        path,
-        "csv",
-        delimiter=delimiter,
-        encoding="utf-8-sig",
-        header=0,
-        column_names=header,  # as written: pandas would rename a nameless one
-        features=Features({name: Value("string") for name in header}),
-        na_filter=False,  # NA is a text like any other
-    )
-
-
-def _checked_header(path: Path, delimiter: str) -> list[str]:
-    """The names of the columns, after a look at every row: pandas cuts, fills up and joins odd rows silently."""
     limit = csv.field_size_limit(sys.maxsize)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file, delimiter=delimiter, strict=True)
-            header = next(rows, [])
-            n_rows = 0
-            for row in rows:
-                n_rows += bool(row)  # blank lines are skipped
-                if row and len(row) != len(header):
-                    raise DataError(
-                        f"{path}, line {rows.line_num}: {len(row)} fields, but the header has {len(header)}. "
-                        "Put fields that contain the delimiter or a line break in double quotes."
-                    )
+            lines = csv.reader(file, delimiter=delimiter, strict=True)
+            header = next(lines, [])
+            rows = list(_checked_rows(lines, path, len(header)))
     except csv.Error as error:
         raise DataError(
-            f"{path}, line {rows.line_num}: {error}. Within a field in double quotes, double each quote; "
+            f"{path}, line {lines.line_num}: {error}. Within a field in double quotes, double each quote; "
             "close the quotes you open."
         ) from error
     finally:
         csv.field_size_limit(limit)
-    if n_rows == 0:
+    if not rows:
         raise _no_rows(path)
     if repeated := {name for name in header if header.count(name) > 1}:
         raise DataError(f"{path}: the header names column '{min(repeated)}' twice. Give each column its own name.")
-    return header
+    return Table(str(path), dict(zip(header, map(list, zip(*rows, strict=True)), strict=True)))
+
+
+def _checked_rows(lines: Any, path: Path, n_columns: int) -> Iterator[list[str]]:
+    for row in lines:
+        if row and len(row) != n_columns:
+            raise DataError(
+                f"{path}, line {lines.line_num}: {len(row)} fields, but the header has {n_columns}. "
+                "Put fields that contain the delimiter or a line break in double quotes."
+            )
+        if row:  # blank lines are skipped
+            yield row
 
 
 def _read_jsonl(path: Path) -> Table:
     import orjson
 
-    # Read as lines: the json builder turns "2026-01-01" into a date, and "7" into 7 beside other numbers.
-    lines = _load(path, "text", encoding="utf-8-sig").columns["text"]
     rows: list[dict[str, Any]] = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            row = orjson.loads(line)
-        except orjson.JSONDecodeError as error:
-            raise DataError(f"{path}, line {number} is not JSON: {error}. Write one object per line.") from error
-        if not isinstance(row, dict):
-            raise DataError(f"{path}, line {number} is {type(row).__name__}, not an object. Write one object per line.")
-        rows.append(row)
+    with path.open(encoding="utf-8-sig") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                row = orjson.loads(line)
+            except orjson.JSONDecodeError as error:
+                raise DataError(f"{path}, line {number} is not JSON: {error}. Write one object per line.") from error
+            if not isinstance(row, dict):
+                raise DataError(
+                    f"{path}, line {number} is {type(row).__name__}, not an object. Write one object per line."
+                )
+            rows.append(row)
     if not rows:
         raise _no_rows(path)
     names = dict.fromkeys(name for row in rows for name in row)
@@ -170,54 +155,21 @@ def _read_jsonl(path: Path) -> Table:
 
 
 def _read_parquet(path: Path) -> Table:
-    from pyarrow.parquet import read_metadata
+    from pyarrow.parquet import ParquetFile
 
-    if read_metadata(path).num_rows == 0:
+    with ParquetFile(path) as file:  # this file alone: as a dataset, folders like label=a would be columns
+        rows = file.read()
+    if rows.num_rows == 0:
         raise _no_rows(path)
-    return _load(path, "parquet")
+    if b"huggingface" in (rows.schema.metadata or {}):  # its features may be there, and among them names of labels
+        from datasets import Dataset
+
+        return to_table(Dataset(rows), str(path))
+    return Table(str(path), rows.to_pydict())
 
 
 _READERS = {".csv": _read_delimited, ".tsv": _read_delimited, ".jsonl": _read_jsonl, ".parquet": _read_parquet}
 
 
-def _load(path: Path, builder: str, **options: Any) -> Table:
-    import datasets
-
-    # A cache of its own, so no earlier version of the file is ever read and nothing piles up.
-    with tempfile.TemporaryDirectory() as cache, offline(), _quiet():
-        rows = datasets.load_dataset(
-            builder, data_files=glob.escape(str(path.absolute())), split="train", cache_dir=cache, **options
-        )
-        return to_table(rows, str(path))
-
-
 def _no_rows(path: Path) -> DataError:
     return DataError(f"{path} has no rows. Give a file with at least two documents.")
-
-
-@contextmanager
-def offline() -> Iterator[None]:
-    """Keeps `datasets` off the network: even for a local file it would report a download to be counted."""
-    from datasets import config
-
-    before, config.HF_HUB_OFFLINE = config.HF_HUB_OFFLINE, True
-    try:
-        yield
-    finally:
-        config.HF_HUB_OFFLINE = before
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps `datasets` from showing bars and from logging what is raised as an error anyway."""
-    import datasets
-
-    bars, verbosity = not datasets.are_progress_bars_disabled(), datasets.logging.get_verbosity()
-    datasets.disable_progress_bars()
-    datasets.logging.set_verbosity(datasets.logging.CRITICAL)
-    try:
-        yield
-    finally:
-        datasets.logging.set_verbosity(verbosity)
-        if bars:
-            datasets.enable_progress_bars()

@@ -10,7 +10,7 @@ from matplotlib.colors import to_rgb
 from scipy import stats
 
 from cal.analysis import map_plots, plots
-from cal.analysis.batches import overlap
+from cal.analysis.batches import batch_statistics, overlap
 from cal.analysis.plot_style import label, line_style, rendered
 
 TWELVE = [f"strategy {k}" for k in range(12)]
@@ -41,6 +41,30 @@ def test_learning_curves_name_the_strategy_with_the_highest_final_mean(curves_of
     assert figure.axes[0].get_title(loc="left").endswith("80 labels: cal")
 
 
+def test_each_panel_shows_every_curve_in_grey(curves_of):
+    rounds = curves_of().rounds
+    means = rounds.groupby(["strategy", "n_labelled"])["accuracy"].mean()
+    for panel in plots.learning_curves(rounds, ["random", "entropy", "cal"], None).axes[1:]:
+        x, y = panel.lines[0].get_data()
+        shown = sorted(zip(x[~np.isnan(y)], y[~np.isnan(y)], strict=True))
+        assert shown == sorted((n_labelled, mean) for (_, n_labelled), mean in means.items())
+
+
+@pytest.mark.parametrize("n", [1, 7, 25])
+def test_every_name_in_a_legend_lies_inside_the_figure(curves_of, n):
+    strategies = [f"{k} with a name as long as any" for k in range(n)]
+    curves = curves_of(strategies, seeds=[1], n_rounds=2)
+    for figure in (
+        plots.learning_curves(curves.rounds, strategies, 0.75),
+        plots.batch_panels(batch_statistics(curves.rounds), strategies),
+    ):
+        figure.get_layout_engine().execute(figure)
+        legend = (*figure.legends, *(axes.get_legend() for axes in figure.axes[:1] if axes.get_legend()))[0]
+        box, page = legend.get_window_extent(), figure.bbox
+        assert page.x0 <= box.x0 < box.x1 <= page.x1
+        assert page.y0 <= box.y0 < box.y1 <= page.y1
+
+
 def test_matrix_prints_every_value_off_the_diagonal():
     eps_min = np.array([[np.nan, 0.05], [0.95, np.nan]])
     figure = plots.eps_min_matrix(eps_min, ["a", "b"], 0.2)
@@ -52,7 +76,8 @@ def test_overlap_of_nothing_is_drawn(curves_of):
     pairs = overlap(curves_of().acquired, ["random", "cal"], n_train=400).assign(shared=0.0, ratio=0.0)
     axes = plots.overlap_matrix(pairs, ["random", "cal"]).axes[0]
     assert [text.get_text() for text in axes.texts] == ["0.0×", "0.0×"]
-    assert not np.ma.is_masked(axes.images[0].norm(axes.images[0].get_array()[0, 1]))  # coloured, not left blank
+    cells = axes.collections[0]
+    assert not np.ma.is_masked(cells.norm(cells.get_array()[0, 1]))  # coloured, not left blank
 
 
 def test_bars_add_up_to_the_seconds_of_a_run(curves_of):

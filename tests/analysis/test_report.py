@@ -12,7 +12,7 @@ import pytest
 
 from cal.analysis import write_report
 from cal.analysis.document import Bullets, Document, Folded, Paragraph, Section, Table, to_html, to_markdown
-from cal.analysis.report import describe
+from cal.analysis.report import MAPS_PER_FIGURE, describe
 from cal.errors import AnalysisError, StorageError
 
 
@@ -117,6 +117,15 @@ def test_missing_tables_are_reported_plainly(curves_of, table, expected):
     document, figures = describe(replace(curves, **{table: getattr(curves, table).iloc[:0]}))
     titles = " ".join(figure.get_suptitle() for figure in figures.values())
     assert expected in to_markdown(document) + titles
+
+
+def test_maps_of_many_strategies_stand_on_pages(curves_of):
+    strategies = [f"strategy {k}" for k in range(MAPS_PER_FIGURE + 1)]
+    document, figures = describe(curves_of(strategies, seeds=[1]))
+    pages = [figures[name] for name in ("final_maps", "final_maps_2")]
+    headings = [axes.get_title(loc="left") for page in pages for axes in page.axes[::4]]
+    assert [heading.split("  ")[0] for heading in headings] == strategies
+    assert "figures/final_maps_2.png" in to_markdown(document)
 
 
 def test_interrupted_run_is_left_out_and_said_so(curves_of):

@@ -101,12 +101,20 @@ def test_a_changed_file_is_read_anew(tmp_path):
     assert {text.upper() for text in first.train.texts} == set(second.train.texts)
 
 
-@pytest.mark.parametrize("name", ["we[i]rd *.csv", ".hidden/__x/a.csv", "a b/ä.csv", "A.CSV"])
+@pytest.mark.parametrize("name", ["we[i]rd *.csv", ".hidden/__x/a.csv", "a b/ä.csv", "A.CSV", "label=z/a.parquet"])
 def test_a_path_is_taken_literally(tmp_path, name):
-    save(tmp_path / "a.csv", rows())
+    plain = f"a{Path(name).suffix.lower()}"
+    save(tmp_path / plain, rows())
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-    (tmp_path / "a.csv").rename(tmp_path / name)
-    assert len(read_table(tmp_path / name).columns["id"]) == 10
+    (tmp_path / plain).rename(tmp_path / name)
+    assert read_table(tmp_path / name).columns["label"] == [row["label"] for row in rows()]
+
+
+def test_a_parquet_file_of_a_hub_dataset_keeps_the_names_of_its_labels(tmp_path):
+    features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["HUM", "LOC"])})
+    documents = datasets.Dataset.from_dict({"text": ["Who?", "Where?", "What?"], "label": [0, 1, -1]}, features)
+    documents.to_parquet(tmp_path / "a.parquet")
+    assert read_table(tmp_path / "a.parquet").columns["label"] == ["HUM", "LOC", None]
 
 
 @pytest.mark.parametrize("ending", ["csv", "tsv", "jsonl", "parquet"])
