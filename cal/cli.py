@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import logging
 import os
 import re
-import runpy
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -283,7 +283,7 @@ def _benchmark(words: list[str]) -> None:
         raise UnknownNameError("benchmark", words[0], known, "See cal benchmark --help.")
     sys.path.insert(0, str(script.parent))  # scripts read from each other
     sys.argv = [f"cal benchmark {words[0]}", *words[1:]]
-    runpy.run_path(str(script), run_name="__main__")
+    importlib.import_module(words[0]).main()
 
 
 class _Parser(argparse.ArgumentParser):

@@ -124,6 +124,10 @@ def test_importing_the_package_loads_nothing_heavy():
     assert loaded_by("import cal, cal.errors, cal.registry") == []
 
 
+def test_reports_are_written_without_torch():
+    assert "torch" not in loaded_by("import cal.analysis.report, cal.simulation.curves, cal.simulation.profile")
+
+
 def test_listing_strategies_loads_nothing_heavy():
     assert loaded_by("from cal.registry import strategy_names; strategy_names()") == []
 

@@ -16,6 +16,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,6 @@ from filelock import FileLock, Timeout
 
 from cal.data.corpus import Corpus
 from cal.errors import StorageError
-from cal.simulation.lockstep import Run
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +37,14 @@ _CONTENTS = {
     "strategy_digests": "the code or the parameters of a strategy",
 }
 _FREE = {"output", "workers", "profile"}  # keys that may differ when a simulation goes on
+
+
+@dataclass(frozen=True)
+class Run:
+    """One strategy with one seed."""
+
+    strategy: str
+    seed: int
 
 
 class RunFolder:

@@ -17,18 +17,11 @@ from cal.dynamics.prediction_dynamics import PredictionDynamics
 from cal.errors import LearnerError
 from cal.learners.base import Learner
 from cal.simulation.evaluate import accuracy, macro_f1
+from cal.simulation.folder import Run
 from cal.simulation.observer import Observed, Observer
 from cal.simulation.partition import Partition
 from cal.stopwatch import Stopwatch, phase
 from cal.streams import Streams
-
-
-@dataclass(frozen=True)
-class Run:
-    """One strategy with one seed."""
-
-    strategy: str
-    seed: int
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from cal.simulation.folder import FULL_DATA, RunFolder
-from cal.simulation.lockstep import Run
+from cal.simulation.folder import FULL_DATA, Run, RunFolder
 
 if TYPE_CHECKING:
     import pandas as pd

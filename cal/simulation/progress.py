@@ -12,8 +12,7 @@ from typing import TypeVar
 from tqdm import tqdm
 
 from cal.errors import StorageError
-from cal.simulation.folder import FULL_DATA, RunFolder
-from cal.simulation.lockstep import Run
+from cal.simulation.folder import FULL_DATA, Run, RunFolder
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")

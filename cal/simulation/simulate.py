@@ -27,8 +27,7 @@ from cal.errors import ConfigError, FeatureError, UnknownNameError, refused_coun
 from cal.learners.base import LearnerConfig
 from cal.learners.mlp import MLP
 from cal.simulation.curves import LearningCurves
-from cal.simulation.folder import FULL_DATA, RunFolder
-from cal.simulation.lockstep import Run
+from cal.simulation.folder import FULL_DATA, Run, RunFolder
 from cal.simulation.observer import Stopping
 from cal.simulation.progress import Progress
 from cal.simulation.provenance import provenance

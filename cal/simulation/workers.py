@@ -22,8 +22,8 @@ from cal.acquisition.pool import Documents
 from cal.data.features import Features
 from cal.errors import WorkerError
 from cal.learners.base import LearnerConfig
-from cal.simulation.folder import FULL_DATA, RunFolder
-from cal.simulation.lockstep import Round, Run, advance
+from cal.simulation.folder import FULL_DATA, Run, RunFolder
+from cal.simulation.lockstep import Round, advance
 from cal.simulation.observer import Observed, Observer, Stopping
 from cal.simulation.partition import Partition
 

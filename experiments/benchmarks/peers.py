@@ -1,8 +1,8 @@
 """One active-learning run on TREC at the CAL paper's settings, by cal and by what people would use today.
 
-    python experiments/benchmarks/peers.py --data FOLDER               500 + 30 x 50 questions
-    python experiments/benchmarks/peers.py --data FOLDER --rounds 2    shorter, to try it out
-    python experiments/benchmarks/peers.py --data FOLDER cal_entropy   this contestant only
+    cal benchmark peers --data FOLDER               500 + 30 x 50 questions
+    cal benchmark peers --data FOLDER --rounds 2    shorter, to try it out
+    cal benchmark peers --data FOLDER cal_entropy   this contestant only
 
 FOLDER holds train.csv and test.csv of TREC (id, text, label). Every contestant is given the same 300-dimensional
 vectors (LSA), gold labels and seed set, and trains a perceptron (300-300-300-300-6, dropout .3, AdamW, batches of 16)
