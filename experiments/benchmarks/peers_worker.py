@@ -194,6 +194,7 @@ def baal(data: SimpleNamespace, strategy: str) -> Rounds:
             ),
         )
         wrapper.train_on_dataset(dataset)
+        wrapper.args.batch_size = PREDICTED_AT_ONCE
         predicted = wrapper.predict_on_dataset(Instances(x_test, gold_test), iterations=1, verbose=False)
         yield np.flatnonzero(dataset.labelled), predicted[..., 0].argmax(axis=1)
         once = {"iterations": 1, "verbose": False}
