@@ -8,6 +8,7 @@ and a step is one launch of a captured graph.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -184,6 +185,12 @@ class Backprop:
                     grad.mul_(self._factors[layer - 1])
 
 
+@functools.cache
+def _capturing_stream() -> torch.cuda.Stream:
+    """One for all captures: libraries keep memory for each stream they have seen."""
+    return torch.cuda.Stream()
+
+
 class _Graph:
     """A step captured once and replayed, so that it is launched as one."""
 
@@ -192,7 +199,7 @@ class _Graph:
     ) -> None:
         self._positions, self._kept = positions.clone(), None if kept is None else kept.clone()
         before = [part.clone() for part in state]
-        self._graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream()
+        self._graph, stream = torch.cuda.CUDAGraph(), _capturing_stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             step(self._positions, self._kept)  # libraries allocate at their first call, which cannot be captured

@@ -272,16 +272,15 @@ def _check_strategy(words: list[str]) -> None:
 
 
 def _benchmark(words: list[str]) -> None:
-    from cal.config import benchmarks_dir
+    from cal.config import benchmarks
 
     if not words or words[0] in ("-h", "--help"):
         print(benchmark_help())
         return
-    script = benchmarks_dir() / f"{words[0]}.py"
-    if not script.is_file():
-        known = [path.stem for path in sorted(script.parent.glob("*.py")) if "def main()" in path.read_text()]
+    known = benchmarks()
+    if words[0] not in known:
         raise UnknownNameError("benchmark", words[0], known, "See cal benchmark --help.")
-    sys.path.insert(0, str(script.parent))  # scripts read from each other
+    sys.path.insert(0, str(known[words[0]].parent))  # scripts read from each other
     sys.argv = [f"cal benchmark {words[0]}", *words[1:]]
     importlib.import_module(words[0]).main()
 

@@ -33,11 +33,12 @@ def conf_dir() -> Path:
     return next(folder for folder in (here / "conf", here.parent / "conf") if (folder / "simulate.yaml").is_file())
 
 
-def benchmarks_dir() -> Path:
-    """The folder of the benchmarks: inside an installed package, else in the checkout."""
+def benchmarks() -> dict[str, Path]:
+    """The scripts that `cal benchmark` runs, by name: inside an installed package, else in the checkout."""
     here = Path(__file__).resolve().parent
     folders = (here / "benchmarks", here.parent / "experiments" / "benchmarks")
-    return next(folder for folder in folders if (folder / "step.py").is_file())
+    scripts = sorted(next(folder for folder in folders if (folder / "step.py").is_file()).glob("*.py"))
+    return {path.stem: path for path in scripts if "def main()" in path.read_text(encoding="utf-8")}
 
 
 def options(group: str, config_dir: Path | None = None) -> dict[str, Path]:
@@ -274,8 +275,9 @@ def _checked(command: str, config: dict[str, Any], problems: list[str]) -> dict[
             problems += error.problems
             continue
         checked[group] = {selector: name} | _typed(choice, values, f"{group}.", problems)
-    for key in {"n_epochs", "precision"} & {key for key, value in checked.items() if value is not None}:
-        checked["learner"][key] = checked[key]
+    if isinstance(checked.get("learner"), dict):
+        given = {key: checked.get(key) for key in ("n_epochs", "precision")}
+        checked["learner"] |= {key: value for key, value in given.items() if value is not None}
     if checked.get("protocol", "paper") not in PROTOCOLS:
         problems.append(str(UnknownNameError("protocol", checked["protocol"], PROTOCOLS)))
     return checked

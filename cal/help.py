@@ -139,17 +139,16 @@ is, memory. Exit code 0: it keeps them all; 1: it breaks some.
 
 def benchmark_help() -> str:
     """What `cal benchmark` says: each benchmark, by the first line of its script."""
-    from cal.config import benchmarks_dir
+    from cal.config import benchmarks
 
-    scripts = {path.stem: path.read_text(encoding="utf-8") for path in sorted(benchmarks_dir().glob("*.py"))}
-    listed = {name: text for name, text in scripts.items() if "def main()" in text}
-    width = max(map(len, listed))
-    lines = "\n".join(f"  {name:<{width}}  {text.splitlines()[0].strip(chr(34))}" for name, text in listed.items())
+    said = {name: path.read_text(encoding="utf-8").partition("\n")[0].strip('"') for name, path in benchmarks().items()}
+    width = max(map(len, said))
+    lines = "\n".join(f"  {name:<{width}}  {text}" for name, text in said.items())
     return f"""usage: cal benchmark NAME [options]
        cal benchmark NAME --help
 
 Measure speed and memory on this machine. Each prints a table, or with --json one JSON object that says what machine
-it was measured on; a peer that is not found is named.
+it was measured on (`everything` keeps those of all the others); a peer that is not found is named.
 
 {lines}
 """

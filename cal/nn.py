@@ -12,7 +12,7 @@ from torch import Tensor
 from cal.streams import Streams
 
 PRECISIONS = ("float32", "tf32", "bf16")
-"""What the matrix products of perceptrons round their factors to; weights, sums and the optimiser stay in float32."""
+"""What matrix products round their factors to; weights, sums and the optimiser stay in float32."""
 
 _ALIGN = 64  # elements; keeps every tensor on a cache line and every weight in the vectorised part of AdamW
 
@@ -96,8 +96,10 @@ class StackedMLP:
     def product(self, a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:
         """A @ b, run by run: (run, i, j) and (run, j, k)."""
         if self.precision == "bf16":
-            rounded = torch.bmm(a.bfloat16(), b.bfloat16())
-            return rounded.to(a.dtype) if out is None else out.copy_(rounded)
+            rounded = a.bfloat16(), b.bfloat16()
+            if a.device.type == "cuda":
+                return torch.bmm(*rounded, out_dtype=torch.float32, out=out)
+            return torch.bmm(*(factor.float() for factor in rounded), out=out)  # a CPU's would round the sums too
         if self.precision == "tf32":
             before, torch.backends.cuda.matmul.allow_tf32 = torch.backends.cuda.matmul.allow_tf32, True
             try:

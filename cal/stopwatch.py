@@ -49,8 +49,8 @@ class Stopwatch:
         return {name: value / share for name, value in seconds.items()}
 
     @contextmanager
-    def _within(self, name: str) -> Iterator[None]:
-        if self._path and not self._detailed:
+    def _within(self, name: str, always: bool) -> Iterator[None]:
+        if self._path and not (self._detailed or always):
             yield
             return
         self._path.append(name)
@@ -69,11 +69,16 @@ class Stopwatch:
 
 
 @contextmanager
-def phase(name: str) -> Iterator[None]:
-    """What happens inside is a phase of the stopwatch that runs, if one does."""
+def phase(name: str, always: bool = False) -> Iterator[None]:
+    """What happens inside is a phase of the stopwatch that runs, if one does.
+
+    Args:
+        name: of the phase, within that around it.
+        always: whether it counts although phases within phases do not.
+    """
     watch = _running.get()
     if watch is None:
         yield
     else:
-        with watch._within(name):
+        with watch._within(name, always):
             yield

@@ -192,6 +192,7 @@ def test_benchmark_lists_what_can_be_measured_and_knows_no_other(capsys):
     for name in ("step", "aso", "grid", "peers", "strategies", "gpu"):
         assert f"\n  {name} " in listed
     assert "machine" not in listed.split("is named.")[1].split()
+    assert main(["benchmark", "machine"]) == 1
     assert main(["benchmark", "stpe"]) == 1
     assert "Did you mean 'step'?" in capsys.readouterr().err
 
@@ -240,6 +241,11 @@ def test_precision_is_the_learners(smoke, precision, capsys):
     assert main([*smoke, f"precision={precision}", "--cfg"]) == 0
     config = yaml.safe_load(capsys.readouterr().out)
     assert config["learner"]["precision"] == config["precision"] == precision
+
+
+def test_precision_without_a_learner_is_one_clear_line(smoke, capsys):
+    assert main([*smoke, "~learner", "precision=bf16"]) == 1
+    assert "Unknown learner.kind 'None'" in capsys.readouterr().err
 
 
 def test_an_unknown_precision_is_refused(smoke, capsys):

@@ -1,6 +1,7 @@
 import time
 
 import pytest
+import torch
 
 from cal.stopwatch import Stopwatch, phase
 
@@ -45,6 +46,21 @@ def test_a_stopwatch_inside_another_counts_alone():
             pass
     assert list(inner.seconds) == ["fit"]
     assert list(outer.seconds) == ["runs/write", "runs"]
+
+
+def test_on_a_gpu_phases_within_phases_count_only_where_asked_for(monkeypatch):
+    waits = []
+    monkeypatch.setattr(torch.cuda, "synchronize", waits.append)
+    device = torch.device("cuda")
+    for detailed, paths, n_waits in ((False, ["fit/look", "fit"], 4), (True, ["fit/steps", "fit/look", "fit"], 6)):
+        waits.clear()
+        with Stopwatch(device, detailed) as watch, phase("fit"):
+            with phase("steps"):
+                pass
+            with phase("look", always=True):
+                pass
+        assert list(watch.seconds) == paths
+        assert waits == [device] * n_waits
 
 
 def test_without_a_stopwatch_a_phase_is_nothing():

@@ -128,7 +128,7 @@ def chosen(strategy: Acquisition, pool: Pool, n: int) -> Selection:
     """
     try:
         selection = strategy.select(pool, n)
-    except CalError:
+    except (CalError, torch.OutOfMemoryError):  # the latter is met by smaller blocks of runs
         raise
     except Exception as error:  # whatever a user's own strategy raises
         raise StrategyError(f"{strategy.name} failed: {type(error).__name__}: {error}.") from error

@@ -36,7 +36,8 @@ class MLP:
         batch_size: 16 for TREC and 64 for AG News in the paper (section 7).
         lr: AdamW's learning rate.
         weight_decay: AdamW's decay; the paper gives none, this is PyTorch's default.
-        precision: of matrix products: float32; tf32, on GPUs that have it; or bf16. Weights stay in float32.
+        precision: what matrix products round their factors to: float32; tf32, on GPUs that have it; or bf16, which
+            is no faster on a CPU.
 
     References:
         Cartography Active Learning (Zhang and Plank, 2021)
@@ -198,12 +199,12 @@ class MLPLearner:
             for start in range(0, n, self._chunk):
                 chunk = slice(start, start + self._chunk)
                 x = self.x_train[instances[run, chunk]]
-                shared = torch.addmm(net.biases[0][run], x, net.weights[0][run])  # the same for all samples
+                shared = net.affine(x[None], net.weights[0][[run]], net.biases[0][[run]])  # the same for all samples
                 for sample, (units, layers) in enumerate(samples):
-                    h = shared[:, units]
+                    h = shared[..., units]
                     for weight, bias in layers:
-                        h = torch.addmm(bias, h.relu_(), weight)
-                    logits[run, sample, chunk] = h
+                        h = net.affine(h.relu_(), weight[None], bias[None, None])
+                    logits[run, sample, chunk] = h[0]
         return logits
 
     def select(self, rows: Sequence[int]) -> MLPLearner:

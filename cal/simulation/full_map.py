@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -19,7 +19,7 @@ from cal.learners.base import LearnerConfig
 from cal.learners.out_of_fold import folds_of
 from cal.simulation.progress import counted
 from cal.simulation.simulate import list_seeds, resolve_device
-from cal.simulation.workers import fitting_blocks, in_processes
+from cal.simulation.workers import fitting_blocks, in_halves, in_processes
 from cal.streams import Streams, stream
 
 
@@ -93,13 +93,18 @@ def full_map(
     else:
         needed = learner.bytes_per_run(len(corpus.train), len(corpus.train), vectors.width, corpus.n_classes)
         blocks = [block for alike in _equally_long(fits) for block in fitting_blocks(alike, needed)]
-    given = [(block, corpus.train.gold, vectors, corpus.n_classes, learner, capture, device) for block in blocks]
-    n_workers = 1 if device != "cpu" else min(workers or joblib.cpu_count(), len(blocks))
-    parts = list(counted(in_processes(_trained, given, n_workers), len(blocks), "training", quiet))
+    given = (corpus.train.gold, vectors, corpus.n_classes, learner, capture, device)
+    trained: Iterable[tuple[list[_Fit], TrainingDynamics]]
+    if device == "cpu":
+        n_workers = min(workers or joblib.cpu_count(), len(blocks))
+        trained = zip(blocks, in_processes(_trained, [(block, *given) for block in blocks], n_workers), strict=True)
+    else:
+        trained = (part for block in blocks for part in in_halves(lambda fits: _trained(fits, *given), block))
+    parts = list(counted(trained, len(blocks), "training", quiet))
 
     gold = torch.from_numpy(corpus.train.gold).repeat(len(seed_list), 1)
-    whole = TrainingDynamics.empty(gold, parts[0].n_epochs, capture)
-    for block, part in zip(blocks, parts, strict=True):
+    whole = TrainingDynamics.empty(gold, parts[0][1].n_epochs, capture)
+    for block, part in parts:
         for row, fit in enumerate(block):
             whole.put(fit.position, torch.from_numpy(fit.recorded), part, row)
     return whole

@@ -110,8 +110,9 @@ def advance(
                 guesses = predicted(_finite(classifiers.predict_test()[same], runs, round))  # (run, instance)
                 scores = accuracy(guesses, gold_test), macro_f1(guesses, gold_test, learner.n_classes)
             shared = watch.taken(share=len(runs))
-            look = shared.pop("fit/look", 0.0)  # a cost of the strategies that ask for it, not of training
-            shared["fit"] -= look
+            # A cost of the strategies that ask for it, not of training.
+            looking = {path: shared.pop(path) for path in list(shared) if path.startswith("fit/look")}
+            shared["fit"] -= looking.get("fit/look", 0.0)
 
             ended = False
             for name in dict.fromkeys(run.strategy for run in runs):
@@ -135,7 +136,8 @@ def advance(
                     partition.acquire(rows, acquired, round + 1)
                 seconds = shared | watch.taken(share=len(rows))
                 if rows[0] in watched:
-                    seconds["acquire/look"] = look * len(runs) / len(watched)
+                    for path, spent in looking.items():
+                        seconds[path.replace("fit", "acquire", 1)] = spent * len(runs) / len(watched)
                     seconds["acquire"] += seconds["acquire/look"]
                 # Last, of what the pool has computed by then: asking changes no bit of what is chosen.
                 observed = observer.observe(rows, model, pool) if observer else [None] * len(rows)
@@ -176,7 +178,7 @@ class _Looks:
 
     def look(self, epoch: int) -> None:
         if self._rows:
-            with phase("look"):
+            with phase("look", always=True):
                 self._seen.add(self._learner.select(self._rows).predict(self._instances).logits)
 
     def of(self, rows: Sequence[int]) -> PredictionDynamics:

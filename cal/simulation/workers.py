@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -29,6 +29,7 @@ from cal.simulation.partition import Partition
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
+R = TypeVar("R")
 _USABLE = 0.8  # of a GPU's free memory
 _LOCK_WAIT = 120.0  # seconds; a worker whose parent was killed ends with its round
 
@@ -83,17 +84,18 @@ def carry_out(plan: Plan, runs: Sequence[Run], n_workers: int) -> None:
         WorkerError: if a process was killed, or one run is too large for the GPU.
     """
     if plan.device != "cpu":
-        for is_full in (True, False):
-            alike = [run for run in runs if (run.strategy == FULL_DATA) == is_full]
-            for block in fitting_blocks(alike, _bytes_per_run(plan, is_full)):
-                _advance_or_halve(plan, block)
+        for alike in _equally_far(plan, runs):
+            for block in fitting_blocks(alike, _bytes_per_run(plan, is_full=alike[0].strategy == FULL_DATA)):
+                for _ in in_halves(lambda part: advance_block(plan, part), block):
+                    pass
         return
     # Runs of a seed share their first round, so they do it in one block; then each goes on alone.
     beginning = [run for run in runs if run.strategy != FULL_DATA and not plan.folder.records(run)]
     of_seed = [[run for run in beginning if run.seed == seed] for seed in dict.fromkeys(run.seed for run in beginning)]
     for tasks in (
-        [(plan, block, 1) for block in of_seed if len(block) > 1],
-        [(plan, [run]) for run in runs],
+        [(plan, [run]) for run in runs if run.strategy == FULL_DATA]
+        + [(plan, block, 1) for block in of_seed if len(block) > 1],
+        [(plan, [run]) for run in runs if run.strategy != FULL_DATA],
     ):
         for _ in in_processes(advance_block, tasks, min(n_workers, max(len(tasks), 1))):
             pass
@@ -101,6 +103,7 @@ def carry_out(plan: Plan, runs: Sequence[Run], n_workers: int) -> None:
 
 def fitting_blocks(runs: Sequence[T], bytes_per_run: int) -> list[list[T]]:
     """Runs in blocks of about equal size, each of which should fit into the free memory of the GPU."""
+    torch.cuda.empty_cache()  # what PyTorch keeps for later is free
     free, _ = torch.cuda.mem_get_info()
     n_blocks = -(-len(runs) // max(int(_USABLE * free / bytes_per_run), 1))
     if n_blocks > 1:
@@ -121,22 +124,40 @@ def _bytes_per_run(plan: Plan, is_full: bool) -> int:
     return plan.learner.bytes_per_run(n, n_labelled, plan.features.width, len(plan.documents.label_names))
 
 
-def _advance_or_halve(plan: Plan, block: Sequence[Run]) -> None:
-    """Advances a block, or, where memory runs out, each half of it from its last finished round."""
+def _equally_far(plan: Plan, runs: Sequence[Run]) -> list[list[Run]]:
+    """Unfinished runs, those on the full data first, with as many finished rounds as the others of their list.
+
+    Side by side with one that is behind, a run would have to be taken back.
+    """
+    alike: dict[tuple[bool, int], list[Run]] = {}
+    for run in runs:
+        if not _is_finished(records := plan.folder.records(run)):
+            alike.setdefault((run.strategy != FULL_DATA, len(records)), []).append(run)
+    return [alike[key] for key in sorted(alike)]
+
+
+def in_halves(task: Callable[[list[T]], R], block: list[T]) -> Iterator[tuple[list[T], R]]:
+    """What a task makes of a block or, where a GPU's memory runs out, of each half of it.
+
+    Raises:
+        WorkerError: if memory runs out with a block of one.
+    """
     try:
-        advance_block(plan, block)
-        return
+        result = task(block)
     except torch.OutOfMemoryError as error:
         if len(block) == 1:
             raise WorkerError(
-                f"The GPU has too little memory for one run of {block[0].strategy}. Finished rounds are kept; give "
-                "the same command with device=cpu in another folder, or free some of its memory."
+                "The GPU has too little memory for one run. Finished rounds of simulations are kept; free some of its "
+                "memory and give the same command, or start anew with device=cpu."
             ) from error
+    else:
+        yield block, result
+        return
     logger.warning("The GPU's memory ran out with %d runs in a block; they go on in two halves.", len(block))
     torch.cuda.empty_cache()
     half = len(block) // 2
     for part in (block[:half], block[half:]):
-        _advance_or_halve(plan, part)
+        yield from in_halves(task, part)
 
 
 def in_processes(task: Callable[..., T], arguments: Sequence[tuple[Any, ...]], n_workers: int) -> Iterator[T]:
@@ -201,8 +222,9 @@ def advance_block(plan: Plan, block: Sequence[Run], until: int | None = None) ->
     Raises:
         StorageError: if a finished round cannot be written.
     """
-    # Runs of several processes never share a block, so one lock by the first run is enough.
-    with plan.folder.lock(plan.folder.rounds_file(block[0]).stem, wait=_LOCK_WAIT):
+    with ExitStack() as locks:  # a worker whose parent was killed may still be at one of them
+        for name in sorted(plan.folder.rounds_file(run).stem for run in block):
+            locks.enter_context(plan.folder.lock(name, wait=_LOCK_WAIT))
         while going := _unfinished(plan, block, until):  # again, without a run that a stopping criterion has ended
             _go_on(plan, going, until)
 

@@ -8,7 +8,11 @@ from cal.simulation.profile import profile_table, profile_text
 @pytest.fixture(scope="module")
 def folder(simulated, tmp_path_factory):
     path = tmp_path_factory.mktemp("profiled")
-    simulated(strategies=["random", "bald", {"cal": {"hidden": 8, "n_epochs": 3}}], full_data=True, output=path)
+    simulated(
+        strategies=["random", "bald", "averaged_margin", {"cal": {"hidden": 8, "n_epochs": 3}}],
+        full_data=True,
+        output=path,
+    )
     return RunFolder(path)
 
 
@@ -25,7 +29,7 @@ def test_the_table_adds_up_the_records(folder):
 
 def test_a_phase_is_the_sum_of_what_is_within_it_and_the_rest(folder):
     table = profile_table(folder)
-    for outer in ("fit", "acquire", "acquire/discriminator"):
+    for outer in ("fit", "acquire", "acquire/discriminator", "acquire/look"):
         within = [path for path in table.index if path.rpartition("/")[0] == outer]
         assert within[-1] == f"{outer}/rest"
         assert (table.loc[within].sum() - table.loc[outer]).abs().max() < 1e-9
@@ -40,6 +44,8 @@ def test_each_strategy_pays_for_what_it_asks(folder):
     assert (table.loc["acquire/discriminator", ["random", "bald", FULL_DATA]] == 0).all()
     assert table.loc["acquire/dropout", "bald"] > 0
     assert table.loc["acquire/discriminator", "cal"] > 0
+    assert table.loc["acquire/look/predict", "averaged_margin"] > 0
+    assert (table.loc["acquire/look", ["random", "bald", "cal", FULL_DATA]] == 0).all()
 
 
 def test_the_text_shows_every_phase_and_the_command_around(folder):

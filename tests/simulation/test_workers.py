@@ -10,17 +10,16 @@ from cal.acquisition.spec import make_strategies
 from cal.errors import WorkerError
 from cal.learners.mlp import MLP, MLPLearner
 from cal.simulation import workers
-from cal.simulation.folder import FULL_DATA, RunFolder
-from cal.simulation.lockstep import Run
+from cal.simulation.folder import FULL_DATA, Run, RunFolder
 from cal.simulation.seed_sets import Stratified, choose_seed_set
-from cal.simulation.workers import Plan, advance_block, carry_out, fitting_blocks
+from cal.simulation.workers import Plan, advance_block, carry_out, fitting_blocks, in_halves
 
 QUICK = {"hidden": 8, "n_epochs": 3, "lr": 1e-2}
 
 
 @pytest.fixture
 def plan_of(make_task, tmp_path):
-    def plan(name="run"):
+    def plan(name="run", seeds=2):
         corpus, features = make_task()
         folder = RunFolder(tmp_path / name)
         folder.create({}, {})
@@ -32,7 +31,9 @@ def plan_of(make_task, tmp_path):
             features=features,
             learner=MLP(hidden=[8, 8], n_epochs=4, batch_size=8, lr=1e-2),
             strategies=make_strategies(["random", "entropy", {"cal": QUICK}, "averaged_margin"]),
-            seed_sets={seed: choose_seed_set(Stratified(), gold, features.train, 12, seed) for seed in (1, 2)},
+            seed_sets={
+                seed: choose_seed_set(Stratified(), gold, features.train, 12, seed) for seed in range(1, seeds + 1)
+            },
             query_size=5,
             n_rounds=2,
             device="cpu",
@@ -46,8 +47,8 @@ def runs_of(plan):
     return [Run(name, seed) for name in plan.strategies for seed in (1, 2)]
 
 
-def kept(plan):
-    return [[record | {"seconds": None} for record in plan.folder.records(run)] for run in runs_of(plan)]
+def kept(plan, runs=None):
+    return [[record | {"seconds": None} for record in plan.folder.records(run)] for run in runs or runs_of(plan)]
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def fits(monkeypatch):
 def test_strategies_of_a_seed_train_their_first_round_once(plan_of, fits):
     plan = plan_of()
     carry_out(plan, [Run(FULL_DATA, 1), *runs_of(plan)], n_workers=1)
-    assert fits[:2] == [1, 1]  # the seed sets of two seeds
+    assert fits[:3] == [1, 1, 1]  # the full data, and the seed sets of two seeds
     assert sum(fits) == 2 + 1 + 2 * len(runs_of(plan))  # and once per run and round after, and on the full data
 
 
@@ -152,27 +153,33 @@ def test_larger_tasks_need_more_memory_each_way():
     assert all(MLP().bytes_per_run(**usual | {name: 2 * value}) > needed for name, value in usual.items())
 
 
-@pytest.fixture
-def crowded(monkeypatch):
-    """A GPU, played by the CPU, that holds three classifiers at most, and now and then one fewer."""
-    fit = MLPLearner.fit
+@pytest.fixture(params=["fit", "predict"])
+def crowded(monkeypatch, request):
+    """A GPU, played by the CPU, that holds three classifiers at most: in training, or when a strategy asks them."""
+    method = getattr(MLPLearner, request.param)
 
-    def fitting(self, labelled, *given, **named):
-        if len(labelled) > 3:
+    def crowded_method(self, *given, **named):
+        if self.n_runs > 3:
             raise torch.OutOfMemoryError("CUDA out of memory.")
-        return fit(self, labelled, *given, **named)
+        return method(self, *given, **named)
 
-    monkeypatch.setattr(MLPLearner, "fit", fitting)
+    monkeypatch.setattr(MLPLearner, request.param, crowded_method)
+
+
+def advanced(plan, block):
+    return [part for part, _ in in_halves(lambda part: advance_block(plan, part), block)]
 
 
 def test_where_memory_runs_out_halves_go_on(plan_of, crowded, caplog):
-    plan, apart = plan_of("halved"), plan_of("apart")
+    plan, apart = plan_of("halved", seeds=8), plan_of("apart", seeds=8)
+    runs = [Run("entropy", seed) for seed in range(1, 9)]
     with caplog.at_level(logging.WARNING, "cal"):
-        workers._advance_or_halve(plan, runs_of(plan))
-    assert caplog.text.count("go on in two halves") == 3  # eight runs, which share two trainings at first; then four
-    for run in runs_of(apart):
+        parts = advanced(plan, runs)
+    assert parts == [runs[0:2], runs[2:4], runs[4:6], runs[6:8]]
+    assert caplog.text.count("go on in two halves") == 3
+    for run in runs:
         advance_block(apart, [run])
-    assert kept(plan) == kept(apart)
+    assert kept(plan, runs) == kept(apart, runs)
 
 
 def test_a_run_too_large_for_the_gpu_says_what_to_do(plan_of, monkeypatch):
@@ -181,5 +188,14 @@ def test_a_run_too_large_for_the_gpu_says_what_to_do(plan_of, monkeypatch):
 
     monkeypatch.setattr(MLPLearner, "fit", fit)
     plan = plan_of()
-    with pytest.raises(WorkerError, match=r"too little memory for one run of random.*device=cpu"):
-        workers._advance_or_halve(plan, runs_of(plan)[:1])
+    with pytest.raises(WorkerError, match=r"too little memory for one run.*device=cpu"):
+        advanced(plan, runs_of(plan)[:2])
+
+
+def test_runs_that_are_ahead_are_not_put_beside_those_behind(plan_of):
+    """On a GPU, blocks that were stopped apart: side by side, the one ahead would be taken back."""
+    plan = plan_of()
+    runs = [Run(FULL_DATA, 1), *runs_of(plan)]
+    advance_block(plan, runs[1:3])
+    advance_block(plan, runs[3:6], until=2)
+    assert workers._equally_far(plan, runs) == [runs[:1], runs[6:], runs[3:6]]
