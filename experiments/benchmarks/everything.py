@@ -21,9 +21,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from peers_env import DEFAULT
+from peers_env import CHECKOUT, DEFAULT
 
 HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results" if HERE.is_relative_to(CHECKOUT) else CHECKOUT / "benchmark_results"
 QUICK = {
     "step": ["--steps", "20"],
     "startup": ["--repeats", "1"],
@@ -105,7 +106,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(QUICK)}; all by default")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="train.csv and test.csv of TREC (id, text, label)")
-    parser.add_argument("--output", type=Path, metavar="DIR", help=f"where the JSON goes (default: {HERE / 'results'})")
+    parser.add_argument("--output", type=Path, metavar="DIR", help=f"where the JSON goes (default: {RESULTS})")
     parser.add_argument(
         "--peers",
         type=Path,
@@ -120,7 +121,7 @@ def main() -> None:
         parser.error(f"unknown benchmark {unknown.pop()}; known are {', '.join(QUICK)}")
     if given.quick and not given.output:
         parser.error("--quick needs --output DIR, so that its figures do not replace the real ones")
-    given.output = given.output or HERE / "results"
+    given.output = given.output or RESULTS
     given.output.mkdir(parents=True, exist_ok=True)
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)

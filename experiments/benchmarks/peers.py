@@ -33,7 +33,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from peers_env import DEFAULT
+from peers_env import DEFAULT, ENVIRONMENT
 
 SEED = 398048  # the first of the paper's
 SEED_SIZE, QUERY_SIZE, ROUNDS = 500, 50, 30
@@ -150,9 +150,7 @@ def compare(given: argparse.Namespace, folder: Path) -> dict:
             if name in ("cal", "pytorch"):
                 raise Failed(f"{contestant}: {reason}") from reason
             result[contestant] = None
-            missing.append(
-                f"{contestant} is missing: {reason}. `python experiments/benchmarks/peers_env.py` installs it."
-            )
+            missing.append(f"{contestant} is missing: {reason}. `python {ENVIRONMENT}` installs it.")
             continue
         ours = took if name == "cal" else result.get(f"cal_{strategy}")
         result[contestant] = beside(ours, took)

@@ -16,8 +16,11 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+CHECKOUT = HERE.parents[1] if (HERE.parents[1] / "pyproject.toml").is_file() else Path.cwd()  # or an installed package
 DEFAULT = CHECKOUT / ".bench-peers"
+ENVIRONMENT = Path(__file__).resolve()
+"""This script, which makes the environment."""
 PACKAGES = ("small-text", "scikit-activeml", "skorch", "baal")
 
 

@@ -20,7 +20,7 @@ import tempfile
 from pathlib import Path
 
 from peers import Failed, measured
-from peers_env import DEFAULT
+from peers_env import DEFAULT, ENVIRONMENT
 
 HELP_GOAL = 0.3  # seconds
 PEERS = {"small_text": "import small_text", "skactiveml": "import skactiveml.pool", "baal": "import baal"}
@@ -63,9 +63,7 @@ def in_turns(started: dict[str, tuple[str, list[str]]], repeats: int, folder: Pa
                 if name not in PEERS:
                     raise Failed(f"{label}: {reason}") from reason
                 del figures[name]
-                missing.append(
-                    f"{name} is missing: {reason}. `python experiments/benchmarks/peers_env.py` installs it."
-                )
+                missing.append(f"{name} is missing: {reason}. `python {ENVIRONMENT}` installs it.")
     return figures, missing
 
 

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import TextIO
 
 import numpy as np
-from peers_env import DEFAULT
+from peers_env import DEFAULT, ENVIRONMENT
 
 N_LABELLED, WIDTH, N_CLASSES, N_CHOSEN = 1000, 300, 4, 50
 PARAMETERS = {"mix": {"margin": 1, "coreset": 1}}
@@ -205,7 +205,7 @@ def missing_libraries(python: Path) -> dict[str, str]:
         found, why = run.stdout.split(), f"{python} does not have it"
     except (OSError, subprocess.CalledProcessError) as error:
         found, why = [], str(error)
-    install = "`python experiments/benchmarks/peers_env.py` installs it."
+    install = f"`python {ENVIRONMENT}` installs it."
     return {name: f"{name} is missing: {why}. {install}" for name in libraries if name not in found}
 
 
