@@ -110,7 +110,7 @@ def shaped_like(corpus, size: float):
             rows = gold == label
             x[rows] = mine.mean(axis=0) + rng.standard_normal((rows.sum(), real.shape[1]), np.float32) @ factor.T
         ids = [f"{name}{i:06}" for i in range(n)]  # a split is kept in the order of its ids
-        return Split(ids, [""] * n, gold), x
+        return Split(ids, ids, gold), x  # a text must not be empty
 
     train, x_train = split("train", int(size * 120_000))
     test, x_test = split("test", int(size * 7_600))
