@@ -152,7 +152,12 @@ class Backprop:
         self._net, self._n, self._scale = net, n, 1 / (1 - net.dropout)
         self._layers, self._grads = (list(zip(*net.views(rows), strict=True)) for rows in (flat, flat_grad))
         self.x, *self._outputs = (flat.new_empty(len(flat), n, width) for width in net.widths)
+        self._inputs = [self.x, *self._outputs[:-1]]
         self.target, self.logits = torch.empty_like(self._outputs[-1]), self._outputs[-1]
+        # Views are made here, not in each step.
+        self._transposed = [
+            (h.transpose(1, 2), w.transpose(1, 2)) for h, (w, _) in zip(self._inputs, self._layers, strict=True)
+        ]
         self._errors = [torch.empty_like(output) for output in self._outputs]
         self._factor = flat.new_empty(len(flat), n, sum(net.widths[1:-1]))
         self._factors = self._factor.split(net.widths[1:-1], dim=-1)
@@ -166,21 +171,21 @@ class Backprop:
         affine, product = self._net.affine, self._net.product
         if kept is not None:
             self._factor.copy_(kept.view(torch.uint8)).mul_(self._scale)  # as bytes, which are converted faster
-        inputs = [self.x, *self._outputs[:-1]]
         for layer, (weight, bias) in enumerate(self._layers):
-            h = affine(inputs[layer], weight, bias, out=self._outputs[layer])
+            h = affine(self._inputs[layer], weight, bias, out=self._outputs[layer])
             if h is not self.logits:
                 h.relu_()
                 if kept is not None:
                     h.mul_(self._factors[layer])
         grad = torch.softmax(self.logits, dim=-1, out=self._errors[-1]).sub_(self.target).div_(self._n)
         for layer in reversed(range(len(self._layers))):
-            h, (weight_grad, bias_grad) = inputs[layer], self._grads[layer]
-            product(h.transpose(1, 2), grad, out=weight_grad)
+            (weight_grad, bias_grad), (h_transposed, weight_transposed) = self._grads[layer], self._transposed[layer]
+            product(h_transposed, grad, out=weight_grad)
             torch.sum(grad, dim=1, keepdim=True, out=bias_grad)
             if layer:
-                grad = product(grad, self._layers[layer][0].transpose(1, 2), out=self._errors[layer - 1])
-                grad.mul_(h.sign_())  # a unit that was dropped or not positive is 0 in h, and passes no gradient
+                grad = product(grad, weight_transposed, out=self._errors[layer - 1])
+                # A unit that was dropped or not positive is 0 in its layer's output, and passes no gradient.
+                grad.mul_(self._inputs[layer].sign_())
                 if kept is not None:
                     grad.mul_(self._factors[layer - 1])
 

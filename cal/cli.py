@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import logging
 import os
@@ -105,6 +106,7 @@ def _run(config: Mapping[str, Any], quiet: bool) -> None:
     names = ["strategies", "seeds", "seed_size", "seed_set", "query_size", "rounds", "stopping", "stop", "dev_size"]
     names += ["full_data", "device", "workers", "profile"]
     digests = {name: digest(strategy) for name, strategy in make_strategies(config["strategies"]).items()}
+    gc.freeze()  # what libraries define is no garbage; looking through it again and again takes half a second
     with Stopwatch() as watch:
         with phase("corpus"):
             corpus = built["dataset"].read()

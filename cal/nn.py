@@ -76,22 +76,21 @@ class StackedMLP:
         Returns:
             [x, h1, ..., logits], each (run, instance, width).
         """
-        activations = [x]
+        activations = [x.expand(self.n_runs, -1, -1)]
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             h = self.affine(activations[-1], weight, bias)
             activations.append(h if layer == len(self.weights) - 1 else h.relu_())
         return activations
 
     def affine(self, x: Tensor, weight: Tensor, bias: Tensor, out: Tensor | None = None) -> Tensor:
-        """X @ weight + bias, run by run: (run or 1, instance, in), (run, in, out) and (run, 1, out)."""
+        """X @ weight + bias, run by run: (run, instance, in), (run, in, out) and (run, 1, out)."""
         if len(weight) > 1 and self.device.type == "cpu":
             # One call per run costs the same, and makes a run bit for bit the same in any stack.
-            x = x.expand(len(weight), -1, -1)
             runs = zip(x.split(1), weight.split(1), bias.split(1), strict=True)
             return torch.cat([self.affine(*run) for run in runs], out=out)
         if self.precision != "float32":
-            return self.product(x.expand(len(weight), -1, -1), weight, out=out).add_(bias)
-        return torch.baddbmm(bias, x.expand(len(weight), -1, -1), weight, out=out)
+            return self.product(x, weight, out=out).add_(bias)
+        return torch.baddbmm(bias, x, weight, out=out)
 
     def product(self, a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:
         """A @ b, run by run: (run, i, j) and (run, j, k)."""
