@@ -31,7 +31,8 @@ def test_what_a_pool_shows_is_there():
     names = {name.split("(")[0] for name in re.findall(r"`([a-z_]+)(?:\(.*?\))?`", table)}
     known = {*dir(cal.Pool), *dir(PredictionDynamics), *dir(TrainingDynamics), *TrainingDynamics.__annotations__}
     known |= {*dir(cal.DataMap), *cal.DataMap.__annotations__}
-    known |= {"gold", "dynamics", "n_classes", "label_names", "round", "budget", "batch_size"}  # set by __init__
+    # Set by __init__:
+    known |= {"gold", "dynamics", "n_classes", "label_names", "round", "budget", "batch_size", "precision"}
     known |= {"dropout", "random_state"}  # a need; an argument of scikit-learn's
     assert len(names) > 30
     assert names - known == set()
