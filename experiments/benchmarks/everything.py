@@ -21,7 +21,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from peers_env import CHECKOUT, DEFAULT
+from peers_env import CHECKOUT, add_peers
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" if HERE.is_relative_to(CHECKOUT) else CHECKOUT / "benchmark_results"
@@ -107,13 +107,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(QUICK)}; all by default")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="train.csv and test.csv of TREC (id, text, label)")
     parser.add_argument("--output", type=Path, metavar="DIR", help=f"where the JSON goes (default: {RESULTS})")
-    parser.add_argument(
-        "--peers",
-        type=Path,
-        metavar="PYTHON",
-        default=DEFAULT / "bin" / "python",
-        help="interpreter that has the libraries (default: %(default)s)",
-    )
+    add_peers(parser)
     parser.add_argument("--skip-done", action="store_true", help="leave out what has its file")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to try it out; needs --output")
     given = parser.parse_args()

@@ -33,7 +33,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from peers_env import DEFAULT, ENVIRONMENT
+from peers_env import INSTALL, add_peers
 
 SEED = 398048  # the first of the paper's
 SEED_SIZE, QUERY_SIZE, ROUNDS = 500, 50, 30
@@ -150,7 +150,7 @@ def compare(given: argparse.Namespace, folder: Path) -> dict:
             if name in ("cal", "pytorch"):
                 raise Failed(f"{contestant}: {reason}") from reason
             result[contestant] = None
-            missing.append(f"{contestant} is missing: {reason}. `python {ENVIRONMENT}` installs it.")
+            missing.append(f"{contestant} is missing: {reason}. {INSTALL}")
             continue
         ours = took if name == "cal" else result.get(f"cal_{strategy}")
         result[contestant] = beside(ours, took)
@@ -167,13 +167,7 @@ def main() -> None:
     parser.add_argument("contestants", nargs="*", metavar="CONTESTANT", help="all by default")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="train.csv and test.csv of TREC (id, text, label)")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="batches acquired (default: %(default)s)")
-    parser.add_argument(
-        "--peers",
-        type=Path,
-        metavar="PYTHON",
-        default=DEFAULT / "bin" / "python",
-        help="interpreter that has the libraries (default: %(default)s)",
-    )
+    add_peers(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object; the table goes to stderr")
     parser.add_argument("--prepare", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()

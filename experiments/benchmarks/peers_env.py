@@ -19,8 +19,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parents[1] if (HERE.parents[1] / "pyproject.toml").is_file() else Path.cwd()  # or an installed package
 DEFAULT = CHECKOUT / ".bench-peers"
-ENVIRONMENT = Path(__file__).resolve()
-"""This script, which makes the environment."""
+INSTALL = f"`python {Path(__file__).resolve()}` installs it."
+"""What to tell who lacks a library."""
 PACKAGES = ("small-text", "scikit-activeml", "skorch", "baal")
 
 
@@ -40,6 +40,17 @@ def environment(folder: Path = DEFAULT) -> Path:
         else:
             together.append(package)
     return python
+
+
+def add_peers(parser: argparse.ArgumentParser) -> None:
+    """The option of benchmarks that compare cal with libraries."""
+    parser.add_argument(
+        "--peers",
+        type=Path,
+        metavar="PYTHON",
+        default=DEFAULT / "bin" / "python",
+        help="interpreter that has the libraries (default: %(default)s)",
+    )
 
 
 def _uv(*words: str) -> subprocess.CompletedProcess[str]:

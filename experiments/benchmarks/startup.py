@@ -20,7 +20,7 @@ import tempfile
 from pathlib import Path
 
 from peers import Failed, measured
-from peers_env import DEFAULT, ENVIRONMENT
+from peers_env import INSTALL, add_peers
 
 HELP_GOAL = 0.3  # seconds
 PEERS = {"small_text": "import small_text", "skactiveml": "import skactiveml.pool", "baal": "import baal"}
@@ -63,20 +63,14 @@ def in_turns(started: dict[str, tuple[str, list[str]]], repeats: int, folder: Pa
                 if name not in PEERS:
                     raise Failed(f"{label}: {reason}") from reason
                 del figures[name]
-                missing.append(f"{name} is missing: {reason}. `python {ENVIRONMENT}` installs it.")
+                missing.append(f"{name} is missing: {reason}. {INSTALL}")
     return figures, missing
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5, help="processes of each (default: %(default)s)")
-    parser.add_argument(
-        "--peers",
-        type=Path,
-        metavar="PYTHON",
-        default=DEFAULT / "bin" / "python",
-        help="interpreter that has the libraries (default: %(default)s)",
-    )
+    add_peers(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object; the table goes to stderr")
     given = parser.parse_args()
     if given.repeats < 1:

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import TextIO
 
 import numpy as np
-from peers_env import DEFAULT, ENVIRONMENT
+from peers_env import INSTALL, add_peers
 
 N_LABELLED, WIDTH, N_CLASSES, N_CHOSEN = 1000, 300, 4, 50
 PARAMETERS = {"mix": {"margin": 1, "coreset": 1}}
@@ -205,8 +205,7 @@ def missing_libraries(python: Path) -> dict[str, str]:
         found, why = run.stdout.split(), f"{python} does not have it"
     except (OSError, subprocess.CalledProcessError) as error:
         found, why = [], str(error)
-    install = f"`python {ENVIRONMENT}` installs it."
-    return {name: f"{name} is missing: {why}. {install}" for name in libraries if name not in found}
+    return {name: f"{name} is missing: {why}. {INSTALL}" for name in libraries if name not in found}
 
 
 def compare(given: argparse.Namespace, missing: dict[str, str], scratch: Path, table: TextIO) -> list[dict]:
@@ -253,13 +252,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="STRATEGY", help="all by default")
     parser.add_argument("--candidates", type=int, default=120_000)
-    parser.add_argument(
-        "--peers",
-        type=Path,
-        metavar="PYTHON",
-        default=DEFAULT / "bin" / "python",
-        help="interpreter that has scikit-activeml and small-text (default: %(default)s)",
-    )
+    add_peers(parser)
     parser.add_argument("--limit", type=float, default=300, help="seconds for a peer (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print one JSON object; the table goes to stderr")
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
