@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from cal.acquisition.base import Acquisition, chosen, unmet_needs
 from cal.acquisition.pool import Documents, Pool, Selection
 from cal.acquisition.spec import StrategySpec, make_strategy
+from cal.data.features import Features
 from cal.dynamics.prediction_dynamics import PredictionDynamics
 from cal.errors import CalError, StrategyError
 from cal.learners.mlp import MLP, MLPLearner
@@ -103,7 +104,8 @@ def practice_pool(
     """
     n, n_classes = len(x), max(int(gold.max()) + 1, 2)
     needs = frozenset({"texts", "predictions", "dropout"}) if strategy is None else strategy.needs
-    learner = _Practice(_MLP, np.asarray(x, np.float32), np.asarray(x[:1], np.float32), n_classes, len(seeds))
+    vectors = np.asarray(x, np.float32)
+    learner = _Practice(_MLP, Features(vectors, vectors[:1]), n_classes, len(seeds))
     learner.samples = "dropout" in needs
     shuffled = [torch.from_numpy(np.random.default_rng(seed).permutation(n)) for seed in seeds]
     labelled = torch.stack([rows[:n_labelled].sort().values for rows in shuffled])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
@@ -28,6 +28,7 @@ class Features:
         train: (instance, feature) float32.
         test: (instance, feature) float32.
         dev: (instance, feature) float32, or None where the corpus has no such split.
+        tests: (instance, feature) float32 of each further test set, by name.
 
     Raises:
         FeatureError: if the splits differ in width, are empty of features, or hold NaN or infinity.
@@ -40,6 +41,7 @@ class Features:
     train: np.ndarray
     test: np.ndarray
     dev: np.ndarray | None = None
+    tests: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, vectors in self.splits().items():
@@ -60,6 +62,13 @@ class Features:
                     "every feature must be a finite number."
                 )
 
+    @classmethod
+    def of(cls, splits: Mapping[str, np.ndarray]) -> Features:
+        """The features whose `splits` are these."""
+        own = ("train", "test", "dev")
+        tests = {name: vectors for name, vectors in splits.items() if name not in own}
+        return cls(**{name: splits[name] for name in own if name in splits}, tests=tests)
+
     @property
     def width(self) -> int:
         """How many features a vector has."""
@@ -77,13 +86,28 @@ class Features:
     def splits(self) -> dict[str, np.ndarray]:
         """The vectors of the splits that exist, by name."""
         splits = {"train": self.train, "test": self.test}
-        return splits if self.dev is None else splits | {"dev": self.dev}
+        return splits | ({} if self.dev is None else {"dev": self.dev}) | dict(self.tests)
 
 
 class FeatureKind(Protocol):
     """A way to turn the documents of a corpus into vectors."""
 
     def compute(self, corpus: Corpus) -> Features: ...
+
+
+def vectors_of(corpus: Corpus, features: Features | FeatureKind | None) -> Features | None:
+    """The vectors of a corpus, computed if they are not given; None where there are none.
+
+    Raises:
+        FeatureError: if the vectors are not as many as the documents.
+    """
+    if features is None:
+        return None
+    vectors = features if isinstance(features, Features) else features.compute(corpus)
+    for name, split in corpus.splits().items():
+        if (n := len(vectors.splits().get(name, ()))) != len(split):
+            raise FeatureError(f"{n} vectors for the {len(split)} documents of {name}; give one for each.")
+    return vectors
 
 
 def computed_once(
@@ -102,13 +126,13 @@ def computed_once(
     def stacked() -> np.ndarray:
         made = vectors()
         # Checked before it is kept, so a broken array never reaches the cache.
-        features = Features(**{split_name: np.asarray(made[split_name], dtype=np.float32) for split_name in sizes})
+        features = Features.of({split_name: np.asarray(made[split_name], dtype=np.float32) for split_name in sizes})
         return np.concatenate(list(features.splits().values()))
 
     # One file for all splits: two processes can never mix their halves.
     array = cached_array(f"features/{name}", {**recipe, "corpus": corpus.fingerprint}, stacked)
     ends = np.cumsum(list(sizes.values()))
-    return Features(**dict(zip(sizes, np.split(array, ends[:-1]), strict=True)))
+    return Features.of(dict(zip(sizes, np.split(array, ends[:-1]), strict=True)))
 
 
 def standardised(vectors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -52,7 +52,7 @@ class Precomputed:
             finite = np.isfinite(found[name]).all(axis=1)
             broken = [split.ids[row] for row in np.flatnonzero(~finite).tolist()]
             self._check(split.ids, name, broken, "hold NaN or infinity")
-        return Features(**(standardised(found) if self.standardise else found))
+        return Features.of(standardised(found) if self.standardise else found)
 
     def _check(self, ids: Sequence[str], split: str, bad: Sequence[str], what: str) -> None:
         if bad:

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from cal.data.corpus import Corpus
+from cal.data.features import Features
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
 from cal.streams import Streams
 
@@ -83,8 +85,8 @@ class Learner(Protocol):
         """(run, instance, feature) what the classifiers are given of (run, instance) rows of the train split."""
         ...
 
-    def predict_test(self) -> Tensor:
-        """(run, instance, class) logits of the test split."""
+    def predict_split(self, name: str) -> Tensor:
+        """(run, instance, class) logits of a whole split of the corpus, such as `test`."""
         ...
 
     def dropout_probs(self, instances: Tensor, n_samples: int, streams: Streams) -> Tensor:
@@ -100,28 +102,49 @@ class Learner(Protocol):
         ...
 
 
+class Inputs(Protocol):
+    """The documents of a corpus as a learner reads them; can be sent to another process."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of all of them."""
+        ...
+
+
 class LearnerConfig(Protocol):
     """Hyperparameters of a learner.
 
     Attributes:
+        reads_features: whether it learns from document vectors; one that does not reads the texts themselves.
         abilities: what strategies may ask of the learner, of `features` (`Learner.inputs`), `embeddings`
             (`Prediction.embeddings` and `Learner.hidden`) and `dropout` (`Learner.dropout_probs`).
     """
 
     @property
+    def reads_features(self) -> bool: ...
+
+    @property
     def abilities(self) -> frozenset[str]: ...
 
-    def build(self, x_train: Any, x_test: Any, n_classes: int, n_runs: int, device: torch.device) -> Learner:
-        """A learner for a corpus given as (instance, feature) document vectors."""
+    def inputs(self, corpus: Corpus, features: Features | None) -> Inputs:
+        """What is learnt from: the document vectors, or what the learner makes of the texts.
+
+        Raises:
+            CalError: if the learner cannot learn this corpus; before any training.
+        """
         ...
 
-    def bytes_per_run(self, n_instances: int, n_labelled: int, n_features: int, n_classes: int) -> int:
+    def build(self, inputs: Any, n_classes: int, n_runs: int, device: torch.device) -> Learner:
+        """A learner of inputs that `inputs` gave."""
+        ...
+
+    def bytes_per_run(self, inputs: Any, n_instances: int, n_labelled: int, n_classes: int) -> int:
         """About how much memory of a GPU one run takes.
 
         Args:
+            inputs: what `inputs` gave.
             n_instances: documents of the train split.
             n_labelled: the most that are trained on.
-            n_features: length of a document vector.
             n_classes: number of labels.
         """
         ...

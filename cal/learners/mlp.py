@@ -14,8 +14,10 @@ import torch
 from torch import Tensor
 
 from cal import backprop
+from cal.data.corpus import Corpus
+from cal.data.features import Features
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
-from cal.errors import ConfigError, StrategyError, UnknownNameError, refused_counts
+from cal.errors import ConfigError, FeatureError, StrategyError, UnknownNameError, refused_counts
 from cal.learners.base import Prediction
 from cal.nn import PRECISIONS, StackedMLP
 from cal.stopwatch import phase
@@ -52,6 +54,8 @@ class MLP:
     weight_decay: float = 0.01
     precision: str = "float32"
 
+    reads_features = True
+
     def __post_init__(self) -> None:
         problems = refused_counts(n_epochs=self.n_epochs, batch_size=self.batch_size)
         if isinstance(self.hidden, int) or not self.hidden or refused_counts(**{str(w): w for w in self.hidden}):
@@ -72,14 +76,23 @@ class MLP:
         """What strategies may ask of it."""
         return frozenset({"features", "embeddings"} | ({"dropout"} if self.dropout else set()))
 
-    def build(
-        self, x_train: np.ndarray, x_test: np.ndarray, n_classes: int, n_runs: int, device: torch.device
-    ) -> MLPLearner:
-        """A learner for a corpus given as (instance, feature) document vectors."""
-        return MLPLearner(self, x_train, x_test, n_classes, n_runs, device)
+    def inputs(self, corpus: Corpus, features: Features | None) -> Features:
+        """The document vectors.
 
-    def bytes_per_run(self, n_instances: int, n_labelled: int, n_features: int, n_classes: int) -> int:
+        Raises:
+            FeatureError: if there are none.
+        """
+        if features is None:
+            raise FeatureError("A perceptron learns from document vectors, and features is null; give features=lsa.")
+        return features
+
+    def build(self, inputs: Features, n_classes: int, n_runs: int, device: torch.device) -> MLPLearner:
+        """A learner of document vectors."""
+        return MLPLearner(self, inputs, n_classes, n_runs, device)
+
+    def bytes_per_run(self, inputs: Features, n_instances: int, n_labelled: int, n_classes: int) -> int:
         """About how much memory of a GPU one run takes."""
+        n_features = inputs.width
         widths = [n_features, *self.hidden, n_classes]
         n_weights = sum((n_in + 1) * n_out for n_in, n_out in itertools.pairwise(widths))
         training = 4 * 4 * n_weights  # with their gradients and AdamW's two moments, in float32
@@ -93,8 +106,7 @@ class MLPLearner:
 
     Args:
         config: hyperparameters.
-        x_train: (instance, feature) document vectors of the train split.
-        x_test: (instance, feature) of the test split.
+        features: document vectors.
         n_classes: number of labels.
         n_runs: R.
         device: where the networks live.
@@ -104,8 +116,7 @@ class MLPLearner:
     def __init__(
         self,
         config: MLP,
-        x_train: np.ndarray,
-        x_test: np.ndarray,
+        features: Features,
         n_classes: int,
         n_runs: int,
         device: torch.device | str = "cpu",
@@ -114,7 +125,8 @@ class MLPLearner:
         self.config, self.n_classes, self.n_runs = config, n_classes, n_runs
         self.batch_size, self.precision = config.batch_size, config.precision
         self._chunk = _CHUNK[torch.device(device).type]
-        self.x_train, self.x_test = (_as_tensor(x).to(device=device, dtype=dtype) for x in (x_train, x_test))
+        self._x = {name: _as_tensor(x).to(device=device, dtype=dtype) for name, x in features.splits().items()}
+        self.x_train = self._x["train"]
         widths = [self.x_train.shape[1], *config.hidden, n_classes]
         self.net = StackedMLP(n_runs, widths, config.dropout, device, dtype, config.precision)
 
@@ -172,8 +184,8 @@ class MLPLearner:
     def inputs(self, instances: Tensor) -> Tensor:
         return self.x_train[instances]
 
-    def predict_test(self) -> Tensor:
-        return self._forward(self.x_test.unsqueeze(0))[-1]
+    def predict_split(self, name: str) -> Tensor:
+        return self._forward(self._x[name].unsqueeze(0))[-1]
 
     def dropout_probs(self, instances: Tensor, n_samples: int, streams: Streams) -> Tensor:
         """Each sample is one network: its dropout mask is the same for all instances.

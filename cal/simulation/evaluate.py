@@ -1,9 +1,47 @@
-"""Accuracy and macro F1 of several runs at once."""
+"""Accuracy and macro F1 of several runs at once, on one or several test sets."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
+
+from cal.data.corpus import Corpus
+
+
+class Answers(NamedTuple):
+    """The gold classes of a test set, and how classes of train read there.
+
+    Attributes:
+        gold: (instance,) gold classes.
+        n_classes: number of the set's own labels.
+        label_of: (class of train,) the label each class stands for; None where labels are those of train.
+    """
+
+    gold: Tensor
+    n_classes: int
+    label_of: Tensor | None = None
+
+    def scores(self, predicted: Tensor) -> dict[str, Tensor]:
+        """(run,) accuracy and macro F1 of (run, instance) predicted classes of train."""
+        own = predicted if self.label_of is None else self.label_of[predicted]
+        return {"accuracy": accuracy(own, self.gold), "macro_f1": macro_f1(own, self.gold, self.n_classes)}
+
+    def to(self, device: str) -> Answers:
+        """The same on a device."""
+        return Answers(
+            self.gold.to(device), self.n_classes, None if self.label_of is None else self.label_of.to(device)
+        )
+
+
+def answers_of(corpus: Corpus) -> dict[str, Answers]:
+    """The labels of every test set of a corpus, by name; `test` first."""
+    others = {
+        name: Answers(torch.from_numpy(each.split.gold), each.n_classes, torch.from_numpy(each.label_of))
+        for name, each in corpus.tests.items()
+    }
+    return {"test": Answers(torch.from_numpy(corpus.test.gold), corpus.n_classes)} | others
 
 
 def accuracy(predicted: Tensor, gold: Tensor) -> Tensor:

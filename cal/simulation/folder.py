@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 FULL_DATA = "full_data"
 _CONTENTS = {
     "corpus_fingerprint": "the content of the corpus",
-    "features_fingerprint": "the content of the document vectors",
+    "features_fingerprint": "the document vectors, or what the learner reads instead of them",
     "strategy_digests": "the code or the parameters of a strategy",
 }
 _FREE = {"output", "workers", "profile"}  # keys that may differ when a simulation goes on

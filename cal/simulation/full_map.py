@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from cal.data.corpus import Corpus
-from cal.data.features import FeatureKind, Features
+from cal.data.features import FeatureKind, Features, vectors_of
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
 from cal.errors import ConfigError, DataError, UnknownNameError, refused_counts
-from cal.learners.base import LearnerConfig
+from cal.learners.base import Inputs, LearnerConfig
 from cal.learners.out_of_fold import folds_of
 from cal.simulation.progress import counted
 from cal.simulation.simulate import list_seeds, resolve_device
@@ -37,7 +37,7 @@ class _Fit:
 def full_map(
     corpus: Corpus,
     *,
-    features: Features | FeatureKind,
+    features: Features | FeatureKind | None,
     learner: LearnerConfig,
     seeds: int | Sequence[int] = 1,
     capture: Capture = "end",
@@ -53,7 +53,7 @@ def full_map(
 
     Args:
         corpus: whose train split is mapped.
-        features: vectors of its documents, or a way to compute them.
+        features: vectors of its documents, or a way to compute them; None for a learner that reads the texts.
         learner: hyperparameters of the classifiers.
         seeds: how many, or which.
         capture: `end`: dropout-free pass after each epoch; `during`: logits of the training pass;
@@ -87,13 +87,13 @@ def full_map(
         for position, seed in enumerate(seed_list)
         for fold, rows in enumerate(_rows(corpus.train.gold, seed, folds if capture == "out_of_fold" else None))
     ]
-    vectors = features if isinstance(features, Features) else features.compute(corpus)
+    inputs = learner.inputs(corpus, vectors_of(corpus, features) if learner.reads_features else None)
     if device == "cpu":
         blocks = [[fit] for fit in fits]
     else:
-        needed = learner.bytes_per_run(len(corpus.train), len(corpus.train), vectors.width, corpus.n_classes)
+        needed = learner.bytes_per_run(inputs, len(corpus.train), len(corpus.train), corpus.n_classes)
         blocks = [block for alike in _equally_long(fits) for block in fitting_blocks(alike, needed)]
-    given = (corpus.train.gold, vectors, corpus.n_classes, learner, capture, device)
+    given = (corpus.train.gold, inputs, corpus.n_classes, learner, capture, device)
     trained: Iterable[tuple[list[_Fit], TrainingDynamics]]
     if device == "cpu":
         n_workers = min(workers or joblib.cpu_count(), len(blocks))
@@ -150,7 +150,7 @@ def _equally_long(fits: Sequence[_Fit]) -> list[list[_Fit]]:
 def _trained(
     block: Sequence[_Fit],
     corpus_gold: np.ndarray,
-    vectors: Features,
+    inputs: Inputs,
     n_classes: int,
     learner: LearnerConfig,
     capture: Capture,
@@ -158,7 +158,7 @@ def _trained(
 ) -> TrainingDynamics:
     """The dynamics of the recorded rows of some trainings, (fit, epoch, instance)."""
     gold = torch.from_numpy(corpus_gold).to(device)
-    model = learner.build(vectors.train, vectors.test, n_classes, len(block), torch.device(device))
+    model = learner.build(inputs, n_classes, len(block), torch.device(device))
 
     def rows(name: str) -> Tensor:
         return torch.from_numpy(np.stack([getattr(fit, name) for fit in block])).to(device)

@@ -16,7 +16,7 @@ from cal.dynamics.metrics import predicted
 from cal.dynamics.prediction_dynamics import PredictionDynamics
 from cal.errors import LearnerError
 from cal.learners.base import Learner
-from cal.simulation.evaluate import accuracy, macro_f1
+from cal.simulation.evaluate import Answers
 from cal.simulation.folder import Run
 from cal.simulation.observer import Observed, Observer
 from cal.simulation.partition import Partition
@@ -33,10 +33,9 @@ class Round:
         labelled: (labelled,) instances trained on, ascending.
         acquired_at: (labelled,) round in which each was labelled.
         data_map: of the labelled instances.
-        accuracy: on the test split.
-        macro_f1: on the test split.
+        scores: accuracy and macro F1 on each test set, by its name.
         acquired: instances chosen for the next round, best first; empty in the last.
-        scores: theirs.
+        acquired_scores: theirs, by the strategy.
         notes: what the strategy wants the user to know.
         seconds: by phase: fit, evaluate, acquire, and `acquire/dropout` and so on where asked for; a run's share of
             those that several runs spent together.
@@ -47,10 +46,9 @@ class Round:
     labelled: Tensor
     acquired_at: Tensor
     data_map: DataMap
-    accuracy: float
-    macro_f1: float
+    scores: dict[str, dict[str, float]]
     acquired: Tensor
-    scores: Tensor
+    acquired_scores: Tensor
     notes: list[str]
     seconds: dict[str, float]
     observed: Observed | None = None
@@ -62,7 +60,7 @@ def advance(
     learner: Learner,
     strategies: Mapping[str, Acquisition],
     gold: Tensor,
-    gold_test: Tensor,
+    tests: Mapping[str, Answers],
     documents: Documents,
     *,
     query_size: int,
@@ -82,7 +80,7 @@ def advance(
         learner: their classifiers.
         strategies: by name; runs of one strategy share a pool.
         gold: (instance,) gold classes of the train split.
-        gold_test: (instance,) of the test split.
+        tests: labels of the test sets, by name.
         documents: of the train split.
         query_size: instances acquired a round; the last batch may be shorter.
         rounds: the rounds to do.
@@ -107,8 +105,10 @@ def advance(
                 dynamics = classifiers.fit(trained, gold[trained], streams[first], on_epoch_end=looks.look)
                 drawn = DataMap.of(dynamics)  # before any strategy has seen what it is drawn from
             with phase("evaluate"):
-                guesses = predicted(_finite(classifiers.predict_test()[same], runs, round))  # (run, instance)
-                scores = accuracy(guesses, gold_test), macro_f1(guesses, gold_test, learner.n_classes)
+                scores = {
+                    name: labels.scores(predicted(_finite(classifiers.predict_split(name)[same], runs, round)))
+                    for name, labels in tests.items()
+                }
             shared = watch.taken(share=len(runs))
             # A cost of the strategies that ask for it, not of training.
             looking = {path: shared.pop(path) for path in list(shared) if path.startswith("fit/look")}
@@ -152,10 +152,12 @@ def advance(
                             labelled=labelled[row],
                             acquired_at=acquired_at[row],
                             data_map=drawn[same[row]],
-                            accuracy=scores[0][row].item(),
-                            macro_f1=scores[1][row].item(),
+                            scores={
+                                name: {metric: values[row].item() for metric, values in each.items()}
+                                for name, each in scores.items()
+                            },
                             acquired=acquired[i, : 0 if ends else n],
-                            scores=pool_scores[i, : 0 if ends else n],
+                            acquired_scores=pool_scores[i, : 0 if ends else n],
                             notes=pool.notes[i],
                             seconds=seconds,
                             observed=observed[i],

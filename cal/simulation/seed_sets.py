@@ -164,14 +164,14 @@ def check_sizes(chooser: SeedSet, gold: np.ndarray, seed_size: int, dev_size: in
 
 
 def choose_seed_set(
-    chooser: SeedSet, gold: np.ndarray, features: np.ndarray, size: int, seed: int, aside: Sequence[int] = ()
+    chooser: SeedSet, gold: np.ndarray, features: np.ndarray | None, size: int, seed: int, aside: Sequence[int] = ()
 ) -> list[int]:
     """The seed set of one seed.
 
     Args:
         chooser: how it is chosen.
         gold: (instance,) gold classes of the train split.
-        features: (instance, feature) its document vectors.
+        features: (instance, feature) its document vectors; None for a chooser that does not read them.
         size: how many instances.
         seed: of the run.
         aside: instances that are not to be had.
@@ -180,15 +180,18 @@ def choose_seed_set(
         The chosen instances, ascending.
 
     Raises:
-        ConfigError: if a chooser of the user's does not give so many different ones.
+        ConfigError: if there are no vectors to read, or a chooser of the user's does not give so many different ones.
 
     Example:
         >>> choose_seed_set(Stratified(), np.array([0] * 90 + [1] * 9 + [2]), np.empty((100, 0)), 10, seed=7)[-1]
         99
     """
+    if chooser.reads_features and features is None:
+        raise ConfigError(f"The seed set {chooser!r} is chosen by document vectors, and features is null; name some.")
     order = _order(seed, "seed_set", len(gold))
     order = order[~np.isin(order, list(aside))]
-    x = torch.from_numpy(features[order] if chooser.reads_features else np.empty((len(order), 0), np.float32))
+    none = np.empty((len(order), 0), np.float32)
+    x = torch.from_numpy(none if features is None or not chooser.reads_features else features[order])
     draws = torch.rand(size, generator=stream(seed, "seed_set/draws"), dtype=torch.float64)
     chosen = order[chooser.choose(gold[order], x, size, draws)].tolist()
     if len(set(chosen)) != size or len(chosen) != size:

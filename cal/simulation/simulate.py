@@ -22,11 +22,12 @@ from cal.acquisition.base import Acquisition, unmet_needs
 from cal.acquisition.pool import Documents
 from cal.acquisition.spec import StrategySpec, digest, make_strategies
 from cal.data.corpus import Corpus
-from cal.data.features import FeatureKind, Features
-from cal.errors import ConfigError, FeatureError, UnknownNameError, refused_counts
+from cal.data.features import FeatureKind, Features, vectors_of
+from cal.errors import ConfigError, UnknownNameError, refused_counts
 from cal.learners.base import LearnerConfig
 from cal.learners.mlp import MLP
 from cal.simulation.curves import LearningCurves
+from cal.simulation.evaluate import answers_of
 from cal.simulation.folder import FULL_DATA, Run, RunFolder
 from cal.simulation.observer import Stopping
 from cal.simulation.progress import Progress
@@ -47,7 +48,7 @@ def simulate(
     corpus: Corpus,
     strategies: Sequence[StrategySpec] = ("random", "cal"),
     *,
-    features: Features | FeatureKind | str = "lsa",
+    features: Features | FeatureKind | str | None = "lsa",
     learner: LearnerConfig | None = None,
     seeds: int | Sequence[int] = 3,
     seed_size: int = 200,
@@ -73,7 +74,8 @@ def simulate(
     Args:
         corpus: what is learnt.
         strategies: names, `{name: parameters}`, `{mix: shares}`, objects or functions of a pool.
-        features: vectors of the corpus, or a way to make them, such as `Lsa()` or its name.
+        features: vectors of the corpus, or a way to make them, such as `Lsa()` or its name; not computed where neither
+            the learner nor the seed set reads them.
         learner: hyperparameters; `MLP()`, the paper's, by default.
         seeds: a list, or how many: the paper's five first.
         seed_size: labelled documents at the start.
@@ -120,7 +122,7 @@ def simulate(
     )
     made, seed_list, device = given.strategies, given.seeds, given.device
     check_sizes(given.seed_set, corpus.train.gold, seed_size, dev_size, corpus.label_names)
-    kind: Features | FeatureKind = (
+    kind: Features | FeatureKind | None = (
         registry.build(registry.find(registry.FEATURES, "features", features), {}, f"features '{features}'")
         if isinstance(features, str)
         else features
@@ -145,10 +147,9 @@ def simulate(
         folder = RunFolder(output or scratch)
         with folder.lock():
             with phase("features"):
-                vectors = kind if isinstance(kind, Features) else kind.compute(corpus)
-            for name, split in corpus.splits().items():
-                if (n := len(vectors.splits().get(name, ()))) != len(split):
-                    raise FeatureError(f"{n} vectors for the {len(split)} documents of {name}; give one for each.")
+                reads = learner.reads_features or given.seed_set.reads_features
+                vectors = vectors_of(corpus, kind) if reads else None
+                inputs = learner.inputs(corpus, vectors)
             about = {
                 "corpus": corpus.name,
                 "label_names": list(corpus.label_names),
@@ -159,7 +160,7 @@ def simulate(
                 "stopping": list(given.criteria),
                 "strategy_digests": {name: digest(strategy) for name, strategy in made.items()},
                 "corpus_fingerprint": corpus.fingerprint,
-                "features_fingerprint": vectors.fingerprint,
+                "features_fingerprint": inputs.fingerprint,
                 **provenance(device),
             }
             folder.create(config, about)
@@ -174,8 +175,8 @@ def simulate(
             plan = Plan(
                 documents=Documents(corpus.train.ids, corpus.label_names, corpus.train.texts if reads_texts else None),
                 gold=corpus.train.gold,
-                gold_test=corpus.test.gold,
-                features=vectors,
+                tests=answers_of(corpus),
+                inputs=inputs,
                 learner=learner,
                 strategies=made,
                 seed_sets=seed_sets,
@@ -186,7 +187,7 @@ def simulate(
                 stopping=Stopping(given.criteria, stop, dev_sets),
                 profile=profile,
             )
-            logger.info("%d runs on %s into %s; %s features.", len(runs), about["device"], folder.path, vectors.width)
+            logger.info("%d runs on %s into %s.", len(runs), about["device"], folder.path)
             with phase("runs"), Progress(folder, runs, rounds + 1, quiet):
                 carry_out(plan, runs, n_workers=min(n_workers, len(runs)))
         return LearningCurves.load(folder.path)
@@ -195,13 +196,14 @@ def simulate(
 def _seed_sets(
     chooser: SeedSet,
     gold: np.ndarray,
-    vectors: Features,
+    vectors: Features | None,
     size: int,
     dev_sets: Mapping[int, Sequence[int]],
     n_workers: int,
 ) -> dict[int, list[int]]:
     """The seed set of each seed, chosen by one thread each, whose number must not change the last bits of distances."""
-    tasks = [(chooser, gold, vectors.train, size, seed, aside) for seed, aside in dev_sets.items()]
+    x = None if vectors is None else vectors.train
+    tasks = [(chooser, gold, x, size, seed, aside) for seed, aside in dev_sets.items()]
     n_workers = min(n_workers, len(tasks)) if chooser.reads_features else 1
     return dict(zip(dev_sets, in_processes(choose_seed_set, tasks, n_workers), strict=True))
 

@@ -19,9 +19,9 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from cal.acquisition.base import Acquisition
 from cal.acquisition.pool import Documents
-from cal.data.features import Features
 from cal.errors import WorkerError
-from cal.learners.base import LearnerConfig
+from cal.learners.base import Inputs, LearnerConfig
+from cal.simulation.evaluate import Answers
 from cal.simulation.folder import FULL_DATA, Run, RunFolder
 from cal.simulation.lockstep import Round, advance
 from cal.simulation.observer import Observed, Observer, Stopping
@@ -41,8 +41,8 @@ class Plan:
     Attributes:
         documents: of the train split.
         gold: (instance,) its gold classes.
-        gold_test: (instance,) those of the test split.
-        features: their vectors.
+        tests: labels of the test sets, by name.
+        inputs: what the learner reads of the documents.
         learner: hyperparameters of the classifiers.
         strategies: by name.
         seed_sets: instances of the seed set, by seed.
@@ -56,8 +56,8 @@ class Plan:
 
     documents: Documents
     gold: np.ndarray
-    gold_test: np.ndarray
-    features: Features
+    tests: dict[str, Answers]
+    inputs: Inputs
     learner: LearnerConfig
     strategies: dict[str, Acquisition]
     seed_sets: dict[int, list[int]]
@@ -121,7 +121,7 @@ def fitting_blocks(runs: Sequence[T], bytes_per_run: int) -> list[list[T]]:
 def _bytes_per_run(plan: Plan, is_full: bool) -> int:
     n, n_seed_set = len(plan.gold), max(map(len, plan.seed_sets.values()))
     n_labelled = n if is_full else min(n_seed_set + plan.n_rounds * plan.query_size, n)
-    return plan.learner.bytes_per_run(n, n_labelled, plan.features.width, len(plan.documents.label_names))
+    return plan.learner.bytes_per_run(plan.inputs, n, n_labelled, len(plan.documents.label_names))
 
 
 def _equally_far(plan: Plan, runs: Sequence[Run]) -> list[list[Run]]:
@@ -251,15 +251,9 @@ def _go_on(plan: Plan, going: dict[Run, list[dict[str, Any]]], until: int | None
     for run in block:  # runs that were stopped apart
         plan.folder.cut(run, n_done)
 
-    gold, gold_test = (torch.from_numpy(classes).to(plan.device) for classes in (plan.gold, plan.gold_test))
+    gold = torch.from_numpy(plan.gold).to(plan.device)
     partition = _partition(plan, block, records)
-    learner = plan.learner.build(
-        plan.features.train,
-        plan.features.test,
-        len(plan.documents.label_names),
-        len(block),
-        torch.device(plan.device),
-    )
+    learner = plan.learner.build(plan.inputs, len(plan.documents.label_names), len(block), torch.device(plan.device))
     observer, last = None, 0 if is_full else plan.n_rounds
     if plan.stopping.criteria and not is_full:
         before = [[Observed.of(record) for record in done] for done in records]
@@ -271,7 +265,7 @@ def _go_on(plan: Plan, going: dict[Run, list[dict[str, Any]]], until: int | None
         learner,
         plan.strategies,
         gold,
-        gold_test,
+        {name: labels.to(plan.device) for name, labels in plan.tests.items()},
         plan.documents,
         query_size=plan.query_size,
         rounds=range(n_done, last + 1 if until is None else until),
@@ -315,16 +309,17 @@ def _keep(plan: Plan, run: Run, result: Round) -> None:
         "seed": run.seed,
         "round": result.round,
         "n_labelled": len(result.labelled),
-        "accuracy": result.accuracy,
-        "macro_f1": result.macro_f1,
+        **result.scores["test"],
         "batch": {name: values[batch].mean().item() for name, values in metrics.items()},
         "acquired": ids_of(result.acquired),
-        "scores": result.scores.tolist(),
+        "scores": result.acquired_scores.tolist(),
         "notes": result.notes,
         "seconds": result.seconds,
     }
     if result.round == 0 and run.strategy != FULL_DATA:
         record["seed_set"] = ids_of(result.labelled)
+    if others := {name: scores for name, scores in result.scores.items() if name != "test"}:
+        record["tests"] = others
     if result.observed is not None:
         record["stopping"] = result.observed.record()
     plan.folder.append(run, record)

@@ -108,11 +108,14 @@ def training(n_runs: int, n_classes: int, device: str) -> tuple[float, float]:
     """Seconds of all perceptrons, and milliseconds of one step of one."""
     import torch
 
+    from cal.data.features import Features
     from cal.learners.mlp import MLP
     from cal.streams import Streams
 
     x = vectors(N_LABELLED)
-    learner = MLP(n_epochs=N_EPOCHS, batch_size=BATCH_SIZE).build(x, x[:1], n_classes, n_runs, torch.device(device))
+    learner = MLP(n_epochs=N_EPOCHS, batch_size=BATCH_SIZE).build(
+        Features(x, x[:1]), n_classes, n_runs, torch.device(device)
+    )
     labelled = torch.arange(N_LABELLED, device=device).repeat(n_runs, 1)
     streams = Streams(range(n_runs), 0, device)
 
@@ -134,12 +137,13 @@ def query(n_candidates: int, n_classes: int, device: str) -> dict:
     from cal.acquisition.base import chosen
     from cal.acquisition.pool import Documents, Pool
     from cal.acquisition.uncertainty import Entropy
+    from cal.data.features import Features
     from cal.learners.mlp import MLP
     from cal.streams import Streams
 
     n = N_LABELLED + n_candidates
     x = vectors(n)
-    learner = MLP(n_epochs=1, batch_size=BATCH_SIZE).build(x, x[:1], n_classes, 1, torch.device(device))
+    learner = MLP(n_epochs=1, batch_size=BATCH_SIZE).build(Features(x, x[:1]), n_classes, 1, torch.device(device))
     labelled = torch.arange(N_LABELLED, device=device).unsqueeze(0)
     streams, gold = Streams([0], 0, device), labelled % n_classes
     dynamics = learner.fit(labelled, gold, streams)

@@ -61,6 +61,7 @@ def our_pool(n_candidates: int, needs: frozenset[str], looking: list[float]):
     import torch
 
     from cal.acquisition.pool import Documents, Pool
+    from cal.data.features import Features
     from cal.dynamics.prediction_dynamics import PredictionDynamics
     from cal.learners.mlp import MLP
     from cal.streams import Streams
@@ -69,7 +70,9 @@ def our_pool(n_candidates: int, needs: frozenset[str], looking: list[float]):
     n = N_LABELLED + n_candidates
     x, gold_classes = task(n)
     gold = torch.from_numpy(gold_classes)
-    learner = MLP(n_epochs=30 if "predictions" in needs else 10).build(x, x[:1], N_CLASSES, 1, torch.device("cpu"))
+    learner = MLP(n_epochs=30 if "predictions" in needs else 10).build(
+        Features(x, x[:1]), N_CLASSES, 1, torch.device("cpu")
+    )
     labelled, candidates = torch.arange(N_LABELLED).unsqueeze(0), torch.arange(N_LABELLED, n).unsqueeze(0)
     streams, seen = Streams([0], 0), PredictionDynamics()
     everything = torch.cat([labelled, candidates], dim=1)

@@ -118,7 +118,7 @@ def memory_of_a_query(data: Path, spec: object) -> float:
     seed_set = choose_seed_set(Stratified(), corpus.train.gold, vectors.train, SETTINGS["seed_size"], seed)
     partition = Partition([seed_set], len(gold))
     labelled, candidates = partition.labelled(), partition.candidates()
-    learner = MLP().build(vectors.train, vectors.test, corpus.n_classes, 1, torch.device("cpu"))
+    learner = MLP().build(vectors, corpus.n_classes, 1, torch.device("cpu"))
     streams, seen, everything = Streams([seed], 0), PredictionDynamics(), torch.cat([labelled, candidates], dim=1)
     looks = "predictions" in strategy.needs
     before = peak_from_here() if looks else 0.0  # what is recorded of the pool while training is theirs

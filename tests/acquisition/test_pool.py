@@ -10,6 +10,7 @@ from cal.acquisition.base import Acquisition, unmet_needs
 from cal.acquisition.one_run import OneRun, one_run
 from cal.acquisition.pool import Documents, Pool, Selection
 from cal.acquisition.spec import make_strategies
+from cal.data.features import Features
 from cal.errors import ConfigError, StrategyError, UnknownNameError
 from cal.learners.mlp import MLP, MLPLearner
 from cal.learners.out_of_fold import folds_of, out_of_fold_dynamics
@@ -212,7 +213,7 @@ def test_out_of_fold_dynamics_are_those_of_trainings_that_did_not_see_the_instan
 
         for trained, held_out in folds_of(gold.numpy(), 3, stream(seed, "folds", 1)):
             assert not set(trained) & set(held_out)
-            learner = MLPLearner(MLP(hidden=[16, 16], n_epochs=6, batch_size=8, lr=1e-2), X, X[:1], 3, 1)
+            learner = MLPLearner(MLP(hidden=[16, 16], n_epochs=6, batch_size=8, lr=1e-2), Features(X, X[:1]), 3, 1)
             alone = learner.fit(
                 rows[trained].unsqueeze(0),
                 gold[trained].unsqueeze(0),
@@ -273,6 +274,6 @@ def test_what_is_of_all_runs_is_not_of_one(pool, name):
 
 
 def test_samples_need_dropout():
-    learner = MLPLearner(MLP(hidden=[4], dropout=0.0), X, X[:1], 3, 1)
+    learner = MLPLearner(MLP(hidden=[4], dropout=0.0), Features(X, X[:1]), 3, 1)
     with pytest.raises(StrategyError, match="no dropout to sample networks by"):
         learner.dropout_probs(torch.zeros(1, 2, dtype=torch.long), 2, Streams([1], 0))

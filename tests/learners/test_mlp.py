@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from cal import backprop
+from cal.data.features import Features
 from cal.dynamics import metrics
 from cal.errors import ConfigError
 from cal.learners.mlp import MLP, MLPLearner
@@ -22,7 +23,7 @@ POOL = torch.stack([torch.from_numpy(_rng.permutation(N_TRAIN)[:13]) for _ in SE
 
 
 def fitted(rows, config=CONFIG, dtype=torch.float32):
-    learner = MLPLearner(config, X_TRAIN, X_TEST, N_CLASSES, len(rows), dtype=dtype)
+    learner = MLPLearner(config, Features(X_TRAIN, X_TEST), N_CLASSES, len(rows), dtype=dtype)
     streams = Streams([SEEDS[row] for row in rows], 1)
     dynamics = learner.fit(LABELLED[rows], GOLD[LABELLED[rows]], streams)
     return learner, dynamics, streams
@@ -49,7 +50,7 @@ def test_predictions_of_a_run_are_those_of_that_run_alone(stack, alone):
     together, mine = stack[0].predict(POOL), learner.predict(POOL[[row]])
     assert torch.equal(together.logits[row], mine.logits[0])
     assert torch.equal(together.embeddings[row], mine.embeddings[0])
-    assert torch.equal(stack[0].predict_test()[row], learner.predict_test()[0])
+    assert torch.equal(stack[0].predict_split("test")[row], learner.predict_split("test")[0])
 
 
 def test_dropout_samples_of_a_run_are_those_of_that_run_alone(stack, alone):
@@ -64,17 +65,17 @@ def test_selected_runs_predict_as_in_the_stack(stack):
     chosen = learner.select(rows)
     assert chosen.n_runs == 2
     assert torch.equal(chosen.predict(POOL[rows]).logits, learner.predict(POOL).logits[rows])
-    assert torch.equal(chosen.predict_test(), learner.predict_test()[rows])
+    assert torch.equal(chosen.predict_split("test"), learner.predict_split("test")[rows])
     samples = chosen.dropout_probs(POOL[rows], 3, streams[rows])
     assert torch.equal(samples, learner.dropout_probs(POOL, 3, streams)[rows])
 
 
 def test_selecting_leaves_the_stack_as_it_was(stack):
     learner = stack[0]
-    before = learner.predict_test()
+    before = learner.predict_split("test")
     learner.select([1])
     assert learner.n_runs == 3
-    assert torch.equal(learner.predict_test(), before)
+    assert torch.equal(learner.predict_split("test"), before)
 
 
 def test_last_dynamics_are_the_predictions_after_training(stack):
@@ -109,10 +110,10 @@ def test_embeddings_lead_to_the_logits_by_the_last_layer(stack):
 def test_training_on_a_signal_learns_it():
     x = np.eye(3, 6, dtype=np.float32)[np.arange(30) % 3] * 3
     gold = torch.arange(30).unsqueeze(0) % 3
-    learner = MLPLearner(dataclasses.replace(CONFIG, n_epochs=20), x, x, 3, 1)
+    learner = MLPLearner(dataclasses.replace(CONFIG, n_epochs=20), Features(x, x), 3, 1)
     dynamics = learner.fit(torch.arange(30).unsqueeze(0), gold, Streams([1], 0))
     assert dynamics.correct[0, -1].all()
-    assert torch.equal(learner.predict_test().argmax(-1), gold)
+    assert torch.equal(learner.predict_split("test").argmax(-1), gold)
 
 
 def test_a_dropout_sample_is_one_network_for_all_instances(stack):
@@ -140,7 +141,7 @@ def test_predictions_do_not_depend_on_how_many_are_asked_for(stack, monkeypatch)
     whole = learner.predict(POOL).logits
     monkeypatch.setattr("cal.learners.mlp._CHUNK", 4)
     torch.testing.assert_close(learner.predict(POOL).logits, whole, rtol=0, atol=1e-6)
-    torch.testing.assert_close(learner.predict_test(), stack[0].predict_test())
+    torch.testing.assert_close(learner.predict_split("test"), stack[0].predict_split("test"))
 
 
 def test_dropout_samples_do_not_depend_on_how_many_are_asked_for(stack, monkeypatch):
@@ -153,7 +154,7 @@ def test_dropout_samples_do_not_depend_on_how_many_are_asked_for(stack, monkeypa
 def test_read_only_vectors_are_used_without_a_warning():
     frozen = X_TRAIN.copy()
     frozen.flags.writeable = False
-    assert MLPLearner(CONFIG, frozen, X_TEST, N_CLASSES, 1).x_train.shape == (N_TRAIN, 6)
+    assert MLPLearner(CONFIG, Features(frozen, X_TEST), N_CLASSES, 1).x_train.shape == (N_TRAIN, 6)
 
 
 def test_every_hyperparameter_reaches_the_training():

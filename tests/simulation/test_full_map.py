@@ -34,7 +34,7 @@ def assert_equal_dynamics(given, expected):
 def alone(task, seed, trained, recorded):
     """A learner of our own on some rows, and its fit."""
     gold = torch.from_numpy(task.corpus.train.gold)
-    learner = MLPLearner(LEARNER, task.features.train, task.features.test, 4, 1)
+    learner = MLPLearner(LEARNER, task.features, 4, 1)
     rows, watched = (torch.from_numpy(index).unsqueeze(0) for index in (trained, recorded))
     dynamics = learner.fit(rows, gold[rows], Streams([seed], 0))
     return learner, dynamics, watched
@@ -86,9 +86,13 @@ class Spy:
     """A learner that notes what it is asked to train on and to record."""
 
     dropout: float = 0.0
+    reads_features: bool = False
     asked: list = field(default_factory=list)
 
-    def build(self, x_train, x_test, n_classes, n_runs, device):
+    def inputs(self, corpus, features):
+        return None
+
+    def build(self, inputs, n_classes, n_runs, device):
         return self
 
     def fit(self, labelled, gold, streams, *, capture, held_out):

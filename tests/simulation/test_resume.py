@@ -296,7 +296,7 @@ def test_other_documents_with_the_same_vectors_are_refused(simulated, make_task,
 def test_other_vectors_are_refused(simulated, make_task, tmp_path):
     simulated(output=tmp_path)
     corpus, features = make_task()
-    with pytest.raises(StorageError, match="Different: the content of the document vectors"):
+    with pytest.raises(StorageError, match="Different: the document vectors"):
         simulated((corpus, Features(features.train * 2, features.test)), output=tmp_path)
 
 

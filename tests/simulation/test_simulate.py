@@ -16,6 +16,7 @@ from cal.acquisition.random import Random
 from cal.acquisition.spec import make_strategies
 from cal.errors import ConfigError, FeatureError, LearnerError, StorageError, StrategyError
 from cal.learners.mlp import MLP, MLPLearner
+from cal.simulation.evaluate import answers_of
 from cal.simulation.folder import RunFolder
 from cal.simulation.lockstep import Run, advance
 from cal.simulation.partition import Partition
@@ -109,8 +110,8 @@ def plan_of(make_task, small, tmp_path):
         return Plan(
             documents=Documents(corpus.train.ids, corpus.label_names),
             gold=corpus.train.gold,
-            gold_test=corpus.test.gold,
-            features=features,
+            tests=answers_of(corpus),
+            inputs=features,
             learner=config,
             strategies=make_strategies(specs),
             seed_sets=seed_sets,
@@ -215,7 +216,7 @@ def test_row_order_of_the_corpus_changes_nothing(simulated, assert_same, make_ta
 def test_labels_of_the_pool_do_not_show_in_the_first_batch(make_task, small):
     """Shuffled among the candidates, they change no strategy's first choice."""
     corpus, features = make_task()
-    gold, gold_test = torch.from_numpy(corpus.train.gold), torch.from_numpy(corpus.test.gold)
+    gold = torch.from_numpy(corpus.train.gold)
     rows = choose_seed_set(Stratified(), corpus.train.gold, features.train, 12, 1)
     other = gold.clone()
     candidates = Partition([rows], len(gold)).candidates()[0]
@@ -233,10 +234,10 @@ def test_labels_of_the_pool_do_not_show_in_the_first_batch(make_task, small):
         advance(
             [Run(name, 1) for name in strategies],
             Partition([rows] * len(strategies), len(gold)),
-            small["learner"].build(features.train, features.test, 3, len(strategies), torch.device("cpu")),
+            small["learner"].build(features, 3, len(strategies), torch.device("cpu")),
             strategies,
             labels,
-            gold_test,
+            answers_of(corpus),
             Documents(corpus.train.ids, corpus.label_names),
             query_size=7,
             rounds=range(2),
@@ -287,9 +288,9 @@ def test_a_round_equals_a_learner_trained_from_scratch(make_task, small, curves,
     ids = labelled_ids(curves, strategy, 2, round)
     rows = torch.tensor([[row for row, i in enumerate(corpus.train.ids) if i in ids]])
     gold = torch.from_numpy(corpus.train.gold)
-    learner = MLPLearner(small["learner"], features.train, features.test, 3, 1)
+    learner = MLPLearner(small["learner"], features, 3, 1)
     dynamics = learner.fit(rows, gold[rows], Streams([2], round))
-    predicted = learner.predict_test()[0].argmax(-1).numpy()
+    predicted = learner.predict_split("test")[0].argmax(-1).numpy()
 
     record = curves.rounds.query("strategy == @strategy and seed == 2 and round == @round").iloc[0]
     assert record.accuracy == pytest.approx(accuracy_score(corpus.test.gold, predicted), abs=1e-12)
@@ -311,10 +312,10 @@ def test_full_data_is_a_learner_trained_on_everything(simulated, make_task, smal
     corpus, features = make_task()
     curves = simulated(strategies=["random"], full_data=True, rounds=1)
     for seed in (1, 2):
-        learner = MLPLearner(small["learner"], features.train, features.test, 3, 1)
+        learner = MLPLearner(small["learner"], features, 3, 1)
         gold = torch.from_numpy(corpus.train.gold).unsqueeze(0)
         learner.fit(torch.arange(60).unsqueeze(0), gold, Streams([seed], 0))
-        predicted = learner.predict_test()[0].argmax(-1).numpy()
+        predicted = learner.predict_split("test")[0].argmax(-1).numpy()
         record = curves.full_data[curves.full_data.seed == seed].iloc[0]
         assert record.n_labelled == 60
         assert record.accuracy == pytest.approx(accuracy_score(corpus.test.gold, predicted), abs=1e-12)

@@ -15,6 +15,7 @@ from cal.acquisition.spec import make_strategies
 from cal.errors import ConfigError
 from cal.learners.mlp import MLPLearner
 from cal.simulation.curves import LearningCurves
+from cal.simulation.evaluate import answers_of
 from cal.simulation.folder import RunFolder
 from cal.simulation.lockstep import Run
 from cal.simulation.observer import STOP_SET_SIZE, Observed, Stopping
@@ -230,7 +231,7 @@ def test_observations_are_those_of_a_learner_trained_from_scratch(reported, make
     for round, observed in enumerate(seen):
         acquired = curves.acquired.query("strategy == @strategy and seed == 2 and round <= @round")
         labelled = sorted(row_of[i] for i in acquired.id)
-        learner = MLPLearner(small["learner"], features.train, features.test, 3, 1)
+        learner = MLPLearner(small["learner"], features, 3, 1)
         learner.fit(torch.tensor([labelled]), gold[torch.tensor([labelled])], Streams([2], round))
         probs = learner.predict(torch.arange(60).unsqueeze(0)).probs[0].numpy()
         pool = sorted(set(range(60)) - set(labelled) - set(dev))
@@ -369,8 +370,8 @@ def plan_of(make_task, small, tmp_path):
         return Plan(
             documents=Documents(corpus.train.ids, corpus.label_names),
             gold=gold,
-            gold_test=corpus.test.gold,
-            features=features,
+            tests=answers_of(corpus),
+            inputs=features,
             learner=small["learner"],
             strategies=make_strategies(["random", "entropy", "margin"]),
             seed_sets={seed: choose_seed_set(Stratified(), gold, features.train, 12, seed) for seed in seeds},

@@ -2,14 +2,17 @@
 
 import logging
 
+import numpy as np
 import pytest
 import torch
 
 from cal.acquisition.pool import Documents
 from cal.acquisition.spec import make_strategies
+from cal.data.features import Features
 from cal.errors import WorkerError
 from cal.learners.mlp import MLP, MLPLearner
 from cal.simulation import workers
+from cal.simulation.evaluate import answers_of
 from cal.simulation.folder import FULL_DATA, Run, RunFolder
 from cal.simulation.seed_sets import Stratified, choose_seed_set
 from cal.simulation.workers import Plan, advance_block, carry_out, fitting_blocks, in_halves
@@ -27,8 +30,8 @@ def plan_of(make_task, tmp_path):
         return Plan(
             documents=Documents(corpus.train.ids, corpus.label_names),
             gold=gold,
-            gold_test=corpus.test.gold,
-            features=features,
+            tests=answers_of(corpus),
+            inputs=features,
             learner=MLP(hidden=[8, 8], n_epochs=4, batch_size=8, lr=1e-2),
             strategies=make_strategies(["random", "entropy", {"cal": QUICK}, "averaged_margin"]),
             seed_sets={
@@ -147,10 +150,14 @@ def test_no_runs_are_no_blocks(monkeypatch):
 
 
 def test_larger_tasks_need_more_memory_each_way():
-    usual = {"n_instances": 5_000, "n_labelled": 2_000, "n_features": 300, "n_classes": 6}
-    needed = MLP().bytes_per_run(**usual)
+    usual = {"n_instances": 5_000, "n_labelled": 2_000, "width": 300, "n_classes": 6}
+
+    def bytes_per_run(width, **sizes):
+        return MLP().bytes_per_run(Features(*[np.zeros((1, width), np.float32)] * 2), **sizes)
+
+    needed = bytes_per_run(**usual)
     assert needed > 4 * 4 * (3 * 301 * 300 + 301 * 6)
-    assert all(MLP().bytes_per_run(**usual | {name: 2 * value}) > needed for name, value in usual.items())
+    assert all(bytes_per_run(**usual | {name: 2 * value}) > needed for name, value in usual.items())
 
 
 @pytest.fixture(params=["fit", "predict"])
