@@ -114,6 +114,11 @@ class DynamicsCallback(TrainerCallback):
                 f"Training starts after epoch {n_trained}, and {self.recorder.n_epochs} epochs are recorded. "
                 f"Resume from another checkpoint, call recorder.rewind({n_trained}), or give a new recorder."
             )
+        if self.recorder.capture == "during" and _within_epoch(state):
+            problems.append(
+                f"Training resumes within epoch {n_trained}, after some of its batches. Resume from a checkpoint made "
+                "at the end of an epoch (save_strategy='epoch'), or record with capture='end'."
+            )
         if problems:
             raise ConfigError(problems)
         self._remove_hooks()  # of a training that failed
@@ -128,7 +133,7 @@ class DynamicsCallback(TrainerCallback):
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        if abs((state.epoch or 0) - round(state.epoch or 0)) > 1e-6:  # stopped by max_steps, or by another callback
+        if _within_epoch(state):  # stopped by max_steps, or by another callback
             logger.warning("Training stopped within epoch %d; its logits are not recorded.", self.recorder.n_epochs)
             self.recorder.rewind(self.recorder.n_epochs)
             return
@@ -169,3 +174,8 @@ class DynamicsCallback(TrainerCallback):
         for hook in self._hooks:
             hook.remove()
         self._hooks, self.collator.recording = [], False
+
+
+def _within_epoch(state: TrainerState) -> bool:
+    epoch = state.epoch or 0
+    return abs(epoch - round(epoch)) > 1e-6

@@ -204,6 +204,22 @@ def test_training_that_resumes_from_a_checkpoint_goes_on_recording(tmp_path):
     torch.testing.assert_close(second.recorder.dynamics().gold_prob, whole.recorder.dynamics().gold_prob)
 
 
+def test_training_resumes_within_an_epoch_only_where_nothing_of_it_is_lost(tmp_path):
+    class Stop(transformers.TrainerCallback):
+        def on_save(self, args, state, control, **kwargs):
+            control.should_training_stop = True
+
+    made = trainer(tmp_path, DynamicsCallback(DynamicsRecorder(), pad), save_strategy="steps", save_steps=2)
+    made.add_callback(Stop())
+    made.train()  # three steps an epoch
+    during = DynamicsCallback(DynamicsRecorder(capture="during"), pad)
+    with pytest.raises(ConfigError, match=r"Training resumes within epoch 0.*save_strategy='epoch'.*capture='end'"):
+        trainer(tmp_path, during).train(resume_from_checkpoint=True)
+    end = DynamicsCallback(DynamicsRecorder(capture="end"), pad)
+    trainer(tmp_path, end).train(resume_from_checkpoint=True)
+    assert end.recorder.n_epochs == 2
+
+
 def test_epochs_are_not_recorded_twice(tmp_path):
     recording = DynamicsCallback(DynamicsRecorder(), pad)
     trainer(tmp_path, recording).train()
