@@ -11,6 +11,7 @@ import re
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -113,7 +114,7 @@ def _run(config: Mapping[str, Any], quiet: bool) -> None:
         folder = Path(config["output"] or choose_folder(Path("runs"), corpus, config, digests))
         curves = simulate(
             corpus,
-            features=built["features"],
+            features=built.get("features"),
             learner=built["learner"],
             output=folder,
             config=config,
@@ -197,11 +198,18 @@ def _map(words: list[str]) -> None:
         _show([config])
         return
     from cal.analysis.map_run import draw_map
+    from cal.dynamics.distributed import joined, rank
+    from cal.simulation.simulate import resolve_device
 
-    text, page = draw_map(config, build(config), quiet=given.quiet)
-    if not given.quiet:
-        print(text)
-    print(f"Map: {page.resolve()}")
+    several = int(os.environ.get("WORLD_SIZE", "1")) > 1  # of accelerate launch, or torchrun
+    with joined(resolve_device(config["device"])) if several else nullcontext():
+        if rank():
+            logging.getLogger("cal").setLevel(logging.ERROR)
+        text, page = draw_map(config, build(config), quiet=given.quiet or rank() > 0)
+        if text and not given.quiet:
+            print(text)
+        if text:
+            print(f"Map: {page.resolve()}")
 
 
 def _map_diff(words: list[str]) -> None:

@@ -276,8 +276,10 @@ def _checked(command: str, config: dict[str, Any], problems: list[str]) -> dict[
             continue
         checked[group] = {selector: name} | _typed(choice, values, f"{group}.", problems)
     if isinstance(checked.get("learner"), dict):
-        given = {key: checked.get(key) for key in ("n_epochs", "precision")}
-        checked["learner"] |= {key: value for key, value in given.items() if value is not None}
+        given = {key: checked[key] for key in ("n_epochs", "model", "precision") if checked.get(key) is not None}
+        if "model" in given and "model" not in checked["learner"]:
+            problems.append(f"model={given.pop('model')} is for learner=transformer, and the learner is an MLP.")
+        checked["learner"] |= given
     if checked.get("protocol", "paper") not in PROTOCOLS:
         problems.append(str(UnknownNameError("protocol", checked["protocol"], PROTOCOLS)))
     return checked

@@ -6,6 +6,7 @@ CalError
 ├── DataError           a corpus that cannot be used as given: missing column, empty text, duplicate id ...
 │   └── HubError            a corpus of the Hugging Face hub that cannot be reached
 ├── FeatureError        document vectors that cannot be computed or do not fit the corpus
+├── ModelError          a pretrained model that cannot be had, or does not fit the corpus
 ├── LearnerError        a classifier that diverged
 ├── StrategyError       an acquisition function that broke its contract
 ├── WorkerError         a worker process that was killed
@@ -77,6 +78,10 @@ class HubError(DataError):
 
 class FeatureError(CalError):
     """Document vectors cannot be computed, or do not fit the corpus."""
+
+
+class ModelError(CalError):
+    """A pretrained model cannot be had, or does not fit the corpus."""
 
 
 class LearnerError(CalError):

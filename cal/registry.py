@@ -76,13 +76,18 @@ READERS = {
     "docstrings": Entry("cal.data.docstrings:Docstrings", "docstrings of installed libraries"),
     "files": Entry("cal.data.files:Files", "csv, tsv, jsonl or parquet"),
     "hub": Entry("cal.data.hub:Hub", "a dataset of the Hugging Face hub"),
+    "glue": Entry("cal.data.glue:Glue", "a folder of GLUE's TSV files: snli, mnli, qnli or winogrande"),
 }
 FEATURES = {
     "lsa": Entry("cal.data.lsa:Lsa", "tf-idf and truncated SVD"),
     "fasttext": Entry("cal.data.fasttext:FastText", "gensim fastText vectors, summed or averaged"),
+    "encoder": Entry("cal.data.encoder:Encoder", "sentence vectors of a pretrained encoder"),
     "precomputed": Entry("cal.data.precomputed:Precomputed", "your own vectors"),
 }
-LEARNERS = {"mlp": Entry("cal.learners.mlp:MLP", "stacked multi-layer perceptrons")}
+LEARNERS = {
+    "mlp": Entry("cal.learners.mlp:MLP", "stacked multi-layer perceptrons"),
+    "transformer": Entry("cal.learners.transformer:Transformer", "a pretrained encoder, fine-tuned"),
+}
 SEED_SETS = {
     "stratified": Entry("cal.simulation.seed_sets:Stratified", "classes in the shares they have, each at least once"),
     "balanced": Entry("cal.simulation.seed_sets:Balanced", "as many of each class, as far as they go"),

@@ -11,8 +11,8 @@ class SimulateConfig:
     """Everything `cal simulate` takes; conf/simulate.yaml holds the defaults."""
 
     dataset: dict[str, Any]
-    features: dict[str, Any]
-    learner: dict[str, Any]
+    features: dict[str, Any] | None = None
+    learner: dict[str, Any] = field(default_factory=dict)
     protocol: str = "paper"
     strategies: Any = ()
     seeds: Any = 3
@@ -25,6 +25,7 @@ class SimulateConfig:
     dev_size: int = 0
     full_data: bool = True
     device: str = "auto"
+    model: str | None = None
     precision: str | None = None
     workers: int | None = None
     profile: bool = False
@@ -43,7 +44,7 @@ class MapConfig:
     """Everything `cal map` takes; conf/map.yaml holds the defaults."""
 
     dataset: dict[str, Any] | None = None
-    features: dict[str, Any] = field(default_factory=dict)
+    features: dict[str, Any] | None = None
     learner: dict[str, Any] = field(default_factory=dict)
     logs: str | None = None
     on_missing: str = "error"
@@ -53,6 +54,7 @@ class MapConfig:
     folds: int = 5
     region: Any = "quantile"
     device: str = "auto"
+    model: str | None = None
     precision: str | None = None
     workers: int | None = None
     output: str | None = None

@@ -98,27 +98,76 @@ class Draws:
     def keep(self, probability: float, *shape: int) -> Tensor:
         """(run, *shape) booleans, true with the given probability in steps of 2^-16: dropout masks."""
         n = math.prod(shape)
-        highest = max(round(probability * 65536), 1) - 32769  # of 16 bits, so that keeping all does not overflow
-        kept = [words.view(torch.int16) <= highest for words in self._words((n + 3) // 4)]  # each word makes four
-        return self._of_runs(torch.cat(kept, dim=1)[:, :n], shape)
+        return self._of_runs(_kept(self._words((n + 3) // 4), probability, n), shape)
 
     def _words(self, n: int) -> Iterator[Tensor]:
         """(seed, m) words of 64 bits, n in all; in parts that stay in a CPU's cache."""
-        block = _BLOCK if self._keys.device.type == "cpu" else -(-n // _BLOCK) * _BLOCK
-        counters = torch.arange(1, 1025, device=self._keys.device)
-        # A sum of rows and columns, because counting takes longer than all that follows.
-        counters = (torch.arange(0, block, 1024, device=counters.device).unsqueeze(1) + counters).view(-1)
-        for start in range(0, max(n, 1), block):
-            words = (counters[: n - start] + (self._n_drawn + start)).mul_(_GOLDEN) + self._keys
-            spare = torch.empty_like(words)
-            for shift, factor in _ROUNDS:
-                words.bitwise_xor_(_shifted(words, shift, spare)).mul_(factor)
-            yield words.bitwise_xor_(_shifted(words, 31, spare))
+        first = self._n_drawn
         self._n_drawn += n
+        return _words(self._keys, first, n)
 
     def _of_runs(self, draws: Tensor, shape: tuple[int, ...]) -> Tensor:
         draws = draws.view(len(draws), *shape)
         return draws.expand(len(self._row), *shape) if len(draws) == 1 else draws[self._row]
+
+
+class Keyed:
+    """Masks that belong to keys, whatever stands beside them: for dropout in batches that may be cut anyhow.
+
+    Args:
+        keys: (key,) whole numbers, such as those that `of` makes.
+
+    Example:
+        >>> keys = Keyed.of(Streams([7], 0), "dropout").derived(torch.tensor([3, 5, 9]))  # of three instances
+        >>> bool((keys.keep(0.9, 100)[1] == keys[torch.tensor([1])].keep(0.9, 60 + 40)[0]).all())
+        True
+    """
+
+    def __init__(self, keys: Tensor) -> None:
+        self.keys = keys
+
+    @classmethod
+    def of(cls, streams: Streams, purpose: str) -> Keyed:
+        """A key for each run."""
+        keys = [_signed(_key(seed, purpose, streams.round)) for seed in streams.seeds]
+        return cls(torch.tensor(keys, device=streams.device))
+
+    def __getitem__(self, rows: Tensor) -> Keyed:
+        """Some of the keys."""
+        return Keyed(self.keys[rows])
+
+    def derived(self, numbers: Tensor | int) -> Keyed:
+        """A key of each key and number; one of the two may be single."""
+        words = self.keys + (torch.as_tensor(numbers, device=self.keys.device) + 1) * _GOLDEN
+        return Keyed(_mixed(words, torch.empty_like(words)))
+
+    def keep(self, probability: float, n: int) -> Tensor:
+        """(key, n) booleans, true with the given probability in steps of 2^-16; more of them begin alike."""
+        return _kept(_words(self.keys.unsqueeze(1), 0, (n + 3) // 4), probability, n)
+
+
+def _words(keys: Tensor, first: int, n: int) -> Iterator[Tensor]:
+    """(key, m) words of 64 bits, n in all; in parts that stay in a CPU's cache."""
+    block = max(_BLOCK // len(keys) // 1024, 1) * 1024 if keys.device.type == "cpu" else -(-n // _BLOCK) * _BLOCK
+    counters = torch.arange(1, 1025, device=keys.device)
+    # A sum of rows and columns, because counting takes longer than all that follows.
+    counters = (torch.arange(0, block, 1024, device=keys.device).unsqueeze(1) + counters).view(-1)
+    for start in range(0, max(n, 1), block):
+        words = (counters[: n - start] + (first + start)).mul_(_GOLDEN) + keys
+        yield _mixed(words, torch.empty_like(words))
+
+
+def _mixed(words: Tensor, spare: Tensor) -> Tensor:
+    """SplitMix64's finaliser, in place."""
+    for shift, factor in _ROUNDS:
+        words.bitwise_xor_(_shifted(words, shift, spare)).mul_(factor)
+    return words.bitwise_xor_(_shifted(words, 31, spare))
+
+
+def _kept(words: Iterator[Tensor], probability: float, n: int) -> Tensor:
+    """(key, n) booleans, true with the given probability; each word makes four."""
+    highest = max(round(probability * 65536), 1) - 32769  # of 16 bits, so that keeping all does not overflow
+    return torch.cat([part.view(torch.int16) <= highest for part in words], dim=1)[:, :n]
 
 
 def _key(seed: int, purpose: str, round: int) -> int:

@@ -33,6 +33,7 @@ from cal.datamap.regions import regions, rule_parameters
 from cal.errors import ConfigError, StorageError
 from cal.simulation.folder import RunFolder
 
+CHECKPOINTS = "checkpoints"
 _ONE_POINT = pd.DataFrame({"confidence": [0.5], "variability": [0.1], "aleatoric": [0.2]})
 
 
@@ -80,10 +81,16 @@ def region_rule(given: object) -> tuple[str, dict[str, Any]]:
 def refuse_foreign(folder: Path, mark: str) -> None:
     """Makes sure that a folder is new, empty or of the kind that has a file `mark`, and so may be replaced.
 
+    One with nothing but checkpoints is that of an interrupted training, which goes on.
+
     Raises:
         StorageError: if it holds something else.
     """
-    if folder.exists() and not (folder.is_dir() and ((folder / mark).exists() or not any(folder.iterdir()))):
+
+    def is_foreign() -> bool:
+        return not folder.is_dir() or any(path.name != CHECKPOINTS for path in folder.iterdir())
+
+    if folder.exists() and not (folder / mark).exists() and is_foreign():
         raise StorageError(f"{folder} exists and holds something else than {mark} and its like; give another folder.")
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cal.analysis.map_folder import refuse_foreign, summary_text, write_map
+from cal.analysis.map_folder import CHECKPOINTS, refuse_foreign, summary_text, write_map
 from cal.data.corpus import Corpus
 from cal.datamap.datamap import DataMap
+from cal.dynamics.distributed import gathered, rank
 from cal.dynamics.logs import Logs
 from cal.dynamics.store import LogStore
 from cal.errors import DataError
@@ -30,33 +32,42 @@ def draw_map(config: Mapping[str, Any], built: Mapping[str, Any], *, quiet: bool
         quiet: whether to show no progress bar.
 
     Returns:
-        A summary in a few lines, and the interactive page.
+        A summary in a few lines, and the interactive page; nothing to say but in the first of several processes.
 
     Raises:
         CalError: if something cannot be read, trained or written.
     """
-    folder = Path(config["output"]) if config["output"] else dated_folder(Path("runs"), "map")
+    # Of several processes the first one says where; the others help it train.
+    folder = gathered(Path(config["output"]) if config["output"] else dated_folder(Path("runs"), "map"))[0]
     refuse_foreign(folder, "map.json")
     corpus: Corpus | None = built["dataset"].read() if "dataset" in built else None
     if config["logs"] is None and corpus is not None:
         summary = _draw_trained(folder, config, built, corpus, quiet)
     else:
         summary = _draw_logs(folder, config, corpus)
-    return summary_text(summary), folder / "map.html"
+    return summary_text(summary) if summary else "", folder / "map.html"
 
 
 def _draw_trained(
     folder: Path, config: Mapping[str, Any], built: Mapping[str, Any], corpus: Corpus, quiet: bool
 ) -> dict[str, Any]:
     names = ("seeds", "capture", "folds", "device", "workers")
-    dynamics = full_map(
-        corpus,
-        features=built["features"],
-        learner=built["learner"],
-        quiet=quiet,
-        **{name: config[name] for name in names},
-    )
-    return write_map(
+    try:
+        dynamics = full_map(
+            corpus,
+            features=built.get("features"),
+            learner=built["learner"],
+            quiet=quiet,
+            checkpoints=folder / CHECKPOINTS,
+            **{name: config[name] for name in names},
+        )
+    except KeyboardInterrupt:
+        if (folder / CHECKPOINTS).exists():
+            logger.warning("What is trained is kept; the same command with output=%s goes on from there.", folder)
+        raise
+    if rank():
+        return {}
+    summary = write_map(
         folder,
         DataMap.of(dynamics, corpus.train.ids),
         dynamics.gold_prob,
@@ -68,6 +79,8 @@ def _draw_trained(
         config=config,
         about={"corpus_fingerprint": corpus.fingerprint, **provenance(resolve_device(config["device"]))},
     )
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    return summary
 
 
 def _draw_logs(folder: Path, config: Mapping[str, Any], corpus: Corpus | None) -> dict[str, Any]:

@@ -55,28 +55,37 @@ def cache_path(name: str, recipe: Mapping[str, object], suffix: str) -> Path:
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> bool:
     """Whether `write` could fill the file at `path`, which appears complete or not at all.
 
-    The content goes to a file of its own first, so readers and writers in other processes never
-    meet a half-written file. A folder that cannot be written is a warning, once, not an error.
+    Readers and writers in other processes never meet a half-written file. A folder that cannot be written is a
+    warning, once, not an error.
 
     Args:
         path: where the file shall appear; its folder is made.
         write: called with the file, open for writing bytes.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
-            try:
-                write(file)
-                file.flush()
-                os.fsync(file.fileno())
-                Path(file.name).replace(path)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
+        write_whole(path, write)
     except OSError as error:
         _warn_once(path.parent, str(error))
         return False
     return True
+
+
+def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Fills the file at `path`, which appears complete or not at all; its folder is made.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
+        try:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+            Path(file.name).replace(path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
 
 
 def cached_array(name: str, recipe: Mapping[str, object], make: Callable[[], np.ndarray]) -> np.ndarray:

@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch.distributed as dist
+from torch import Tensor
 
 T = TypeVar("T")
+
+
+@contextmanager
+def joined(device: str) -> Iterator[None]:
+    """Within it the processes that `accelerate launch` or `torchrun` started know each other.
+
+    Args:
+        device: cpu or cuda; with cuda, each process gets a GPU of its own.
+    """
+    from accelerate import PartialState
+
+    PartialState(cpu=device == "cpu")
+    try:
+        yield
+    finally:
+        if _together():
+            dist.destroy_process_group()
 
 
 def rank() -> int:
@@ -30,6 +50,18 @@ def gathered(value: T) -> list[T]:
         return [value]
     values: list[T] = [value] * n_processes()
     dist.all_gather_object(values, value)
+    return values
+
+
+def summed(values: Tensor) -> Tensor:
+    """The sum of what all processes hold, in place; all processes must ask at the same point.
+
+    Example:
+        >>> summed(torch.ones(2)).tolist()
+        [1.0, 1.0]
+    """
+    if _together():
+        dist.all_reduce(values)
     return values
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -57,6 +58,8 @@ class Learner(Protocol):
         capture: Capture = "end",
         held_out: tuple[Tensor, Tensor] | None = None,
         on_epoch_end: Callable[[int], None] = lambda epoch: None,
+        checkpoint: Path | None = None,
+        quiet: bool = True,
     ) -> TrainingDynamics:
         """Trains R fresh classifiers.
 
@@ -67,6 +70,8 @@ class Learner(Protocol):
             capture: `end` and `during` record the labelled instances, `out_of_fold` those held out.
             held_out: (run, instance) rows not trained on and their gold classes, for `out_of_fold`.
             on_epoch_end: called with the epoch's index after its last step; it may call `predict`.
+            checkpoint: a file of which an interrupted training goes on, where trainings take long enough.
+            quiet: whether to show no progress bar where trainings take long enough for one.
 
         Returns:
             Dynamics of the recorded instances, (run, epoch, instance).

@@ -8,6 +8,7 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -139,6 +140,8 @@ class MLPLearner:
         capture: Capture = "end",
         held_out: tuple[Tensor, Tensor] | None = None,
         on_epoch_end: Callable[[int], None] = lambda epoch: None,
+        checkpoint: Path | None = None,
+        quiet: bool = True,
     ) -> TrainingDynamics:
         config, x = self.config, self.x_train[labelled]  # (run, instance, feature)
         x_watched, gold_watched = (x, gold) if held_out is None else (self.x_train[held_out[0]], held_out[1])

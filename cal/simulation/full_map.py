@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import get_args
 
 import joblib
@@ -13,6 +15,7 @@ from torch import Tensor
 
 from cal.data.corpus import Corpus
 from cal.data.features import FeatureKind, Features, vectors_of
+from cal.dynamics.distributed import n_processes, rank
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
 from cal.errors import ConfigError, DataError, UnknownNameError, refused_counts
 from cal.learners.base import Inputs, LearnerConfig
@@ -44,12 +47,14 @@ def full_map(
     folds: int = 5,
     device: str = "auto",
     workers: int | None = None,
+    checkpoints: Path | None = None,
     quiet: bool = True,
 ) -> TrainingDynamics:
     """The dynamics of the whole train split, for each seed.
 
     On a GPU trainings on equally many instances are one stack, or as few as its memory allows; on a CPU each is a task
-    of a worker process.
+    of a worker process. Where `accelerate launch` or `torchrun` has started several processes, all share in every
+    training, and each returns the whole.
 
     Args:
         corpus: whose train split is mapped.
@@ -61,6 +66,8 @@ def full_map(
         folds: parts of the train split, for `out_of_fold`; stratified, drawn per seed.
         device: `cpu`, `cuda` or `auto`.
         workers: processes on a CPU, one per core by default. Results do not depend on it.
+        checkpoints: a folder in which long trainings are kept, so that the same call goes on with them where they were
+            interrupted; None keeps nothing.
         quiet: whether to show no progress bar.
 
     Returns:
@@ -80,6 +87,8 @@ def full_map(
         torch.Size([2, 3, 2])
     """
     seed_list, device = check_map_arguments(seeds=seeds, capture=capture, folds=folds, device=device, workers=workers)
+    if n_processes() > 1 and learner.reads_features:
+        raise ConfigError("Several processes can train learner=transformer together; start others in one process.")
     if capture == "out_of_fold" and folds > len(corpus.train):
         raise DataError(f"folds is {folds}, but there are {len(corpus.train)} training documents; give fewer folds.")
     fits = [
@@ -93,10 +102,14 @@ def full_map(
     else:
         needed = learner.bytes_per_run(inputs, len(corpus.train), len(corpus.train), corpus.n_classes)
         blocks = [block for alike in _equally_long(fits) for block in fitting_blocks(alike, needed)]
-    given = (corpus.train.gold, inputs, corpus.n_classes, learner, capture, device)
+    n_workers = min(workers or joblib.cpu_count(), len(blocks)) if device == "cpu" and n_processes() == 1 else 1
+    quiet |= rank() > 0
+    if checkpoints is not None:
+        checkpoints = checkpoints / _digest(learner, inputs, corpus.train.gold, capture, folds)
+    shown = not quiet and n_workers == 1
+    given = (corpus.train.gold, inputs, corpus.n_classes, learner, capture, device, checkpoints, not shown)
     trained: Iterable[tuple[list[_Fit], TrainingDynamics]]
     if device == "cpu":
-        n_workers = min(workers or joblib.cpu_count(), len(blocks))
         trained = zip(blocks, in_processes(_trained, [(block, *given) for block in blocks], n_workers), strict=True)
     else:
         trained = (part for block in blocks for part in in_halves(lambda fits: _trained(fits, *given), block))
@@ -155,6 +168,8 @@ def _trained(
     learner: LearnerConfig,
     capture: Capture,
     device: str,
+    checkpoints: Path | None,
+    quiet: bool,
 ) -> TrainingDynamics:
     """The dynamics of the recorded rows of some trainings, (fit, epoch, instance)."""
     gold = torch.from_numpy(corpus_gold).to(device)
@@ -167,4 +182,11 @@ def _trained(
     held_out = (recorded, gold[recorded]) if capture == "out_of_fold" else None
     # Folds of one seed share initial weights and shuffles, as runs of one seed do everywhere.
     streams = Streams([fit.seed for fit in block], 0, device)
-    return model.fit(trained, gold[trained], streams, capture=capture, held_out=held_out)
+    kept = None if checkpoints is None else checkpoints / "_".join(f"{fit.seed}-{fit.fold}" for fit in block)
+    return model.fit(trained, gold[trained], streams, capture=capture, held_out=held_out, checkpoint=kept, quiet=quiet)
+
+
+def _digest(learner: LearnerConfig, inputs: Inputs, gold: np.ndarray, capture: str, folds: int) -> str:
+    """A name for all that trainings depend on but seed and fold, so that no other's checkpoint is gone on with."""
+    parts = (repr(learner), inputs.fingerprint, gold.tobytes(), capture, folds)
+    return hashlib.blake2b(repr(parts).encode(), digest_size=8).hexdigest()

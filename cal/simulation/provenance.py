@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-_PACKAGES = ("cartography-active-learning", "torch", "numpy", "scikit-learn", "gensim")
+_PACKAGES = ("cartography-active-learning", "torch", "numpy", "scikit-learn", "gensim", "transformers")
 
 
 def provenance(device: str) -> dict[str, Any]:

@@ -1,0 +1,138 @@
+"""Encoder: documents as sentence vectors of a pretrained encoder that is not trained further."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cal.data.bar import bar
+from cal.data.corpus import Corpus
+from cal.data.features import Features, computed_once, standardised
+from cal.data.pretrained import Pretrained
+from cal.data.tokens import Tokens, passes, tokenise
+from cal.errors import ConfigError, UnknownNameError, refused_counts
+
+_PRECISIONS = ("bf16", "float32", "int8")
+
+
+@dataclass
+class Encoder:
+    """Means of the last hidden states of a pretrained encoder over the tokens of a document.
+
+    Of a pair, both texts are read together; in multiple choice, the vectors of all choices are put side by side.
+
+    Args:
+        model: a name on the Hugging Face hub, a folder, or `pkg://PACKAGE/FOLDER` for one in an installed package.
+        revision: branch, tag or commit on the hub; null is the newest.
+        max_length: tokens of a text, the rest is cut; null is the most that the model reads.
+        precision: of the model: bf16, where the device computes in it, else float32; float32; or int8 weights in
+            linear layers, on a CPU.
+        standardise: to mean 0 and standard deviation 1 over train, feature by feature.
+
+    References:
+        Sentence-BERT: Sentence Embeddings using Siamese BERT-Networks (Reimers and Gurevych, 2019)
+        https://aclanthology.org/D19-1410
+    """
+
+    model: str = "sentence-transformers/all-MiniLM-L6-v2"
+    revision: str | None = None
+    max_length: int | None = None
+    precision: str = "bf16"
+    standardise: bool = True
+
+    def __post_init__(self) -> None:
+        problems = refused_counts(3, max_length=3 if self.max_length is None else self.max_length)
+        if self.precision not in _PRECISIONS:
+            problems.append(str(UnknownNameError("precision", self.precision, _PRECISIONS)))
+        if problems:
+            raise ConfigError(problems)
+
+    def compute(self, corpus: Corpus) -> Features:
+        """The vectors of a corpus.
+
+        Raises:
+            ModelError: if the model cannot be had or used.
+        """
+        model = Pretrained.find(self.model, self.revision)
+        recipe = {
+            **asdict(self),
+            "recipe": 1,
+            "weights": model.fingerprint,
+            "torch": version("torch"),
+            "transformers": version("transformers"),
+        }
+
+        def vectors() -> Mapping[str, np.ndarray]:
+            made = self._vectors(corpus, model)
+            return standardised(made) if self.standardise else made
+
+        return computed_once("encoder", corpus, recipe, vectors)
+
+    def _vectors(self, corpus: Corpus, model: Pretrained) -> dict[str, np.ndarray]:
+        """(instance, feature) of each split."""
+        tokens = tokenise(corpus, model, self.max_length)
+        device = torch.device("cuda" if torch.cuda.is_available() and self.precision != "int8" else "cpu")
+        module, _ = tokens.load("AutoModel", device)
+        module = (_in_int8(module) if self.precision == "int8" else module).eval().to(device)
+        total = sum(int(tokens.document_lengths(name).sum()) for name in tokens.sizes)
+        made = {}
+        shown = bar(total=total, desc="Encoding", unit="token", unit_scale=True)
+        with shown, torch.no_grad(), autocast(device, self.precision):
+            for name in tokens.sizes:
+                made[name] = _embedded(module, tokens, name, device, shown)
+        return made
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """The context in which matrix products round their factors to bf16, if that is asked for and the device has it."""
+    if device.type == "cuda":
+        has_it = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        has_it = torch.cpu._is_avx512_bf16_supported()
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16" and has_it)
+
+
+def pooled(layer: Tensor, mask: Tensor, how: str) -> Tensor:
+    """(sequence, width) one vector of each sequence.
+
+    Args:
+        layer: (sequence, token, width) hidden states.
+        mask: (sequence, token) 1 where there is a token.
+        how: `cls` takes the first token's, `mean` the mean of all tokens'.
+
+    Example:
+        >>> pooled(torch.tensor([[[1.0], [3.0], [9.0]]]), torch.tensor([[1, 1, 0]]), "mean").tolist()
+        [[2.0]]
+    """
+    if how == "cls":
+        return layer[:, 0]
+    weights = mask.to(layer.dtype).unsqueeze(-1)
+    return (layer * weights).sum(dim=1) / weights.sum(dim=1)
+
+
+def _in_int8(module: Any) -> Any:
+    """The module with linear layers whose weights are int8, and inputs too while they are multiplied."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PyTorch will move it to a package of its own, torchao
+            return torch.ao.quantization.quantize_dynamic(module, {nn.Linear}, dtype=torch.qint8)
+    except AttributeError as error:
+        raise ConfigError(f"This PyTorch, {version('torch')}, has no int8 layers; give precision=bf16.") from error
+
+
+def _embedded(module: Any, tokens: Tokens, split: str, device: torch.device, shown: Any) -> np.ndarray:
+    lengths = tokens.document_lengths(split)
+    vectors = np.empty((len(lengths), module.config.hidden_size * tokens.n_choices), dtype=np.float32)
+    for rows in passes(lengths, device.type):
+        batch = {name: values.flatten(0, -2).to(device) for name, values in tokens.batch(split, rows).items()}
+        states = module(**batch).last_hidden_state
+        vectors[rows] = pooled(states, batch["attention_mask"], "mean").float().reshape(len(rows), -1).cpu().numpy()
+        shown.update(int(lengths[rows].sum()))
+    return vectors

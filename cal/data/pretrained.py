@@ -1,0 +1,195 @@
+"""Pretrained: an encoder of the Hugging Face hub or of a folder, found once and then read from disk alone."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cal.data.hub_connection import reachable
+from cal.errors import ModelError
+
+_PACKAGE = "pkg://"
+_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]  # of a snapshot; weights in other formats only if need be
+_WEIGHTS = ("*.safetensors", "*.bin")
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A pretrained encoder with its tokenizer, in a folder.
+
+    Args:
+        name: as it was asked for, for messages.
+        folder: with `config.json`, weights and the files of the tokenizer.
+    """
+
+    name: str
+    folder: Path
+
+    @classmethod
+    def find(cls, name: str, revision: str | None = None) -> Pretrained:
+        """The model of a name.
+
+        Args:
+            name: on the Hugging Face hub, such as `FacebookAI/roberta-base`; a folder; or `pkg://PACKAGE/FOLDER`, a
+                folder within an installed Python package.
+            revision: branch, tag or commit on the hub; None is the newest.
+
+        Raises:
+            ModelError: if it is in no such place, or the hub cannot be reached and its cache lacks it.
+        """
+        if name.startswith(_PACKAGE):
+            folder = _package_folder(name)
+        elif Path(name).expanduser().is_dir():
+            folder = Path(name).expanduser().resolve()
+        elif name.count("/") > 1 or name.startswith((".", "~")):
+            raise ModelError(f"There is no folder {name} with a model. Check the path; it is relative to {Path.cwd()}.")
+        else:
+            folder = _snapshot(name, revision)
+        if not (folder / "config.json").is_file():
+            raise ModelError(
+                f"{folder} holds no model: it has no config.json. Give a folder that `save_pretrained` wrote, or a "
+                "name on the Hugging Face hub."
+            )
+        return cls(name, folder)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of its configuration and weights."""
+        digest = hashlib.blake2b(digest_size=16)
+        for path in sorted(self.folder.glob("*")):
+            if path.name == "config.json" or any(path.match(pattern) for pattern in _WEIGHTS):
+                with path.open("rb") as file:
+                    digest.update(path.name.encode() + hashlib.file_digest(file, "blake2b").digest())
+        return digest.hexdigest()
+
+    def config(self) -> Any:
+        """Its configuration.
+
+        Raises:
+            ModelError: if it cannot be read.
+        """
+        from transformers import AutoConfig
+
+        return self._read("configuration", lambda: AutoConfig.from_pretrained(self.folder, local_files_only=True))
+
+    def tokenizer(self) -> Any:
+        """Its tokenizer.
+
+        Raises:
+            ModelError: if it cannot be read, or has no padding token.
+        """
+        from transformers import AutoTokenizer
+
+        tokenizer = self._read(
+            "tokenizer", lambda: AutoTokenizer.from_pretrained(self.folder, local_files_only=True, use_fast=True)
+        )
+        if tokenizer.pad_token_id is None:
+            raise ModelError(
+                f"The tokenizer of {self.name} has no padding token, so texts of different length cannot share a "
+                "batch. Choose an encoder such as FacebookAI/roberta-base, or set tokenizer.pad_token and "
+                "model.config.pad_token_id and save both to a folder of your own."
+            )
+        return tokenizer
+
+    def max_length(self, config: Any, tokenizer: Any) -> int:
+        """The most tokens that it can read in one sequence, special ones included."""
+        positions = getattr(config, "max_position_embeddings", None) or 10**9
+        if config.model_type in _COUNTS_FROM_PAD:
+            positions -= tokenizer.pad_token_id + 1
+        return int(min(positions, tokenizer.model_max_length))
+
+    def load(self, auto: str, **options: Any) -> tuple[Any, dict[str, Any]]:
+        """A model of one of the `AutoModel` classes in float32, and what of it the weights on disk lack or misfit.
+
+        Args:
+            auto: name of the class.
+            options: for its `from_pretrained`.
+
+        Raises:
+            ModelError: if there is no such model of this architecture, or the weights cannot be read.
+        """
+        import transformers
+
+        kind = getattr(transformers, auto)
+        with torch.random.fork_rng():  # what is new in it is drawn from the global generator, and drawn again later
+            model, info = self._read(
+                "weights",
+                lambda: kind.from_pretrained(
+                    self.folder,
+                    local_files_only=True,
+                    dtype=torch.float32,
+                    output_loading_info=True,
+                    ignore_mismatched_sizes=True,
+                    **options,
+                ),
+            )
+        return model, info
+
+    def _read(self, what: str, read: Any) -> Any:
+        try:
+            with _quiet():
+                return read()
+        except Exception as error:  # whatever transformers, safetensors and the files raise
+            reason = " ".join(str(error).split()).rstrip(".")
+            raise ModelError(
+                f"The {what} of {self.name} cannot be used: {reason[:400]}. Choose an encoder with a sequence "
+                "classifier in transformers, such as BERT, RoBERTa, DeBERTa or ModernBERT."
+            ) from error
+
+
+_COUNTS_FROM_PAD = {"roberta", "xlm-roberta", "camembert", "xlm-roberta-xl", "mpnet", "longformer"}
+
+
+def _package_folder(name: str) -> Path:
+    package, _, inner = name.removeprefix(_PACKAGE).partition("/")
+    spec = importlib.util.find_spec(package) if package.isidentifier() else None
+    places = [Path(place) / inner for place in (spec.submodule_search_locations or [])] if spec else []
+    folder = next((place for place in places if place.is_dir()), None)
+    if folder is None:
+        raise ModelError(f"{name}: no package '{package}' with a folder '{inner}' is installed here. Install it.")
+    return folder
+
+
+def _snapshot(name: str, revision: str | None) -> Path:
+    """The folder in the cache of the hub's client, filled if need be and possible."""
+    from huggingface_hub import snapshot_download
+
+    online = reachable()
+    try:
+        folder = Path(snapshot_download(name, revision=revision, allow_patterns=_FILES, local_files_only=not online))
+        if not any(folder.glob("*.safetensors")):
+            patterns = [*_FILES, "pytorch_model*.bin"]
+            folder = Path(
+                snapshot_download(name, revision=revision, allow_patterns=patterns, local_files_only=not online)
+            )
+    except Exception as error:  # no such model, no connection, no such name: whatever the hub's client raises
+        what = " ".join(str(error).split()).rstrip(".") if online else "it cannot be reached, and its cache lacks it"
+        raise ModelError(
+            f"The model '{name}' is no folder here, and cannot be had from the Hugging Face hub: {what}. Check the "
+            "name, or give the folder of a model: model=FOLDER."
+        ) from error
+    return folder
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps transformers from reporting on weights that are new on purpose, and from drawing its bars."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity(50)  # above errors
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()

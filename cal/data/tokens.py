@@ -1,0 +1,237 @@
+"""Tokens: the documents of a corpus as an encoder reads them, tokenised once and kept in the user's cache."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cal.data.bar import bar
+from cal.data.cache import cached_array
+from cal.data.corpus import Corpus, Split
+from cal.data.pretrained import Pretrained
+from cal.errors import ModelError
+
+logger = logging.getLogger(__name__)
+_CHUNK = 1_000  # sequences between two updates of the progress bar
+# Up to so many tokens, a CPU takes a quarter of the time for attention that is written out than for PyTorch's fused
+# function, whose backward pass is made for long texts.
+_SHORT = 128
+_PASS = {"cpu": 2_048, "cuda": 65_536}  # tokens read together where no gradients are needed
+
+
+@dataclass(frozen=True, eq=False)
+class Tokens:
+    """Token ids of all documents of a corpus, end to end.
+
+    A document is `n_choices` sequences, one but in multiple choice. Can be sent to another process: the ids are a
+    memory map of one file.
+
+    Args:
+        model: whose tokenizer made them.
+        n_choices: sequences of a document.
+        sizes: documents of each split, by name.
+        lengths: (sequence,) tokens of each sequence, split after split.
+        vocabulary: (entry,) the model's id of each token that occurs: what a model needs to know of its embeddings.
+        ids: (token,) of all sequences, as positions in `vocabulary`.
+        types: (token,) which of two texts each token is of; None where the model does not ask.
+        pad_id: fills up short sequences; the model's own, as some count positions by it.
+        fingerprint: of the corpus, the tokenizer and the weights of the model.
+    """
+
+    model: Pretrained
+    n_choices: int
+    sizes: dict[str, int]
+    lengths: np.ndarray
+    vocabulary: np.ndarray
+    ids: np.ndarray
+    types: np.ndarray | None
+    pad_id: int
+    fingerprint: str
+
+    def document_lengths(self, split: str) -> np.ndarray:
+        """(instance,) tokens of the longest sequence of each document."""
+        first, n = self._place[split]
+        return self.lengths[first : first + n * self.n_choices].reshape(n, self.n_choices).max(axis=1)
+
+    def batch(self, split: str, rows: Sequence[int] | np.ndarray) -> dict[str, Tensor]:
+        """What a model is called with for some documents, padded to the longest of them.
+
+        Returns:
+            `input_ids`, `attention_mask` and, where the model asks, `token_type_ids`: (instance, token), in multiple
+            choice (instance, choice, token).
+        """
+        first = self._place[split][0]
+        sequences = (first + np.asarray(rows)[:, None] * self.n_choices + np.arange(self.n_choices)).ravel()
+        lengths = self.lengths[sequences]
+        position = np.arange(lengths.max())
+        real = position < lengths[:, None]  # (sequence, token)
+        at = self._starts[sequences][:, None] + np.where(real, position, 0)
+        batch = {"input_ids": np.where(real, self.ids[at], self.pad_id), "attention_mask": real}
+        if self.types is not None:
+            batch["token_type_ids"] = np.where(real, self.types[at], 0)
+        shape = (len(rows), self.n_choices, -1) if self.n_choices > 1 else (len(rows), -1)
+        return {name: torch.from_numpy(values.astype(np.int64)).view(shape) for name, values in batch.items()}
+
+    def load(self, auto: str, device: torch.device, **options: Any) -> tuple[Any, dict[str, Any]]:
+        """The model that reads them, on the CPU, and what of it is not pretrained, as `Pretrained.load` gives it.
+
+        Embeddings of words that do not occur are left out: an optimiser would go through all of them in each step.
+
+        Args:
+            auto: name of one of the `AutoModel` classes.
+            device: where it will run.
+            options: for its `from_pretrained`.
+
+        Raises:
+            ModelError: if there is no such model.
+        """
+        if device.type == "cpu" and self.lengths.max() <= _SHORT:
+            options["attn_implementation"] = "eager"
+        module, info = self.model.load(auto, **options)
+        embedding = module.get_input_embeddings()
+        kept = torch.nn.Embedding(len(self.vocabulary), embedding.embedding_dim, embedding.padding_idx)
+        kept.weight.data = embedding.weight.data[torch.from_numpy(self.vocabulary.astype(np.int64))]
+        module.set_input_embeddings(kept)
+        return module, info
+
+    @cached_property
+    def _starts(self) -> np.ndarray:
+        return np.concatenate([[0], np.cumsum(self.lengths, dtype=np.int64)[:-1]])
+
+    @cached_property
+    def _place(self) -> dict[str, tuple[int, int]]:
+        """First sequence and documents of each split."""
+        ends = np.cumsum([n * self.n_choices for n in self.sizes.values()]).tolist()
+        return {name: (end - n * self.n_choices, n) for (name, n), end in zip(self.sizes.items(), ends, strict=True)}
+
+
+def passes(lengths: np.ndarray, device: str) -> list[np.ndarray]:
+    """Positions of documents to be read together, longest first: little padding, and memory that does not grow.
+
+    Args:
+        lengths: (instance,) tokens of each document.
+        device: cpu, where few tokens stay in the cache, or cuda, which many keep busy.
+
+    Example:
+        >>> [rows.tolist() for rows in passes(np.array([900, 1500, 7, 950]), "cpu")]
+        [[1], [3, 0], [2]]
+    """
+    order, found = np.argsort(-lengths, kind="stable"), []
+    while len(order):
+        size = max(_PASS[device] // max(int(lengths[order[0]]), 1), 1)
+        found.append(order[:size])
+        order = order[size:]
+    return found
+
+
+def tokenise(corpus: Corpus, model: Pretrained, max_length: int | None = None) -> Tokens:
+    """The tokens of a corpus; texts too long for the model are cut, and counted in a warning.
+
+    Args:
+        corpus: every split of it.
+        model: whose tokenizer is used.
+        max_length: tokens of a sequence, special ones included; None is the most that the model can read.
+
+    Raises:
+        ModelError: if the tokenizer cannot be used, or `max_length` is more than the model can read.
+    """
+    tokenizer = model.tokenizer()
+    limit = model.max_length(model.config(), tokenizer)
+    if max_length is not None and max_length > limit:
+        raise ModelError(f"max_length is {max_length}, but {model.name} reads {limit} tokens at the most.")
+    limit = max_length or limit
+    sizes = {name: len(split) for name, split in corpus.splits().items()}
+    typed = "token_type_ids" in tokenizer.model_input_names
+    recipe = {
+        "recipe": 1,
+        "corpus": corpus.fingerprint,
+        "tokenizer": tokenizer.backend_tokenizer.to_str() if tokenizer.is_fast else model.fingerprint,
+        "max_length": limit,
+        "transformers": version("transformers"),
+    }
+
+    def encoded() -> np.ndarray:
+        lengths, ids, types = [], [], []
+        for length, encoding in _encodings(corpus, tokenizer, limit):
+            lengths.append(length)
+            ids += encoding["input_ids"]
+            types += encoding["token_type_ids"] if typed else []
+        vocabulary, positions = _vocabulary(np.array(ids, dtype=np.int64), tokenizer.pad_token_id)
+        parts = [[len(vocabulary)], lengths, vocabulary, positions, types]
+        return np.concatenate([np.asarray(part, dtype=np.int32) for part in parts])
+
+    # One file: two processes can never mix their halves.
+    whole = cached_array("tokens", recipe, encoded)
+    n_sequences = sum(sizes.values()) * corpus.n_choices
+    full_lengths, vocabulary, rest = np.split(whole[1:], np.cumsum([n_sequences, whole[0]]))
+    ids, types = np.split(rest, 2) if typed else (rest, None)
+    tokens = Tokens(
+        model,
+        corpus.n_choices,
+        sizes,
+        np.minimum(full_lengths, limit),
+        vocabulary,
+        ids,
+        types,
+        tokenizer.pad_token_id,
+        f"{corpus.fingerprint}/{model.fingerprint}/{limit}",
+    )
+    ends = np.cumsum([n * corpus.n_choices for n in sizes.values()])[:-1]
+    for (name, n), of_split in zip(sizes.items(), np.split(full_lengths, ends), strict=True):
+        if n_cut := int((of_split.reshape(n, -1).max(axis=1) > limit).sum()):
+            logger.warning(
+                "%d of %d documents of %s are longer than the %d tokens that %s reads, and are cut; the longest: %d.",
+                *(n_cut, n, name, limit, model.name, of_split.max()),
+            )
+    return tokens
+
+
+def _encodings(corpus: Corpus, tokenizer: Any, limit: int) -> Iterator[tuple[int, Mapping[str, list[int]]]]:
+    """The full length and the cut encoding of each sequence, in order."""
+    sequences = [sequence for split in corpus.splits().values() for sequence in _sequences(split)]
+    pairs = corpus.train.shape[1] == 2
+    with bar(total=len(sequences), desc="Tokenising", unit="text") as shown:
+        for start in range(0, len(sequences), _CHUNK):
+            chunk = sequences[start : start + _CHUNK]
+            texts = [sequence[0] for sequence in chunk]
+            seconds = [sequence[1] for sequence in chunk] if pairs else None
+            made = tokenizer(texts, seconds, truncation=False, padding=False, verbose=False)
+            for row in range(len(chunk)):
+                encoding = {name: values[row] for name, values in made.items()}
+                length = len(encoding["input_ids"])
+                if length > limit:
+                    second = seconds[row] if seconds else None
+                    encoding = tokenizer(texts[row], second, truncation=True, max_length=limit)
+                yield length, encoding
+            shown.update(len(chunk))
+
+
+def _vocabulary(ids: np.ndarray, pad_id: int) -> tuple[np.ndarray, np.ndarray]:
+    """The ids that occur, the padding at its own place, and the place of each; all ids, should there be no such place.
+
+    Example:
+        >>> _vocabulary(np.array([7, 9, 7, 5]), 1)
+        (array([5, 1, 7, 9]), array([2, 3, 2, 0]))
+    """
+    vocabulary = np.unique(np.append(ids, pad_id))
+    if pad_id >= len(vocabulary):
+        vocabulary = np.arange(max(ids.max(), pad_id) + 1)
+    here = int(np.searchsorted(vocabulary, pad_id))
+    vocabulary[[here, pad_id]] = vocabulary[[pad_id, here]]
+    place = np.empty(vocabulary.max() + 1, dtype=np.int64)
+    place[vocabulary] = np.arange(len(vocabulary))
+    return vocabulary, place[ids]
+
+
+def _sequences(split: Split) -> list[Sequence[str]]:
+    if split.sequences is None:
+        return [(text,) for text in split.texts]
+    return [sequence for choices in split.sequences for sequence in choices]

@@ -1,0 +1,253 @@
+"""Classifier: a pretrained encoder with a head, whose trainable weights are two vectors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from cal.data.tokens import Tokens
+from cal.errors import ConfigError, ModelError
+from cal.learners.dropout import replace_dropout
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What is trained of a pretrained encoder, and how.
+
+    Attributes:
+        dropout: probability in every dropout module; None keeps each one's own.
+        freeze: so many of the lowest layers, and the embeddings, stay as they are; None trains everything.
+        lora: rank of the low-rank updates that are trained instead of the encoder's own weights; 0 trains these.
+        new_head: whether the head starts anew even where the model has one.
+        gradient_checkpointing: whether activations are computed again instead of kept.
+        compile: whether the model is compiled.
+    """
+
+    dropout: float | None = None
+    freeze: int | None = None
+    lora: int = 0
+    new_head: bool = False
+    gradient_checkpointing: bool = False
+    compile: bool = False
+
+
+class Weights(NamedTuple):
+    """The trainable weights of one classifier, end to end, or what belongs to each of them.
+
+    Attributes:
+        decayed: of matrices and embeddings.
+        free: biases and gains, which weight decay leaves alone.
+    """
+
+    decayed: Tensor
+    free: Tensor
+
+
+class Output(NamedTuple):
+    """What a classifier says of a batch.
+
+    Attributes:
+        logits: (instance, class), in float32.
+        pooled: (instance, width) the input of the head's last layer; in multiple choice those of all choices.
+        layers: (sequence, token, width) after the embeddings and after each layer; None unless asked for.
+    """
+
+    logits: Tensor
+    pooled: Tensor
+    layers: tuple[Tensor, ...] | None
+
+
+class Classifier:
+    """A pretrained encoder with a classification head: one module that different weights can be put into.
+
+    The module stays in evaluation mode: `dropout` says what dropout does, and nothing else may behave differently in
+    training.
+
+    Args:
+        tokens: of the corpus, and the model that reads them.
+        n_classes: number of labels.
+        architecture: what is trained.
+        device: where it lives.
+
+    Raises:
+        ModelError: if the model has no such head, or one of another shape.
+
+    Attributes:
+        module: the network.
+        dropout: what its dropout modules do.
+        grads: where the gradients of whichever weights are in place are summed.
+        own_labels: names of the labels of the head, where it is a pretrained one; None where it is new.
+    """
+
+    def __init__(self, tokens: Tokens, n_classes: int, architecture: Architecture, device: torch.device) -> None:
+        self._device, n_outputs = device, 1 if tokens.n_choices > 1 else n_classes
+        model, module, new = tokens.model, *_load(tokens, n_classes, architecture.new_head, device)
+        head = _last_layer(module, n_outputs, model.name)
+        names = {id(parameter): name for name, parameter in module.named_parameters()}
+        own = names[id(head.weight)] not in new
+        self.own_labels = list(module.config.id2label.values()) if own and tokens.n_choices == 1 else None
+        if architecture.lora:
+            _add_lora(module, architecture.lora, new)
+        if architecture.freeze is not None:
+            _freeze(module, architecture.freeze, model.name)
+        self.dropout, self.n_dropouts = replace_dropout(module, architecture.dropout)
+        self.module: Any = module.eval().to(device)
+        if architecture.gradient_checkpointing:
+            _recompute_layers(module)
+        head.register_forward_pre_hook(self._see)
+        head.forward = _in_float32(head)
+        self._call: Callable[..., Any] = torch.compile(module, dynamic=True) if architecture.compile else module
+        self._pooled: Tensor | None = None
+        self._spread = getattr(module.config, "initializer_range", 0.02)
+
+        trained = [(name, parameter) for name, parameter in module.named_parameters() if parameter.requires_grad]
+        self._new = [(name, parameter) for name, parameter in trained if name in new or "lora_" in name]
+        self._groups = [
+            [parameter for _, parameter in trained if parameter.dim() > 1],
+            [parameter for _, parameter in trained if parameter.dim() <= 1],
+        ]
+        self._pretrained = Weights(*(torch.cat([p.data.flatten() for p in group]) for group in self._groups))
+        self.grads = Weights(*map(torch.zeros_like, self._pretrained))
+        for parameter, gradient in self._views(self.grads):
+            parameter.grad = gradient
+        self.put(self._pretrained)
+
+    @property
+    def n_weights(self) -> int:
+        """How many weights are trained."""
+        return sum(map(len, self._pretrained))
+
+    def pretrained(self) -> Weights:
+        """The weights that every training starts from, but for those that are new; not to be changed."""
+        return self._pretrained
+
+    def fresh(self, generator: torch.Generator) -> Weights:
+        """The pretrained weights, and new ones, drawn, for what is not pretrained: the head, and perhaps more."""
+        weights = Weights(*(vector.clone() for vector in self._pretrained))
+        self.put(weights)
+        for name, parameter in self._new:
+            if parameter.dim() == 1:
+                parameter.data.fill_(0.0 if name.endswith("bias") else 1.0)
+            elif "lora_B" in name:  # so that the updates start at nothing
+                parameter.data.zero_()
+            elif "lora_A" in name:
+                bound = 1 / math.sqrt(parameter.shape[1])
+                parameter.data.copy_(torch.rand(parameter.shape, generator=generator) * 2 * bound - bound)
+            else:
+                parameter.data.copy_(torch.randn(parameter.shape, generator=generator) * self._spread)
+        return weights
+
+    def put(self, weights: Weights) -> None:
+        """Makes these the weights of the module, without a copy."""
+        for parameter, values in self._views(weights):
+            parameter.data = values
+
+    def __call__(self, batch: Mapping[str, Tensor], layers: bool = False) -> Output:
+        """What it says of a batch that `Tokens.batch` made, by the weights in place."""
+        options = {"output_hidden_states": True} if layers else {}
+        answer = self._call(**{name: values.to(self._device) for name, values in batch.items()}, **options)
+        pooled, self._pooled = self._pooled, None
+        assert pooled is not None
+        return Output(answer.logits, pooled.reshape(len(answer.logits), -1), answer.hidden_states if layers else None)
+
+    def _views(self, weights: Weights) -> list[tuple[nn.Parameter, Tensor]]:
+        """Each trained parameter, and its part of the vectors in its shape."""
+        views = []
+        for group, vector in zip(self._groups, weights, strict=True):
+            parts = vector.split([parameter.numel() for parameter in group])
+            views += [(parameter, part.view(parameter.shape)) for parameter, part in zip(group, parts, strict=True)]
+        return views
+
+    def _see(self, head: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        self._pooled = inputs[0]
+
+
+def _load(tokens: Tokens, n_classes: int, new_head: bool, device: torch.device) -> tuple[Any, set[str]]:
+    """The module, and the names of its parameters that are not pretrained."""
+    if tokens.n_choices > 1:
+        module, info = tokens.load("AutoModelForMultipleChoice", device)
+    else:
+        module, info = tokens.load("AutoModelForSequenceClassification", device, num_labels=n_classes)
+    if info["mismatched_keys"] and not new_head:
+        name, theirs, ours = sorted(info["mismatched_keys"])[0]
+        raise ModelError(
+            f"The head of {tokens.model.name} is not for {n_classes} labels: its {name} has shape {tuple(theirs)}, not "
+            f"{tuple(ours)}. Give learner.new_head=true to put a fresh head in its place."
+        )
+    new = set(info["missing_keys"]) | {name for name, *_ in info["mismatched_keys"]}
+    if new_head:
+        inner = {id(parameter) for parameter in module.base_model.parameters()}
+        new |= {name for name, parameter in module.named_parameters() if id(parameter) not in inner}
+    return module, new
+
+
+def _last_layer(module: Any, n_outputs: int, name: str) -> Any:
+    """The layer that makes the logits: the last one outside the encoder, with an output per label."""
+    inner = {id(part) for part in module.base_model.modules()}
+    outer = [part for part in module.modules() if isinstance(part, nn.Linear) and id(part) not in inner]
+    if not outer or outer[-1].out_features != n_outputs:
+        raise ModelError(
+            f"{name} has no classification head that ends in a linear layer. Choose an encoder such as BERT, RoBERTa, "
+            "DeBERTa or ModernBERT."
+        )
+    return outer[-1]
+
+
+def _in_float32(layer: nn.Linear) -> Callable[[Tensor], Tensor]:
+    """The layer's function in float32 even where the rest is not: rounded logits would tie."""
+
+    def forward(x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            return nn.functional.linear(x.float(), layer.weight, layer.bias)
+
+    return forward
+
+
+def _freeze(module: Any, n_layers: int, name: str) -> None:
+    encoder = module.base_model
+    depth = getattr(module.config, "num_hidden_layers", 0)
+    stacks = [part for part in encoder.modules() if isinstance(part, nn.ModuleList) and len(part) == depth]
+    if not stacks or n_layers > depth:
+        raise ModelError(f"learner.freeze is {n_layers}, but {name} has {depth} layers; give as many or fewer.")
+    embeddings = [part for child, part in encoder.named_children() if "embed" in child]
+    for part in [*embeddings, *stacks[0][:n_layers]]:
+        part.requires_grad_(False)
+
+
+def _add_lora(module: Any, rank: int, new: set[str]) -> None:
+    """Puts low-rank updates beside the encoder's linear layers and trains these, and what is new, alone."""
+    try:
+        from peft import LoraConfig, inject_adapter_in_model
+    except ImportError as error:
+        raise ConfigError(
+            "learner.lora needs the package peft: pip install 'cartography-active-learning[lora]'."
+        ) from error
+    encoder = module.base_model
+    targets = [
+        name
+        for name, part in encoder.named_modules()
+        if isinstance(part, nn.Linear) and not any(id(p) in _of(module, new) for p in part.parameters())
+    ]
+    encoder.requires_grad_(False)
+    inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=targets), encoder)
+    for name, parameter in module.named_parameters():
+        if name in new:
+            parameter.requires_grad_(True)
+
+
+def _of(module: nn.Module, names: set[str]) -> set[int]:
+    return {id(parameter) for name, parameter in module.named_parameters() if name in names}
+
+
+def _recompute_layers(module: Any) -> None:
+    from transformers.modeling_layers import GradientCheckpointingLayer
+
+    module.gradient_checkpointing_enable({"use_reentrant": False})
+    for part in module.modules():
+        if isinstance(part, GradientCheckpointingLayer):
+            part.training = True  # this flag alone, not those of its parts: it asks for it

@@ -1,0 +1,94 @@
+"""Dropout whose masks belong to instances, however a batch is cut, padded or spread over processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from cal.streams import Keyed
+
+
+class DropoutMode:
+    """What all `KeyedDropout` modules of a model do in the next forward pass: nothing, unless told."""
+
+    def __init__(self) -> None:
+        self.sequences: Keyed | None = None
+        self.network: Keyed | None = None
+
+    @contextmanager
+    def training(self, sequences: Keyed) -> Iterator[None]:
+        """Masks of their own for each sequence of the batch, which have these keys."""
+        self.sequences = sequences
+        try:
+            yield
+        finally:
+            self.sequences = None
+
+    @contextmanager
+    def sampling(self, network: Keyed) -> Iterator[None]:
+        """One network: units are dropped for all instances and positions alike, by a single key."""
+        self.network = network
+        try:
+            yield
+        finally:
+            self.network = None
+
+
+class KeyedDropout(nn.Module):
+    """Dropout by masks that are a function of keys, the module and the place; takes the place of `nn.Dropout`.
+
+    Attention probabilities, which have four axes, are left alone.
+
+    Args:
+        p: probability of dropping.
+        number: of this module in the model.
+        mode: shared by all modules of the model.
+    """
+
+    def __init__(self, p: float, number: int, mode: DropoutMode) -> None:
+        super().__init__()
+        self.p, self._number, self._mode = p, number, mode
+
+    def forward(self, x: Tensor) -> Tensor:
+        """What is left of (sequence, width) or (sequence, token, width) numbers, scaled up."""
+        if x.dim() > 3:
+            return x
+        if self._mode.network is not None:
+            kept = self._mode.network.derived(self._number).keep(1 - self.p, x.shape[-1])  # (1, width)
+        elif self._mode.sequences is not None:
+            keys = self._mode.sequences
+            if len(keys.keys) != len(x):  # such as relative positions, which all sequences share
+                keys = keys[torch.zeros(1, dtype=torch.long, device=x.device)]
+            # Tokens vary slowest, so a mask does not depend on how far its sequence is padded.
+            kept = keys.derived(self._number).keep(1 - self.p, x[0].numel()).view(-1, *x.shape[1:])
+        else:
+            return x
+        return x * (kept.to(x.dtype) / (1 - self.p))
+
+
+def replace_dropout(model: nn.Module, p: float | None = None) -> tuple[DropoutMode, int]:
+    """Puts `KeyedDropout` in the place of every `nn.Dropout` that drops; gives what governs them, and how many.
+
+    Args:
+        model: changed in place.
+        p: probability of dropping; None keeps each module's own.
+
+    Example:
+        >>> model = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5))
+        >>> mode, n_modules = replace_dropout(model)
+        >>> with mode.sampling(Keyed(torch.tensor([3]))):
+        ...     out = model(torch.ones(8, 4))
+        >>> bool(((out == 0) == (out[:1] == 0)).all()), type(model[1]).__name__
+        (True, 'KeyedDropout')
+    """
+    mode, number = DropoutMode(), 0
+    for module in list(model.modules()):
+        for name, child in module.named_children():
+            probability = getattr(child, "p", 0.0) if p is None else p
+            if isinstance(child, nn.Dropout) and probability > 0:
+                setattr(module, name, KeyedDropout(probability, number, mode))
+                number += 1
+    return mode, number
