@@ -74,6 +74,11 @@ def _simulate(words: list[str]) -> None:
 
     from cal.config import compose
 
+    if _n_launched() > 1:
+        raise ConfigError(
+            f"cal simulate runs in one process, which starts its workers itself, and {_n_launched()} were launched. "
+            "Several processes can share a training in cal map learner=transformer."
+        )
     configs, overrides = compose("simulate", given.overrides, given.config_dir, multirun=given.multirun)
     if given.cfg:
         _show(configs)
@@ -201,8 +206,7 @@ def _map(words: list[str]) -> None:
     from cal.dynamics.distributed import joined, rank
     from cal.simulation.simulate import resolve_device
 
-    several = int(os.environ.get("WORLD_SIZE", "1")) > 1  # of accelerate launch, or torchrun
-    with joined(resolve_device(config["device"])) if several else nullcontext():
+    with joined(resolve_device(config["device"])) if _n_launched() > 1 else nullcontext():
         if rank():
             logging.getLogger("cal").setLevel(logging.ERROR)
         text, page = draw_map(config, build(config), quiet=given.quiet or rank() > 0)
@@ -210,6 +214,11 @@ def _map(words: list[str]) -> None:
             print(text)
         if text:
             print(f"Map: {page.resolve()}")
+
+
+def _n_launched() -> int:
+    """How many processes accelerate launch or torchrun has started, this one included."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def _map_diff(words: list[str]) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cal import registry
-from cal.errors import ConfigError, UnknownNameError, nearest_name
+from cal.errors import ConfigError, UnknownNameError, nearest_name, refused_counts
 from cal.schemas import SCHEMAS, MapConfig
 
 PROTOCOLS = ("paper",)
@@ -137,8 +137,14 @@ def _map_checks(config: Mapping[str, Any]) -> list[Callable[[], object]]:
             raise ConfigError(f"{', '.join(training)}: of a training, and logs=FOLDER trains nothing. Leave it out.")
 
     names = ("seeds", "capture", "folds", "device", "workers")
+
+    def check_hardest() -> None:
+        if problems := refused_counts(0, hardest=config["hardest"]):
+            raise ConfigError(problems)
+
     return [
         check_source,
+        check_hardest,
         lambda: region_rule(config["region"]),
         lambda: LogStore(on_missing=config["on_missing"]),
         lambda: check_map_arguments(**{name: config[name] for name in names}),

@@ -53,6 +53,7 @@ class MapConfig:
     capture: str = "end"
     folds: int = 5
     region: Any = "quantile"
+    hardest: int = 0
     device: str = "auto"
     model: str | None = None
     precision: str | None = None

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from cal.streams import Draws, Streams, stream
+from cal.streams import Draws, Keyed, Streams, stream
 
 PURPOSES = ["seed_set", "classifier/init", "classifier/shuffle", "classifier/dropout", "discriminator/init", "ties"]
 
@@ -136,3 +136,64 @@ def test_all_orders_of_four_are_equally_likely():
     counts = counts[counts > 0]
     assert len(counts) == 24
     assert ((counts - 500) ** 2 / 500).sum() < 23 + 5 * math.sqrt(2 * 23)
+
+
+# --- masks that belong to keys
+
+KEYS = Keyed.of(Streams([8, 2, 5], 4), "dropout")
+
+
+def test_keys_are_of_seed_purpose_and_round():
+    names = [(seed, purpose, round) for seed in (1, 2) for purpose in ("dropout", "mc_dropout") for round in (0, 1)]
+    keys = [Keyed.of(Streams([seed], round), purpose).keys.item() for seed, purpose, round in names]
+    assert len(set(keys)) == 8
+    assert KEYS.keys[[2, 1]].tolist() == Keyed.of(Streams([5, 2], 4), "dropout").keys.tolist()
+
+
+def test_a_mask_of_a_key_is_that_of_the_key_alone():
+    """Also where so many are drawn that it happens in parts, which depend on the number of keys."""
+    for n in (7, 70_001):
+        alone = [KEYS[torch.tensor([row])].keep(0.7, n)[0] for row in (2, 0)]
+        assert torch.equal(KEYS[torch.tensor([2, 0])].keep(0.7, n), torch.stack(alone))
+
+
+@pytest.mark.parametrize("n", [0, 1, 5, 4096, 65_536])
+def test_a_longer_mask_begins_with_the_shorter(n):
+    assert torch.equal(KEYS.keep(0.7, 70_001)[:, :n], KEYS.keep(0.7, n))
+
+
+def test_a_derived_key_is_of_one_key_and_one_number():
+    numbers = torch.tensor([4, 0, 4])
+    derived = KEYS.derived(numbers).keys
+    single = [KEYS[torch.tensor([row])].derived(int(numbers[row])).keys.item() for row in range(3)]
+    assert derived.tolist() == single
+    assert derived[[0, 2]].tolist() == KEYS.derived(4).keys[[0, 2]].tolist()
+
+
+def test_derived_keys_are_all_different():
+    many = KEYS.derived(torch.arange(3)).keys.tolist()
+    for epoch in range(20):
+        many += KEYS[torch.tensor([1])].derived(epoch).derived(torch.arange(2000)).keys.tolist()
+    assert len(set(many)) == 3 + 20 * 2000
+
+
+def test_derived_keys_are_words_of_splitmix64():
+    """Number k gives word k of the stream that begins at the key."""
+    derived = Keyed(torch.tensor([1234567])).derived(torch.arange(4)).keys
+    published = [6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431]
+    assert [word % 2**64 for word in derived.tolist()] == published
+
+
+def test_masks_of_neighbouring_numbers_are_independent():
+    """Masks of instance, module and epoch must not be one mask shifted: their keys are hashes, not sums."""
+    n = 50_000
+    kept = KEYS[torch.tensor([0])].derived(torch.arange(4)).keep(0.5, n).double() - 0.5
+    bound = 5 / math.sqrt(n)
+    for shift in range(5):
+        together = kept[:, shift:] @ kept[:, : n - shift].T * 4 / n
+        assert (together - torch.diag(together.diagonal()) * (shift == 0)).abs().max() < bound
+
+
+def test_derived_masks_have_their_rate_at_every_place():
+    kept = KEYS[torch.tensor([0])].derived(torch.arange(40_000)).keep(0.7, 8).double()
+    assert (kept.mean(dim=0) - 0.7).abs().max() < 5 * math.sqrt(0.21 / 40_000)

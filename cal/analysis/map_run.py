@@ -8,7 +8,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cal.analysis.map_folder import CHECKPOINTS, refuse_foreign, summary_text, write_map
+import pandas as pd
+
+from cal.analysis.map_folder import (
+    CHECKPOINTS,
+    read_map,
+    refuse_foreign,
+    summary_text,
+    with_label_names,
+    write_map,
+)
 from cal.data.corpus import Corpus
 from cal.datamap.datamap import DataMap
 from cal.dynamics.distributed import gathered, rank
@@ -45,7 +54,38 @@ def draw_map(config: Mapping[str, Any], built: Mapping[str, Any], *, quiet: bool
         summary = _draw_trained(folder, config, built, corpus, quiet)
     else:
         summary = _draw_logs(folder, config, corpus)
-    return summary_text(summary) if summary else "", folder / "map.html"
+    text = summary_text(summary) if summary else ""
+    if summary and config["hardest"]:
+        text += f"\n\n{hardest_text(read_map(folder).points, config['hardest'])}"
+    return text, folder / "map.html"
+
+
+def hardest_text(points: pd.DataFrame, n: int) -> str:
+    """The n instances of least confidence: confidence, correctness, id, gold and predicted label, and the text.
+
+    Args:
+        points: the rows of a map, as `cal.analysis.map_folder.StoredMap` has them.
+        n: how many at the most.
+
+    Example:
+        >>> points = pd.DataFrame({"id": ["a", "b"], "confidence": [0.9, 0.1], "correctness": [1.0, 0.0]})
+        >>> points = points.assign(loss=[0.1, 2.3], gold=0, predicted=[0, 1], text=["Who?", "How far is it?"])
+        >>> print(hardest_text(points, 1))
+        hardest to learn, by confidence
+        .100  0.00  b  gold 0, predicted 1: How far is it?
+    """
+    named = with_label_names(points)
+    first = named.sort_values(["confidence", "loss", "id"], ascending=[True, False, True], kind="stable").head(n)
+    texts = first.get("text", pd.Series("", index=first.index))
+    rows = zip(
+        first["confidence"], first["correctness"], first["id"], first["gold"], first["predicted"], texts, strict=True
+    )
+    lines = [
+        f"{confidence:.3f}".removeprefix("0")
+        + f"  {correctness:.2f}  {instance_id}  gold {gold}, predicted {predicted}: {text}".rstrip(": ")
+        for confidence, correctness, instance_id, gold, predicted, text in rows
+    ]
+    return "\n".join(["hardest to learn, by confidence", *lines])
 
 
 def _draw_trained(

@@ -19,10 +19,10 @@ from cal.analysis.plot_style import rendered
 from cal.analysis.scores import AREA, SharedRounds, shared_rounds
 from cal.errors import StorageError
 from cal.simulation.curves import LearningCurves
+from cal.simulation.folder import FULL_DATA
 
 N_BOOTSTRAP = 10_000  # 1,000 leave ε_min a standard error of about .01; with few scores ten times as many are free
 MAPS_PER_FIGURE = 8  # a tall page; as each map is rasterised on a canvas of its figure, the cost grows with the square
-FULL_DATA = "full_data"
 _ENDED = (
     "A run ended with the first stopping criterion that it met, so runs differ in length; curves and comparisons are "
     "over the seeds and rounds that all strategies have."
@@ -78,6 +78,7 @@ def describe(curves: LearningCurves) -> tuple[Document, dict[str, Figure]]:
         _curves(shared, full_accuracy, curves.stopped, figures),
         _areas(shared, areas, figures),
         _significance(comparison, figures),
+        *_tests(curves, shared),
         _labels_needed(curves, shared, full_accuracy),
         *_stopping(curves, shared),
         _batches(shared, figures),
@@ -149,6 +150,12 @@ def _significance(comparison: Comparison | None, figures: dict[str, Figure]) -> 
         figures["eps_min"] = plots.eps_min_matrix(comparison.eps_min, comparison.names, comparison.threshold)
         blocks.insert(2, Picture("eps_min", "ε_min of row over column; framed where the row dominates the column."))
     return Section("Significance", blocks)
+
+
+def _tests(curves: LearningCurves, shared: SharedRounds) -> list[Section]:
+    if curves.tests.empty:
+        return []
+    return [Section("Test sets", [tables.further_table(shared, curves.tests, curves.full_data)])]
 
 
 def _labels_needed(curves: LearningCurves, shared: SharedRounds, full_accuracy: float | None) -> Section:

@@ -10,6 +10,7 @@ import pandas as pd
 from cal.analysis.comparison import Comparison
 from cal.analysis.document import Bullets, Table
 from cal.analysis.scores import SharedRounds
+from cal.simulation.folder import FULL_DATA
 
 
 def cautions(notes: Sequence[str], comparison: Comparison | None) -> list[Bullets]:
@@ -160,6 +161,38 @@ def stopping_table(
     )
 
 
+def further_table(shared: SharedRounds, tests: pd.DataFrame, full: pd.DataFrame) -> Table:
+    """Accuracy on each test set after the last shared round, a row per strategy, a column per test set.
+
+    Args:
+        shared: what is compared; its accuracy on the test split is the first column.
+        tests: as in `LearningCurves.tests`.
+        full: as in `LearningCurves.full_data`; the last row, if there is any.
+    """
+    parts = [
+        shared.rounds[shared.rounds["round"] == shared.last_round].assign(test="test"),
+        full.assign(strategy=FULL_DATA, test="test"),
+        tests[(tests["round"] == shared.last_round) | (tests["strategy"] == FULL_DATA)],
+    ]
+    scores = pd.concat([part[part["seed"].isin(shared.seeds)] for part in parts if len(part)])
+    grouped = scores.groupby(["strategy", "test"])["accuracy"]
+    mean, spread = grouped.mean().unstack(), grouped.std().unstack()
+    names = ["test", *dict.fromkeys(tests["test"])]
+    ordered = sorted(shared.strategies, key=lambda strategy: -mean["test"][strategy])
+    rows = [
+        [label, *(_with_spread(mean[test][strategy], spread[test][strategy]) for test in names)]
+        for strategy, label in [*((name, name) for name in ordered), (FULL_DATA, "all training data")]
+        if strategy in mean.index
+    ]
+    n_labels = int(shared.rounds["n_labelled"].max())
+    return Table(
+        ["strategy", *names],
+        rows,
+        f"Accuracy on the test split and on further test sets after {n_labels:,} labels, mean over seeds ± standard "
+        "deviation, highest on the test split first.",
+    )
+
+
 def overlap_table(pairs: pd.DataFrame) -> Table:
     """Shared instances of every pair of strategies beside chance, most alike first."""
     rows = [
@@ -167,6 +200,10 @@ def overlap_table(pairs: pd.DataFrame) -> Table:
         for a, b, shared, expected, ratio in pairs.sort_values("ratio", ascending=False).itertuples(index=False)
     ]
     return Table(["pair", "shared", "by chance", "ratio"], rows, "Shared acquired instances per seed, mean over seeds.")
+
+
+def _with_spread(mean: float, spread: float) -> str:
+    return _number(mean, "{:.3f}") if np.isnan(spread) else f"{mean:.3f} ± {spread:.3f}"
 
 
 def _number(value: float, form: str) -> str:

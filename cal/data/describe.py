@@ -23,29 +23,51 @@ def describe(corpus: Corpus) -> str:
         questions: 3 train, 1 test; 2 labels
     """
     sizes = ", ".join(f"{len(split):,} {name}" for name, split in corpus.splits().items())
-    title = f"{corpus.name}: {sizes}; {corpus.n_classes} labels"
-    sections = [[title], _labels(corpus), _lengths(corpus), _repeats(corpus), _examples(corpus)]
+    title = f"{corpus.name}: {sizes}; {corpus.n_classes} labels; {_document(corpus)}".removesuffix("; a text")
+    sections = [[title], *_labels(corpus), _lengths(corpus), _repeats(corpus), _examples(corpus)]
     return "\n\n".join("\n".join(line.rstrip() for line in section) for section in sections)
 
 
-def _labels(corpus: Corpus) -> list[str]:
-    rows = [["Labels", *(cell for name in corpus.splits() for cell in (name, ""))]]
-    counts = {name: np.bincount(split.gold, minlength=corpus.n_classes) for name, split in corpus.splits().items()}
+def _document(corpus: Corpus) -> str:
+    n_choices, n_texts = corpus.train.shape
+    if n_choices > 1:
+        return f"{n_choices} choices"
+    return "pairs of texts" if n_texts > 1 else "a text"
+
+
+def _labels(corpus: Corpus) -> list[list[str]]:
+    """A table of the splits that have the labels of train, and one of each test set with labels of its own."""
+    names = {name: corpus.tests[name].label_names for name in corpus.tests}
+    own = {name: labels for name, labels in names.items() if list(labels) != list(corpus.label_names)}
+    same = {name: split for name, split in corpus.splits().items() if name not in own}
+    rows = [["Labels", *(cell for name in same for cell in (name, ""))]]
     for label, label_name in enumerate(corpus.label_names):
-        cells = [_cut(label_name, 40)]
-        for name, split in corpus.splits().items():
-            n = int(counts[name][label])
-            cells += [f"{n:,}", f"{100 * n / len(split):.1f} %"]
-        rows.append(cells)
-    return _aligned(rows)
+        rows.append([_cut(label_name, 40), *(cell for split in same.values() for cell in _count(split, label))])
+    tables = [_aligned(rows)]
+    for name, labels in own.items():
+        test_set = corpus.tests[name]
+        rows = [[f"Labels of {name}", name, "", "of train"]]
+        for label, label_name in enumerate(labels):
+            meant = "/".join(corpus.label_names[of] for of in np.flatnonzero(test_set.label_of == label).tolist())
+            rows.append([_cut(label_name, 40), *_count(test_set.split, label), _cut(meant, 35)])
+        tables.append(_aligned(rows))
+    return tables
+
+
+def _count(split: Split, label: int) -> list[str]:
+    n = int((split.gold == label).sum())
+    return [f"{n:,}", f"{100 * n / len(split):.1f} %"]
 
 
 def _lengths(corpus: Corpus) -> list[str]:
-    rows = [["Length of a text", *_QUANTILES]]
+    n_choices, n_texts = corpus.train.shape
+    of_what = "the longest choice" if n_choices > 1 else "a pair" if n_texts > 1 else "a text"
+    rows = [[f"Length of {of_what}", *_QUANTILES]]
     for name, split in corpus.splits().items():
+        documents = split.sequences or [((text,),) for text in split.texts]
         for unit, lengths in (
-            ("words", [len(text.split()) for text in split.texts]),
-            ("characters", [len(text) for text in split.texts]),
+            ("words", [max(sum(len(part.split()) for part in each) for each in choices) for choices in documents]),
+            ("characters", [max(sum(map(len, each)) for each in choices) for choices in documents]),
         ):
             # "nearest": a length that some document has
             quantiles = np.quantile(lengths, list(_QUANTILES.values()), method="nearest")
@@ -69,7 +91,9 @@ def _repeats(corpus: Corpus) -> list[str]:
     ]
     if repeated:
         lines.append(f"  ({len(repeated):,} texts occur more than once, {mixed:,} of them with different labels)")
-    lines += [_example(text, _names(corpus, of_text[text]), f"{n_of_text[text]} x ") for text in repeated[:3]]
+    lines += [
+        _example(text, _names(corpus.label_names, of_text[text]), f"{n_of_text[text]} x ") for text in repeated[:3]
+    ]
     for name, split in corpus.splits().items():
         if name != "train":
             lines += _shared(corpus, split, name, of_text)
@@ -77,6 +101,10 @@ def _repeats(corpus: Corpus) -> list[str]:
 
 
 def _shared(corpus: Corpus, split: Split, name: str, train_labels: dict[str, set[int]]) -> list[str]:
+    label_names: Sequence[str] = corpus.label_names
+    if name in corpus.tests:  # labels of train as they are called there
+        label_names, label_of = corpus.tests[name].label_names, corpus.tests[name].label_of
+        train_labels = {text: {int(label_of[label]) for label in labels} for text, labels in train_labels.items()}
     shared = [
         (text, label) for text, label in zip(split.texts, split.gold.tolist(), strict=True) if text in train_labels
     ]
@@ -84,17 +112,17 @@ def _shared(corpus: Corpus, split: Split, name: str, train_labels: dict[str, set
     lines = [f"  between train and {name}: {len(shared):,} of {len(split):,} {name} documents repeat one of train"]
     if shared:
         lines.append(f"  ({other:,} of them with another label)")
-    return lines + [_example(text, _names(corpus, train_labels[text] | {label})) for text, label in shared[:3]]
+    return lines + [_example(text, _names(label_names, train_labels[text] | {label})) for text, label in shared[:3]]
 
 
 def _examples(corpus: Corpus) -> list[str]:
     train = corpus.train
     pairs = zip(train.texts[:10], train.gold[:10].tolist(), strict=True)
-    return ["Ten documents of train", *(_example(text, _names(corpus, [label])) for text, label in pairs)]
+    return ["Ten documents of train", *(_example(text, _names(corpus.label_names, [label])) for text, label in pairs)]
 
 
-def _names(corpus: Corpus, labels: Iterable[int]) -> str:
-    return "/".join(corpus.label_names[label] for label in sorted(labels))
+def _names(label_names: Sequence[str], labels: Iterable[int]) -> str:
+    return "/".join(label_names[label] for label in sorted(labels))
 
 
 def _example(text: str, labels: str, prefix: str = "") -> str:

@@ -1,4 +1,4 @@
-"""Documents: the rows of a table as checked ids, texts and labels, and a corpus made of them."""
+"""Documents: checked ids, texts and labels of one source, and a corpus made of several."""
 
 from __future__ import annotations
 
@@ -6,17 +6,13 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import compress
-from typing import Any
 
 import numpy as np
 
-from cal.data.corpus import Corpus, Split
-from cal.data.tables import Table
+from cal.data.corpus import Corpus, Split, TestSet
 from cal.errors import DataError, nearest_name
-
-DEFAULT_ID_COLUMN = "id"
 
 
 @dataclass(frozen=True)
@@ -27,9 +23,11 @@ class Documents:
         source: where they come from, for messages.
         ids: one distinct string per document.
         texts: the documents.
-        labels: as written.
+        labels: as written; in multiple choice the number of the right one, unless it has a name.
         named: whether the ids come from a column; otherwise they are made from the texts or the rows.
-        rows: number of each document's row, for messages; the first after the header is 1.
+        rows: number of each document's row, for messages.
+        unit: what these numbers count, `row` or `line`.
+        sequences: of each document, where it is more than one text: see `Split`.
     """
 
     source: str
@@ -38,71 +36,56 @@ class Documents:
     labels: list[str]
     named: bool
     rows: Sequence[int]
+    unit: str = "row"
+    sequences: Sequence[tuple[tuple[str, ...], ...]] | None = None
 
     def where(self, chosen: Sequence[bool]) -> Documents:
         """The chosen documents."""
-        return Documents(
-            self.source,
-            list(compress(self.ids, chosen)),
-            list(compress(self.texts, chosen)),
-            list(compress(self.labels, chosen)),
-            self.named,
-            list(compress(self.rows, chosen)),
+        return replace(
+            self,
+            ids=list(compress(self.ids, chosen)),
+            texts=list(compress(self.texts, chosen)),
+            labels=list(compress(self.labels, chosen)),
+            rows=list(compress(self.rows, chosen)),
+            sequences=self.sequences and list(compress(self.sequences, chosen)),
         )
 
+    def of_split(self, name: str) -> Documents:
+        """The same documents with the name of a split before their ids, which may count from 0 in every file."""
+        return replace(self, ids=[f"{name}-{instance_id}" for instance_id in self.ids])
 
-def read_documents(table: Table, text_column: str, label_column: str, id_column: str | None) -> Documents:
-    """The documents in a table.
+    def place(self, position: int) -> str:
+        """Source and row of a document, for messages."""
+        return f"{self.source}, {self.unit} {self.rows[position]}"
+
+
+@dataclass(frozen=True)
+class FurtherDocuments:
+    """Documents of a further test set.
 
     Args:
-        table: with a text and a label in each row.
-        text_column: name of the column with the texts.
-        label_column: name of the column with the labels, names or integers.
-        id_column: name of the column with the ids. With None, or without a column of the default
-            name `id`, the ids are hashes of the texts.
-
-    Raises:
-        DataError: if a column is missing, a text or a label is empty or an id occurs twice; with
-            file, row (the first after the header is 1) and column.
-
-    Example:
-        >>> table = Table("a.csv", {"text": ["Who?", "Where?"], "label": ["HUM", "LOC"]})
-        >>> read_documents(table, "text", "label", "id").labels
-        ['HUM', 'LOC']
+        documents: their labels are names of the set's own labels, or positions among them.
+        labels: the own label of labels of train; the others keep theirs. The own labels are in the order of train's.
     """
-    texts = table.column(text_column, "text_column")
-    labels = table.column(label_column, "label_column")
-    for row, (text, label) in enumerate(zip(texts, labels, strict=True), start=1):
-        place = f"{table.source}, row {row}"
-        if text is not None and not isinstance(text, str):
-            raise DataError(
-                f"{place}: column '{text_column}' holds {type(text).__name__} {text!r}, not text. Name another column."
-            )
-        if not (text or "").strip():
-            raise DataError(f"{place}: column '{text_column}' is empty. Remove the row or give it a text.")
-        if label is None or not str(label).strip():
-            raise DataError(f"{place}: column '{label_column}' has no label. Remove the row or label it.")
-        if not isinstance(label, str | int) or isinstance(label, bool):
-            raise DataError(
-                f"{place}: column '{label_column}' holds {type(label).__name__} {label!r}. "
-                "Labels are names or integers; save the column as one of them."
-            )
-    labels = [str(label) for label in labels]
-    rows = range(1, len(texts) + 1)
-    if id_column is None or (id_column == DEFAULT_ID_COLUMN and id_column not in table.columns):
-        return Documents(table.source, _ids_of(texts, labels), texts, labels, False, rows)
-    ids = table.column(id_column, "id_column")
-    _check_ids(ids, table.source, id_column)
-    return Documents(table.source, [str(instance_id) for instance_id in ids], texts, labels, True, rows)
+
+    documents: Documents
+    labels: Mapping[str, str]
 
 
-def build_corpus(splits: Mapping[str, Documents], label_names: Sequence[str] | None, name: str) -> Corpus:
+def build_corpus(
+    splits: Mapping[str, Documents],
+    label_names: Sequence[str] | None,
+    name: str,
+    tests: Mapping[str, FurtherDocuments] | None = None,
+) -> Corpus:
     """The corpus of documents that are already split.
 
     Args:
         splits: documents by name of the split: `train`, `test` and perhaps `dev`.
-        label_names: the labels in their order; None takes those of train, sorted.
+        label_names: the labels in their order; None takes those of train, sorted, and in multiple choice the numbers
+            of the choices from 1.
         name: of the corpus.
+        tests: further test sets by name.
 
     Raises:
         DataError: if an id is in two splits, a label is unknown, or train has one label only.
@@ -113,47 +96,19 @@ def build_corpus(splits: Mapping[str, Documents], label_names: Sequence[str] | N
         >>> build_corpus({"train": train, "test": test}, None, "questions").label_names
         ['HUM', 'NUM']
     """
-    _check_overlap(splits)
-    names = _sorted_labels(splits["train"].labels) if label_names is None else [str(label) for label in label_names]
+    tests = tests or {}
+    _check_overlap({**splits, **{test: further.documents for test, further in tests.items()}})
+    names = _label_names(splits["train"]) if label_names is None else [str(label) for label in label_names]
     if repeated := [label for label, n in Counter(names).items() if n > 1]:
         raise DataError(f"label_names gives '{repeated[0]}' twice. Give each label once.")
-    index = {label: i for i, label in enumerate(names)}
     everything = {label for documents in splits.values() for label in documents.labels}
-    if label_names is not None and not everything <= index.keys() and all(map(_is_integer, everything)):
-        # Integers are positions in the given names, unless the names are integers themselves.
-        if not any(map(_is_integer, names)):
-            index = {str(i): i for i in range(len(names))}
-    made = {}
-    for split_name, documents in splits.items():
-        gold = [_gold(documents, row, index) for row in range(len(documents.labels))]
-        made[split_name] = Split(documents.ids, documents.texts, np.array(gold, dtype=np.int64), split_name)
-    return Corpus(made["train"], made["test"], names, dev=made.get("dev"), name=name)
+    index = _index(names, everything if label_names is not None else ())
+    made = {split: _split(documents, index, split) for split, documents in splits.items()}
+    further = {test: _test_set(each, names, test) for test, each in tests.items()}
+    return Corpus(made["train"], made["test"], names, dev=made.get("dev"), name=name, tests=further)
 
 
-def _gold(documents: Documents, row: int, index: Mapping[str, int]) -> int:
-    label = documents.labels[row]
-    if label not in index:
-        nearest = nearest_name(label, index)
-        raise DataError(
-            f"{documents.source}, row {documents.rows[row]}: unknown label '{label}'."
-            f"{f' Did you mean {nearest!r}?' if nearest else ''} Known from train or label_names: "
-            f"{', '.join(index)}. Correct the row, or add the label."
-        )
-    return index[label]
-
-
-def _sorted_labels(labels: Sequence[str]) -> list[str]:
-    distinct = set(labels)
-    if all(map(_is_integer, distinct)):
-        return sorted(distinct, key=lambda label: (int(label), label))
-    return sorted(distinct)
-
-
-def _is_integer(label: str) -> bool:
-    return re.fullmatch(r"-?[0-9]+", label) is not None
-
-
-def _ids_of(texts: Sequence[str], labels: Sequence[str]) -> list[str]:
+def ids_of_texts(texts: Sequence[str], labels: Sequence[str]) -> list[str]:
     """Hashes of the texts; the copies of a text are numbered by their labels, whatever the row order."""
     ids = [""] * len(texts)
     seen: Counter[str] = Counter()
@@ -164,26 +119,73 @@ def _ids_of(texts: Sequence[str], labels: Sequence[str]) -> list[str]:
     return ids
 
 
-def _check_ids(ids: Sequence[Any], source: str, column: str) -> None:
-    rows: dict[str, int] = {}
-    for row, value in enumerate(ids, start=1):
-        if value is None or not str(value).strip():
-            raise DataError(f"{source}, row {row}: column '{column}' is empty. Give every row an id, or none.")
-        first = rows.setdefault(str(value), row)
-        if first != row:
+def _test_set(further: FurtherDocuments, names: Sequence[str], test: str) -> TestSet:
+    own_of = {name: str(further.labels.get(name, name)) for name in names}
+    for label in further.labels:
+        if label not in own_of:
+            nearest = nearest_name(label, names)
             raise DataError(
-                f"{source}: rows {first} and {row} have the same id '{value}' in column '{column}'. "
-                "Make the ids unique, or set dataset.id_column=null to have them made from the texts."
+                f"dataset.tests.{test}.labels gives a label for '{label}', which train does not have."
+                f"{f' Did you mean {nearest!r}?' if nearest else ''} Labels of train: {', '.join(names)}."
             )
+    own = list(dict.fromkeys(own_of.values()))
+    split = _split(further.documents, _index(own, set(further.documents.labels)), test)
+    return TestSet(split, own, np.array([own.index(own_of[name]) for name in names], dtype=np.int64))
+
+
+def _split(documents: Documents, index: Mapping[str, int], name: str) -> Split:
+    gold = [_gold(documents, position, index) for position in range(len(documents.labels))]
+    return Split(documents.ids, documents.texts, np.array(gold, dtype=np.int64), name, documents.sequences)
+
+
+def _index(names: Sequence[str], written: set[str] | tuple[()]) -> dict[str, int]:
+    """The class of each label as it is written: integers are positions among names that are none themselves."""
+    index = {label: i for i, label in enumerate(names)}
+    if not set(written) <= index.keys() and all(map(_is_integer, written)) and not any(map(_is_integer, names)):
+        return {str(i): i for i in range(len(names))}
+    return index
+
+
+def _gold(documents: Documents, position: int, index: Mapping[str, int]) -> int:
+    label = documents.labels[position]
+    if label not in index:
+        nearest = nearest_name(label, index)
+        raise DataError(
+            f"{documents.place(position)}: unknown label '{label}'."
+            f"{f' Did you mean {nearest!r}?' if nearest else ''} Known: {', '.join(index)}. {_way_out(documents)}"
+        )
+    return index[label]
+
+
+def _way_out(documents: Documents) -> str:
+    if documents.sequences and len(documents.sequences[0]) > 1:
+        return (
+            "A label is the number of the right choice, counted from 1, or its text. Correct the row; where numbers "
+            "count from 0, set dataset.label_names=[0,1] with as many numbers as choices."
+        )
+    return "Correct the row, or add the label to train, to label_names or to the labels of this test set."
+
+
+def _label_names(train: Documents) -> list[str]:
+    if train.sequences and (n_choices := len(train.sequences[0])) > 1:
+        return [str(number) for number in range(1, n_choices + 1)]
+    distinct = set(train.labels)
+    if all(map(_is_integer, distinct)):
+        return sorted(distinct, key=lambda label: (int(label), label))
+    return sorted(distinct)
+
+
+def _is_integer(label: str) -> bool:
+    return re.fullmatch(r"-?[0-9]+", label) is not None
 
 
 def _check_overlap(splits: Mapping[str, Documents]) -> None:
     owner: dict[str, str] = {}
     for split_name, documents in splits.items():
-        for row, instance_id in zip(documents.rows, documents.ids, strict=True) if documents.named else ():
+        for position, instance_id in enumerate(documents.ids if documents.named else ()):
             if instance_id in owner:
                 raise DataError(
-                    f"{documents.source}, row {row}: id '{instance_id}' of {split_name} is also an id of "
+                    f"{documents.place(position)}: id '{instance_id}' of {split_name} is also an id of "
                     f"{owner[instance_id]}. Make the ids unique over all splits, or set dataset.id_column=null."
                 )
             owner[instance_id] = split_name

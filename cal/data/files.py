@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from cal.data.columns import Columns, read_documents
 from cal.data.corpus import Corpus
-from cal.data.documents import DEFAULT_ID_COLUMN, Documents, build_corpus, read_documents
+from cal.data.documents import Documents, build_corpus
+from cal.data.further import COLUMN_SETTINGS, further, further_problems
 from cal.data.holdout import held_out
 from cal.data.tables import SUFFIXES, read_table
 from cal.errors import ConfigError, DataError
 
 
-@dataclass
-class Files:
+@dataclass(frozen=True)
+class Files(Columns):
     """A corpus in files: one file to be split, a folder of `train.*` and `test.*`, or a file per split.
+
+    Its further settings are those of `Columns`: `text_column`, `label_column` and so on.
 
     Args:
         path: one file, of which `test_fraction` is held out, or a folder with `train.*`, `test.*` and
@@ -22,25 +27,22 @@ class Files:
         train: file of the training documents, instead of `path`.
         test: file of the test documents, with `train`.
         dev: file of the development documents, with `train`.
-        text_column: column with the texts.
-        label_column: column with the labels: names, or integers.
-        id_column: column with the ids. With null, or without a column `id`, ids are made from the texts.
         label_names: the labels in their order; integer labels are positions in it. With null, the
-            labels of train in alphabetical, or numerical, order.
+            labels of train in alphabetical, or numerical, order; in multiple choice the numbers from 1.
         test_fraction: of a single file, what is held out for test, equally from each label.
         name: of the corpus, for reports; with null, that of the file or folder.
+        tests: further test sets by name, each with settings of `Further`; columns are those of the corpus where a
+            set gives none: `{hans: {path: hans.tsv, labels: {neutral: non-entailment}}}`.
     """
 
     path: str | None = None
     train: str | None = None
     test: str | None = None
     dev: str | None = None
-    text_column: str = "text"
-    label_column: str = "label"
-    id_column: str | None = DEFAULT_ID_COLUMN
     label_names: list[str] | None = None
     test_fraction: float = 0.2
     name: str | None = None
+    tests: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if problems := self._problems():
@@ -62,7 +64,7 @@ class Files:
         return self._corpus({split: self._documents(file) for split, file in files.items()}, files["train"].parent.name)
 
     def _problems(self) -> list[str]:
-        problems = []
+        problems = self.column_problems() + further_problems(self.tests, self._columns())
         if (self.path is None) == (self.train is None):
             problems.append(
                 "Set either dataset.path (one file, or a folder with train.* and test.*) or dataset.train and "
@@ -79,7 +81,7 @@ class Files:
         return problems
 
     def _documents(self, file: Path) -> Documents:
-        return read_documents(read_table(file), self.text_column, self.label_column, self.id_column)
+        return read_documents(read_table(file), self)
 
     def _held_out(self, file: Path) -> dict[str, Documents]:
         all_of_them = self._documents(file)
@@ -92,7 +94,12 @@ class Files:
         return {"train": all_of_them.where([not test for test in held]), "test": all_of_them.where(held)}
 
     def _corpus(self, splits: dict[str, Documents], name: str) -> Corpus:
-        return build_corpus(splits, self.label_names, self.name or name)
+        tests = {test: settings.read(test) for test, settings in further(self.tests, self._columns()).items()}
+        return build_corpus(splits, self.label_names, self.name or name, tests)
+
+    def _columns(self) -> dict[str, Any]:
+        """Where further test sets have what, unless they say otherwise."""
+        return {name: getattr(self, name) for name in COLUMN_SETTINGS}
 
 
 def _files_of(folder: Path) -> dict[str, Path]:

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import threading
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
-from ssl import SSLError
-from typing import TYPE_CHECKING
-from urllib.error import HTTPError
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
+from cal.data import hub_connection
+from cal.data.columns import Columns
 from cal.data.corpus import Corpus
-from cal.data.documents import build_corpus, read_documents
+from cal.data.documents import Documents, build_corpus
 from cal.data.files import Files
-from cal.data.tables import to_table
-from cal.errors import HubError
-
-if TYPE_CHECKING:
-    import datasets
-
-_PATIENCE = 1.5  # seconds for the hub to answer
+from cal.data.further import COLUMN_SETTINGS, further, further_problems
+from cal.data.glue import Glue
+from cal.data.glue_tsv import LAYOUTS, task_problems
+from cal.errors import ConfigError
 
 
-@dataclass
-class Hub:
+@dataclass(frozen=True)
+class Hub(Columns):
     """A corpus of the Hugging Face hub, or its copy in local files where one is named.
+
+    Its further settings are those of `Columns`, for the dataset on the hub. Without an `id_column` ids are name,
+    split and row; with one, ids of train are as they are written, and those of other splits, which may count from 0
+    again, have the name of the split before them.
 
     Args:
         hub_id: owner and name of the dataset, such as `fancyzhx/ag_news`.
@@ -34,15 +32,17 @@ class Hub:
         train_split: split on the hub with the training documents.
         test_split: split on the hub with the test documents.
         dev_split: split on the hub with the development documents.
-        text_column: column on the hub with the texts.
-        label_column: column on the hub with the labels.
-        id_column: column on the hub with the ids; with null, ids are name, split and row.
-        label_names: the labels in their order; null takes those of train, sorted.
+        task: snli, mnli, qnli, winogrande or wsc, where the dataset is one of these: gives the labels in their usual
+            order, and lets `path` name a folder of GLUE's TSV files. Of wsc, rows become choices.
+        label_names: the labels in their order; null takes those of the task, or of train, sorted.
         name: of the corpus; with null, the last part of `hub_id`.
-        path: local file or folder to read instead, with columns `text`, `label` and perhaps `id`.
+        path: local file or folder to read instead, with columns `text`, `label` and perhaps `id`; with a task, a
+            folder as `Glue` reads it.
         train: local file of the training documents to read instead, with `test` and perhaps `dev`.
         test: local file of the test documents.
         dev: local file of the development documents.
+        tests: further test sets by name: see `Further`. Columns are those on the hub where a set gives none; one
+            with neither `path` nor `hub_id` is a split of the same dataset, and is left out with local files.
     """
 
     hub_id: str
@@ -51,15 +51,29 @@ class Hub:
     train_split: str = "train"
     test_split: str = "test"
     dev_split: str | None = None
-    text_column: str = "text"
-    label_column: str = "label"
-    id_column: str | None = None
+    task: str | None = None
     label_names: list[str] | None = None
     name: str | None = None
     path: str | None = None
     train: str | None = None
     test: str | None = None
     dev: str | None = None
+    tests: dict[str, Any] = field(default_factory=dict)
+    id_column: str | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        problems = self.column_problems() + task_problems(self.task, "dataset")
+        if self.task is not None and (self.train or self.test or self.dev):
+            problems.append(
+                f"dataset.train, dataset.test and dataset.dev are not for {self.task}, whose files are a folder, "
+                "dataset.path. Other files of it are read with dataset=files, which takes the names of columns."
+            )
+        if self.task is not None and self.label_names is not None:
+            problems.append(f"dataset.label_names is not for {self.task}, whose labels are known. Leave one out.")
+        if not problems and self._local() is None:
+            problems += further_problems(*self._tests())
+        if problems:
+            raise ConfigError(problems)
 
     def read(self) -> Corpus:
         """The corpus, from local files where they are named, else from the hub or its cache.
@@ -68,73 +82,61 @@ class Hub:
             HubError: if the hub cannot be reached and its cache does not hold the dataset.
             DataError: if the documents cannot be used as they are.
         """
-        name = self.name or self.hub_id.rpartition("/")[2]
-        if self.path or self.train or self.test or self.dev:
-            return Files(self.path, self.train, self.test, self.dev, label_names=self.label_names, name=name).read()
+        if local := self._local():
+            return local.read()
         names = {"train": self.train_split, "test": self.test_split}
         names |= {"dev": self.dev_split} if self.dev_split else {}
-        splits = {}
-        loaded = self._load()
-        for split, hub_split in names.items():
-            source = f"{self.hub_id} ({hub_split})"
-            if hub_split not in loaded:
-                raise HubError(
-                    f"{self.hub_id} has no split '{hub_split}'; set dataset.{split}_split to {' or '.join(loaded)}."
-                )
-            table = to_table(loaded[hub_split], source)
-            if self.id_column is None:
-                table.columns["id"] = [f"{name}-{split}-{row}" for row in range(len(loaded[hub_split]))]
-            splits[split] = read_documents(table, self.text_column, self.label_column, self.id_column or "id")
-        return build_corpus(splits, self.label_names, name)
+        way_out = "train.csv and test.csv (or .tsv, .jsonl, .parquet; columns id, text, label)"
+        loaded = hub_connection.load(
+            self.hub_id,
+            self.config,
+            self.revision,
+            "Copy the corpus to this machine and name it, such as dataset.path=FOLDER with "
+            f"{'the TSV files of GLUE' if self.task else way_out}, or use the built-in corpus dataset=docstrings.",
+        )
+        splits = {
+            split: self._named(
+                hub_connection.documents_of(loaded, self.hub_id, there, f"dataset.{split}_split", self, self.task),
+                split,
+            )
+            for split, there in names.items()
+        }
+        label_names = self.label_names or (LAYOUTS[self.task].labels if self.task else None)
+        tests = {name: test.read(name) for name, test in further(*self._tests()).items()}
+        return build_corpus(splits, label_names, self._name(), tests)
 
-    def _load(self) -> datasets.DatasetDict:
-        """The splits of the dataset; without a connection, those the hub's own cache holds."""
-        online = _reachable()
-        import datasets
+    def _name(self) -> str:
+        return self.name or self.hub_id.rpartition("/")[2]
 
-        try:
-            with nullcontext() if online else _offline():
-                return datasets.load_dataset(self.hub_id, self.config, revision=self.revision)
-        except Exception as error:  # network, missing dataset, damaged cache: whatever the hub's libraries raise
-            what = str(error) if online else "it cannot be reached, and its cache lacks the dataset"
-            raise HubError(
-                f"{self.hub_id} cannot be had from the Hugging Face hub: {what}. Copy the corpus to this machine and "
-                "name it, such as dataset.path=FOLDER with train.csv and test.csv (or .tsv, .jsonl, .parquet; columns "
-                "id, text, label), or use the built-in corpus dataset=docstrings."
-            ) from error
+    def _named(self, documents: Documents, split: str) -> Documents:
+        """Documents with ids that no other split has."""
+        if self.id_column is None:
+            return documents.of_split(f"{self._name()}-{split}")
+        return documents if split == "train" else documents.of_split(split)
 
+    def _local(self) -> Files | Glue | None:
+        """The reader of the local files, where some are named."""
+        if not (self.path or self.train or self.test or self.dev):
+            return None
+        tests = {name: settings for name, settings in self.tests.items() if not _is_split(settings)}
+        if self.task is not None:
+            return Glue(self.task, str(self.path), self._name(), tests)
+        return Files(
+            *(self.path, self.train, self.test, self.dev),
+            label_names=self.label_names,
+            name=self._name(),
+            tests=tests,
+        )
 
-def _reachable() -> bool:
-    """Whether the hub answers, in any way: `datasets` itself would keep trying for 20 s and more."""
-    from huggingface_hub import constants
-
-    if constants.HF_HUB_OFFLINE:
-        return False
-    answered = threading.Event()
-
-    def ask() -> None:
-        try:
-            urllib.request.urlopen(urllib.request.Request(constants.ENDPOINT, method="HEAD"), timeout=_PATIENCE).close()
-        except OSError as error:
-            # A refusal is an answer, and the hub's own client may know certificates that Python does not.
-            if not isinstance(error, HTTPError) and not isinstance(getattr(error, "reason", None), SSLError):
-                return
-        answered.set()
-
-    # In a thread, as looking up the name of the host may hang beyond any timeout.
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(_PATIENCE)
-    return answered.is_set()
+    def _tests(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Settings of further test sets, and those of their columns unless they say otherwise."""
+        same = {"hub_id": self.hub_id, "config": self.config, "revision": self.revision, "task": self.task}
+        given = {
+            name: {**same, **settings} if _is_split(settings) else settings for name, settings in self.tests.items()
+        }
+        return given, {name: getattr(self, name) for name in COLUMN_SETTINGS}
 
 
-@contextmanager
-def _offline() -> Iterator[None]:
-    """Keeps `datasets` off the network."""
-    from datasets import config
-
-    before, config.HF_HUB_OFFLINE = config.HF_HUB_OFFLINE, True
-    try:
-        yield
-    finally:
-        config.HF_HUB_OFFLINE = before
+def _is_split(settings: Any) -> bool:
+    """Whether a further test set is another split of the dataset itself."""
+    return isinstance(settings, Mapping) and settings.get("path") is None and settings.get("hub_id") is None

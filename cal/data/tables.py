@@ -24,6 +24,7 @@ class Table:
     Args:
         source: where they come from, for messages.
         columns: the values of each column; the name of a label where the column stores it as a number.
+        unit: what messages count: `row`, the first after the header is 1, or `line`, the header is 1.
 
     Example:
         >>> Table("a.csv", {"text": ["Who?"], "label": ["HUM"]}).column("text", "text_column")
@@ -32,6 +33,15 @@ class Table:
 
     source: str
     columns: dict[str, list[Any]]
+    unit: str = "row"
+
+    def number(self, row: int) -> int:
+        """The number of a row in messages; rows themselves count from 0."""
+        return row + (2 if self.unit == "line" else 1)
+
+    def place(self, row: int) -> str:
+        """Source and number of a row, for messages."""
+        return f"{self.source}, {self.unit} {self.number(row)}"
 
     def column(self, name: str, option: str) -> list[Any]:
         """The values of a column.

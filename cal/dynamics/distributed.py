@@ -57,6 +57,7 @@ def summed(values: Tensor) -> Tensor:
     """The sum of what all processes hold, in place; all processes must ask at the same point.
 
     Example:
+        >>> import torch
         >>> summed(torch.ones(2)).tolist()
         [1.0, 1.0]
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import torch
@@ -165,6 +166,12 @@ class Classifier:
 
     def _see(self, head: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         self._pooled = inputs[0]
+
+
+@lru_cache(maxsize=1)
+def shared_classifier(tokens: Tokens, n_classes: int, architecture: Architecture, device: str) -> Classifier:
+    """The one network of a process: one block of runs after the other starts from it without reading it again."""
+    return Classifier(tokens, n_classes, architecture, torch.device(device))
 
 
 def _load(tokens: Tokens, n_classes: int, new_head: bool, device: torch.device) -> tuple[Any, set[str]]:

@@ -1,36 +1,20 @@
-"""TransformerLearner: pretrained encoders, fine-tuned on what is labelled."""
+"""Transformer: the hyperparameters of a pretrained encoder that is fine-tuned, and the learner they make."""
 
 from __future__ import annotations
 
-import copy
 import math
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 
-from cal.data.bar import bar
 from cal.data.corpus import Corpus
-from cal.data.encoder import autocast, pooled
 from cal.data.features import Features
 from cal.data.pretrained import Pretrained
-from cal.data.tokens import Tokens, passes, tokenise
-from cal.dynamics.distributed import n_processes, rank, summed
-from cal.dynamics.training_dynamics import Capture, TrainingDynamics
-from cal.errors import ConfigError, LearnerError, ModelError, StrategyError, UnknownNameError, refused_counts
-from cal.learners.base import Prediction
-from cal.learners.checkpoint import Checkpoint
-from cal.learners.classifier import Architecture, Classifier, Weights
-from cal.learners.finetune import FineTuning, Schedule
+from cal.data.tokens import Tokens, tokenise
+from cal.errors import ConfigError, ModelError, UnknownNameError, refused_counts
+from cal.learners.classifier import Architecture, shared_classifier
+from cal.learners.transformer_learner import TransformerLearner
 from cal.nn import PRECISIONS
-from cal.stopwatch import phase
-from cal.streams import Keyed, Streams
 
 POOLING = ("head", "cls", "mean")
 
@@ -129,7 +113,7 @@ class Transformer:
             ModelError: if the model cannot be had, or its head does not fit the labels.
         """
         tokens = tokenise(corpus, Pretrained.find(self.model, self.revision), self.max_length)
-        classifier = _classifier(tokens, corpus.n_classes, self.architecture, "cpu")
+        classifier = shared_classifier(tokens, corpus.n_classes, self.architecture, "cpu")
         theirs, ours = classifier.own_labels, list(corpus.label_names)
         named = theirs is not None and theirs != [f"LABEL_{i}" for i in range(len(theirs))]
         if theirs is not None and named and [name.lower() for name in theirs] != [name.lower() for name in ours]:
@@ -145,221 +129,7 @@ class Transformer:
 
     def bytes_per_run(self, inputs: Tokens, n_instances: int, n_labelled: int, n_classes: int) -> int:
         """About how much memory of a GPU one run takes."""
-        classifier = _classifier(inputs, n_classes, self.architecture, "cpu")
+        classifier = shared_classifier(inputs, n_classes, self.architecture, "cpu")
         weights = 4 * 4 * classifier.n_weights  # with AdamW's two moments, and gradients
         width = classifier.module.config.hidden_size * inputs.n_choices
         return weights + n_labelled * 4 * 5 * self.n_epochs + n_instances * (4 * width + 8 * 20 * n_classes + 8 * 8)
-
-
-class TransformerLearner:
-    """R fine-tuned encoders over one corpus; fulfils `cal.learners.base.Learner`.
-
-    The runs take turns in one network, epoch by epoch. Every training starts from the same copy of the pretrained
-    weights, which stays in memory.
-
-    Args:
-        config: hyperparameters.
-        tokens: of the corpus.
-        n_classes: number of labels.
-        n_runs: R.
-        device: where the networks live.
-    """
-
-    def __init__(
-        self, config: Transformer, tokens: Tokens, n_classes: int, n_runs: int, device: torch.device | str = "cpu"
-    ) -> None:
-        self.config, self.tokens, self.n_classes, self.n_runs = config, tokens, n_classes, n_runs
-        self.device = torch.device(device)
-        self.batch_size = config.batch_size
-        # Networks of strategies are small: bf16 would gain them nothing.
-        self.precision = "float32" if config.precision == "bf16" else config.precision
-        self.classifier = _classifier(tokens, n_classes, config.architecture, str(self.device))
-        self._weights: list[Weights] = []
-
-    def fit(
-        self,
-        labelled: Tensor,
-        gold: Tensor,
-        streams: Streams,
-        *,
-        capture: Capture = "end",
-        held_out: tuple[Tensor, Tensor] | None = None,
-        on_epoch_end: Callable[[int], None] = lambda epoch: None,
-        checkpoint: Path | None = None,
-        quiet: bool = True,
-    ) -> TrainingDynamics:
-        config = self.config
-        watched, gold_watched = (labelled, gold) if held_out is None else held_out
-        dynamics = TrainingDynamics.empty(gold_watched, config.n_epochs, capture)
-        schedule = Schedule(
-            config.n_epochs,
-            config.batch_size,
-            config.micro_batch_size or config.batch_size,
-            config.lr,
-            config.warmup,
-            config.weight_decay,
-            config.max_grad_norm,
-        )
-        trainings = [
-            FineTuning(
-                self.classifier,
-                self.tokens,
-                labelled[run],
-                gold[run],
-                self.n_classes,
-                streams[[run]],
-                schedule,
-                self._autocast,
-            )
-            for run in range(self.n_runs)
-        ]
-        self._weights = [training.weights for training in trainings]
-        saved = Checkpoint(checkpoint, trainings, dynamics)
-        lengths = self.tokens.document_lengths("train")
-        total = int(lengths[labelled.cpu().numpy()].sum()) * config.n_epochs
-        shown = bar(total=total, desc="Training", unit="token", unit_scale=True, **({"disable": True} if quiet else {}))
-        with shown, saved:
-            shown.update(round(total * saved.share))
-            for epoch in range(saved.n_epochs, config.n_epochs):
-                for training in trainings:
-                    for n_tokens in training.train_epoch(epoch):
-                        shown.update(n_tokens)
-                        saved.step()
-                with phase("dynamics"):
-                    if capture == "during":
-                        logits = torch.stack([summed(training.logits.clone()) for training in trainings])
-                    else:
-                        logits = self._scored("train", watched)[0]
-                    _check_finite(logits, epoch)
-                    dynamics.record(epoch, logits)
-                saved.end_epoch(epoch)
-                on_epoch_end(epoch)
-        return dynamics
-
-    def predict(self, instances: Tensor) -> Prediction:
-        with phase("predict"):
-            return Prediction(*self._scored("train", instances))
-
-    def hidden(self, instances: Tensor, layer: int) -> Tensor:
-        n_layers = self.classifier.module.config.num_hidden_layers
-        if not -n_layers <= layer < n_layers:
-            raise StrategyError(f"There is no hidden layer {layer}; this learner has {n_layers}, counted from 0.")
-        how = "cls" if self.config.pooling == "head" else self.config.pooling
-        return self._scored("train", instances, layer=layer % n_layers + 1, pooling=how)[1]
-
-    def inputs(self, instances: Tensor) -> Tensor:
-        """(run, instance, feature) the mean of the last hidden states before any training."""
-        untrained = self.select([])
-        untrained._weights = [self.classifier.pretrained()] * len(instances)
-        return untrained._scored("train", instances, pooling="mean")[1]
-
-    def predict_split(self, name: str) -> Tensor:
-        rows = torch.arange(self.tokens.sizes[name], device=self.device)
-        return self._scored(name, rows.expand(self.n_runs, -1))[0]
-
-    def dropout_probs(self, instances: Tensor, n_samples: int, streams: Streams) -> Tensor:
-        """Each sample is one network: its dropout mask is the same for all instances and tokens.
-
-        References:
-            BatchBALD: Efficient and Diverse Batch Acquisition (Kirsch et al., 2019), consistent MC dropout
-            https://arxiv.org/abs/1906.08158
-        """
-        if not self.classifier.n_dropouts:
-            raise StrategyError(f"{self.config.model} has no dropout to sample networks by; set learner.dropout.")
-        keys = Keyed.of(streams, "mc_dropout")
-        logits = instances.new_empty(
-            *instances.shape[:1], n_samples, instances.shape[1], self.n_classes, dtype=torch.float32
-        )
-        with phase("dropout"):
-            for sample in range(n_samples):
-                logits[:, sample] = self._scored("train", instances, networks=keys.derived(sample))[0]
-        return torch.softmax(logits.to(torch.float64), dim=-1)
-
-    def select(self, rows: Sequence[int]) -> TransformerLearner:
-        chosen = copy.copy(self)
-        chosen._weights, chosen.n_runs = [self._weights[row] for row in rows], len(rows)
-        return chosen
-
-    def fresh(self, n_runs: int) -> TransformerLearner:
-        new = copy.copy(self)
-        new._weights, new.n_runs = [], n_runs
-        return new
-
-    def _scored(
-        self,
-        split: str,
-        instances: Tensor,
-        *,
-        layer: int | None = None,
-        pooling: str | None = None,
-        networks: Keyed | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """(run, instance, class) logits and (run, instance, width) vectors of rows of a split.
-
-        Texts stream by in order of length, so memory does not grow with their number; several processes share them.
-
-        Args:
-            split: of the corpus.
-            instances: (run, instance) rows of it.
-            layer: whose hidden states are pooled: 0 are the embeddings, None is the last.
-            pooling: how; None is as configured.
-            networks: a key for each run, by which units are dropped; None drops nothing.
-        """
-        how = pooling or self.config.pooling
-        logits = torch.zeros(*instances.shape, self.n_classes, device=self.device)
-        vectors = logits[..., :0]
-        lengths = self.tokens.document_lengths(split)
-        for run, weights in enumerate(self._weights):
-            rows = instances[run].cpu().numpy()
-            # Sorted by row first: which documents are read together does not depend on their order.
-            mine = np.argsort(rows)[rank() :: n_processes()]
-            self.classifier.put(weights)
-            sampling = (
-                nullcontext() if networks is None else self.classifier.dropout.sampling(networks[torch.tensor([run])])
-            )
-            # Casts of weights are kept as long as this context, so each run needs its own.
-            with torch.no_grad(), self._autocast(), sampling:
-                for together in passes(lengths[rows[mine]], self.device.type):
-                    at = mine[together]
-                    some_logits, some_vectors = self._read(split, rows[at], layer, how)
-                    if not vectors.shape[-1]:
-                        vectors = logits.new_zeros(*instances.shape, some_vectors.shape[-1])
-                    places = torch.from_numpy(at).to(self.device)
-                    logits[run, places], vectors[run, places] = some_logits, some_vectors.float()
-        return summed(logits), summed(vectors)
-
-    def _read(self, split: str, rows: np.ndarray, layer: int | None, how: str) -> tuple[Tensor, Tensor]:
-        """Logits and vectors of some documents at once or, where memory runs out, of each half of them."""
-        batch = self.tokens.batch(split, rows)
-        try:
-            output = self.classifier(batch, layers=how != "head")
-        except torch.OutOfMemoryError:
-            if len(rows) == 1:
-                raise
-            if self.device.type == "cuda":
-                torch.cuda.empty_cache()
-            halves = [self._read(split, part, layer, how) for part in np.array_split(rows, 2)]
-            return torch.cat([logits for logits, _ in halves]), torch.cat([vectors for _, vectors in halves])
-        if output.layers is None:
-            return output.logits, output.pooled
-        mask = batch["attention_mask"].to(self.device).flatten(0, -2)
-        chosen = output.layers[-1 if layer is None else layer]
-        return output.logits, pooled(chosen, mask, how).reshape(len(rows), -1)
-
-    def _autocast(self) -> AbstractContextManager[Any]:
-        """The precision within which the network is called."""
-        return autocast(self.device, self.config.precision)
-
-
-@lru_cache(maxsize=1)
-def _classifier(tokens: Tokens, n_classes: int, architecture: Architecture, device: str) -> Classifier:
-    """The one network of a process: a block of runs after the other starts from it without reading it again."""
-    return Classifier(tokens, n_classes, architecture, torch.device(device))
-
-
-def _check_finite(logits: Tensor, epoch: int) -> None:
-    if not torch.isfinite(logits).all():
-        raise LearnerError(
-            f"The training diverged in epoch {epoch}: logits are not finite. Lower learner.lr, or give "
-            "precision=float32."
-        )

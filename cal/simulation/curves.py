@@ -17,6 +17,15 @@ _ROUNDS = {"strategy": str, "seed": int, "round": int, "n_labelled": int, "accur
 _BATCH = {"confidence": float, "variability": float, "correctness": float}
 _SECONDS = {"seconds_fit": float, "seconds_evaluate": float, "seconds_acquire": float}
 _STOPPED = {"strategy": str, "seed": int, "criterion": str, "round": int, "n_labelled": int, "accuracy": float}
+_TESTS = {
+    "strategy": str,
+    "seed": int,
+    "round": int,
+    "n_labelled": int,
+    "test": str,
+    "accuracy": float,
+    "macro_f1": float,
+}
 _PER_FOLDER = {"strategies", "seeds", "output", "workers", "full_data"}  # keys in which merged folders may differ
 
 
@@ -36,6 +45,8 @@ class LearningCurves:
         about: corpus, versions, git commit, device, folders and the configuration.
         stopped: strategy, seed, criterion, and the round in which the criterion was first met with its n_labelled
             and accuracy on the test split; no row where it was never met.
+        tests: strategy, seed, round, n_labelled, test, accuracy, macro_f1: the same on each further test set, which
+            `test` names; strategy `full_data` is training on everything. Empty where there are no further test sets.
     """
 
     rounds: pd.DataFrame
@@ -44,6 +55,7 @@ class LearningCurves:
     maps: pd.DataFrame
     about: dict[str, Any]
     stopped: pd.DataFrame = field(default_factory=lambda: _frame([], _STOPPED))
+    tests: pd.DataFrame = field(default_factory=lambda: _frame([], _TESTS))
 
     @property
     def strategies(self) -> list[str]:
@@ -68,9 +80,9 @@ class LearningCurves:
             _check_comparable(one, other, str(one_folder), str(other_folder))
         if not any(len(part.rounds) for part in parts):
             raise StorageError(f"No finished round in {', '.join(map(str, folders))}; simulate first.")
-        rounds, acquired, full_data, maps, stopped = (
+        rounds, acquired, full_data, maps, stopped, tests = (
             pd.concat([getattr(part, name) for part in parts if len(getattr(part, name))] or [getattr(parts[0], name)])
-            for name in ("rounds", "acquired", "full_data", "maps", "stopped")
+            for name in ("rounds", "acquired", "full_data", "maps", "stopped", "tests")
         )
         return cls(
             rounds.reset_index(drop=True),
@@ -79,10 +91,11 @@ class LearningCurves:
             maps.drop_duplicates(["strategy", "seed", "round", "id"], ignore_index=True),
             about=parts[0].about | {"folders": [str(folder) for folder in folders]},
             stopped=stopped.reset_index(drop=True),
+            tests=tests.drop_duplicates(["strategy", "seed", "round", "test"], ignore_index=True),
         )
 
     def to_csv(self, folder: Path | str) -> None:
-        """Writes acquired.csv (strategy, seed, round, id), curves.csv and, if a criterion was met, stopped.csv.
+        """Writes acquired.csv (strategy, seed, round, id), curves.csv and, if not empty, stopped.csv and tests.csv.
 
         Raises:
             StorageError: if it cannot be written.
@@ -91,8 +104,9 @@ class LearningCurves:
         curve_columns = ["strategy", "seed", "round", "n_labelled", "accuracy", "macro_f1"]
         target.write("acquired.csv", self.acquired[["strategy", "seed", "round", "id"]].to_csv(index=False).encode())
         target.write("curves.csv", self.rounds[curve_columns].to_csv(index=False).encode())
-        if len(self.stopped):
-            target.write("stopped.csv", self.stopped.to_csv(index=False).encode())
+        for name, table in (("stopped.csv", self.stopped), ("tests.csv", self.tests)):
+            if len(table):
+                target.write(name, table.to_csv(index=False).encode())
 
     def summary(self) -> pd.DataFrame:
         """Accuracy and macro F1 of each strategy after its last round, mean over seeds."""
@@ -123,20 +137,24 @@ def _load(folder: RunFolder) -> LearningCurves:
         for instance_id, score in zip(ids, scores, strict=True)
     ]
     full = [Run(FULL_DATA, seed) for seed in about["seeds"]]
+    full_records = [(run, record) for run in full for record in folder.records(run)]
     full_data = [
-        [run.seed] + [record[key] for key in ("n_labelled", "accuracy", "macro_f1")]
-        for run in full
-        for record in folder.records(run)
+        [run.seed] + [record[key] for key in ("n_labelled", "accuracy", "macro_f1")] for run, record in full_records
     ]
     maps = [
         pd.read_parquet(path).assign(strategy=run.strategy, seed=run.seed, round=record["round"])
-        for run, record in records + [(run, record) for run in full for record in folder.records(run)]
+        for run, record in records + full_records
         if (path := folder.map_file(run, record["round"])).exists()
     ]
     stopped = [
         (run.strategy, run.seed, criterion, *(record[key] for key in ("round", "n_labelled", "accuracy")))
         for run, record in records
         for criterion in record.get("stopping", {}).get("met", [])
+    ]
+    tests = [
+        [run.strategy, run.seed, record["round"], record["n_labelled"], test, scores["accuracy"], scores["macro_f1"]]
+        for run, record in records + full_records
+        for test, scores in record.get("tests", {}).items()
     ]
     map_columns = ["strategy", "seed", "round", "id", "gold", *_BATCH]
     return LearningCurves(
@@ -146,6 +164,7 @@ def _load(folder: RunFolder) -> LearningCurves:
         maps=pd.concat(maps, ignore_index=True)[map_columns] if maps else pd.DataFrame(columns=map_columns),
         about=about | {"config": config, "folders": [str(folder.path)]},
         stopped=_frame(stopped, _STOPPED),
+        tests=_frame(tests, _TESTS),
     )
 
 

@@ -198,6 +198,58 @@ def test_runs_that_criteria_ended_are_compared_as_far_as_all_go_and_said_so(stop
     assert text.count("A run ended with the first stopping criterion that it met, so runs differ in length") == 2
 
 
+@pytest.fixture
+def tested(curves_of):
+    """Curves with two further test sets, on which accuracy is lower by .1 and .2; and on all data by .3."""
+    curves = curves_of()
+    full = curves.full_data.assign(strategy="full_data", round=0)
+    columns = ["strategy", "seed", "round", "n_labelled", "test", "accuracy", "macro_f1"]
+    parts = [
+        rows.assign(test=test, accuracy=rows["accuracy"] - less)[columns]
+        for test, less, rows in (
+            ("hans", 0.1, curves.rounds),
+            ("<b>far</b>", 0.2, curves.rounds),
+            ("hans", 0.3, full),
+        )
+    ]
+    return replace(curves, tests=pd.concat(parts, ignore_index=True))
+
+
+def test_further_test_sets_stand_beside_the_test_split(tested):
+    (section,) = [section for section in describe(tested)[0].sections if section.title == "Test sets"]
+    (table,) = section.blocks
+    assert table.header == ["strategy", "test", "hans", "<b>far</b>"]
+    last = tested.rounds[tested.rounds["round"] == 4]
+    means = {name: last["accuracy"][last["strategy"] == name].to_numpy() for name in tested.strategies}
+    expected = [
+        [name, *(f"{means[name].mean() - less:.3f} ± {means[name].std(ddof=1):.3f}" for less in (0, 0.1, 0.2))]
+        for name in sorted(means, key=lambda name: -means[name].mean())
+    ]
+    assert table.rows == [*expected, ["all training data", "0.750 ± 0.000", "0.450 ± 0.000", "–"]]
+
+
+def test_further_test_sets_of_one_seed_have_no_spread(tested):
+    one = {name: getattr(tested, name) for name in ("rounds", "acquired", "maps", "full_data", "tests")}
+    curves = replace(tested, **{name: table[table["seed"] == 1] for name, table in one.items()})
+    (section,) = [section for section in describe(curves)[0].sections if section.title == "Test sets"]
+    assert "±" not in "".join(cell for row in section.blocks[0].rows for cell in row)
+
+
+def test_further_test_sets_are_shown_for_seeds_and_rounds_that_all_strategies_have(tested):
+    def cut(table: pd.DataFrame) -> pd.DataFrame:
+        return table[~((table["strategy"] == "cal") & (table["round"] > 3))]
+
+    document, _ = describe(replace(tested, rounds=cut(tested.rounds), tests=cut(tested.tests)))
+    (section,) = [section for section in document.sections if section.title == "Test sets"]
+    third = tested.rounds[(tested.rounds["round"] == 3) & (tested.rounds["strategy"] == "entropy")]["accuracy"]
+    (row,) = [row for row in section.blocks[0].rows if row[0] == "entropy"]
+    assert row[1].startswith(f"{third.mean():.3f}")
+
+
+def test_without_further_test_sets_nothing_is_said_of_them(curves_of):
+    assert "Test sets" not in to_markdown(describe(curves_of())[0])
+
+
 def test_blank_measurements_are_dashes(curves_of):
     curves = curves_of()
     text = to_markdown(describe(replace(curves, rounds=curves.rounds.assign(macro_f1=np.nan, confidence=np.nan)))[0])

@@ -2,7 +2,7 @@ from collections import Counter
 
 import numpy as np
 
-from cal.data.corpus import Corpus, Split
+from cal.data.corpus import Corpus, Split, TestSet
 from cal.data.describe import describe
 
 
@@ -39,6 +39,43 @@ def test_dev_is_described_too():
     text = describe(corpus(dev=Split(["d"], ["lone"], [0])))
     assert "between train and dev: 1 of 1 dev documents" in text
     assert "6 train, 2 test, 1 dev" in text
+
+
+def test_a_further_test_set_with_labels_of_train_is_a_column_and_one_with_its_own_a_table():
+    same = TestSet(Split(["s"], ["new"], [0]), ["first", "second"], [0, 1])
+    own = TestSet(Split(["o", "p"], ["same", "lone"], [1, 0]), ["other", "any"], [1, 1])
+    lines = describe(corpus(tests={"alike": same, "apart": own})).splitlines()
+    assert lines[0] == "small: 6 train, 2 test, 1 alike, 2 apart; 2 labels"
+    assert next(line for line in lines if line.startswith("Labels ")).split() == ["Labels", "train", "test", "alike"]
+    at = lines.index(next(line for line in lines if line.startswith("Labels of apart")))
+    assert [line.split() for line in lines[at + 1 : at + 3]] == [
+        ["other", "1", "50.0", "%"],
+        ["any", "1", "50.0", "%", "first/second"],
+    ]
+
+
+def test_labels_of_repeats_are_compared_as_the_further_test_set_names_them():
+    own = TestSet(Split(["o", "p"], ["same", "lone"], [1, 0]), ["other", "any"], [1, 1])
+    text = describe(corpus(tests={"apart": own}))
+    assert "between train and apart: 2 of 2 apart documents repeat one of train" in text
+    assert "(1 of them with another label)" in text.partition("train and apart")[2]
+    assert "[other/any] lone" in text
+
+
+def test_pairs_and_choices_are_measured_by_what_is_read():
+    def split(ids: str, sequences: list) -> Split:
+        return Split(list(ids), ["x / y"] * len(ids), [0, 1][: len(ids)], sequences=sequences)
+
+    pairs = [(("a b", "c"),), (("a", "b c d"),)]
+    text = describe(Corpus(split("ab", pairs), split("c", pairs[:1]), ["n", "p"]))
+    assert text.splitlines()[0].endswith("; 2 labels; pairs of texts")
+    (line,) = (line for line in text.splitlines() if line.startswith("train, words"))
+    assert (line.split()[2], line.split()[-1]) == ("3", "4")
+    choices = [(("a b", "c"), ("a b", "c d e")), (("a", "b"), ("a", "b"))]
+    text = describe(Corpus(split("ab", choices), split("c", choices[:1]), ["n", "p"]))
+    assert text.splitlines()[0].endswith("; 2 labels; 2 choices")
+    (line,) = (line for line in text.splitlines() if line.startswith("train, words"))
+    assert (line.split()[2], line.split()[-1]) == ("2", "5")
 
 
 def test_labels_have_counts_and_shares(trec):

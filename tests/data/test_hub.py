@@ -7,7 +7,7 @@ import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value, config, load_dataset
 from huggingface_hub import constants
 
-from cal.data import hub
+from cal.data import hub_connection
 from cal.data.files import Files
 from cal.data.hub import Hub
 from cal.errors import DataError, HubError
@@ -36,7 +36,7 @@ def loaded(labels=("DESC", "ABBR", "DESC")) -> DatasetDict:
 
 def give(monkeypatch, splits: DatasetDict) -> None:
     """Stands in for the one function that talks to the hub."""
-    monkeypatch.setattr(Hub, "_load", lambda self: splits)
+    monkeypatch.setattr(hub_connection, "load", lambda *given: splits)
 
 
 def test_label_numbers_become_the_names_of_the_hub(monkeypatch):
@@ -94,7 +94,7 @@ def test_offline_mode_is_respected(monkeypatch, empty_cache):
     [
         (None, True),
         (HTTPError("https://x", 503, "busy", None, None), True),
-        (URLError(hub.SSLError("own certificate")), True),
+        (URLError(hub_connection.SSLError("own certificate")), True),
         (URLError(OSError("Tunnel connection failed: 403 Forbidden")), False),
         (TimeoutError(), False),
     ],
@@ -109,7 +109,7 @@ def test_any_answer_counts_as_a_connection(monkeypatch, error, reachable):
         return Answer()
 
     monkeypatch.setattr(urllib.request, "urlopen", urlopen)
-    assert hub._reachable() is reachable
+    assert hub_connection.reachable() is reachable
 
 
 def test_without_a_connection_the_cache_of_the_hub_is_used(monkeypatch, empty_cache, write):
@@ -125,6 +125,6 @@ def test_without_a_connection_the_cache_of_the_hub_is_used(monkeypatch, empty_ca
         info.write_text(info.read_text().replace('"csv"', '"kept"'))
     for arrow in target.rglob("csv-*.arrow"):
         arrow.rename(arrow.with_name(arrow.name.replace("csv-", "kept-")))
-    monkeypatch.setattr(hub, "_reachable", lambda: False)
+    monkeypatch.setattr(hub_connection, "reachable", lambda: False)
     assert sorted(Hub("owner/kept").read().train.texts) == ["first", "second"]
     assert config.HF_HUB_OFFLINE is False

@@ -1,5 +1,10 @@
+from dataclasses import replace
+
+import pandas as pd
 import pytest
 
+from cal.data.corpus import TestSet
+from cal.data.features import Features
 from cal.errors import AnalysisError, StorageError
 from cal.learners.mlp import MLP
 from cal.simulation.curves import LearningCurves
@@ -86,10 +91,50 @@ def test_summary_is_the_mean_over_seeds_after_the_last_round(simulated):
 
 
 def test_tables_are_written_as_csv(simulated, tmp_path):
-    import pandas as pd
-
     curves = simulated()
     curves.to_csv(tmp_path)
     rounds, acquired = (pd.read_csv(tmp_path / name) for name in ("curves.csv", "acquired.csv"))
     assert rounds.accuracy.tolist() == curves.rounds.accuracy.tolist()
     assert acquired.id.tolist() == curves.acquired.id.tolist()
+
+
+@pytest.fixture
+def with_tests(make_task):
+    """The small task with its test split again as a further test set, and once more with two classes as one label."""
+    corpus, features = make_task()
+    tests = {
+        "again": TestSet(corpus.test, corpus.label_names, [0, 1, 2]),
+        "merged": TestSet(replace(corpus.test, gold=corpus.test.gold.clip(max=1)), ["a", "b"], [0, 1, 1]),
+    }
+    vectors = features.splits()
+    more = Features.of(vectors | dict.fromkeys(tests, vectors["test"]))
+    return replace(corpus, tests=tests), more
+
+
+def test_further_test_sets_have_a_row_for_every_round(simulated, with_tests):
+    curves = simulated(with_tests, full_data=True)
+    assert list(curves.tests) == ["strategy", "seed", "round", "n_labelled", "test", "accuracy", "macro_f1"]
+    again = curves.tests[curves.tests["test"] == "again"].drop(columns="test").reset_index(drop=True)
+    full = curves.full_data.assign(strategy="full_data", round=0)
+    pd.testing.assert_frame_equal(again, pd.concat([curves.rounds, full], ignore_index=True)[list(again)])
+    merged = curves.tests[curves.tests["test"] == "merged"]
+    assert (merged["accuracy"].to_numpy() >= again["accuracy"].to_numpy()).all()
+    assert curves.strategies == ["random", "entropy", "cal(hidden=8,n_epochs=3,lr=0.01)"]
+
+
+def test_further_test_sets_of_folders_are_merged(simulated, with_tests, tmp_path):
+    whole = simulated(with_tests, strategies=["random", "entropy"], full_data=True)
+    for strategy in ("random", "entropy"):
+        simulated(with_tests, strategies=[strategy], full_data=True, output=tmp_path / strategy)
+    merged = LearningCurves.load(tmp_path / "random", tmp_path / "entropy").tests
+    keys = ["strategy", "seed", "round", "test"]
+    expected = whole.tests.sort_values(keys, ignore_index=True)
+    pd.testing.assert_frame_equal(merged.sort_values(keys, ignore_index=True), expected)
+
+
+def test_further_test_sets_are_written_as_csv_where_there_are_any(simulated, with_tests, tmp_path):
+    curves = simulated(with_tests)
+    curves.to_csv(tmp_path / "with")
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "with" / "tests.csv"), curves.tests, check_dtype=False)
+    simulated().to_csv(tmp_path / "without")
+    assert not (tmp_path / "without" / "tests.csv").exists()

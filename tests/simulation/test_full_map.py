@@ -95,7 +95,7 @@ class Spy:
     def build(self, inputs, n_classes, n_runs, device):
         return self
 
-    def fit(self, labelled, gold, streams, *, capture, held_out):
+    def fit(self, labelled, gold, streams, *, capture, held_out, checkpoint, quiet):
         self.asked.append((streams.seeds, labelled[0].tolist(), held_out[0][0].tolist()))
         return TrainingDynamics.from_logits(torch.zeros(1, 2, len(held_out[0][0]), 4), held_out[1], capture)
 
@@ -124,7 +124,7 @@ def test_a_stack_of_folds_is_each_fold_alone(task):
     # How a GPU trains them; folds of 60 instances are equally long.
     gold = task.corpus.train.gold[:60]
     fits = [_Fit(0, 3, fold, *rows) for fold, rows in enumerate(_rows(gold, 3, 3))]
-    rest = (gold, task.features, 4, LEARNER, "out_of_fold", "cpu")
+    rest = (gold, task.features, 4, LEARNER, "out_of_fold", "cpu", None, True)
     stack = _trained(fits, *rest)
     for row, fit in enumerate(fits):
         assert_equal_dynamics(stack[[row]], _trained([fit], *rest))

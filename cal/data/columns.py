@@ -1,0 +1,187 @@
+"""Columns: how a row of a table is a document, one text, a pair of texts or several choices, and its label."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cal.data.documents import Documents, ids_of_texts
+from cal.data.tables import Table
+from cal.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_ID_COLUMN = "id"
+JOINER = " / "  # between the parts of a document, as people and bags of words read it
+_UNLABELLED = ("", "-", "-1")
+Sequences = tuple[tuple[str, ...], ...]  # of a document: a sequence for each choice
+
+
+@dataclass(frozen=True, kw_only=True)
+class Columns:
+    """Which columns hold a document, its id and its label.
+
+    Args:
+        text_column: column with the texts.
+        second_column: column with the second text of a pair.
+        choice_columns: columns with the choices, in multiple choice. A label is then the number of the right one,
+            counted from 1, or its text; for numbers counted from 0 give `label_names` [0, 1].
+        blank: in multiple choice, what stands in a text where a choice goes, such as `_`: a choice is then read as
+            the pair of the text before the blank and the choice with the text after it (where the text begins with
+            the blank: as the choice and the text after it). With null it is the pair of the text and the choice.
+        label_column: column with the labels: names, or integers.
+        id_column: column with the ids. With null, or without a column `id`, ids are made from the texts.
+        unlabelled: of rows whose label is empty, `-` or -1, which is how data sets write that there is none: `error`
+            refuses them, `skip` leaves them out and warns of how many.
+    """
+
+    text_column: str = "text"
+    second_column: str | None = None
+    choice_columns: list[str] | None = None
+    blank: str | None = None
+    label_column: str = "label"
+    id_column: str | None = DEFAULT_ID_COLUMN
+    unlabelled: str = "error"
+
+    def column_problems(self, where: str = "dataset") -> list[str]:
+        """A sentence about each setting that makes no sense."""
+        problems = []
+        if self.unlabelled not in ("error", "skip"):
+            problems.append(f"{where}.unlabelled must be error or skip, not {self.unlabelled!r}.")
+        if self.choice_columns is not None and len(self.choice_columns) < 2:
+            problems.append(f"{where}.choice_columns must name at least two columns, not {list(self.choice_columns)}.")
+        if self.choice_columns is not None and self.second_column is not None:
+            problems.append(f"{where}.second_column and {where}.choice_columns exclude each other. Set one of them.")
+        if self.blank is not None and (self.choice_columns is None or not self.blank.strip()):
+            problems.append(
+                f"{where}.blank marks where in a text a choice goes: a sign such as '_', beside choice_columns."
+            )
+        return problems
+
+    def text_columns(self) -> Iterator[tuple[str, str]]:
+        """Each column with a part of a document, and the setting that names it."""
+        yield self.text_column, "text_column"
+        if self.second_column is not None:
+            yield self.second_column, "second_column"
+        for name in self.choice_columns or ():
+            yield name, "choice_columns"
+
+
+def read_documents(table: Table, columns: Columns) -> Documents:
+    """The documents in a table.
+
+    Args:
+        table: with a document and a label in each row.
+        columns: where they are.
+
+    Raises:
+        DataError: if a column is missing, a text or a label is empty, a blank is missing or an id occurs twice; with
+            file, row (the first after the header is 1) and column.
+
+    Example:
+        >>> table = Table("a.csv", {"text": ["He sleeps."], "then": ["He is awake."], "label": ["contradiction"]})
+        >>> documents = read_documents(table, Columns(second_column="then"))
+        >>> documents.texts, documents.sequences
+        (['He sleeps. / He is awake.'], [(('He sleeps.', 'He is awake.'),)])
+    """
+    written = table.column(columns.label_column, "label_column")
+    rows = _labelled(table, written, columns)
+    parts = [_texts(table, name, option, rows) for name, option in columns.text_columns()]
+    documents = list(zip(*parts, strict=True))
+    labels = [_label(table, row, columns.label_column, written[row]) for row in rows]
+    sequences: list[Sequences] | None = None
+    if columns.second_column is not None:
+        sequences = [(pair,) for pair in documents]
+    elif columns.choice_columns is not None:
+        labels = [_number(table, *given) for given in zip(rows, labels, documents, strict=True)]
+        sequences = [_choices(table, row, each, columns) for row, each in zip(rows, documents, strict=True)]
+    texts = [JOINER.join(each) for each in documents]
+    numbers = [table.number(row) for row in rows]
+    named = columns.id_column is not None and (
+        columns.id_column != DEFAULT_ID_COLUMN or DEFAULT_ID_COLUMN in table.columns
+    )
+    ids = _ids(table, str(columns.id_column), rows) if named else ids_of_texts(texts, labels)
+    return Documents(table.source, ids, texts, labels, named, numbers, table.unit, sequences)
+
+
+def _labelled(table: Table, labels: Sequence[Any], columns: Columns) -> list[int]:
+    """The rows with a label; where those without are to be skipped, their number is a warning."""
+    without = {row for row, label in enumerate(labels) if label is None or str(label).strip() in _UNLABELLED}
+    if without and (columns.unlabelled == "error" or len(without) == len(labels)):
+        first = labels[min(without)]
+        what = "" if first is None or not str(first).strip() else f": {first!r} is how data sets write that"
+        way_out = "Remove the row or label it"
+        if columns.unlabelled == "error":
+            way_out += f", or set dataset.unlabelled=skip to leave all {len(without):,} such rows out"
+        raise DataError(f"{table.place(min(without))}: column '{columns.label_column}' has no label{what}. {way_out}.")
+    if without:
+        logger.warning(
+            "%s: %s of %s rows have no label and are left out.", table.source, f"{len(without):,}", f"{len(labels):,}"
+        )
+    return [row for row in range(len(labels)) if row not in without]
+
+
+def _texts(table: Table, name: str, option: str, rows: Sequence[int]) -> list[str]:
+    values = table.column(name, option)
+    for row in rows:
+        text = values[row]
+        if text is not None and not isinstance(text, str):
+            raise DataError(
+                f"{table.place(row)}: column '{name}' holds {type(text).__name__} {text!r}, not text. "
+                "Name another column."
+            )
+        if not (text or "").strip():
+            raise DataError(f"{table.place(row)}: column '{name}' is empty. Remove the row or give it a text.")
+    return [values[row] for row in rows]
+
+
+def _label(table: Table, row: int, name: str, label: Any) -> str:
+    if not isinstance(label, str | int) or isinstance(label, bool):
+        raise DataError(
+            f"{table.place(row)}: column '{name}' holds {type(label).__name__} {label!r}. "
+            "Labels are names or integers; save the column as one of them."
+        )
+    return str(label)
+
+
+def _number(table: Table, row: int, label: str, document: Sequence[str]) -> str:
+    """The label of a document of choices: the number of the choice whose text it is, else as it was."""
+    _, *choices = document
+    if choices.count(label) > 1:
+        raise DataError(
+            f"{table.place(row)}: the label '{label}' is the text of two choices. Give the number of the right one."
+        )
+    return str(choices.index(label) + 1) if label in choices and not label.isdecimal() else label
+
+
+def _choices(table: Table, row: int, document: Sequence[str], columns: Columns) -> Sequences:
+    text, *choices = document
+    if columns.blank is None:
+        return tuple((text, choice) for choice in choices)
+    before, blank, after = text.partition(columns.blank)
+    if not blank or not (before + after).strip():
+        raise DataError(
+            f"{table.place(row)}: column '{columns.text_column}' has no blank '{columns.blank}' within a text. "
+            "Correct the row, or set dataset.blank to what marks the place of a choice."
+        )
+    if not before.strip():
+        return tuple((choice, after.strip()) for choice in choices)
+    return tuple((before.strip(), (choice + after).strip()) for choice in choices)
+
+
+def _ids(table: Table, name: str, rows: Sequence[int]) -> list[str]:
+    values = table.column(name, "id_column")
+    first_of: dict[str, int] = {}
+    for row in rows:
+        if values[row] is None or not str(values[row]).strip():
+            raise DataError(f"{table.place(row)}: column '{name}' is empty. Give every row an id, or none.")
+        first = first_of.setdefault(str(values[row]), row)
+        if first != row:
+            raise DataError(
+                f"{table.source}: {table.unit}s {table.number(first)} and {table.number(row)} have the same id "
+                f"'{values[row]}' in column '{name}'. Make the ids unique, or read the file with "
+                "dataset.id_column=null to have them made from the texts."
+            )
+    return [str(values[row]) for row in rows]

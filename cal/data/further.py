@@ -1,0 +1,112 @@
+"""Further test sets: where each is, which columns it has, and what the labels of train are called there."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cal.data import hub_connection
+from cal.data.columns import Columns, read_documents
+from cal.data.documents import FurtherDocuments
+from cal.data.glue_tsv import read_glue_tsv, task_problems
+from cal.data.tables import read_table
+from cal.errors import nearest_name
+
+_TAKEN = ("train", "test", "dev")
+COLUMN_SETTINGS = tuple(setting.name for setting in dataclasses.fields(Columns))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Further(Columns):
+    """A further test set: a local file, or a split of a dataset of the Hugging Face hub.
+
+    Args:
+        path: the file.
+        hub_id: owner and name of the dataset on the hub, instead of `path`.
+        config: of the dataset, where it has several.
+        revision: branch, tag or commit; null takes the newest.
+        split: of the dataset.
+        task: whose files in the style of GLUE `path` is one of: snli, mnli, qnli, winogrande or wsc; columns are then
+            known. Of the hub's wsc, rows become choices.
+        labels: the own label of labels of train; those left out keep theirs. Gold labels of the set are names of its
+            own labels, or positions among them in the order of train's labels.
+    """
+
+    path: str | None = None
+    hub_id: str | None = None
+    config: str | None = None
+    revision: str | None = None
+    split: str = "test"
+    task: str | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+
+    def read(self, name: str) -> FurtherDocuments:
+        """Its documents, with its name before their ids.
+
+        Raises:
+            DataError: if they cannot be had, or not be used as they are.
+        """
+        if self.path is not None:
+            file = Path(self.path)
+            documents = read_documents(*(read_glue_tsv(file, self.task) if self.task else (read_table(file), self)))
+        else:
+            hub_id, where = str(self.hub_id), f"dataset.tests.{name}"
+            way_out = f"Copy the file to this machine and name it with {where}.path, or leave it out: ~{where}."
+            loaded = hub_connection.load(hub_id, self.config, self.revision, way_out)
+            documents = hub_connection.documents_of(loaded, hub_id, self.split, f"{where}.split", self, self.task)
+        labels = {str(label): str(own) for label, own in self.labels.items()}
+        return FurtherDocuments(documents.of_split(name), labels)
+
+
+def further(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Further]:
+    """The further test sets that a configuration describes.
+
+    Args:
+        given: settings of each by its name, in which `further_problems` finds nothing.
+        defaults: settings of the columns, for those that a set leaves out.
+
+    Example:
+        >>> further({"hans": {"path": "hans.tsv"}}, {"text_column": "premise"})["hans"].text_column
+        'premise'
+    """
+    return {name: Further(**{**defaults, **settings}) for name, settings in given.items()}
+
+
+def further_problems(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]:
+    """A sentence about each setting of further test sets that is unknown or makes no sense.
+
+    Example:
+        >>> further_problems({"hans": {"path": "hans.tsv", "lables": {}}}, {})[0][:78]
+        "Unknown key 'dataset.tests.hans.lables'. Did you mean 'dataset.tests.hans.labe"
+    """
+    problems: list[str] = []
+    for name, settings in given.items():
+        where = f"dataset.tests.{name}"
+        if name in _TAKEN:
+            problems.append(f"{where}: a further test set cannot have the name of a split. Give it another name.")
+        elif not isinstance(settings, Mapping):
+            problems.append(f"{where} must be settings such as {{path: FILE}}, not {settings!r}.")
+        elif faults := [*_faults(settings, where)]:
+            problems += faults
+        else:
+            made = Further(**{**defaults, **settings})
+            problems += made.column_problems(where) + task_problems(made.task, where)
+    return problems
+
+
+def _faults(settings: Mapping[str, Any], where: str) -> Iterator[str]:
+    known = [setting.name for setting in dataclasses.fields(Further)]
+    kinds = {"labels": (Mapping, "a mapping"), "choice_columns": (list, "a list")}
+    for key, value in settings.items():
+        kind, described = kinds.get(key, (str, "text"))
+        if key not in known:
+            nearest = nearest_name(str(key), known)
+            suggestion = f" Did you mean '{where}.{nearest}'?" if nearest else ""
+            yield f"Unknown key '{where}.{key}'.{suggestion} Known: {', '.join(known)}."
+        elif value is not None and not isinstance(value, kind):
+            yield f"{where}.{key} must be {described}, not {value!r}."
+    if (settings.get("path") is None) == (settings.get("hub_id") is None):
+        yield f"Give either {where}.path, a local file, or {where}.hub_id, a dataset of the Hugging Face hub."

@@ -1,0 +1,90 @@
+"""Glue: a corpus in a folder of GLUE's TSV files, as the data-map literature has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cal.data.columns import read_documents
+from cal.data.corpus import Corpus
+from cal.data.documents import Documents, build_corpus
+from cal.data.further import COLUMN_SETTINGS, Further, further, further_problems
+from cal.data.glue_tsv import LAYOUTS, has_labels, read_glue_tsv, task_problems
+from cal.errors import ConfigError, DataError
+
+_MISMATCHED = "mismatched"
+
+
+@dataclass(frozen=True)
+class Glue:
+    """A folder with `train.tsv`, `dev.tsv` and perhaps `test.tsv` of SNLI, MNLI, QNLI or WinoGrande.
+
+    Where `test.tsv` has labels it is the test split and `dev.tsv` the development split; else `dev.tsv` is the test
+    split. For MNLI `dev_matched.tsv` is the test split and `dev_mismatched.tsv` a further test set, `mismatched`.
+    Ids of train are as they are written, for training logs refer to them; those of other splits, which count from 0
+    again, have the name of the split before them: `test-0`. Rows without a gold label (`-`) are left out.
+
+    Args:
+        task: snli, mnli, qnli, winogrande, or wsc in WinoGrande's format.
+        path: the folder.
+        name: of the corpus, for reports; with null, that of the task.
+        tests: further test sets by name: see `Further`. One without columns of its own is in the format of the task.
+    """
+
+    task: str
+    path: str
+    name: str | None = None
+    tests: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if problems := task_problems(self.task, "dataset") + further_problems(self._tests(), {}):
+            raise ConfigError(problems)
+
+    def read(self) -> Corpus:
+        """The corpus in the folder.
+
+        Raises:
+            DataError: if a file is missing or cannot be used as it is.
+        """
+        folder = Path(self.path)
+        if not folder.is_dir():
+            raise DataError(
+                f"{folder} is not a folder with train.tsv and dev.tsv of {self.task}. Check the path; other files are "
+                "read with dataset=files, which takes the names of columns."
+            )
+        splits = {split: self._documents(folder / file, split) for split, file in self._files(folder).items()}
+        tests = further(self._tests(), {})
+        if self.task == "mnli" and (folder / "dev_mismatched.tsv").is_file():
+            tests = {_MISMATCHED: Further(path=str(folder / "dev_mismatched.tsv"), task=self.task)} | tests
+        read = {name: test.read(name) for name, test in tests.items()}
+        return build_corpus(splits, LAYOUTS[self.task].labels, self.name or self.task, read)
+
+    def _documents(self, file: Path, split: str) -> Documents:
+        documents = read_documents(*read_glue_tsv(file, self.task))
+        return documents if split == "train" else documents.of_split(split)
+
+    def _files(self, folder: Path) -> dict[str, str]:
+        """The file of each split."""
+        dev, test = ("dev_matched.tsv", "") if self.task == "mnli" else ("dev.tsv", "test.tsv")
+        files = {"train": "train.tsv", "test": dev}
+        if test and (folder / test).is_file() and has_labels(folder / test, self.task):
+            files |= {"test": test} | ({"dev": dev} if (folder / dev).is_file() else {})
+        if absent := [file for file in files.values() if not (folder / file).is_file()]:
+            alternative = f" or {test} with labels" if test and absent[-1] == dev else ""
+            raise DataError(
+                f"{folder} holds no {' and no '.join(absent)}{alternative}. Copy the files of {self.task} there; files "
+                "of other names are read with dataset=files."
+            )
+        return files
+
+    def _tests(self) -> dict[str, Any]:
+        """Settings of further test sets, which are files of the task unless they say otherwise."""
+        own = {"task", "hub_id", *COLUMN_SETTINGS}
+        return {
+            name: {"task": self.task, **settings}
+            if isinstance(settings, Mapping) and not own & settings.keys()
+            else settings
+            for name, settings in self.tests.items()
+        }

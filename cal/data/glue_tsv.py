@@ -1,0 +1,127 @@
+"""GLUE's TSV files: a table read by the places of its columns, where quotes are plain characters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cal.data.columns import Columns
+from cal.data.tables import Table
+from cal.data.wsc import WSC
+from cal.errors import DataError, UnknownNameError
+
+_UNLABELLED = ("", "-")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a task's TSV files have what; the label is the last column.
+
+    Args:
+        id: column of the id, which training logs and coordinates refer to.
+        texts: columns of a pair's texts; with a blank, of the text and its two choices.
+        labels: their names, in the order of the logits in published training logs.
+        blank: what stands in a text where a choice goes.
+    """
+
+    id: int
+    texts: tuple[int, ...]
+    labels: tuple[str, ...]
+    blank: str | None = None
+
+
+_WINOGRANDE = Layout(0, (2, 3, 4), ("1", "2"), blank="_")
+LAYOUTS = {
+    "snli": Layout(2, (7, 8), ("entailment", "neutral", "contradiction")),
+    "mnli": Layout(0, (8, 9), ("contradiction", "entailment", "neutral")),
+    "qnli": Layout(0, (1, 2), ("entailment", "not_entailment")),
+    "winogrande": _WINOGRANDE,
+    WSC: _WINOGRANDE,
+}
+
+
+def task_problems(task: str | None, where: str) -> list[str]:
+    """A sentence about a task whose files are not known."""
+    return [] if task is None or task in LAYOUTS else [str(UnknownNameError(f"{where}.task", task, LAYOUTS))]
+
+
+def read_glue_tsv(path: Path, task: str) -> tuple[Table, Columns]:
+    """The table in a file, and where its columns have what. Rows without a label are to be skipped.
+
+    Args:
+        path: of a TSV file with a header.
+        task: of `LAYOUTS`.
+
+    Raises:
+        DataError: if the file is missing, has no header or no column of labels, or a line has another number of
+            fields; more are right where each annotator's label stands before the last column.
+    """
+    layout, lines = LAYOUTS[task], _lines(path)
+    header = next(lines, [])
+    if len(header) <= max(layout.texts) + 1:
+        raise DataError(
+            f"{path} has {len(header)} columns, fewer than the labelled files of {task}, whose texts are columns "
+            f"{' and '.join(str(place + 1) for place in layout.texts)} and whose label is the last. "
+            "Give a file with labels, with tabs between its columns; of a further test set in another format, name the "
+            "columns, such as text_column."
+        )
+    if header[-1] in layout.labels:
+        raise DataError(f"{path}, line 1: the header ends with '{header[-1]}', which is a label. Add a header line.")
+    places = [layout.id, *layout.texts, -1]
+    if len({header[place] for place in places}) < len(places):
+        raise DataError(f"{path}, line 1: the header gives two columns one name. Give each column its own name.")
+    columns: dict[str, list[str]] = {header[place]: [] for place in places}
+    for number, fields in enumerate(lines, 2):
+        _check(fields, number, header, path, layout)
+        for place in places:  # the others are large: parses of every text
+            columns[header[place]].append(fields[place])
+    if not columns[header[-1]]:
+        raise DataError(f"{path} has no rows after the header. Check the path.")
+    first, *others = (header[place] for place in layout.texts)
+    return Table(str(path), dict(columns), unit="line"), Columns(
+        text_column=first,
+        second_column=others[0] if layout.blank is None else None,
+        choice_columns=None if layout.blank is None else others,
+        blank=layout.blank,
+        label_column=header[-1],
+        id_column=header[layout.id],
+        unlabelled="skip",
+    )
+
+
+def has_labels(path: Path, task: str) -> bool:
+    """Whether any row of a file has a label; the test files of GLUE do not."""
+    lines = _lines(path)
+    n_columns = len(next(lines, []))
+    return n_columns > max(LAYOUTS[task].texts) + 1 and any(fields[-1] not in _UNLABELLED for fields in lines)
+
+
+def _lines(path: Path) -> Iterator[list[str]]:
+    """The fields of each line, but for blank ones at the end. Nothing is quoted, and only a line feed ends a line."""
+    if not path.is_file():
+        raise DataError(f"There is no file {path}. Check the path; it is relative to {Path.cwd()}.")
+    n_blank = 0
+    try:
+        with path.open(encoding="utf-8-sig", newline="\n") as file:
+            for line in file:
+                fields = line.rstrip("\r\n").split("\t")
+                if fields == [""]:
+                    n_blank += 1
+                    continue
+                yield from [[""]] * n_blank
+                n_blank = 0
+                yield fields
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} cannot be read: {error}. Write it again, in UTF-8.") from error
+
+
+def _check(fields: list[str], number: int, header: list[str], path: Path, layout: Layout) -> None:
+    annotators = fields[max(layout.texts) + 1 : -1]
+    if len(fields) != len(header) and not (
+        len(fields) > len(header) and {*annotators} <= {*layout.labels, *_UNLABELLED}
+    ):
+        raise DataError(
+            f"{path}, line {number}: {len(fields)} fields, but the header has {len(header)}. A text must not contain a "
+            "tab or a line break, and the last field is the label. Correct the line."
+        )
