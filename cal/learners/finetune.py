@@ -76,7 +76,8 @@ class FineTuning:
         weights: as far as they are trained.
         step: steps taken.
         within_update: whether weights are being changed just now; otherwise they are those after `step` steps.
-        logits: (instance, class) of the last training pass of each instance, in this process.
+        logits: (instance, class) of the epoch's training passes; 0 of instances that other processes, or later steps,
+            see.
     """
 
     def __init__(
@@ -121,6 +122,8 @@ class FineTuning:
         self._classifier.put(self.weights)
         batches = bucketed(self._orders[epoch], self._lengths, self._schedule.batch_size)
         done = self.step - epoch * self.steps_per_epoch
+        if done == 0:
+            self.logits.zero_()  # in another epoch an instance may have been another process'
         for batch in batches[max(done, 0) :]:
             self._take_step(epoch, batch)
             yield int(self._lengths[batch].sum())
