@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from torch import Tensor
 from cal.streams import Streams
 
 PRECISIONS = ("float32", "tf32", "bf16")
+
 """What matrix products round their factors to; weights, sums and the optimiser stay in float32."""
 
 _ALIGN = 64  # elements; keeps every tensor on a cache line and every weight in the vectorised part of AdamW
@@ -100,11 +102,8 @@ class StackedMLP:
                 return torch.bmm(*rounded, out_dtype=torch.float32, out=out)
             return torch.bmm(*(factor.float() for factor in rounded), out=out)  # a CPU's would round the sums too
         if self.precision == "tf32":
-            before, torch.backends.cuda.matmul.allow_tf32 = torch.backends.cuda.matmul.allow_tf32, True
-            try:
+            with in_tf32():
                 return torch.bmm(a, b, out=out)
-            finally:
-                torch.backends.cuda.matmul.allow_tf32 = before
         return torch.bmm(a, b, out=out)
 
     def thinned(self, run: int, kept: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
@@ -140,3 +139,13 @@ class StackedMLP:
 
 def _padded(shape: tuple[int, int]) -> int:
     return -(-math.prod(shape) // _ALIGN) * _ALIGN
+
+
+@contextmanager
+def in_tf32() -> Iterator[None]:
+    """Within it a GPU rounds the factors of matrix products to tf32."""
+    before, torch.backends.cuda.matmul.allow_tf32 = torch.backends.cuda.matmul.allow_tf32, True
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = before

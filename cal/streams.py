@@ -138,7 +138,9 @@ class Keyed:
 
     def derived(self, numbers: Tensor | int) -> Keyed:
         """A key of each key and number; one of the two may be single."""
-        words = self.keys + (torch.as_tensor(numbers, device=self.keys.device) + 1) * _GOLDEN
+        # A number of Python's stays one: a GPU would wait for a tensor of it.
+        steps = (numbers + 1) * _GOLDEN if isinstance(numbers, Tensor) else _signed((numbers + 1) * _GOLDEN % 2**64)
+        words = self.keys + steps
         return Keyed(_mixed(words, torch.empty_like(words)))
 
     def keep(self, probability: float, n: int) -> Tensor:

@@ -2,7 +2,7 @@
 
 - `base`: the protocol. `out_of_fold`: dynamics of instances that a training did not see.
 - `mlp`: perceptrons on document vectors, as one stack.
-- `transformer`: hyperparameters of a pretrained encoder that is fine-tuned, and `transformer_learner`, which does it with
+- `transformer`: hyperparameters of a pretrained encoder that is fine-tuned; `transformer_learner` does it with
   `classifier` (the network and its weights), `finetune` (the steps), `dropout` (masks that belong to instances) and
   `checkpoint` (a training on disk).
 """

@@ -22,6 +22,7 @@ from cal.learners.base import Prediction
 from cal.learners.checkpoint import Checkpoint
 from cal.learners.classifier import Weights, shared_classifier
 from cal.learners.finetune import FineTuning, Schedule
+from cal.nn import in_tf32
 from cal.stopwatch import phase
 from cal.streams import Keyed, Streams
 
@@ -96,7 +97,7 @@ class TransformerLearner:
         lengths = self.tokens.document_lengths("train")
         total = int(lengths[labelled.cpu().numpy()].sum()) * config.n_epochs
         shown = bar(total=total, desc="Training", unit="token", unit_scale=True, **({"disable": True} if quiet else {}))
-        with shown, saved:
+        with shown, saved, self._rounded():
             shown.update(round(total * saved.share))
             for epoch in range(saved.n_epochs, config.n_epochs):
                 for training in trainings:
@@ -195,8 +196,8 @@ class TransformerLearner:
             sampling = (
                 nullcontext() if networks is None else self.classifier.dropout.sampling(networks[torch.tensor([run])])
             )
-            # Casts of weights are kept as long as this context, so each run needs its own.
-            with torch.no_grad(), self._autocast(), sampling:
+            # Casts of weights are kept as long as these contexts, so each run needs its own.
+            with torch.no_grad(), self._rounded(), self._autocast(), sampling:
                 for together in passes(lengths[rows[mine]], self.device.type):
                     at = mine[together]
                     some_logits, some_vectors = self._read(split, rows[at], layer, how)
@@ -224,8 +225,12 @@ class TransformerLearner:
         chosen = output.layers[-1 if layer is None else layer]
         return output.logits, pooled(chosen, mask, how).reshape(len(rows), -1)
 
+    def _rounded(self) -> AbstractContextManager[Any]:
+        """Around whatever a GPU may do in tf32."""
+        return in_tf32() if self.config.precision == "tf32" else nullcontext()
+
     def _autocast(self) -> AbstractContextManager[Any]:
-        """The precision within which the network is called."""
+        """Around the calls of the network, for bf16."""
         return autocast(self.device, self.config.precision)
 
 
