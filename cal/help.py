@@ -29,7 +29,7 @@ def overview() -> str:
 
 `cal COMMAND --help` tells the rest. Start with: cal simulate experiment=smoke
 
-{_choices("strategies", "dataset", "features")}"""
+{_choices("strategies", "dataset", "features", "learner")}"""
 
 
 def simulate_help() -> str:

@@ -56,6 +56,13 @@ class Tokens:
     pad_id: int
     fingerprint: str
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both are the same model's tokens of the same corpus; also where one came from another process."""
+        return isinstance(other, Tokens) and self.fingerprint == other.fingerprint
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
+
     def document_lengths(self, split: str) -> np.ndarray:
         """(instance,) tokens of the longest sequence of each document."""
         first, n = self._place[split]

@@ -168,9 +168,9 @@ class Classifier:
         self._pooled = inputs[0]
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)  # on the CPU to be looked at, and where it is trained
 def shared_classifier(tokens: Tokens, n_classes: int, architecture: Architecture, device: str) -> Classifier:
-    """The one network of a process: one block of runs after the other starts from it without reading it again."""
+    """The one network of a process: all its blocks of runs start from it, and none reads it again."""
     return Classifier(tokens, n_classes, architecture, torch.device(device))
 
 
