@@ -35,7 +35,7 @@ format: $(READY) ## mend style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY) ## measure speed beside peers, about an hour; TREC=FOLDER holds train.csv and test.csv (id, text, label)
+bench: $(READY) ## measure speed beside peers, about two hours; TREC=FOLDER holds train.csv and test.csv (id, text, label)
 	$(BIN)/python experiments/benchmarks/peers_env.py
 	$(BIN)/cal benchmark everything --data $(TREC) --output experiments/benchmarks/results
 

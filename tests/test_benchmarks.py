@@ -124,3 +124,16 @@ def test_a_step_is_measured_beside_autograd_and_floors(kept):
     step = json.loads((kept[1] / "step.json").read_text())
     names = ("step", "autograd_step", "gemm_floor", "bandwidth_floor", "discriminator_step")
     assert_measured(*(step[f"{name}_ms"] for name in names), step["autograd_ratio"], step["gemm_ratio"])
+
+
+def test_fine_tuning_is_measured_beside_the_trainer(tmp_path):
+    for name, n in {"train": 40, "test": 8}.items():
+        lines = [f"{name}{i},{('Who wrote', 'How far is')[i % 2]} thing {i} ?,{'ab'[i % 2]}" for i in range(n)]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["id,text,label", *lines]))
+    tiny = ["--epochs", 1, "--seeds", 1, "--batch-size", 16]
+    measured = result_of("finetune", "--data", tmp_path, *tiny, "--kinds", "cal", "Trainer, bf16")
+    assert [row["kind"] for row in measured["rows"]] == ["cal", "Trainer, bf16"]
+    assert len({row["n_tokens"] for row in measured["rows"]}) == 1  # the same texts
+    for row in measured["rows"]:
+        assert_measured(row["cpu_seconds"], row["seconds"], row["n_tokens"], row["mb"])
+        assert 0 <= row["accuracy"] <= 1

@@ -39,7 +39,8 @@ def test_every_dataset_and_feature_is_listed_by_help(capsys):
 
     main(["--help"])
     out = capsys.readouterr().out
-    assert [name for group in ("dataset", "features", "learner") for name in options(group) if f"  {name} " not in out] == []
+    groups = ("dataset", "features", "learner")
+    assert [name for group in groups for name in options(group) if f"  {name} " not in out] == []
 
 
 def test_linked_files_exist():

@@ -1,6 +1,6 @@
 """Runs all benchmarks that need no GPU, one after another, and keeps what they print as JSON.
 
-    cal benchmark everything --data FOLDER                       about an hour on two cores
+    cal benchmark everything --data FOLDER                       about two hours on two cores
     cal benchmark everything --data FOLDER --skip-done           goes on with what is not there yet
     cal benchmark everything step logs                           these two, which need no data
     cal benchmark everything --data FOLDER --quick --output DIR  tiny sizes, to try it out
@@ -35,9 +35,10 @@ QUICK = {
     "recorder": ["--instances", "200", "--epochs", "1"],
     "peers": ["--rounds", "1"],
     "grid": ["--rounds", "1", "--seeds", "1"],
+    "finetune": ["--examples", "64", "--epochs", "1", "--seeds", "1"],
 }
 """Every benchmark, in the order in which they run, and what makes it tiny."""
-WITH_DATA, WITH_PEERS = ("peers", "grid"), ("startup", "strategies", "peers")
+WITH_DATA, WITH_PEERS = ("peers", "grid", "finetune"), ("startup", "strategies", "peers")
 
 
 class Failed(Exception):

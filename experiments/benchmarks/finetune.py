@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=1e-4)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--examples", type=int, help="train on so many only")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, metavar="KIND", help="; ".join(KINDS))
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--kind", choices=KINDS, help=argparse.SUPPRESS)
     parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
@@ -52,7 +53,7 @@ def main() -> None:
         return
     rows = []
     for seed in range(1, given.seeds + 1):
-        for kind in KINDS:
+        for kind in given.kinds:
             print(f"{kind}, seed {seed} ...", file=sys.stderr, flush=True)
             command = [sys.executable, __file__, *sys.argv[1:], "--kind", kind, "--seed", str(seed)]
             done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
@@ -187,12 +188,13 @@ def report(rows: list[dict], given: argparse.Namespace) -> None:
     spent = "cpu_seconds" if given.device == "cpu" else "seconds"
     means = {
         kind: {key: sum(row[key] for row in mine) / len(mine) for key in ("cpu_seconds", "seconds", "n_tokens", "mb")}
-        for kind in KINDS
+        for kind in given.kinds
         for mine in [[row for row in rows if row["kind"] == kind]]
     }
-    print(f"{'':15} {'CPU s/epoch':>12} {'s/epoch':>9} {'tokens/s':>9} {'to Trainer':>11} {'MB':>6}  accuracy by seed")
+    last = given.kinds[-1 if "Trainer" not in given.kinds else given.kinds.index("Trainer")]
+    print(f"{'':15} {'CPU s/epoch':>12} {'s/epoch':>9} {'tokens/s':>9} {'to ' + last:>11} {'MB':>6}  accuracy by seed")
     for kind, mean in means.items():
-        ratio = mean[spent] / means["Trainer"][spent]
+        ratio = mean[spent] / means[last][spent]
         accuracies = " ".join(f"{row['accuracy']:.3f}" for row in rows if row["kind"] == kind)
         print(
             f"{kind:15} {mean['cpu_seconds'] / given.epochs:12.1f} {mean['seconds'] / given.epochs:9.1f} "
