@@ -74,23 +74,31 @@ class Pretrained:
         """Its configuration.
 
         Raises:
-            ModelError: if it cannot be read.
+            ModelError: if it cannot be read, or is that of a model with a decoder behind its encoder.
         """
         from transformers import AutoConfig
 
-        return self._read("configuration", lambda: AutoConfig.from_pretrained(self.folder, local_files_only=True))
+        config = self._read("configuration", lambda: AutoConfig.from_pretrained(self.folder, local_files_only=True))
+        if getattr(config, "is_encoder_decoder", False):
+            raise ModelError(f"{self.name} is an encoder with a decoder, such as T5. {_ADVICE}")
+        return config
 
     def tokenizer(self) -> Any:
         """Its tokenizer.
 
         Raises:
-            ModelError: if it cannot be read, or has no padding token.
+            ModelError: if it cannot be read, or has no words or no padding token.
         """
         from transformers import AutoTokenizer
 
         tokenizer = self._read(
             "tokenizer", lambda: AutoTokenizer.from_pretrained(self.folder, local_files_only=True, use_fast=True)
         )
+        if set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens):
+            raise ModelError(
+                f"The tokenizer of {self.name} has no words: its files are not in {self.folder}. Save it there, with "
+                "tokenizer.save_pretrained."
+            )
         if tokenizer.pad_token_id is None:
             raise ModelError(
                 f"The tokenizer of {self.name} has no padding token, so texts of different length cannot share a "
@@ -101,7 +109,8 @@ class Pretrained:
 
     def max_length(self, config: Any, tokenizer: Any) -> int:
         """The most tokens that it can read in one sequence, special ones included."""
-        positions = getattr(config, "max_position_embeddings", None) or 10**9
+        positions = getattr(config, "max_position_embeddings", None) or -1
+        positions = positions if positions > 0 else 10**9  # XLNet says -1
         if config.model_type in _COUNTS_FROM_PAD:
             positions -= tokenizer.pad_token_id + 1
         return int(min(positions, tokenizer.model_max_length))
@@ -139,12 +148,10 @@ class Pretrained:
                 return read()
         except Exception as error:  # whatever transformers, safetensors and the files raise
             reason = " ".join(str(error).split()).rstrip(".")
-            raise ModelError(
-                f"The {what} of {self.name} cannot be used: {reason[:400]}. Choose an encoder with a sequence "
-                "classifier in transformers, such as BERT, RoBERTa, DeBERTa or ModernBERT."
-            ) from error
+            raise ModelError(f"The {what} of {self.name} cannot be used: {reason[:400]}. {_ADVICE}") from error
 
 
+_ADVICE = "Choose an encoder with a sequence classifier in transformers, such as BERT, RoBERTa, DeBERTa or ModernBERT."
 _COUNTS_FROM_PAD = {"roberta", "xlm-roberta", "camembert", "xlm-roberta-xl", "mpnet", "longformer"}
 
 

@@ -104,9 +104,10 @@ class Tokens:
             options["attn_implementation"] = "eager"
         module, info = self.model.load(auto, **options)
         embedding = module.get_input_embeddings()
-        kept = torch.nn.Embedding(len(self.vocabulary), embedding.embedding_dim, embedding.padding_idx)
-        kept.weight.data = embedding.weight.data[torch.from_numpy(self.vocabulary.astype(np.int64))]
-        module.set_input_embeddings(kept)
+        rows = embedding.weight.data[torch.from_numpy(self.vocabulary.astype(np.int64))]
+        module.set_input_embeddings(
+            torch.nn.Embedding.from_pretrained(rows, freeze=False, padding_idx=embedding.padding_idx)
+        )
         return module, info
 
     @cached_property
@@ -195,8 +196,8 @@ def tokenise(corpus: Corpus, model: Pretrained, max_length: int | None = None) -
     for (name, n), of_split in zip(sizes.items(), np.split(full_lengths, ends), strict=True):
         if n_cut := int((of_split.reshape(n, -1).max(axis=1) > limit).sum()):
             logger.warning(
-                "%d of %d documents of %s are longer than the %d tokens that %s reads, and are cut; the longest: %d.",
-                *(n_cut, n, name, limit, model.name, of_split.max()),
+                "%d of %d documents of %s are longer than %d tokens, the limit of %s, and are cut; the longest: %d.",
+                *(n_cut, n, name, limit, "max_length" if max_length else model.name, of_split.max()),
             )
     return tokens
 

@@ -131,8 +131,13 @@ class LearnerConfig(Protocol):
     @property
     def abilities(self) -> frozenset[str]: ...
 
-    def inputs(self, corpus: Corpus, features: Features | None) -> Inputs:
+    def inputs(self, corpus: Corpus, features: Features | None, needs: frozenset[str] = frozenset()) -> Inputs:
         """What is learnt from: the document vectors, or what the learner makes of the texts.
+
+        Args:
+            corpus: what is learnt.
+            features: its document vectors; None for a learner that does not read them.
+            needs: what strategies will ask of the learner, of `abilities`.
 
         Raises:
             CalError: if the learner cannot learn this corpus; before any training.

@@ -97,13 +97,16 @@ class Checkpoint:
     def _restore(self, path: Path) -> None:
         try:
             state = torch.load(path, weights_only=True, map_location=self._dynamics.gold.device)
-        except Exception as error:  # whatever pickle and zip files raise
-            raise StorageError(f"The checkpoint {path} cannot be read: {error}. Remove it to train anew.") from error
-        self.n_epochs = state["n_epochs"]
-        for training, saved in zip(self._trainings, state["trainings"], strict=True):
-            training.restore(saved)
-        for name, values in _tensors(self._dynamics).items():
-            values.copy_(state["dynamics"][name])
+            for training, saved in zip(self._trainings, state["trainings"], strict=True):
+                training.restore(saved)
+            for name, values in _tensors(self._dynamics).items():
+                values.copy_(state["dynamics"][name])
+            self.n_epochs = state["n_epochs"]
+        except Exception as error:  # whatever pickle, zip files and tensors of another shape raise
+            raise StorageError(
+                f"The checkpoint of a training cannot be read, or is of another training: {path}. Remove it to train "
+                "anew."
+            ) from error
         logger.warning("Going on with the training in %s, %.0f %% of which is done.", path, 100 * self.share)
 
 

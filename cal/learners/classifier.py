@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from cal.data.tokens import Tokens
 from cal.errors import ConfigError, ModelError
 from cal.learners.dropout import replace_dropout
+from cal.streams import Keyed
 
 
 @dataclass(frozen=True)
@@ -93,10 +94,10 @@ class Classifier:
         own = names[id(head.weight)] not in new
         self.own_labels = list(module.config.id2label.values()) if own and tokens.n_choices == 1 else None
         if architecture.lora:
-            _add_lora(module, architecture.lora, new)
+            _add_lora(module, architecture.lora, new, model.name)
         if architecture.freeze is not None:
             _freeze(module, architecture.freeze, model.name)
-        self.dropout, self.n_dropouts = replace_dropout(module, architecture.dropout)
+        self.dropout = replace_dropout(module, architecture.dropout)
         self.module: Any = module.eval().to(device)
         if architecture.gradient_checkpointing:
             _recompute_layers(module)
@@ -122,6 +123,13 @@ class Classifier:
     def n_weights(self) -> int:
         """How many weights are trained."""
         return sum(map(len, self._pretrained))
+
+    def has_dropout(self, batch: Mapping[str, Tensor]) -> bool:
+        """Whether any dropout takes part in what it says of a batch; that of attention does not."""
+        before = self.dropout.n_applied
+        with torch.no_grad(), self.dropout.sampling(Keyed(torch.zeros(1, dtype=torch.long, device=self._device))):
+            self(batch)
+        return self.dropout.n_applied > before
 
     def pretrained(self) -> Weights:
         """The weights that every training starts from, but for those that are new; not to be changed."""
@@ -219,14 +227,18 @@ def _freeze(module: Any, n_layers: int, name: str) -> None:
     encoder = module.base_model
     depth = getattr(module.config, "num_hidden_layers", 0)
     stacks = [part for part in encoder.modules() if isinstance(part, nn.ModuleList) and len(part) == depth]
-    if not stacks or n_layers > depth:
+    if not stacks:
+        raise ModelError(
+            f"learner.freeze is {n_layers}, but {name} has no layers with weights of their own; leave it out."
+        )
+    if n_layers > depth:
         raise ModelError(f"learner.freeze is {n_layers}, but {name} has {depth} layers; give as many or fewer.")
     embeddings = [part for child, part in encoder.named_children() if "embed" in child]
     for part in [*embeddings, *stacks[0][:n_layers]]:
         part.requires_grad_(False)
 
 
-def _add_lora(module: Any, rank: int, new: set[str]) -> None:
+def _add_lora(module: Any, rank: int, new: set[str], name: str) -> None:
     """Puts low-rank updates beside the encoder's linear layers and trains these, and what is new, alone."""
     try:
         from peft import LoraConfig, inject_adapter_in_model
@@ -235,26 +247,27 @@ def _add_lora(module: Any, rank: int, new: set[str]) -> None:
             "learner.lora needs the package peft: pip install 'cartography-active-learning[lora]'."
         ) from error
     encoder = module.base_model
+    ids_of_new = {id(parameter) for of_it, parameter in module.named_parameters() if of_it in new}
     targets = [
-        name
-        for name, part in encoder.named_modules()
-        if isinstance(part, nn.Linear) and not any(id(p) in _of(module, new) for p in part.parameters())
+        target
+        for target, part in encoder.named_modules()
+        if isinstance(part, nn.Linear) and ids_of_new.isdisjoint(map(id, part.parameters()))
     ]
+    if not targets:
+        raise ModelError(f"learner.lora is {rank}, but {name} has no linear layers to update; leave it out.")
     encoder.requires_grad_(False)
-    inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=targets), encoder)
-    for name, parameter in module.named_parameters():
-        if name in new:
+    with torch.random.fork_rng():  # what it draws is drawn again for each training
+        inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=targets), encoder)
+    for parameter in module.parameters():
+        if id(parameter) in ids_of_new:
             parameter.requires_grad_(True)
-
-
-def _of(module: nn.Module, names: set[str]) -> set[int]:
-    return {id(parameter) for name, parameter in module.named_parameters() if name in names}
 
 
 def _recompute_layers(module: Any) -> None:
     from transformers.modeling_layers import GradientCheckpointingLayer
 
-    module.gradient_checkpointing_enable({"use_reentrant": False})
+    enable = getattr(module, "activation_checkpointing_enable", None) or module.gradient_checkpointing_enable
+    enable({"use_reentrant": False})  # the second is its name up to transformers 5
     for part in module.modules():
         if isinstance(part, GradientCheckpointingLayer):
             part.training = True  # this flag alone, not those of its parts: it asks for it

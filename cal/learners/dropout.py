@@ -12,20 +12,26 @@ from cal.streams import Keyed
 
 
 class DropoutMode:
-    """What all `KeyedDropout` modules of a model do in the next forward pass: nothing, unless told."""
+    """What all `KeyedDropout` modules of a model do in the next forward pass: nothing, unless told.
+
+    Attributes:
+        n_applied: masks applied so far.
+    """
 
     def __init__(self) -> None:
         self.sequences: Keyed | None = None
+        self.step: Keyed | None = None
         self.network: Keyed | None = None
+        self.n_applied = 0
 
     @contextmanager
-    def training(self, sequences: Keyed) -> Iterator[None]:
-        """Masks of their own for each sequence of the batch, which have these keys."""
-        self.sequences = sequences
+    def training(self, sequences: Keyed, step: Keyed) -> Iterator[None]:
+        """Masks of their own for each sequence of the batch, which have these keys; one key is the step's."""
+        self.sequences, self.step = sequences, step
         try:
             yield
         finally:
-            self.sequences = None
+            self.sequences = self.step = None
 
     @contextmanager
     def sampling(self, network: Keyed) -> Iterator[None]:
@@ -54,23 +60,27 @@ class KeyedDropout(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """What is left of (sequence, width) or (sequence, token, width) numbers, scaled up."""
-        if x.dim() > 3:
-            return x
-        if self._mode.network is not None:
-            kept = self._mode.network.derived(self._number).keep(1 - self.p, x.shape[-1])  # (1, width)
-        elif self._mode.sequences is not None:
-            keys = self._mode.sequences
-            if len(keys.keys) != len(x):  # such as relative positions, which all sequences share
-                keys = keys[torch.zeros(1, dtype=torch.long, device=x.device)]
-            # Tokens vary slowest, so a mask does not depend on how far its sequence is padded.
-            kept = keys.derived(self._number).keep(1 - self.p, x[0].numel()).view(-1, *x.shape[1:])
-        else:
-            return x
-        return x * (kept.to(x.dtype) / (1 - self.p))
+        kept = self._kept(x.shape)
+        return x if kept is None else x * (kept.to(x.dtype) / (1 - self.p))
+
+    @torch.compiler.disable  # what PyTorch makes of shifted words ends the process
+    def _kept(self, shape: torch.Size) -> Tensor | None:
+        """Booleans that numbers of such a shape are multiplied with; None keeps all."""
+        mode = self._mode
+        if len(shape) > 3 or (mode.network is None and mode.sequences is None):
+            return None
+        mode.n_applied += 1
+        if mode.network is not None:
+            return mode.network.derived(self._number).keep(1 - self.p, shape[-1])  # (1, width)
+        # What all sequences share, such as relative positions, has no sequence's key.
+        keys = mode.sequences if mode.sequences is not None and len(mode.sequences.keys) == shape[0] else mode.step
+        assert keys is not None
+        # Tokens vary slowest, so a mask does not depend on how far its sequence is padded.
+        return keys.derived(self._number).keep(1 - self.p, shape[1:].numel()).view(-1, *shape[1:])
 
 
-def replace_dropout(model: nn.Module, p: float | None = None) -> tuple[DropoutMode, int]:
-    """Puts `KeyedDropout` in the place of every `nn.Dropout` that drops; gives what governs them, and how many.
+def replace_dropout(model: nn.Module, p: float | None = None) -> DropoutMode:
+    """Puts `KeyedDropout` in the place of every `nn.Dropout` that drops, and says what governs them.
 
     Args:
         model: changed in place.
@@ -78,7 +88,7 @@ def replace_dropout(model: nn.Module, p: float | None = None) -> tuple[DropoutMo
 
     Example:
         >>> model = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5))
-        >>> mode, n_modules = replace_dropout(model)
+        >>> mode = replace_dropout(model)
         >>> with mode.sampling(Keyed(torch.tensor([3]))):
         ...     out = model(torch.ones(8, 4))
         >>> bool(((out == 0) == (out[:1] == 0)).all()), type(model[1]).__name__
@@ -91,4 +101,4 @@ def replace_dropout(model: nn.Module, p: float | None = None) -> tuple[DropoutMo
             if isinstance(child, nn.Dropout) and probability > 0:
                 setattr(module, name, KeyedDropout(probability, number, mode))
                 number += 1
-    return mode, number
+    return mode

@@ -19,6 +19,10 @@ from cal.learners.classifier import Classifier
 from cal.streams import Keyed, Streams, stream
 
 logger = logging.getLogger(__name__)
+TOO_LARGE = (
+    "The memory ran out with a single document in a pass. Give learner.gradient_checkpointing=true, a smaller "
+    "learner.max_length, or a smaller model."
+)
 _BUCKET = 50  # batches whose instances are sorted by length among themselves
 
 
@@ -178,7 +182,8 @@ class FineTuning:
             self._keys.keys.device
         )
         at = torch.from_numpy(positions).to(self._gold.device)
-        with self._classifier.dropout.training(self._keys.derived(epoch).derived(sequences)):
+        keys = self._keys.derived(epoch)
+        with self._classifier.dropout.training(keys.derived(sequences), keys.derived(-2 - self.step)):
             with self._autocast():
                 logits = self._classifier(self._tokens.batch("train", rows)).logits
             loss = torch.nn.functional.cross_entropy(logits, self._gold[at], reduction="sum") / n_batch
@@ -187,10 +192,7 @@ class FineTuning:
 
     def _halve(self, error: torch.OutOfMemoryError) -> None:
         if self._micro == 1:
-            raise WorkerError(
-                "The memory ran out with a single instance in a pass. Give learner.gradient_checkpointing=true, a "
-                "smaller learner.max_length, or a smaller model."
-            ) from error
+            raise WorkerError(TOO_LARGE) from error
         self._micro = (min(self._micro, self._schedule.batch_size) + 1) // 2
         logger.warning(
             "The memory ran out; passes of %d instances from here on, whose gradients are summed to the same batches "

@@ -77,7 +77,7 @@ class MLP:
         """What strategies may ask of it."""
         return frozenset({"features", "embeddings"} | ({"dropout"} if self.dropout else set()))
 
-    def inputs(self, corpus: Corpus, features: Features | None) -> Features:
+    def inputs(self, corpus: Corpus, features: Features | None, needs: frozenset[str] = frozenset()) -> Features:
         """The document vectors.
 
         Raises:

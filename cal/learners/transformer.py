@@ -106,14 +106,20 @@ class Transformer:
             self.dropout, self.freeze, self.lora, self.new_head, self.gradient_checkpointing, self.compile
         )
 
-    def inputs(self, corpus: Corpus, features: Features | None) -> Tokens:
+    def inputs(self, corpus: Corpus, features: Features | None, needs: frozenset[str] = frozenset()) -> Tokens:
         """The tokens of the texts.
 
         Raises:
-            ModelError: if the model cannot be had, or its head does not fit the labels.
+            ModelError: if the model cannot be had, its head does not fit the labels, or it has no dropout where
+                strategies sample networks by it.
         """
         tokens = tokenise(corpus, Pretrained.find(self.model, self.revision), self.max_length)
         classifier = shared_classifier(tokens, corpus.n_classes, self.architecture, "cpu")
+        if "dropout" in needs and not classifier.has_dropout(tokens.batch("train", [0])):
+            raise ModelError(
+                f"{self.model} has no dropout, and a strategy samples networks by it. Give learner.dropout=0.1, which "
+                "goes into all of its dropout modules, or leave the strategy out."
+            )
         theirs, ours = classifier.own_labels, list(corpus.label_names)
         named = theirs is not None and theirs != [f"LABEL_{i}" for i in range(len(theirs))]
         if theirs is not None and named and [name.lower() for name in theirs] != [name.lower() for name in ours]:

@@ -17,11 +17,11 @@ from cal.data.encoder import autocast, pooled
 from cal.data.tokens import Tokens, passes
 from cal.dynamics.distributed import n_processes, rank, summed
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
-from cal.errors import LearnerError, StrategyError
+from cal.errors import LearnerError, StrategyError, WorkerError
 from cal.learners.base import Prediction
 from cal.learners.checkpoint import Checkpoint
 from cal.learners.classifier import Weights, shared_classifier
-from cal.learners.finetune import FineTuning, Schedule
+from cal.learners.finetune import TOO_LARGE, FineTuning, Schedule
 from cal.nn import in_tf32
 from cal.stopwatch import phase
 from cal.streams import Keyed, Streams
@@ -143,7 +143,7 @@ class TransformerLearner:
             BatchBALD: Efficient and Diverse Batch Acquisition (Kirsch et al., 2019), consistent MC dropout
             https://arxiv.org/abs/1906.08158
         """
-        if not self.classifier.n_dropouts:
+        if not self.classifier.has_dropout(self.tokens.batch("train", [0])):
             raise StrategyError(f"{self.config.model} has no dropout to sample networks by; set learner.dropout.")
         keys = Keyed.of(streams, "mc_dropout")
         logits = instances.new_empty(
@@ -184,6 +184,10 @@ class TransformerLearner:
             pooling: how; None is as configured.
             networks: a key for each run, by which units are dropped; None drops nothing.
         """
+        if len(self._weights) != len(instances):
+            raise LearnerError(
+                f"{len(self._weights)} classifiers are trained, and {len(instances)} are asked; fit first."
+            )
         how = pooling or self.config.pooling
         logits = torch.zeros(*instances.shape, self.n_classes, device=self.device)
         vectors = logits[..., :0]
@@ -212,9 +216,9 @@ class TransformerLearner:
         batch = self.tokens.batch(split, rows)
         try:
             output = self.classifier(batch, layers=how != "head")
-        except torch.OutOfMemoryError:
+        except torch.OutOfMemoryError as error:
             if len(rows) == 1:
-                raise
+                raise WorkerError(TOO_LARGE) from error
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
             halves = [self._read(split, part, layer, how) for part in np.array_split(rows, 2)]

@@ -149,7 +149,8 @@ def simulate(
             with phase("features"):
                 reads = learner.reads_features or given.seed_set.reads_features
                 vectors = vectors_of(corpus, kind) if reads else None
-                inputs = learner.inputs(corpus, vectors)
+                needs = frozenset[str]().union(*(strategy.needs for strategy in made.values()))
+                inputs = learner.inputs(corpus, vectors, needs)
             about = {
                 "corpus": corpus.name,
                 "label_names": list(corpus.label_names),
