@@ -223,7 +223,7 @@ def _rewritten(
         return [f"{key}={value}" for value in values] if equals else [line]
     if name in _groups(command, config_dir) and not override.is_delete():
         known = options(name, config_dir)
-        if unknown := [value for value in values if value not in known]:
+        if unknown := [value for value in values if value not in known and value != "null"]:
             problems += [str(UnknownNameError(name, value, known)) for value in unknown]
             return None
         return [f"{name}={value}" for value in values]

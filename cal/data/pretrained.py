@@ -76,9 +76,8 @@ class Pretrained:
         Raises:
             ModelError: if it cannot be read, or is that of a model with a decoder behind its encoder.
         """
-        from transformers import AutoConfig
-
-        config = self._read("configuration", lambda: AutoConfig.from_pretrained(self.folder, local_files_only=True))
+        auto = _transformers().AutoConfig
+        config = self._read("configuration", lambda: auto.from_pretrained(self.folder, local_files_only=True))
         if getattr(config, "is_encoder_decoder", False):
             raise ModelError(f"{self.name} is an encoder with a decoder, such as T5. {_ADVICE}")
         return config
@@ -89,11 +88,8 @@ class Pretrained:
         Raises:
             ModelError: if it cannot be read, or has no words or no padding token.
         """
-        from transformers import AutoTokenizer
-
-        tokenizer = self._read(
-            "tokenizer", lambda: AutoTokenizer.from_pretrained(self.folder, local_files_only=True, use_fast=True)
-        )
+        auto = _transformers().AutoTokenizer
+        tokenizer = self._read("tokenizer", lambda: auto.from_pretrained(self.folder, local_files_only=True))
         if set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens):
             raise ModelError(
                 f"The tokenizer of {self.name} has no words: its files are not in {self.folder}. Save it there, with "
@@ -125,9 +121,7 @@ class Pretrained:
         Raises:
             ModelError: if there is no such model of this architecture, or the weights cannot be read.
         """
-        import transformers
-
-        kind = getattr(transformers, auto)
+        kind = getattr(_transformers(), auto)
         with torch.random.fork_rng():  # what is new in it is drawn from the global generator, and drawn again later
             model, info = self._read(
                 "weights",
@@ -153,6 +147,16 @@ class Pretrained:
 
 _ADVICE = "Choose an encoder with a sequence classifier in transformers, such as BERT, RoBERTa, DeBERTa or ModernBERT."
 _COUNTS_FROM_PAD = {"roberta", "xlm-roberta", "camembert", "xlm-roberta-xl", "mpnet", "longformer"}
+
+
+def _transformers() -> Any:
+    try:
+        import transformers
+    except ImportError as error:
+        raise ModelError(
+            "Pretrained encoders need transformers: pip install 'cartography-active-learning[transformers]'."
+        ) from error
+    return transformers
 
 
 def _package_folder(name: str) -> Path:

@@ -9,6 +9,8 @@ from typing import TypeVar
 import torch.distributed as dist
 from torch import Tensor
 
+from cal.errors import ConfigError
+
 T = TypeVar("T")
 
 
@@ -18,9 +20,16 @@ def joined(device: str) -> Iterator[None]:
 
     Args:
         device: cpu or cuda; with cuda, each process gets a GPU of its own.
-    """
-    from accelerate import PartialState
 
+    Raises:
+        ConfigError: if accelerate is not installed.
+    """
+    try:
+        from accelerate import PartialState
+    except ImportError as error:
+        raise ConfigError(
+            "Several processes need the package accelerate: pip install 'cartography-active-learning[transformers]'."
+        ) from error
     PartialState(cpu=device == "cpu")
     try:
         yield
