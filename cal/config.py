@@ -284,7 +284,10 @@ def _checked(command: str, config: dict[str, Any], problems: list[str]) -> dict[
     if isinstance(checked.get("learner"), dict):
         given = {key: checked[key] for key in ("n_epochs", "model", "precision") if checked.get(key) is not None}
         if "model" in given and "model" not in checked["learner"]:
-            problems.append(f"model={given.pop('model')} is for learner=transformer, and the learner is an MLP.")
+            problems.append(
+                f"model={given.pop('model')} is for learner=transformer, and this is {checked['learner']['kind']}; "
+                "features=encoder has features.model."
+            )
         checked["learner"] |= given
     if checked.get("protocol", "paper") not in PROTOCOLS:
         problems.append(str(UnknownNameError("protocol", checked["protocol"], PROTOCOLS)))

@@ -6,6 +6,7 @@ import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import pandas as pd
@@ -76,7 +77,7 @@ def hardest_text(points: pd.DataFrame, n: int) -> str:
     """
     named = with_label_names(points)
     first = named.sort_values(["confidence", "loss", "id"], ascending=[True, False, True], kind="stable").head(n)
-    texts = first.get("text", pd.Series("", index=first.index))
+    texts = first.get("text", pd.Series("", index=first.index)).map(lambda text: shorten(text, 200, placeholder=" …"))
     rows = zip(
         first["confidence"], first["correctness"], first["id"], first["gold"], first["predicted"], texts, strict=True
     )
@@ -102,7 +103,7 @@ def _draw_trained(
             **{name: config[name] for name in names},
         )
     except KeyboardInterrupt:
-        if (folder / CHECKPOINTS).exists():
+        if any(path.is_file() for path in (folder / CHECKPOINTS).rglob("*")):
             logger.warning("What is trained is kept; the same command with output=%s goes on from there.", folder)
         raise
     if rank():

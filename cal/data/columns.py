@@ -69,12 +69,13 @@ class Columns:
             yield name, "choice_columns"
 
 
-def read_documents(table: Table, columns: Columns) -> Documents:
+def read_documents(table: Table, columns: Columns, label_names: Sequence[str] | None = None) -> Documents:
     """The documents in a table.
 
     Args:
         table: with a document and a label in each row.
         columns: where they are.
+        label_names: the labels; one that is among them counts, even if it is -1.
 
     Raises:
         DataError: if a column is missing, a text or a label is empty, a blank is missing or an id occurs twice; with
@@ -87,7 +88,7 @@ def read_documents(table: Table, columns: Columns) -> Documents:
         (['He sleeps. / He is awake.'], [(('He sleeps.', 'He is awake.'),)])
     """
     written = table.column(columns.label_column, "label_column")
-    rows = _labelled(table, written, columns)
+    rows = _labelled(table, written, columns, set(map(str, label_names or ())))
     parts = [_texts(table, name, option, rows) for name, option in columns.text_columns()]
     documents = list(zip(*parts, strict=True))
     labels = [_label(table, row, columns.label_column, written[row]) for row in rows]
@@ -106,15 +107,17 @@ def read_documents(table: Table, columns: Columns) -> Documents:
     return Documents(table.source, ids, texts, labels, named, numbers, table.unit, sequences)
 
 
-def _labelled(table: Table, labels: Sequence[Any], columns: Columns) -> list[int]:
+def _labelled(table: Table, labels: Sequence[Any], columns: Columns, names: set[str]) -> list[int]:
     """The rows with a label; where those without are to be skipped, their number is a warning."""
-    without = {row for row, label in enumerate(labels) if label is None or str(label).strip() in _UNLABELLED}
+    none = set(_UNLABELLED) - names
+    without = {row for row, label in enumerate(labels) if label is None or str(label).strip() in none}
     if without and (columns.unlabelled == "error" or len(without) == len(labels)):
         first = labels[min(without)]
         what = "" if first is None or not str(first).strip() else f": {first!r} is how data sets write that"
         way_out = "Remove the row or label it"
         if columns.unlabelled == "error":
             way_out += f", or set dataset.unlabelled=skip to leave all {len(without):,} such rows out"
+            way_out += f", or list {first} in dataset.label_names if it is a label" if what else ""
         raise DataError(f"{table.place(min(without))}: column '{columns.label_column}' has no label{what}. {way_out}.")
     if without:
         logger.warning(

@@ -170,6 +170,15 @@ class Corpus:
                     f"{self.name}: a document of train is {_described(self.train)}, one of {split_name} "
                     f"{_described(split)}. Give all splits the same columns."
                 )
+        for name, test_set in self.tests.items():
+            if name in ("train", "test", "dev"):
+                raise DataError(f"{self.name}: a further test set cannot have the name '{name}'; give it another.")
+            positions = test_set.label_of
+            if positions.shape != (self.n_classes,) or not ((positions >= 0) & (positions < test_set.n_classes)).all():
+                raise DataError(
+                    f"{self.name}: label_of of the test set {name} is {positions.tolist()}; give for each of the "
+                    f"{self.n_classes} labels of train the position of its own, 0 to {test_set.n_classes - 1}."
+                )
         if self.n_choices not in (1, self.n_classes):
             raise DataError(
                 f"{self.name}: {self.n_choices} choices a document and {self.n_classes} labels. In multiple choice a "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -60,25 +60,27 @@ class Encoder:
         Raises:
             ModelError: if the model cannot be had or used.
         """
-        model = Pretrained.find(self.model, self.revision)
+        tokens = tokenise(corpus, Pretrained.find(self.model, self.revision), self.max_length)
+        device = torch.device("cuda" if torch.cuda.is_available() and self.precision != "int8" else "cpu")
         recipe = {
-            **asdict(self),
             "recipe": 1,
-            "weights": model.fingerprint,
+            "tokens": tokens.fingerprint,  # with the weights
+            "precision": self.precision,
+            "bf16": autocast(device, self.precision)._enabled,
+            "device": device.type,
+            "standardise": self.standardise,
             "torch": version("torch"),
             "transformers": version("transformers"),
         }
 
         def vectors() -> Mapping[str, np.ndarray]:
-            made = self._vectors(corpus, model)
+            made = self._vectors(tokens, device)
             return standardised(made) if self.standardise else made
 
         return computed_once("encoder", corpus, recipe, vectors)
 
-    def _vectors(self, corpus: Corpus, model: Pretrained) -> dict[str, np.ndarray]:
+    def _vectors(self, tokens: Tokens, device: torch.device) -> dict[str, np.ndarray]:
         """(instance, feature) of each split."""
-        tokens = tokenise(corpus, model, self.max_length)
-        device = torch.device("cuda" if torch.cuda.is_available() and self.precision != "int8" else "cpu")
         module, _ = tokens.load("AutoModel", device)
         module = (_in_int8(module) if self.precision == "int8" else module).eval().to(device)
         total = sum(int(tokens.document_lengths(name).sum()) for name in tokens.sizes)

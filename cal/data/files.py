@@ -81,7 +81,7 @@ class Files(Columns):
         return problems
 
     def _documents(self, file: Path) -> Documents:
-        return read_documents(read_table(file), self)
+        return read_documents(read_table(file), self, self.label_names)
 
     def _held_out(self, file: Path) -> dict[str, Documents]:
         all_of_them = self._documents(file)

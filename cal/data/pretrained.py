@@ -49,7 +49,7 @@ class Pretrained:
             folder = _package_folder(name)
         elif Path(name).expanduser().is_dir():
             folder = Path(name).expanduser().resolve()
-        elif name.count("/") > 1 or name.startswith((".", "~")):
+        elif name.count("/") > 1 or name.startswith((".", "~", "/")):
             raise ModelError(f"There is no folder {name} with a model. Check the path; it is relative to {Path.cwd()}.")
         else:
             folder = _snapshot(name, revision)
@@ -79,7 +79,7 @@ class Pretrained:
         auto = _transformers().AutoConfig
         config = self._read("configuration", lambda: auto.from_pretrained(self.folder, local_files_only=True))
         if getattr(config, "is_encoder_decoder", False):
-            raise ModelError(f"{self.name} is an encoder with a decoder, such as T5. {_ADVICE}")
+            raise ModelError(f"{self.name} is an encoder with a decoder, such as T5. {ADVICE}")
         return config
 
     def tokenizer(self) -> Any:
@@ -142,10 +142,11 @@ class Pretrained:
                 return read()
         except Exception as error:  # whatever transformers, safetensors and the files raise
             reason = " ".join(str(error).split()).rstrip(".")
-            raise ModelError(f"The {what} of {self.name} cannot be used: {reason[:400]}. {_ADVICE}") from error
+            way_out = ADVICE if isinstance(error, ValueError | KeyError) else "Download or save the model again."
+            raise ModelError(f"The {what} of {self.name} cannot be used: {reason[:400]}. {way_out}") from error
 
 
-_ADVICE = "Choose an encoder with a sequence classifier in transformers, such as BERT, RoBERTa, DeBERTa or ModernBERT."
+ADVICE = "Choose an encoder with a sequence classifier in transformers, such as BERT, RoBERTa, DeBERTa or ModernBERT."
 _COUNTS_FROM_PAD = {"roberta", "xlm-roberta", "camembert", "xlm-roberta-xl", "mpnet", "longformer"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from torch import Tensor
 from cal.data.bar import bar
 from cal.data.cache import cached_array
 from cal.data.corpus import Corpus, Split
-from cal.data.pretrained import Pretrained
+from cal.data.pretrained import ADVICE, Pretrained
 from cal.errors import ModelError
 
 logger = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ class Tokens:
         ids: (token,) of all sequences, as positions in `vocabulary`.
         types: (token,) which of two texts each token is of; None where the model does not ask.
         pad_id: fills up short sequences; the model's own, as some count positions by it.
-        fingerprint: of the corpus, the tokenizer and the weights of the model.
+        fingerprint: of all of these and the weights of the model.
     """
 
     model: Pretrained
@@ -104,6 +105,11 @@ class Tokens:
             options["attn_implementation"] = "eager"
         module, info = self.model.load(auto, **options)
         embedding = module.get_input_embeddings()
+        if type(embedding) is not torch.nn.Embedding or self.vocabulary.max() >= embedding.num_embeddings:
+            raise ModelError(
+                f"The tokenizer of {self.model.name} has words up to number {self.vocabulary.max()}, and the model no "
+                f"plain embeddings of so many. Save both again after model.resize_token_embeddings. {ADVICE}"
+            )
         rows = embedding.weight.data[torch.from_numpy(self.vocabulary.astype(np.int64))]
         module.set_input_embeddings(
             torch.nn.Embedding.from_pretrained(rows, freeze=False, padding_idx=embedding.padding_idx)
@@ -156,12 +162,20 @@ def tokenise(corpus: Corpus, model: Pretrained, max_length: int | None = None) -
     if max_length is not None and max_length > limit:
         raise ModelError(f"max_length is {max_length}, but {model.name} reads {limit} tokens at the most.")
     limit = max_length or limit
+    n_texts = corpus.train.shape[1]
+    least = tokenizer.num_special_tokens_to_add(pair=n_texts == 2) + n_texts
+    if limit < least:
+        raise ModelError(f"max_length is {limit}, too few for a token of each text; give {least} or more.")
     sizes = {name: len(split) for name, split in corpus.splits().items()}
     typed = "token_type_ids" in tokenizer.model_input_names
     recipe = {
         "recipe": 1,
         "corpus": corpus.fingerprint,
-        "tokenizer": tokenizer.backend_tokenizer.to_str() if tokenizer.is_fast else model.fingerprint,
+        "tokenizer": tokenizer.backend_tokenizer.to_str()
+        if tokenizer.is_fast
+        else sorted(tokenizer.get_vocab().items()),
+        "padding": tokenizer.pad_token_id,
+        "typed": typed,
         "max_length": limit,
         "transformers": version("transformers"),
     }
@@ -190,7 +204,7 @@ def tokenise(corpus: Corpus, model: Pretrained, max_length: int | None = None) -
         ids,
         types,
         tokenizer.pad_token_id,
-        f"{corpus.fingerprint}/{model.fingerprint}/{limit}",
+        _fingerprint(whole, corpus.fingerprint, model.fingerprint, limit, tokenizer.pad_token_id, typed),
     )
     ends = np.cumsum([n * corpus.n_choices for n in sizes.values()])[:-1]
     for (name, n), of_split in zip(sizes.items(), np.split(full_lengths, ends), strict=True):
@@ -200,6 +214,12 @@ def tokenise(corpus: Corpus, model: Pretrained, max_length: int | None = None) -
                 *(n_cut, n, name, limit, "max_length" if max_length else model.name, of_split.max()),
             )
     return tokens
+
+
+def _fingerprint(whole: np.ndarray, *others: object) -> str:
+    digest = hashlib.blake2b(repr(others).encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(whole).data)
+    return digest.hexdigest()
 
 
 def _encodings(corpus: Corpus, tokenizer: Any, limit: int) -> Iterator[tuple[int, Mapping[str, list[int]]]]:

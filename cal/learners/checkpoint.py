@@ -19,7 +19,7 @@ from cal.errors import StorageError
 from cal.learners.finetune import FineTuning
 
 logger = logging.getLogger(__name__)
-_SECONDS = 120.0  # between two, or twenty times as long as the last one took to write
+_SECONDS = 60.0  # between two, or twenty times as long as the last one took to write
 _STEPS = 20  # between two looks at the clock, by all processes together
 
 

@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from cal.data.pretrained import ADVICE
 from cal.data.tokens import Tokens
-from cal.errors import ConfigError, ModelError
+from cal.errors import ModelError
+from cal.learners.adapt import add_lora, freeze, recompute_layers
 from cal.learners.dropout import replace_dropout
 from cal.streams import Keyed
 
@@ -94,13 +96,14 @@ class Classifier:
         own = names[id(head.weight)] not in new
         self.own_labels = list(module.config.id2label.values()) if own and tokens.n_choices == 1 else None
         if architecture.lora:
-            _add_lora(module, architecture.lora, new, model.name)
+            add_lora(module, architecture.lora, new, model.name)
         if architecture.freeze is not None:
-            _freeze(module, architecture.freeze, model.name)
+            freeze(module, architecture.freeze, model.name)
         self.dropout = replace_dropout(module, architecture.dropout)
         self.module: Any = module.eval().to(device)
         if architecture.gradient_checkpointing:
-            _recompute_layers(module)
+            recompute_layers(module, model.name)
+        self._head, self._name = head, model.name
         head.register_forward_pre_hook(self._see)
         head.forward = _in_float32(head)
         self._call: Callable[..., Any] = torch.compile(module, dynamic=True) if architecture.compile else module
@@ -124,12 +127,27 @@ class Classifier:
         """How many weights are trained."""
         return sum(map(len, self._pretrained))
 
-    def has_dropout(self, batch: Mapping[str, Tensor]) -> bool:
-        """Whether any dropout takes part in what it says of a batch; that of attention does not."""
-        before = self.dropout.n_applied
-        with torch.no_grad(), self.dropout.sampling(Keyed(torch.zeros(1, dtype=torch.long, device=self._device))):
-            self(batch)
+    def try_out(self, batch: Mapping[str, Tensor]) -> bool:
+        """Whether dropout takes part in what it says of a batch; that of attention does not.
+
+        Raises:
+            ModelError: if it cannot read the batch, or its head does not work on one vector a sequence.
+        """
+        before, key = self.dropout.n_applied, Keyed(torch.zeros(1, dtype=torch.long, device=self._device))
+        try:
+            with torch.no_grad(), self.dropout.sampling(key):
+                self.module(**{name: values.to(self._device) for name, values in batch.items()})
+        except (IndexError, RuntimeError, ValueError, TypeError) as error:
+            reason = " ".join(str(error).split())
+            raise ModelError(f"{self._name} cannot read its own tokens: {reason[:300]}. {ADVICE}") from error
+        if self._pooled is None or self._pooled.dim() != 2:
+            raise ModelError(f"The head of {self._name} works on each token, as in models that write text. {ADVICE}")
+        self._pooled = None
         return self.dropout.n_applied > before
+
+    def width(self, pooling: str) -> int:
+        """Numbers in a sequence's vector: the input of the head's last layer (`head`), or a hidden state."""
+        return int(self._head.in_features if pooling == "head" else self.module.config.hidden_size)
 
     def pretrained(self) -> Weights:
         """The weights that every training starts from, but for those that are new; not to be changed."""
@@ -178,7 +196,10 @@ class Classifier:
 
 @lru_cache(maxsize=2)  # on the CPU to be looked at, and where it is trained
 def shared_classifier(tokens: Tokens, n_classes: int, architecture: Architecture, device: str) -> Classifier:
-    """The one network of a process: all its blocks of runs start from it, and none reads it again."""
+    """The one network of a process: all its blocks of runs start from it, and none reads it again.
+
+    Not for several threads: whoever calls it puts weights of their own into it.
+    """
     return Classifier(tokens, n_classes, architecture, torch.device(device))
 
 
@@ -189,10 +210,10 @@ def _load(tokens: Tokens, n_classes: int, new_head: bool, device: torch.device) 
     else:
         module, info = tokens.load("AutoModelForSequenceClassification", device, num_labels=n_classes)
     if info["mismatched_keys"] and not new_head:
-        name, theirs, ours = sorted(info["mismatched_keys"])[0]
+        _, theirs, _ = sorted(info["mismatched_keys"])[0]
         raise ModelError(
-            f"The head of {tokens.model.name} is not for {n_classes} labels: its {name} has shape {tuple(theirs)}, not "
-            f"{tuple(ours)}. Give learner.new_head=true to put a fresh head in its place."
+            f"{tokens.model.name} has a head for {theirs[0]} labels, and there are {n_classes}. Give "
+            "learner.new_head=true to put a fresh head in its place."
         )
     new = set(info["missing_keys"]) | {name for name, *_ in info["mismatched_keys"]}
     if new_head:
@@ -206,10 +227,7 @@ def _last_layer(module: Any, n_outputs: int, name: str) -> Any:
     inner = {id(part) for part in module.base_model.modules()}
     outer = [part for part in module.modules() if isinstance(part, nn.Linear) and id(part) not in inner]
     if not outer or outer[-1].out_features != n_outputs:
-        raise ModelError(
-            f"{name} has no classification head that ends in a linear layer. Choose an encoder such as BERT, RoBERTa, "
-            "DeBERTa or ModernBERT."
-        )
+        raise ModelError(f"{name} has no classification head that ends in a linear layer. {ADVICE}")
     return outer[-1]
 
 
@@ -221,53 +239,3 @@ def _in_float32(layer: nn.Linear) -> Callable[[Tensor], Tensor]:
             return nn.functional.linear(x.float(), layer.weight, layer.bias)
 
     return forward
-
-
-def _freeze(module: Any, n_layers: int, name: str) -> None:
-    encoder = module.base_model
-    depth = getattr(module.config, "num_hidden_layers", 0)
-    stacks = [part for part in encoder.modules() if isinstance(part, nn.ModuleList) and len(part) == depth]
-    if not stacks:
-        raise ModelError(
-            f"learner.freeze is {n_layers}, but {name} has no layers with weights of their own; leave it out."
-        )
-    if n_layers > depth:
-        raise ModelError(f"learner.freeze is {n_layers}, but {name} has {depth} layers; give as many or fewer.")
-    embeddings = [part for child, part in encoder.named_children() if "embed" in child]
-    for part in [*embeddings, *stacks[0][:n_layers]]:
-        part.requires_grad_(False)
-
-
-def _add_lora(module: Any, rank: int, new: set[str], name: str) -> None:
-    """Puts low-rank updates beside the encoder's linear layers and trains these, and what is new, alone."""
-    try:
-        from peft import LoraConfig, inject_adapter_in_model
-    except ImportError as error:
-        raise ConfigError(
-            "learner.lora needs the package peft: pip install 'cartography-active-learning[lora]'."
-        ) from error
-    encoder = module.base_model
-    ids_of_new = {id(parameter) for of_it, parameter in module.named_parameters() if of_it in new}
-    targets = [
-        target
-        for target, part in encoder.named_modules()
-        if isinstance(part, nn.Linear) and ids_of_new.isdisjoint(map(id, part.parameters()))
-    ]
-    if not targets:
-        raise ModelError(f"learner.lora is {rank}, but {name} has no linear layers to update; leave it out.")
-    encoder.requires_grad_(False)
-    with torch.random.fork_rng():  # what it draws is drawn again for each training
-        inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=targets), encoder)
-    for parameter in module.parameters():
-        if id(parameter) in ids_of_new:
-            parameter.requires_grad_(True)
-
-
-def _recompute_layers(module: Any) -> None:
-    from transformers.modeling_layers import GradientCheckpointingLayer
-
-    enable = getattr(module, "activation_checkpointing_enable", None) or module.gradient_checkpointing_enable
-    enable({"use_reentrant": False})  # the second is its name up to transformers 5
-    for part in module.modules():
-        if isinstance(part, GradientCheckpointingLayer):
-            part.training = True  # this flag alone, not those of its parts: it asks for it

@@ -160,7 +160,9 @@ class FineTuning:
                     self._add_gradient(epoch, mine[start : start + self._micro], len(batch))
                 break
             except torch.OutOfMemoryError as error:
-                self._halve(error)
+                if self._micro == 1:
+                    raise WorkerError(TOO_LARGE) from error
+            self._halve()  # only here, as the error holds on to what was in memory
         for gradient in grads:
             summed(gradient)
         norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(gradient) for gradient in grads]))
@@ -190,9 +192,7 @@ class FineTuning:
             loss.backward()  # may compute layers again, with the same dropout
         self.logits[at] = logits.detach()
 
-    def _halve(self, error: torch.OutOfMemoryError) -> None:
-        if self._micro == 1:
-            raise WorkerError(TOO_LARGE) from error
+    def _halve(self) -> None:
         self._micro = (min(self._micro, self._schedule.batch_size) + 1) // 2
         logger.warning(
             "The memory ran out; passes of %d instances from here on, whose gradients are summed to the same batches "

@@ -13,6 +13,7 @@ from cal.data.pretrained import Pretrained
 from cal.data.tokens import Tokens, tokenise
 from cal.errors import ConfigError, ModelError, UnknownNameError, refused_counts
 from cal.learners.classifier import Architecture, shared_classifier
+from cal.learners.finetune import Schedule
 from cal.learners.transformer_learner import TransformerLearner
 from cal.nn import PRECISIONS
 
@@ -77,6 +78,8 @@ class Transformer:
 
     def __post_init__(self) -> None:
         problems = refused_counts(n_epochs=self.n_epochs, batch_size=self.batch_size)
+        if not isinstance(self.model, str) or not self.model:
+            problems.append(f"model must be a name on the Hugging Face hub or a folder, not {self.model!r}.")
         problems += refused_counts(micro_batch_size=1 if self.micro_batch_size is None else self.micro_batch_size)
         problems += refused_counts(0, freeze=0 if self.freeze is None else self.freeze, lora=self.lora)
         problems += refused_counts(3, max_length=3 if self.max_length is None else self.max_length)
@@ -106,20 +109,32 @@ class Transformer:
             self.dropout, self.freeze, self.lora, self.new_head, self.gradient_checkpointing, self.compile
         )
 
+    @property
+    def schedule(self) -> Schedule:
+        """How it is trained."""
+        return Schedule(
+            self.n_epochs,
+            self.batch_size,
+            self.micro_batch_size or self.batch_size,
+            self.lr,
+            self.warmup,
+            self.weight_decay,
+            self.max_grad_norm,
+        )
+
     def inputs(self, corpus: Corpus, features: Features | None, needs: frozenset[str] = frozenset()) -> Tokens:
         """The tokens of the texts.
 
         Raises:
-            ModelError: if the model cannot be had, its head does not fit the labels, or it has no dropout where
-                strategies sample networks by it.
+            ModelError: if the model cannot be had or called, its head does not fit the labels, or it has no dropout
+                where strategies sample networks by it.
         """
         tokens = tokenise(corpus, Pretrained.find(self.model, self.revision), self.max_length)
         classifier = shared_classifier(tokens, corpus.n_classes, self.architecture, "cpu")
-        if "dropout" in needs and not classifier.has_dropout(tokens.batch("train", [0])):
-            raise ModelError(
-                f"{self.model} has no dropout, and a strategy samples networks by it. Give learner.dropout=0.1, which "
-                "goes into all of its dropout modules, or leave the strategy out."
-            )
+        longest = int(tokens.document_lengths("train").argmax())
+        if not classifier.try_out(tokens.batch("train", [longest])) and "dropout" in needs:
+            way_out = "Leave the strategy out" + ("" if self.dropout else ", or try learner.dropout=0.1")
+            raise ModelError(f"{self.model} has no dropout, and a strategy samples networks by it. {way_out}.")
         theirs, ours = classifier.own_labels, list(corpus.label_names)
         named = theirs is not None and theirs != [f"LABEL_{i}" for i in range(len(theirs))]
         if theirs is not None and named and [name.lower() for name in theirs] != [name.lower() for name in ours]:

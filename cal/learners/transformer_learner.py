@@ -21,7 +21,7 @@ from cal.errors import LearnerError, StrategyError, WorkerError
 from cal.learners.base import Prediction
 from cal.learners.checkpoint import Checkpoint
 from cal.learners.classifier import Weights, shared_classifier
-from cal.learners.finetune import TOO_LARGE, FineTuning, Schedule
+from cal.learners.finetune import TOO_LARGE, FineTuning
 from cal.nn import in_tf32
 from cal.stopwatch import phase
 from cal.streams import Keyed, Streams
@@ -70,15 +70,6 @@ class TransformerLearner:
         config = self.config
         watched, gold_watched = (labelled, gold) if held_out is None else held_out
         dynamics = TrainingDynamics.empty(gold_watched, config.n_epochs, capture)
-        schedule = Schedule(
-            config.n_epochs,
-            config.batch_size,
-            config.micro_batch_size or config.batch_size,
-            config.lr,
-            config.warmup,
-            config.weight_decay,
-            config.max_grad_norm,
-        )
         trainings = [
             FineTuning(
                 self.classifier,
@@ -87,7 +78,7 @@ class TransformerLearner:
                 gold[run],
                 self.n_classes,
                 streams[[run]],
-                schedule,
+                config.schedule,
                 self._autocast,
             )
             for run in range(self.n_runs)
@@ -108,7 +99,7 @@ class TransformerLearner:
                     if capture == "during":
                         logits = torch.stack([summed(training.logits.clone()) for training in trainings])
                     else:
-                        logits = self._scored("train", watched)[0]
+                        logits = self._scored("train", watched).logits
                     _check_finite(logits, epoch)
                     dynamics.record(epoch, logits)
                 saved.end_epoch(epoch)
@@ -117,24 +108,24 @@ class TransformerLearner:
 
     def predict(self, instances: Tensor) -> Prediction:
         with phase("predict"):
-            return Prediction(*self._scored("train", instances))
+            return self._scored("train", instances, pooling=self.config.pooling)
 
     def hidden(self, instances: Tensor, layer: int) -> Tensor:
         n_layers = self.classifier.module.config.num_hidden_layers
         if not -n_layers <= layer < n_layers:
             raise StrategyError(f"There is no hidden layer {layer}; this learner has {n_layers}, counted from 0.")
         how = "cls" if self.config.pooling == "head" else self.config.pooling
-        return self._scored("train", instances, layer=layer % n_layers + 1, pooling=how)[1]
+        return self._scored("train", instances, layer=layer % n_layers + 1, pooling=how).embeddings
 
     def inputs(self, instances: Tensor) -> Tensor:
         """(run, instance, feature) the mean of the last hidden states before any training."""
         untrained = self.select([])
         untrained._weights = [self.classifier.pretrained()] * len(instances)
-        return untrained._scored("train", instances, pooling="mean")[1]
+        return untrained._scored("train", instances, pooling="mean").embeddings
 
     def predict_split(self, name: str) -> Tensor:
         rows = torch.arange(self.tokens.sizes[name], device=self.device)
-        return self._scored(name, rows.expand(self.n_runs, -1))[0]
+        return self._scored(name, rows.expand(self.n_runs, -1)).logits
 
     def dropout_probs(self, instances: Tensor, n_samples: int, streams: Streams) -> Tensor:
         """Each sample is one network: its dropout mask is the same for all instances and tokens.
@@ -143,15 +134,15 @@ class TransformerLearner:
             BatchBALD: Efficient and Diverse Batch Acquisition (Kirsch et al., 2019), consistent MC dropout
             https://arxiv.org/abs/1906.08158
         """
-        if not self.classifier.has_dropout(self.tokens.batch("train", [0])):
-            raise StrategyError(f"{self.config.model} has no dropout to sample networks by; set learner.dropout.")
+        if not self.classifier.try_out(self.tokens.batch("train", [0])):
+            raise StrategyError(f"{self.config.model} has no dropout to sample networks by; leave the strategy out.")
         keys = Keyed.of(streams, "mc_dropout")
         logits = instances.new_empty(
             *instances.shape[:1], n_samples, instances.shape[1], self.n_classes, dtype=torch.float32
         )
         with phase("dropout"):
             for sample in range(n_samples):
-                logits[:, sample] = self._scored("train", instances, networks=keys.derived(sample))[0]
+                logits[:, sample] = self._scored("train", instances, networks=keys.derived(sample)).logits
         return torch.softmax(logits.to(torch.float64), dim=-1)
 
     def select(self, rows: Sequence[int]) -> TransformerLearner:
@@ -172,8 +163,8 @@ class TransformerLearner:
         layer: int | None = None,
         pooling: str | None = None,
         networks: Keyed | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """(run, instance, class) logits and (run, instance, width) vectors of rows of a split.
+    ) -> Prediction:
+        """What is said of (run, instance) rows of a split.
 
         Texts stream by in order of length, so memory does not grow with their number; several processes share them.
 
@@ -181,16 +172,16 @@ class TransformerLearner:
             split: of the corpus.
             instances: (run, instance) rows of it.
             layer: whose hidden states are pooled: 0 are the embeddings, None is the last.
-            pooling: how; None is as configured.
+            pooling: how; None leaves embeddings out, whose width is 0 then.
             networks: a key for each run, by which units are dropped; None drops nothing.
         """
         if len(self._weights) != len(instances):
             raise LearnerError(
                 f"{len(self._weights)} classifiers are trained, and {len(instances)} are asked; fit first."
             )
-        how = pooling or self.config.pooling
+        width = 0 if pooling is None else self.classifier.width(pooling) * self.tokens.n_choices
         logits = torch.zeros(*instances.shape, self.n_classes, device=self.device)
-        vectors = logits[..., :0]
+        vectors = torch.zeros(*instances.shape, width, device=self.device)
         lengths = self.tokens.document_lengths(split)
         for run, weights in enumerate(self._weights):
             rows = instances[run].cpu().numpy()
@@ -204,30 +195,29 @@ class TransformerLearner:
             with torch.no_grad(), self._rounded(), self._autocast(), sampling:
                 for together in passes(lengths[rows[mine]], self.device.type):
                     at = mine[together]
-                    some_logits, some_vectors = self._read(split, rows[at], layer, how)
-                    if not vectors.shape[-1]:
-                        vectors = logits.new_zeros(*instances.shape, some_vectors.shape[-1])
                     places = torch.from_numpy(at).to(self.device)
-                    logits[run, places], vectors[run, places] = some_logits, some_vectors.float()
-        return summed(logits), summed(vectors)
+                    logits[run, places], vectors[run, places] = self._read(split, rows[at], layer, pooling)
+        return Prediction(summed(logits), summed(vectors) if width else vectors)
 
-    def _read(self, split: str, rows: np.ndarray, layer: int | None, how: str) -> tuple[Tensor, Tensor]:
+    def _read(self, split: str, rows: np.ndarray, layer: int | None, pooling: str | None) -> tuple[Tensor, Tensor]:
         """Logits and vectors of some documents at once or, where memory runs out, of each half of them."""
         batch = self.tokens.batch(split, rows)
         try:
-            output = self.classifier(batch, layers=how != "head")
+            output = self.classifier(batch, layers=pooling in ("cls", "mean"))
         except torch.OutOfMemoryError as error:
             if len(rows) == 1:
                 raise WorkerError(TOO_LARGE) from error
-            if self.device.type == "cuda":
-                torch.cuda.empty_cache()
-            halves = [self._read(split, part, layer, how) for part in np.array_split(rows, 2)]
-            return torch.cat([logits for logits, _ in halves]), torch.cat([vectors for _, vectors in halves])
-        if output.layers is None:
-            return output.logits, output.pooled
-        mask = batch["attention_mask"].to(self.device).flatten(0, -2)
-        chosen = output.layers[-1 if layer is None else layer]
-        return output.logits, pooled(chosen, mask, how).reshape(len(rows), -1)
+        else:
+            if output.layers is None:
+                return output.logits, output.pooled.float() if pooling else output.pooled[:, :0].float()
+            mask = batch["attention_mask"].to(self.device).flatten(0, -2)
+            chosen = output.layers[-1 if layer is None else layer]
+            return output.logits, pooled(chosen, mask, str(pooling)).float().reshape(len(rows), -1)
+        # Only here, as the error holds on to what was in memory.
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        halves = [self._read(split, part, layer, pooling) for part in np.array_split(rows, 2)]
+        return torch.cat([logits for logits, _ in halves]), torch.cat([vectors for _, vectors in halves])
 
     def _rounded(self) -> AbstractContextManager[Any]:
         """Around whatever a GPU may do in tf32."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ from cal.simulation.progress import counted
 from cal.simulation.simulate import list_seeds, resolve_device
 from cal.simulation.workers import fitting_blocks, in_halves, in_processes
 from cal.streams import Streams, stream
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,8 @@ def full_map(
         for position, seed in enumerate(seed_list)
         for fold, rows in enumerate(_rows(corpus.train.gold, seed, folds if capture == "out_of_fold" else None))
     ]
+    if features is not None and not learner.reads_features:
+        logger.warning("This learner reads the texts themselves; the features are left aside.")
     inputs = learner.inputs(corpus, vectors_of(corpus, features) if learner.reads_features else None)
     if device == "cpu":
         blocks = [[fit] for fit in fits]

@@ -127,10 +127,15 @@ def simulate(
         if isinstance(features, str)
         else features
     )
+    if given.seed_set.reads_features and kind is None:
+        raise ConfigError(
+            f"seed_set={given.seed_set_label} is chosen by document vectors, and features is null; give "
+            "features=lsa or another."
+        )
     if config is None:
         config = {
             "corpus": corpus.name,
-            "features": {"kind": "given"} if isinstance(kind, Features) else _described(kind),
+            "features": kind and ({"kind": "given"} if isinstance(kind, Features) else _described(kind)),
             "learner": _described(learner),
             "strategies": list(made),
             "seed_size": seed_size,
@@ -161,7 +166,8 @@ def simulate(
                 "stopping": list(given.criteria),
                 "strategy_digests": {name: digest(strategy) for name, strategy in made.items()},
                 "corpus_fingerprint": corpus.fingerprint,
-                "features_fingerprint": inputs.fingerprint,
+                # Also of vectors that only the seed set reads: other seed sets are another simulation.
+                "features_fingerprint": "/".join(dict.fromkeys(each.fingerprint for each in (inputs, vectors) if each)),
                 **provenance(device),
             }
             folder.create(config, about)

@@ -182,11 +182,19 @@ def test_a_row_without_a_label_is_an_error_unless_it_is_to_be_skipped(tmp_path, 
     assert corpus.label_names == ["e", "n"]
 
 
-@pytest.mark.parametrize("label_names", [["e", "n"], ["e", "n", "-1"]])
-def test_minus_one_is_never_a_class(tmp_path, label_names):
+@pytest.mark.parametrize("label_names", [["e", "n"], None])
+def test_minus_one_is_no_class_that_nobody_named(tmp_path, label_names):
     rows = [*PAIRS, {**PAIRS[0], "label": -1}]
-    with pytest.raises(DataError, match="-1 is how data sets write that"):
+    with pytest.raises(DataError, match=r"'?-1'? is how data sets write that.*list -1 in dataset\.label_names"):
         Files(path=save(tmp_path, "a.jsonl", rows), text_column="premise", label_names=label_names).read()
+
+
+def test_minus_one_is_a_class_where_it_is_named(tmp_path):
+    """Such as the polarity of a review."""
+    rows = [{**pair, "label": {"e": 1, "n": -1}[pair["label"]]} for pair in PAIRS]
+    given = Files(path=save(tmp_path, "a.jsonl", rows), text_column="premise", label_names=["-1", "1"]).read()
+    assert set(given.train.gold.tolist()) == {0, 1}
+    assert len(given.train) + len(given.test) == len(PAIRS)
 
 
 def test_skipped_rows_are_counted_in_a_warning(tmp_path, caplog):

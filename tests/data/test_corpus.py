@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cal.data.corpus import Corpus, Split
+from cal.data.corpus import Corpus, Split, TestSet
 from cal.errors import DataError
 
 
@@ -74,3 +74,42 @@ def test_equal_content_has_an_equal_fingerprint():
 )
 def test_any_change_of_content_changes_the_fingerprint(change):
     assert corpus(**change).fingerprint != corpus().fingerprint
+
+
+def further(label_of, name="hans", names=("x", "other")):
+    return corpus(tests={name: TestSet(Split(["h"], ["four"], [1]), list(names), label_of)})
+
+
+def test_a_further_test_set_is_among_the_splits():
+    assert list(further([0, 1]).splits()) == ["train", "test", "hans"]
+    assert further([0, 1]).fingerprint != further([1, 0]).fingerprint != corpus().fingerprint
+
+
+@pytest.mark.parametrize("label_of", [[0], [0, 2], [0, -1], [0, 1, 1]])
+def test_labels_of_a_further_test_set_must_be_its_own(label_of):
+    with pytest.raises(DataError, match="label_of of the test set hans"):
+        further(label_of)
+
+
+@pytest.mark.parametrize("name", ["train", "test", "dev"])
+def test_a_further_test_set_cannot_take_the_place_of_a_split(name):
+    with pytest.raises(DataError, match=f"cannot have the name '{name}'"):
+        further([0, 1], name)
+
+
+def test_documents_of_all_splits_must_be_of_one_kind():
+    pairs = Split(["h"], ["four / five"], [1], "hans", [[("four", "five")]])
+    with pytest.raises(DataError, match="a document of train is a text, one of hans a pair"):
+        corpus(tests={"hans": TestSet(pairs, ["x", "y"], [0, 1])})
+
+
+def test_an_empty_part_of_a_pair_is_refused():
+    with pytest.raises(DataError, match=r"a part of 1 documents is empty, e\.g\. of id 'q'"):
+        Split(["p", "q"], ["one", "two"], [0, 1], "train", [[("one", "three")], [("two", " ")]])
+
+
+def test_choices_are_as_many_as_labels():
+    choices = [[("one", "a"), ("one", "b"), ("one", "c")]] * 2
+    split = Split(["p", "q"], ["one", "two"], [0, 1], "train", choices)
+    with pytest.raises(DataError, match="3 choices a document and 2 labels"):
+        Corpus(split, Split(["t"], ["three"], [1], "test", choices[:1]), ["1", "2"])

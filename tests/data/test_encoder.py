@@ -1,6 +1,8 @@
 """Sentence vectors of the real MiniLM, beside a loop that reads one text at a time."""
 
 import dataclasses
+import json
+import shutil
 
 import numpy as np
 import pytest
@@ -112,3 +114,15 @@ def test_a_wrong_precision_and_length_are_refused_together():
 def test_an_unknown_model_is_refused(corpus):
     with pytest.raises(ModelError, match=r"no folder ./nowhere with a model"):
         dataclasses.replace(Encoder(), model="./nowhere").compute(corpus)
+
+
+def test_another_tokenizer_makes_other_vectors_of_the_same_weights(corpus, tmp_path):
+    """Whatever was kept of the model before its tokenizer was changed is not used."""
+    folder = tmp_path / "model"
+    shutil.copytree(Pretrained.find(MINILM).folder, folder)
+    before = Encoder(str(folder)).compute(corpus)
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings | {"model_max_length": 6}))
+    after, cut = Encoder(str(folder)).compute(corpus), Encoder(MINILM, max_length=6).compute(corpus)
+    assert np.abs(after.train - before.train).max() > 0.1
+    np.testing.assert_array_equal(after.train, cut.train)

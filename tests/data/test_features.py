@@ -65,7 +65,7 @@ def test_a_text_has_one_vector_in_whatever_split_it_is(kind, questions):
 def test_the_second_time_comes_from_the_cache(kind, questions, monkeypatch, caplog):
     first = kind.compute(questions)
     monkeypatch.setattr(type(kind), "_vectors", lambda self, corpus: pytest.fail("computed again"))
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, "cal"):
         second = kind.compute(questions)
     for name, vectors in first.splits().items():
         np.testing.assert_array_equal(vectors, second.splits()[name])

@@ -275,3 +275,28 @@ def test_the_real_tokenizer_gives_the_same_tokens(trec):
     tokens, tokenizer = tokenise(trec, model), model.tokenizer()
     for row in range(0, 500, 7):
         assert decoded(tokens, "test", row)[0][0] == tokenizer(trec.test.texts[row])["input_ids"]
+
+
+@pytest.mark.parametrize(
+    "change", [{"pad_token": "[UNK]"}, {"model_input_names": ["input_ids", "attention_mask"]}], ids=["padding", "types"]
+)
+def test_tokenizers_that_differ_do_not_share_what_is_kept(tmp_path, change):
+    """Of equal words, but with another padding token, or without the kinds of tokens."""
+    corpus, model = make_corpus(n_texts=2), save_model(tmp_path / "model", "bert")
+    first = tokenise(corpus, model)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(model.folder, **change)
+    save_model(tmp_path / "other", "bert")
+    tokenizer.save_pretrained(tmp_path / "other")
+    other = tokenise(corpus, Pretrained.find(str(tmp_path / "other")))
+    assert first != other
+    assert other.vocabulary[other.pad_id] == tokenizer.pad_token_id
+    for row, sequence in enumerate(corpus.train.sequences):
+        expected = tokenizer(*sequence[0], truncation=True, max_length=12)
+        batch = other.batch("train", [row])
+        assert other.vocabulary[batch["input_ids"][0]].tolist() == expected["input_ids"]
+        assert ("token_type_ids" in batch) == ("token_type_ids" in expected)
+
+
+def test_too_few_tokens_for_the_texts_are_refused(model):
+    with pytest.raises(ModelError, match=r"max_length is 3, too few for a token of each text; give 5 or more\."):
+        tokenise(make_corpus(n_texts=2), model, max_length=3)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from cal.simulation.simulate import simulate
 
 SCRIPT = """
 import pickle, sys
+from dataclasses import asdict
 from pathlib import Path
 
 from cal.simulation.simulate import simulate
@@ -311,3 +313,23 @@ def test_a_folder_that_cannot_be_made_is_reported(simulated, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="Cannot write to the run folder"):
         simulated(output=tmp_path / "file")
+
+
+class ReadsTexts(MLP):
+    """A learner whose inputs are not the vectors that it is given, as a transformer's."""
+
+    reads_features = False
+    own = None
+
+    def inputs(self, corpus, features, needs=frozenset()):
+        return self.own
+
+
+def test_other_vectors_of_the_seed_set_are_refused_where_the_learner_reads_none(simulated, make_task, small, tmp_path):
+    corpus, features = make_task()
+    learner = ReadsTexts(**asdict(small["learner"]))
+    learner.own = features
+    given = {"learner": learner, "seed_set": "kmeans", "output": tmp_path}
+    simulated((corpus, Features(features.train + 1, features.test)), **given)
+    with pytest.raises(StorageError, match="Different: the document vectors"):
+        simulated((corpus, Features(features.train * 2, features.test)), **given)

@@ -1,0 +1,83 @@
+"""What of an encoder is trained: all but frozen layers, or low-rank updates; and layers that are computed again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from cal.errors import ConfigError, ModelError
+
+
+def freeze(module: Any, n_layers: int, name: str) -> None:
+    """Leaves the embeddings and so many of the lowest layers as they are.
+
+    Raises:
+        ModelError: if it has fewer, or layers that share their weights.
+    """
+    encoder = module.base_model
+    depth = getattr(module.config, "num_hidden_layers", 0)
+    stacks = [part for part in encoder.modules() if isinstance(part, nn.ModuleList) and len(part) == depth]
+    if not stacks:
+        raise ModelError(
+            f"learner.freeze is {n_layers}, but {name} has no layers with weights of their own; leave it out."
+        )
+    if n_layers > depth:
+        raise ModelError(f"learner.freeze is {n_layers}, but {name} has {depth} layers; give as many or fewer.")
+    embeddings = [part for child, part in encoder.named_children() if "embed" in child]
+    for part in [*embeddings, *stacks[0][:n_layers]]:
+        part.requires_grad_(False)
+
+
+def add_lora(module: Any, rank: int, new: set[str], name: str) -> None:
+    """Puts low-rank updates beside the encoder's linear layers and trains these, and what is new, alone.
+
+    Args:
+        module: a classifier.
+        rank: of the updates.
+        new: names of its parameters that are not pretrained.
+        name: of the model, for messages.
+
+    Raises:
+        ConfigError: if peft is not installed.
+        ModelError: if there is no linear layer.
+    """
+    try:
+        from peft import LoraConfig, inject_adapter_in_model
+    except ImportError as error:
+        raise ConfigError(
+            "learner.lora needs the package peft: pip install 'cartography-active-learning[lora]'."
+        ) from error
+    encoder = module.base_model
+    ids_of_new = {id(parameter) for of_it, parameter in module.named_parameters() if of_it in new}
+    targets = [
+        target
+        for target, part in encoder.named_modules()
+        if isinstance(part, nn.Linear) and ids_of_new.isdisjoint(map(id, part.parameters()))
+    ]
+    if not targets:
+        raise ModelError(f"learner.lora is {rank}, but {name} has no linear layers to update; leave it out.")
+    encoder.requires_grad_(False)
+    with torch.random.fork_rng():  # what it draws is drawn again for each training
+        inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=targets), encoder)
+    for parameter in module.parameters():
+        if id(parameter) in ids_of_new:
+            parameter.requires_grad_(True)
+
+
+def recompute_layers(module: Any, name: str) -> None:
+    """Keeps no activations within layers in training, but computes them again.
+
+    Raises:
+        ModelError: if this architecture cannot.
+    """
+    if not module.supports_gradient_checkpointing:
+        raise ModelError(f"{name} cannot compute its layers again; leave learner.gradient_checkpointing out.")
+    from transformers.modeling_layers import GradientCheckpointingLayer
+
+    enable = getattr(module, "activation_checkpointing_enable", None) or module.gradient_checkpointing_enable
+    enable({"use_reentrant": False})  # the second is its name up to transformers 5
+    for part in module.modules():
+        if isinstance(part, GradientCheckpointingLayer):
+            part.training = True  # this flag alone, not those of its parts: it asks for it
