@@ -66,8 +66,7 @@ class Encoder:
             "recipe": 1,
             "tokens": tokens.fingerprint,  # with the weights
             "precision": self.precision,
-            "bf16": autocast(device, self.precision)._enabled,
-            "device": device.type,
+            "device": (device.type, _computes_in_bf16(device)),
             "standardise": self.standardise,
             "torch": version("torch"),
             "transformers": version("transformers"),
@@ -94,11 +93,13 @@ class Encoder:
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
     """The context in which matrix products round their factors to bf16, if that is asked for and the device has it."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16" and _computes_in_bf16(device))
+
+
+def _computes_in_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
-        has_it = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        has_it = torch.cpu._is_avx512_bf16_supported()
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16" and has_it)
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.cpu._is_avx512_bf16_supported()
 
 
 def pooled(layer: Tensor, mask: Tensor, how: str) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
 import time
@@ -14,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from joblib import Parallel, delayed, parallel_config
-from joblib.externals.loky import set_loky_pickler
+from joblib.externals.loky import process_executor, set_loky_pickler
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from cal.acquisition.base import Acquisition
@@ -184,6 +185,8 @@ def in_processes(task: Callable[..., T], arguments: Sequence[tuple[Any, ...]], n
 
 def _in_worker(parent: int, task: Callable[..., T], *given: Any) -> T:
     threading.Thread(target=_end_with, args=(parent,), name="cal-parent", daemon=True).start()
+    # A worker keeps a pretrained model on purpose; loky would take it for a leak, and start another worker.
+    process_executor._MAX_MEMORY_LEAK_SIZE = math.inf
     return _with_one_thread(task, *given)
 
 
