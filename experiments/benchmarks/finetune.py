@@ -58,6 +58,7 @@ def main() -> None:
             command = [sys.executable, __file__, *sys.argv[1:], "--kind", kind, "--seed", str(seed)]
             done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
             rows.append(json.loads(done.stdout.splitlines()[-1]))
+            print(rows[-1], file=sys.stderr, flush=True)
     report(rows, given)
 
 
@@ -172,9 +173,10 @@ def with_trainer(given: argparse.Namespace) -> dict:
         )
         trainer.remove_callback(transformers.PrinterCallback)
         spent = clocked(trainer.train, given.device)
-        predicted = trainer.predict(rows_of(corpus.test)).predictions.argmax(axis=-1)
+        answers = trainer.predict(rows_of(corpus.test))  # in an order of its own
     n_tokens = sum(map(len, train["input_ids"])) * given.epochs
-    return {**spent, "n_tokens": n_tokens, "accuracy": float((predicted == corpus.test.gold).mean())}
+    accuracy = float((answers.predictions.argmax(axis=-1) == answers.label_ids).mean())
+    return {**spent, "n_tokens": n_tokens, "accuracy": accuracy}
 
 
 def report(rows: list[dict], given: argparse.Namespace) -> None:
