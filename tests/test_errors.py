@@ -12,6 +12,7 @@ EXAMPLES = [
     errors.DataError("no such column"),
     errors.HubError("no network"),
     errors.FeatureError("too few vectors"),
+    errors.ModelError("no such model"),
     errors.LearnerError("diverged"),
     errors.StrategyError("wrong shape"),
     errors.WorkerError("killed"),

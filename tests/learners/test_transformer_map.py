@@ -8,7 +8,11 @@ import pandas as pd
 import pytest
 
 from cal.cli import main
+from cal.data.lsa import Lsa
+from cal.errors import ConfigError
 from cal.learners.finetune import FineTuning
+from cal.learners.mlp import MLP
+from cal.simulation.full_map import full_map
 
 TWO = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m", "cal"]
 
@@ -42,9 +46,9 @@ def points(folder):
     return pd.read_parquet(folder / "map.parquet").set_index("id")
 
 
-@pytest.mark.parametrize("more", [[], ["learner.micro_batch_size=2"]], ids=["whole batches", "micro-batches"])
-def test_two_processes_draw_the_map_of_one(command, alone, tmp_path, more):
-    done = subprocess.run([*TWO, *command(tmp_path / "map", *more)], capture_output=True, text=True)
+def test_two_processes_with_micro_batches_draw_the_map_of_one(command, alone, tmp_path):
+    words = command(tmp_path / "map", "learner.micro_batch_size=2")
+    done = subprocess.run([*TWO, *words], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("Map: ") == 1  # the second process is silent
     together = points(tmp_path / "map")
@@ -136,11 +140,10 @@ def test_the_hardest_documents_are_printed(command, alone, tmp_path, capsys):
     assert all("gold " in line and ", predicted " in line for line in lines)
 
 
-def test_perceptrons_are_not_trained_by_several_processes(command, tmp_path):
-    words = [word for word in command(tmp_path / "map") if not word.startswith(("learner", "model", "precision"))]
-    done = subprocess.run([*TWO, *words, "features=lsa"], capture_output=True, text=True)
-    assert done.returncode != 0
-    assert "Several processes can train learner=transformer together" in done.stderr
+def test_perceptrons_are_not_trained_by_several_processes(corpus, monkeypatch):
+    monkeypatch.setattr("cal.simulation.full_map.n_processes", lambda: 2)
+    with pytest.raises(ConfigError, match="Several processes can train learner=transformer together"):
+        full_map(corpus, features=Lsa(), learner=MLP(), device="cpu")
 
 
 def test_a_simulation_is_not_for_several_processes(monkeypatch, capsys):
