@@ -37,11 +37,14 @@ RANK = {part: rank for rank, parts in enumerate(ORDER) for part in parts}
 
 HEAVY = [
     *["torch", "numpy", "pandas", "sklearn", "scipy", "gensim", "datasets", "matplotlib", "hydra", "omegaconf"],
-    *["plotly", "deepsig", "transformers", "joblib", "pyarrow"],
+    *["plotly", "deepsig", "transformers", "peft", "accelerate", "joblib", "pyarrow"],
 ]
 HOMES = {
     "gensim": ["cal.data.fasttext", "cal.data.word_vectors"],
     "datasets": ["cal.data."],
+    "transformers": ["cal.data.pretrained", "cal.learners.adapt", "cal.dynamics.huggingface"],
+    "peft": ["cal.learners.adapt"],
+    "accelerate": ["cal.dynamics.distributed"],
     "matplotlib": ["cal.analysis."],
     "deepsig": ["cal.analysis.significance"],
     "hydra": ["cal.config", "cal.cli"],

@@ -77,6 +77,12 @@ class Split:
         """Choices of a document, one but in multiple choice, and texts of a sequence."""
         return (1, 1) if not self.sequences else (len(self.sequences[0]), len(self.sequences[0][0]))
 
+    def as_sequences(self) -> list[tuple[tuple[str, ...], ...]]:
+        """What an encoder reads of each document, also where that is its text alone: `sequences`, never None."""
+        if self.sequences is None:
+            return [((text,),) for text in self.texts]
+        return [tuple(map(tuple, choices)) for choices in self.sequences]
+
     def _check_sequences(self, ids: Sequence[str], sequences: Sequence[tuple[tuple[str, ...], ...]]) -> None:
         if len(sequences) != len(ids):
             raise DataError(f"{self.name}: {len(sequences)} documents have sequences, of {len(ids)}; give all or none.")

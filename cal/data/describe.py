@@ -64,7 +64,7 @@ def _lengths(corpus: Corpus) -> list[str]:
     of_what = "the longest choice" if n_choices > 1 else "a pair" if n_texts > 1 else "a text"
     rows = [[f"Length of {of_what}", *_QUANTILES]]
     for name, split in corpus.splits().items():
-        documents = split.sequences or [((text,),) for text in split.texts]
+        documents = split.as_sequences()
         for unit, lengths in (
             ("words", [max(sum(len(part.split()) for part in each) for each in choices) for choices in documents]),
             ("characters", [max(sum(map(len, each)) for each in choices) for choices in documents]),

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from cal.data.bar import bar
 from cal.data.cache import cached_array
-from cal.data.corpus import Corpus, Split
+from cal.data.corpus import Corpus
 from cal.data.pretrained import ADVICE, Pretrained
 from cal.errors import ModelError
 
@@ -224,7 +224,7 @@ def _fingerprint(whole: np.ndarray, *others: object) -> str:
 
 def _encodings(corpus: Corpus, tokenizer: Any, limit: int) -> Iterator[tuple[int, Mapping[str, list[int]]]]:
     """The full length and the cut encoding of each sequence, in order."""
-    sequences = [sequence for split in corpus.splits().values() for sequence in _sequences(split)]
+    sequences = [each for split in corpus.splits().values() for choices in split.as_sequences() for each in choices]
     pairs = corpus.train.shape[1] == 2
     with bar(total=len(sequences), desc="Tokenising", unit="text") as shown:
         for start in range(0, len(sequences), _CHUNK):
@@ -257,9 +257,3 @@ def _vocabulary(ids: np.ndarray, pad_id: int) -> tuple[np.ndarray, np.ndarray]:
     place = np.empty(vocabulary.max() + 1, dtype=np.int64)
     place[vocabulary] = np.arange(len(vocabulary))
     return vocabulary, place[ids]
-
-
-def _sequences(split: Split) -> list[Sequence[str]]:
-    if split.sequences is None:
-        return [(text,) for text in split.texts]
-    return [sequence for choices in split.sequences for sequence in choices]

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from cal.data.pretrained import ADVICE
 from cal.data.tokens import Tokens
+from cal.dynamics.end_pass import moved
 from cal.errors import ModelError
 from cal.learners.adapt import add_lora, freeze, recompute_layers
 from cal.learners.dropout import replace_dropout
@@ -83,15 +84,17 @@ class Classifier:
 
     Attributes:
         module: the network.
+        n_classes: number of labels.
+        pretrained: the weights that every training starts from, but for those that are new; not to be changed.
         dropout: what its dropout modules do.
         grads: where the gradients of whichever weights are in place are summed.
         own_labels: names of the labels of the head, where it is a pretrained one; None where it is new.
     """
 
     def __init__(self, tokens: Tokens, n_classes: int, architecture: Architecture, device: torch.device) -> None:
-        self._device, n_outputs = device, 1 if tokens.n_choices > 1 else n_classes
+        self.n_classes, self._device = n_classes, device
         model, module, new = tokens.model, *_load(tokens, n_classes, architecture.new_head, device)
-        head = _last_layer(module, n_outputs, model.name)
+        head = _last_layer(module, 1 if tokens.n_choices > 1 else n_classes, model.name)
         names = {id(parameter): name for name, parameter in module.named_parameters()}
         own = names[id(head.weight)] not in new
         self.own_labels = list(module.config.id2label.values()) if own and tokens.n_choices == 1 else None
@@ -116,16 +119,16 @@ class Classifier:
             [parameter for _, parameter in trained if parameter.dim() > 1],
             [parameter for _, parameter in trained if parameter.dim() <= 1],
         ]
-        self._pretrained = Weights(*(torch.cat([p.data.flatten() for p in group]) for group in self._groups))
-        self.grads = Weights(*map(torch.zeros_like, self._pretrained))
+        self.pretrained = Weights(*(torch.cat([p.data.flatten() for p in group]) for group in self._groups))
+        self.grads = Weights(*map(torch.zeros_like, self.pretrained))
         for parameter, gradient in self._views(self.grads):
             parameter.grad = gradient
-        self.put(self._pretrained)
+        self.put(self.pretrained)
 
     @property
     def n_weights(self) -> int:
         """How many weights are trained."""
-        return sum(map(len, self._pretrained))
+        return sum(map(len, self.pretrained))
 
     def try_out(self, batch: Mapping[str, Tensor]) -> bool:
         """Whether dropout takes part in what it says of a batch; that of attention does not.
@@ -136,7 +139,7 @@ class Classifier:
         before, key = self.dropout.n_applied, Keyed(torch.zeros(1, dtype=torch.long, device=self._device))
         try:
             with torch.no_grad(), self.dropout.sampling(key):
-                self.module(**{name: values.to(self._device) for name, values in batch.items()})
+                self.module(**moved(batch, self._device))
         except (IndexError, RuntimeError, ValueError, TypeError) as error:
             reason = " ".join(str(error).split())
             raise ModelError(f"{self._name} cannot read its own tokens: {reason[:300]}. {ADVICE}") from error
@@ -149,13 +152,9 @@ class Classifier:
         """Numbers in a sequence's vector: the input of the head's last layer (`head`), or a hidden state."""
         return int(self._head.in_features if pooling == "head" else self.module.config.hidden_size)
 
-    def pretrained(self) -> Weights:
-        """The weights that every training starts from, but for those that are new; not to be changed."""
-        return self._pretrained
-
     def fresh(self, generator: torch.Generator) -> Weights:
         """The pretrained weights, and new ones, drawn, for what is not pretrained: the head, and perhaps more."""
-        weights = Weights(*(vector.clone() for vector in self._pretrained))
+        weights = Weights(*(vector.clone() for vector in self.pretrained))
         self.put(weights)
         for name, parameter in self._new:
             if parameter.dim() == 1:
@@ -177,7 +176,7 @@ class Classifier:
     def __call__(self, batch: Mapping[str, Tensor], layers: bool = False) -> Output:
         """What it says of a batch that `Tokens.batch` made, by the weights in place."""
         options = {"output_hidden_states": True} if layers else {}
-        answer = self._call(**{name: values.to(self._device) for name, values in batch.items()}, **options)
+        answer = self._call(**moved(batch, self._device), **options)
         pooled, self._pooled = self._pooled, None
         assert pooled is not None
         return Output(answer.logits, pooled.reshape(len(answer.logits), -1), answer.hidden_states if layers else None)

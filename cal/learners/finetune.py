@@ -90,7 +90,6 @@ class FineTuning:
         tokens: Tokens,
         rows: Tensor,
         gold: Tensor,
-        n_classes: int,
         streams: Streams,
         schedule: Schedule,
         autocast: Callable[[], AbstractContextManager[Any]],
@@ -104,7 +103,7 @@ class FineTuning:
         self._orders = [draws.permutation(len(rows))[0].cpu().numpy() for _ in range(schedule.n_epochs)]
         self.weights = classifier.fresh(stream(streams.seeds[0], "classifier/init", streams.round))
         self.step, self.within_update = 0, False
-        self.logits = torch.zeros(len(rows), n_classes, device=gold.device)
+        self.logits = torch.zeros(len(rows), classifier.n_classes, device=gold.device)
         for vector, gradient in zip(self.weights, classifier.grads, strict=True):
             vector.grad = gradient
         self._optimizer = torch.optim.AdamW(

@@ -76,7 +76,6 @@ class TransformerLearner:
                 self.tokens,
                 labelled[run],
                 gold[run],
-                self.n_classes,
                 streams[[run]],
                 config.schedule,
                 self._autocast,
@@ -120,7 +119,7 @@ class TransformerLearner:
     def inputs(self, instances: Tensor) -> Tensor:
         """(run, instance, feature) the mean of the last hidden states before any training."""
         untrained = self.select([])
-        untrained._weights = [self.classifier.pretrained()] * len(instances)
+        untrained._weights = [self.classifier.pretrained] * len(instances)
         return untrained._scored("train", instances, pooling="mean").embeddings
 
     def predict_split(self, name: str) -> Tensor:

@@ -16,23 +16,21 @@ class Answers(NamedTuple):
     Attributes:
         gold: (instance,) gold classes.
         n_classes: number of the set's own labels.
-        label_of: (class of train,) the label each class stands for; None where labels are those of train.
+        label_of: (class of train,) the label each class stands for.
     """
 
     gold: Tensor
     n_classes: int
-    label_of: Tensor | None = None
+    label_of: Tensor
 
     def scores(self, predicted: Tensor) -> dict[str, Tensor]:
         """(run,) accuracy and macro F1 of (run, instance) predicted classes of train."""
-        own = predicted if self.label_of is None else self.label_of[predicted]
+        own = self.label_of[predicted]
         return {"accuracy": accuracy(own, self.gold), "macro_f1": macro_f1(own, self.gold, self.n_classes)}
 
     def to(self, device: str) -> Answers:
         """The same on a device."""
-        return Answers(
-            self.gold.to(device), self.n_classes, None if self.label_of is None else self.label_of.to(device)
-        )
+        return Answers(self.gold.to(device), self.n_classes, self.label_of.to(device))
 
 
 def answers_of(corpus: Corpus) -> dict[str, Answers]:
@@ -41,7 +39,8 @@ def answers_of(corpus: Corpus) -> dict[str, Answers]:
         name: Answers(torch.from_numpy(each.split.gold), each.n_classes, torch.from_numpy(each.label_of))
         for name, each in corpus.tests.items()
     }
-    return {"test": Answers(torch.from_numpy(corpus.test.gold), corpus.n_classes)} | others
+    test = Answers(torch.from_numpy(corpus.test.gold), corpus.n_classes, torch.arange(corpus.n_classes))
+    return {"test": test} | others
 
 
 def accuracy(predicted: Tensor, gold: Tensor) -> Tensor:

@@ -299,7 +299,7 @@ def weights(learner, run=0):
 
 
 def pretrained(learner):
-    learner.classifier.put(learner.classifier.pretrained())
+    learner.classifier.put(learner.classifier.pretrained)
     return {name: values.clone() for name, values in learner.classifier.module.named_parameters()}
 
 
