@@ -88,9 +88,9 @@ class TrainingDynamics:
         kept = {name: getattr(self, name)[..., index, :] for name in _MEASURED}
         return replace(self, **kept)
 
-    def __getitem__(self, rows: Sequence[int]) -> TrainingDynamics:
-        """The dynamics of some of the runs."""
-        chosen = list(rows)
+    def __getitem__(self, rows: int | Sequence[int]) -> TrainingDynamics:
+        """The dynamics of some of the runs, or of one, without the axis of runs."""
+        chosen = rows if isinstance(rows, int) else list(rows)
         return replace(self, **{name: getattr(self, name)[chosen] for name in ("gold", *_MEASURED)})
 
     def record(self, epoch: int, logits: Tensor) -> None:
@@ -98,18 +98,21 @@ class TrainingDynamics:
         for name, values in zip(_MEASURED, measure(logits, self.gold), strict=True):
             getattr(self, name)[..., epoch, :] = values
 
-    def put(self, run: int, instances: Tensor, other: TrainingDynamics, other_run: int) -> None:
-        """Fills some instances of one run in place from one run of other dynamics, which hold just these.
+    def put(self, run: int, instances: Tensor, other: TrainingDynamics) -> None:
+        """Fills some instances of one run in place.
 
         Args:
             run: to fill.
             instances: (n,) positions in this run.
-            other: dynamics of n instances a run.
-            other_run: which of its runs.
+            other: (epoch, n) dynamics of just these.
         """
         for name in _MEASURED:
             values = getattr(self, name)
-            values[run][:, instances] = getattr(other, name)[other_run].to(values.device)
+            values[run][:, instances] = getattr(other, name).to(values.device)
+
+    def cpu(self) -> TrainingDynamics:
+        """The same in the computer's own memory."""
+        return replace(self, **{name: getattr(self, name).cpu() for name in ("gold", *_MEASURED)})
 
 
 def measure(logits: Tensor, gold: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:

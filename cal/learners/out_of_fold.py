@@ -49,7 +49,7 @@ def out_of_fold_dynamics(
         if whole is None:
             whole = TrainingDynamics.empty(gold, part.n_epochs, "out_of_fold")
         for row, (run, _, positions) in enumerate(block):
-            whole.put(run, positions, part, row)
+            whole.put(run, positions, part[row])
     assert whole is not None  # n_folds is 2 or more
     return whole
 

@@ -83,6 +83,6 @@ def test_what_is_put_in_place_is_what_was_measured():
     for run in range(2):
         for rows in (torch.tensor([5, 0, 2]), torch.tensor([1, 3, 4, 6])):
             part = TrainingDynamics.from_logits(logits[:, :, rows], gold[:, rows])
-            whole.put(run, rows, part, run)
+            whole.put(run, rows, part[run])
     for name in ("gold", "gold_prob", "loss", "margin", "el2n", "predicted"):
         assert torch.equal(getattr(whole, name), getattr(expected, name))

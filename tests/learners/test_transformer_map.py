@@ -141,7 +141,7 @@ def test_the_hardest_documents_are_printed(command, alone, tmp_path, capsys):
 
 
 def test_perceptrons_are_not_trained_by_several_processes(corpus, monkeypatch):
-    monkeypatch.setattr("cal.simulation.full_map.n_processes", lambda: 2)
+    monkeypatch.setattr("cal.simulation.trainings.n_processes", lambda: 2)
     with pytest.raises(ConfigError, match="Several processes can train learner=transformer together"):
         full_map(corpus, features=Lsa(), learner=MLP(), device="cpu")
 

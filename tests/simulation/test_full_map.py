@@ -9,7 +9,8 @@ import torch
 from cal.dynamics.training_dynamics import TrainingDynamics
 from cal.errors import ConfigError, DataError
 from cal.learners.mlp import MLP, MLPLearner
-from cal.simulation.full_map import _Fit, _rows, _trained, check_map_arguments, full_map
+from cal.simulation.full_map import check_map_arguments, full_map
+from cal.simulation.trainings import cross_validation
 from cal.streams import Streams
 
 LEARNER = MLP(hidden=[8], n_epochs=3, batch_size=16, lr=1e-2)
@@ -74,8 +75,9 @@ def test_during_is_with_dropout(task):
 
 def test_recording_out_of_fold_is_the_view_of_a_model_trained_on_the_other_folds(task):
     dynamics = drawn(task, capture="out_of_fold", folds=3)
-    for trained, recorded in _rows(task.corpus.train.gold, 3, 3):
-        learner, _, watched = alone(task, 3, trained, recorded)
+    for training in cross_validation(task.corpus.train.gold, 3, 3):
+        recorded = training.held_out
+        learner, _, watched = alone(task, 3, training.rows, recorded)
         probs = learner.predict(watched).probs[0]
         expected = probs[range(len(recorded)), task.corpus.train.gold[recorded]].float()
         torch.testing.assert_close(dynamics.gold_prob[0, -1, recorded], expected)
@@ -118,16 +120,6 @@ def test_folds_differ_between_seeds(task):
     drawn(task, learner=spy, capture="out_of_fold", folds=2, seeds=[7, 8])
     held_out = {seeds[0]: set(rows) for seeds, _, rows in spy.asked}
     assert held_out[7] not in (held_out[8], set(range(61)) - held_out[8])
-
-
-def test_a_stack_of_folds_is_each_fold_alone(task):
-    # How a GPU trains them; folds of 60 instances are equally long.
-    gold = task.corpus.train.gold[:60]
-    fits = [_Fit(0, 3, fold, *rows) for fold, rows in enumerate(_rows(gold, 3, 3))]
-    rest = (gold, task.features, 4, LEARNER, "out_of_fold", "cpu", None, True)
-    stack = _trained(fits, *rest)
-    for row, fit in enumerate(fits):
-        assert_equal_dynamics(stack[[row]], _trained([fit], *rest))
 
 
 def test_everything_wrong_is_said_at_once():
