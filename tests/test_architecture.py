@@ -37,7 +37,7 @@ RANK = {part: rank for rank, parts in enumerate(ORDER) for part in parts}
 
 HEAVY = [
     *["torch", "numpy", "pandas", "sklearn", "scipy", "gensim", "datasets", "matplotlib", "hydra", "omegaconf"],
-    *["plotly", "deepsig", "transformers", "peft", "accelerate", "joblib", "pyarrow"],
+    *["plotly", "deepsig", "transformers", "peft", "accelerate", "joblib", "pyarrow", "cleanlab"],
 ]
 HOMES = {
     "gensim": ["cal.data.fasttext", "cal.data.word_vectors"],
@@ -45,6 +45,7 @@ HOMES = {
     "transformers": ["cal.data.pretrained", "cal.learners.adapt", "cal.dynamics.huggingface"],
     "peft": ["cal.learners.adapt"],
     "accelerate": ["cal.dynamics.distributed"],
+    "cleanlab": ["cal.datamap.confident_learning"],
     "matplotlib": ["cal.analysis."],
     "deepsig": ["cal.analysis.significance"],
     "hydra": ["cal.config", "cal.cli"],
