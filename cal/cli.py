@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
+import functools
 import gc
 import importlib
 import logging
@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any
 
 from cal import __version__
+from cal.arguments import configs_text, configured_parser, plain_parser, set_up_logging
 from cal.errors import CalError, ConfigError, UnknownNameError
 from cal.help import (
     CHECK_STRATEGY_HELP,
@@ -26,12 +27,24 @@ from cal.help import (
     MAP_DIFF_HELP,
     REPORT_HELP,
     STRATEGIES_HELP,
+    audit_help,
     benchmark_help,
     data_help,
     map_help,
     overview,
+    select_help,
     simulate_help,
+    suspects_help,
+    weights_help,
 )
+
+_OF_A_MAP = {
+    "select": ("cal.analysis.select_run:run_select", select_help),
+    "weights": ("cal.analysis.select_run:run_weights", weights_help),
+    "suspects": ("cal.analysis.suspects_run:run_suspects", suspects_help),
+    "audit": ("cal.analysis.audit_run:run_audit", audit_help),
+}
+_KEPT = {"simulate": "Finished rounds", "audit": "Finished parts"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,6 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             commands = {"simulate": _simulate, "report": _report, "compare": _compare, "data": _data}
             commands |= {"map": _map, "map-diff": _map_diff, "lint-logs": _lint_logs}
             commands |= {"strategies": _strategies, "check-strategy": _check_strategy, "benchmark": _benchmark}
+            commands |= {name: functools.partial(_use_map, name) for name in _OF_A_MAP}
             commands[words[0]](words[1:])
     except CalError as error:
         print(f"cal: {error}", file=sys.stderr)
@@ -58,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output, such as head, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
-        kept = " Finished rounds are kept; the same command goes on from there." if words[0] == "simulate" else ""
+        kept = f" {_KEPT[words[0]]} are kept; the same command goes on from there." if words[0] in _KEPT else ""
         print(f"cal: Interrupted.{kept}", file=sys.stderr)
         return 130
     finally:
@@ -67,10 +81,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _simulate(words: list[str]) -> None:
-    parser = _parser_of_configured("simulate", simulate_help)
+    parser = configured_parser("simulate", simulate_help)
     parser.add_argument("-m", "--multirun", action="store_true")
-    given = _parse(parser, words)
-    _set_up_logging(given.verbose, given.quiet)
+    given = parser.parse_intermixed_args(words)
+    set_up_logging(given.verbose, given.quiet)
 
     from cal.config import compose
 
@@ -81,7 +95,7 @@ def _simulate(words: list[str]) -> None:
         )
     configs, overrides = compose("simulate", given.overrides, given.config_dir, multirun=given.multirun)
     if given.cfg:
-        _show(configs)
+        print(configs_text(configs), end="")
     elif given.multirun:
         from cal.config import multirun
 
@@ -107,7 +121,7 @@ def _run(config: Mapping[str, Any], quiet: bool) -> None:
     from cal.simulation.simulate import list_seeds, resolve_device, simulate
     from cal.stopwatch import Stopwatch, phase
 
-    built = build(config)
+    built = build("simulate", config)
     config = {**config, "seeds": list_seeds(config["seeds"]), "device": resolve_device(config["device"])}
     names = ["strategies", "seeds", "seed_size", "seed_set", "query_size", "rounds", "stopping", "stop", "dev_size"]
     names += ["full_data", "device", "workers", "profile"]
@@ -152,9 +166,9 @@ def _sweep_folder(output: str | None) -> Path:
 
 
 def _report(words: list[str]) -> None:
-    parser = _parser("report", lambda: REPORT_HELP)
+    parser = plain_parser("report", lambda: REPORT_HELP)
     parser.add_argument("-o", "--output", type=Path)
-    given = _parse(parser, words)
+    given = parser.parse_intermixed_args(words)
     if not given.overrides:
         raise ConfigError("cal report needs one or more run folders: cal report runs/FOLDER")
     from cal.analysis import write_report
@@ -167,10 +181,10 @@ def _report(words: list[str]) -> None:
 
 
 def _compare(words: list[str]) -> None:
-    parser = _parser("compare", lambda: COMPARE_HELP)
+    parser = plain_parser("compare", lambda: COMPARE_HELP)
     parser.add_argument("--engine", default="vectorised")
     parser.add_argument("--alpha", type=float, default=0.05)
-    given = _parse(parser, words)
+    given = parser.parse_intermixed_args(words)
     if len(given.overrides) != 1:
         raise ConfigError(f"cal compare takes one file of scores, not {len(given.overrides)}: cal compare scores.csv")
     from cal.analysis import compare_file
@@ -179,28 +193,28 @@ def _compare(words: list[str]) -> None:
 
 
 def _data(words: list[str]) -> None:
-    parser = _parser("data", data_help)
+    parser = plain_parser("data", data_help)
     parser.add_argument("-v", "--verbose", action="store_true")
     parser.add_argument("--config-dir", type=Path)
-    given = _parse(parser, words)
-    _set_up_logging(given.verbose, quiet=False)
+    given = parser.parse_intermixed_args(words)
+    set_up_logging(given.verbose, quiet=False)
 
     from cal.config import build, compose
     from cal.data.describe import describe
 
     configs, _ = compose("data", given.overrides, given.config_dir)
-    print(describe(build(configs[0])["dataset"].read()))
+    print(describe(build("data", configs[0])["dataset"].read()))
 
 
 def _map(words: list[str]) -> None:
-    given = _parse(_parser_of_configured("map", map_help), words)
-    _set_up_logging(given.verbose, given.quiet)
+    given = configured_parser("map", map_help).parse_intermixed_args(words)
+    set_up_logging(given.verbose, given.quiet)
 
     from cal.config import build, compose
 
     (config,), _ = compose("map", given.overrides, given.config_dir)
     if given.cfg:
-        _show([config])
+        print(configs_text([config]), end="")
         return
     from cal.analysis.map_run import draw_map
     from cal.dynamics.distributed import joined, rank
@@ -209,11 +223,29 @@ def _map(words: list[str]) -> None:
     with joined(resolve_device(config["device"])) if _n_launched() > 1 else nullcontext():
         if rank():
             logging.getLogger("cal").setLevel(logging.ERROR)
-        text, page = draw_map(config, build(config), quiet=given.quiet or rank() > 0)
+        text, page = draw_map(config, build("map", config), quiet=given.quiet or rank() > 0)
         if text and not given.quiet:
             print(text)
         if text:
             print(f"Map: {page.resolve()}")
+
+
+def _use_map(command: str, words: list[str]) -> None:
+    """The commands that end in a text to print, the last line of which says where the result is."""
+    function, help_text = _OF_A_MAP[command]
+    given = configured_parser(command, help_text).parse_intermixed_args(words)
+    set_up_logging(given.verbose, given.quiet)
+
+    from cal.config import build, compose
+    from cal.registry import find_target
+
+    (config,), _ = compose(command, given.overrides, given.config_dir)
+    if given.cfg:
+        print(configs_text([config]), end="")
+        return
+    run: Any = find_target(function)
+    text = run(config, build(command, config), quiet=given.quiet)
+    print(text.splitlines()[-1] if given.quiet else text)
 
 
 def _n_launched() -> int:
@@ -222,11 +254,11 @@ def _n_launched() -> int:
 
 
 def _map_diff(words: list[str]) -> None:
-    parser = _parser("map-diff", lambda: MAP_DIFF_HELP)
+    parser = plain_parser("map-diff", lambda: MAP_DIFF_HELP)
     parser.add_argument("-o", "--output", type=Path)
     parser.add_argument("--alpha", type=float, default=0.05)
     parser.add_argument("--shared", action="store_true")
-    given = _parse(parser, words)
+    given = parser.parse_intermixed_args(words)
     if len(given.overrides) != 2:
         raise ConfigError(f"cal map-diff takes two folders of maps, not {len(given.overrides)}: cal map-diff A B")
     from cal.analysis.map_diff_folder import compare_maps
@@ -237,7 +269,7 @@ def _map_diff(words: list[str]) -> None:
 
 
 def _lint_logs(words: list[str]) -> None:
-    given = _parse(_parser("lint-logs", lambda: LINT_LOGS_HELP), words)
+    given = plain_parser("lint-logs", lambda: LINT_LOGS_HELP).parse_intermixed_args(words)
     if len(given.overrides) != 1:
         raise ConfigError(f"cal lint-logs takes one folder of logs, not {len(given.overrides)}: cal lint-logs FOLDER")
     from cal.dynamics.lint import lint_logs
@@ -249,7 +281,7 @@ def _lint_logs(words: list[str]) -> None:
 
 
 def _strategies(words: list[str]) -> None:
-    given = _parse(_parser("strategies", lambda: STRATEGIES_HELP), words)
+    given = plain_parser("strategies", lambda: STRATEGIES_HELP).parse_intermixed_args(words)
     show = given.overrides[:1] == ["show"]
     if len(given.overrides) != (2 if show else 0):
         raise ConfigError("cal strategies takes nothing, or show and one name: cal strategies show margin")
@@ -259,7 +291,7 @@ def _strategies(words: list[str]) -> None:
 
 
 def _check_strategy(words: list[str]) -> None:
-    given = _parse(_parser("check-strategy", lambda: CHECK_STRATEGY_HELP), words)
+    given = plain_parser("check-strategy", lambda: CHECK_STRATEGY_HELP).parse_intermixed_args(words)
     if len(given.overrides) != 1:
         raise ConfigError(
             f"cal check-strategy takes one strategy, not {len(given.overrides)}: cal check-strategy margin"
@@ -302,44 +334,6 @@ def _benchmark(words: list[str]) -> None:
     sys.path.insert(0, str(known[words[0]].parent))  # scripts read from each other
     sys.argv = [f"cal benchmark {words[0]}", *words[1:]]
     importlib.import_module(words[0]).main()
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> Any:
-        raise ConfigError(f"{message}. See {self.prog} --help.")
-
-
-def _parser(command: str, help_text: Any) -> argparse.ArgumentParser:
-    parser = _Parser(prog=f"cal {command}", add_help=False, allow_abbrev=False)
-    parser.format_help = help_text  # type: ignore[method-assign]
-    parser.add_argument("-h", "--help", action="help")
-    parser.add_argument("overrides", nargs="*")
-    return parser
-
-
-def _parser_of_configured(command: str, help_text: Any) -> argparse.ArgumentParser:
-    parser = _parser(command, help_text)
-    for short, name in (("-q", "--quiet"), ("-v", "--verbose")):
-        parser.add_argument(short, name, action="store_true")
-    parser.add_argument("--cfg", action="store_true")
-    parser.add_argument("--config-dir", type=Path)
-    return parser
-
-
-def _show(configs: Sequence[Mapping[str, Any]]) -> None:
-    import yaml
-
-    print("---\n".join(yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True) for config in configs), end="")
-
-
-def _parse(parser: argparse.ArgumentParser, words: list[str]) -> argparse.Namespace:
-    return parser.parse_intermixed_args(words)
-
-
-def _set_up_logging(verbose: bool, quiet: bool) -> None:
-    level = logging.INFO if verbose else logging.ERROR if quiet else logging.WARNING
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s" if verbose else "cal: %(message)s")
-    logging.getLogger("cal").setLevel(level)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

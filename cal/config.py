@@ -27,6 +27,14 @@ _GROUPS = {
 }
 
 
+_OWN_CHECKS = {
+    "select": "cal.analysis.select_run:check_select",
+    "weights": "cal.analysis.select_run:check_weights",
+    "suspects": "cal.analysis.suspects_run:check_suspects",
+    "audit": "cal.analysis.audit_run:check_audit",
+}
+
+
 def conf_dir() -> Path:
     """The folder of the shipped configuration: inside an installed package, else in the checkout."""
     here = Path(__file__).resolve().parent
@@ -60,7 +68,7 @@ def compose(
     """The configurations that a command line asks for, checked and complete.
 
     Args:
-        command: `simulate`, `data` or `map`.
+        command: one that has a schema in `cal.schemas`.
         overrides: in Hydra's grammar, `dataset=trec rounds=5`.
         config_dir: the user's own folder of configuration files.
         multirun: whether values may be swept over, `rounds=5,10`.
@@ -81,7 +89,7 @@ def compose(
     configs = [_checked(command, job, problems) for job in jobs]
     for config in configs:
         try:
-            build(config)
+            build(command, config)
         except ConfigError as error:
             problems += error.problems
     if problems:
@@ -89,8 +97,8 @@ def compose(
     return configs, [_joined(lines) for lines in sweeps]
 
 
-def build(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What a checked configuration describes: a corpus reader, features, a learner; and checked arguments.
+def build(command: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """What a checked configuration of a command describes: a corpus reader, features, a learner; and checked arguments.
 
     Raises:
         ConfigError: listing every value that is refused.
@@ -104,15 +112,7 @@ def build(config: Mapping[str, Any]) -> dict[str, Any]:
                 built[group] = registry.build(registry.find(entries, group, config[group][selector]), parameters, group)
             except ConfigError as error:
                 problems += error.problems
-    checks: list[Callable[[], object]] = []
-    if "capture" in config:
-        checks = _map_checks(config)
-    elif "learner" in built and "strategies" in config:
-        from cal.simulation.simulate import check_arguments
-
-        names = "strategies seeds seed_size seed_set query_size rounds stopping stop dev_size device workers".split()
-        checks = [lambda: check_arguments(learner=built["learner"], **{name: config[name] for name in names})]
-    for check in checks:
+    for check in _checks(command, config, built):
         try:
             check()
         except ConfigError as error:
@@ -120,6 +120,18 @@ def build(config: Mapping[str, Any]) -> dict[str, Any]:
     if problems:
         raise ConfigError(problems)
     return built
+
+
+def _checks(command: str, config: Mapping[str, Any], built: Mapping[str, Any]) -> list[Callable[[], object]]:
+    """What must hold of the arguments of a command; each raises if it does not."""
+    if command == "map":
+        return _map_checks(config)
+    if command == "simulate" and "learner" in built:
+        from cal.simulation.simulate import check_arguments
+
+        names = "strategies seeds seed_size seed_set query_size rounds stopping stop dev_size device workers".split()
+        return [lambda: check_arguments(learner=built["learner"], **{name: config[name] for name in names})]
+    return [lambda: registry.find_target(_OWN_CHECKS[command])(config)] if command in _OWN_CHECKS else []
 
 
 def _map_checks(config: Mapping[str, Any]) -> list[Callable[[], object]]:

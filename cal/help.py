@@ -12,12 +12,19 @@ COMMANDS = {
     "compare": "test which of several methods is better, from a file of scores",
     "data": "describe a corpus: sizes, balance, duplicates, lengths, examples",
     "map": "draw the data map of a whole corpus, or of logs",
+    "select": "choose what to train on, from a data map: ids, tables, TSV folders",
+    "weights": "weigh the instances of a data map for training",
+    "suspects": "rank the documents whose labels look wrong, and say why",
+    "audit": "inject wrong labels into your data: how many would you find?",
     "map-diff": "compare two data maps of the same documents",
     "lint-logs": "explain what is wrong with logs of training dynamics",
     "strategies": "list the strategies: year, cost, what they need",
     "check-strategy": "try a strategy, yours too, against the laws all keep",
     "benchmark": "measure speed and memory beside peers and the hardware's limits",
 }
+
+
+_USAGE = "[-q | -v] [--cfg] [--config-dir DIR]"
 
 
 def overview() -> str:
@@ -41,7 +48,27 @@ def simulate_help() -> str:
 
 def map_help() -> str:
     """What `cal map --help` says."""
-    return _help_of_configured("map", "[-q | -v] [--cfg] [--config-dir DIR]", ("dataset", "features", "learner"))
+    return _help_of_configured("map", _USAGE, ("dataset", "features", "learner"))
+
+
+def select_help() -> str:
+    """What `cal select --help` says."""
+    return _help_of_configured("select", _USAGE, ("dataset", "features", "learner"))
+
+
+def weights_help() -> str:
+    """What `cal weights --help` says."""
+    return _help_of_configured("weights", _USAGE, ())
+
+
+def suspects_help() -> str:
+    """What `cal suspects --help` says."""
+    return _help_of_configured("suspects", _USAGE, ("dataset", "features", "learner"))
+
+
+def audit_help() -> str:
+    """What `cal audit --help` says."""
+    return _help_of_configured("audit", _USAGE, ("dataset", "features", "learner"))
 
 
 def _help_of_configured(command: str, usage: str, groups: Sequence[str], more: str = "") -> str:
@@ -49,15 +76,17 @@ def _help_of_configured(command: str, usage: str, groups: Sequence[str], more: s
     from cal.config import conf_dir
 
     lines = (conf_dir() / f"{command}.yaml").read_text(encoding="utf-8").splitlines()
-    keys = "\n".join(f"  {line}" for line in lines if line[:1].isalpha() and "#" in line)
+    # A key with its comment, and comments below it that stand where it ends.
+    told = [line for line in lines if (line[:1].isalpha() and "#" in line) or line.startswith("    #")]
+    keys = "\n".join(f"  {line.replace('#', ' ', 1) if line[0] == ' ' else line}" for line in told)
+    choices = f"{_choices(*groups)}\n\n" if groups else ""
+    of_groups = " (and those of a group: dataset.path=..., features.pool=..., learner.hidden=...)" if groups else ""
     return f"""usage: cal {command} [KEY=VALUE ...] {usage}
 
 {lines[0].lstrip("# ")}
   {lines[1].lstrip("# ")}
 
-{_choices(*groups)}
-
-keys, with their defaults (and those of a group: dataset.path=..., features.pool=..., learner.hidden=...)
+{choices}keys, with their defaults{of_groups}
 {keys}
 
 options

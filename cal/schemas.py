@@ -61,4 +61,101 @@ class MapConfig:
     output: str | None = None
 
 
-SCHEMAS = {"simulate": SimulateConfig, "data": DataConfig, "map": MapConfig}
+@dataclass
+class SelectConfig:
+    """Everything `cal select` takes; conf/select.yaml holds the defaults."""
+
+    dataset: dict[str, Any] | None = None
+    features: dict[str, Any] | None = None
+    learner: dict[str, Any] = field(default_factory=dict)
+    map: str | None = None
+    logs: str | None = None
+    on_missing: str = "error"
+    recipe: str | None = None
+    metric: str = "variability"
+    direction: str = "best"
+    ratio: float = 0.7
+    fraction: Any = None
+    count: int | None = None
+    within: str | None = None
+    region: Any = None
+    easy: float = 0.1
+    suspects: float = 0.05
+    suspicion: str = "aum"
+    seed: int = 0
+    formats: Any = ()
+    task: str | None = None
+    tsv: str | None = None
+    compat: str | None = None
+    n_epochs: int | None = None
+    device: str = "auto"
+    model: str | None = None
+    precision: str | None = None
+    workers: int | None = None
+    output: str | None = None
+
+
+@dataclass
+class WeightsConfig:
+    """Everything `cal weights` takes; conf/weights.yaml holds the defaults."""
+
+    map: str | None = None
+    logs: str | None = None
+    on_missing: str = "error"
+    by: str = "variability"
+    probabilities: str | None = None
+    output: str | None = None
+
+
+@dataclass
+class SuspectsConfig:
+    """Everything `cal suspects` takes; conf/suspects.yaml holds the defaults."""
+
+    dataset: dict[str, Any] | None = None
+    features: dict[str, Any] | None = None
+    learner: dict[str, Any] = field(default_factory=dict)
+    map: str | None = None
+    by: str = "aum"
+    n: int = 20
+    page: int = 200
+    neighbours: int = 3
+    n_epochs: int | None = None
+    seeds: Any = 3
+    folds: int = 5
+    device: str = "auto"
+    model: str | None = None
+    precision: str | None = None
+    workers: int | None = None
+    output: str | None = None
+
+
+@dataclass
+class AuditConfig:
+    """Everything `cal audit` takes; conf/audit.yaml holds the defaults."""
+
+    dataset: dict[str, Any]
+    features: dict[str, Any] | None = None
+    learner: dict[str, Any] = field(default_factory=dict)
+    noise: Any = ("uniform", "class_dependent", "annotator")
+    rates: Any = (0.05, 0.1)
+    detectors: Any = ()
+    mend: Any = ()
+    n_epochs: int | None = None
+    seeds: Any = 3
+    folds: int = 5
+    device: str = "auto"
+    model: str | None = None
+    precision: str | None = None
+    workers: int | None = None
+    output: str | None = None
+
+
+SCHEMAS: dict[str, type] = {
+    "simulate": SimulateConfig,
+    "data": DataConfig,
+    "map": MapConfig,
+    "select": SelectConfig,
+    "weights": WeightsConfig,
+    "suspects": SuspectsConfig,
+    "audit": AuditConfig,
+}

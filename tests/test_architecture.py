@@ -29,6 +29,7 @@ ORDER = [
     ["analysis"],
     ["schemas"],
     ["config"],
+    ["arguments"],
     ["help"],
     ["cli"],
     ["__main__"],

@@ -21,7 +21,7 @@ def problems_of(*overrides, **options):
 def test_every_experiment_composes_and_builds(name):
     vectors = ["features.vectors=v.vec"] if name in ("cal_trec", "cal_agnews") else []
     reads_features = {"features"} if "transformer" not in name else set()
-    assert build(composed(f"experiment={name}", *vectors)).keys() == {"dataset", "learner"} | reads_features
+    assert build("simulate", composed(f"experiment={name}", *vectors)).keys() == {"dataset", "learner"} | reads_features
 
 
 @pytest.mark.parametrize("group", ["dataset", "features", "learner"])

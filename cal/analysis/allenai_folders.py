@@ -1,0 +1,214 @@
+"""Folders of the toolkit published with Dataset Cartography: a train.tsv for each fraction, from the user's own.
+
+filtering_configs.json                          what was asked
+cartography_METRIC_0.33/TASK/train.tsv          the chosen lines behind the header, in the order of the ranking
+cartography_METRIC_0.33/TASK/dev.tsv, test.tsv  copies; of MNLI dev_matched.tsv and dev_mismatched.tsv
+
+Reference:
+    Dataset Cartography: Mapping and Diagnosing Datasets with Training Dynamics
+    (Swayamdipta et al., 2020), https://aclanthology.org/2020.emnlp-main.746
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cal.data.glue_tsv import LAYOUTS
+from cal.errors import DataError
+
+FRACTIONS = (0.01, 0.05, 0.10, 0.1667, 0.25, 0.3319, 0.50, 0.75)
+"""The shares of the training set that the toolkit writes, each into a folder named by two decimals."""
+
+METRICS = {
+    "threshold_closeness": "threshold_closeness",
+    "confidence": "confidence",
+    "variability": "variability",
+    "correctness": "correctness",
+    "forgetting": "forgetfulness",
+}
+"""The metrics that the toolkit knows, and what it calls them."""
+
+_UNLABELLED = ("", "-")
+_LABEL_DIGITS = {"e": "0", "c": "1", "n": "2"}
+
+
+@dataclass(frozen=True)
+class TrainTsv:
+    """A labelled train.tsv and the files beside it.
+
+    Attributes:
+        task: of `LAYOUTS`.
+        header: its first line.
+        rows: the lines with a label by their ids, fields joined by tabs.
+        n_skipped: lines without a label.
+        others: the dev and test file.
+    """
+
+    task: str
+    header: str
+    rows: dict[str, str]
+    n_skipped: int
+    others: tuple[Path, ...]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def lines_of(self, ids: Sequence[str | int]) -> list[str]:
+        """The lines of instances of a map: text ids as they are written, numbers as the toolkit makes them.
+
+        Raises:
+            DataError: if an id has no line, or two lines have the number that the toolkit makes of their ids.
+        """
+        lines = self.rows if any(isinstance(i, str) for i in ids) else self._by_number()
+        if absent := [i for i in ids if i not in lines]:
+            raise DataError(
+                f"{len(absent)} of {len(ids)} ids of the map are those of no labelled line of train.tsv, e.g. "
+                f"{absent[0]!r}; there it is {next(iter(lines))!r}, for example. Give the files that the map is of."
+            )
+        return [lines[i] for i in ids]  # type: ignore[index]
+
+    def _by_number(self) -> dict[int, str]:
+        lines: dict[int, str] = {}
+        written: dict[int, str] = {}
+        for instance_id, line in self.rows.items():
+            number = guid(instance_id, self.task)
+            if number in lines:
+                raise DataError(
+                    f"The ids {written[number]!r} and {instance_id!r} of train.tsv are both {number} in logs of the "
+                    "original toolkit, and cannot be told apart. Log the training again with text ids."
+                )
+            lines[number], written[number] = line, instance_id
+        return lines
+
+
+def guid(instance_id: str, task: str) -> int:
+    """The number that the toolkit's logs have for an id in a TSV file.
+
+    Its digits, and one for the label that ends an id of SNLI (e, c or n), 3 where there is none; WinoGrande's ids are
+    numbers already.
+
+    Raises:
+        DataError: if an id of WinoGrande is no number.
+
+    Example:
+        >>> guid("4734364254.jpg#4r1e", "snli"), guid("17", "qnli"), guid("17", "winogrande")
+        (4734364254410, 173, 17)
+    """
+    if task in ("snli", "mnli", "qnli"):
+        corpus = "555" if instance_id.startswith("vg_len") else "444" if instance_id.startswith("vg_verb") else ""
+        digits = re.sub(r"[^0-9]", "", instance_id)
+        return int(corpus + digits + _LABEL_DIGITS.get(instance_id[-1:], "3"))
+    if not re.fullmatch(r"[0-9]+", instance_id):
+        raise DataError(f"The id {instance_id!r} in train.tsv is no number, and those of the map are. Use text ids.")
+    return int(instance_id)
+
+
+def read_train_tsv(folder: Path | str, task: str) -> TrainTsv:
+    """The files of a task in a folder, or in one in it that has the task's name. Quotes are plain characters.
+
+    Of lines with more fields than the header, which have each annotator's label before the last one, what lies behind
+    the header's columns is left out but for the last field, the label.
+
+    Args:
+        folder: with `train.tsv`, a dev and a test file.
+        task: of `LAYOUTS`.
+
+    Raises:
+        DataError: if a file is missing, a line has too few fields, or two lines have one id.
+    """
+    folder = next((inner for name in (task.upper(), task) if (inner := Path(folder) / name).is_dir()), Path(folder))
+    dev_and_test = ("dev_matched.tsv", "dev_mismatched.tsv") if task == "mnli" else ("dev.tsv", "test.tsv")
+    path, *others = (folder / name for name in ("train.tsv", *dev_and_test))
+    if absent := [file.name for file in (path, *others) if not file.is_file()]:
+        raise DataError(f"{folder} holds no {' and no '.join(absent)}. Give tsv=FOLDER with the files of {task}.")
+    rows: dict[str, str] = {}
+    line_of: dict[str, int] = {}
+    header: list[str] = []
+    n_skipped = 0
+    try:
+        with path.open(encoding="utf-8-sig", newline="\n") as file:
+            for number, line in enumerate(file, 1):
+                fields = line.rstrip("\r\n").split("\t")
+                if number == 1:
+                    header = fields
+                elif fields == [""]:
+                    continue
+                elif len(fields) < len(header):
+                    raise DataError(f"{path}, line {number}: {len(fields)} fields, but the header has {len(header)}.")
+                elif fields[-1] in _UNLABELLED:
+                    n_skipped += 1
+                else:
+                    instance_id = fields[LAYOUTS[task].id]
+                    if instance_id in rows:
+                        raise DataError(
+                            f"{path}: lines {line_of[instance_id]} and {number} have the same id {instance_id!r}. "
+                            "Remove one of them, or give each an id of its own."
+                        )
+                    rows[instance_id] = "\t".join([*fields[: len(header) - 1], fields[-1]])
+                    line_of[instance_id] = number
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read: {error}.") from error
+    if not rows:
+        raise DataError(f"{path} has no labelled line behind its header. Check the path.")
+    return TrainTsv(task, "\t".join(header), rows, n_skipped, tuple(others))
+
+
+def published_count(n: int, fraction: float, direction: str) -> int:
+    """Rows that the toolkit takes for a fraction of n: int(fraction * n) + 1, and one less from both ends.
+
+    Example:
+        >>> [published_count(100, fraction, "best") for fraction in FRACTIONS]
+        [2, 6, 11, 17, 26, 34, 51, 76]
+    """
+    return int(fraction * n) + (direction != "both_ends")
+
+
+def filtering_configs(config: Mapping[str, Any], n_epochs: int) -> bytes:
+    """The content of filtering_configs.json: a selection in the words of the toolkit.
+
+    Args:
+        config: of `cal select`.
+        n_epochs: of the map.
+    """
+    asked = {
+        "both_ends": config["direction"] == "both_ends",
+        "burn_out": n_epochs,
+        "data_dir": config["tsv"],
+        "filter": True,
+        "filtering_output_dir": config["output"],
+        "include_ci": False,
+        "metric": METRICS.get(config["metric"], config["metric"]) if config["recipe"] is None else config["recipe"],
+        "model": None,
+        "model_dir": config["map"] or config["logs"],
+        "plot": False,
+        "plots_dir": None,
+        "task_name": config["task"].upper(),
+        "worst": config["direction"] == "worst",
+    }
+    return (json.dumps(asked, indent=4, sort_keys=True) + "\n").encode()
+
+
+def folders(
+    tsv: TrainTsv, lines: Sequence[str], name: str, parts: Mapping[float, np.ndarray]
+) -> Iterator[tuple[str, bytes]]:
+    """Paths and contents of all files but filtering_configs.json, one after the other, for they may be large.
+
+    Args:
+        tsv: the user's files.
+        lines: (instance,) of the map.
+        name: what stands between `cartography_` and the fraction.
+        parts: the positions chosen, by fraction.
+    """
+    copies = {path.name: path.read_bytes() for path in tsv.others}
+    for fraction, positions in parts.items():
+        inner = f"cartography_{name}_{fraction:.2f}/{tsv.task.upper()}"
+        chosen = [tsv.header, *(lines[position] for position in positions)]
+        yield f"{inner}/train.tsv", "".join(f"{line}\n" for line in chosen).encode()
+        yield from ((f"{inner}/{file}", content) for file, content in copies.items())

@@ -1,0 +1,132 @@
+"""Where a selection or weights come from: a map's file or folder, or a folder of logs, with its hash."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cal.analysis.map_folder import region_rule
+from cal.data.corpus import Corpus
+from cal.datamap.datamap import DataMap
+from cal.datamap.map_file import map_to_frame, read_map_file
+from cal.datamap.regions import regions
+from cal.dynamics.ids import few
+from cal.dynamics.logs import Logs
+from cal.dynamics.store import LogStore, OnMissing
+from cal.errors import DataError
+
+_FURTHER = ("gold_label", "region", "text")
+
+
+@dataclass(frozen=True)
+class MapSource:
+    """A map of one run and what else its file says of the instances.
+
+    Attributes:
+        data_map: with ids.
+        further: (instance,) those of the columns gold_label, region and text that the file has.
+        path: of the file, or the folder of logs.
+        digest: `digest_of` what was read.
+    """
+
+    data_map: DataMap
+    further: pd.DataFrame
+    path: Path
+    digest: str
+
+    def points(self, region: object | None = None) -> pd.DataFrame:
+        """A row per instance: id, gold, label names, region, the metrics, and text, as far as there are any.
+
+        Args:
+            region: rule of the regions, as `region_rule` takes it; None is the file's own, else `quantile`.
+        """
+        points = pd.concat([map_to_frame(self.data_map), self.further], axis=1)
+        if region is not None or "region" not in points:
+            rule, parameters = region_rule(region or "quantile")
+            points["region"] = regions(points, rule, **parameters)
+        return points
+
+    @property
+    def label_names(self) -> list[str] | None:
+        """Names of the gold classes, where the file has one for each up to the highest."""
+        if "gold_label" not in self.further:
+            return None
+        names = dict(zip(self.data_map.gold.tolist(), self.further["gold_label"], strict=True))
+        complete = sorted(names) == list(range(len(names)))
+        return [names[label] for label in sorted(names)] if complete else None
+
+
+def read_map_source(map_path: Path | str) -> MapSource:
+    """The map in a `.parquet` or `.csv` file, or in a folder of `cal map`.
+
+    Raises:
+        DataError: if it cannot be read.
+    """
+    path = Path(map_path)
+    if path.is_dir():
+        if not (path / "map.parquet").is_file():
+            raise DataError(f"{path} holds no map.parquet. Give a map's file, the folder of cal map, or logs=FOLDER.")
+        path = path / "map.parquet"
+    data_map = read_map_file(path)
+    # As text, like a map's reader: a label may be "NA" or "001".
+    frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, dtype=str, keep_default_na=False)
+    further = frame[[name for name in _FURTHER if name in frame]].reset_index(drop=True)
+    return MapSource(data_map, further, path, digest_of(path))
+
+
+def read_logs_source(folder: Path | str, on_missing: OnMissing) -> MapSource:
+    """The map that logs draw: those of a recorder, or files `dynamics_epoch_0.jsonl` and so on.
+
+    Raises:
+        DataError: if they cannot be read, or instances lack epochs and `on_missing` is `error`.
+    """
+    path = Path(folder)
+    own = (path / "store.json").exists()
+    store = LogStore(path, on_missing=on_missing) if own else Logs(path, on_missing=on_missing).to_store()
+    return MapSource(store.data_map(), pd.DataFrame(), path, digest_of(path))
+
+
+def with_documents(points: pd.DataFrame, corpus: Corpus) -> pd.DataFrame:
+    """The rows of a map with the texts and label names of a corpus' train split.
+
+    What an encoder reads of a document is added as `sequences` where that is not its text alone.
+
+    Raises:
+        DataError: if an id is not in the split, or its gold label is another one there.
+    """
+    rows = {instance_id: row for row, instance_id in enumerate(corpus.train.ids)}
+    ids = [str(instance_id) for instance_id in points["id"]]
+    if absent := [instance_id for instance_id in ids if instance_id not in rows]:
+        raise DataError(
+            f"{len(absent)} of {len(ids)} ids of the map are not in the train split of {corpus.name}: {few(absent)}. "
+            "Give the dataset that the map is of, or none."
+        )
+    places = [rows[instance_id] for instance_id in ids]
+    differing = points["id"][points["gold"].to_numpy() != corpus.train.gold[places]]
+    if len(differing):
+        raise DataError(
+            f"{len(differing)} gold labels of the map are not those of {corpus.name}: of {few(differing.tolist())}. "
+            "Labels are never changed here: draw the map again, or give the dataset that it is of."
+        )
+    points = points.assign(
+        gold_label=[corpus.label_names[label] for label in points["gold"]],
+        text=[corpus.train.texts[row] for row in places],
+    )
+    if (sequences := corpus.train.sequences) is not None:
+        nested: Any = [[list(choice) for choice in sequences[row]] for row in places]  # pandas-stubs know no such cells
+        points["sequences"] = nested
+    return points
+
+
+def digest_of(path: Path) -> str:
+    """The sha256 of a file; of a folder, that of the lines `sha256  path` of all files in it."""
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+        lines = [f"{digest_of(file)}  {file.relative_to(path).as_posix()}\n" for file in files]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()

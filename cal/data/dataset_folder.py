@@ -1,0 +1,59 @@
+"""Dataset folder: a table as a dataset of the library `datasets` has it on disk."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cal.errors import StorageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def write_dataset_folder(table: pd.DataFrame, folder: Path, label_names: Sequence[str] | None = None) -> None:
+    """Writes a folder that `datasets.load_from_disk` reads, whole or not at all; one that is there is replaced.
+
+    Args:
+        table: its column `label` holds positions in `label_names`.
+        folder: where to.
+        label_names: names of the labels; None leaves the column `label` one of numbers.
+
+    Raises:
+        StorageError: if the disk is full or the folder cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> import pandas as pd
+        >>> from datasets import load_from_disk
+        >>> folder = Path(tempfile.mkdtemp()) / "chosen"
+        >>> write_dataset_folder(pd.DataFrame({"text": ["Who?"], "label": [1]}), folder, ["number", "person"])
+        >>> dataset = load_from_disk(str(folder))
+        >>> dataset[0], dataset.features["label"].names
+        ({'text': 'Who?', 'label': 1}, ['number', 'person'])
+    """
+    from datasets import ClassLabel, Dataset, disable_progress_bars, enable_progress_bars
+    from datasets.utils.logging import is_progress_bar_enabled
+
+    dataset = Dataset.from_pandas(table, preserve_index=False)
+    if label_names is not None:
+        # Rather than by cast_column, which would write the whole table once more, into the user's cache.
+        features = dataset.features.copy()
+        features["label"] = ClassLabel(names=list(label_names))
+        dataset = Dataset.from_pandas(table, features=features, preserve_index=False)
+    partial = folder.with_name(f".{folder.name}.partial")
+    shown = is_progress_bar_enabled()
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        disable_progress_bars()
+        dataset.save_to_disk(str(partial))
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.replace(folder)
+    except OSError as error:
+        raise StorageError(f"Cannot write {folder}: {error.strerror or error}. Make room and try again.") from error
+    finally:
+        if shown:
+            enable_progress_bars()
+        shutil.rmtree(partial, ignore_errors=True)
