@@ -68,6 +68,11 @@ def test_starting_is_measured_and_peers_that_are_missing_are_named():
     assert startup["small_text_seconds"] is startup["baal_mb"] is None
 
 
+def test_filtering_is_measured_beside_scikit_learn():
+    measured = result_of("aflite", "--instances", 500, "--peer-probes", 1)
+    assert_measured(*(measured[key] for key in ("seconds", "probe_ms", "sklearn_probe_ms", "sklearn_ratio")))
+
+
 def test_growth_is_measured_in_runs_candidates_classes_and_workers():
     scaling = result_of("scaling", "--quick", "--repeats", 1, "--device", "cpu")
     keys = {

@@ -71,6 +71,8 @@ def read_map_source(map_path: Path | str) -> MapSource:
         if not (path / "map.parquet").is_file():
             raise DataError(f"{path} holds no map.parquet. Give a map's file, the folder of cal map, or logs=FOLDER.")
         path = path / "map.parquet"
+    if not path.is_file():
+        raise DataError(f"There is no file or folder {path}. Give a map of cal map; paths are relative to {Path.cwd()}.")
     data_map = read_map_file(path)
     # As text, like a map's reader: a label may be "NA" or "001".
     frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, dtype=str, keep_default_na=False)

@@ -161,7 +161,7 @@ def train_probes(x: Tensor, classes: Tensor, trained_on: Tensor, ridge: float) -
 
 def _standardised(x: np.ndarray) -> Tensor:
     """(instance, feature + 1) float32: features of mean 0 and variance 1, or 0 where they are constant, and ones."""
-    inputs = torch.from_numpy(x).to(torch.float64)
+    inputs = torch.from_numpy(x.astype(np.float64))  # a copy: vectors from a cache cannot be written to
     spread, mean = torch.std_mean(inputs, dim=0, correction=0)
     inputs = (inputs - mean) / torch.where(spread > 1e-9 * mean.abs(), spread, torch.inf)
     return torch.cat([inputs, inputs.new_ones(len(inputs), 1)], dim=1).float()

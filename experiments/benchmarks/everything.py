@@ -35,6 +35,7 @@ QUICK = {
     "recorder": ["--instances", "200", "--epochs", "1"],
     "peers": ["--rounds", "1"],
     "grid": ["--rounds", "1", "--seeds", "1"],
+    "aflite": ["--instances", "500", "--peer-probes", "1"],
     "finetune": ["--examples", "64", "--epochs", "1", "--seeds", "1"],
 }
 """Every benchmark, in the order in which they run, and what makes it tiny."""
