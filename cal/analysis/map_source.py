@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pandas as pd
 
 from cal.analysis.map_folder import region_rule
@@ -29,12 +30,14 @@ class MapSource:
     Attributes:
         data_map: with ids.
         further: (instance,) those of the columns gold_label, region and text that the file has.
+        name: of what was mapped.
         path: of the file, or the folder of logs.
         digest: `digest_of` what was read.
     """
 
     data_map: DataMap
     further: pd.DataFrame
+    name: str
     path: Path
     digest: str
 
@@ -72,12 +75,14 @@ def read_map_source(map_path: Path | str) -> MapSource:
             raise DataError(f"{path} holds no map.parquet. Give a map's file, the folder of cal map, or logs=FOLDER.")
         path = path / "map.parquet"
     if not path.is_file():
-        raise DataError(f"There is no file or folder {path}. Give a map of cal map; paths are relative to {Path.cwd()}.")
+        raise DataError(f"There is no file or folder {path}. It is relative to {Path.cwd()}. Give a map of cal map.")
     data_map = read_map_file(path)
     # As text, like a map's reader: a label may be "NA" or "001".
     frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, dtype=str, keep_default_na=False)
     further = frame[[name for name in _FURTHER if name in frame]].reset_index(drop=True)
-    return MapSource(data_map, further, path, digest_of(path))
+    about = path.with_name("map.json")  # of a folder of cal map
+    name = orjson.loads(about.read_bytes())["name"] if about.is_file() else path.stem
+    return MapSource(data_map, further, name, path, digest_of(path))
 
 
 def read_logs_source(folder: Path | str, on_missing: OnMissing) -> MapSource:
@@ -89,7 +94,7 @@ def read_logs_source(folder: Path | str, on_missing: OnMissing) -> MapSource:
     path = Path(folder)
     own = (path / "store.json").exists()
     store = LogStore(path, on_missing=on_missing) if own else Logs(path, on_missing=on_missing).to_store()
-    return MapSource(store.data_map(), pd.DataFrame(), path, digest_of(path))
+    return MapSource(store.data_map(), pd.DataFrame(), path.resolve().name, path, digest_of(path))
 
 
 def with_documents(points: pd.DataFrame, corpus: Corpus) -> pd.DataFrame:

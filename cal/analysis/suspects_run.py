@@ -136,7 +136,7 @@ def _of_map(config: Mapping[str, Any], corpus: Corpus | None) -> tuple[Evidence,
         predicted=predicted,
         texts=points["text"].fillna("").astype(str).tolist() if "text" in points else None,
     )
-    name = str(config["map"]) if corpus is None else corpus.name
+    name = source.name if corpus is None else corpus.name
     return evidence, {"name": name, "seeds": [], "map": str(source.path), "map_digest": source.digest}
 
 
