@@ -138,8 +138,8 @@ class AuditConfig:
     learner: dict[str, Any] = field(default_factory=dict)
     noise: Any = ("uniform", "class_dependent", "annotator")
     rates: Any = (0.05, 0.1)
-    detectors: Any = ()
-    mend: Any = ()
+    detectors: Any = None
+    mend: Any = None
     n_epochs: int | None = None
     seeds: Any = 3
     folds: int = 5
