@@ -20,8 +20,17 @@ def problems_of(*overrides, **options):
 @pytest.mark.parametrize("name", options("experiment"))
 def test_every_experiment_composes_and_builds(name):
     vectors = ["features.vectors=v.vec"] if name in ("cal_trec", "cal_agnews") else []
-    reads_features = {"features"} if "transformer" not in name else set()
-    assert build("simulate", composed(f"experiment={name}", *vectors)).keys() == {"dataset", "learner"} | reads_features
+    composed_config = composed(f"experiment={name}", *vectors)
+    reads_features = {"features"} if composed_config["learner"]["kind"] == "mlp" else set()
+    assert build("simulate", composed_config).keys() == {"dataset", "learner"} | reads_features
+
+
+@pytest.mark.parametrize("name", [name for name in options("experiment") if name.startswith("cartography")])
+@pytest.mark.parametrize("command", ["map", "suspects", "audit"])
+def test_the_corpora_of_dataset_cartography_compose_for_other_commands(command, name):
+    (config,), _ = compose(command, [f"experiment={name}"])
+    assert build(command, config).keys() == {"dataset", "learner"}
+    assert config["learner"]["n_epochs"] in (5, 6)
 
 
 @pytest.mark.parametrize("group", ["dataset", "features", "learner"])

@@ -5,11 +5,10 @@
         learner.batch_size=64 --out topic
     python experiments/dataset_cartography/selection.py dataset=docstrings --out length
 
-The corpora of the paper, with their own test sets out of distribution and RoBERTa-large; for a GPU:
-    python experiments/dataset_cartography/selection.py dataset=snli learner=transformer \
-        model=FacebookAI/roberta-large learner.lr=1e-5 learner.batch_size=96 n_epochs=6 seeds=3 \
-        'dataset.tests.diagnostics={...}'
-    and so on for mnli, qnli and winogrande: conf/dataset/*.yaml says how their further test sets are given.
+The corpora of the paper and RoBERTa-large, on a GPU; the files in conf/experiment say how test sets out of distribution
+are given:
+    python experiments/dataset_cartography/selection.py experiment=cartography_winogrande
+    ... and cartography_snli, cartography_mnli, cartography_qnli
 """
 
 import numpy as np

@@ -109,7 +109,8 @@ def run(main: Callable[[Task], str], description: str, argv: Sequence[str] | Non
 
 def read_task(overrides: Sequence[str], out: str | None, output: Path) -> Task:
     """The task of a configuration of `cal map`, five seeds by default."""
-    given = list(overrides) + ([] if any(line.startswith("seeds=") for line in overrides) else [f"seeds={N_SEEDS}"])
+    says_seeds = any(line.startswith(("seeds=", "experiment=")) for line in overrides)
+    given = [*overrides] if says_seeds else [*overrides, f"seeds={N_SEEDS}"]
     (config,), _ = compose("map", given)
     built = build("map", config)
     corpus = built["dataset"].read()
@@ -206,7 +207,8 @@ def _some(split: Split, chosen: np.ndarray) -> Split:
 
 
 def _default_output(main: Callable[[Task], str], given: argparse.Namespace) -> Path:
-    dataset = next((line.partition("=")[2] for line in given.overrides if line.startswith("dataset=")), "task")
+    named = (line.partition("=")[2] for line in given.overrides if line.startswith(("dataset=", "experiment=")))
+    dataset = next(named, "task")
     parts = [dataset] + ([given.out] if given.out else [])
     return Path(
         "runs", "dataset_cartography", main.__module__ if main.__module__ != "__main__" else "", *["_".join(parts)]
