@@ -61,7 +61,8 @@ class Files(Columns):
             files = _files_of(Path(self.path))
         else:
             return self._corpus(self._held_out(Path(self.path)), Path(self.path).stem)
-        return self._corpus({split: self._documents(file) for split, file in files.items()}, files["train"].parent.name)
+        name = files["train"].resolve().parent.name  # also of a path such as train.csv
+        return self._corpus({split: self._documents(file) for split, file in files.items()}, name)
 
     def _problems(self) -> list[str]:
         problems = self.column_problems() + further_problems(self.tests, self._columns())

@@ -130,16 +130,17 @@ class DataMap:
         """The map averaged over runs.
 
         Counts and epochs become means too. `first_learnt` and `last_learnt` are means over the runs
-        in which an instance was learnt, -1 where it never was in any; `predicted` is the class that
-        most runs predict, the first on ties.
+        in which an instance was learnt, -1 where it never was in more than half of them; `predicted`
+        is the class that most runs predict, the first on ties.
 
         Raises:
             AnalysisError: if the runs are not of the same instances.
         """
         values: dict[str, Any] = {name: self._runs(name).mean(dim=0) for name in _DRAWN}
         for name in ("first_learnt", "last_learnt"):
-            learnt = torch.where(self._runs(name) < 0, torch.nan, self._runs(name))
-            values[name] = learnt.nanmean(dim=0).nan_to_num(nan=-1)
+            epochs = self._runs(name)
+            never = (epochs < 0).double().mean(dim=0) > 0.5
+            values[name] = torch.where(never, -1.0, torch.where(epochs < 0, torch.nan, epochs).nanmean(dim=0))
         votes = torch.nn.functional.one_hot(self._runs("predicted").long()).sum(dim=0)  # (instance, class)
         values |= {"gold": self._runs("gold")[0].long(), "predicted": metrics.predicted(votes)}
         return replace(self, **values)

@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+import numpy as np
 import torch
 
 from cal.datamap.datamap import DataMap
@@ -61,6 +62,9 @@ def map_from_frame(frame: pd.DataFrame) -> DataMap:
         )
     if empty := [name for name in columns if name not in _EPOCHS and frame[name].isna().any()]:
         raise DataError(f"Columns {', '.join(empty)} have missing values; of a data map, only {_EPOCHS} may.")
+    measured = frame[[name for name in _MEASURED if name not in _EPOCHS]].astype("float64")
+    if endless := [name for name in measured if np.isinf(measured[name]).any()]:
+        raise DataError(f"{', '.join(endless)}: infinite values, of a training that diverged. Draw it again.")
     n_epochs, captures = frame["n_epochs"].unique().tolist(), frame["capture"].unique().tolist()
     if len(n_epochs) > 1 or n_epochs[0] < 1 or len(captures) > 1 or captures[0] not in get_args(Capture):
         raise DataError(
@@ -115,9 +119,11 @@ def _read_csv(path: Path) -> pd.DataFrame:
 
     with path.open(encoding="utf-8") as file:
         file.readline()
-        has_text_ids = file.read(1) == '"'
+        has_text_ids = file.read(1) == '"'  # unless a spreadsheet has written the file again, without quotes
     # As text first: an id may be "NA" or "001", and not every version of pandas reads a float exactly.
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    if "id" in frame:
+        has_text_ids |= not frame["id"].str.fullmatch(r"-?[1-9][0-9]*|0").all()
     for name in {*_MEASURED, "n_epochs", *(() if has_text_ids else ("id",))} & {*frame.columns}:
         texts = frame[name].replace("", "nan") if name in _EPOCHS else frame[name]
         try:

@@ -173,7 +173,8 @@ def in_processes(task: Callable[..., T], arguments: Sequence[tuple[Any, ...]], n
         return
     set_loky_pickler()  # deepsig, imported by anyone, leaves dill there, which cannot pickle memory maps
     with parallel_config("loky", n_jobs=n_workers, inner_max_num_threads=1):
-        pool = Parallel(batch_size=1, pre_dispatch="all", return_as="generator")
+        # No more tasks at once than loky's queue holds: of others its thread would complain when it is interrupted.
+        pool = Parallel(batch_size=1, pre_dispatch="2*n_jobs", return_as="generator")
         try:
             yield from pool(delayed(_in_worker)(os.getpid(), task, *given) for given in arguments)
         except TerminatedWorkerError as error:

@@ -56,7 +56,7 @@ def main(task: Task) -> str:
         runs = zip(maps, task.seeds, strict=True)
         parts[name] = [Selection(drawn, RECIPES[recipe], seed=seed).take(count) for drawn, seed in runs]
     # The paper's acquisition models know 1 % of the data, and choose all the rest at once.
-    n_seed = max(n_of(len(train), fraction=0.01), 2 * task.corpus.n_classes)
+    n_seed = max(len(train) // 100, 2 * task.corpus.n_classes)
     for name, strategy in OF_ACTIVE_LEARNERS.items():
         given = {"features": task.features, "learner": task.learner, "workers": task.workers}
         given |= {"strategy": strategy, "count": count, "seed_size": n_seed, "query_size": count - n_seed}

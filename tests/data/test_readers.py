@@ -101,6 +101,14 @@ def test_a_changed_file_is_read_anew(tmp_path):
     assert {text.upper() for text in first.train.texts} == set(second.train.texts)
 
 
+def test_files_that_are_named_alone_have_the_name_of_their_folder(tmp_path, monkeypatch):
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path / "mine")
+    for name, part in {"a.csv": rows()[:8], "b.csv": rows()[8:]}.items():
+        save(Path(name), part)
+    assert Files(train="a.csv", test="b.csv").read().name == "mine"
+
+
 @pytest.mark.parametrize("name", ["we[i]rd *.csv", ".hidden/__x/a.csv", "a b/ä.csv", "A.CSV", "label=z/a.parquet"])
 def test_a_path_is_taken_literally(tmp_path, name):
     plain = f"a{Path(name).suffix.lower()}"

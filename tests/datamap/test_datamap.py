@@ -220,6 +220,14 @@ def test_the_mean_of_learning_epochs_leaves_out_runs_that_never_learn():
     assert frame["first_learnt"].dtype == "Float64"
 
 
+def test_what_most_runs_never_learn_is_never_learnt_in_the_mean():
+    correct = torch.tensor([[[1, 1]], [[0, 1]], [[0, 0]]])  # (run, epoch, instance)
+    logits = torch.stack([correct, 1 - correct], dim=-1).float()
+    mean = DataMap.of(TrainingDynamics.from_logits(logits, torch.zeros(3, 2, dtype=torch.long))).mean()
+    assert mean.first_learnt.tolist() == [-1.0, 0.0]
+    assert mean.ranking("forgetting").tolist() == [0, 1]
+
+
 def test_the_mean_map_predicts_what_most_runs_predict():
     logits = torch.eye(3)[torch.tensor([[2, 0], [2, 1], [1, 2]])].unsqueeze(1)  # (run, epoch, instance, class)
     runs = DataMap.of(TrainingDynamics.from_logits(logits, torch.zeros(3, 2, dtype=torch.long)))

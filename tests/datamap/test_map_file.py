@@ -81,6 +81,7 @@ def test_never_learnt_is_missing_in_every_format(data_map, tmp_path):
         (lambda frame: frame.assign(gold=["yes", "no"]), "here not gold"),
         (lambda frame: frame.assign(gold=[0.5, 1.0]), "here not gold"),
         (lambda frame: frame.assign(loss=[None, 1.0]), "loss have missing values"),
+        (lambda frame: frame.assign(loss=[float("inf"), 1.0]), "loss: infinite values"),
         (lambda frame: frame.assign(id=["a", "a"]), "ids occur more than once, e.g. 'a'"),
         (lambda frame: frame.assign(n_epochs=[1, 2]), "one n_epochs"),
         (lambda frame: frame.assign(capture="later"), "one capture of during, end, out_of_fold"),
@@ -90,6 +91,14 @@ def test_never_learnt_is_missing_in_every_format(data_map, tmp_path):
 def test_a_frame_that_is_no_map_is_refused(data_map, change, words):
     with pytest.raises(DataError, match=words):
         map_from_frame(change(map_to_frame(data_map)))
+
+
+@pytest.mark.parametrize("written", [["NA", "b"], ["001", "2"], ["1", "x"]])
+def test_text_ids_survive_a_spreadsheet_that_leaves_the_quotes_out(tmp_path, written):
+    logits = torch.zeros(1, 2, 2)
+    data_map = DataMap.of(TrainingDynamics.from_logits(logits, torch.tensor([0, 1])), written)
+    map_to_frame(data_map).to_csv(tmp_path / "map.csv", index=False)
+    assert read_map_file(tmp_path / "map.csv").ids == written
 
 
 @pytest.mark.parametrize(
