@@ -35,6 +35,9 @@ METRICS = {
 }
 """The metrics that the toolkit knows, and what it calls them."""
 
+TASKS = ("snli", "mnli", "qnli", "winogrande")
+"""The tasks whose TSV files the toolkit filters, as `LAYOUTS` calls them."""
+
 _UNLABELLED = ("", "-")
 _LABEL_DIGITS = {"e": "0", "c": "1", "n": "2"}
 
@@ -44,7 +47,7 @@ class TrainTsv:
     """A labelled train.tsv and the files beside it.
 
     Attributes:
-        task: of `LAYOUTS`.
+        task: of `TASKS`.
         header: its first line.
         rows: the lines with a label by their ids, fields joined by tabs.
         n_skipped: lines without a label.
@@ -118,7 +121,7 @@ def read_train_tsv(folder: Path | str, task: str) -> TrainTsv:
 
     Args:
         folder: with `train.tsv`, a dev and a test file.
-        task: of `LAYOUTS`.
+        task: of `TASKS`.
 
     Raises:
         DataError: if a file is missing, a line has too few fields, or two lines have one id.

@@ -67,19 +67,25 @@ def read_map_source(map_path: Path | str) -> MapSource:
     """The map in a `.parquet` or `.csv` file, or in a folder of `cal map`.
 
     Raises:
-        DataError: if it cannot be read.
+        DataError: if it cannot be read, or lacks a region or the name of a label in some rows.
     """
     path = Path(map_path)
     if path.is_dir():
         if not (path / "map.parquet").is_file():
-            raise DataError(f"{path} holds no map.parquet. Give a map's file, the folder of cal map, or logs=FOLDER.")
+            raise DataError(
+                f"{path} holds no map.parquet. Give a map's file or the folder of cal map; cal map logs=FOLDER draws "
+                "the map of logs."
+            )
         path = path / "map.parquet"
     if not path.is_file():
-        raise DataError(f"There is no file or folder {path}. It is relative to {Path.cwd()}. Give a map of cal map.")
+        raise DataError(f"There is no file or folder {path.absolute()}. Give a map of cal map.")
     data_map = read_map_file(path)
     # As text, like a map's reader: a label may be "NA" or "001".
     frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, dtype=str, keep_default_na=False)
     further = frame[[name for name in _FURTHER if name in frame]].reset_index(drop=True)
+    n_empty = {name: int((further[name].isna() | (further[name] == "")).sum()) for name in further if name != "text"}
+    if empty := [f"{name} in {n} of {len(further)} rows" for name, n in n_empty.items() if n]:
+        raise DataError(f"{path} has no {', no '.join(empty)}. Fill the column in, or leave it out.")
     about = path.with_name("map.json")  # of a folder of cal map
     name = orjson.loads(about.read_bytes())["name"] if about.is_file() else path.stem
     return MapSource(data_map, further, name, path, digest_of(path))

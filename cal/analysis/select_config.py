@@ -9,8 +9,7 @@ from typing import Any
 from cal.analysis import allenai_folders as allenai
 from cal.analysis.map_folder import region_rule
 from cal.analysis.selection_folder import FORMATS
-from cal.data.glue_tsv import LAYOUTS
-from cal.datamap.selection import RECIPES, Recipe, size_problems
+from cal.datamap.selection import RANDOM, RECIPES, Recipe, size_problems
 from cal.datamap.weights import BY
 from cal.dynamics.store import LogStore
 from cal.errors import ConfigError, UnknownNameError, refused_counts
@@ -19,32 +18,32 @@ from cal.simulation.simulate import resolve_device
 FROM_TEXTS = ("al_uncertainty", "al_greedy_k", "aflite")
 """Recipes that need no map: what an active learner acquires, and what no linear classifier of parts predicts."""
 
+GROUPS = {"class": "gold", "region": "region"}
+
 _TAKEN = {  # the settings that a recipe does not make itself
     None: ("metric", "direction", "ratio"),
     "ambiguous_easy": ("easy",),
     "without_suspects": ("metric", "direction", "ratio", "suspects", "suspicion"),
 }
-GROUPS = {"class": "gold", "region": "region"}
-_USUAL = asdict(replace(RECIPES["without_suspects"], easy=RECIPES["ambiguous_easy"].easy))
+_OF_MAPS = ("map", "logs", "on_missing", "within", "region", "compat", "task", "tsv")
+_OF_LEARNERS = ("n_epochs", "model", "precision")
+_USUAL = {  # as conf/select.yaml has what not every selection looks at
+    **asdict(replace(RECIPES["without_suspects"], easy=RECIPES["ambiguous_easy"].easy)),
+    **dict.fromkeys((*_OF_MAPS, *_OF_LEARNERS)),
+    **{"on_missing": "error", "seed": 0},
+}
 
 
 def recipe_of(config: Mapping[str, Any]) -> Recipe:
     """The recipe that a configuration of `cal select` describes.
 
     Raises:
-        ConfigError: listing every setting that cannot be, or that a recipe of this name makes itself.
+        ConfigError: listing every setting that cannot be.
     """
     name = config["recipe"]
     if name not in (None, *RECIPES):
         raise UnknownNameError("recipe", str(name), (*RECIPES, *FROM_TEXTS))
-    taken, who = _TAKEN.get(name, ()), f"recipe={name}" if name else "a selection by metric"
-    if problems := [
-        f"{key}={config[key]} is not for {who}. Leave it out, or give another recipe."
-        for key, usual in _USUAL.items()
-        if key not in taken and config[key] != usual
-    ]:
-        raise ConfigError(problems)
-    return replace(RECIPES.get(name, Recipe()), **{key: config[key] for key in taken})
+    return replace(RECIPES.get(name, Recipe()), **{key: config[key] for key in _TAKEN.get(name, ())})
 
 
 def wants_folders(config: Mapping[str, Any]) -> bool:
@@ -67,9 +66,10 @@ def select_problems(config: Mapping[str, Any]) -> list[str]:
     problems += refused_counts(workers=1 if config["workers"] is None else config["workers"])
     problems += _problems_of(resolve_device, config["device"])
     if config["recipe"] in FROM_TEXTS:
-        problems += _problems_from_texts(config)
+        problems += [] if config["dataset"] else [f"recipe={config['recipe']} chooses from texts: give dataset=NAME."]
     else:
-        problems += _source_problems(config, "cal select") + _problems_of(recipe_of, config)
+        problems += _source_problems(config, "cal select") + _problems_of(recipe_of, config) + _folder_problems(config)
+    problems += _unused(config)
     if config["within"] not in (None, *GROUPS):
         problems.append(str(UnknownNameError("within", str(config["within"]), GROUPS)))
     if config["region"] is not None:
@@ -79,7 +79,7 @@ def select_problems(config: Mapping[str, Any]) -> list[str]:
         problems.append(f"formats must be a list, such as formats=[jsonl,parquet], not {formats!r}.")
     else:
         problems += [str(UnknownNameError("format", str(name), FORMATS)) for name in formats if name not in FORMATS]
-    return problems + _folder_problems(config)
+    return problems
 
 
 def weights_problems(config: Mapping[str, Any]) -> list[str]:
@@ -105,16 +105,30 @@ def _source_problems(config: Mapping[str, Any], command: str) -> list[str]:
     if (config["map"] is None) == (config["logs"] is None):
         given = "neither is" if config["map"] is None else "both are"
         problems.append(f"{command} needs map=FILE or logs=FOLDER, one of them; {given} given.")
+    elif config["logs"] is None and config["on_missing"] != "error":
+        problems.append(f"on_missing={config['on_missing']} is of logs=FOLDER, and map= lacks nothing. Leave it out.")
     return problems
 
 
-def _problems_from_texts(config: Mapping[str, Any]) -> list[str]:
-    recipe = config["recipe"]
-    problems = [] if config["dataset"] else [f"recipe={recipe} chooses from texts: give dataset=NAME."]
-    unused = [name for name in ("map", "logs", "within", "compat", "tsv", "task") if config[name] is not None]
-    unused += [name for name, usual in _USUAL.items() if config[name] != usual]
-    unused += ["formats=[allenai]"] if "allenai" in (config["formats"] or ()) else []
-    return problems + ([f"recipe={recipe} does not take {', '.join(unused)}. Leave it out."] if unused else [])
+def _unused(config: Mapping[str, Any]) -> list[str]:
+    """A sentence about the settings that a selection does not look at, and that are not as usual."""
+    recipe, metric, direction = (config[name] for name in ("recipe", "metric", "direction"))
+    who = f"recipe={recipe}" if recipe else f"metric={metric}"
+    if recipe in FROM_TEXTS:
+        used = {"seed"} if recipe == "aflite" else {"seed", *_OF_LEARNERS}
+    elif recipe not in (None, *RECIPES):
+        return []  # nobody knows what that looks at
+    else:
+        used = {*_OF_MAPS, *_TAKEN.get(recipe, ())}
+        if RANDOM in (recipe, metric):
+            used = used - {"direction", "ratio"} | {"seed"}
+        elif "direction" in used:
+            who += f" direction={direction}"
+            used -= set() if direction == "both_ends" else {"ratio"}
+    unused = [f"{name}={config[name]}" for name, usual in _USUAL.items() if name not in used and config[name] != usual]
+    if recipe in FROM_TEXTS and "allenai" in (config["formats"] or ()):
+        unused.append("formats=[allenai]")
+    return [f"{who} does not look at {', '.join(unused)}. Leave it out, or choose in another way."] if unused else []
 
 
 def _folder_problems(config: Mapping[str, Any]) -> list[str]:
@@ -129,13 +143,18 @@ def _folder_problems(config: Mapping[str, Any]) -> list[str]:
                 "compat=allenai is about a fraction by metric and direction, the metric one of "
                 f"{', '.join(allenai.METRICS)}; here is {', '.join(others) or config['metric']}."
             )
+        if config["direction"] == "both_ends" and config["ratio"] != Recipe.ratio:
+            problems.append(
+                f"compat=allenai takes {Recipe.ratio} of both_ends from the front, not ratio={config['ratio']}. Leave "
+                "ratio or compat out."
+            )
     if wants_folders(config):
         if config["task"] is None or config["tsv"] is None:
             problems.append(
                 "formats=[allenai] needs task=NAME and tsv=FOLDER, your own train.tsv, dev.tsv and test.tsv."
             )
-        elif str(config["task"]).lower() not in LAYOUTS:
-            problems.append(str(UnknownNameError("task", str(config["task"]), LAYOUTS)))
+        elif str(config["task"]).lower() not in allenai.TASKS:
+            problems.append(str(UnknownNameError("task", str(config["task"]), allenai.TASKS)))
     elif config["task"] is not None or config["tsv"] is not None:
         problems.append("task and tsv are of formats=[allenai]: add it, or leave them out.")
     return problems

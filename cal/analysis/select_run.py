@@ -24,14 +24,19 @@ from cal.analysis.select_config import (
 from cal.analysis.selection_folder import SELECT, WEIGHTS, refuse_other, write_selection, write_weights
 from cal.data.corpus import Corpus
 from cal.data.features import vectors_of
-from cal.datamap.selection import TIES, Selection, n_of
+from cal.datamap.selection import RANDOM, TIES, Selection, n_of
 from cal.datamap.weights import by_inverse_confidence, by_mislabel, by_variability
 from cal.dynamics.ids import few
 from cal.errors import ConfigError, DataError
 from cal.simulation.folder import dated_folder
 from cal.simulation.provenance import provenance
+from cal.simulation.simulate import resolve_device
 
-_STRATEGIES = {"al_uncertainty": "entropy", "al_greedy_k": "coreset"}
+_RANKED_BY = {  # the metric of a recipe that needs no map, and its ties
+    "al_uncertainty": ("entropy", "by chance, as the seed has it"),
+    "al_greedy_k": ("coreset", "by chance, as the seed has it"),
+    "aflite": ("predictability", "the less probable label stays, then the later position"),
+}
 
 
 def run_select(config: Mapping[str, Any], built: Mapping[str, Any], *, quiet: bool = True) -> str:
@@ -51,15 +56,14 @@ def run_select(config: Mapping[str, Any], built: Mapping[str, Any], *, quiet: bo
     folder = Path(config["output"]) if config["output"] else dated_folder(Path("runs"), "select")
     refuse_other(folder, SELECT)
     corpus: Corpus | None = built["dataset"].read() if "dataset" in built else None
-    about = {"config": dict(config), **provenance("cpu")}
     if config["recipe"] in FROM_TEXTS and corpus is not None:
-        text = _select_from_texts(folder, config, built, corpus, about, quiet)
+        text = _select_from_texts(folder, config, built, corpus, quiet)
     else:
-        text = _select_from_map(folder, config, corpus, about)
+        text = _select_from_map(folder, config, corpus)
     return f"{text}\nSelection: {(folder / 'selected.csv').resolve()}"
 
 
-def _select_from_map(folder: Path, config: Mapping[str, Any], corpus: Corpus | None, about: dict[str, Any]) -> str:
+def _select_from_map(folder: Path, config: Mapping[str, Any], corpus: Corpus | None) -> str:
     source, recipe = _source(config), recipe_of(config)
     points, names = source.points(config["region"]), source.label_names
     if corpus is not None:
@@ -80,9 +84,13 @@ def _select_from_map(folder: Path, config: Mapping[str, Any], corpus: Corpus | N
     else:
         n_chosen = size(len(points), config["fraction"])
     positions = selection.take(n_chosen)
-    about |= {
+    about = {
+        "config": _without(config, "features", "learner"),
+        **provenance("cpu"),
         "recipe": asdict(recipe),
-        "ties": TIES,
+        "metric": recipe.metric,
+        "ties": None if recipe.metric == RANDOM else TIES,
+        "seed": config["seed"],
         "n_chosen": n_chosen,
         "n_instances": len(points),
         "source": {"path": str(source.path), "sha256": source.digest},
@@ -95,9 +103,14 @@ def _select_from_map(folder: Path, config: Mapping[str, Any], corpus: Corpus | N
         tsv = allenai.read_train_tsv(config["tsv"], config["task"].lower())
         about["tsv"] = {"n_labelled": len(tsv), "n_without_label": tsv.n_skipped}
         lines.append(f"Of {len(tsv) + tsv.n_skipped:,} lines of train.tsv, {tsv.n_skipped:,} without a label are out.")
-        parts = {f: selection.take(n) for f in allenai.FRACTIONS if (n := size(len(tsv), f))}
-        if none := [str(fraction) for fraction in allenai.FRACTIONS if fraction not in parts]:
-            lines.append(f"There is no folder of {', '.join(none)}: it is less than one of {len(tsv)}.")
+        n_left = len(points) - len(selection.dropped)
+        sizes = {fraction: size(len(tsv), fraction) for fraction in allenai.FRACTIONS}
+        parts = {fraction: selection.take(n) for fraction, n in sizes.items() if 1 <= n <= n_left}
+        if none := [str(fraction) for fraction in sizes if fraction not in parts]:
+            lines.append(
+                f"There is no folder of {', '.join(none)}: of {len(tsv):,} lines that is less than one, or more than "
+                f"the {n_left:,} instances to choose from."
+            )
         asked = allenai.filtering_configs({**config, "output": str(folder)}, source.data_map.n_epochs)
         files = allenai.folders(tsv, tsv.lines_of(points["id"].tolist()), folder_name(config), parts)
         further = itertools.chain([("filtering_configs.json", asked)], files)
@@ -120,32 +133,41 @@ def _select_from_texts(
     config: Mapping[str, Any],
     built: Mapping[str, Any],
     corpus: Corpus,
-    about: dict[str, Any],
     quiet: bool,
 ) -> str:
     count = n_of(len(corpus.train), fraction=config["fraction"], count=config["count"])
+    metric, ties = _RANKED_BY[config["recipe"]]
     if config["recipe"] == "aflite":
         from cal.datamap.aflite import aflite
 
         vectors = vectors_of(corpus, built.get("features"))
         if vectors is None:
             raise ConfigError("recipe=aflite looks at vectors of the documents; give features=NAME.")
+        about = {"config": _without(config, "learner"), **provenance("cpu")}
         positions = aflite(vectors.train, corpus.train.gold, count, seed=config["seed"])
     else:
         from cal.simulation.active_selection import active_selection
 
+        about = {"config": dict(config), **provenance(resolve_device(config["device"]))}
         positions = active_selection(
             corpus,
             features=built.get("features"),
             learner=built["learner"],
-            strategy=_STRATEGIES[config["recipe"]],
+            strategy=metric,
             count=count,
             quiet=quiet,
             **{name: config[name] for name in ("seed", "device", "workers")},
         )
     points = with_documents(pd.DataFrame({"id": list(corpus.train.ids), "gold": corpus.train.gold}), corpus)
-    source = {"dataset": corpus.name, "corpus_fingerprint": corpus.fingerprint}
-    about |= {"recipe": config["recipe"], "n_chosen": count, "n_instances": len(points), "source": source}
+    about |= {
+        "recipe": config["recipe"],
+        "metric": metric,
+        "ties": ties,
+        "seed": config["seed"],
+        "n_chosen": count,
+        "n_instances": len(points),
+        "source": {"dataset": corpus.name, "corpus_fingerprint": corpus.fingerprint},
+    }
     write_selection(
         folder,
         _columns(points).iloc[positions],
@@ -223,6 +245,11 @@ def _source(config: Mapping[str, Any]) -> MapSource:
     return read_logs_source(config["logs"], config["on_missing"])
 
 
+def _without(config: Mapping[str, Any], *groups: str) -> dict[str, Any]:
+    """A configuration without groups that play no part."""
+    return {name: value for name, value in config.items() if name not in groups}
+
+
 def _columns(points: pd.DataFrame, *metrics: str) -> pd.DataFrame:
     """What is written of instances: the metrics behind what they are, the long texts last."""
     names = ("id", "gold", "gold_label", "region", *dict.fromkeys(metrics), "text", "sequences")
@@ -248,6 +275,12 @@ def _probabilities(path: Path, ids: Sequence[str | int]) -> list[float]:
         ) from None
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read ({getattr(error, 'strerror', None) or error}).") from error
+    if n_empty := int(p_wrong.isna().sum()):
+        raise DataError(
+            f"{path}: p_wrong is empty in {n_empty} of {len(p_wrong)} rows, as in the list that cal suspects makes of "
+            "a map, which ranks labels and does not say how probably they are wrong. Give the list of cal suspects "
+            "dataset=NAME, without map=."
+        )
     if (twice := p_wrong.index.duplicated()).any():
         raise DataError(f"{path}: ids occur more than once, e.g. {few(p_wrong.index[twice].tolist())}.")
     if absent := [instance_id for instance_id in ids if str(instance_id) not in p_wrong.index]:

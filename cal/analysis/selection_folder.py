@@ -1,7 +1,8 @@
 """Selection folder: what `cal select` and `cal weights` leave on disk.
 
 manifest.json     what was asked, the source and its hash, versions, and `ids_sha256`, which is that of selected.txt
-selected.csv      of a selection: id, gold, label name, region and the metrics it is by, in the order of the ranking
+selected.csv      of a selection: id, gold, label name, region and the metrics it is by, most valuable first; by
+                  al_uncertainty and al_greedy_k as they were acquired, by aflite, which ranks nothing, by position
 dropped.csv       the instances that were left out as suspect, most suspicious first
 selected.jsonl, selected.parquet, selected.txt, huggingface/
                   the same rows where asked for, with texts where they are known; .txt is of ids alone, one a line
@@ -29,10 +30,16 @@ from cal.simulation.folder import RunFolder
 
 MANIFEST = "manifest.json"
 SELECT, WEIGHTS = "cal select", "cal weights"
-_OURS = (
-    *("selected.csv", "selected.jsonl", "selected.parquet", "selected.txt", "dropped.csv", "huggingface"),
-    *("filtering_configs.json", "cartography_*_[0-9].[0-9][0-9]", "weights.csv"),
-)
+# What a command replaces: files, and folders with what it or `datasets` leaves in them.
+_OURS: dict[str, dict[str, tuple[str, ...]]] = {
+    SELECT: {
+        **dict.fromkeys(("selected.csv", "selected.jsonl", "selected.parquet", "selected.txt", "dropped.csv"), ()),
+        "huggingface": ("dataset_info.json", "state.json", "data-*.arrow", "cache-*.arrow"),
+        "filtering_configs.json": (),
+        "cartography_*_[0-9].[0-9][0-9]": ("*/train.tsv", "*/dev*.tsv", "*/test.tsv"),
+    },
+    WEIGHTS: {"weights.csv": ()},
+}
 _LONG = ("text", "sequences")  # of documents, for which csv is no place
 
 
@@ -63,8 +70,10 @@ FORMATS = (*_FILES, "huggingface", "allenai")
 def refuse_other(folder: Path, command: str) -> None:
     """Makes sure that a folder is new, empty or of the same command, and so may be replaced.
 
+    What else lies in it stays, but has no place in the folders that are replaced.
+
     Raises:
-        StorageError: if it holds something else.
+        StorageError: if it holds something else, or one of these folders does.
     """
     refuse_foreign(folder, MANIFEST)
     if not (folder / MANIFEST).exists():
@@ -75,6 +84,14 @@ def refuse_other(folder: Path, command: str) -> None:
         manifest = None
     if not isinstance(manifest, dict) or manifest.get("made_by") != command:
         raise StorageError(f"{folder} holds a {MANIFEST} that is not of {command}; give another folder.")
+    for pattern, contents in _OURS[command].items():
+        ours = {path for content in contents for path in folder.glob(f"{pattern}/{content}") if not path.is_symlink()}
+        others = (path for path in folder.glob(f"{pattern}/**/*") if path.is_symlink() or not path.is_dir())
+        if other := next((path for path in others if path not in ours), None):
+            raise StorageError(
+                f"{other} is not of {command}, and lies in a folder that would be replaced. Move it, or give another "
+                "output=DIR."
+            )
 
 
 def write_selection(
@@ -91,7 +108,7 @@ def write_selection(
 
     Args:
         folder: where to.
-        rows: of the chosen instances, in the order of the ranking.
+        rows: of the chosen instances, in the order of selected.csv.
         about: entries of the manifest.
         formats: of `FORMATS`.
         label_names: by gold class, for `huggingface`.
@@ -136,7 +153,7 @@ def _begun(folder: Path, command: str, rows: pd.DataFrame, about: Mapping[str, A
     target = RunFolder(folder)
     manifest = {"made_by": command, **about, "ids_sha256": hashlib.sha256(_ids(rows)).hexdigest()}
     try:
-        for path in [path for pattern in _OURS for path in folder.glob(pattern)]:
+        for path in [path for pattern in _OURS[command] for path in folder.glob(pattern)]:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     except OSError as error:
         raise StorageError(f"Cannot replace what is in {folder}: {error.strerror or error}.") from error

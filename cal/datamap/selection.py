@@ -97,7 +97,8 @@ class Selection:
         recipe: how instances are chosen.
         groups: (instance,) names, such as classes or regions, each of which is chosen from by itself.
         equal: whether as many are taken of each group, where a smaller one gives all it has and the others fill up;
-            else as many as its share of the instances, by largest remainders.
+            else as many as its share of the instances, by largest remainders. What a recipe takes from the back or for
+            being easy is a share of all that is taken, and split over the groups alike.
         seed: of an order that is drawn.
 
     Attributes:
@@ -144,12 +145,19 @@ class Selection:
             AnalysisError: if there are not so many, or none is asked for.
         """
         _check_count(count, len(self._order), len(self.dropped))
+        sizes = np.bincount(self._group[self._order])
+        n_of_group = (_equally if self._equal else _in_proportion)(sizes, count)
+        n_easy = _in_proportion(n_of_group, int(self._recipe.easy * count))
+        n_front = n_ranked = n_of_group - n_easy
+        if self._recipe.direction == "both_ends":
+            n_front = _in_proportion(n_ranked, int(self._recipe.ratio * n_ranked.sum()))
         chosen, easy = [], []
-        for group, n in enumerate(_quotas(np.bincount(self._group[self._order]), count, self._equal)):
-            n_easy = int(self._recipe.easy * n)
-            chosen.append(_taken(self._order[self._group[self._order] == group], n - n_easy, self._recipe))
+        for group in range(len(sizes)):
+            ranked = self._order[self._group[self._order] == group]
+            first_of_back = len(ranked) - (n_ranked[group] - n_front[group])
+            chosen.append(np.concatenate([ranked[: n_front[group]], ranked[first_of_back:]]))
             others = self._easiest[self._group[self._easiest] == group]
-            easy.append(others[~np.isin(others, chosen[-1])][:n_easy])
+            easy.append(others[~np.isin(others, chosen[-1])][: n_easy[group]])
         # Groups are put together in the order that all have in common.
         parts = ((self._order, chosen), (self._easiest, easy))
         return np.concatenate([order[np.isin(order, np.concatenate(of_groups))] for order, of_groups in parts])
@@ -194,27 +202,27 @@ def _order(data_map: DataMap, recipe: Recipe, seed: int) -> np.ndarray:
     return np.argsort(ids, kind="stable")[drawn]
 
 
-def _taken(order: np.ndarray, n: int, recipe: Recipe) -> np.ndarray:
-    """So many of an order: its first, or some of its first and some of its last."""
-    n_front = int(recipe.ratio * n) if recipe.direction == "both_ends" else n
-    return np.concatenate([order[:n_front], order[len(order) - (n - n_front) :]])
+def _in_proportion(sizes: np.ndarray, count: int) -> np.ndarray:
+    """(group,) parts of a count in proportion to sizes, by largest remainders; of a count up to their sum none is more.
+
+    Of equal remainders the first groups have one more.
+    """
+    parts, rest = np.divmod(sizes * count, max(sizes.sum(), 1))
+    largest = np.argsort(-rest, kind="stable")
+    parts[largest[: count - parts.sum()]] += 1
+    return parts
 
 
-def _quotas(sizes: np.ndarray, count: int, equal: bool) -> np.ndarray:
-    """(group,) how many to take of groups of these sizes, `count` in all and never more than there are."""
-    if not equal:
-        quotas, rest = np.divmod(sizes * count, sizes.sum())
-        largest = np.argsort(-rest, kind="stable")
-        quotas[largest[: count - quotas.sum()]] += 1
-        return quotas
-    quotas = np.zeros_like(sizes)
-    while left := count - int(quotas.sum()):
-        unfilled = np.flatnonzero(quotas < sizes)
+def _equally(sizes: np.ndarray, count: int) -> np.ndarray:
+    """(group,) equal parts of a count; a smaller group gives all it has, and the others fill up."""
+    parts = np.zeros_like(sizes)
+    while left := count - int(parts.sum()):
+        unfilled = np.flatnonzero(parts < sizes)
         if left < len(unfilled):  # one more for the largest
-            quotas[unfilled[np.argsort(-sizes[unfilled], kind="stable")][:left]] += 1
+            parts[unfilled[np.argsort(-sizes[unfilled], kind="stable")][:left]] += 1
         else:
-            quotas[unfilled] = np.minimum(sizes[unfilled], quotas[unfilled] + left // len(unfilled))
-    return quotas
+            parts[unfilled] = np.minimum(sizes[unfilled], parts[unfilled] + left // len(unfilled))
+    return parts
 
 
 def _check_count(count: int, n: int, n_suspects: int) -> None:

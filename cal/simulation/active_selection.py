@@ -78,7 +78,7 @@ def active_selection(
     elif not problems and count <= n_start:
         problems = [
             f"count is {count:,}, but the learner starts from {n_start:,} documents, one of each of the {n_present} "
-            "classes at least; give a larger count, or a smaller seed_size."
+            f"classes at least; the smallest count is {n_start + 1:,}."
         ]
     if problems:
         raise ConfigError(problems)

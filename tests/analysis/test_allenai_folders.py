@@ -10,7 +10,7 @@ import pytest
 from cal.analysis.allenai_folders import FRACTIONS, METRICS, guid, read_train_tsv
 from cal.analysis.select_run import run_select
 from cal.dynamics.jsonl import write_epoch
-from cal.errors import AnalysisError, DataError
+from cal.errors import DataError
 
 N_EPOCHS = 3
 TIED = ("correctness", "forgetting")
@@ -176,7 +176,7 @@ def test_dev_and_test_are_copied_and_what_was_asked_is_beside_them(tmp_path):
     write_logs(tmp_path / "logs", [i for i, _ in rows])
     settings = {"logs": str(tmp_path / "logs"), "task": "MNLI", "tsv": str(tmp_path / "data"), "formats": ["allenai"]}
     text = run_select(config(tmp_path / "out", direction="worst", **settings), {})
-    assert "no folder of 0.01: it is less than one of 40" in text
+    assert "no folder of 0.01: of 40 lines that is less than one, or more than the 40 instances" in text
     folder = tmp_path / "out" / "cartography_variability_worst_0.50" / "MNLI"
     assert sorted(path.name for path in folder.iterdir()) == ["dev_matched.tsv", "dev_mismatched.tsv", "train.tsv"]
     assert (folder / "dev_matched.tsv").read_text() == "the dev_matched file\n"
@@ -206,9 +206,24 @@ def test_a_share_is_of_the_labelled_lines_and_not_of_the_map(tmp_path):
     run_select(config(tmp_path / "out", compat="allenai", **settings), {})
     lines = [len(train_rows(tmp_path / "out", "variability", fraction, "qnli")) for fraction in FRACTIONS]
     assert lines == [3, 11, 21, 34, 51, 67, 100, 100]  # there are no more
-    with pytest.raises(AnalysisError, match="150 instances cannot be chosen from 100"):
-        run_select(config(tmp_path / "ours", formats=["allenai"], **settings), {})
-    assert not (tmp_path / "ours").exists()
+
+
+def test_folders_of_more_than_there_are_to_choose_from_are_left_out(tmp_path):
+    rows = write_tsv(tmp_path / "data", "qnli", 100)
+    write_logs(tmp_path / "logs", [i for i, _ in rows])
+    write_logs(tmp_path / "half", [i for i, _ in rows[:50]])
+    files = {"task": "qnli", "tsv": str(tmp_path / "data"), "formats": ["allenai"]}
+    suspects = {"logs": str(tmp_path / "logs"), "recipe": "without_suspects", "suspects": 0.3}
+    for name, settings, n_left in [
+        ("variability", {"logs": str(tmp_path / "half")}, 50),
+        ("without_suspects", suspects, 70),
+    ]:
+        text = run_select(config(tmp_path / name, **settings, **files), {})
+        assert f"no folder of 0.75: of 100 lines that is less than one, or more than the {n_left} instances" in text
+        lines = [len(train_rows(tmp_path / name, name, fraction, "qnli")) for fraction in FRACTIONS[:-1]]
+        assert lines == [1, 5, 10, 16, 25, 33, 50]
+        assert not list((tmp_path / name).glob("*_0.75"))
+        assert len(pd.read_csv(tmp_path / name / "selected.csv")) == int(0.33 * {50: 50, 70: 100}[n_left])
 
 
 @pytest.mark.parametrize(("lines", "expected"), [

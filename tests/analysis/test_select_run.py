@@ -9,10 +9,12 @@ import orjson
 import pandas as pd
 import pytest
 import torch
+import yaml
 from datasets import load_from_disk
 
-from cal.analysis.select_config import FROM_TEXTS
+from cal.analysis.select_config import _USUAL
 from cal.analysis.select_run import check_select, check_weights, run_select, run_weights
+from cal.config import conf_dir
 from cal.data.corpus import Corpus, Split
 from cal.datamap.datamap import DataMap
 from cal.datamap.map_file import map_to_frame, write_map_file
@@ -30,7 +32,8 @@ USUAL = {
     **{"dataset": None, "map": None, "logs": None, "on_missing": "error", "recipe": None, "metric": "variability"},
     **{"direction": "best", "ratio": 0.7, "fraction": None, "count": None, "within": None, "region": None},
     **{"easy": 0.1, "suspects": 0.05, "suspicion": "aum", "seed": 0, "formats": [], "task": None, "tsv": None},
-    **{"compat": None, "device": "cpu", "workers": 1, "output": None},
+    **{"compat": None, "n_epochs": None, "device": "cpu", "model": None, "precision": None, "workers": 1},
+    "output": None,
 }
 WEIGHTS = {"map": None, "logs": None, "on_missing": "error", "by": "variability", "probabilities": None, "output": None}
 
@@ -149,8 +152,10 @@ def test_logs_are_a_source_and_what_lacks_an_epoch_is_refused_or_dropped(chosen,
 
 
 def test_the_manifest_tells_what_was_asked_and_of_what(chosen, manifest, map_folder, tmp_path):
-    ids = chosen(count=9, recipe="without_suspects", seed=4, formats=["ids"])["id"].tolist()
+    groups = {"features": {"kind": "lsa"}, "learner": {"kind": "mlp"}}
+    ids = chosen(count=9, recipe="without_suspects", formats=["ids"], **groups)["id"].tolist()
     told = manifest()
+    assert not groups.keys() & told["config"].keys()  # nothing was trained
     assert told["config"]["count"] == 9
     assert told["recipe"] == {
         **{"metric": "variability", "direction": "best", "ratio": 0.7, "easy": 0.0},
@@ -161,7 +166,13 @@ def test_the_manifest_tells_what_was_asked_and_of_what(chosen, manifest, map_fol
     assert told["source"]["sha256"] == hashlib.sha256(content).hexdigest()
     assert (tmp_path / "out" / "selected.txt").read_text().split() == ids
     assert told["ids_sha256"] == hashlib.sha256((tmp_path / "out" / "selected.txt").read_bytes()).hexdigest()
+    assert (told["metric"], told["seed"]) == ("variability", 0)
     assert {"ties", "versions", "git_commit"} <= told.keys()
+
+
+def test_the_manifest_of_a_draw_has_its_seed_and_no_ties(chosen, manifest):
+    chosen(count=9, metric="random", seed=4)
+    assert [manifest()[name] for name in ("metric", "seed", "ties")] == ["random", 4, None]
 
 
 def test_suspects_that_are_left_out_are_in_a_file_of_their_own(chosen, tmp_path, data_map):
@@ -216,22 +227,67 @@ def test_a_dataset_that_the_map_is_not_of_is_refused(chosen, make_task, n_train,
         chosen({"dataset": Reader(replace(corpus, train=train))}, count=3)
 
 
-@pytest.mark.parametrize("recipe", FROM_TEXTS)
-def test_recipes_of_texts_need_no_map(chosen, manifest, make_task, recipe):
+@pytest.mark.parametrize(("recipe", "metric", "device"), [
+    ("al_uncertainty", "entropy", "a GPU"),
+    ("al_greedy_k", "coreset", "a GPU"),
+    ("aflite", "predictability", "cpu"),
+])  # fmt: skip
+def test_recipes_of_texts_need_no_map(chosen, manifest, make_task, monkeypatch, recipe, metric, device):
+    monkeypatch.setattr("cal.analysis.select_run.resolve_device", lambda given: "a GPU")
+    monkeypatch.setattr("cal.analysis.select_run.provenance", lambda device: {"device": device})
     corpus, features = make_task(90)
     built = {"dataset": Reader(corpus), "features": features, "learner": MLP(hidden=[8], n_epochs=2)}
-    rows = chosen(built, map=None, dataset={"reader": "files"}, recipe=recipe, count=40)
+    groups = {"dataset": {"reader": "files"}, "features": {"kind": "lsa"}, "learner": {"kind": "mlp"}}
+    rows = chosen(built, map=None, recipe=recipe, count=40, seed=3, **groups)
     assert rows["id"].nunique() == 40
     assert {*rows["id"]} <= {*corpus.train.ids}
-    assert manifest()["source"]["corpus_fingerprint"] == corpus.fingerprint
+    told = manifest()
+    assert told["source"]["corpus_fingerprint"] == corpus.fingerprint
+    assert [told[name] for name in ("metric", "seed", "device")] == [metric, 3, device]
+    assert told["ties"]
+    assert ("learner" in told["config"]) == (recipe != "aflite")
 
 
-def test_a_new_selection_replaces_an_old_one_and_touches_nothing_else(chosen, tmp_path):
-    chosen(count=3, recipe="without_suspects", formats=["ids", "jsonl", "parquet", "huggingface"])
-    (tmp_path / "out" / "cartography_variability_0.25").mkdir()
+@pytest.fixture
+def tsv(tmp_path):
+    """Settings that ask for TSV folders."""
+    for name in ("train", "dev", "test"):
+        lines = ["index\tquestion\tsentence\tlabel", *(f"train{i}\tq\ts\tx" for i in range(N))]
+        (tmp_path / f"{name}.tsv").write_text("\n".join(lines))
+    return {"task": "qnli", "tsv": str(tmp_path)}
+
+
+def test_a_new_selection_replaces_an_old_one_and_touches_nothing_else(chosen, tmp_path, tsv):
+    formats = ["ids", "jsonl", "parquet", "huggingface", "allenai"]
+    chosen(count=3, recipe="without_suspects", formats=formats, **tsv)
+    assert len(list((tmp_path / "out").glob("cartography_without_suspects_*/QNLI/train.tsv"))) == 7
+    load_from_disk(str(tmp_path / "out" / "huggingface")).map(lambda row: {"n": len(row["text"])})  # leaves a cache
     (tmp_path / "out" / "notes.md").write_text("mine")
     assert len(chosen(count=4)) == 4
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["manifest.json", "notes.md", "selected.csv"]
+
+
+@pytest.mark.parametrize("mine", [
+    "cartography_variability_0.33/QNLI/my_model/model.safetensors",
+    "cartography_variability_0.33/notes.md",
+    "huggingface/train/data-00000-of-00001.arrow",
+])  # fmt: skip
+def test_a_folder_that_a_selection_shares_with_something_else_is_not_replaced(chosen, tmp_path, tsv, mine):
+    chosen(count=3, formats=["huggingface", "allenai"], **tsv)
+    (tmp_path / "out" / mine).parent.mkdir(exist_ok=True)
+    (tmp_path / "out" / mine).write_text("mine")
+    before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    with pytest.raises(StorageError, match=f"{re.escape(mine)} is not of cal select"):
+        chosen(count=4)
+    assert before == {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+
+
+def test_weights_leave_datasets_beside_them_alone(chosen, weighed, tmp_path):
+    weighed()
+    chosen(count=3, formats=["huggingface"])
+    (tmp_path / "out" / "huggingface").rename(tmp_path / "weights" / "huggingface")
+    weighed()
+    assert len(load_from_disk(str(tmp_path / "weights" / "huggingface"))) == 3
 
 
 @pytest.mark.parametrize("content", [None, b"not json", b'{"made_by": "a browser"}'])
@@ -253,27 +309,57 @@ def test_too_many_are_refused_before_anything_is_written(chosen, tmp_path):
 
 
 def test_a_folder_without_a_map_is_refused(chosen, tmp_path):
-    with pytest.raises(DataError, match=r"holds no map\.parquet"):
+    with pytest.raises(DataError, match=r"holds no map\.parquet.* cal map logs=FOLDER draws"):
         chosen(map=str(tmp_path), count=3)
+
+
+def test_a_map_that_is_not_there_is_named_in_full(chosen, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for given in ("nope", str(tmp_path / "nope")):
+        with pytest.raises(DataError) as caught:
+            chosen(map=given, count=3)
+        assert str(caught.value) == f"There is no file or folder {tmp_path / 'nope'}. Give a map of cal map."
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+@pytest.mark.parametrize("column", ["region", "gold_label"])
+def test_a_map_that_lacks_names_in_some_rows_is_refused(chosen, tmp_path, map_folder, column, kind):
+    points = pd.read_parquet(map_folder / "map.parquet")
+    points.loc[[3, 5], column] = None
+    path = tmp_path / f"map.{kind}"
+    points.to_parquet(path) if kind == "parquet" else points.to_csv(path, index=False, quoting=csv.QUOTE_NONNUMERIC)
+    with pytest.raises(DataError, match=f"has no {column} in 2 of 60 rows"):
+        chosen(map=str(path), count=3, within="region")
 
 
 @pytest.mark.parametrize(("given", "expected"), [
     ({"map": "m", "count": 3, "recipe": "eazy"}, ["Did you mean 'easy'"]),
     ({"count": 3}, ["map=FILE or logs=FOLDER, one of them; neither is given"]),
     ({"map": "m", "logs": "l", "count": 3, "on_missing": "no"}, ["both are given", "on_missing must be"]),
-    ({"map": "m", "fraction": 2, "recipe": "easy", "metric": "aum"}, ["share above 0", "metric=aum is not for recipe"]),
-    ({"map": "m", "count": 3, "easy": 0.5}, ["easy=0.5 is not for a selection by metric"]),
+    ({"map": "m", "fraction": 2, "recipe": "easy", "metric": "aum"}, ["share above 0", "recipe=easy .* metric=aum"]),
+    ({"map": "m", "count": 3, "easy": 0.5}, ["metric=variability direction=best does not look at easy=0.5"]),
+    ({"map": "m", "count": 3, "ratio": 0.5}, ["direction=best does not look at ratio=0.5"]),
+    ({"map": "m", "count": 3, "recipe": "hard", "n_epochs": 7, "seed": 9}, ["=hard does not .* n_epochs=7, seed=9"]),
+    ({"map": "m", "count": 3, "metric": "random", "direction": "worst"}, ["metric=random does .* direction=worst"]),
+    ({"map": "m", "count": 3, "on_missing": "drop"}, ["on_missing=drop is of logs=FOLDER"]),
     ({"map": "m", "count": 3, "within": "clas", "seed": -1}, ["Did you mean 'class'", "seed must be"]),
     ({"map": "m", "count": 3, "formats": ["jsn"], "region": "x"}, ["Did you mean 'jsonl'", "region rule 'x'"]),
     ({"map": "m", "count": 3, "formats": "jsonl"}, ["formats must be a list"]),
     ({"map": "m", "count": 3, "formats": ["allenai"]}, ["needs task=NAME and tsv=FOLDER"]),
     ({"map": "m", "count": 3, "task": "snli"}, ["task and tsv are of formats"]),
     ({"map": "m", "fraction": 0.1, "compat": "allenai", "tsv": "t", "task": "sst"}, ["Unknown task 'sst'"]),
+    ({"map": "m", "fraction": 0.1, "formats": ["allenai"], "tsv": "t", "task": "wsc"}, ["Unknown task 'wsc'"]),
+    ({"map": "m", "fraction": 0.1, "compat": "allenai", "direction": "both_ends", "ratio": 0.2}, ["not ratio=0.2"]),
     ({"map": "m", "count": 3, "compat": "allenai"}, ["compat=allenai is about a fraction .* here is count"]),
     ({"map": "m", "fraction": 0.1, "compat": "allenai", "metric": "aum"}, ["here is aum"]),
     ({"map": "m", "fraction": 0.1, "compat": "cleanlab"}, ["Unknown compat"]),
     ({"count": 3, "recipe": "aflite"}, ["give dataset=NAME"]),
-    ({"count": 3, "recipe": "aflite", "dataset": {}, "map": "m", "metric": "aum"}, ["does not take map, metric"]),
+    ({"count": 3, "recipe": "aflite", "dataset": {}, "map": "m", "metric": "aum"}, ["look at metric=aum, map=m"]),
+    (
+        {"count": 3, "recipe": "aflite", "dataset": {}, "n_epochs": 3, "region": "quantile", "on_missing": "drop"},
+        ["recipe=aflite does not look at on_missing=drop, region=quantile, n_epochs=3"],
+    ),
+    ({"count": 3, "recipe": "al_greedy_k", "dataset": {}, "formats": ["allenai"]}, [r"look at formats=\[allenai\]"]),
     ({"map": "m", "count": 3, "device": "tpu", "workers": 0}, ["tpu", "workers must be"]),
 ])  # fmt: skip
 def test_everything_wrong_is_said_at_once(given, expected):
@@ -281,6 +367,22 @@ def test_everything_wrong_is_said_at_once(given, expected):
         check_select(USUAL | given)
     for part in expected:
         assert re.search(part, str(caught.value))
+
+
+@pytest.mark.parametrize("given", [
+    {"recipe": "random", "seed": 3},
+    {"recipe": "without_suspects", "metric": "random", "seed": 3},
+    {"direction": "both_ends", "ratio": 0.2},
+    {"map": None, "logs": "l", "on_missing": "drop", "region": "data_iq"},
+    {"map": None, "dataset": {"reader": "files"}, "recipe": "al_uncertainty", "seed": 3, "n_epochs": 2, "model": "m"},
+])  # fmt: skip
+def test_settings_that_a_selection_looks_at_may_be_others(given):
+    check_select(USUAL | {"map": "m", "count": 3} | given)
+
+
+def test_settings_are_held_against_their_defaults():
+    shipped = yaml.safe_load((conf_dir() / "select.yaml").read_text())
+    assert {name: shipped[name] for name in _USUAL} == _USUAL
 
 
 @pytest.fixture
@@ -318,6 +420,7 @@ def test_weights_are_in_the_order_of_the_map(weighed, data_map, tmp_path):
     ({"id": ["a", "a"], "p_wrong": [0.1, 0.2]}, "more than once"),
     ({"id": ["a"], "p": [0.1]}, "no column 'p_wrong'"),
     ({"id": ["a"], "p_wrong": ["much"]}, "cannot be read"),
+    ({"id": ["train0", "b"], "p_wrong": ["", 0.5]}, r"empty in 1 of 2 .* cal suspects dataset=NAME, without map="),
 ])  # fmt: skip
 def test_a_table_that_holds_no_probabilities_of_the_map_is_refused(weighed, tmp_path, table, expected):
     pd.DataFrame(table).to_csv(tmp_path / "p.csv", index=False)
@@ -336,6 +439,7 @@ def test_weights_do_not_replace_a_selection(chosen, weighed, tmp_path):
     ({"by": "mislabel"}, "go together"),
     ({"probabilities": "p.csv"}, "go together"),
     ({"map": None}, "map=FILE or logs=FOLDER"),
+    ({"on_missing": "partial"}, "on_missing=partial is of logs=FOLDER"),
 ])  # fmt: skip
 def test_weights_that_cannot_be_are_refused(given, expected):
     with pytest.raises(ConfigError, match=expected):

@@ -154,6 +154,44 @@ def test_groups_fill_any_count_exactly_and_none_gives_more_than_it_has(count, eq
     assert len(set(chosen.tolist())) == count
 
 
+@pytest.mark.parametrize("equal", [True, False])
+@pytest.mark.parametrize(("n_groups", "count"), [(N // 2, 30), (N // 2, 45), (7, 20), (N, 40)])
+def test_a_recipe_keeps_its_mix_in_groups_of_any_size(n_groups, count, equal):
+    data_map = map_of()
+    groups = np.arange(N) % n_groups
+    selection = Selection(data_map, Recipe(easy=0.25), groups=groups, equal=equal)
+    n_easy = int(0.25 * count)
+    ranked, easy = selection.take(count)[: count - n_easy], selection.take(count)[count - n_easy :]
+    place = {position: i for i, position in enumerate(data_map.ranking("confidence", worst=True).tolist())}
+    assert [place[p] for p in easy] == sorted(place[p] for p in easy)
+    for p in easy:  # nothing that is easier was left in its group
+        left = set(np.flatnonzero(groups == groups[p]).tolist()) - {*ranked.tolist(), *easy.tolist()}
+        assert all(place[other] > place[p] for other in left)
+    of_group = Counter(groups[ranked].tolist())
+    order = data_map.ranking("variability")
+    assert {*ranked.tolist()} == {p for g, n in of_group.items() for p in order[groups[order] == g][:n].tolist()}
+
+
+@pytest.mark.parametrize("equal", [True, False])
+def test_both_ends_keep_their_ratio_in_small_groups(equal):
+    groups = np.arange(N) % 15  # 4 in each, of which 2 are taken
+    data_map = map_of()
+    chosen = set(select(data_map, 30, Recipe("loss", "both_ends", 0.7), groups=groups, equal=equal).tolist())
+    order = data_map.ranking("loss")
+    n_front = 0
+    for group in range(15):
+        of_group = order[groups[order] == group].tolist()
+        from_front = next(n for n in (0, 1, 2) if {*of_group[:n], *of_group[4 - 2 + n :]} == chosen & {*of_group})
+        n_front += from_front
+    assert n_front == 21
+
+
+def test_a_selection_of_the_easy_alone_may_be_in_groups():
+    data_map = map_of()
+    chosen = select(data_map, 9, Recipe(easy=1.0), groups=data_map.gold.numpy(), equal=True)
+    assert Counter(data_map.gold[chosen].tolist()) == {0: 3, 1: 3, 2: 3}
+
+
 def test_fractions_are_rounded_down_and_counts_are_as_given():
     assert [n_of(100, fraction=f) for f in (0.01, 0.3319, 1)] == [1, 33, 100]
     assert n_of(100, count=7) == 7
