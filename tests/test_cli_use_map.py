@@ -1,0 +1,130 @@
+"""`cal select`, `cal weights`, `cal suspects` and `cal audit`, as a user meets them: from a map to every result."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cal.cli import main
+
+FORBIDDEN_IN_HELP = ["torch", "numpy", "pandas", "sklearn", "matplotlib", "plotly", "hydra", "omegaconf"]
+WORDS = {"number": ["far", "many", "much", "long"], "person": ["wrote", "sang", "painted", "ruled"]}
+SMALL = ["features.n_components=8", "learner.hidden=[8]", "learner.lr=0.01", "n_epochs=3", "workers=1", "device=cpu"]
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    """The words that name a corpus of 80 documents, and its file."""
+    path = tmp_path_factory.mktemp("corpus") / "questions.csv"
+    with path.open("w", newline="") as file:
+        rows = [
+            (f"{label}-{i}", f"Who or what {words[i % 4]} the {i % 13} {words[(i // 4) % 4]} thing {i}?", label)
+            for label, words in WORDS.items()
+            for i in range(40)
+        ]
+        csv.writer(file).writerows([("id", "text", "label"), *rows])
+    return ["dataset=files", f"dataset.path={path}", *SMALL]
+
+
+@pytest.fixture(scope="module")
+def data_map(dataset, tmp_path_factory):
+    """The folder of its map."""
+    folder = tmp_path_factory.mktemp("maps") / "map"
+    assert main(["map", *dataset, f"output={folder}"]) == 0
+    return folder
+
+
+def run(capsys, *words):
+    """What a command that ends well prints."""
+    assert main([str(word) for word in words]) == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["select", "weights", "suspects", "audit"])
+def test_help_imports_nothing_heavy_and_names_every_key(command):
+    code = (
+        f"import sys; from cal.cli import main\ntry: main(['{command}', '--help'])\nexcept SystemExit: pass\n"
+        f"print([m for m in {FORBIDDEN_IN_HELP} if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.startswith(f"usage: cal {command}")
+    assert out.rstrip().endswith("[]")
+    from dataclasses import fields
+
+    from cal.schemas import SCHEMAS
+
+    shown = {line.split(":")[0].strip() for line in out.splitlines() if line.startswith("  ")}
+    assert {field.name for field in fields(SCHEMAS[command])} - {"dataset", "features", "learner"} <= shown
+
+
+def test_a_third_of_a_map_is_selected(data_map, tmp_path, capsys):
+    out = run(capsys, "select", f"map={data_map / 'map.parquet'}", "fraction=.33", f"output={tmp_path}")
+    points = pd.read_parquet(data_map / "map.parquet")
+    n = int(0.33 * len(points))
+    chosen = pd.read_csv(tmp_path / "selected.csv")
+    assert chosen["variability"].tolist() == sorted(points["variability"], reverse=True)[:n]
+    assert f"{n} of {len(points)} instances" in out
+    assert out.splitlines()[-1] == f"Selection: {tmp_path / 'selected.csv'}"
+    assert json.loads((tmp_path / "manifest.json").read_text())["n_chosen"] == n
+
+
+def test_quiet_says_where_the_result_is_and_nothing_else(data_map, tmp_path, capsys):
+    out = run(capsys, "select", "-q", f"map={data_map}", "count=3", f"output={tmp_path}")
+    assert out == f"Selection: {tmp_path / 'selected.csv'}\n"
+
+
+def test_weights_are_of_every_instance(data_map, tmp_path, capsys):
+    run(capsys, "weights", f"map={data_map}", "by=inverse_confidence", f"output={tmp_path}")
+    weights = pd.read_csv(tmp_path / "weights.csv")["weight"]
+    assert len(weights) == len(pd.read_parquet(data_map / "map.parquet"))
+    assert weights.mean() == pytest.approx(1)
+
+
+def test_suspects_of_a_map_are_those_of_least_aum(data_map, tmp_path, capsys):
+    out = run(capsys, "suspects", f"map={data_map}", "n=2", f"output={tmp_path}")
+    points = pd.read_parquet(data_map / "map.parquet").sort_values("aum")
+    listed = pd.read_csv(tmp_path / "suspects.csv")
+    assert listed["id"].tolist() == points["id"].tolist()
+    assert points["id"].iloc[0] in out
+    assert points["text"].iloc[0] in (tmp_path / "suspects.html").read_text()
+
+
+def test_suspects_of_a_dataset_have_probabilities_that_weigh(dataset, data_map, tmp_path, capsys):
+    out = run(capsys, "suspects", *dataset, "seeds=1", "folds=2", "n=1", f"output={tmp_path / 'suspects'}")
+    listed = pd.read_csv(tmp_path / "suspects" / "suspects.csv")
+    assert listed["p_wrong"].between(0, 1).all()
+    assert "Nothing was changed" in out
+    words = ["by=mislabel", f"probabilities={tmp_path / 'suspects' / 'suspects.csv'}", f"output={tmp_path / 'weights'}"]
+    run(capsys, "weights", f"map={data_map}", *words)
+    weights = pd.read_csv(tmp_path / "weights" / "weights.csv").set_index("id")["weight"]
+    right = 1 - listed.set_index("id")["p_wrong"].loc[weights.index]
+    np.testing.assert_allclose(weights, right / right.mean())
+
+
+def test_an_audit_says_how_many_errors_would_be_found(dataset, tmp_path, capsys):
+    words = ["noise=uniform", "rates=0.2", "seeds=2", "folds=2", "detectors=[aum,cleanlab]", "mend=aum"]
+    out = run(capsys, "audit", *dataset, *words, f"output={tmp_path}")
+    scores = pd.read_csv(tmp_path / "scores.csv")
+    assert set(scores["detector"]) == {"aum", "cleanlab"}
+    assert "the ceiling is" in out
+    assert "cleanlab flags" in out
+    assert out.splitlines()[-1].endswith("report.html")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["select", "count=3"], "cal select needs map=FILE or logs=FOLDER"),
+        (["select", "map=m", "fraction=2", "metric=variabilty"], "Did you mean 'variability'"),
+        (["weights", "map=m", "by=loss"], "Known: inverse_confidence, mislabel, variability"),
+        (["suspects", "n=-1"], "needs what to rank"),
+        (["audit", "detectors=[aumm]", "rates=[2]"], "Did you mean 'aum'"),
+    ],
+)
+def test_what_is_wrong_is_said_before_any_work(words, said, capsys):
+    assert main(words) == 1
+    assert said in capsys.readouterr().err
