@@ -115,7 +115,7 @@ class SuspectsConfig:
     features: dict[str, Any] | None = None
     learner: dict[str, Any] = field(default_factory=dict)
     map: str | None = None
-    by: str = "aum"
+    by: str | None = None
     n: int = 20
     page: int = 200
     neighbours: int = 3

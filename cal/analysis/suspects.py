@@ -12,15 +12,17 @@ import numpy as np
 import pandas as pd
 
 from cal.datamap.error_estimate import ErrorEstimate
-from cal.datamap.neighbours import nearest_with_other_label, share_with_other_label
+from cal.datamap.neighbours import Neighbours, find_neighbours
 
 N_AROUND = 10
 """Nearest documents whose labels are counted."""
 
-MOST_WITH_NEIGHBOURS = 20_000
-"""Suspects whose neighbours are looked for: the time it takes grows with this times all documents."""
-
-_WORDS = {"aum": "AUM", "el2n": "EL2N", "cv_self_confidence": "confidence out of fold"}
+_WORDS = {
+    "aum": "AUM",
+    "el2n": "EL2N",
+    "calibrated": "AUM among flipped labels",
+    "cv_self_confidence": "confidence out of fold",
+}
 _ALWAYS_SAID = ("aum", "confidence", "cv_self_confidence")
 _WIDTH = 110
 
@@ -60,34 +62,20 @@ class Evidence:
     vectors: np.ndarray | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class _Around:
-    """Neighbours of one document.
-
-    Attributes:
-        nearest: positions of the nearest with another label.
-        similarities: their cosines.
-        labels: of those with another label among the `n_around` nearest of all.
-        n_around: `N_AROUND`, or fewer in a small corpus.
-    """
-
-    nearest: list[int]
-    similarities: list[float]
-    labels: list[int]
-    n_around: int
-
-
-def suspects_table(evidence: Evidence, n_neighbours: int = 3) -> pd.DataFrame:
+def suspects_table(evidence: Evidence, n_neighbours: int = 3, n_with: int | None = None) -> pd.DataFrame:
     """A row per document, suspects first.
 
     Columns: `rank`, `id`, `score` (higher = more suspicious), `p_wrong`, `p_low` and `p_high` (missing without an
     estimate), `gold`, `likely` (the most probable other label, empty where nothing tells), `likely_by`
     (`out_of_fold`, `predicted` or `neighbours`), a `rank_METRIC` per metric (1 + how many are more suspicious),
-    `neighbours` (list of id, label, similarity and text, nearest first), `why` and `text`.
+    `neighbours` (list of id, label, similarity and text, nearest first; empty after the first `n_with`), `why` and
+    `text`.
 
     Args:
         evidence: what is known.
         n_neighbours: nearest documents with another label that are named; 0 looks for none.
+        n_with: of how many suspects neighbours are looked for, the time of which grows with this times all documents;
+            None is all.
 
     Example:
         >>> scores = {"aum": np.array([-2.0, 1.5])}
@@ -98,7 +86,7 @@ def suspects_table(evidence: Evidence, n_neighbours: int = 3) -> pd.DataFrame:
         ('b', 'no', 'AUM: rank 1 of 2; its label predicted in 1 of 5 epochs, no at the end.')
     """
     ranks = {name: _ranks(scores) for name, scores in evidence.scores.items()}
-    around = _around(evidence, n_neighbours)
+    around = _around(evidence, n_neighbours, n_with)
     names, rows = evidence.label_names, []
     for rank, at in enumerate(evidence.order.tolist(), start=1):
         near = around.get(at)
@@ -125,9 +113,12 @@ def suspects_table(evidence: Evidence, n_neighbours: int = 3) -> pd.DataFrame:
 
 
 def estimate_text(estimate: ErrorEstimate, n_instances: int) -> str:
-    """How many labels are wrong, in a sentence."""
+    """How many labels are wrong, and which are not counted, in a sentence."""
     low, high = round(estimate.n_errors_low), round(estimate.n_errors_high)
-    return f"About {round(estimate.n_errors):,} of the {n_instances:,} labels are wrong ({low:,}-{high:,} at 95 %)."
+    return (
+        f"About {round(estimate.n_errors):,} of the {n_instances:,} labels look as wrong as labels flipped at random "
+        f"do ({low:,}-{high:,} at 95 %); confusions of similar classes come on top."
+    )
 
 
 def metric_in_words(name: str) -> str:
@@ -184,23 +175,16 @@ def _ranks(scores: np.ndarray) -> np.ndarray:
     return np.searchsorted(rising, -scores, side="left") + 1
 
 
-def _around(evidence: Evidence, n_neighbours: int) -> dict[int, _Around]:
-    """The neighbours of the first suspects, by position."""
-    gold, positions = evidence.gold, evidence.order[:MOST_WITH_NEIGHBOURS]
-    n_others = len(gold) - int(np.bincount(gold).max())  # with another label, at the least
-    if evidence.vectors is None or not n_neighbours or not n_others:
+def _around(evidence: Evidence, n_neighbours: int, n_with: int | None) -> dict[int, Neighbours]:
+    """The neighbours of the first suspects, by position, where there are any."""
+    if evidence.vectors is None or not n_neighbours:
         return {}
-    n_around, n_named = min(N_AROUND, n_others), min(n_neighbours, n_others)
-    n_sought = max(n_around, n_named)
-    nearest, similarities = nearest_with_other_label(evidence.vectors, gold, positions, n_sought)
-    n_among = np.rint(n_around * share_with_other_label(evidence.vectors, gold, positions, n_around)).astype(int)
-    return {
-        at: _Around(others[:n_named].tolist(), cosines[:n_named].tolist(), gold[others[:n]].tolist(), n_around)
-        for at, others, cosines, n in zip(positions.tolist(), nearest, similarities, n_among, strict=True)
-    }
+    positions = evidence.order[:n_with]
+    found = find_neighbours(evidence.vectors, evidence.gold, positions, N_AROUND, n_neighbours)
+    return {at: near for at, near in zip(positions.tolist(), found, strict=True) if len(near.nearest)}
 
 
-def _likely(evidence: Evidence, at: int, near: _Around | None) -> tuple[int | None, str]:
+def _likely(evidence: Evidence, at: int, near: Neighbours | None) -> tuple[int | None, str]:
     """The most probable other class, and what says so; of neighbours, the first of the most frequent labels."""
     gold = int(evidence.gold[at])
     if evidence.probs is not None:
@@ -209,24 +193,24 @@ def _likely(evidence: Evidence, at: int, near: _Around | None) -> tuple[int | No
         return int(others.argmax()), "out_of_fold"
     if evidence.predicted is not None and evidence.predicted[at] not in (gold, -1):
         return int(evidence.predicted[at]), "predicted"
-    if near is not None and near.nearest:
-        return Counter(evidence.gold[near.nearest].tolist()).most_common(1)[0][0], "neighbours"
+    if near is not None and len(near.others):
+        return Counter(evidence.gold[near.others].tolist()).most_common(1)[0][0], "neighbours"
     return None, ""
 
 
-def _named(evidence: Evidence, near: _Around) -> list[dict[str, Any]]:
+def _named(evidence: Evidence, near: Neighbours) -> list[dict[str, Any]]:
     return [
         {
             "id": evidence.ids[other],
             "label": evidence.label_names[evidence.gold[other]],
-            "similarity": round(similarity, 3),
+            "similarity": round(cosine, 3),
             "text": "" if evidence.texts is None else shortened(evidence.texts[other], 200),
         }
-        for other, similarity in zip(near.nearest, near.similarities, strict=True)
+        for other, cosine in zip(near.others.tolist(), near.cosines.tolist(), strict=True)
     ]
 
 
-def _why(evidence: Evidence, at: int, ranks: Mapping[str, int], likely: int | None, near: _Around | None) -> str:
+def _why(evidence: Evidence, at: int, ranks: Mapping[str, int], likely: int | None, near: Neighbours | None) -> str:
     names, gold, n = evidence.label_names, int(evidence.gold[at]), len(evidence.gold)
     said = [evidence.by, *(name for name in _ALWAYS_SAID if name in ranks and name != evidence.by)]
     parts = [f"{metric_in_words(name)}: rank {ranks[name]:,}{f' of {n:,}' * (k == 0)}" for k, name in enumerate(said)]
@@ -238,9 +222,10 @@ def _why(evidence: Evidence, at: int, ranks: Mapping[str, int], likely: int | No
         p, p_gold = evidence.probs[at, likely], evidence.probs[at, gold]
         parts.append(f"classifiers that never saw it give {names[likely]} {p:.2f} and its label {p_gold:.2f}")
     if near is not None:
-        parts.append(_labels_around(near.labels, near.n_around, names))
+        labels = evidence.gold[near.nearest]
+        parts.append(_labels_around(labels[labels != gold].tolist(), len(labels), names))
         quoted = [f"“{shortened(o['text'] or str(o['id']), 60)}” ({o['label']})" for o in _named(evidence, near)]
-        parts.append(f"nearest with another label: {', '.join(quoted)}")
+        parts += [f"nearest with another label: {', '.join(quoted)}"] if quoted else []
     return "; ".join(parts) + "."
 
 

@@ -20,7 +20,6 @@ import pandas as pd
 from cal.analysis.map_folder import refuse_foreign
 from cal.analysis.map_source import read_map_source, with_documents
 from cal.analysis.suspects import (
-    MOST_WITH_NEIGHBOURS,
     Evidence,
     estimate_text,
     metric_in_words,
@@ -32,7 +31,7 @@ from cal.data.corpus import Corpus
 from cal.data.lsa import words_and_pairs
 from cal.datamap.error_estimate import ErrorEstimate
 from cal.datamap.suspicion import SUSPICION, suspicion
-from cal.errors import ConfigError, UnknownNameError, refused_counts
+from cal.errors import ConfigError, StorageError, UnknownNameError, refused_counts
 from cal.simulation.detectors import DETECTORS, detect
 from cal.simulation.folder import RunFolder, dated_folder
 from cal.simulation.full_map import check_map_arguments
@@ -63,8 +62,10 @@ def check_suspects(config: Mapping[str, Any]) -> None:
     training = [name for name, usual in _USUAL_TRAINING.items() if config[name] != usual]
     if of_map and training:
         problems.append(f"{', '.join(training)}: of a training, and map=FOLDER trains nothing. Leave it out.")
-    known = SUSPICION if of_map else tuple(DETECTORS)
-    if config["by"] not in known:
+    known = SUSPICION if of_map else tuple(name for name in DETECTORS if name != "variability")
+    if config["by"] == "variability":
+        problems.append("by=variability puts wrong labels last, and is for cal audit; leave it out.")
+    elif config["by"] not in (None, *known):
         problems.append(str(UnknownNameError("metric", str(config["by"]), known)))
     try:
         names = ("seeds", "folds", "device", "workers")
@@ -91,14 +92,17 @@ def run_suspects(config: Mapping[str, Any], built: Mapping[str, Any], *, quiet: 
     """
     folder = Path(config["output"]) if config["output"] else dated_folder(Path("runs"), "suspects")
     refuse_foreign(folder, "suspects.json")
-    corpus: Corpus | None = built["dataset"].read() if "dataset" in built else None
-    if config["map"] is not None:
-        evidence, about = _of_map(config, corpus)
-    else:
-        assert corpus is not None  # as check_suspects has it
+    corpus: Corpus | None
+    if config["map"] is None:
+        corpus = built["dataset"].read()
         evidence, about = _of_training(config, built, corpus, quiet)
-    evidence, alike = _with_vectors(evidence, config, built, corpus)
-    table = suspects_table(evidence, config["neighbours"])
+    else:
+        _refuse_trained(folder)
+        corpus = built["dataset"].read() if "dataset" in built else None
+        evidence, about = _of_map(config, corpus)
+    n_shown = max(config["n"], config["page"])
+    evidence, alike = _with_vectors(evidence, config, built, corpus, n_shown)
+    table = suspects_table(evidence, config["neighbours"], n_shown)
 
     n, estimate = len(table), evidence.estimate
     verdict = _NO_ESTIMATE if estimate is None else estimate_text(estimate, n)
@@ -115,6 +119,16 @@ def run_suspects(config: Mapping[str, Any], built: Mapping[str, Any], *, quiet: 
     return "\n\n".join([f"{verdict}\n{note}", *listed, f"{_UNCHANGED}\nSuspects: {page}"])
 
 
+def _refuse_trained(folder: Path) -> None:
+    """Makes sure that the list of a map replaces none that took trainings."""
+    about = folder / "suspects.json"
+    if about.exists() and orjson.loads(about.read_bytes())["estimate"] is not None:
+        raise StorageError(
+            f"{folder} holds a list that was trained for, with probabilities, and one of a map has none; "
+            "give another folder."
+        )
+
+
 def _of_map(config: Mapping[str, Any], corpus: Corpus | None) -> tuple[Evidence, dict[str, Any]]:
     source = read_map_source(config["map"])
     data_map, gold = source.data_map, source.data_map.gold.numpy()
@@ -122,14 +136,15 @@ def _of_map(config: Mapping[str, Any], corpus: Corpus | None) -> tuple[Evidence,
     predicted = data_map.predicted.numpy()
     names = source.label_names if corpus is None else list(corpus.label_names)
     n_classes = 1 + max(gold.max(), predicted.max())
+    by = config["by"] or "aum"
     if names is None or len(names) < n_classes:
         names = [str(label) for label in range(n_classes)]
     evidence = Evidence(
         ids=points["id"].tolist(),
         gold=gold,
         label_names=names,
-        by=config["by"],
-        order=data_map.ranking(config["by"]),
+        by=by,
+        order=data_map.ranking(by),
         scores={name: suspicion(data_map, name).numpy() for name in SUSPICION},
         correctness=data_map.correctness.double().numpy(),
         n_epochs=data_map.n_epochs,
@@ -143,7 +158,7 @@ def _of_map(config: Mapping[str, Any], corpus: Corpus | None) -> tuple[Evidence,
 def _of_training(
     config: Mapping[str, Any], built: Mapping[str, Any], corpus: Corpus, quiet: bool
 ) -> tuple[Evidence, dict[str, Any]]:
-    by, seeds = config["by"], list_seeds(config["seeds"])
+    by, seeds = config["by"] or "calibrated", list_seeds(config["seeds"])
     names = dict.fromkeys((by, *SUSPICION, "cv_self_confidence", "calibrated"))
     found = detect(
         corpus,
@@ -173,12 +188,12 @@ def _of_training(
 
 
 def _with_vectors(
-    evidence: Evidence, config: Mapping[str, Any], built: Mapping[str, Any], corpus: Corpus | None
+    evidence: Evidence, config: Mapping[str, Any], built: Mapping[str, Any], corpus: Corpus | None, n_shown: int
 ) -> tuple[Evidence, str]:
     """The evidence with vectors of the documents, and what makes them neighbours, in words."""
-    if not config["neighbours"]:
+    if not config["neighbours"] or not n_shown:
         return evidence, "neighbours were not looked for"
-    limit = f" of the first {MOST_WITH_NEIGHBOURS:,}" if len(evidence.gold) > MOST_WITH_NEIGHBOURS else ""
+    limit = f" of the first {n_shown:,}" if n_shown < len(evidence.gold) else ""
     if corpus is not None and "features" in built and built["learner"].reads_features:
         vectors = built["features"].compute(corpus).train
         row_of = {instance_id: row for row, instance_id in enumerate(corpus.train.ids)}

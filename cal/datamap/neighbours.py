@@ -1,6 +1,8 @@
-"""Nearest neighbours of instances, and what their labels say: for a second look at a label."""
+"""Nearest neighbours of instances, and those of them with another label: for a second look at a label."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,98 +13,75 @@ from cal.errors import AnalysisError, refused_counts
 CHUNK = 2**24  # similarities held at once, of 8 bytes each
 
 
-def nearest_with_other_label(
-    x: np.ndarray, gold: np.ndarray, positions: np.ndarray, k: int = 3
-) -> tuple[np.ndarray, np.ndarray]:
-    """The k instances most like each of some, by cosine, among those of another label; equals by position.
+class Neighbours(NamedTuple):
+    """Those of one instance, the nearest first; fewer than asked for where no more are like it.
+
+    Attributes:
+        nearest: (neighbour,) positions, of any label.
+        others: (other,) positions of the nearest with another label.
+        cosines: (other,) similarities of these.
+    """
+
+    nearest: np.ndarray
+    others: np.ndarray
+    cosines: np.ndarray
+
+
+def find_neighbours(
+    x: np.ndarray, gold: np.ndarray, positions: np.ndarray, n_nearest: int = 10, n_others: int = 3
+) -> list[Neighbours]:
+    """The instances most like each of some, by cosine, which has to be above 0; equals by position.
 
     Args:
         x: (instance, feature) vectors; one of zeros is like no other.
         gold: (instance,) classes.
         positions: (asked,) of which instances.
-        k: how many of each.
-
-    Returns:
-        (asked, k) positions, the nearest first, and (asked, k) their cosines.
+        n_nearest: how many of each, whatever their label.
+        n_others: how many of another label.
 
     Raises:
-        AnalysisError: if the vectors do not fit the classes, a position is none of theirs, or an instance has fewer
-            than k others of another label.
+        AnalysisError: if the vectors do not fit the classes, or a position is none of theirs.
 
     Example:
         >>> x = np.array([[1.0, 0.0], [1.0, 0.1], [0.9, 0.1], [0.0, 1.0]])
-        >>> near, similar = nearest_with_other_label(x, np.array([0, 1, 0, 1]), np.array([0, 3]), k=1)
-        >>> near.tolist(), similar.round(2).tolist()
-        ([[1], [2]], [[1.0], [0.11]])
+        >>> first, last = find_neighbours(x, np.array([0, 1, 0, 1]), np.array([0, 3]), n_nearest=3, n_others=1)
+        >>> first.nearest.tolist(), first.others.tolist(), last.nearest.tolist(), last.others.tolist()
+        ([1, 2], [1], [2, 1], [2])
     """
-    return _nearest(x, gold, positions, k, of_other_label=True)
-
-
-def share_with_other_label(x: np.ndarray, gold: np.ndarray, positions: np.ndarray, k: int = 10) -> np.ndarray:
-    """How many of the k others most like an instance, by cosine, have another label than it, of k; equals by position.
-
-    Args:
-        x: (instance, feature) vectors; one of zeros is like no other.
-        gold: (instance,) classes.
-        positions: (asked,) of which instances.
-        k: how many neighbours.
-
-    Returns:
-        (asked,) shares.
-
-    Raises:
-        AnalysisError: if the vectors do not fit the classes, a position is none of theirs, or there are fewer than k
-            others.
-
-    Example:
-        >>> x = np.array([[1.0, 0.0], [1.0, 0.1], [0.9, 0.1], [0.0, 1.0]])
-        >>> share_with_other_label(x, np.array([0, 1, 0, 1]), np.array([0, 1]), k=2).tolist()
-        [0.5, 1.0]
-    """
-    near, _ = _nearest(x, gold, positions, k, of_other_label=False)
-    return np.asarray((gold[near] != gold[positions][:, None]).mean(axis=1))
-
-
-def _nearest(
-    x: np.ndarray, gold: np.ndarray, positions: np.ndarray, k: int, of_other_label: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    _check(x, gold, positions, k, of_other_label)
+    _check(x, gold, positions, n_nearest, n_others)
     unit = torch.nn.functional.normalize(torch.from_numpy(x).double())
     classes = torch.from_numpy(gold)
-    near, similar = [torch.empty(0, k, dtype=torch.int64)], [torch.empty(0, k, dtype=torch.float64)]
+    found = []
     for chunk in torch.from_numpy(positions).split(max(CHUNK // len(x), 1)):
         # Rounded, because the last bits of a product depend on its place in the matrix, and copies shall be equal.
         cosines = (unit[chunk] @ unit.T).round(decimals=9)  # (asked, instance)
-        if of_other_label:
-            cosines[classes[chunk].unsqueeze(1) == classes] = -torch.inf
         cosines[torch.arange(len(chunk)), chunk] = -torch.inf
-        found = _first(cosines, k)
-        near.append(found)
-        similar.append(cosines.gather(1, found))
-    return torch.cat(near).numpy(), torch.cat(similar).numpy()
+        nearest = _first(cosines, n_nearest)
+        cosines[classes[chunk].unsqueeze(1) == classes] = -torch.inf
+        found += [Neighbours(near, *other) for (near, _), other in zip(nearest, _first(cosines, n_others), strict=True)]
+    return found
 
 
-def _first(values: Tensor, k: int) -> Tensor:
-    """(row, k) columns of the k highest values of each row, equals by column: sorting no more than it must."""
-    least = values.topk(k, dim=1).values[:, -1:]
-    rows, columns = (values >= least).nonzero(as_tuple=True)  # by row, then by column; more than k where there are ties
-    order = np.lexsort((-values[rows, columns].numpy(), rows.numpy()))  # stable
-    starts = torch.searchsorted(rows, torch.arange(len(values)))
-    return columns[torch.from_numpy(order)][starts.unsqueeze(1) + torch.arange(k)]
+def _first(cosines: Tensor, k: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Columns of the k highest of each row that are above 0, and these, equals by column: sorting what it must."""
+    k = min(k, cosines.shape[1])
+    least = cosines.topk(k, dim=1).values[:, -1:]
+    alike = (cosines >= least) & (cosines > 0)  # more than k where there are ties
+    found = []
+    for row, of_row in zip(cosines, alike, strict=True):
+        columns = of_row.nonzero().squeeze(1)
+        columns = columns[row[columns].argsort(descending=True, stable=True)[:k]]
+        found.append((columns.numpy(), row[columns].numpy()))
+    return found
 
 
-def _check(x: np.ndarray, gold: np.ndarray, positions: np.ndarray, k: int, of_other_label: bool) -> None:
+def _check(x: np.ndarray, gold: np.ndarray, positions: np.ndarray, n_nearest: int, n_others: int) -> None:
     if x.ndim != 2 or gold.shape != x.shape[:1]:
         raise AnalysisError(
             f"Vectors of shape {x.shape} and classes of shape {gold.shape} do not fit each other; give "
             "(instance, feature) and (instance,)."
         )
-    if problems := refused_counts(k=k):
+    if problems := refused_counts(n_nearest=n_nearest, n_others=n_others):
         raise AnalysisError(problems[0])
     if len(outside := positions[(positions < 0) | (positions >= len(x))]):
         raise AnalysisError(f"There is no instance {outside[0]}; positions run from 0 to {len(x) - 1}.")
-    labels, counts = np.unique(gold, return_counts=True)
-    n_others = len(gold) - (counts[np.isin(labels, gold[positions])] if of_other_label else np.ones(1, dtype=int))
-    if len(n_others) and k > n_others.min():
-        what = "others of another label" if of_other_label else "others"
-        raise AnalysisError(f"k is {k}, but an instance has only {n_others.min()} {what}; give k={n_others.min()}.")

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cal.analysis import suspects
 from cal.analysis.suspects import Evidence, estimate_text, shortened, suspects_table, suspects_text
 from cal.datamap.error_estimate import ErrorEstimate
 
@@ -37,10 +36,10 @@ def evidence(n=N, **changes):
 
 
 def by_cosine(given, at):
-    """All other positions, the most like one first, with their cosines."""
+    """All other positions that are alike at all, the most like one first, with their cosines."""
     unit = [vector / np.linalg.norm(vector) for vector in given.vectors]
     others = [(float(unit[at] @ unit[k]), k) for k in range(len(unit)) if k != at]
-    return [(k, cosine) for cosine, k in sorted(others, key=lambda pair: (-pair[0], pair[1]))]
+    return [(k, cosine) for cosine, k in sorted(others, key=lambda pair: (-pair[0], pair[1])) if cosine > 0]
 
 
 def test_every_document_is_listed_once_in_the_given_order():
@@ -165,20 +164,31 @@ def test_the_reasons_give_both_probabilities_out_of_fold():
 
 
 def test_of_few_documents_fewer_neighbours_are_counted():
-    given = evidence(5, gold=np.array([0, 0, 0, 1, 1]))
-    table = suspects_table(given, 3)  # a document of the larger class has two others of another label
-    assert {len(neighbours) for neighbours in table["neighbours"]} == {2}
-    assert table["why"].str.contains("of its 2 nearest").all()
+    vectors = np.random.default_rng(3).uniform(0.1, 1, size=(5, 4))
+    table = suspects_table(evidence(5, gold=np.array([0, 0, 0, 1, 1]), vectors=vectors), 3)
+    assert sorted(len(neighbours) for neighbours in table["neighbours"]) == [2, 2, 2, 3, 3]
+    assert table["why"].str.contains("of its 4 nearest").all()
 
 
 def test_documents_of_one_label_have_no_neighbours_with_another():
     table = suspects_table(evidence(gold=np.zeros(N, int)))
     assert {len(neighbours) for neighbours in table["neighbours"]} == {0}
+    assert table["why"].str.endswith("none of its 10 nearest has another label.").all()
 
 
-def test_neighbours_are_looked_for_of_the_first_suspects_only(monkeypatch):
-    monkeypatch.setattr(suspects, "MOST_WITH_NEIGHBOURS", 7)
-    counts = [len(neighbours) for neighbours in suspects_table(evidence())["neighbours"]]
+def test_a_document_without_words_has_no_neighbours_and_is_none():
+    vectors = evidence().vectors.copy()
+    vectors[:3] = 0
+    given = evidence(vectors=vectors, predicted=None)
+    for row in suspects_table(given).to_dict("records"):
+        if row["id"] in ("id0", "id1", "id2"):
+            assert (row["likely"], row["likely_by"], row["neighbours"]) == ("", "", [])
+            assert "nearest" not in row["why"]
+        assert not {other["id"] for other in row["neighbours"]} & {"id0", "id1", "id2"}
+
+
+def test_neighbours_are_looked_for_of_the_first_suspects_only():
+    counts = [len(neighbours) for neighbours in suspects_table(evidence(), 3, 7)["neighbours"]]
     assert counts == [3] * 7 + [0] * (N - 7)
 
 
@@ -193,7 +203,8 @@ def test_probabilities_are_those_of_the_estimate():
     table = suspects_table(given)
     for name, values in {"p_wrong": p, "p_low": low, "p_high": high}.items():
         np.testing.assert_array_equal(table[name], values[given.order])
-    assert estimate_text(given.estimate, 5452) == "About 12 of the 5,452 labels are wrong (8-1,803 at 95 %)."
+    said = "About 12 of the 5,452 labels look as wrong as labels flipped at random do (8-1,803 at 95 %); "
+    assert estimate_text(given.estimate, 5452) == f"{said}confusions of similar classes come on top."
 
 
 def test_permuted_documents_give_the_same_rows():

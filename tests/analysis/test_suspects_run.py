@@ -153,12 +153,18 @@ def test_a_dataset_of_other_ids_is_refused(map_folder, tmp_path):
 
 
 def test_a_training_ranks_as_its_detector_does(trained, corpus):
-    found = detect(corpus, ["aum", "loss"], features=Centres(), learner=SMALL, device="cpu", workers=1)
-    aum, loss = found["aum"].score, found["loss"].score
-    order = sorted(range(N), key=lambda k: (-aum[k], -loss[k]))
+    found = detect(corpus, ["calibrated", "loss"], features=Centres(), learner=SMALL, device="cpu", workers=1)
+    score, loss = found["calibrated"].score, found["loss"].score
+    order = sorted(range(N), key=lambda k: (-score[k], -loss[k]))
     rows = listed(trained[1])
     assert rows["id"].tolist() == [corpus.train.ids[k] for k in order]
-    np.testing.assert_allclose(rows["score"], aum[order])
+    np.testing.assert_allclose(rows["score"], score[order])
+
+
+def test_a_map_ranks_by_aum_unless_told_otherwise(map_folder, tmp_path):
+    run_suspects(of_map(tmp_path / "out", map_folder, neighbours=0), {"learner": SMALL})
+    assert orjson.loads((tmp_path / "out" / "suspects.json").read_bytes())["by"] == "aum"
+    assert listed(tmp_path / "out")["rank_aum"].is_monotonic_increasing
 
 
 def test_a_training_finds_the_wrong_labels_and_their_right_ones(trained):
@@ -172,7 +178,8 @@ def test_a_training_says_how_many_are_wrong(trained):
     estimate = orjson.loads((folder / "suspects.json").read_bytes())["estimate"]
     rows = listed(folder)
     n, low, high = (round(estimate[name]) for name in ("n_errors", "n_errors_low", "n_errors_high"))
-    assert text.startswith(f"About {n} of the 80 labels are wrong ({low}-{high} at 95 %).")
+    said = f"About {n} of the 80 labels look as wrong as labels flipped at random do ({low}-{high} at 95 %); "
+    assert text.startswith(f"{said}confusions of similar classes come on top.")
     assert (rows["p_low"].astype(float) <= rows["p_high"].astype(float)).all()
 
 
@@ -186,10 +193,16 @@ def test_the_text_and_the_page_have_as_many_as_asked(trained):
     assert len(listed(folder)) == N
 
 
+def test_neighbours_are_looked_for_of_those_that_are_shown(trained):
+    text, folder = trained
+    assert "neighbours of the first 7 by features=lsa." in text
+    assert [neighbours != "[]" for neighbours in listed(folder)["neighbours"]] == [True] * 7 + [False] * (N - 7)
+
+
 def test_the_manifest_says_what_was_asked(trained, corpus):
     about = orjson.loads((trained[1] / "suspects.json").read_bytes())
     assert about["corpus_fingerprint"] == corpus.fingerprint
-    assert (about["by"], about["n_instances"], about["config"]["folds"]) == ("aum", N, 2)
+    assert (about["by"], about["n_instances"], about["config"]["folds"]) == ("calibrated", N, 2)
     assert about["versions"]["torch"]
 
 
@@ -217,6 +230,13 @@ def test_a_list_replaces_a_list(map_folder, tmp_path):
     assert orjson.loads((tmp_path / "out" / "suspects.json").read_bytes())["by"] == "el2n"
 
 
+def test_a_list_of_a_map_does_not_replace_one_that_was_trained_for(trained, map_folder):
+    before = (trained[1] / "suspects.json").read_bytes()
+    with pytest.raises(StorageError, match="holds a list that was trained for"):
+        run_suspects(of_map(trained[1], map_folder), {"learner": SMALL})
+    assert (trained[1] / "suspects.json").read_bytes() == before
+
+
 def problems_of(**changes):
     with pytest.raises(ConfigError) as refused:
         check_suspects(asdict(SuspectsConfig()) | changes)
@@ -235,6 +255,12 @@ def test_a_map_takes_no_keys_of_a_training_and_no_detector():
     first, second = problems_of(map="m", n_epochs=4, folds=3, by="cleanlab")
     assert first.startswith("n_epochs, folds: of a training")
     assert "Known: aum, confidence, correctness, el2n, loss" in second
+
+
+@pytest.mark.parametrize("of", [{"map": "m"}, {"dataset": {}}])
+def test_what_ranks_against_errors_is_refused(of):
+    (problem,) = problems_of(**of, by="variability")
+    assert problem == "by=variability puts wrong labels last, and is for cal audit; leave it out."
 
 
 def test_what_can_be_run_is_not_refused():

@@ -27,17 +27,24 @@ def calibration_error(probability, wrong):
     return np.mean([abs(probability[group].mean() - wrong[group].mean()) for group in groups])
 
 
-@pytest.mark.parametrize("n_classes", [2, 6])
-@pytest.mark.parametrize("share", [0.02, 0.1, 0.3])
-def test_intervals_hold_the_number_of_errors_most_of_the_time(share, n_classes):
+@pytest.mark.parametrize("distance", [2.5, 4.0])
+def test_intervals_hold_the_number_of_errors_most_of_the_time(distance):
     held, ratios = [], []
-    for seed in range(6):
-        scores, flipped, wrong = simulated(share, seed, n_classes=n_classes)
-        estimate = estimate_errors(scores, flipped, n_classes)
+    for seed in range(40):
+        scores, flipped, wrong = simulated((0.05, 0.2)[seed % 2], seed, n=2000, distance=distance)
+        estimate = estimate_errors(scores, flipped, 6)
         held.append(estimate.n_errors_low <= wrong.sum() <= estimate.n_errors_high)
         ratios.append(estimate.n_errors / wrong.sum())
-    assert sum(held) >= 4
-    assert np.mean(ratios) == pytest.approx(1, abs=0.2)
+    assert np.mean(held) >= 0.85
+    assert np.mean(ratios) == pytest.approx(1, abs=0.06)
+
+
+def test_errors_are_not_certain_where_right_and_wrong_labels_are_hardly_apart():
+    for seed in range(5):
+        scores, flipped, _ = simulated(0.0, seed, n=10_000, distance=1.5)
+        estimate = estimate_errors(scores, flipped, 6)
+        assert estimate.n_errors > 100  # many right labels are as suspicious as wrong ones
+        assert estimate.n_errors_low < 30
 
 
 def test_a_corpus_without_errors_has_about_none():
@@ -61,6 +68,14 @@ def test_probabilities_sum_to_the_number_of_errors():
     assert estimate.probability.sum() == pytest.approx(estimate.n_errors, rel=0.05)
 
 
+def test_estimates_are_in_their_intervals():
+    for seed, share in enumerate((0.0, 0.02, 0.3)):
+        scores, flipped, _ = simulated(share, seed, n=300)
+        estimate = estimate_errors(scores, flipped, 6)
+        assert ((estimate.low <= estimate.probability) & (estimate.probability <= estimate.high)).all()
+        assert estimate.n_errors_low <= estimate.n_errors <= estimate.n_errors_high
+
+
 def test_a_higher_score_is_no_less_probably_wrong():
     _, flipped, wrong = simulated(0.1, 0)
     score = np.random.default_rng(0).normal(3.0 * (wrong | flipped.any(axis=0)))  # the same in both trainings
@@ -77,7 +92,8 @@ def test_an_instance_is_not_judged_by_the_training_that_flipped_it():
     moved = scores.copy()
     moved[0, among_flipped] = scores[0, among_flipped[::-1]]  # the same scores, of other flipped instances
     before, after = (estimate_errors(each, flipped, 6).probability for each in (scores, moved))
-    np.testing.assert_array_equal(after, before)
+    # Not quite, because the bootstrap draws instances, whose scores in the two trainings are others now.
+    np.testing.assert_allclose(after, before, rtol=0.01)
 
 
 def test_rows_in_another_order_have_the_same_estimates():
