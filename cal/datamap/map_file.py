@@ -62,8 +62,7 @@ def map_from_frame(frame: pd.DataFrame) -> DataMap:
         )
     if empty := [name for name in columns if name not in _EPOCHS and frame[name].isna().any()]:
         raise DataError(f"Columns {', '.join(empty)} have missing values; of a data map, only {_EPOCHS} may.")
-    measured = frame[[name for name in _MEASURED if name not in _EPOCHS]].astype("float64")
-    if endless := [name for name in measured if np.isinf(measured[name]).any()]:
+    if endless := [name for name in _MEASURED if np.isinf(frame[name].to_numpy("float64", na_value=0.0)).any()]:
         raise DataError(f"{', '.join(endless)}: infinite values, of a training that diverged. Draw it again.")
     n_epochs, captures = frame["n_epochs"].unique().tolist(), frame["capture"].unique().tolist()
     if len(n_epochs) > 1 or n_epochs[0] < 1 or len(captures) > 1 or captures[0] not in get_args(Capture):
