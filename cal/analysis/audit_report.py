@@ -23,7 +23,7 @@ from cal.simulation.detection_scores import READ, n_read
 
 _OF_INJECTED = (
     "All figures are of injected errors. Labels that were wrong before are not known and count as right, so real "
-    "precision is a little higher, and errors that people make are often harder to find."
+    "precision is higher, and errors that people make are often harder to find."
 )
 
 
@@ -37,6 +37,7 @@ def audit_text(result: AuditResult, name: str) -> str:
     parts, best = injections(result), best_detector(result)
     lines = [_subject(result, name), ""]
     lines += [f"{part.title}: {part.headline(best)}" for part in parts]
+    lines += [f"That {best} is best is read off these figures."]
     for part in parts:
         lines += ["", f"{part.title} ({part.n_wrong:,} wrong labels)", *_as_text(detector_table(part))]
         lines += [*remarks(part)]
@@ -100,7 +101,8 @@ def recall_figure(part: Injection) -> Figure:
     percent = np.sort(part.curves["reviewed"].unique())
     share = part.n_wrong / part.scores["n_instances"].iloc[0]
     last = min(max(20.0, 300 * share), percent[-1])
-    axes.plot(percent, 100 * np.minimum(1, percent / 100 / share), color="black", linewidth=1.2, label="ceiling")
+    n_documents = np.round(percent / 100 * part.scores["n_instances"].iloc[0])  # as many as the curves are of
+    axes.plot(percent, 100 * np.minimum(1, n_documents / part.n_wrong), color="black", linewidth=1.2, label="ceiling")
     names = part.scores["detector"].unique().tolist()
     for name in part.ranked():
         curves = part.curves[part.curves["detector"] == name].pivot(index="seed", columns="reviewed", values="recall")

@@ -3,7 +3,7 @@
 config.yaml, audit.json    the resolved configuration; what was audited, and versions
 scores.csv, curves.csv, accuracies.csv    the frames of `cal.simulation.audit.AuditResult`
 means.csv                  means of the scores over seeds, with their intervals
-wrong/NOISE-RATE-SEED.csv  the wrong labels of each injection: id, gold label and the one given
+wrong/NOISE-RATE-SEED-*.csv  the wrong labels of each injection: id, gold label and the one given
 cells/                     finished injections, which the same command goes on from
 report.md, report.html, figures/
 """
@@ -22,7 +22,8 @@ from cal.analysis.audit_tables import means_of
 from cal.analysis.document import to_html, to_markdown
 from cal.analysis.map_folder import refuse_foreign
 from cal.analysis.plot_style import rendered
-from cal.simulation.audit import AuditArguments, audit, check_audit_arguments
+from cal.data.corpus import Corpus
+from cal.simulation.audit import AuditArguments, AuditResult, audit, check_audit_arguments
 from cal.simulation.folder import RunFolder, dated_folder
 from cal.simulation.provenance import provenance
 from cal.simulation.simulate import resolve_device
@@ -54,6 +55,16 @@ def run_audit(config: Mapping[str, Any], built: Mapping[str, Any], *, quiet: boo
     folder = Path(config["output"]) if config["output"] else dated_folder(Path("runs"), "audit")
     refuse_foreign(folder, "audit.json")
     corpus, target = built["dataset"].read(), RunFolder(folder)
+    with target.lock("audit"):
+        result, about = _audited(target, config, built, corpus, quiet)
+        _write(target, result, config, corpus, about)
+    return f"{audit_text(result, corpus.name)}\n\n{folder / 'report.html'}"
+
+
+def _audited(
+    target: RunFolder, config: Mapping[str, Any], built: Mapping[str, Any], corpus: Corpus, quiet: bool
+) -> tuple[AuditResult, dict[str, Any]]:
+    """What the audit measured, and what it was an audit of."""
     about = {"corpus": corpus.name, "corpus_fingerprint": corpus.fingerprint}
     about |= provenance(resolve_device(config["device"]))
     target.write("audit.json", orjson.dumps(about, option=orjson.OPT_INDENT_2))  # first: it marks our folder
@@ -63,9 +74,16 @@ def run_audit(config: Mapping[str, Any], built: Mapping[str, Any], *, quiet: boo
         features=built.get("features"),
         learner=built["learner"],
         **_arguments(config),
-        folder=folder,
+        folder=target.path,
         quiet=quiet,
     )
+    return result, about
+
+
+def _write(
+    target: RunFolder, result: AuditResult, config: Mapping[str, Any], corpus: Corpus, about: Mapping[str, Any]
+) -> None:
+    """Tables, figures and the report."""
     frames = {name: getattr(result, name) for name in ("scores", "curves", "accuracies")} | {"means": means_of(result)}
     for name, frame in frames.items():
         target.write(f"{name}.csv", frame.to_csv(index=False).encode())
@@ -78,7 +96,6 @@ def run_audit(config: Mapping[str, Any], built: Mapping[str, Any], *, quiet: boo
     target.write("report.md", to_markdown(document).encode())
     pictures = {name: by_suffix["svg"] for name, by_suffix in files.items()}
     target.write("report.html", to_html(document, pictures).encode())
-    return f"{audit_text(result, corpus.name)}\n\n{folder / 'report.html'}"
 
 
 def _arguments(config: Mapping[str, Any]) -> dict[str, Any]:

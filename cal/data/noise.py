@@ -122,6 +122,7 @@ def check_noise(kinds: Sequence[str], rates: Sequence[float], annotator_error: f
         Traceback (most recent call last):
         cal.errors.ConfigError: An annotator who is wrong in 0.3 of a share cannot make 0.4 of all labels wrong. ...
     """
+    kinds, rates = kinds or (), rates or ()  # null in a configuration
     problems = [str(UnknownNameError("noise", str(kind), NOISE)) for kind in kinds if kind not in NOISE]
     shares = {"rate": rates, "annotator_error": [annotator_error]}
     problems += [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -26,6 +27,7 @@ from cal.simulation.progress import counted
 from cal.simulation.simulate import list_seeds, resolve_device
 from cal.simulation.trainings import cross_validation, train_all
 
+logger = logging.getLogger(__name__)
 RATES = (0.05, 0.1)
 _USUAL = ("aum", "confidence", "loss", "el2n", "cv_self_confidence", "cv_normalised_margin", "cleanlab", "calibrated")
 _FRAMES = ("scores", "curves", "accuracies")
@@ -62,7 +64,7 @@ class Cell(NamedTuple):
     seed: int
 
     def __str__(self) -> str:
-        return f"{self.noise}-{self.rate:g}-{self.seed}"
+        return f"{self.noise}-{self.rate!r}-{self.seed}"
 
 
 def audit(
@@ -101,7 +103,7 @@ def audit(
         device: `cpu`, `cuda` or `auto`.
         workers: processes on a CPU, one per core by default. Results do not depend on it.
         folder: where finished cells are kept, so that the same call goes on where it was interrupted, and where the
-            wrong labels of each are written: cells/NOISE-RATE-SEED-*.json and wrong/NOISE-RATE-SEED.csv.
+            wrong labels of each are written: cells/NOISE-RATE-SEED-*.json and wrong/NOISE-RATE-SEED-*.csv.
         quiet: whether to show no progress bar.
 
     Raises:
@@ -130,6 +132,9 @@ def audit(
         device=device,
         workers=workers,
     )
+    if len(given.noises) > 1 and len(np.unique(corpus.train.gold)) == 2:
+        logger.warning("Of two classes a wrong label is the other one, whatever the noise: only %s.", given.noises[0])
+        given = given._replace(noises=given.noises[:1])
     for rate in given.rates:
         count_wrong(corpus.train.gold, rate)  # refused before anything is trained
     vectors = vectors_of(corpus, features) if learner.reads_features else None
@@ -149,7 +154,7 @@ def audit(
         rows = _measured(corpus, cell, noised, given, folds, training)
         if folder is not None:
             target = RunFolder(folder)
-            target.write(f"wrong/{cell}.csv", _wrong_labels(corpus, noised).to_csv(index=False).encode())
+            target.write(f"wrong/{cell}-{digest}.csv", _wrong_labels(corpus, noised).to_csv(index=False).encode())
             target.write(f"cells/{cell}-{digest}.json", orjson.dumps(rows))
         return rows
 

@@ -97,6 +97,8 @@ def detect(
     if problems:
         raise ConfigError(problems)
     kinds = {DETECTORS[name].reads for name in names}
+    if "thresholds" in kinds and corpus.n_choices > 1:
+        raise ConfigError("threshold_samples needs one class more, which multiple choice cannot have; leave it out.")
     if "folds" in kinds and folds > len(corpus.train):
         raise DataError(f"folds is {folds}, but there are {len(corpus.train)} training documents; give fewer folds.")
 
@@ -312,7 +314,9 @@ DETECTORS = {
     "el2n": Detector("longest mean error vector over epochs", "plain", _by_metric("el2n")),
     "last_prob": Detector("lowest probability of the label after the last epoch", "plain", _last_prob),
     "correctness": Detector("fewest epochs in which the label was predicted", "plain", _by_metric("correctness")),
-    "variability": Detector("the negative control: high variability ranks against errors", "plain", _variability),
+    "variability": Detector(
+        "a control: high variability puts errors last while training is short", "plain", _variability
+    ),
     "cv_self_confidence": Detector("lowest probability, not having seen it", "folds", _by_quality(self_confidence)),
     "cv_normalised_margin": Detector("lowest margin, not having seen it", "folds", _by_quality(normalised_margin)),
     "cv_loss": Detector("highest mean loss over epochs, not having seen it", "folds", _cv_loss),

@@ -11,6 +11,7 @@ import torch
 from cal.data.corpus import Corpus
 from cal.data.noise import Noised
 from cal.simulation.detection_scores import READ, n_read
+from cal.simulation.evaluate import answers_of
 from cal.simulation.trainings import TestScores, Training, train_all
 from cal.streams import stream
 
@@ -44,7 +45,8 @@ def mended_accuracies(
         fixed[chosen] = right[chosen]
         rows += [("fix", name, k), ("drop", name, k)]
         trainings += [Training(seed, everything, fixed), Training(seed, kept, given[kept])]
-    trained = train_all(corpus, trainings, ask=TestScores.of(corpus), **training)
+    ask = TestScores({"test": answers_of(corpus)["test"]})
+    trained = train_all(corpus, trainings, ask=ask, **training)
     return [
         {"treatment": treatment, "detector": name, "k": n_mended}
         | dict(zip(("accuracy", "macro_f1"), each.answers["test"].tolist(), strict=True))

@@ -88,7 +88,7 @@ def test_the_best_detector_has_the_highest_mean_average_precision(result):
 def test_the_table_holds_means_over_seeds(result):
     table = detector_table(injections(result)[0])
     row = row_of(table, "blunt")
-    assert row["AP"] == f"{mean_of(result, 'average_precision', 'blunt'):.3f}"
+    assert row["AP"].startswith(f"{mean_of(result, 'average_precision', 'blunt'):.3f} [")
     assert row["found at 20 %"] == f"{100 * mean_of(result, 'recall_at_20', 'blunt'):.0f} %"
     assert row["wrong of first 5 %"] == f"{100 * mean_of(result, 'precision_at_5', 'blunt'):.0f} %"
     assert row["seconds"] == "2.5"
@@ -117,6 +117,9 @@ def test_gains_are_paired_by_seed(result):
     expected = mean_over_seeds(gains, np.random.default_rng(0))
     assert row["accuracy, fixed"] == f"{wide['fix', 'sharp'].mean():.3f}"
     assert mending_table(part).rows[1][2] == expected.decimals("+.3f")
+    over_random = (wide["fix", "sharp"] - wide["fix", "random"]).to_numpy()
+    expected = mean_over_seeds(over_random, np.random.default_rng(0))
+    assert mending_table(part).rows[1][3] == expected.decimals("+.3f")
 
 
 def test_the_text_begins_with_what_reading_a_twentieth_finds(result):
@@ -134,7 +137,7 @@ def test_flags_and_estimates_are_told_where_a_detector_gives_them(result):
     said = next(line for line in text.splitlines() if "flags" in line)
     for number in (share, precision, recall):
         assert f" {number:.0f} % [" in said
-    assert "blunt estimates 20 wrong labels [11, 31]; 20 were injected." in text
+    assert "blunt estimates 20 wrong labels (11 to 31, by its own intervals" in text
     assert "sharp flags" not in text
     assert "sharp estimates" not in text
 
@@ -181,3 +184,14 @@ def test_a_figure_shows_the_curves_their_ceiling_and_chance(result):
         assert (lines[name][:, 1] <= lines["ceiling"][:, 1] + 1e-9).all()
     np.testing.assert_allclose(lines["ceiling"][[10, 20, 30], 1], [50, 100, 100])
     np.testing.assert_array_equal(*lines["at random"].T)
+
+
+def test_a_perfect_ranking_is_at_the_ceiling_also_where_percent_are_no_whole_documents():
+    wrong = np.arange(60) < 7
+    curve = recall_curve(wrong.astype(float), wrong)
+    frame = pd.DataFrame({"noise": "uniform", "rate": 7 / 60, "seed": 1, "detector": "best"}, index=[0])
+    scores = frame.assign(n_instances=60.0, n_wrong=7.0, average_precision=1.0)
+    curves = frame.merge(pd.DataFrame({"reviewed": CURVE, "recall": curve, "seed": 1}))
+    (part,) = injections(AuditResult(scores, curves, pd.DataFrame()))
+    lines = {line.get_label(): line.get_ydata() for line in recall_figure(part).axes[0].lines}
+    np.testing.assert_allclose(lines["best"], lines["ceiling"])

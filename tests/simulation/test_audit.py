@@ -70,7 +70,8 @@ def test_aum_finds_more_than_chance(audited):
 def test_wrong_labels_are_written_with_the_gold_label(task, audited):
     corpus, (_, folder) = task.corpus, audited
     noised = inject(corpus, "uniform", 0.1, 2)
-    written = pd.read_csv(folder / "wrong" / "uniform-0.1-2.csv").set_index("id")
+    (path,) = (folder / "wrong").glob("uniform-0.1-2-*.csv")
+    written = pd.read_csv(path).set_index("id")
     names = np.array(corpus.label_names)
     expected = {corpus.train.ids[row]: row for row in np.flatnonzero(noised.wrong)}
     assert set(written.index) == set(expected)
@@ -95,9 +96,17 @@ def test_class_dependent_noise_goes_where_a_cross_validated_classifier_errs(task
     for gold, predicted in zip(corpus.train.gold, clean.predicted[0, -1].tolist(), strict=True):
         confusions[gold, predicted] += 1
     noised = inject(corpus, "class_dependent", 0.1, 2, confusions=confusions)
-    written = pd.read_csv(folder / "wrong" / "class_dependent-0.1-2.csv")
+    (path,) = (folder / "wrong").glob("class_dependent-0.1-2-*.csv")
+    written = pd.read_csv(path)
     given = np.array(corpus.label_names)[noised.corpus.train.gold[noised.wrong]]
     assert written["given"].tolist() == given.tolist()
+
+
+def test_of_two_classes_one_kind_of_noise_is_all(make_task, caplog):
+    task = make_task(n_train=40, n_classes=2)
+    result = audit(task.corpus, features=task.features, **GIVEN | {"mend": [], "seeds": [1], "detectors": ["aum"]})
+    assert result.scores["noise"].tolist() == ["uniform"]
+    assert "only uniform" in caplog.text
 
 
 def test_resumed_is_uninterrupted(task, audited, tmp_path):

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 
 from cal.data.noise import inject
 from cal.learners.mlp import MLP
 from cal.simulation.mending import mended_accuracies
 from cal.simulation.trainings import TestScores, Training, train_all
+from cal.streams import stream
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +65,12 @@ def test_as_many_are_mended_at_random(mended):
     mended_numbers = {row["k"] for row in rows if row["treatment"] in ("fix", "drop")}
     assert mended_numbers == {3}
     assert row_of(rows, "fix", "random")["k"] == 3
+
+
+def test_random_documents_are_drawn_by_the_seed(mended):
+    corpus, noised, _, rows = mended
+    drawn = torch.randperm(60, generator=stream(4, "mending")).numpy()[:3]
+    gold, rest = noised.corpus.train.gold.copy(), np.setdiff1d(np.arange(60), drawn)
+    assert_scores(row_of(rows, "drop", "random"), trained(mended, rest, gold))
+    gold[drawn] = corpus.train.gold[drawn]
+    assert_scores(row_of(rows, "fix", "random"), trained(mended, np.arange(60), gold))
