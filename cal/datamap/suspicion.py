@@ -13,7 +13,7 @@ from cal.dynamics import metrics
 from cal.errors import UnknownNameError
 
 SUSPICION = ("aum", "loss", "confidence", "el2n", "correctness")
-"""Metrics of a map that rank wrong labels, best first on uniform noise. Variability ranks them last."""
+"""Metrics of a map that rank wrong labels. Variability is none: while training is short it ranks them last."""
 
 
 def suspicion(data_map: DataMap, metric: str) -> Tensor:
