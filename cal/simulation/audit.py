@@ -29,8 +29,10 @@ from cal.simulation.trainings import cross_validation, train_all
 
 logger = logging.getLogger(__name__)
 RATES = (0.05, 0.1)
-_USUAL = ("aum", "confidence", "loss", "el2n")
-_USUAL += ("cv_loss", "cv_self_confidence", "cv_normalised_margin", "cleanlab", "calibrated")
+_USUAL = (
+    *("aum", "confidence", "loss", "el2n"),
+    *("cv_loss", "cv_self_confidence", "cv_normalised_margin", "cleanlab", "calibrated"),
+)
 _FRAMES = ("scores", "curves", "accuracies")
 _Rows = dict[str, list[dict[str, Any]]]
 _USUALLY_MENDED = ("aum", "cv_self_confidence")
