@@ -79,8 +79,8 @@ def drawn_curves(accuracies: pd.DataFrame) -> Any:
         _curve(panels[-1], accuracies, [f"easy {easy:.0%}" for easy in EASY], EASY, test, test, colour)
     panels[-1].set_xticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
     panels[-1].set(xlabel="of these the easiest", title=f"the {OF_WHICH_EASY:.0%} most ambiguous, some replaced")
-    for panel in panels[[0, -1]]:
-        panel.legend()
+    panels[-1].legend()
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower left", ncols=3)
     return figure
 
 
