@@ -8,6 +8,7 @@ check, because that stops at the first fault, and lets `+key=value` and files pa
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cal import registry
-from cal.errors import ConfigError, UnknownNameError, nearest_name, refused_counts
+from cal.errors import ConfigError, UnknownNameError, nearest_name, problems_of, refused_counts
 from cal.schemas import SCHEMAS, MapConfig
 
 PROTOCOLS = ("paper",)
@@ -88,10 +89,7 @@ def compose(
     jobs = [_compose(command, list(job), config_dir) for job in itertools.product(*sweeps)]
     configs = [_checked(command, job, problems) for job in jobs]
     for config in configs:
-        try:
-            build(command, config)
-        except ConfigError as error:
-            problems += error.problems
+        problems += problems_of(functools.partial(build, command, config))
     if problems:
         raise ConfigError(dict.fromkeys(problems))
     return configs, [_joined(lines) for lines in sweeps]
@@ -113,10 +111,7 @@ def build(command: str, config: Mapping[str, Any]) -> dict[str, Any]:
             except ConfigError as error:
                 problems += error.problems
     for check in _checks(command, config, built):
-        try:
-            check()
-        except ConfigError as error:
-            problems += error.problems
+        problems += problems_of(check)
     if problems:
         raise ConfigError(problems)
     return built

@@ -19,7 +19,7 @@ Each message says what was wrong, what was given and what to do.
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import SupportsIndex
 
@@ -116,6 +116,22 @@ def refused_counts(least: int = 1, /, **counts: object) -> list[str]:
         for name, value in counts.items()
         if isinstance(value, bool) or not isinstance(value, SupportsIndex) or operator.index(value) < least
     ]
+
+
+def problems_of(check: Callable[[], object]) -> list[str]:
+    """What a check refuses, so that the problems of several can be told at once; nothing where it passes.
+
+    Example:
+        >>> def refuse():
+        ...     raise ConfigError("folds is 1; give 2 at least.")
+        >>> problems_of(refuse), problems_of(dict)
+        (['folds is 1; give 2 at least.'], [])
+    """
+    try:
+        check()
+    except ConfigError as error:
+        return error.problems
+    return []
 
 
 def nearest_name(given: str, known: Iterable[str]) -> str | None:

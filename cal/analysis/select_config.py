@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from cal.analysis.selection_folder import FORMATS
 from cal.datamap.selection import RANDOM, RECIPES, Recipe, size_problems
 from cal.datamap.weights import BY
 from cal.dynamics.store import LogStore
-from cal.errors import ConfigError, UnknownNameError, refused_counts
+from cal.errors import UnknownNameError, problems_of, refused_counts
 from cal.simulation.simulate import resolve_device
 
 FROM_TEXTS = ("al_uncertainty", "al_greedy_k", "aflite")
@@ -64,16 +64,17 @@ def select_problems(config: Mapping[str, Any]) -> list[str]:
     """A sentence about everything that is wrong with a configuration of `cal select`, without reading any file."""
     problems = size_problems(config["fraction"], config["count"]) + refused_counts(0, seed=config["seed"])
     problems += refused_counts(workers=1 if config["workers"] is None else config["workers"])
-    problems += _problems_of(resolve_device, config["device"])
+    problems += problems_of(lambda: resolve_device(config["device"]))
     if config["recipe"] in FROM_TEXTS:
         problems += [] if config["dataset"] else [f"recipe={config['recipe']} chooses from texts: give dataset=NAME."]
     else:
-        problems += _source_problems(config, "cal select") + _problems_of(recipe_of, config) + _folder_problems(config)
+        problems += _source_problems(config, "cal select") + problems_of(lambda: recipe_of(config))
+        problems += _folder_problems(config)
     problems += _unused(config)
     if config["within"] not in (None, *GROUPS):
         problems.append(str(UnknownNameError("within", str(config["within"]), GROUPS)))
     if config["region"] is not None:
-        problems += _problems_of(region_rule, config["region"])
+        problems += problems_of(lambda: region_rule(config["region"]))
     formats = config["formats"]
     if isinstance(formats, str) or formats is None:
         problems.append(f"formats must be a list, such as formats=[jsonl,parquet], not {formats!r}.")
@@ -92,16 +93,8 @@ def weights_problems(config: Mapping[str, Any]) -> list[str]:
     return problems
 
 
-def _problems_of(check: Callable[[Any], object], given: object) -> list[str]:
-    try:
-        check(given)
-    except ConfigError as error:
-        return error.problems
-    return []
-
-
 def _source_problems(config: Mapping[str, Any], command: str) -> list[str]:
-    problems = _problems_of(lambda given: LogStore(on_missing=given), config["on_missing"])
+    problems = problems_of(lambda: LogStore(on_missing=config["on_missing"]))
     if (config["map"] is None) == (config["logs"] is None):
         given = "neither is" if config["map"] is None else "both are"
         problems.append(f"{command} needs map=FILE or logs=FOLDER, one of them; {given} given.")

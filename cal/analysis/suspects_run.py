@@ -31,7 +31,7 @@ from cal.data.corpus import Corpus
 from cal.data.lsa import words_and_pairs
 from cal.datamap.error_estimate import ErrorEstimate
 from cal.datamap.suspicion import SUSPICION, suspicion
-from cal.errors import ConfigError, StorageError, UnknownNameError, refused_counts
+from cal.errors import ConfigError, StorageError, UnknownNameError, problems_of, refused_counts
 from cal.simulation.detectors import DETECTORS, detect
 from cal.simulation.folder import RunFolder, dated_folder
 from cal.simulation.full_map import check_map_arguments
@@ -67,11 +67,8 @@ def check_suspects(config: Mapping[str, Any]) -> None:
         problems.append("by=variability puts wrong labels last, and is for cal audit; leave it out.")
     elif config["by"] not in (None, *known):
         problems.append(str(UnknownNameError("metric", str(config["by"]), known)))
-    try:
-        names = ("seeds", "folds", "device", "workers")
-        check_map_arguments(capture="end", **{name: config[name] for name in names})
-    except ConfigError as error:
-        problems += error.problems
+    names = ("seeds", "folds", "device", "workers")
+    problems += problems_of(lambda: check_map_arguments(capture="end", **{name: config[name] for name in names}))
     if problems:
         raise ConfigError(problems)
 

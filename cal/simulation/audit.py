@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,11 +17,12 @@ import pandas as pd
 from cal.data.corpus import Corpus
 from cal.data.features import FeatureKind, Features, vectors_of
 from cal.data.noise import NOISE, Noised, check_noise, count_wrong, inject
-from cal.errors import ConfigError, StorageError, refused_counts
+from cal.errors import ConfigError, StorageError, problems_of
 from cal.learners.base import LearnerConfig
 from cal.simulation.detection_scores import CURVE, detection_scores, recall_curve
 from cal.simulation.detectors import detect, refused_detectors
 from cal.simulation.folder import RunFolder
+from cal.simulation.full_map import check_map_arguments
 from cal.simulation.mending import mended_accuracies
 from cal.simulation.progress import counted
 from cal.simulation.simulate import list_seeds, resolve_device
@@ -194,7 +195,8 @@ def check_audit_arguments(
     Raises:
         ConfigError: listing everything that is.
     """
-    problems = refused_counts(2, folds=folds) + refused_counts(workers=1 if workers is None else workers)
+    arguments: dict[str, Any] = {"seeds": seeds, "capture": "end", "folds": folds, "device": device, "workers": workers}
+    problems = problems_of(lambda: check_map_arguments(**arguments)) + problems_of(lambda: check_noise(noises, rates))
     if detectors is None:
         chosen = [name for name in _USUAL if not refused_detectors([name])]
     else:
@@ -202,19 +204,12 @@ def check_audit_arguments(
     mended = [name for name in _USUALLY_MENDED if name in chosen] if mend is None else list(mend)
     problems += refused_detectors(chosen)
     problems += [f"mend names {name}, which is not one of the detectors." for name in mended if name not in chosen]
-    seed_list: list[int] = []
-    checks: list[Callable[[], object]] = [lambda: check_noise(noises, rates), lambda: resolve_device(device)]
-    for check in [*checks, lambda: seed_list.extend(list_seeds(seeds))]:
-        try:
-            check()
-        except ConfigError as error:
-            problems += error.problems
     if problems:
         raise ConfigError(problems)
     return AuditArguments(
         list(dict.fromkeys(noises)),
         list(dict.fromkeys(rates)),
-        seed_list,
+        list_seeds(seeds),
         list(dict.fromkeys(chosen)),
         list(dict.fromkeys(mended)),
         resolve_device(device),

@@ -18,9 +18,10 @@ from cal.datamap.error_estimate import ErrorEstimate, estimate_errors
 from cal.datamap.noise_detector import NoiseDetector, flips_from_easy, other_classes
 from cal.datamap.suspicion import normalised_margin, self_confidence, suspicion
 from cal.dynamics.training_dynamics import TrainingDynamics
-from cal.errors import ConfigError, DataError, UnknownNameError
+from cal.errors import ConfigError, DataError, UnknownNameError, problems_of
 from cal.learners.base import LearnerConfig
 from cal.simulation.full_map import check_map_arguments
+from cal.simulation.simulate import list_seeds, resolve_device
 from cal.simulation.trainings import Trained, Training, cross_validation, final_probs, train_all
 from cal.streams import stream
 
@@ -89,13 +90,10 @@ def detect(
         >>> found["aum"].score.shape
         (4,)
     """
-    problems = refused_detectors(names)
-    try:
-        seed_list, device = check_map_arguments(seeds=seeds, capture="end", folds=folds, device=device, workers=workers)
-    except ConfigError as error:
-        problems += error.problems
-    if problems:
+    arguments: dict[str, Any] = {"seeds": seeds, "capture": "end", "folds": folds, "device": device, "workers": workers}
+    if problems := refused_detectors(names) + problems_of(lambda: check_map_arguments(**arguments)):
         raise ConfigError(problems)
+    seed_list, device = list_seeds(seeds), resolve_device(device)
     kinds = {DETECTORS[name].reads for name in names}
     if "thresholds" in kinds and corpus.n_choices > 1:
         raise ConfigError("threshold_samples needs one class more, which multiple choice cannot have; leave it out.")
@@ -136,10 +134,7 @@ def refused_detectors(names: Sequence[str]) -> list[str]:
     if not names:
         problems.append(f"No detector is named; give some of {', '.join(DETECTORS)}.")
     if "cleanlab" in names:
-        try:
-            require_cleanlab()
-        except ConfigError as error:
-            problems += error.problems
+        problems += problems_of(require_cleanlab)
     return problems
 
 

@@ -12,7 +12,7 @@ import torch
 from cal.data.corpus import Corpus
 from cal.data.features import FeatureKind, Features
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
-from cal.errors import ConfigError, DataError, UnknownNameError, refused_counts
+from cal.errors import ConfigError, DataError, UnknownNameError, problems_of, refused_counts
 from cal.learners.base import LearnerConfig
 from cal.simulation.simulate import list_seeds, resolve_device
 from cal.simulation.trainings import Training, cross_validation, train_all
@@ -106,15 +106,7 @@ def check_map_arguments(
     problems = refused_counts(2, folds=folds) + refused_counts(workers=1 if workers is None else workers)
     if capture not in get_args(Capture):
         problems.append(str(UnknownNameError("capture", str(capture), get_args(Capture))))
-    seed_list: list[int] = []
-    try:
-        seed_list = list_seeds(seeds)
-    except ConfigError as error:
-        problems += error.problems
-    try:
-        device = resolve_device(device)
-    except ConfigError as error:
-        problems += error.problems
+    problems += problems_of(lambda: list_seeds(seeds)) + problems_of(lambda: resolve_device(device))
     if problems:
         raise ConfigError(problems)
-    return seed_list, device
+    return list_seeds(seeds), resolve_device(device)
