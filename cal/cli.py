@@ -27,22 +27,18 @@ from cal.help import (
     MAP_DIFF_HELP,
     REPORT_HELP,
     STRATEGIES_HELP,
-    audit_help,
     benchmark_help,
+    configured_help,
     data_help,
-    map_help,
     overview,
-    select_help,
     simulate_help,
-    suspects_help,
-    weights_help,
 )
 
 _OF_A_MAP = {
-    "select": ("cal.analysis.select_run:run_select", select_help),
-    "weights": ("cal.analysis.select_run:run_weights", weights_help),
-    "suspects": ("cal.analysis.suspects_run:run_suspects", suspects_help),
-    "audit": ("cal.analysis.audit_run:run_audit", audit_help),
+    "select": "cal.analysis.select_run:run_select",
+    "weights": "cal.analysis.select_run:run_weights",
+    "suspects": "cal.analysis.suspects_run:run_suspects",
+    "audit": "cal.analysis.audit_run:run_audit",
 }
 _KEPT = {"simulate": "Finished rounds", "audit": "Finished parts"}
 
@@ -207,7 +203,7 @@ def _data(words: list[str]) -> None:
 
 
 def _map(words: list[str]) -> None:
-    given = configured_parser("map", map_help).parse_intermixed_args(words)
+    given = configured_parser("map", functools.partial(configured_help, "map")).parse_intermixed_args(words)
     set_up_logging(given.verbose, given.quiet)
 
     from cal.config import build, compose
@@ -232,8 +228,7 @@ def _map(words: list[str]) -> None:
 
 def _use_map(command: str, words: list[str]) -> None:
     """The commands that end in a text to print, the last line of which says where the result is."""
-    function, help_text = _OF_A_MAP[command]
-    given = configured_parser(command, help_text).parse_intermixed_args(words)
+    given = configured_parser(command, functools.partial(configured_help, command)).parse_intermixed_args(words)
     set_up_logging(given.verbose, given.quiet)
 
     from cal.config import build, compose
@@ -243,7 +238,7 @@ def _use_map(command: str, words: list[str]) -> None:
     if given.cfg:
         print(configs_text([config]), end="")
         return
-    run: Any = find_target(function)
+    run: Any = find_target(_OF_A_MAP[command])
     text = run(config, build(command, config), quiet=given.quiet)
     print(text.splitlines()[-1] if given.quiet else text)
 

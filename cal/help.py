@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 
 from cal import __version__
+from cal.schemas import SCHEMAS
 
 COMMANDS = {
     "simulate": "compare strategies by simulated active learning, ending in a report",
@@ -22,9 +24,6 @@ COMMANDS = {
     "check-strategy": "try a strategy, yours too, against the laws all keep",
     "benchmark": "measure speed and memory beside peers and the hardware's limits",
 }
-
-
-_USAGE = "[-q | -v] [--cfg] [--config-dir DIR]"
 
 
 def overview() -> str:
@@ -46,29 +45,11 @@ def simulate_help() -> str:
     return _help_of_configured("simulate", "[-q | -v] [-m] [--cfg] [--config-dir DIR]", groups, more)
 
 
-def map_help() -> str:
-    """What `cal map --help` says."""
-    return _help_of_configured("map", _USAGE, ("dataset", "features", "learner"))
-
-
-def select_help() -> str:
-    """What `cal select --help` says."""
-    return _help_of_configured("select", _USAGE, ("dataset", "features", "learner"))
-
-
-def weights_help() -> str:
-    """What `cal weights --help` says."""
-    return _help_of_configured("weights", _USAGE, ())
-
-
-def suspects_help() -> str:
-    """What `cal suspects --help` says."""
-    return _help_of_configured("suspects", _USAGE, ("dataset", "features", "learner"))
-
-
-def audit_help() -> str:
-    """What `cal audit --help` says."""
-    return _help_of_configured("audit", _USAGE, ("dataset", "features", "learner"))
+def configured_help(command: str) -> str:
+    """What the help of any other command says that a configuration describes."""
+    known = {field.name for field in fields(SCHEMAS[command])}
+    groups = [group for group in ("dataset", "features", "learner") if group in known]
+    return _help_of_configured(command, "[-q | -v] [--cfg] [--config-dir DIR]", groups)
 
 
 def _help_of_configured(command: str, usage: str, groups: Sequence[str], more: str = "") -> str:

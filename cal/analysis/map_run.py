@@ -22,8 +22,7 @@ from cal.analysis.map_folder import (
 from cal.data.corpus import Corpus
 from cal.datamap.datamap import DataMap
 from cal.dynamics.distributed import gathered, rank
-from cal.dynamics.logs import Logs
-from cal.dynamics.store import LogStore
+from cal.dynamics.logs import open_logs
 from cal.errors import DataError
 from cal.simulation.folder import dated_folder
 from cal.simulation.full_map import full_map
@@ -126,9 +125,8 @@ def _draw_trained(
 
 def _draw_logs(folder: Path, config: Mapping[str, Any], corpus: Corpus | None) -> dict[str, Any]:
     """The map of logs, with texts and label names of the corpus where there is one."""
-    path, on_missing = Path(config["logs"]), config["on_missing"]
-    own = (path / "store.json").exists()
-    store = LogStore(path, on_missing=on_missing) if own else Logs(path, on_missing=on_missing).to_store()
+    path = Path(config["logs"])
+    store = open_logs(path, config["on_missing"])
     data_map = store.data_map()
     if corpus is not None and corpus.n_classes != store.n_classes:
         raise DataError(

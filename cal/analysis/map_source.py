@@ -13,11 +13,11 @@ import pandas as pd
 from cal.analysis.map_folder import region_rule
 from cal.data.corpus import Corpus
 from cal.datamap.datamap import DataMap
-from cal.datamap.map_file import map_to_frame, read_map_file
+from cal.datamap.map_file import map_to_frame, read_map_table
 from cal.datamap.regions import regions
 from cal.dynamics.ids import few
-from cal.dynamics.logs import Logs
-from cal.dynamics.store import LogStore, OnMissing
+from cal.dynamics.logs import open_logs
+from cal.dynamics.store import OnMissing
 from cal.errors import DataError
 
 _FURTHER = ("gold_label", "region", "text")
@@ -79,9 +79,7 @@ def read_map_source(map_path: Path | str) -> MapSource:
         path = path / "map.parquet"
     if not path.is_file():
         raise DataError(f"There is no file or folder {path.absolute()}. Give a map of cal map.")
-    data_map = read_map_file(path)
-    # As text, like a map's reader: a label may be "NA" or "001".
-    frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, dtype=str, keep_default_na=False)
+    data_map, frame = read_map_table(path)
     further = frame[[name for name in _FURTHER if name in frame]].reset_index(drop=True)
     n_empty = {name: int((further[name].isna() | (further[name] == "")).sum()) for name in further if name != "text"}
     if empty := [f"{name} in {n} of {len(further)} rows" for name, n in n_empty.items() if n]:
@@ -97,10 +95,8 @@ def read_logs_source(folder: Path | str, on_missing: OnMissing) -> MapSource:
     Raises:
         DataError: if they cannot be read, or instances lack epochs and `on_missing` is `error`.
     """
-    path = Path(folder)
-    own = (path / "store.json").exists()
-    store = LogStore(path, on_missing=on_missing) if own else Logs(path, on_missing=on_missing).to_store()
-    return MapSource(store.data_map(), pd.DataFrame(), path.resolve().name, path, digest_of(path))
+    path, data_map = Path(folder), open_logs(folder, on_missing).data_map()
+    return MapSource(data_map, pd.DataFrame(), path.resolve().name, path, digest_of(path))
 
 
 def with_documents(points: pd.DataFrame, corpus: Corpus) -> pd.DataFrame:

@@ -100,12 +100,21 @@ def read_map_file(path: Path | str) -> DataMap:
     Raises:
         DataError: if it cannot be read, or lacks something of a map.
     """
+    return read_map_table(path)[0]
+
+
+def read_map_table(path: Path | str) -> tuple[DataMap, pd.DataFrame]:
+    """The map in a file, and the whole table, whose further columns are text in CSV.
+
+    Raises:
+        DataError: if it cannot be read, or lacks something of a map.
+    """
     import pandas as pd
 
     path = _checked(path)
     try:
         frame = pd.read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
-        return map_from_frame(frame)
+        return map_from_frame(frame), frame
     except (OSError, ValueError) as error:  # pyarrow's and pandas' errors are ValueErrors
         what = getattr(error, "strerror", None) or error
         raise DataError(f"{path} cannot be read as a data map ({what}).") from error

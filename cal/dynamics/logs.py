@@ -26,6 +26,17 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+def open_logs(folder: Path | str, on_missing: OnMissing = "error") -> LogStore:
+    """What a training left in a folder: a recorder's own store, or files `dynamics_epoch_0.jsonl` and so on, read.
+
+    Raises:
+        DataError: if there are no logs, or faulty ones.
+    """
+    if (Path(folder) / "store.json").exists():
+        return LogStore(folder, on_missing=on_missing)
+    return Logs(folder, on_missing=on_missing).to_store()
+
+
 class Logs:
     """The logs `dynamics_epoch_{e}.jsonl` (or `.jsonl.gz`) of a folder, read an epoch at a time.
 
