@@ -6,13 +6,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
-@dataclass
-class SimulateConfig:
+@dataclass(kw_only=True)
+class _Training:
+    """What every command takes that trains something."""
+
+    features: dict[str, Any] | None = None
+    learner: dict[str, Any] = field(default_factory=dict)
+    device: str = "auto"
+    model: str | None = None
+    precision: str | None = None
+    workers: int | None = None
+    output: str | None = None
+
+
+@dataclass(kw_only=True)
+class SimulateConfig(_Training):
     """Everything `cal simulate` takes; conf/simulate.yaml holds the defaults."""
 
     dataset: dict[str, Any]
-    features: dict[str, Any] | None = None
-    learner: dict[str, Any] = field(default_factory=dict)
     protocol: str = "paper"
     strategies: Any = ()
     seeds: Any = 3
@@ -24,12 +35,7 @@ class SimulateConfig:
     stop: bool = False
     dev_size: int = 0
     full_data: bool = True
-    device: str = "auto"
-    model: str | None = None
-    precision: str | None = None
-    workers: int | None = None
     profile: bool = False
-    output: str | None = None
 
 
 @dataclass
@@ -39,13 +45,11 @@ class DataConfig:
     dataset: dict[str, Any]
 
 
-@dataclass
-class MapConfig:
+@dataclass(kw_only=True)
+class MapConfig(_Training):
     """Everything `cal map` takes; conf/map.yaml holds the defaults."""
 
     dataset: dict[str, Any] | None = None
-    features: dict[str, Any] | None = None
-    learner: dict[str, Any] = field(default_factory=dict)
     logs: str | None = None
     on_missing: str = "error"
     n_epochs: int | None = None
@@ -54,20 +58,13 @@ class MapConfig:
     folds: int = 5
     region: Any = "quantile"
     hardest: int = 0
-    device: str = "auto"
-    model: str | None = None
-    precision: str | None = None
-    workers: int | None = None
-    output: str | None = None
 
 
-@dataclass
-class SelectConfig:
+@dataclass(kw_only=True)
+class SelectConfig(_Training):
     """Everything `cal select` takes; conf/select.yaml holds the defaults."""
 
     dataset: dict[str, Any] | None = None
-    features: dict[str, Any] | None = None
-    learner: dict[str, Any] = field(default_factory=dict)
     map: str | None = None
     logs: str | None = None
     on_missing: str = "error"
@@ -88,11 +85,6 @@ class SelectConfig:
     tsv: str | None = None
     compat: str | None = None
     n_epochs: int | None = None
-    device: str = "auto"
-    model: str | None = None
-    precision: str | None = None
-    workers: int | None = None
-    output: str | None = None
 
 
 @dataclass
@@ -107,13 +99,11 @@ class WeightsConfig:
     output: str | None = None
 
 
-@dataclass
-class SuspectsConfig:
+@dataclass(kw_only=True)
+class SuspectsConfig(_Training):
     """Everything `cal suspects` takes; conf/suspects.yaml holds the defaults."""
 
     dataset: dict[str, Any] | None = None
-    features: dict[str, Any] | None = None
-    learner: dict[str, Any] = field(default_factory=dict)
     map: str | None = None
     by: str | None = None
     n: int = 20
@@ -122,20 +112,13 @@ class SuspectsConfig:
     n_epochs: int | None = None
     seeds: Any = 3
     folds: int = 5
-    device: str = "auto"
-    model: str | None = None
-    precision: str | None = None
-    workers: int | None = None
-    output: str | None = None
 
 
-@dataclass
-class AuditConfig:
+@dataclass(kw_only=True)
+class AuditConfig(_Training):
     """Everything `cal audit` takes; conf/audit.yaml holds the defaults."""
 
     dataset: dict[str, Any]
-    features: dict[str, Any] | None = None
-    learner: dict[str, Any] = field(default_factory=dict)
     noise: Any = ("uniform", "class_dependent", "annotator")
     rates: Any = (0.05, 0.1)
     detectors: Any = None
@@ -143,11 +126,6 @@ class AuditConfig:
     n_epochs: int | None = None
     seeds: Any = 3
     folds: int = 5
-    device: str = "auto"
-    model: str | None = None
-    precision: str | None = None
-    workers: int | None = None
-    output: str | None = None
 
 
 SCHEMAS: dict[str, type] = {
