@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from cal.data.glue_tsv import LAYOUTS
+from cal.data.glue_tsv import LAYOUTS, UNLABELLED, tsv_fields
 from cal.errors import DataError
 
 FRACTIONS = (0.01, 0.05, 0.10, 0.1667, 0.25, 0.3319, 0.50, 0.75)
@@ -38,7 +38,6 @@ METRICS = {
 TASKS = ("snli", "mnli", "qnli", "winogrande")
 """The tasks whose TSV files the toolkit filters, as `LAYOUTS` calls them."""
 
-_UNLABELLED = ("", "-")
 _LABEL_DIGITS = {"e": "0", "c": "1", "n": "2"}
 
 
@@ -133,31 +132,22 @@ def read_train_tsv(folder: Path | str, task: str) -> TrainTsv:
         raise DataError(f"{folder} holds no {' and no '.join(absent)}. Give tsv=FOLDER with the files of {task}.")
     rows: dict[str, str] = {}
     line_of: dict[str, int] = {}
-    header: list[str] = []
-    n_skipped = 0
-    try:
-        with path.open(encoding="utf-8-sig", newline="\n") as file:
-            for number, line in enumerate(file, 1):
-                fields = line.rstrip("\r\n").split("\t")
-                if number == 1:
-                    header = fields
-                elif fields == [""]:
-                    continue
-                elif len(fields) < len(header):
-                    raise DataError(f"{path}, line {number}: {len(fields)} fields, but the header has {len(header)}.")
-                elif fields[-1] in _UNLABELLED:
-                    n_skipped += 1
-                else:
-                    instance_id = fields[LAYOUTS[task].id]
-                    if instance_id in rows:
-                        raise DataError(
-                            f"{path}: lines {line_of[instance_id]} and {number} have the same id {instance_id!r}. "
-                            "Remove one of them, or give each an id of its own."
-                        )
-                    rows[instance_id] = "\t".join([*fields[: len(header) - 1], fields[-1]])
-                    line_of[instance_id] = number
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read: {error}.") from error
+    n_skipped, lines = 0, tsv_fields(path)
+    header = next(lines, [])
+    for number, fields in enumerate(lines, 2):
+        if len(fields) < len(header):
+            raise DataError(f"{path}, line {number}: {len(fields)} fields, but the header has {len(header)}.")
+        if fields[-1] in UNLABELLED:
+            n_skipped += 1
+            continue
+        instance_id = fields[LAYOUTS[task].id]
+        if instance_id in rows:
+            raise DataError(
+                f"{path}: lines {line_of[instance_id]} and {number} have the same id {instance_id!r}. "
+                "Remove one of them, or give each an id of its own."
+            )
+        rows[instance_id] = "\t".join([*fields[: len(header) - 1], fields[-1]])
+        line_of[instance_id] = number
     if not rows:
         raise DataError(f"{path} has no labelled line behind its header. Check the path.")
     return TrainTsv(task, "\t".join(header), rows, n_skipped, tuple(others))

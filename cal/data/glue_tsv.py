@@ -11,7 +11,8 @@ from cal.data.tables import Table
 from cal.data.wsc import WSC
 from cal.errors import DataError, UnknownNameError
 
-_UNLABELLED = ("", "-")
+UNLABELLED = ("", "-")
+"""What stands in the place of a label where there is none."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def read_glue_tsv(path: Path, task: str) -> tuple[Table, Columns]:
         DataError: if the file is missing, has no header or no column of labels, or a line has another number of
             fields; more are right where each annotator's label stands before the last column.
     """
-    layout, lines = LAYOUTS[task], _lines(path)
+    layout, lines = LAYOUTS[task], tsv_fields(path)
     header = next(lines, [])
     if len(header) <= max(layout.texts) + 1:
         raise DataError(
@@ -92,13 +93,17 @@ def read_glue_tsv(path: Path, task: str) -> tuple[Table, Columns]:
 
 def has_labels(path: Path, task: str) -> bool:
     """Whether any row of a file has a label; the test files of GLUE do not."""
-    lines = _lines(path)
+    lines = tsv_fields(path)
     n_columns = len(next(lines, []))
-    return n_columns > max(LAYOUTS[task].texts) + 1 and any(fields[-1] not in _UNLABELLED for fields in lines)
+    return n_columns > max(LAYOUTS[task].texts) + 1 and any(fields[-1] not in UNLABELLED for fields in lines)
 
 
-def _lines(path: Path) -> Iterator[list[str]]:
-    """The fields of each line, but for blank ones at the end. Nothing is quoted, and only a line feed ends a line."""
+def tsv_fields(path: Path) -> Iterator[list[str]]:
+    """The fields of each line, but for blank ones at the end. Nothing is quoted, and only a line feed ends a line.
+
+    Raises:
+        DataError: if there is no such file, or it is not in UTF-8.
+    """
     if not path.is_file():
         raise DataError(f"There is no file {path}. Check the path; it is relative to {Path.cwd()}.")
     n_blank = 0
@@ -119,7 +124,7 @@ def _lines(path: Path) -> Iterator[list[str]]:
 def _check(fields: list[str], number: int, header: list[str], path: Path, layout: Layout) -> None:
     annotators = fields[max(layout.texts) + 1 : -1]
     if len(fields) != len(header) and not (
-        len(fields) > len(header) and {*annotators} <= {*layout.labels, *_UNLABELLED}
+        len(fields) > len(header) and {*annotators} <= {*layout.labels, *UNLABELLED}
     ):
         raise DataError(
             f"{path}, line {number}: {len(fields)} fields, but the header has {len(header)}. A text must not contain a "
