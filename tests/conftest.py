@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,6 +43,20 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(n_threads)
+
+
+@pytest.fixture(scope="session")
+def corpus_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of 80 documents with the labels number and person, which their words give away."""
+    words = {"number": ["far", "many", "much", "long"], "person": ["wrote", "sang", "painted", "ruled"]}
+    rows = [
+        (f"{label}-{i}", f"Who or what {of[i % 4]} the {i % 13} {of[(i // 4) % 4]} thing {i}?", label)
+        for label, of in words.items()
+        for i in range(40)
+    ]
+    path = tmp_path_factory.mktemp("corpus") / "corpus.csv"
+    pd.DataFrame(rows, columns=["id", "text", "label"]).to_csv(path, index=False)
+    return path
 
 
 @pytest.fixture(scope="session")

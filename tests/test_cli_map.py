@@ -1,6 +1,5 @@
 """`cal map` and `cal map-diff`, as a user meets them."""
 
-import csv
 import json
 import subprocess
 import sys
@@ -13,20 +12,7 @@ from cal.cli import main
 from cal.dynamics.jsonl import write_epoch
 
 FORBIDDEN_IN_HELP = ["torch", "numpy", "pandas", "sklearn", "matplotlib", "plotly", "hydra", "omegaconf"]
-WORDS = {"number": ["far", "many", "much", "long"], "person": ["wrote", "sang", "painted", "ruled"]}
-
-
-@pytest.fixture(scope="module")
-def corpus_file(tmp_path_factory):
-    rows = [
-        (f"{label}-{i}", f"Who or what {words[i % 4]} the {i % 13} {words[(i // 4) % 4]} thing {i}?", label)
-        for label, words in WORDS.items()
-        for i in range(40)
-    ]
-    path = tmp_path_factory.mktemp("corpus") / "corpus.csv"
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows([("id", "text", "label"), *rows])
-    return path
+LABELS = ("number", "person")  # of the corpus in conftest.py
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +35,7 @@ def maps(train, tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("command", ["map", "map-diff"])
+@pytest.mark.parametrize("command", ["map", "map-diff", "select", "weights", "suspects", "audit"])
 def test_help_imports_nothing_heavy(command):
     code = (
         f"import sys; from cal.cli import main\ntry: main(['{command}', '--help'])\nexcept SystemExit: pass\n"
@@ -66,7 +52,7 @@ def test_a_map_of_two_seeds_has_every_file(maps):
     assert files == tables | {f"figures/data_map.{suffix}" for suffix in ("png", "pdf", "svg")}
     points = pd.read_csv(maps / "a" / "map.csv")
     assert len(points) == json.loads((maps / "a" / "map.json").read_text())["n_instances"]
-    assert set(points["gold_label"]) == set(WORDS)
+    assert set(points["gold_label"]) == set(LABELS)
     assert points["text"].str.startswith("Who or what").all()
 
 
@@ -87,7 +73,7 @@ def test_the_correlation_between_seeds_is_printed(train, tmp_path, capsys):
 
 
 def test_logs_are_drawn_with_the_texts_of_a_corpus(corpus_file, tmp_path, capsys):
-    ids = [f"{label}-{i}" for label in WORDS for i in range(40)] + ["unknown"]
+    ids = [f"{label}-{i}" for label in LABELS for i in range(40)] + ["unknown"]
     gold = [0] * 40 + [1] * 40 + [0]
     rng = np.random.default_rng(0)
     for epoch in range(3):

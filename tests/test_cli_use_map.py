@@ -1,33 +1,23 @@
 """`cal select`, `cal weights`, `cal suspects` and `cal audit`, as a user meets them: from a map to every result."""
 
-import csv
 import json
-import subprocess
-import sys
+from dataclasses import fields
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from cal.cli import main
+from cal.help import configured_help
+from cal.schemas import SCHEMAS
 
-FORBIDDEN_IN_HELP = ["torch", "numpy", "pandas", "sklearn", "matplotlib", "plotly", "hydra", "omegaconf"]
-WORDS = {"number": ["far", "many", "much", "long"], "person": ["wrote", "sang", "painted", "ruled"]}
 SMALL = ["features.n_components=8", "learner.hidden=[8]", "learner.lr=0.01", "n_epochs=3", "workers=1", "device=cpu"]
 
 
 @pytest.fixture(scope="module")
-def dataset(tmp_path_factory):
-    """The words that name a corpus of 80 documents, and its file."""
-    path = tmp_path_factory.mktemp("corpus") / "questions.csv"
-    with path.open("w", newline="") as file:
-        rows = [
-            (f"{label}-{i}", f"Who or what {words[i % 4]} the {i % 13} {words[(i // 4) % 4]} thing {i}?", label)
-            for label, words in WORDS.items()
-            for i in range(40)
-        ]
-        csv.writer(file).writerows([("id", "text", "label"), *rows])
-    return ["dataset=files", f"dataset.path={path}", *SMALL]
+def dataset(corpus_file):
+    """The words that name a corpus of 80 documents."""
+    return ["dataset=files", f"dataset.path={corpus_file}", *SMALL]
 
 
 @pytest.fixture(scope="module")
@@ -44,20 +34,9 @@ def run(capsys, *words):
     return capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", ["select", "weights", "suspects", "audit"])
-def test_help_imports_nothing_heavy_and_names_every_key(command):
-    code = (
-        f"import sys; from cal.cli import main\ntry: main(['{command}', '--help'])\nexcept SystemExit: pass\n"
-        f"print([m for m in {FORBIDDEN_IN_HELP} if m in sys.modules])"
-    )
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert out.startswith(f"usage: cal {command}")
-    assert out.rstrip().endswith("[]")
-    from dataclasses import fields
-
-    from cal.schemas import SCHEMAS
-
-    shown = {line.split(":")[0].strip() for line in out.splitlines() if line.startswith("  ")}
+@pytest.mark.parametrize("command", ["map", "select", "weights", "suspects", "audit"])
+def test_help_names_every_key(command):
+    shown = {line.split(":")[0].strip() for line in configured_help(command).splitlines() if line.startswith("  ")}
     assert {field.name for field in fields(SCHEMAS[command])} - {"dataset", "features", "learner"} <= shown
 
 
