@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from sklearn.cluster import KMeans
 
+from cal.analysis.audit_tables import interval_over_seeds
 from cal.analysis.plot_style import rendered
 from cal.config import build, compose
 from cal.data.corpus import Corpus, Split, TestSet
@@ -26,7 +27,6 @@ from cal.simulation.trainings import TestScores, Trained, Training, train_all
 from cal.streams import stream
 
 N_SEEDS = 5
-N_BOOTSTRAP = 10_000
 
 
 @dataclass(frozen=True)
@@ -160,9 +160,8 @@ def topics_apart(corpus: Corpus, n_topics: int = 4) -> Corpus:
 
 def interval(values: np.ndarray) -> tuple[float, float]:
     """The 95 % interval of a mean: bootstrap over seeds."""
-    generator = np.random.default_rng(0)
-    means = generator.choice(values, (N_BOOTSTRAP, len(values))).mean(axis=1)
-    return tuple(np.quantile(means, [0.025, 0.975]))
+    low, high = interval_over_seeds(values, np.random.default_rng(0))
+    return float(low), float(high)
 
 
 def said(values: Sequence[float] | pd.Series, digits: int = 3) -> str:
