@@ -204,7 +204,7 @@ nav ol { columns: 16rem; padding-left: 1.4rem; margin: 1.25rem 0 0; }
 .scroll { overflow-x: auto; margin-top: .4rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .92rem; min-width: 50%; }
 th, td { padding: .3rem .7rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
-th { white-space: normal; overflow-wrap: anywhere; min-width: 5.5rem; }
+th { white-space: normal; overflow-wrap: anywhere; min-width: 6rem; }
 thead th { background: var(--tint); }
 th:first-child { text-align: left; position: sticky; left: 0; background: var(--paper); }
 thead th:first-child { background: var(--tint); }
