@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cal.data import read_corpus
     from cal.data.corpus import Corpus, Split
     from cal.data.features import Features
-    from cal.datamap.datamap import DataMap
+    from cal.dynamics.data_map import DataMap
     from cal.dynamics.training_dynamics import TrainingDynamics
     from cal.errors import CalError
     from cal.learners.mlp import MLP
@@ -37,7 +37,7 @@ _MODULES = {
     "Pool": "cal.acquisition.pool",
     "LearningCurves": "cal.simulation.curves",
     "TrainingDynamics": "cal.dynamics.training_dynamics",
-    "DataMap": "cal.datamap.datamap",
+    "DataMap": "cal.dynamics.data_map",
     "CalError": "cal.errors",
 }
 

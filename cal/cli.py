@@ -35,10 +35,10 @@ from cal.help import (
 )
 
 _OF_A_MAP = {
-    "select": "cal.analysis.select_run:run_select",
-    "weights": "cal.analysis.select_run:run_weights",
-    "suspects": "cal.analysis.suspects_run:run_suspects",
-    "audit": "cal.analysis.audit_run:run_audit",
+    "select": "cal.selection.run:run_select",
+    "weights": "cal.selection.run:run_weights",
+    "suspects": "cal.label_errors.suspects_run:run_suspects",
+    "audit": "cal.label_errors.audit_run:run_audit",
 }
 _KEPT = {"simulate": "Finished rounds", "audit": "Finished parts"}
 
@@ -113,8 +113,10 @@ def _run(config: Mapping[str, Any], quiet: bool) -> None:
     """One simulation and its report."""
     from cal.acquisition.spec import digest, make_strategies
     from cal.config import build
-    from cal.simulation.folder import RunFolder, choose_folder
-    from cal.simulation.simulate import list_seeds, resolve_device, simulate
+    from cal.learners.compute import resolve_device
+    from cal.seeds import list_seeds
+    from cal.simulation.run_folder import RunFolder, choose_folder
+    from cal.simulation.simulate import simulate
     from cal.stopwatch import Stopwatch, phase
 
     built = build("simulate", config)
@@ -139,7 +141,7 @@ def _run(config: Mapping[str, Any], quiet: bool) -> None:
         if not quiet and sys.stderr.isatty():
             print("Writing the report ...", file=sys.stderr)
         with phase("report"):
-            from cal.analysis import write_report
+            from cal.report import write_report
 
             curves.to_csv(folder)
             report = write_report(curves, folder)
@@ -156,7 +158,7 @@ def _run(config: Mapping[str, Any], quiet: bool) -> None:
 
 
 def _sweep_folder(output: str | None) -> Path:
-    from cal.simulation.folder import dated_folder
+    from cal.simulation.run_folder import dated_folder
 
     return Path(output) if output else dated_folder(Path("runs"), "multirun")
 
@@ -167,7 +169,7 @@ def _report(words: list[str]) -> None:
     given = parser.parse_intermixed_args(words)
     if not given.overrides:
         raise ConfigError("cal report needs one or more run folders: cal report runs/FOLDER")
-    from cal.analysis import write_report
+    from cal.report import write_report
     from cal.simulation.curves import LearningCurves
 
     curves = LearningCurves.load(*given.overrides)
@@ -183,7 +185,7 @@ def _compare(words: list[str]) -> None:
     given = parser.parse_intermixed_args(words)
     if len(given.overrides) != 1:
         raise ConfigError(f"cal compare takes one file of scores, not {len(given.overrides)}: cal compare scores.csv")
-    from cal.analysis import compare_file
+    from cal.report import compare_file
 
     print(compare_file(Path(given.overrides[0]), engine=given.engine, alpha=given.alpha))
 
@@ -212,9 +214,9 @@ def _map(words: list[str]) -> None:
     if given.cfg:
         print(configs_text([config]), end="")
         return
-    from cal.analysis.map_run import draw_map
     from cal.dynamics.distributed import joined, rank
-    from cal.simulation.simulate import resolve_device
+    from cal.learners.compute import resolve_device
+    from cal.maps.run import draw_map
 
     with joined(resolve_device(config["device"])) if _n_launched() > 1 else nullcontext():
         if rank():
@@ -256,7 +258,7 @@ def _map_diff(words: list[str]) -> None:
     given = parser.parse_intermixed_args(words)
     if len(given.overrides) != 2:
         raise ConfigError(f"cal map-diff takes two folders of maps, not {len(given.overrides)}: cal map-diff A B")
-    from cal.analysis.map_diff_folder import compare_maps
+    from cal.maps.diff_folder import compare_maps
 
     a, b = map(Path, given.overrides)
     diff, page = compare_maps(a, b, given.output, alpha=given.alpha, shared=given.shared)

@@ -29,10 +29,10 @@ _GROUPS = {
 
 
 _OWN_CHECKS = {
-    "select": "cal.analysis.select_run:check_select",
-    "weights": "cal.analysis.select_run:check_weights",
-    "suspects": "cal.analysis.suspects_run:check_suspects",
-    "audit": "cal.analysis.audit_run:check_audit",
+    "select": "cal.selection.run:check_select",
+    "weights": "cal.selection.run:check_weights",
+    "suspects": "cal.label_errors.suspects_run:check_suspects",
+    "audit": "cal.label_errors.audit_run:check_audit",
 }
 
 
@@ -131,9 +131,9 @@ def _checks(command: str, config: Mapping[str, Any], built: Mapping[str, Any]) -
 
 def _map_checks(config: Mapping[str, Any]) -> list[Callable[[], object]]:
     """What must hold of a configuration of `cal map`; each raises if it does not."""
-    from cal.analysis.map_folder import region_rule
     from cal.dynamics.store import LogStore
-    from cal.simulation.full_map import check_map_arguments
+    from cal.maps.folder import region_rule
+    from cal.maps.training import check_map_arguments
 
     def check_source() -> None:
         if config["dataset"] is None and config["logs"] is None:

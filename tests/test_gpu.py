@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from cal import backprop
-from cal.nn import StackedMLP
+from cal.learners import backprop
+from cal.learners.nn import StackedMLP
 from cal.streams import Streams
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch finds no GPU here")

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cal import backprop
 from cal.acquisition.base import Acquisition
 from cal.acquisition.pool import Pool
 from cal.errors import ConfigError, refused_counts
-from cal.nn import StackedMLP
+from cal.learners import backprop
+from cal.learners.nn import StackedMLP
 from cal.stopwatch import phase
 
 

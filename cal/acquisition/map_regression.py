@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cal.acquisition.base import Acquisition
 from cal.acquisition.pool import Pool
-from cal.datamap.datamap import DataMap
+from cal.dynamics.data_map import DataMap
 from cal.errors import ConfigError, refused_counts
 
 _CHUNK = 8192  # candidates predicted at once

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from cal.acquisition.run_view import RunView
-from cal.datamap.datamap import DataMap
+from cal.dynamics.data_map import DataMap
 from cal.dynamics.prediction_dynamics import PredictionDynamics
 from cal.dynamics.training_dynamics import TrainingDynamics
 from cal.errors import StrategyError

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from cal.data.bar import bar
 from cal.data.cache import cache_path, write_atomically
 from cal.data.corpus import Corpus, Split
 from cal.errors import ConfigError, DataError, refused_counts
+from cal.progress import bar
 
 # Each label is a library; the value is the name under which it is installed.
 _LIBRARIES = {

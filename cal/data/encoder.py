@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cal.data.bar import bar
 from cal.data.corpus import Corpus
 from cal.data.features import Features, computed_once, standardised
 from cal.data.pretrained import Pretrained
 from cal.data.tokens import Tokens, passes, tokenise
 from cal.errors import ConfigError, UnknownNameError, refused_counts
+from cal.progress import bar
 
 _PRECISIONS = ("bf16", "float32", "int8")
 

@@ -8,10 +8,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from cal.data.bar import bar
 from cal.data.corpus import Corpus
 from cal.data.features import Features, computed_once, standardised, tokens
 from cal.errors import ConfigError, refused_counts
+from cal.progress import bar
 
 
 @dataclass

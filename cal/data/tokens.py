@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cal.data.bar import bar
 from cal.data.cache import cached_array
 from cal.data.corpus import Corpus
 from cal.data.pretrained import ADVICE, Pretrained
 from cal.errors import ModelError
+from cal.progress import bar
 
 logger = logging.getLogger(__name__)
 _CHUNK = 1_000  # sequences between two updates of the progress bar

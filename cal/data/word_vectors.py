@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from cal.data.bar import bar
 from cal.data.cache import cached_array
 from cal.errors import FeatureError
+from cal.progress import bar
 
 
 def trained(

@@ -18,7 +18,7 @@ from cal.dynamics.training_dynamics import Capture, TrainingDynamics
 from cal.errors import CalError, ConfigError, DataError, StorageError, refused_counts
 
 if TYPE_CHECKING:
-    from cal.datamap.datamap import DataMap
+    from cal.dynamics.data_map import DataMap
 
 _BUFFER = 2**24  # logits that may wait on their device: 64 MB
 

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from cal.datamap.datamap import DataMap
-from cal.datamap.partial import partial_map
+from cal.dynamics.data_map import DataMap
 from cal.dynamics.ids import as_ids, few
 from cal.dynamics.log_folder import LogFolder
+from cal.dynamics.partial import partial_map
 from cal.dynamics.running import RunningDynamics
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
 from cal.errors import AnalysisError, ConfigError, DataError, StorageError

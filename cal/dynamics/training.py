@@ -53,7 +53,7 @@ def compute_training_dynamics(
 
     Returns:
         A table indexed by id, in the order of ids, with the columns gold, predicted and the metrics of
-        `cal.datamap.datamap.METRICS`.
+        `cal.dynamics.data_map.METRICS`.
 
     Raises:
         ConfigError: if an argument cannot be used.

@@ -14,13 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cal import backprop
 from cal.data.corpus import Corpus
 from cal.data.features import Features
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
 from cal.errors import ConfigError, FeatureError, StrategyError, UnknownNameError, refused_counts
+from cal.learners import backprop
 from cal.learners.base import Prediction
-from cal.nn import PRECISIONS, StackedMLP
+from cal.learners.nn import PRECISIONS, StackedMLP
 from cal.stopwatch import phase
 from cal.streams import Streams
 

@@ -14,8 +14,8 @@ from cal.data.tokens import Tokens, tokenise
 from cal.errors import ConfigError, ModelError, UnknownNameError, refused_counts
 from cal.learners.classifier import Architecture, shared_classifier
 from cal.learners.finetune import Schedule
+from cal.learners.nn import PRECISIONS
 from cal.learners.transformer_learner import TransformerLearner
-from cal.nn import PRECISIONS
 
 POOLING = ("head", "cls", "mean")
 

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cal.data.bar import bar
 from cal.data.encoder import autocast, pooled
 from cal.data.tokens import Tokens, passes
 from cal.dynamics.distributed import n_processes, rank, summed
@@ -22,7 +21,8 @@ from cal.learners.base import Prediction
 from cal.learners.checkpoint import Checkpoint
 from cal.learners.classifier import Weights, shared_classifier
 from cal.learners.finetune import TOO_LARGE, FineTuning
-from cal.nn import in_tf32
+from cal.learners.nn import in_tf32
+from cal.progress import bar
 from cal.stopwatch import phase
 from cal.streams import Keyed, Streams
 

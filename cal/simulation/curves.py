@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from cal.errors import AnalysisError, StorageError
-from cal.simulation.folder import FULL_DATA, Run, RunFolder
+from cal.simulation.run_folder import FULL_DATA, Run, RunFolder
 
 _ROUNDS = {"strategy": str, "seed": int, "round": int, "n_labelled": int, "accuracy": float, "macro_f1": float}
 _BATCH = {"confidence": float, "variability": float, "correctness": float}

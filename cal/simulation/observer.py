@@ -16,7 +16,7 @@ from cal.acquisition.pool import Pool
 from cal.acquisition.uncertainty import entropy
 from cal.dynamics.metrics import predicted
 from cal.learners.base import Learner
-from cal.simulation.evaluate import accuracy
+from cal.learners.evaluate import accuracy
 from cal.simulation.stopping import Criterion, Observation
 from cal.streams import stream
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from cal.simulation.folder import FULL_DATA, Run, RunFolder
+from cal.simulation.run_folder import FULL_DATA, Run, RunFolder
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,23 +5,16 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from types import TracebackType
-from typing import TypeVar
 
 from tqdm import tqdm
 
 from cal.errors import StorageError
-from cal.simulation.folder import FULL_DATA, Run, RunFolder
+from cal.simulation.run_folder import FULL_DATA, Run, RunFolder
 
 logger = logging.getLogger(__name__)
-T = TypeVar("T")
 _SECONDS = 0.5
-
-
-def counted(results: Iterable[T], total: int, unit: str, quiet: bool = False) -> Iterator[T]:
-    """The results as they come, under a bar; nothing is shown where there is no terminal."""
-    yield from tqdm(results, total=total, unit=unit, disable=quiet or None, dynamic_ncols=True)
 
 
 class Progress:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 import logging
-import operator
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
@@ -15,7 +12,6 @@ from typing import Any, NamedTuple, TypeVar
 import joblib
 import numpy as np
 import orjson
-import torch
 
 from cal import registry
 from cal.acquisition.base import Acquisition, unmet_needs
@@ -23,25 +19,24 @@ from cal.acquisition.pool import Documents
 from cal.acquisition.spec import StrategySpec, digest, make_strategies
 from cal.data.corpus import Corpus
 from cal.data.features import FeatureKind, Features, vectors_of
-from cal.errors import ConfigError, UnknownNameError, refused_counts
+from cal.errors import ConfigError, refused_counts
 from cal.learners.base import LearnerConfig
+from cal.learners.compute import in_processes, resolve_device
+from cal.learners.evaluate import answers_of
 from cal.learners.mlp import MLP
+from cal.provenance import provenance
+from cal.seeds import list_seeds
+from cal.simulation.blocks import Plan, carry_out
 from cal.simulation.curves import LearningCurves
-from cal.simulation.evaluate import answers_of
-from cal.simulation.folder import FULL_DATA, Run, RunFolder
 from cal.simulation.observer import Stopping
 from cal.simulation.progress import Progress
-from cal.simulation.provenance import provenance
+from cal.simulation.run_folder import FULL_DATA, Run, RunFolder
 from cal.simulation.seed_sets import SeedSet, Stratified, check_sizes, choose_dev_set, choose_seed_set, make_seed_set
 from cal.simulation.stopping import Criterion, make_criteria
-from cal.simulation.workers import Plan, carry_out, in_processes
 from cal.stopwatch import phase
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
-
-PAPER_SEEDS = (398048, 127003, 259479, 869323, 570852)
-"""The five seeds of the paper (section 7)."""
 
 
 def simulate(
@@ -286,48 +281,6 @@ def _misfits(criteria: Mapping[str, Criterion], stop: bool, dev_size: int) -> li
     if stop and not criteria:
         problems.append("stop=true ends a run with the first stopping criterion that is met; give stopping=[...].")
     return problems
-
-
-def list_seeds(seeds: int | Sequence[int]) -> list[int]:
-    """The seeds of a list, or so many: the paper's five, then others that are always the same.
-
-    Raises:
-        ConfigError: if there are none, one is not a whole number, or one occurs twice.
-
-    Example:
-        >>> list_seeds(2), list_seeds([7]), len(set(list_seeds(100)))
-        ([398048, 127003], [7], 100)
-    """
-    if isinstance(seeds, int) and not isinstance(seeds, bool) and seeds >= 1:
-        further = (
-            int.from_bytes(hashlib.blake2b(f"seed {k}".encode(), digest_size=8).digest(), "little") % 1_000_000
-            for k in itertools.count()
-        )
-        distinct = (seed for seed in further if seed not in PAPER_SEEDS)
-        return list(itertools.islice(itertools.chain(PAPER_SEEDS, distinct), seeds))
-    try:
-        given = [] if isinstance(seeds, int | str) else list(seeds)
-        listed = [operator.index(seed) for seed in given if not isinstance(seed, bool)]
-    except TypeError:
-        given, listed = [], []
-    if not listed or min(listed) < 0 or len(listed) < len(given):
-        raise ConfigError(f"seeds must be how many (1 or more) or a list of whole numbers, not {seeds!r}.")
-    if len(set(listed)) < len(listed):
-        raise ConfigError(f"seeds lists one seed twice: {listed}.")
-    return listed
-
-
-def resolve_device(device: str) -> str:
-    """`auto` made cpu or cuda.
-
-    Raises:
-        ConfigError: if there is no such device here.
-    """
-    if device not in ("auto", "cpu", "cuda"):
-        raise UnknownNameError("device", str(device), ["auto", "cpu", "cuda"])
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("device=cuda, but PyTorch finds no GPU here; give device=cpu or device=auto.")
-    return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
 
 
 def _described(choice: Any) -> dict[str, Any]:

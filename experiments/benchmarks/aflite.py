@@ -34,7 +34,7 @@ def main() -> None:
     import numpy as np
     import torch
 
-    from cal.datamap.aflite import RIDGE, aflite, train_probes
+    from cal.selection.aflite import RIDGE, aflite, train_probes
 
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)

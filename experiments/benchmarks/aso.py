@@ -35,7 +35,7 @@ def main() -> None:
     import joblib
     import numpy as np
 
-    from cal.analysis import aso, aso_matrix
+    from cal.report import aso, aso_matrix
 
     rng = np.random.default_rng(0)
     scores = {f"strategy {k}": rng.normal(0.8 + 0.005 * k, 0.02, given.scores) for k in range(given.strategies)}

@@ -122,8 +122,8 @@ def grid(corpus, features, learner, seed_size: int, given: argparse.Namespace) -
     import torch
 
     import cal
-    from cal.simulation.folder import RunFolder
     from cal.simulation.profile import profile_table
+    from cal.simulation.run_folder import RunFolder
 
     def simulated(folder: str, profile: bool):
         return cal.simulate(
@@ -188,8 +188,8 @@ def step(n_runs: int, precision: str, device: str, speed: float) -> dict:
     """Milliseconds of a step on 16 instances of a stack of networks, and of its bandwidth floor."""
     import torch
 
-    from cal import backprop
-    from cal.nn import StackedMLP
+    from cal.learners import backprop
+    from cal.learners.nn import StackedMLP
     from cal.streams import Streams
 
     net = StackedMLP(n_runs, [*WIDTHS, 6], 0.3, device, precision=precision)

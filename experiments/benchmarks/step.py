@@ -6,7 +6,7 @@
 
 Everything is measured in turns, one thread, float32, dropout .3, fresh batches each step, shuffles and masks included:
 
-step        what cal does: `cal.backprop.fit`
+step        what cal does: `cal.learners.backprop.fit`
 autograd    the same networks in PyTorch's modules, cross-entropy, loss.backward() and torch.optim.AdamW as they come
 gemm        the matrix products of a step alone (forward, by weights, by inputs): nothing can do without them
 bandwidth   the bytes that a step must read and write, over the speed at which this machine copies arrays of that size:
@@ -89,8 +89,8 @@ def in_turns(contestants: dict[str, Callable[[], float]]) -> dict[str, float]:
 def ours(widths: list[int], batch: int, dropout: float, n_steps: int) -> Callable[[], float]:
     import torch
 
-    from cal import backprop
-    from cal.nn import StackedMLP
+    from cal.learners import backprop
+    from cal.learners.nn import StackedMLP
     from cal.streams import Streams
 
     streams = Streams([1], 0)

@@ -28,11 +28,11 @@ import torch
 from matplotlib.figure import Figure
 from task import Task, markdown, read_task, write_figure, write_table
 
-from cal.analysis.map_folder import read_map
-from cal.analysis.plot_style import new_figure, styled
-from cal.datamap.map_file import read_map_file
 from cal.errors import AnalysisError, CalError, ConfigError, DataError
-from cal.simulation.trainings import cross_validation, final_probs
+from cal.learners.grid import cross_validation, final_probs
+from cal.maps.folder import read_map
+from cal.maps.map_file import read_map_file
+from cal.report.plot_style import new_figure, styled
 from cal.streams import stream
 
 N_FOLDS, N_RESAMPLES = 5, 1_000

@@ -20,11 +20,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from task import Task, interval, markdown, run, said, write_figure, write_table
 
-from cal.analysis.plot_style import line_style, new_figure, styled
-from cal.datamap.datamap import DataMap
+from cal.dynamics.data_map import DataMap
 from cal.dynamics.training_dynamics import TrainingDynamics
 from cal.errors import ConfigError
-from cal.simulation.trainings import Training
+from cal.learners.grid import Training
+from cal.report.plot_style import line_style, new_figure, styled
 
 COORDINATES = ("confidence", "variability")
 

@@ -24,11 +24,11 @@ from matplotlib.figure import Figure
 from task import Task, markdown, run, said, write_figure, write_table
 from torch import Tensor
 
-from cal.analysis.plot_style import COLOURS, new_figure, styled
-from cal.datamap.datamap import DataMap
 from cal.dynamics import metrics
+from cal.dynamics.data_map import DataMap
 from cal.learners.base import Learner
-from cal.simulation.trainings import cross_validation
+from cal.learners.grid import cross_validation
+from cal.report.plot_style import COLOURS, new_figure, styled
 from cal.streams import Streams
 
 N_SAMPLES, N_FOLDS, N_RESAMPLES = 100, 5, 1_000

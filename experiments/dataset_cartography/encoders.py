@@ -25,15 +25,15 @@ import torch
 from task import Task, markdown, run, said, write_figure, write_table
 from torch import Tensor, nn
 
-from cal.analysis.map_plots import data_maps
 from cal.data.encoder import Encoder
 from cal.data.features import vectors_of
-from cal.datamap.datamap import COORDINATES, DataMap
-from cal.datamap.regions import AMBIGUOUS, EASY, HARD, regions
+from cal.dynamics.data_map import COORDINATES, DataMap
 from cal.dynamics.recorder import DynamicsRecorder
+from cal.dynamics.regions import AMBIGUOUS, EASY, HARD, regions
 from cal.errors import ConfigError, UnknownNameError
+from cal.learners.grid import TestScores, Training
 from cal.learners.transformer import Transformer
-from cal.simulation.trainings import TestScores, Training
+from cal.report.map_plots import data_maps
 from cal.streams import stream
 
 ENCODERS = {

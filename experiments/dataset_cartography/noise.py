@@ -19,11 +19,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from task import Task, markdown, run, said, write_figure, write_table
 
-from cal.analysis.plot_style import COLOURS, DASHES, new_figure, styled
-from cal.datamap.datamap import DataMap
-from cal.datamap.noise_detector import NoiseDetector, flips_from_easy
-from cal.datamap.regions import AMBIGUOUS, HARD, regions
-from cal.simulation.trainings import Training
+from cal.dynamics.data_map import DataMap
+from cal.dynamics.regions import AMBIGUOUS, HARD, regions
+from cal.label_errors.noise_detector import NoiseDetector, flips_from_easy
+from cal.learners.grid import Training
+from cal.report.plot_style import COLOURS, DASHES, new_figure, styled
 
 SHARE = 0.01
 COORDINATES = ("confidence", "variability")

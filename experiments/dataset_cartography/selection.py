@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 from task import Task, markdown, run, said, write_table
 
-from cal.datamap.aflite import aflite
-from cal.datamap.selection import RECIPES, Selection, n_of
-from cal.simulation.active_selection import active_selection
+from cal.selection.active import active_selection
+from cal.selection.aflite import aflite
+from cal.selection.recipes import RECIPES, Selection, n_of
 
 FRACTION = 0.33
 OF_THE_MAP = {

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from task import Task, interval, markdown, run, said, write_figure, write_table
 
-from cal.analysis.plot_style import COLOURS, new_figure, styled
-from cal.datamap.selection import RECIPES, Selection, n_of
+from cal.report.plot_style import COLOURS, new_figure, styled
+from cal.selection.recipes import RECIPES, Selection, n_of
 
 SHARES = (0.5, 0.33, 0.25, 0.17, 0.1, 0.05, 0.01)
 OF_WHICH_EASY = 0.17

@@ -13,17 +13,17 @@ import numpy as np
 import pandas as pd
 from sklearn.cluster import KMeans
 
-from cal.analysis.audit_tables import interval_over_seeds
-from cal.analysis.plot_style import rendered
 from cal.config import build, compose
 from cal.data.corpus import Corpus, Split, TestSet
 from cal.data.features import vectors_of
 from cal.data.lsa import Lsa
-from cal.datamap.datamap import DataMap
+from cal.dynamics.data_map import DataMap
 from cal.errors import CalError, DataError
-from cal.simulation.full_map import full_map
-from cal.simulation.simulate import list_seeds
-from cal.simulation.trainings import TestScores, Trained, Training, train_all
+from cal.label_errors.audit_tables import interval_over_seeds
+from cal.learners.grid import TestScores, Trained, Training, train_all
+from cal.maps.training import full_map
+from cal.report.plot_style import rendered
+from cal.seeds import list_seeds
 from cal.streams import stream
 
 N_SEEDS = 5

@@ -22,16 +22,17 @@ import torch
 from cal.acquisition.base import chosen
 from cal.acquisition.pool import Documents, Pool
 from cal.acquisition.spec import make_strategies
-from cal.analysis.scores import shared_rounds
-from cal.analysis.significance import aso, paired_permutation_test
 from cal.data.files import Files
 from cal.data.lsa import Lsa
 from cal.dynamics.prediction_dynamics import PredictionDynamics
 from cal.learners.mlp import MLP
+from cal.report.scores import shared_rounds
+from cal.report.significance import aso, paired_permutation_test
+from cal.seeds import list_seeds
 from cal.simulation.curves import LearningCurves
 from cal.simulation.partition import Partition
 from cal.simulation.seed_sets import Stratified, choose_seed_set
-from cal.simulation.simulate import list_seeds, simulate
+from cal.simulation.simulate import simulate
 from cal.streams import Streams
 
 OUT_OF_FOLD = {"seed_map": "out_of_fold", "folds": 3}

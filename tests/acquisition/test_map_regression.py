@@ -11,7 +11,7 @@ from cal.acquisition.blend import Blend
 from cal.acquisition.map_regression import PredictedBoundary, PredictedUcb, PredictedVariability
 from cal.acquisition.spec import make_strategies
 from cal.acquisition.uncertainty import Entropy, Margin
-from cal.datamap.datamap import DataMap
+from cal.dynamics.data_map import DataMap
 from cal.errors import ConfigError
 
 RNG = np.random.default_rng(0)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from cal.datamap.datamap import DataMap
+from cal.dynamics.data_map import DataMap
 from cal.dynamics.jsonl import write_epoch
 from cal.dynamics.logs import Logs, log_files
 from cal.dynamics.training_dynamics import TrainingDynamics

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from cal.datamap.datamap import METRICS, DataMap
+from cal.dynamics.data_map import METRICS, DataMap
 from cal.dynamics.ids import as_ids
 from cal.dynamics.store import LogStore
 from cal.dynamics.training_dynamics import TrainingDynamics

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from cal.datamap.datamap import METRICS
+from cal.dynamics.data_map import METRICS
 from cal.dynamics.end_pass import in_order, logits_of, without_dropout
 from cal.dynamics.recorder import DynamicsRecorder
 from cal.dynamics.training import compute_training_dynamics

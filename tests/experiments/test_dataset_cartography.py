@@ -11,11 +11,11 @@ import pytest
 import torch
 from sklearn.metrics import f1_score
 
-from cal.datamap.datamap import DataMap
-from cal.datamap.map_file import write_map_file
+from cal.dynamics.data_map import DataMap
 from cal.errors import AnalysisError, ConfigError, DataError
 from cal.learners.mlp import MLP
-from cal.simulation.full_map import full_map
+from cal.maps.map_file import write_map_file
+from cal.maps.training import full_map
 from cal.streams import Streams
 
 FOLDER = Path(__file__).resolve().parents[2] / "experiments" / "dataset_cartography"

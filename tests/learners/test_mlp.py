@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from cal import backprop
 from cal.data.features import Features
 from cal.dynamics import metrics
 from cal.errors import ConfigError
+from cal.learners import backprop
 from cal.learners.mlp import MLP, MLPLearner
-from cal.nn import StackedMLP
+from cal.learners.nn import StackedMLP
 from cal.streams import Streams
 
 CONFIG = MLP(hidden=[16, 16, 16], n_epochs=4, batch_size=4, lr=1e-2)

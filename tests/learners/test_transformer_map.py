@@ -12,7 +12,7 @@ from cal.data.lsa import Lsa
 from cal.errors import ConfigError
 from cal.learners.finetune import FineTuning
 from cal.learners.mlp import MLP
-from cal.simulation.full_map import full_map
+from cal.maps.training import full_map
 
 TWO = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m", "cal"]
 
@@ -141,7 +141,7 @@ def test_the_hardest_documents_are_printed(command, alone, tmp_path, capsys):
 
 
 def test_perceptrons_are_not_trained_by_several_processes(corpus, monkeypatch):
-    monkeypatch.setattr("cal.simulation.trainings.n_processes", lambda: 2)
+    monkeypatch.setattr("cal.learners.grid.n_processes", lambda: 2)
     with pytest.raises(ConfigError, match="Several processes can train learner=transformer together"):
         full_map(corpus, features=Lsa(), learner=MLP(), device="cpu")
 

@@ -19,8 +19,8 @@ from cal.data.features import Features
 from cal.errors import StorageError
 from cal.learners.mlp import MLP
 from cal.simulation.curves import LearningCurves
-from cal.simulation.folder import RunFolder
-from cal.simulation.lockstep import Run
+from cal.simulation.loop import Run
+from cal.simulation.run_folder import RunFolder
 from cal.simulation.simulate import simulate
 
 SCRIPT = """
@@ -230,7 +230,7 @@ def test_a_full_disk_is_reported_and_the_rest_is_done_later(
         fsync(descriptor)
 
     with monkeypatch.context() as patch:
-        patch.setattr("cal.simulation.folder.os.fsync", full)
+        patch.setattr("cal.simulation.run_folder.os.fsync", full)
         with pytest.raises(StorageError, match=r"No space left on device.*make room and give the same command"):
             simulated(full_data=True, output=tmp_path)
     assert_same(simulated(full_data=True, output=tmp_path), whole)

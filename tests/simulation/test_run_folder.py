@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from cal.errors import StorageError
-from cal.simulation.folder import RunFolder, flat
-from cal.simulation.lockstep import Run
+from cal.simulation.loop import Run
+from cal.simulation.run_folder import RunFolder, flat
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_a_folder_of_something_else_is_reported(tmp_path):
 
 
 def test_a_lock_keeps_other_processes_out_and_is_given_back(folder):
-    script = "import sys; from cal.simulation.folder import RunFolder\nwith RunFolder(sys.argv[1]).lock(): pass"
+    script = "import sys; from cal.simulation.run_folder import RunFolder\nwith RunFolder(sys.argv[1]).lock(): pass"
 
     def other():
         return subprocess.run([sys.executable, "-c", script, folder.path], capture_output=True, text=True)

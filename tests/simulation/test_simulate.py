@@ -15,14 +15,15 @@ from cal.acquisition.pool import Documents, Selection
 from cal.acquisition.random import Random
 from cal.acquisition.spec import make_strategies
 from cal.errors import ConfigError, FeatureError, LearnerError, StorageError, StrategyError
+from cal.learners.evaluate import answers_of
 from cal.learners.mlp import MLP, MLPLearner
-from cal.simulation.evaluate import answers_of
-from cal.simulation.folder import RunFolder
-from cal.simulation.lockstep import Run, advance
+from cal.seeds import PAPER_SEEDS, list_seeds
+from cal.simulation.blocks import Plan, advance_block
+from cal.simulation.loop import Run, advance
 from cal.simulation.partition import Partition
+from cal.simulation.run_folder import RunFolder
 from cal.simulation.seed_sets import Stratified, choose_seed_set
-from cal.simulation.simulate import PAPER_SEEDS, list_seeds, simulate
-from cal.simulation.workers import Plan, advance_block
+from cal.simulation.simulate import simulate
 from cal.streams import Streams
 
 QUICK = {"hidden": 8, "n_epochs": 3, "lr": 1e-2}

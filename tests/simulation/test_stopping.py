@@ -13,12 +13,13 @@ from cal import registry
 from cal.acquisition.pool import Documents
 from cal.acquisition.spec import make_strategies
 from cal.errors import ConfigError
+from cal.learners.evaluate import answers_of
 from cal.learners.mlp import MLPLearner
+from cal.simulation.blocks import Plan, advance_block
 from cal.simulation.curves import LearningCurves
-from cal.simulation.evaluate import answers_of
-from cal.simulation.folder import RunFolder
-from cal.simulation.lockstep import Run
+from cal.simulation.loop import Run
 from cal.simulation.observer import STOP_SET_SIZE, Observed, Stopping
+from cal.simulation.run_folder import RunFolder
 from cal.simulation.seed_sets import Stratified, choose_dev_set, choose_seed_set
 from cal.simulation.stopping import (
     AllOf,
@@ -34,7 +35,6 @@ from cal.simulation.stopping import (
     cohen_kappa,
     make_criteria,
 )
-from cal.simulation.workers import Plan, advance_block
 from cal.streams import Streams
 
 
@@ -356,7 +356,7 @@ def test_criteria_decide_the_same_of_a_run_that_was_stopped_and_goes_on(simulate
 
 def test_a_run_that_ended_is_not_gone_on_with(simulated, tmp_path, monkeypatch):
     expected = simulated(**ENDING, stop=True, output=tmp_path)
-    monkeypatch.setattr("cal.simulation.workers.advance", lambda *_, **__: pytest.fail("went on"))
+    monkeypatch.setattr("cal.simulation.blocks.advance", lambda *_, **__: pytest.fail("went on"))
     assert simulated(**ENDING, stop=True, output=tmp_path).rounds.equals(expected.rounds)
 
 

@@ -1,0 +1,87 @@
+"""Suspicion: how much the training, or classifiers trained without it, disagree with an instance's label.
+
+`DataMap.ranking` of a metric in `SUSPICION` is suspects first, ties by mean loss. What a classifier gave the label
+after the last epoch only is the confidence of the map of that epoch: `DataMap.of(dynamics.epochs([-1]))`.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from cal.dynamics import metrics
+from cal.dynamics.data_map import HIGH_IS_VALUABLE, DataMap
+from cal.errors import UnknownNameError
+
+SUSPICION = ("aum", "loss", "confidence", "el2n", "correctness")
+"""Metrics of a map that rank wrong labels. Variability is none: while training is short it ranks them last."""
+
+
+def suspicion(data_map: DataMap, metric: str) -> Tensor:
+    """The metric, negative where low values are suspects': higher = more suspicious.
+
+    Args:
+        data_map: of one or several runs.
+        metric: one of `SUSPICION`.
+
+    Returns:
+        (*runs, instance) float64.
+
+    Raises:
+        UnknownNameError: if the metric is none that ranks wrong labels.
+
+    References:
+        Identifying Mislabeled Data using the Area Under the Margin Ranking (Pleiss et al., 2020)
+        https://arxiv.org/abs/2001.10528
+
+    Example:
+        >>> import torch
+        >>> from cal.dynamics.training_dynamics import TrainingDynamics
+        >>> logits = torch.tensor([[[2.0, 0.0], [0.0, 2.0]]])  # (epoch, instance, class)
+        >>> data_map = DataMap.of(TrainingDynamics.from_logits(logits, torch.tensor([0, 0])))
+        >>> suspicion(data_map, "aum").tolist()
+        [-2.0, 2.0]
+    """
+    if metric not in SUSPICION:
+        raise UnknownNameError("suspicion", metric, SUSPICION)
+    values: Tensor = getattr(data_map, metric).double()
+    return values if metric in HIGH_IS_VALUABLE else -values
+
+
+def self_confidence(probs: Tensor, gold: Tensor) -> Tensor:
+    """p[gold]: the probability of the label; low = suspicious.
+
+    Args:
+        probs: (instance, class) probabilities by classifiers that were not trained on the instance.
+        gold: (instance,) labels.
+
+    Returns:
+        (instance,) in [0, 1].
+
+    Example:
+        >>> import torch
+        >>> self_confidence(torch.tensor([[0.25, 0.75]]), torch.tensor([0])).tolist()
+        [0.25]
+    """
+    return probs.gather(1, gold.unsqueeze(1)).squeeze(1)
+
+
+def normalised_margin(probs: Tensor, gold: Tensor) -> Tensor:
+    """(p[gold] - the largest other p + 1) / 2; low = suspicious.
+
+    Args:
+        probs: (instance, class) probabilities by classifiers that were not trained on the instance.
+        gold: (instance,) labels.
+
+    Returns:
+        (instance,) in [0, 1].
+
+    References:
+        Confident Learning: Estimating Uncertainty in Dataset Labels (Northcutt et al., 2021)
+        https://arxiv.org/abs/1911.00068
+
+    Example:
+        >>> import torch
+        >>> normalised_margin(torch.tensor([[0.25, 0.75]]), torch.tensor([0])).tolist()
+        [0.25]
+    """
+    return (metrics.margin(probs, gold) + 1) / 2

@@ -1,0 +1,1 @@
+"""Which labels to re-check: detectors, suspects, the audit and injected noise."""

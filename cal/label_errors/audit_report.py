@@ -1,0 +1,158 @@
+"""Audit report: what an audit found, as lines for the terminal and as a document with figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from cal.label_errors.audit import AuditResult
+from cal.label_errors.audit_tables import (
+    Injection,
+    best_detector,
+    detector_table,
+    injections,
+    interval_over_seeds,
+    mending_table,
+    remarks,
+)
+from cal.label_errors.detection_scores import READ, n_read
+from cal.report.document import Block, Bullets, Document, Folded, Paragraph, Picture, Section, Table
+from cal.report.plot_style import label, line_style, new_figure, styled
+
+_OF_INJECTED = (
+    "All figures are of injected errors. Labels that were wrong before are not known and count as right, so real "
+    "precision is higher, and errors that people make are often harder to find."
+)
+
+
+def audit_text(result: AuditResult, name: str) -> str:
+    """The lines for the terminal, the most important first.
+
+    Args:
+        result: of the audit.
+        name: of the corpus.
+    """
+    parts, best = injections(result), best_detector(result)
+    lines = [_subject(result, name), ""]
+    lines += [f"{part.title}: {part.headline(best)}" for part in parts]
+    lines += [f"That {best} is best is read off these figures."]
+    for part in parts:
+        lines += ["", f"{part.title} ({part.n_wrong:,} wrong labels)", *_as_text(detector_table(part))]
+        lines += [*remarks(part)]
+        if len(part.accuracies):
+            lines += ["", *_as_text(mending_table(part))]
+    return "\n".join([*lines, "", _OF_INJECTED])
+
+
+def audit_document(result: AuditResult, name: str, about: str) -> tuple[Document, dict[str, Figure]]:
+    """The report as a document, and its figures by name.
+
+    Args:
+        result: of the audit.
+        name: of the corpus.
+        about: configuration and versions, shown as they are.
+    """
+    parts, best = injections(result), best_detector(result)
+    n_seeds = result.scores["seed"].nunique()
+    cautions = [_OF_INJECTED, f"That {best} is best is read off the same figures that are reported for it."]
+    cautions.append(
+        "With one seed there are no intervals; give more, such as seeds=5."
+        if n_seeds == 1
+        else f"Intervals in brackets are of the mean over {n_seeds} seeds (95 %, percentile bootstrap): they cover "
+        "other draws of noise and training, not another corpus"
+        + (", and few seeds make them too narrow." if n_seeds < 10 else ".")
+    )
+    found = Table(
+        ["noise", "AP", f"found by reading {READ} %", "ceiling", "wrong of what is read", "best detector here"],
+        [
+            [
+                part.title,
+                part.of(best, "average_precision").decimals(),
+                part.of(best, f"recall_at_{READ}").percent(),
+                f"{100 * part.of(best, f'ceiling_at_{READ}').mean:.0f} %",
+                part.of(best, f"precision_at_{READ}").percent(),
+                part.ranked()[0],
+            ]
+            for part in parts
+        ],
+        f"Average precision of {best}, and what is found in the {READ} % that it suspects most.",
+    )
+    sections = [Section("Summary", [Paragraph(_subject(result, name)), Bullets(cautions, warning=True), found])]
+    figures = {}
+    for part in parts:
+        picture = f"recall_{part.noise}_{100 * part.rate:g}"
+        figures[picture] = recall_figure(part)
+        sections.append(_section(part, best, picture))
+    sections.append(Section("Setting", [Folded("Configuration, versions, commit and device", about)]))
+    return Document(f"Audit of {name}", _verdict(parts, best), sections), figures
+
+
+@styled
+def recall_figure(part: Injection) -> Figure:
+    """Share of the wrong labels found over the share of documents read, by detector, under the ceiling.
+
+    Args:
+        part: one kind of noise at one rate.
+    """
+    figure = new_figure(8.5, 4.6)
+    axes = figure.subplots()
+    percent = np.sort(part.curves["reviewed"].unique())
+    share = part.n_wrong / part.scores["n_instances"].iloc[0]
+    last = min(max(20.0, 300 * share), percent[-1])
+    n_documents = np.round(percent / 100 * part.scores["n_instances"].iloc[0])  # as many as the curves are of
+    axes.plot(percent, 100 * np.minimum(1, n_documents / part.n_wrong), color="black", linewidth=1.2, label="ceiling")
+    names = part.scores["detector"].unique().tolist()
+    for name in part.ranked():
+        curves = part.curves[part.curves["detector"] == name].pivot(index="seed", columns="reviewed", values="recall")
+        style = line_style(names, name)
+        axes.plot(percent, 100 * curves.mean(), **style, markevery=4, label=label(name))
+        if len(curves) > 1:
+            ends = 100 * interval_over_seeds(curves.to_numpy(), np.random.default_rng(0))
+            axes.fill_between(percent, *ends, color=style["color"], alpha=0.15, linewidth=0)
+    axes.plot(percent, percent, color="#8A96A3", linestyle=":", linewidth=1.2, label="at random")
+    axes.axvline(READ, color="#8A96A3", linewidth=0.8)
+    axes.set(xlim=(0, last), ylim=(0, 103), xlabel="documents read, most suspicious first (%)")
+    axes.set_ylabel("wrong labels found (%)")
+    axes.set_title(f"{part.title}: {part.n_wrong:,} wrong labels", loc="left", weight="bold")
+    figure.legend(loc="outside right upper", title="by average precision")
+    return figure
+
+
+def _section(part: Injection, best: str, picture: str) -> Section:
+    bands = "; bands are 95 % intervals over seeds" if part.scores["seed"].nunique() > 1 else ""
+    caption = f"Wrong labels found over documents read{bands}. No ranking can be above the black line."
+    blocks: list[Block] = [Paragraph(part.headline(best)), Picture(picture, caption), detector_table(part)]
+    blocks += [Paragraph(line) for line in remarks(part)]
+    if len(part.accuracies):
+        blocks.append(mending_table(part))
+    return Section(part.title[0].upper() + part.title[1:], blocks)
+
+
+def _verdict(parts: Sequence[Injection], best: str) -> str:
+    if len(parts) == 1:
+        return parts[0].headline(best)
+    recalls = [round(100 * part.of(best, f"recall_at_{READ}").mean) for part in parts]
+    least, most = min(recalls), max(recalls)
+    found = f"{least} to {most} %" if least < most else f"{least} %"
+    n = n_read(READ, int(parts[0].scores["n_instances"].iloc[0]))
+    return (
+        f"If you read {READ} % ({n:,} documents) by {best}, you find {found} of the wrong labels, depending on "
+        "how many there are and of what kind. Where they are more than is read, no ranking finds all."
+    )
+
+
+def _subject(result: AuditResult, name: str) -> str:
+    seeds = result.scores["seed"].unique().tolist()
+    n = int(result.scores["n_instances"].iloc[0])
+    which = f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds"
+    return f"{name}: {n:,} training documents, wrong labels injected with {which}."
+
+
+def _as_text(table: Table) -> Iterator[str]:
+    lines = [table.header, *table.rows]
+    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
+        yield "  ".join([line[0].ljust(widths[0]), *cells]).rstrip()

@@ -1,0 +1,220 @@
+"""Audit tables: means over seeds of what an audit measured, for each kind of noise and rate."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from cal.label_errors.audit import AuditResult
+from cal.label_errors.cleaning import RANDOM
+from cal.label_errors.detection_scores import READ, REVIEWED, n_read
+from cal.report.document import Table
+
+N_BOOTSTRAP = 10_000
+
+
+class Mean(NamedTuple):
+    """A mean over seeds and its 95 % interval; the ends are NaN where there is one seed."""
+
+    mean: float
+    low: float
+    high: float
+
+    def decimals(self, form: str = ".3f") -> str:
+        """As 0.824 [0.812, 0.836]."""
+        if np.isnan(self.mean):
+            return "–"
+        ends = "" if np.isnan(self.low) else f" [{self.low:{form}}, {self.high:{form}}]"
+        return f"{self.mean:{form}}{ends}"
+
+    def percent(self, ends: bool = True) -> str:
+        """As 42 % [40, 44], or without the ends as 42 %."""
+        if np.isnan(self.mean):
+            return "–"
+        interval = f" [{100 * self.low:.0f}, {100 * self.high:.0f}]" if ends and not np.isnan(self.low) else ""
+        return f"{100 * self.mean:.0f} %{interval}"
+
+
+def mean_over_seeds(values: np.ndarray, generator: np.random.Generator) -> Mean:
+    """The mean and its percentile bootstrap interval: seeds are drawn again, with replacement.
+
+    Args:
+        values: (seed,) a number for each; NaN where there is none.
+        generator: draws.
+
+    Example:
+        >>> mean = mean_over_seeds(np.array([0.4, 0.5, 0.6]), np.random.default_rng(0))
+        >>> [round(end, 3) for end in mean]
+        [0.5, 0.4, 0.6]
+    """
+    values = values[~np.isnan(values)]
+    if len(values) < 2:
+        return Mean(values[0] if len(values) else np.nan, np.nan, np.nan)
+    low, high = interval_over_seeds(values, generator)
+    return Mean(float(values.mean()), float(low), float(high))
+
+
+def interval_over_seeds(values: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """(2, ...) ends of the 95 % percentile bootstrap interval of the mean over seeds.
+
+    Args:
+        values: (seed, ...) numbers.
+        generator: draws seeds, with replacement and the same for all numbers.
+    """
+    n = len(values)
+    drawn = generator.integers(0, n, (N_BOOTSTRAP, n, 1))
+    shares = (drawn == np.arange(n)).mean(axis=1)  # (resample, seed): how often each was drawn
+    ends: np.ndarray = np.quantile(shares @ values, [0.025, 0.975], axis=0)
+    return ends
+
+
+class Injection(NamedTuple):
+    """What an audit found for one kind of noise at one rate.
+
+    Attributes:
+        noise: its kind.
+        rate: share of the labels made wrong.
+        scores: rows of `AuditResult.scores`.
+        curves: rows of `AuditResult.curves`.
+        accuracies: rows of `AuditResult.accuracies`.
+    """
+
+    noise: str
+    rate: float
+    scores: pd.DataFrame
+    curves: pd.DataFrame
+    accuracies: pd.DataFrame
+
+    @property
+    def title(self) -> str:
+        """Kind and rate in words."""
+        return f"{self.noise} noise, {100 * self.rate:g} %"
+
+    @property
+    def n_wrong(self) -> int:
+        """How many labels were made wrong."""
+        return int(self.scores["n_wrong"].iloc[0])
+
+    def of(self, detector: str, column: str) -> Mean:
+        """One column of a detector's scores."""
+        values = self.scores.loc[self.scores["detector"] == detector, column]
+        return mean_over_seeds(values.to_numpy(dtype=float), np.random.default_rng(0))
+
+    def ranked(self) -> list[str]:
+        """Detectors, the highest mean average precision first."""
+        means = self.scores.groupby("detector", sort=False)["average_precision"].mean()
+        return means.sort_values(ascending=False, kind="stable").index.tolist()
+
+    def headline(self, detector: str) -> str:
+        """How many wrong labels reading `READ` percent by a detector finds."""
+        n = int(self.scores["n_instances"].iloc[0])
+        recall, ceiling = self.of(detector, f"recall_at_{READ}"), self.of(detector, f"ceiling_at_{READ}").mean
+        return (
+            f"If you read {READ} % ({n_read(READ, n):,} documents) by {detector}, you find {recall.percent()} of the "
+            f"wrong labels; the ceiling is {100 * ceiling:.0f} %."
+        )
+
+
+def injections(result: AuditResult) -> list[Injection]:
+    """The parts of an audit, by kind of noise and rate."""
+    kinds = result.scores[["noise", "rate"]].drop_duplicates()
+
+    def rows(frame: pd.DataFrame, noise: str, rate: float) -> pd.DataFrame:
+        return frame[(frame["noise"] == noise) & (frame["rate"] == rate)] if len(frame) else frame
+
+    frames = (result.scores, result.curves, result.accuracies)
+    return [
+        Injection(noise, rate, *(rows(frame, noise, rate) for frame in frames))
+        for noise, rate in kinds.itertuples(index=False)
+    ]
+
+
+def best_detector(result: AuditResult) -> str:
+    """The detector with the highest mean average precision over all injections."""
+    return str(result.scores.groupby("detector", sort=False)["average_precision"].mean().idxmax())
+
+
+def means_of(result: AuditResult) -> pd.DataFrame:
+    """A row per kind of noise, rate, detector and measure: its mean over seeds, and the ends of the interval."""
+    measures = result.scores.columns.drop(["noise", "rate", "seed", "detector"])
+    rows = [
+        (part.noise, part.rate, name, measure, *part.of(name, measure))
+        for part in injections(result)
+        for name in part.ranked()
+        for measure in measures
+    ]
+    return pd.DataFrame(rows, columns=["noise", "rate", "detector", "measure", *Mean._fields])
+
+
+def detector_table(part: Injection) -> Table:
+    """Ranking and seconds of every detector, the best ranking first, under what is possible at all."""
+    header = ["detector", "AP", *(f"found at {x} %" for x in REVIEWED), f"wrong of first {READ} %", "seconds"]
+    first = part.ranked()[0]
+    n, n_wrong = part.scores["n_instances"].iloc[0], part.n_wrong
+    ceilings = [f"{100 * part.of(first, f'ceiling_at_{x}').mean:.0f} %" for x in REVIEWED]
+    purest = f"{100 * min(1.0, n_wrong / n_read(READ, int(n))):.0f} %"
+    rows = [["at most", "1", *ceilings, purest, ""]]
+    for name in part.ranked():
+        row = [name, part.of(name, "average_precision").decimals()]
+        row += [part.of(name, f"recall_at_{x}").percent(ends=x == READ) for x in REVIEWED]
+        row += [part.of(name, f"precision_at_{READ}").percent(ends=False), f"{part.of(name, 'seconds').mean:.1f}"]
+        rows.append(row)
+    chance = f"{100 * n_wrong / n:.0f} %"
+    rows.append(["at random", f"{n_wrong / n:.3f}", *(f"{x} %" for x in REVIEWED), chance, ""])
+    caption = (
+        "AP: average precision of the ranking. Found at x %: share of the wrong labels among the first x % of the "
+        "documents. Seconds: of the trainings that a detector reads, also where others share them, and its own; of "
+        "trainings done together each has its share by the documents it was trained on."
+    )
+    return Table(header, rows, caption)
+
+
+def mending_table(part: Injection) -> Table:
+    """Test accuracy after fixing or leaving out what is suspected most, and after as many documents at random."""
+    by_treatment = part.accuracies.set_index(["treatment", "detector", "seed"])["accuracy"].sort_index()
+    before = by_treatment["as is", ""]
+
+    def gain(treatment: str, detector: str, over: pd.Series) -> str:
+        gains = (by_treatment[treatment, detector] - over).to_numpy()
+        return mean_over_seeds(gains, np.random.default_rng(0)).decimals("+.3f")
+
+    def cells(treatment: str, detector: str) -> list[str]:
+        less_random = "" if detector in ("", RANDOM) else gain(treatment, detector, by_treatment[treatment, RANDOM])
+        mean = f"{by_treatment[treatment, detector].mean():.3f}"
+        return [mean, gain(treatment, detector, before), less_random]
+
+    names = part.accuracies.loc[part.accuracies["treatment"] == "fix", ["detector", "k"]].drop_duplicates()
+    rows = [["nothing", f"{before.mean():.3f}", *[""] * 5]]
+    for name, k in names.itertuples(index=False):
+        what = f"{k:,} at random" if name == RANDOM else f"{k:,} by {name}"
+        rows.append([what, *cells("fix", name), *cells("drop", name)])
+    rows.append([f"all {part.n_wrong:,} wrong labels", *cells("clean", ""), *[""] * 3])
+    caption = (
+        f"Test accuracy after training again with {READ} % of the training documents, those suspected most or random "
+        "ones, given their right labels or left out. Gains are over nothing mended, and over random documents."
+    )
+    header = ["mended", "accuracy, fixed", "gain", "less random", "accuracy, left out", "gain", "less random"]
+    return Table(header, rows, caption)
+
+
+def remarks(part: Injection) -> list[str]:
+    """What detectors say beyond a ranking: which labels they flag, and how many they take to be wrong."""
+    sentences = []
+    for name in part.ranked():
+        flagged, precision, recall = (
+            part.of(name, column) for column in ("flagged_share", "flag_precision", "flag_recall")
+        )
+        if not np.isnan(flagged.mean):
+            sentences.append(
+                f"{name} flags {flagged.percent()} of the documents: {precision.percent()} of them are wrong, "
+                f"{recall.percent()} of the wrong ones are among them."
+            )
+        n, low, high = (part.of(name, column).mean for column in ("n_errors", "n_errors_low", "n_errors_high"))
+        if not np.isnan(n):
+            sentences.append(
+                f"{name} estimates {n:,.0f} wrong labels ({low:,.0f} to {high:,.0f}, by its own intervals, means over "
+                f"seeds); {part.n_wrong:,} were injected."
+            )
+    return sentences

@@ -1,0 +1,54 @@
+"""Mending: what accuracy gains when the labels that a detector suspects most are fixed, or left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from cal.data.corpus import Corpus
+from cal.label_errors.detection_scores import READ, n_read
+from cal.label_errors.noise import Noised
+from cal.learners.evaluate import answers_of
+from cal.learners.grid import TestScores, Training, train_all
+from cal.streams import stream
+
+RANDOM = "random"
+
+
+def mended_accuracies(
+    corpus: Corpus, noised: Noised, scores: Mapping[str, np.ndarray], seed: int, **training: Any
+) -> list[dict[str, Any]]:
+    """Accuracy and macro F1 on the clean test split, before and after mending `READ` percent, trained in one grid.
+
+    Args:
+        corpus: with the right labels.
+        noised: with the wrong ones.
+        scores: (instance,) suspicion by detector, higher = more suspicious; of equal ones the first is mended first.
+        seed: of the trainings, and of the random documents that are mended for comparison.
+        **training: further arguments of `cal.learners.grid.train_all`.
+
+    Returns:
+        A row per training: `treatment`, `detector`, `k`, `accuracy` and `macro_f1`, as
+        `cal.label_errors.audit.AuditResult.accuracies` explains them.
+    """
+    right, given = corpus.train.gold, noised.corpus.train.gold
+    everything, k = np.arange(len(given)), n_read(READ, len(given))
+    first = {name: np.argsort(-score, kind="stable")[:k] for name, score in scores.items()}
+    first[RANDOM] = torch.randperm(len(given), generator=stream(seed, "mending")).numpy()[:k]
+    rows = [("as is", "", 0), ("clean", "", int(noised.wrong.sum()))]
+    trainings = [Training(seed, everything, given), Training(seed, everything, right)]
+    for name, chosen in first.items():
+        fixed, kept = given.copy(), np.delete(everything, chosen)
+        fixed[chosen] = right[chosen]
+        rows += [("fix", name, k), ("drop", name, k)]
+        trainings += [Training(seed, everything, fixed), Training(seed, kept, given[kept])]
+    ask = TestScores({"test": answers_of(corpus)["test"]})
+    trained = train_all(corpus, trainings, ask=ask, **training)
+    return [
+        {"treatment": treatment, "detector": name, "k": n_mended}
+        | dict(zip(("accuracy", "macro_f1"), each.answers["test"].tolist(), strict=True))
+        for (treatment, name, n_mended), each in zip(rows, trained, strict=True)
+    ]

@@ -1,0 +1,95 @@
+"""Detection scores: how well a ranking of documents finds the wrong labels among them, where these are known."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cal.label_errors.detectors import Detection
+
+REVIEWED = (1, 5, 10, 20)
+"""Percent of the documents that are read, most suspicious first."""
+READ = 5
+"""The one of them that headlines speak of, and after which labels are mended."""
+CURVE = np.arange(101) / 2
+"""Percent read along a recall curve."""
+
+
+def found(score: np.ndarray, wrong: np.ndarray) -> np.ndarray:
+    """How many wrong labels are among the first 0, 1, ... n documents, most suspicious first.
+
+    Where documents tie it is the number expected of a random order among them.
+
+    Args:
+        score: (instance,) higher = more suspicious.
+        wrong: (instance,) which labels are wrong.
+
+    Returns:
+        (instance + 1,) numbers, the last of them that of all wrong labels.
+
+    Example:
+        >>> found(np.array([0.9, 0.5, 0.5, 0.1]), np.array([True, False, True, False])).tolist()
+        [0.0, 1.0, 1.5, 2.0, 2.0]
+    """
+    _, tie, sizes = np.unique(-score, return_inverse=True, return_counts=True)
+    shares = np.bincount(tie, wrong) / sizes
+    return np.concatenate([[0.0], shares[np.sort(tie)].cumsum()])
+
+
+def n_read(percent: float, n: int) -> int:
+    """How many of n documents so many percent are, one at least.
+
+    Example:
+        >>> n_read(5, 5452), n_read(1, 20)
+        (273, 1)
+    """
+    return max(round(percent / 100 * n), 1)
+
+
+def recall_curve(score: np.ndarray, wrong: np.ndarray) -> np.ndarray:
+    """(percent,) share of the wrong labels found by reading each of `CURVE` percent.
+
+    Args:
+        score: (instance,) higher = more suspicious.
+        wrong: (instance,) which labels are wrong.
+    """
+    return found(score, wrong)[[round(percent / 100 * len(wrong)) for percent in CURVE]] / wrong.sum()
+
+
+def detection_scores(detection: Detection, wrong: np.ndarray) -> dict[str, float | None]:
+    """What is measured of one detector, as `cal.label_errors.audit.AuditResult.scores` explains it.
+
+    Args:
+        detection: what it said.
+        wrong: (instance,) which labels are wrong; not all, and not none.
+
+    Example:
+        >>> suspicion = Detection(np.array([0.9, 0.1, 0.5, 0.4, 0.3]))
+        >>> scores = detection_scores(suspicion, np.array([True, False, False, True, False]))
+        >>> scores["recall_at_20"], scores["ceiling_at_20"], scores["precision_at_20"]
+        (0.5, 0.5, 1.0)
+    """
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    flagged, estimate = detection.flagged, detection.estimate
+    n, n_wrong, hits = len(wrong), int(wrong.sum()), found(detection.score, wrong)
+    scores: dict[str, float | None] = {
+        "n_instances": n,
+        "n_wrong": n_wrong,
+        "average_precision": float(average_precision_score(wrong, detection.score)),
+        "auroc": float(roc_auc_score(wrong, detection.score)),
+    }
+    for percent in REVIEWED:
+        k = n_read(percent, n)
+        scores |= {
+            f"recall_at_{percent}": float(hits[k] / n_wrong),
+            f"ceiling_at_{percent}": min(1.0, k / n_wrong),
+            f"precision_at_{percent}": float(hits[k] / k),
+        }
+    scores |= dict.fromkeys(("flagged_share", "flag_precision", "flag_recall"))
+    if flagged is not None:
+        n_hit = int(wrong[flagged].sum())
+        scores |= {"flagged_share": float(flagged.mean()), "flag_recall": n_hit / n_wrong}
+        scores["flag_precision"] = n_hit / int(flagged.sum()) if flagged.any() else None
+    for name in ("n_errors", "n_errors_low", "n_errors_high"):
+        scores[name] = None if estimate is None else float(getattr(estimate, name))
+    return scores | {"seconds": detection.seconds}

@@ -1,0 +1,326 @@
+"""Detectors of wrong labels: what each makes of trainings, which those that read the same ones share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from cal.data.corpus import Corpus
+from cal.data.features import FeatureKind, Features, vectors_of
+from cal.dynamics.data_map import DataMap
+from cal.dynamics.suspicion import normalised_margin, self_confidence, suspicion
+from cal.dynamics.training_dynamics import TrainingDynamics
+from cal.errors import ConfigError, DataError, UnknownNameError, problems_of
+from cal.label_errors.confident_learning import confident_learning, require_cleanlab
+from cal.label_errors.error_estimate import ErrorEstimate, estimate_errors
+from cal.label_errors.noise_detector import NoiseDetector, flips_from_easy, other_classes
+from cal.learners.base import LearnerConfig
+from cal.learners.compute import resolve_device
+from cal.learners.grid import Trained, Training, cross_validation, final_probs, train_all
+from cal.maps.training import check_map_arguments
+from cal.seeds import list_seeds
+from cal.streams import stream
+
+_FLIPPED = 0.1  # share of labels that are flipped to learn what wrong ones look like
+_THRESHOLD = 0.99  # quantile of the threshold samples' AUM, as the paper has it
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """What a detector says of each training document; it neither changes nor drops any.
+
+    Attributes:
+        score: (instance,) float64, higher = more suspicious.
+        flagged: (instance,) booleans of a detector that draws a line; None of one that only ranks.
+        estimate: the probability that each label is wrong, and how many are, of a detector that estimates them.
+        probs: (instance, class) by classifiers that did not see the instance, of a detector that reads those.
+        seconds: of the trainings that it reads, whoever else reads them, and of its own work. Of trainings done
+            together each has its share of the seconds by the documents it was trained on.
+    """
+
+    score: np.ndarray
+    flagged: np.ndarray | None = None
+    estimate: ErrorEstimate | None = None
+    probs: np.ndarray | None = None
+    seconds: float = 0.0
+
+
+def detect(
+    corpus: Corpus,
+    names: Sequence[str],
+    *,
+    features: Features | FeatureKind | None,
+    learner: LearnerConfig,
+    seeds: int | Sequence[int] = 1,
+    folds: int = 5,
+    device: str = "auto",
+    workers: int | None = None,
+    quiet: bool = True,
+) -> dict[str, Detection]:
+    """What detectors say of the labels of the train split, by name; scores are means over seeds.
+
+    Args:
+        corpus: whose labels are judged.
+        names: of `DETECTORS`; those that read the same trainings cost them once.
+        features: vectors of its documents, or a way to compute them; None for a learner that reads the texts.
+        learner: hyperparameters of the classifiers.
+        seeds: how many, or which. What is drawn once, as the labels that are flipped, is drawn by the first.
+        folds: of the cross-validation.
+        device: `cpu`, `cuda` or `auto`.
+        workers: processes on a CPU, one per core by default.
+        quiet: whether to show no progress bar.
+
+    Raises:
+        ConfigError: listing every argument that is refused; if cleanlab is asked for and not installed.
+        DataError: if there are fewer documents than folds.
+        AnalysisError: if fewer documents are easy to learn than `noise_detector` flips.
+
+    Example:
+        >>> from cal.data.corpus import Split
+        >>> from cal.data.lsa import Lsa
+        >>> from cal.learners.mlp import MLP
+        >>> texts = ["How far is it?", "How long is it?", "Who wrote it?", "Who sang it?"]
+        >>> train = Split(["a", "b", "c", "d"], texts, [0, 0, 1, 1])
+        >>> corpus = Corpus(train, Split(["e"], ["Who is he?"], [1]), ["number", "person"])
+        >>> found = detect(corpus, ["aum"], features=Lsa(), learner=MLP(n_epochs=3), device="cpu", workers=1)
+        >>> found["aum"].score.shape
+        (4,)
+    """
+    arguments: dict[str, Any] = {"seeds": seeds, "capture": "end", "folds": folds, "device": device, "workers": workers}
+    if problems := refused_detectors(names) + problems_of(lambda: check_map_arguments(**arguments)):
+        raise ConfigError(problems)
+    seed_list, device = list_seeds(seeds), resolve_device(device)
+    kinds = {DETECTORS[name].reads for name in names}
+    if "thresholds" in kinds and corpus.n_choices > 1:
+        raise ConfigError("threshold_samples needs one class more, which multiple choice cannot have; leave it out.")
+    if "folds" in kinds and folds > len(corpus.train):
+        raise DataError(f"folds is {folds}, but there are {len(corpus.train)} training documents; give fewer folds.")
+
+    if learner.reads_features:
+        features = vectors_of(corpus, features)  # once for all trainings
+    evidence = _Evidence(
+        corpus,
+        seed_list,
+        folds,
+        {"features": features, "learner": learner, "device": device, "workers": workers, "quiet": quiet},
+    )
+    if "easy" in kinds:
+        kinds.add("plain")  # says what is easy
+    # What can be is trained together, so that all cores are busy.
+    for together in (("plain", "folds", "flips"), ("easy",), ("thresholds",)):
+        if wanted := [kind for kind in together if kind in kinds]:
+            evidence.train(*wanted)
+    found = {}
+    for name in names:
+        start, detector = time.perf_counter(), DETECTORS[name]
+        detection = detector.judge(evidence)
+        read = evidence.seconds[detector.reads] + (evidence.seconds["plain"] if detector.reads == "easy" else 0.0)
+        found[name] = replace(detection, seconds=read + time.perf_counter() - start)
+    return found
+
+
+def refused_detectors(names: Sequence[str]) -> list[str]:
+    """A sentence about each name that is no detector's, and about what is not installed.
+
+    Example:
+        >>> refused_detectors(["aum", "lost"])[0].split("? ")[0]
+        "Unknown detector 'lost'. Did you mean 'loss'"
+    """
+    problems = [str(UnknownNameError("detector", str(name), DETECTORS)) for name in names if name not in DETECTORS]
+    if not names:
+        problems.append(f"No detector is named; give some of {', '.join(DETECTORS)}.")
+    if "cleanlab" in names:
+        problems += problems_of(require_cleanlab)
+    return problems
+
+
+class _Evidence:
+    """Trainings of several kinds, and what they say.
+
+    `plain` trainings are on the labels as they are, `folds` hold a part out, `flips` have labels replaced by another
+    class at random, `easy` those of easy documents, and `thresholds` have documents moved to a class of their own.
+    All but the folds are on the whole train split, in versions of its labels. Where some have to be changed to judge
+    the others there are two, which change different ones, so that each label is judged.
+
+    Args:
+        corpus: whose labels are judged.
+        seeds: of the trainings.
+        folds: of the cross-validation.
+        how: further arguments of `train_all`.
+    """
+
+    def __init__(self, corpus: Corpus, seeds: Sequence[int], folds: int, how: dict[str, Any]) -> None:
+        self.gold, self.n_classes, self.seeds = corpus.train.gold, corpus.n_classes, seeds
+        self.versions: dict[str, np.ndarray] = {}  # (version, instance) labels that are trained on
+        self.seconds: dict[str, float] = {}
+        self._corpus, self._folds, self._how = corpus, folds, how
+        self._trained: dict[str, list[tuple[Training, Trained]]] = {}
+
+    def train(self, *kinds: str) -> None:
+        """Trainings of some kinds, all at once."""
+        trainings = {kind: self._trainings(kind) for kind in kinds}
+        listed = [each for group in trainings.values() for each in group]
+        n_classes = self.n_classes + 1 if kinds == ("thresholds",) else self.n_classes
+        start = time.perf_counter()
+        trained = train_all(self._corpus, listed, ask=final_probs, n_classes=n_classes, **self._how)
+        rate = (time.perf_counter() - start) / sum(len(each.rows) for each in listed)
+        pairs = iter(zip(listed, trained, strict=True))
+        for kind, group in trainings.items():
+            self._trained[kind] = [next(pairs) for _ in group]
+            self.seconds[kind] = rate * sum(len(each.rows) for each in group)
+
+    def changed(self, kind: str) -> np.ndarray:
+        """(version, instance) whether a label is another than that of the corpus."""
+        return self.versions[kind] != self.gold
+
+    def maps(self, kind: str, epochs: slice = slice(None)) -> list[DataMap]:
+        """The map of each version of the labels, averaged over seeds."""
+        parts = [trained.dynamics.epochs(epochs) for _, trained in self._trained[kind]]
+        n_seeds = len(self.seeds)
+        return [DataMap.of(_stacked(parts[k : k + n_seeds])).mean() for k in range(0, len(parts), n_seeds)]
+
+    def out_of_fold(self, read: Callable[[Trained], torch.Tensor]) -> torch.Tensor:
+        """(instance, ...) numbers of each held-out part, put together and averaged over seeds."""
+        parts = [(training.recorded, read(trained).double()) for training, trained in self._trained["folds"]]
+        total = torch.zeros(len(self.gold), *parts[0][1].shape[1:], dtype=torch.float64)
+        for recorded, values in parts:
+            total[torch.from_numpy(recorded)] += values
+        return total / len(self.seeds)
+
+    def _trainings(self, kind: str) -> list[Training]:
+        if kind == "folds":
+            return [each for seed in self.seeds for each in cross_validation(self.gold, seed, self._folds)]
+        self.versions[kind] = versions = self._labels(kind)
+        everything = np.arange(len(self.gold))
+        return [Training(seed, everything, labels) for labels in versions for seed in self.seeds]
+
+    def _labels(self, kind: str) -> np.ndarray:
+        """(version, instance) labels to be trained on."""
+        if kind == "plain":
+            return self.gold[None]
+        if kind == "easy":
+            (data_map,), versions = self.maps("plain"), self.gold[None].copy()
+            positions, classes = flips_from_easy(data_map, self.n_classes, seed=self.seeds[0])
+            versions[0, positions] = classes
+            return versions
+        n, generator = len(self.gold), stream(self.seeds[0], f"detectors/{kind}")
+        size = round(_FLIPPED * n) if kind == "flips" else n // (self.n_classes + 1)
+        order = torch.randperm(n, generator=generator).numpy()
+        versions = np.stack([self.gold, self.gold])
+        for labels, chosen in zip(versions, order[: 2 * max(size, 1)].reshape(2, -1), strict=True):
+            extra = kind == "thresholds"
+            labels[chosen] = self.n_classes if extra else other_classes(labels[chosen], self.n_classes, generator)
+        return versions
+
+
+def _stacked(parts: Sequence[TrainingDynamics]) -> TrainingDynamics:
+    """(run, epoch, instance) dynamics of runs that stand alone."""
+    names = [each.name for each in fields(TrainingDynamics) if each.name != "capture"]
+    stacks: dict[str, Any] = {name: torch.stack([getattr(part, name) for part in parts]) for name in names}
+    return TrainingDynamics(**stacks)
+
+
+def _mean_unchanged(values: np.ndarray, changed: np.ndarray) -> np.ndarray:
+    """(instance,) means of (version, instance) values over versions in which the label was left as it is."""
+    return np.where(changed, 0.0, values).sum(axis=0) / (~changed).sum(axis=0)
+
+
+def _by_metric(metric: str) -> Callable[[_Evidence], Detection]:
+    return lambda evidence: Detection(suspicion(evidence.maps("plain")[0], metric).numpy())
+
+
+def _last_prob(evidence: _Evidence) -> Detection:
+    return Detection(suspicion(evidence.maps("plain", slice(-1, None))[0], "confidence").numpy())
+
+
+def _variability(evidence: _Evidence) -> Detection:
+    return Detection(evidence.maps("plain")[0].variability.numpy())
+
+
+def _by_quality(quality: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Callable[[_Evidence], Detection]:
+    def judge(evidence: _Evidence) -> Detection:
+        probs = _probs(evidence)
+        return Detection(-quality(probs, torch.from_numpy(evidence.gold)).numpy(), probs=probs.numpy())
+
+    return judge
+
+
+def _cv_loss(evidence: _Evidence) -> Detection:
+    return Detection(evidence.out_of_fold(lambda trained: trained.dynamics.loss.double().mean(dim=0)).numpy())
+
+
+def _cleanlab(evidence: _Evidence) -> Detection:
+    probs = _probs(evidence).numpy()
+    quality, issues = confident_learning(probs, evidence.gold)
+    return Detection(-quality, issues, probs=probs)
+
+
+def _probs(evidence: _Evidence) -> torch.Tensor:
+    return evidence.out_of_fold(lambda trained: trained.answers["probs"])
+
+
+def _calibrated(evidence: _Evidence) -> Detection:
+    # Judged in the very trainings that the flipped were trained in: with more noise than in a plain one all scores
+    # are others, and those of labels that were left alone need no correction.
+    scores = np.stack([suspicion(data_map, "aum").numpy() for data_map in evidence.maps("flips")])
+    changed = evidence.changed("flips")
+    estimate = estimate_errors(scores, changed, evidence.n_classes, seed=evidence.seeds[0])
+    return Detection(_mean_unchanged(scores, changed), estimate=estimate)
+
+
+def _noise_detector(evidence: _Evidence) -> Detection:
+    (trained_wrong,), (plain,) = evidence.maps("easy"), evidence.maps("plain")
+    confidence, (changed,) = trained_wrong.confidence.numpy(), evidence.changed("easy")
+    detector = NoiseDetector.fit(confidence[changed], confidence[~changed])
+    judged = plain.confidence.numpy()
+    return Detection(detector.probability(judged), detector.flagged(judged))
+
+
+def _threshold_samples(evidence: _Evidence) -> Detection:
+    """Identifying Mislabeled Data using the Area Under the Margin Ranking (Pleiss et al., 2020), section 3.2.
+
+    https://arxiv.org/abs/2001.10528
+    """
+    changed = evidence.changed("thresholds")
+    below = []
+    for data_map, moved in zip(evidence.maps("thresholds"), changed, strict=True):
+        aum = data_map.aum.numpy()
+        below.append(np.quantile(aum[moved], _THRESHOLD) - aum)
+    score = _mean_unchanged(np.stack(below), changed)
+    return Detection(score, score > 0)
+
+
+class Detector(NamedTuple):
+    """One line about a detector, the kind of trainings that it reads, and what it makes of them."""
+
+    summary: str
+    reads: str
+    judge: Callable[[_Evidence], Detection]
+
+
+DETECTORS = {
+    "confidence": Detector("lowest mean probability of the label over epochs", "plain", _by_metric("confidence")),
+    "aum": Detector("lowest mean margin of the label, in logits, over epochs", "plain", _by_metric("aum")),
+    "loss": Detector("highest mean cross-entropy over epochs", "plain", _by_metric("loss")),
+    "el2n": Detector("longest mean error vector over epochs", "plain", _by_metric("el2n")),
+    "last_prob": Detector("lowest probability of the label after the last epoch", "plain", _last_prob),
+    "correctness": Detector("fewest epochs in which the label was predicted", "plain", _by_metric("correctness")),
+    "variability": Detector(
+        "a control: high variability puts errors last while training is short", "plain", _variability
+    ),
+    "cv_self_confidence": Detector("lowest probability, not having seen it", "folds", _by_quality(self_confidence)),
+    "cv_normalised_margin": Detector("lowest margin, not having seen it", "folds", _by_quality(normalised_margin)),
+    "cv_loss": Detector("highest mean loss over epochs, not having seen it", "folds", _cv_loss),
+    "cleanlab": Detector("confident learning by the package cleanlab, not having seen it", "folds", _cleanlab),
+    "calibrated": Detector("lowest AUM, and how probably wrong: learnt from random flips", "flips", _calibrated),
+    "noise_detector": Detector("lowest confidence, by a line learnt from easy flips", "easy", _noise_detector),
+    "threshold_samples": Detector(
+        "AUM below that of documents moved to a class of their own", "thresholds", _threshold_samples
+    ),
+}
+"""Detectors by name; none changes a label."""

@@ -1,0 +1,223 @@
+"""Backpropagation written out: the training steps of a stack of perceptrons, with nothing allocated in them.
+
+At a batch of 16 this costs a third of what autograd does on a CPU. Nothing couples the networks: the loss is the sum
+over networks of each one's mean, and AdamW is elementwise, so one optimiser over all weights is exact. On a CPU each
+network takes the steps of an epoch alone, because more of them fall out of the cache; on a GPU all take them together,
+and a step is one launch of a captured graph.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from cal.learners.nn import StackedMLP
+from cal.stopwatch import phase
+from cal.streams import Streams
+
+
+def fit(
+    net: StackedMLP,
+    x: Tensor,
+    gold: Tensor,
+    streams: Streams,
+    *,
+    purpose: str,
+    n_epochs: int,
+    batch_size: int,
+    lr: float,
+    betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
+    weight_decay: float = 0.01,
+    on_epoch_end: Callable[[int], None] = lambda epoch: None,
+    on_batch: Callable[[slice, Tensor, Tensor], None] = lambda runs, positions, logits: None,
+) -> None:
+    """Trains networks from their present weights with a fresh AdamW on shuffled batches; loss: cross-entropy.
+
+    Args:
+        net: the networks.
+        x: (run, instance, feature) inputs.
+        gold: (run, instance) gold classes, or (run, instance, class) probabilities of them.
+        streams: of the runs; shuffles and dropout masks are drawn from them, per epoch.
+        purpose: prefix of the streams' names, so that two networks of a round draw differently.
+        n_epochs: passes over the data.
+        batch_size: instances a step; the last batch of an epoch may be shorter.
+        lr: learning rate.
+        betas: AdamW's decay rates.
+        eps: AdamW's epsilon.
+        weight_decay: AdamW's decoupled decay (PyTorch's default).
+        on_epoch_end: called with the epoch's index after its last step.
+        on_batch: called in each step with some of the runs, the (run, batch) positions of their batch and its
+            (run, batch, class) logits, dropout on.
+
+    References:
+        Decoupled Weight Decay Regularization (Loshchilov and Hutter, 2019)
+        https://arxiv.org/abs/1711.05101
+    """
+    n = x.shape[1]
+    shuffle, dropout = streams.start(f"{purpose}/shuffle"), streams.start(f"{purpose}/dropout")
+    adamw: dict[str, Any] = {"lr": lr, "beta1": betas[0], "beta2": betas[1], "eps": eps, "weight_decay": weight_decay}
+    target = (one_hot(gold, net.widths[-1]) if gold.dim() == 2 else gold).to(net.dtype)  # (run, instance, class)
+    on_gpu = net.device.type == "cuda"
+    together = [slice(0, net.n_runs)] if on_gpu else [slice(run, run + 1) for run in range(net.n_runs)]
+    trainings = [_Training(net, runs, x[runs], target[runs], adamw, captured=on_gpu) for runs in together]
+    for epoch in range(n_epochs):
+        with phase("draws"):
+            order = shuffle.permutation(n)  # (run, instance)
+            kept = dropout.keep(1 - net.dropout, n, sum(net.widths[1:-1])) if net.dropout else None
+        for training in trainings:
+            runs = training.runs
+            batches = order[runs].split(batch_size, dim=1)
+            masks = (None,) * len(batches) if kept is None else kept[runs].split(batch_size, dim=1)
+            with phase("steps"), torch.inference_mode():  # which spares the bookkeeping of autograd, which none needs
+                for positions, mask in zip(batches, masks, strict=True):
+                    on_batch(runs, positions, training.step(positions, mask))
+        on_epoch_end(epoch)
+    if on_gpu:
+        torch.cuda.synchronize(net.device)  # before the graphs are gone
+
+
+class _Training:
+    """Networks that take their steps together: their data, their parameters and AdamW's state."""
+
+    def __init__(
+        self, net: StackedMLP, runs: slice, x: Tensor, target: Tensor, adamw: dict[str, Any], *, captured: bool
+    ) -> None:
+        self.runs, self._net, self._x, self._target, self._adamw = runs, net, x, target, adamw
+        self._captured = captured
+        self._flat = net.flat[runs]
+        self._flat_grad, self._mean, self._square = (torch.zeros_like(self._flat) for _ in range(3))
+        self._n_steps = torch.zeros((), device=net.device)
+        self._batches: dict[int, Backprop] = {}
+        self._graphs: dict[int, _Graph] = {}
+
+    def step(self, positions: Tensor, kept: Tensor | None) -> Tensor:
+        """One step on the (run, batch) positions of a batch; its (run, batch, class) logits, until the next one."""
+        n = positions.shape[1]
+        if n not in self._batches:
+            self._batches[n] = Backprop(self._net, self._flat, self._flat_grad, n)
+            if self._captured:
+                state = [self._flat, self._mean, self._square, self._n_steps]
+                self._graphs[n] = _Graph(self._step, positions, kept, state)
+        if self._captured:
+            self._graphs[n].replay(positions, kept)
+        else:
+            self._step(positions, kept)
+        return self._batches[n].logits
+
+    def _step(self, positions: Tensor, kept: Tensor | None) -> None:
+        batch = self._batches[positions.shape[1]]
+        for rows, out in ((self._x, batch.x), (self._target, batch.target)):
+            if len(rows) == 1:  # many times faster than to gather
+                torch.index_select(rows[0], 0, positions[0], out=out[0])
+            else:
+                torch.gather(rows, 1, positions.unsqueeze(-1).expand_as(out), out=out)
+        batch.gradients(kept)
+        self._n_steps.add_(1)
+        # What torch.optim.AdamW(fused=True) calls, without a tenth of a step of bookkeeping.
+        torch._fused_adamw_(
+            [self._flat],
+            [self._flat_grad],
+            [self._mean],
+            [self._square],
+            [],
+            [self._n_steps],
+            amsgrad=False,
+            maximize=False,
+            **self._adamw,
+        )
+
+
+class Backprop:
+    """Gradients of the cross-entropy, summed over runs and averaged within each, for batches of one size.
+
+    Args:
+        net: of which kind the networks are.
+        flat: (run, parameter) their parameters, in the order of `net.flat`.
+        flat_grad: likewise, where the gradients are written.
+        n: instances a batch.
+
+    Attributes:
+        x: (run, instance, feature) inputs, to be filled.
+        target: (run, instance, class) one-hot gold classes or probabilities of them, to be filled.
+        logits: (run, instance, class) of the last batch.
+    """
+
+    def __init__(self, net: StackedMLP, flat: Tensor, flat_grad: Tensor, n: int) -> None:
+        self._net, self._n, self._scale = net, n, 1 / (1 - net.dropout)
+        self._layers, self._grads = (list(zip(*net.views(rows), strict=True)) for rows in (flat, flat_grad))
+        self.x, *self._outputs = (flat.new_empty(len(flat), n, width) for width in net.widths)
+        self._inputs = [self.x, *self._outputs[:-1]]
+        self.target, self.logits = torch.empty_like(self._outputs[-1]), self._outputs[-1]
+        # Views are made here, not in each step.
+        self._transposed = [
+            (h.transpose(1, 2), w.transpose(1, 2)) for h, (w, _) in zip(self._inputs, self._layers, strict=True)
+        ]
+        self._errors = [torch.empty_like(output) for output in self._outputs]
+        self._factor = flat.new_empty(len(flat), n, sum(net.widths[1:-1]))
+        self._factors = self._factor.split(net.widths[1:-1], dim=-1)
+
+    def gradients(self, kept: Tensor | None = None) -> None:
+        """Computes them.
+
+        Args:
+            kept: (run, instance, unit) booleans: hidden units that dropout keeps; None keeps all.
+        """
+        affine, product = self._net.affine, self._net.product
+        if kept is not None:
+            self._factor.copy_(kept.view(torch.uint8)).mul_(self._scale)  # as bytes, which are converted faster
+        for layer, (weight, bias) in enumerate(self._layers):
+            h = affine(self._inputs[layer], weight, bias, out=self._outputs[layer])
+            if h is not self.logits:
+                h.relu_()
+                if kept is not None:
+                    h.mul_(self._factors[layer])
+        grad = torch.softmax(self.logits, dim=-1, out=self._errors[-1]).sub_(self.target).div_(self._n)
+        for layer in reversed(range(len(self._layers))):
+            (weight_grad, bias_grad), (h_transposed, weight_transposed) = self._grads[layer], self._transposed[layer]
+            product(h_transposed, grad, out=weight_grad)
+            torch.sum(grad, dim=1, keepdim=True, out=bias_grad)
+            if layer:
+                grad = product(grad, weight_transposed, out=self._errors[layer - 1])
+                # A unit that was dropped or not positive is 0 in its layer's output, and passes no gradient.
+                grad.mul_(self._inputs[layer].sign_())
+                if kept is not None:
+                    grad.mul_(self._factors[layer - 1])
+
+
+@functools.cache
+def _capturing_stream() -> torch.cuda.Stream:
+    """One for all captures: libraries keep memory for each stream they have seen."""
+    return torch.cuda.Stream()
+
+
+class _Graph:
+    """A step captured once and replayed, so that it is launched as one."""
+
+    def __init__(
+        self, step: Callable[[Tensor, Tensor | None], None], positions: Tensor, kept: Tensor | None, state: list[Tensor]
+    ) -> None:
+        self._positions, self._kept = positions.clone(), None if kept is None else kept.clone()
+        before = [part.clone() for part in state]
+        self._graph, stream = torch.cuda.CUDAGraph(), _capturing_stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            step(self._positions, self._kept)  # libraries allocate at their first call, which cannot be captured
+            self._graph.capture_begin()
+            step(self._positions, self._kept)
+            self._graph.capture_end()
+            for part, kept_part in zip(state, before, strict=True):
+                part.copy_(kept_part)
+        torch.cuda.current_stream().wait_stream(stream)
+
+    def replay(self, positions: Tensor, kept: Tensor | None) -> None:
+        """Takes the step on another batch."""
+        self._positions.copy_(positions)
+        if self._kept is not None and kept is not None:
+            self._kept.copy_(kept)
+        self._graph.replay()

@@ -1,0 +1,132 @@
+"""Compute: tasks in blocks that fit a GPU's memory, or in processes of one thread each."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import torch
+from joblib import Parallel, delayed, parallel_config
+from joblib.externals.loky import process_executor, set_loky_pickler
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+from cal.errors import ConfigError, UnknownNameError, WorkerError
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+R = TypeVar("R")
+_USABLE = 0.8  # of a GPU's free memory
+
+
+def fitting_blocks(runs: Sequence[T], bytes_per_run: int) -> list[list[T]]:
+    """Runs in blocks of about equal size, each of which should fit into the free memory of the GPU."""
+    torch.cuda.empty_cache()  # what PyTorch keeps for later is free
+    free, _ = torch.cuda.mem_get_info()
+    n_blocks = -(-len(runs) // max(int(_USABLE * free / bytes_per_run), 1))
+    if n_blocks > 1:
+        logger.warning(
+            "A run needs about %.1f GB and the GPU has %.1f GB free: %d runs go in %d blocks.",
+            bytes_per_run / 1e9,
+            free / 1e9,
+            len(runs),
+            n_blocks,
+        )
+    size = -(-len(runs) // max(n_blocks, 1))
+    return [list(runs[start : start + size]) for start in range(0, len(runs), size)] if runs else []
+
+
+def in_halves(task: Callable[[list[T]], R], block: list[T]) -> Iterator[tuple[list[T], R]]:
+    """What a task makes of a block or, where a GPU's memory runs out, of each half of it.
+
+    Raises:
+        WorkerError: if memory runs out with a block of one.
+    """
+    try:
+        result = task(block)
+    except torch.OutOfMemoryError as error:
+        if len(block) == 1:
+            raise WorkerError(
+                "The GPU has too little memory for one run. Finished rounds of simulations are kept; free some of its "
+                "memory and give the same command, or start anew with device=cpu."
+            ) from error
+    else:
+        yield block, result
+        return
+    logger.warning("The GPU's memory ran out with %d runs in a block; they go on in two halves.", len(block))
+    torch.cuda.empty_cache()
+    half = len(block) // 2
+    for part in (block[:half], block[half:]):
+        yield from in_halves(task, part)
+
+
+def in_processes(task: Callable[..., T], arguments: Sequence[tuple[Any, ...]], n_workers: int) -> Iterator[T]:
+    """The results of a task for each tuple of arguments, in order, from processes of one thread each.
+
+    Raises:
+        WorkerError: if a process was killed.
+    """
+    if n_workers == 1:
+        for given in arguments:
+            yield _with_one_thread(task, *given)
+        return
+    set_loky_pickler()  # deepsig, imported by anyone, leaves dill there, which cannot pickle memory maps
+    with parallel_config("loky", n_jobs=n_workers, inner_max_num_threads=1):
+        # No more tasks at once than loky's queue holds: of others its thread would complain when it is interrupted.
+        pool = Parallel(batch_size=1, pre_dispatch="2*n_jobs", return_as="generator")
+        try:
+            yield from pool(delayed(_in_worker)(os.getpid(), task, *given) for given in arguments)
+        except TerminatedWorkerError as error:
+            raise WorkerError(
+                "A worker process was killed, perhaps for lack of memory. Finished rounds are kept; give the same "
+                "command to go on, with workers=1 if memory is short."
+            ) from error
+
+
+def _in_worker(parent: int, task: Callable[..., T], *given: Any) -> T:
+    threading.Thread(target=_end_with, args=(parent,), name="cal-parent", daemon=True).start()
+    # A worker keeps a pretrained model on purpose; loky would take it for a leak, and start another worker.
+    process_executor._MAX_MEMORY_LEAK_SIZE = math.inf
+    return _with_one_thread(task, *given)
+
+
+def _end_with(parent: int) -> None:
+    """Ends this process with its parent, so that no worker outlives a killed simulation."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def _with_one_thread(task: Callable[..., T], *given: Any) -> T:
+    with _one_thread():
+        return task(*given)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+        torch.set_num_threads(n_threads)
+
+
+def resolve_device(device: str) -> str:
+    """`auto` made cpu or cuda.
+
+    Raises:
+        ConfigError: if there is no such device here.
+    """
+    if device not in ("auto", "cpu", "cuda"):
+        raise UnknownNameError("device", str(device), ["auto", "cpu", "cuda"])
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device=cuda, but PyTorch finds no GPU here; give device=cpu or device=auto.")
+    return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device

@@ -1,0 +1,262 @@
+"""Trainings: classifiers trained from scratch on parts of a train split, all of a grid at once."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import joblib
+import numpy as np
+import torch
+from torch import Tensor
+
+from cal.data.corpus import Corpus
+from cal.data.features import FeatureKind, Features, vectors_of
+from cal.dynamics.distributed import n_processes, rank
+from cal.dynamics.training_dynamics import Capture, TrainingDynamics
+from cal.errors import ConfigError
+from cal.learners.base import Inputs, Learner, LearnerConfig
+from cal.learners.compute import fitting_blocks, in_halves, in_processes, resolve_device
+from cal.learners.evaluate import Answers, answers_of
+from cal.learners.out_of_fold import folds_of
+from cal.progress import counted
+from cal.streams import Streams, stream
+
+logger = logging.getLogger(__name__)
+
+Ask = Callable[[Learner, Tensor, Streams], Mapping[str, Tensor]]
+"""What a finished stack is asked: of (run, instance) recorded rows, tensors (run, ...) by name."""
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """One classifier to be trained from scratch.
+
+    Trainings of one seed share initial weights, shuffles and dropout, as runs of one seed do everywhere.
+
+    Attributes:
+        seed: of its random streams.
+        rows: (instance,) rows of the train split that it is trained on.
+        gold: (instance,) their classes, which need not be those of the corpus.
+        held_out: (other instance,) rows whose dynamics are recorded in place of those trained on.
+        held_out_gold: (other instance,) their classes.
+    """
+
+    seed: int
+    rows: np.ndarray
+    gold: np.ndarray
+    held_out: np.ndarray | None = None
+    held_out_gold: np.ndarray | None = None
+
+    @property
+    def recorded(self) -> np.ndarray:
+        """Rows whose dynamics are recorded."""
+        return self.rows if self.held_out is None else self.held_out
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What is kept of a training.
+
+    Attributes:
+        dynamics: (epoch, instance) of the recorded rows.
+        answers: what `ask` said, by name.
+    """
+
+    dynamics: TrainingDynamics
+    answers: Mapping[str, Tensor]
+
+
+def train_all(
+    corpus: Corpus,
+    trainings: Sequence[Training],
+    *,
+    features: Features | FeatureKind | None,
+    learner: LearnerConfig,
+    ask: Ask | None = None,
+    n_classes: int | None = None,
+    capture: Capture = "end",
+    device: str = "auto",
+    workers: int | None = None,
+    checkpoints: Path | None = None,
+    quiet: bool = True,
+) -> list[Trained]:
+    """Trains classifiers side by side, and what they leave, in the order of the trainings.
+
+    On a GPU trainings on equally many instances are one stack, or as few as its memory allows; on a CPU each is a task
+    of a worker process. Where `accelerate launch` or `torchrun` has started several processes, all share in every
+    training, and each returns the whole.
+
+    Args:
+        corpus: of whose train split rows are trained on.
+        trainings: which.
+        features: vectors of its documents, or a way to compute them; None for a learner that reads the texts.
+        learner: hyperparameters of the classifiers.
+        ask: a picklable function of the trained stack, such as `final_probs`; None asks nothing.
+        n_classes: of the classifiers; those of the corpus by default.
+        capture: of trainings that hold nothing out, `end` or `during`; the others are `out_of_fold`.
+        device: `cpu`, `cuda` or `auto`.
+        workers: processes on a CPU, one per core by default. Results do not depend on it.
+        checkpoints: a folder in which long trainings are kept, so that the same call goes on with them where they were
+            interrupted; None keeps nothing.
+        quiet: whether to show no progress bar.
+
+    Raises:
+        ConfigError: if several processes are to share what only one can do.
+        CalError: if the learner cannot learn this corpus.
+
+    Example:
+        >>> from cal.data.corpus import Split
+        >>> from cal.data.lsa import Lsa
+        >>> from cal.learners.mlp import MLP
+        >>> train = Split(["a", "b"], ["How far is it?", "Who wrote it?"], [0, 1])
+        >>> corpus = Corpus(train, Split(["c"], ["Who is he?"], [1]), ["number", "person"])
+        >>> whole = Training(7, np.arange(2), corpus.train.gold)
+        >>> given = {"features": Lsa(), "learner": MLP(n_epochs=3), "device": "cpu", "workers": 1}
+        >>> (trained,) = train_all(corpus, [whole], ask=final_probs, **given)
+        >>> trained.dynamics.gold_prob.shape, trained.answers["probs"].shape
+        (torch.Size([3, 2]), torch.Size([2, 2]))
+    """
+    device, n_classes = resolve_device(device), n_classes or corpus.n_classes
+    if n_processes() > 1 and learner.reads_features:
+        raise ConfigError("Several processes can train learner=transformer together; start others in one process.")
+    if features is not None and not learner.reads_features:
+        logger.warning("This learner reads the texts themselves; the features are left aside.")
+    inputs = learner.inputs(corpus, vectors_of(corpus, features) if learner.reads_features else None)
+    if device == "cpu":
+        blocks = [[number] for number in range(len(trainings))]
+    else:
+        longest = max((len(training.rows) for training in trainings), default=0)
+        needed = learner.bytes_per_run(inputs, len(corpus.train), longest, n_classes)
+        blocks = [block for alike in _equally_long(trainings) for block in fitting_blocks(alike, needed)]
+    n_workers = min(workers or joblib.cpu_count(), len(blocks)) if device == "cpu" and n_processes() == 1 else 1
+    quiet |= rank() > 0
+    shown = not quiet and n_workers == 1
+    given = (inputs, n_classes, learner, ask, capture, device, checkpoints, not shown)
+
+    results: Iterable[tuple[list[int], list[Trained]]]
+    if device == "cpu":
+        tasks = [([trainings[number] for number in block], *given) for block in blocks]
+        results = zip(blocks, in_processes(_trained, tasks, n_workers), strict=True) if tasks else ()
+    else:
+
+        def on_gpu(numbers: list[int]) -> list[Trained]:
+            return _trained([trainings[number] for number in numbers], *given)
+
+        results = (part for block in blocks for part in in_halves(on_gpu, block))
+    done = {
+        number: trained
+        for numbers, part in counted(results, len(blocks), "training", quiet)
+        for number, trained in zip(numbers, part, strict=True)
+    }
+    return [done[number] for number in range(len(trainings))]
+
+
+def cross_validation(gold: np.ndarray, seed: int, n_folds: int) -> list[Training]:
+    """Trainings of which each holds out one fold: stratified, drawn per seed.
+
+    Args:
+        gold: (instance,) classes of the whole train split.
+        seed: of the folds and of the trainings.
+        n_folds: how many.
+
+    Example:
+        >>> [training.held_out.tolist() for training in cross_validation(np.array([0, 0, 1, 1]), 7, 2)]
+        [[1, 2], [0, 3]]
+    """
+    return [
+        Training(seed, rows, gold[rows], held_out, gold[held_out])
+        for rows, held_out in folds_of(gold, n_folds, stream(seed, "folds"))
+    ]
+
+
+def final_probs(learner: Learner, recorded: Tensor, streams: Streams) -> dict[str, Tensor]:
+    """Asks for `probs`: (run, instance, class) probabilities of the recorded rows after the last epoch."""
+    return {"probs": learner.predict(recorded).probs.float()}
+
+
+@dataclass(frozen=True)
+class TestScores:
+    """Asks for the (run, 2) accuracy and macro F1 on each test set, by its name.
+
+    Args:
+        answers: the labels of the test sets; `TestScores.of(corpus)` has them.
+    """
+
+    __test__ = False  # for pytest
+
+    answers: Mapping[str, Answers]
+
+    @classmethod
+    def of(cls, corpus: Corpus) -> TestScores:
+        """For the test sets of a corpus."""
+        return cls(answers_of(corpus))
+
+    def __call__(self, learner: Learner, recorded: Tensor, streams: Streams) -> dict[str, Tensor]:
+        asked = {}
+        for name, answers in self.answers.items():
+            logits = learner.predict_split(name)
+            scores = answers.to(str(logits.device)).scores(logits.argmax(dim=-1))
+            asked[name] = torch.stack([scores["accuracy"], scores["macro_f1"]], dim=-1)
+        return asked
+
+
+def _equally_long(trainings: Sequence[Training]) -> list[list[int]]:
+    """Positions of trainings that can be a stack: runs side by side need equally many instances."""
+    alike: dict[tuple[int, int, bool], list[int]] = {}
+    for number, training in enumerate(trainings):
+        key = len(training.rows), len(training.recorded), training.held_out is None
+        alike.setdefault(key, []).append(number)
+    return list(alike.values())
+
+
+def _trained(
+    block: Sequence[Training],
+    inputs: Inputs,
+    n_classes: int,
+    learner: LearnerConfig,
+    ask: Ask | None,
+    capture: Capture,
+    device: str,
+    checkpoints: Path | None,
+    quiet: bool,
+) -> list[Trained]:
+    """What is left of trainings that are one stack."""
+    model = learner.build(inputs, n_classes, len(block), torch.device(device))
+
+    def stacked(parts: Iterable[np.ndarray | None]) -> Tensor:
+        return torch.from_numpy(np.stack([part for part in parts if part is not None])).to(device)
+
+    held_out = None
+    if block[0].held_out is not None:
+        capture = "out_of_fold"
+        held_out = stacked(each.held_out for each in block), stacked(each.held_out_gold for each in block)
+    # Folds of one seed share initial weights and shuffles, as runs of one seed do everywhere.
+    streams = Streams([each.seed for each in block], 0, device)
+    kept = checkpoints and checkpoints / _digest(block, inputs, n_classes, learner, capture)
+    dynamics = model.fit(
+        stacked(each.rows for each in block),
+        stacked(each.gold for each in block),
+        streams,
+        capture=capture,
+        held_out=held_out,
+        checkpoint=kept,
+        quiet=quiet,
+    )
+    answers = ask(model, stacked(each.recorded for each in block), streams) if ask else {}
+    return [
+        Trained(dynamics[run].cpu(), {name: values[run].cpu() for name, values in answers.items()})
+        for run in range(len(block))
+    ]
+
+
+def _digest(block: Sequence[Training], inputs: Inputs, n_classes: int, learner: LearnerConfig, capture: Capture) -> str:
+    """A name for all that the dynamics of trainings depend on, so that no other's checkpoint is gone on with."""
+    digest = hashlib.blake2b(repr((learner, inputs.fingerprint, n_classes, capture)).encode(), digest_size=8)
+    for each in block:
+        parts = (each.rows, each.gold, each.held_out, each.held_out_gold)
+        digest.update(repr((each.seed, [None if part is None else part.tobytes() for part in parts])).encode())
+    return digest.hexdigest()

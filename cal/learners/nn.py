@@ -1,0 +1,151 @@
+"""StackedMLP: R multi-layer perceptrons side by side as one tensor program."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from cal.streams import Streams
+
+PRECISIONS = ("float32", "tf32", "bf16")
+
+"""What matrix products round their factors to; weights, sums and the optimiser stay in float32."""
+
+_ALIGN = 64  # elements; keeps every tensor on a cache line and every weight in the vectorised part of AdamW
+
+
+class StackedMLP:
+    """R independent perceptrons with ReLU after each hidden layer; `cal.learners.backprop.fit` trains them.
+
+    Args:
+        n_runs: R, how many networks.
+        widths: input width, hidden widths, number of classes; any depth.
+        dropout: probability that a hidden unit is dropped in training.
+        device: where the networks live.
+        dtype: of weights and activations.
+        precision: of `PRECISIONS`.
+
+    Attributes:
+        flat: (run, parameter) all weights and biases of a network in one row, with zeros between them.
+        weights: per layer (run, in, out); views of `flat`.
+        biases: per layer (run, 1, out).
+    """
+
+    def __init__(
+        self,
+        n_runs: int,
+        widths: Sequence[int],
+        dropout: float = 0.0,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+        precision: str = "float32",
+    ) -> None:
+        self.n_runs, self.widths, self.dropout = n_runs, tuple(widths), dropout
+        self.device, self.dtype, self.precision = torch.device(device), dtype, precision
+        self.flat = torch.zeros(n_runs, sum(map(_padded, self._shapes())), device=self.device, dtype=dtype)
+        self.weights, self.biases = self.views(self.flat)
+
+    def _shapes(self) -> list[tuple[int, int]]:
+        return [shape for n_in, n_out in itertools.pairwise(self.widths) for shape in ((n_in, n_out), (1, n_out))]
+
+    def views(self, flat: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Per layer the (run, in, out) weights and the (run, 1, out) biases in rows such as those of `flat`."""
+        views, start = [], 0
+        for n_in, n_out in self._shapes():
+            views.append(flat[:, start : start + n_in * n_out].view(len(flat), n_in, n_out))
+            start += _padded((n_in, n_out))
+        return views[0::2], views[1::2]
+
+    def initialise(self, streams: Streams, purpose: str) -> None:
+        """Draws fresh weights and biases, uniform in ±1/sqrt(inputs): PyTorch's default for linear layers."""
+        draws = streams.start(f"{purpose}/init")
+        for weight, bias in zip(self.weights, self.biases, strict=True):
+            bound = 1 / math.sqrt(weight.shape[1])
+            for parameter in (weight, bias):
+                parameter.copy_((draws.uniform(*parameter.shape[1:], dtype=torch.float32) * 2 - 1) * bound)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Input, hidden activations and logits, dropout off.
+
+        Args:
+            x: (run, instance, feature), or (1, instance, feature) for inputs that all runs share.
+
+        Returns:
+            [x, h1, ..., logits], each (run, instance, width).
+        """
+        activations = [x.expand(self.n_runs, -1, -1)]
+        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            h = self.affine(activations[-1], weight, bias)
+            activations.append(h if layer == len(self.weights) - 1 else h.relu_())
+        return activations
+
+    def affine(self, x: Tensor, weight: Tensor, bias: Tensor, out: Tensor | None = None) -> Tensor:
+        """X @ weight + bias, run by run: (run, instance, in), (run, in, out) and (run, 1, out)."""
+        if len(weight) > 1 and self.device.type == "cpu":
+            # One call per run costs the same, and makes a run bit for bit the same in any stack.
+            runs = zip(x.split(1), weight.split(1), bias.split(1), strict=True)
+            return torch.cat([self.affine(*run) for run in runs], out=out)
+        if self.precision != "float32":
+            return self.product(x, weight, out=out).add_(bias)
+        return torch.baddbmm(bias, x, weight, out=out)
+
+    def product(self, a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:
+        """A @ b, run by run: (run, i, j) and (run, j, k)."""
+        if self.precision == "bf16":
+            rounded = a.bfloat16(), b.bfloat16()
+            if a.device.type == "cuda":
+                return torch.bmm(*rounded, out_dtype=torch.float32, out=out)
+            return torch.bmm(*(factor.float() for factor in rounded), out=out)  # a CPU's would round the sums too
+        if self.precision == "tf32":
+            with in_tf32():
+                return torch.bmm(a, b, out=out)
+        return torch.bmm(a, b, out=out)
+
+    def thinned(self, run: int, kept: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+        """One network without the hidden units that a dropout mask drops, from its first hidden layer on.
+
+        Args:
+            run: which network.
+            kept: (unit,) booleans: which units of all hidden layers the mask keeps.
+
+        Returns:
+            Positions of the units kept in the first hidden layer, and of each later layer the (in, out) weight,
+            scaled by 1 / (1 - dropout), and the (out,) bias.
+        """
+        first, *units = [part.nonzero().squeeze(1) for part in kept.split(self.widths[1:-1])]
+        layers, rows = [], first
+        for weight, bias, columns in zip(self.weights[1:], self.biases[1:], [*units, slice(None)], strict=True):
+            layers.append((weight[run, rows][:, columns] / (1 - self.dropout), bias[run, 0, columns]))
+            rows = columns
+        return first, layers
+
+    def untrained(self, n_runs: int) -> StackedMLP:
+        """So many networks of the same kind, all weights zero."""
+        return StackedMLP(n_runs, self.widths, self.dropout, self.device, self.dtype, self.precision)
+
+    def select(self, rows: Sequence[int]) -> StackedMLP:
+        """A copy of some of the networks, each as often as it is named; the whole stack is returned as it is."""
+        if list(rows) == list(range(self.n_runs)):
+            return self
+        chosen = self.untrained(len(rows))
+        chosen.flat.copy_(self.flat[list(rows)])
+        return chosen
+
+
+def _padded(shape: tuple[int, int]) -> int:
+    return -(-math.prod(shape) // _ALIGN) * _ALIGN
+
+
+@contextmanager
+def in_tf32() -> Iterator[None]:
+    """Within it a GPU rounds the factors of matrix products to tf32."""
+    before, torch.backends.cuda.matmul.allow_tf32 = torch.backends.cuda.matmul.allow_tf32, True
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = before

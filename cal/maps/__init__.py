@@ -1,0 +1,1 @@
+"""Full-data maps: request, folder, page, regions, differences and files of other tools."""

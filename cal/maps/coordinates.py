@@ -1,0 +1,140 @@
+"""Coordinates of instances in the files of the toolkit published with Dataset Cartography, out and in.
+
+These files hold less than a data map does, so they are read as tables of what is there, under the names and in
+the units of this package: `correctness` is a fraction, `forgetting` is missing where never learnt.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from cal.dynamics.data_map import DataMap
+from cal.errors import DataError, refused_counts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NEVER_LEARNT = 1000
+"""The forgetfulness of an instance that was never classified correctly, in td_metrics.jsonl."""
+
+
+def td_metrics(data_map: DataMap) -> bytes:
+    """The content of td_metrics.jsonl: the metrics of a map as the toolkit published with Dataset Cartography has them.
+
+    Floats have ten decimals. Counts are whole numbers, to which those of a mean over runs are rounded.
+
+    Raises:
+        AnalysisError: if the map is of several runs; take one, or the mean.
+
+    References:
+        Dataset Cartography: Mapping and Diagnosing Datasets with Training Dynamics
+        (Swayamdipta et al., 2020), https://aclanthology.org/2020.emnlp-main.746
+
+    Example:
+        >>> import torch
+        >>> from cal.dynamics.training_dynamics import TrainingDynamics
+        >>> data_map = DataMap.of(TrainingDynamics.from_logits(torch.zeros(2, 1, 2), torch.tensor([1])), ["a"])
+        >>> td_metrics(data_map).decode()[:70]
+        '{"guid":"a","index":0,"threshold_closeness":0.25,"confidence":0.5,"var'
+        >>> td_metrics(data_map).decode()[70:-1]
+        'iability":0.0,"correctness":0,"forgetfulness":1000}'
+    """
+    frame = data_map.to_frame()
+    forgetting = frame["forgetting"].where(frame["first_learnt"].notna(), NEVER_LEARNT)
+    columns = {
+        "guid": frame["id"],
+        "index": frame.index,
+        **{name: frame[name].round(10) for name in ("threshold_closeness", "confidence", "variability")},
+        "correctness": (frame["correctness"] * data_map.n_epochs).round().astype(int),
+        "forgetfulness": forgetting.round().astype(int),
+    }
+    rows = zip(*(values.tolist() for values in columns.values()), strict=True)
+    return b"".join(orjson.dumps(dict(zip(columns, row, strict=True))) + b"\n" for row in rows)
+
+
+def read_coordinates(path: Path | str, n_epochs: int | None = None) -> pd.DataFrame:
+    """The table in td_metrics.jsonl, or in a file of published coordinates.
+
+    Args:
+        path: JSON lines of guid, index, confidence, variability, correctness (a count), and perhaps
+            threshold_closeness and forgetfulness.
+        n_epochs: of which correctness counts; the files do not say. By default their largest count.
+
+    Returns:
+        Columns id, index, confidence, variability, correctness (the fraction), and, where they are in the
+        file, threshold_closeness and forgetting (missing where never learnt). `attrs["n_epochs"]` is theirs.
+
+    Raises:
+        DataError: if a line is faulty, with its number.
+    """
+    import pandas as pd
+
+    path = Path(path)
+    rows: list[dict[str, Any]] = []
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                rows.append(_coordinates(path, number, line, rows[0] if rows else None))
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror or error}).") from error
+    if not rows:
+        raise DataError(f"{path}, line 1: the file is empty.")
+    frame = pd.DataFrame(rows).rename(columns={"guid": "id", "forgetfulness": "forgetting"})
+    if (twice := frame["id"].duplicated()).any():
+        raise DataError(f"{path}, line {twice.argmax() + 1}: the id {frame['id'][twice.argmax()]!r} has a line before.")
+    most = int(frame["correctness"].max())
+    n_epochs = max(most, 1) if n_epochs is None else n_epochs
+    if refused_counts(max(most, 1), n_epochs=n_epochs):
+        raise DataError(f"{path}: instances were correct in up to {most} epochs; n_epochs cannot be {n_epochs!r}.")
+    frame["correctness"] = frame["correctness"] / n_epochs
+    if "forgetting" in frame:
+        frame["forgetting"] = frame["forgetting"].astype("Int64").where(frame["forgetting"] != NEVER_LEARNT)
+    frame.attrs["n_epochs"] = n_epochs
+    return frame
+
+
+def _is_id(value: Any) -> bool:
+    return type(value) is str or (type(value) is int and -(2**63) <= value < 2**63)
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**53
+
+
+def _is_within(most: float) -> Callable[[Any], bool]:
+    return lambda value: type(value) in (int, float) and math.isfinite(value) and 0 <= value <= most
+
+
+_COLUMNS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "guid": (_is_id, "text or a whole number"),
+    "index": (_is_count, "a whole number from 0"),
+    "threshold_closeness": (_is_within(0.25), "a number from 0 to 0.25"),
+    "confidence": (_is_within(1), "a number from 0 to 1"),
+    "variability": (_is_within(0.5), "a number from 0 to 0.5"),
+    "correctness": (_is_count, "a count of epochs"),
+    "forgetfulness": (_is_count, "a count, or 1000"),
+}
+_OPTIONAL = ("threshold_closeness", "forgetfulness")
+
+
+def _coordinates(path: Path, number: int, line: bytes, first: dict[str, Any] | None) -> dict[str, Any]:
+    """The columns in one line, the same as in the first."""
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise DataError(f"{path}, line {number}: this is not JSON ({error.msg}). Write one object per line.") from error
+    if not isinstance(row, dict):
+        raise DataError(f"{path}, line {number}: this is a {type(row).__name__}, not an object.")
+    wanted = [name for name in _COLUMNS if name in row or name not in _OPTIONAL] if first is None else list(first)
+    for name in wanted:
+        is_right, what = _COLUMNS[name]
+        if name not in row:
+            raise DataError(f"{path}, line {number}: there is no {name}; it is {what}.")
+        if not is_right(row[name]) or (first and name == "guid" and type(row[name]) is not type(first[name])):
+            raise DataError(f"{path}, line {number}: {name} is {str(row[name])[:60]!r}; it is {what}, as in all lines.")
+    return {name: row[name] for name in wanted}

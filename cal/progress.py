@@ -1,0 +1,29 @@
+"""Progress bars: shown in a terminal only."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+def bar(*args: Any, **options: Any) -> tqdm[Any]:
+    """A tqdm bar that leaves no trace; takes tqdm's arguments."""
+    from tqdm import tqdm
+
+    disable = None if logger.isEnabledFor(logging.WARNING) else True  # None: where there is no terminal
+    shown: tqdm[Any] = tqdm(*args, **{"disable": disable, "leave": False, **options})
+    return shown
+
+
+def counted(results: Iterable[T], total: int, unit: str, quiet: bool = False) -> Iterator[T]:
+    """The results as they come, under a bar; nothing is shown where there is no terminal."""
+    from tqdm import tqdm
+
+    yield from tqdm(results, total=total, unit=unit, disable=quiet or None, dynamic_ncols=True)

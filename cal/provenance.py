@@ -1,0 +1,50 @@
+"""Where results come from: versions, git commit, device, command."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+_PACKAGES = ("cartography-active-learning", "torch", "numpy", "scikit-learn", "gensim", "transformers")
+
+
+def provenance(device: str) -> dict[str, Any]:
+    """Versions, git commit, device, command and time of this process."""
+    name = torch.cuda.get_device_name() if device.startswith("cuda") else platform.processor() or platform.machine()
+    return {
+        "versions": {"python": platform.python_version()} | {package: _version(package) for package in _PACKAGES},
+        "git_commit": _git_commit(),
+        "device": f"{device} ({name})",
+        "platform": platform.platform(),
+        "command": " ".join(sys.argv),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _git_commit() -> str | None:
+    """The commit of the checkout this package runs from, with + if it has changes; None outside a checkout."""
+    root = Path(__file__).parents[1]
+    if not (root / ".git").exists():
+        return None
+    try:
+        commit, changes = (
+            subprocess.run(["git", *args], cwd=root, capture_output=True, text=True, check=True, timeout=10).stdout
+            for args in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return commit.strip() + ("+" if changes.strip() else "")

@@ -1,0 +1,44 @@
+"""Analysis of finished simulations: significance, batches, plots and the report.
+
+The names below are loaded on first use, so `from cal.report import aso` needs NumPy alone.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cal.report.comparison import Comparison, aso_matrix
+    from cal.report.score_file import compare_file
+    from cal.report.scores import area_under_curve
+    from cal.report.significance import aso, paired_permutation_test, violation_ratio
+    from cal.report.write import write_report
+
+__all__ = [
+    "aso",
+    "violation_ratio",
+    "paired_permutation_test",
+    "aso_matrix",
+    "Comparison",
+    "area_under_curve",
+    "compare_file",
+    "write_report",
+]
+
+_MODULES = {
+    "aso": "significance",
+    "violation_ratio": "significance",
+    "paired_permutation_test": "significance",
+    "aso_matrix": "comparison",
+    "Comparison": "comparison",
+    "area_under_curve": "scores",
+    "compare_file": "score_file",
+    "write_report": "write",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -1,0 +1,1 @@
+"""What to train on: recipes, weights, schedules and AFLite."""

@@ -1,0 +1,233 @@
+"""Selection: which instances of a data map to train on.
+
+A `Recipe` says what is left out as suspect, what the rest is ranked by, from which end it is taken and which share of
+it is easy instead; a `Selection` follows it, over all instances or in groups of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from cal.dynamics.data_map import METRICS, DataMap
+from cal.dynamics.suspicion import SUSPICION
+from cal.errors import AnalysisError, ConfigError, UnknownNameError, refused_counts
+from cal.streams import stream
+
+RANDOM = "random"
+"""In the place of a metric: an order drawn by the seed, from the ids and not from the order of rows."""
+
+DIRECTIONS = ("best", "worst", "both_ends")
+
+TIES = "by mean loss, highest first, then by a hash of the id; worst is the reverse of the whole order"
+"""How equal values of a metric are ranked."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How instances are chosen.
+
+    Args:
+        metric: one of `METRICS`, or `random`.
+        direction: `best` takes the most valuable first: low confidence, correctness and AUM, high values of the others
+            (variability, forgetting, loss ...). `worst` is the reverse, `both_ends` takes from either end.
+        ratio: share that `both_ends` takes from the front; the rest is from the back.
+        easy: share that is replaced by the easiest, those of highest confidence that are not chosen anyway.
+        suspects: share of all instances that is left out first, those whose labels are most likely wrong.
+        suspicion: metric of `SUSPICION` that tells which these are.
+
+    Raises:
+        ConfigError: listing every value that is refused.
+
+    References:
+        Dataset Cartography: Mapping and Diagnosing Datasets with Training Dynamics (Swayamdipta et al., 2020),
+        sections 3 and 4, https://aclanthology.org/2020.emnlp-main.746;
+        Coverage-centric Coreset Selection for High Pruning Rates (Zheng et al., 2023), whose β is `suspects`,
+        https://arxiv.org/abs/2210.15809
+    """
+
+    metric: str = "variability"
+    direction: str = "best"
+    ratio: float = 0.7
+    easy: float = 0.0
+    suspects: float = 0.0
+    suspicion: str = "aum"
+
+    def __post_init__(self) -> None:
+        problems = []
+        for kind, given, known in (
+            ("metric", self.metric, (*METRICS, RANDOM)),
+            ("direction", self.direction, DIRECTIONS),
+            ("suspicion", self.suspicion, SUSPICION),
+        ):
+            if given not in known:
+                problems.append(str(UnknownNameError(kind, given, known)))
+        for name, share, most in (("ratio", self.ratio, 1), ("easy", self.easy, 1), ("suspects", self.suspects, 0.99)):
+            if not 0 <= share <= most:
+                problems.append(f"{name} must be a share from 0 to {most}, not {share}.")
+        if problems:
+            raise ConfigError(problems)
+
+
+RECIPES = {
+    "easy": Recipe("confidence", "worst"),
+    "ambiguous": Recipe("variability"),
+    "hard": Recipe("confidence"),
+    "ambiguous_easy": Recipe("variability", easy=0.1),
+    "high_correctness": Recipe("correctness", "worst"),
+    "low_correctness": Recipe("correctness"),
+    "low_variability": Recipe("variability", "worst"),
+    "forgetting": Recipe("forgetting"),
+    "without_suspects": Recipe(suspects=0.05),
+    RANDOM: Recipe(RANDOM),
+}
+"""Recipes by name."""
+
+
+class Selection:
+    """The order that a recipe makes of a map, of which any number can be taken.
+
+    Equal ids, values and seed give equal ids, whatever the order of rows.
+
+    Args:
+        data_map: of one run.
+        recipe: how instances are chosen.
+        groups: (instance,) names, such as classes or regions, each of which is chosen from by itself.
+        equal: whether as many are taken of each group, where a smaller one gives all it has and the others fill up;
+            else as many as its share of the instances, by largest remainders. What a recipe takes from the back or for
+            being easy is a share of all that is taken, and split over the groups alike.
+        seed: of an order that is drawn.
+
+    Attributes:
+        dropped: (int(suspects * instance),) positions that the recipe leaves out, most suspicious first.
+
+    Raises:
+        AnalysisError: if the map is of several runs, or names of groups are not as many as instances.
+
+    Example:
+        >>> from cal.dynamics.training_dynamics import TrainingDynamics
+        >>> logits = torch.tensor([[[2.0, 0.0], [0.0, 2.0], [1.0, 0.0], [3.0, 0.0]]])  # (epoch, instance, class)
+        >>> data_map = DataMap.of(TrainingDynamics.from_logits(logits, torch.tensor([0, 0, 0, 0])))
+        >>> Selection(data_map, RECIPES["hard"]).take(2).tolist()
+        [1, 2]
+        >>> Selection(data_map, Recipe("confidence", "both_ends")).take(3).tolist()
+        [1, 2, 3]
+        >>> Selection(data_map, RECIPES["hard"], groups=["a", "b", "b", "c"], equal=True).take(3).tolist()
+        [1, 0, 3]
+    """
+
+    def __init__(
+        self,
+        data_map: DataMap,
+        recipe: Recipe,
+        *,
+        groups: Sequence[object] | np.ndarray | None = None,
+        equal: bool = False,
+        seed: int = 0,
+    ) -> None:
+        n, order = len(data_map), _order(data_map, recipe, seed)
+        n_suspects = int(recipe.suspects * n)
+        self.dropped = data_map.ranking(recipe.suspicion)[:n_suspects] if n_suspects else order[:0]
+        easiest = data_map.ranking("confidence", worst=True) if recipe.easy else order[:0]
+        self._order, self._easiest = (part[~np.isin(part, self.dropped)] for part in (order, easiest))
+        _, self._group = np.unique(np.zeros(n) if groups is None else np.asarray(groups), return_inverse=True)
+        if len(self._group) != n:
+            raise AnalysisError(f"{len(self._group)} names of groups for {n} instances; give one for each.")
+        self._recipe, self._equal = recipe, equal
+
+    def take(self, count: int) -> np.ndarray:
+        """(count,) positions of the chosen, most valuable first, and behind them those taken for being easy.
+
+        Raises:
+            AnalysisError: if there are not so many, or none is asked for.
+        """
+        _check_count(count, len(self._order), len(self.dropped))
+        sizes = np.bincount(self._group[self._order])
+        n_of_group = (_equally if self._equal else _in_proportion)(sizes, count)
+        n_easy = _in_proportion(n_of_group, int(self._recipe.easy * count))
+        n_front = n_ranked = n_of_group - n_easy
+        if self._recipe.direction == "both_ends":
+            n_front = _in_proportion(n_ranked, int(self._recipe.ratio * n_ranked.sum()))
+        chosen, easy = [], []
+        for group in range(len(sizes)):
+            ranked = self._order[self._group[self._order] == group]
+            first_of_back = len(ranked) - (n_ranked[group] - n_front[group])
+            chosen.append(np.concatenate([ranked[: n_front[group]], ranked[first_of_back:]]))
+            others = self._easiest[self._group[self._easiest] == group]
+            easy.append(others[~np.isin(others, chosen[-1])][: n_easy[group]])
+        # Groups are put together in the order that all have in common.
+        parts = ((self._order, chosen), (self._easiest, easy))
+        return np.concatenate([order[np.isin(order, np.concatenate(of_groups))] for order, of_groups in parts])
+
+
+def n_of(n: int, *, fraction: float | None = None, count: int | None = None) -> int:
+    """How many of n instances: the count itself, or int(fraction * n).
+
+    Raises:
+        ConfigError: if both are given, or none, or one cannot be.
+        AnalysisError: if that is none, or more than there are.
+
+    Example:
+        >>> n_of(5452, fraction=0.33), n_of(5452, count=100)
+        (1799, 100)
+    """
+    if problems := size_problems(fraction, count):
+        raise ConfigError(problems)
+    wanted = int(fraction * n) if fraction is not None else count or 0
+    _check_count(wanted, n, 0)
+    return wanted
+
+
+def size_problems(fraction: object, count: object) -> list[str]:
+    """A sentence about each thing wrong with a fraction or count, one of which is to be given."""
+    if (fraction is None) == (count is None):
+        given = "neither is" if count is None else "both are"
+        return [f"Give fraction=SHARE or count=NUMBER of the instances to choose, one of them; {given} given."]
+    if count is not None:
+        return refused_counts(1, count=count)
+    if isinstance(fraction, bool) or not isinstance(fraction, int | float) or not 0 < fraction <= 1:
+        return [f"fraction must be a share above 0 and up to 1, not {fraction!r}; count takes a number of instances."]
+    return []
+
+
+def _order(data_map: DataMap, recipe: Recipe, seed: int) -> np.ndarray:
+    """(instance,) positions as the recipe ranks them."""
+    if recipe.metric != RANDOM:
+        return data_map.ranking(recipe.metric, worst=recipe.direction == "worst")
+    ids = np.array([str(i) for i in (range(len(data_map)) if data_map.ids is None else data_map.ids)])
+    drawn = torch.randperm(len(ids), generator=stream(seed, "selection")).numpy()
+    return np.argsort(ids, kind="stable")[drawn]
+
+
+def _in_proportion(sizes: np.ndarray, count: int) -> np.ndarray:
+    """(group,) parts of a count in proportion to sizes, by largest remainders; of a count up to their sum none is more.
+
+    Of equal remainders the first groups have one more.
+    """
+    parts, rest = np.divmod(sizes * count, max(sizes.sum(), 1))
+    largest = np.argsort(-rest, kind="stable")
+    parts[largest[: count - parts.sum()]] += 1
+    return parts
+
+
+def _equally(sizes: np.ndarray, count: int) -> np.ndarray:
+    """(group,) equal parts of a count; a smaller group gives all it has, and the others fill up."""
+    parts = np.zeros_like(sizes)
+    while left := count - int(parts.sum()):
+        unfilled = np.flatnonzero(parts < sizes)
+        if left < len(unfilled):  # one more for the largest
+            parts[unfilled[np.argsort(-sizes[unfilled], kind="stable")][:left]] += 1
+        else:
+            parts[unfilled] = np.minimum(sizes[unfilled], parts[unfilled] + left // len(unfilled))
+    return parts
+
+
+def _check_count(count: int, n: int, n_suspects: int) -> None:
+    if not 1 <= count <= n:
+        of = (
+            f" instances that are left of {n + n_suspects} when {n_suspects} suspects are dropped" if n_suspects else ""
+        )
+        raise AnalysisError(f"{count} instances cannot be chosen from {n}{of}; take 1 to {n}.")

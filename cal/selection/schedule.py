@@ -1,0 +1,132 @@
+"""Schedules: PyTorch samplers that let a training see easy instances first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch.utils.data import Sampler
+
+from cal.dynamics.data_map import DataMap
+from cal.errors import ConfigError, refused_counts
+from cal.streams import stream
+
+
+def easy_to_hard(data_map: DataMap, metric: str = "confidence") -> np.ndarray:
+    """(instance,) positions, easiest first: what the metric ranks as most valuable, reversed.
+
+    By variability the unambiguous come first, by first_learnt the early learnt.
+
+    Raises:
+        UnknownNameError: if there is no such metric.
+        AnalysisError: if the map is of several runs.
+
+    Example:
+        >>> from cal.dynamics.training_dynamics import TrainingDynamics
+        >>> logits = torch.tensor([[[2.0, 0.0], [0.0, 2.0], [3.0, 0.0]]])  # (epoch, instance, class)
+        >>> data_map = DataMap.of(TrainingDynamics.from_logits(logits, torch.tensor([0, 0, 0])))
+        >>> easy_to_hard(data_map).tolist()
+        [2, 0, 1]
+    """
+    return data_map.ranking(metric, worst=True)
+
+
+class _Buckets(Sampler[int]):
+    """Buckets of an order, shuffled inside; what an epoch sees of them is up to the class.
+
+    Args:
+        order: positions in the data set that is sampled, easiest first, such as `easy_to_hard` gives.
+        n_buckets: parts of the order, as equal as can be.
+        seed: of the shuffles.
+
+    Raises:
+        ConfigError: if there are not so many positions, or a number cannot be.
+    """
+
+    def __init__(self, order: Sequence[int] | np.ndarray, n_buckets: int, seed: int) -> None:
+        if problems := refused_counts(n_buckets=n_buckets) + refused_counts(0, seed=seed):
+            raise ConfigError(problems)
+        if n_buckets > len(order):
+            raise ConfigError(f"{len(order)} instances make no {n_buckets} buckets; give fewer.")
+        self.buckets = np.array_split(np.asarray(order, dtype=np.int64), n_buckets)
+        self.seed, self.epoch = seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Says which epoch comes next, counted from 0; without it every epoch is the first."""
+        self.epoch = epoch
+
+    def _shuffled(self, buckets: Sequence[np.ndarray]) -> Iterator[int]:
+        """The positions of some buckets, one bucket after the other."""
+        generator = stream(self.seed, "schedule", self.epoch)
+        for bucket in buckets:
+            yield from bucket[torch.randperm(len(bucket), generator=generator).numpy()].tolist()
+
+
+class EasyToHard(_Buckets):
+    """Every epoch goes through all instances from easy to hard, bucket after bucket.
+
+    Args:
+        order: positions in the data set that is sampled, easiest first, such as `easy_to_hard` gives.
+        n_buckets: parts of the order, shuffled inside; as many as instances leaves the order as it is.
+        seed: of the shuffles.
+
+    References:
+        Curriculum Learning (Bengio et al., 2009), https://doi.org/10.1145/1553374.1553380
+
+    Example:
+        >>> from torch.utils.data import DataLoader
+        >>> sampler = EasyToHard([2, 0, 1, 3], n_buckets=4)
+        >>> [batch.tolist() for batch in DataLoader(torch.arange(10, 14), batch_size=2, sampler=sampler)]
+        [[12, 10], [11, 13]]
+    """
+
+    def __init__(self, order: Sequence[int] | np.ndarray, n_buckets: int = 10, seed: int = 0) -> None:
+        super().__init__(order, n_buckets, seed)
+
+    def __iter__(self) -> Iterator[int]:
+        return self._shuffled(self.buckets)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.buckets))
+
+
+class SelfPaced(_Buckets):
+    """Epochs begin with the easiest bucket; each stage adds the next one, until all are trained on.
+
+    Args:
+        order: positions in the data set that is sampled, easiest first, such as `easy_to_hard` gives.
+        n_buckets: parts of the order, and stages.
+        epochs_per_stage: epochs before the next bucket is added.
+        seed: of the shuffles.
+
+    References:
+        Self-Paced Learning for Latent Variable Models (Kumar et al., 2010)
+        https://papers.nips.cc/paper/2010/hash/e57c6b956a6521b28495f2886ca0977a-Abstract.html
+
+    Example:
+        >>> sampler = SelfPaced([2, 0, 1, 3], n_buckets=2)
+        >>> for epoch in range(3):
+        ...     sampler.set_epoch(epoch)
+        ...     print(len(sampler), sorted(sampler))
+        2 [0, 2]
+        4 [0, 1, 2, 3]
+        4 [0, 1, 2, 3]
+    """
+
+    def __init__(
+        self, order: Sequence[int] | np.ndarray, n_buckets: int = 5, epochs_per_stage: int = 1, seed: int = 0
+    ) -> None:
+        if problems := refused_counts(epochs_per_stage=epochs_per_stage):
+            raise ConfigError(problems)
+        super().__init__(order, n_buckets, seed)
+        self.epochs_per_stage = epochs_per_stage
+
+    def __iter__(self) -> Iterator[int]:
+        return self._shuffled([np.concatenate(self._seen())])
+
+    def __len__(self) -> int:
+        return sum(map(len, self._seen()))
+
+    def _seen(self) -> list[np.ndarray]:
+        return self.buckets[: self.epoch // self.epochs_per_stage + 1]

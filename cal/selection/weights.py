@@ -1,0 +1,107 @@
+"""Weights of instances in training, from a data map: none negative, 1 in the mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from cal.dynamics.data_map import DataMap
+from cal.errors import AnalysisError, ConfigError
+
+BY = ("variability", "inverse_confidence", "mislabel")
+"""What weights can follow."""
+
+
+def by_variability(data_map: DataMap) -> np.ndarray:
+    """Weights v / mean(v) of the variability v: the ambiguous count for more, and the steady for nothing.
+
+    Args:
+        data_map: of one run.
+
+    Returns:
+        (instance,) weights.
+
+    Raises:
+        AnalysisError: if nothing varies, as in a map of one epoch, or the map is of several runs.
+
+    References:
+        Active Bias: Training More Accurate Neural Networks by Emphasizing High Variance Samples (Chang et al., 2017)
+        https://arxiv.org/abs/1704.07433
+
+    Example:
+        >>> import torch
+        >>> from cal.dynamics.training_dynamics import TrainingDynamics
+        >>> logits = torch.tensor([[[0.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [9.0, 0.0]]])  # (epoch, instance, class)
+        >>> by_variability(DataMap.of(TrainingDynamics.from_logits(logits, torch.tensor([0, 0])))).tolist()
+        [0.0, 2.0]
+
+        PyTorch's own sampler draws by them:
+
+        >>> from torch.utils.data import WeightedRandomSampler
+        >>> sampler = WeightedRandomSampler([0.0, 2.0], num_samples=3, generator=torch.Generator().manual_seed(7))
+        >>> list(sampler)
+        [1, 1, 1]
+    """
+    return _of_mean_one(data_map.to_frame()["variability"].to_numpy(np.float64), "no instance varies over the epochs")
+
+
+def by_inverse_confidence(data_map: DataMap, *, floor: float = 0.01) -> np.ndarray:
+    """Weights w / mean(w) of w = 1 / max(c, floor) of the confidence c: the hard to learn count for more.
+
+    Wrong labels are among these, so they count for more too. The floor keeps what is never learnt from counting for
+    more than all others together: at most 1 / floor times as much as the easiest.
+
+    Args:
+        data_map: of one run.
+        floor: confidence below which weights do not grow, above 0 and up to 1.
+
+    Returns:
+        (instance,) weights.
+
+    Raises:
+        ConfigError: if the floor cannot be.
+        AnalysisError: if the map is of several runs.
+
+    Example:
+        >>> import torch
+        >>> from cal.dynamics.training_dynamics import TrainingDynamics
+        >>> logits = torch.tensor([[[0.0, 0.0], [99.0, 0.0]]])  # (epoch, instance, class): confidence .5 and 1
+        >>> by_inverse_confidence(DataMap.of(TrainingDynamics.from_logits(logits, torch.tensor([0, 0])))).round(3)
+        array([1.333, 0.667])
+    """
+    if not 0 < floor <= 1:
+        raise ConfigError(f"floor must be a confidence above 0 and up to 1, not {floor}.")
+    confidence = data_map.to_frame()["confidence"].to_numpy(np.float64)
+    return _of_mean_one(1 / np.maximum(confidence, floor), "the map is empty")
+
+
+def by_mislabel(probability: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Weights (1 - p) / mean(1 - p) of the probability p that a label is wrong: the suspect count for less.
+
+    Args:
+        probability: (instance,) in [0, 1].
+
+    Returns:
+        (instance,) weights.
+
+    Raises:
+        AnalysisError: if a number is no probability, or all labels are certainly wrong.
+
+    Example:
+        >>> by_mislabel([0.0, 0.5]).round(3)
+        array([1.333, 0.667])
+    """
+    p = np.asarray(probability, dtype=np.float64)
+    if wrong := np.flatnonzero(~((p >= 0) & (p <= 1))).tolist():
+        raise AnalysisError(
+            f"{len(wrong)} of {len(p)} probabilities of a wrong label are not from 0 to 1, first {p[wrong[0]]} at "
+            f"position {wrong[0]}. Give calibrated probabilities, not scores."
+        )
+    return _of_mean_one(1 - p, "every label is certainly wrong")
+
+
+def _of_mean_one(values: np.ndarray, why_not: str) -> np.ndarray:
+    if not values.sum() > 0:
+        raise AnalysisError(f"There are no such weights: {why_not}. Weigh by something else, or not at all.")
+    return values / values.mean()

@@ -1,0 +1,210 @@
+"""Audit: frames, cells kept on disk, and that what is going on does not depend on what else is audited."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import cal.label_errors.audit as module
+from cal.errors import ConfigError, DataError, StorageError
+from cal.label_errors.audit import audit, check_audit_arguments
+from cal.label_errors.noise import inject
+from cal.learners.mlp import MLP
+from cal.maps.training import full_map
+
+KEYS = ["noise", "rate", "seed", "detector"]
+GIVEN = {
+    "learner": MLP(hidden=[8], n_epochs=8, lr=1e-2),
+    "noises": ["uniform", "class_dependent"],
+    "rates": [0.1],
+    "seeds": [1, 2],
+    "detectors": ["aum", "cv_self_confidence"],
+    "folds": 2,
+    "mend": ["aum"],
+    "device": "cpu",
+    "workers": 1,
+}
+
+
+@pytest.fixture(scope="module")
+def task(make_task):
+    return make_task(n_train=60, signal=2.0)
+
+
+@pytest.fixture(scope="module")
+def audited(task, tmp_path_factory):
+    """The result of the small audit, and the folder that kept it."""
+    folder = tmp_path_factory.mktemp("audit")
+    return audit(task.corpus, features=task.features, folder=folder, **GIVEN), folder
+
+
+def assert_same(one, other, only=lambda frame: frame):
+    for name in ("scores", "curves", "accuracies"):
+        frames = [
+            only(getattr(each, name)).drop(columns="seconds", errors="ignore").reset_index(drop=True)
+            for each in (one, other)
+        ]
+        assert len(frames[0])
+        pd.testing.assert_frame_equal(*frames, check_exact=True)
+
+
+def test_every_injection_has_a_row_per_detector(audited):
+    result, _ = audited
+    rows = [(n, 0.1, s, d) for s in (1, 2) for n in GIVEN["noises"] for d in GIVEN["detectors"]]
+    assert list(result.scores[KEYS].itertuples(index=False, name=None)) == rows
+
+
+def test_recall_is_of_the_labels_that_were_injected(task, audited):
+    result, _ = audited
+    wrong = inject(task.corpus, "uniform", 0.1, 1).wrong
+    first = result.scores.iloc[0]
+    assert (first["n_instances"], first["n_wrong"]) == (60, wrong.sum())
+    assert first["ceiling_at_5"] == 3 / 6
+
+
+def test_aum_finds_more_than_chance(audited):
+    result, _ = audited
+    by_aum = result.scores[(result.scores["detector"] == "aum") & (result.scores["noise"] == "uniform")]
+    assert (by_aum["auroc"] > 0.7).all()
+
+
+def test_wrong_labels_are_written_with_the_gold_label(task, audited):
+    corpus, (_, folder) = task.corpus, audited
+    noised = inject(corpus, "uniform", 0.1, 2)
+    (path,) = (folder / "wrong").glob("uniform-0.1-2-*.csv")
+    written = pd.read_csv(path).set_index("id")
+    names = np.array(corpus.label_names)
+    expected = {corpus.train.ids[row]: row for row in np.flatnonzero(noised.wrong)}
+    assert set(written.index) == set(expected)
+    for instance_id, row in expected.items():
+        assert written.loc[instance_id, "gold"] == names[corpus.train.gold[row]]
+        assert written.loc[instance_id, "given"] == names[noised.corpus.train.gold[row]]
+
+
+def test_class_dependent_noise_goes_where_a_cross_validated_classifier_errs(task, audited):
+    corpus, (_, folder) = task.corpus, audited
+    clean = full_map(
+        corpus,
+        features=task.features,
+        learner=GIVEN["learner"],
+        seeds=[2],
+        capture="out_of_fold",
+        folds=2,
+        device="cpu",
+        workers=1,
+    )
+    confusions = np.zeros((3, 3), int)
+    for gold, predicted in zip(corpus.train.gold, clean.predicted[0, -1].tolist(), strict=True):
+        confusions[gold, predicted] += 1
+    noised = inject(corpus, "class_dependent", 0.1, 2, confusions=confusions)
+    (path,) = (folder / "wrong").glob("class_dependent-0.1-2-*.csv")
+    written = pd.read_csv(path)
+    given = np.array(corpus.label_names)[noised.corpus.train.gold[noised.wrong]]
+    assert written["given"].tolist() == given.tolist()
+
+
+def test_of_two_classes_one_kind_of_noise_is_all(make_task, caplog):
+    task = make_task(n_train=40, n_classes=2)
+    result = audit(task.corpus, features=task.features, **GIVEN | {"mend": [], "seeds": [1], "detectors": ["aum"]})
+    assert result.scores["noise"].tolist() == ["uniform"]
+    assert "only uniform" in caplog.text
+
+
+def test_resumed_is_uninterrupted(task, audited, tmp_path):
+    result, folder = audited
+    for path in (folder / "cells").glob("*-1-*.json"):  # those of the first seed are finished
+        (tmp_path / "cells").mkdir(exist_ok=True)
+        (tmp_path / "cells" / path.name).write_bytes(path.read_bytes())
+    assert_same(audit(task.corpus, features=task.features, folder=tmp_path, **GIVEN), result)
+
+
+def test_finished_cells_are_not_trained_again(task, audited, monkeypatch):
+    result, folder = audited
+    monkeypatch.setattr(module, "train_all", None)
+    monkeypatch.setattr(module, "detect", None)
+    assert_same(audit(task.corpus, features=task.features, folder=folder, **GIVEN), result)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"folds": 3},
+        {"learner": MLP(hidden=[8], n_epochs=9, lr=1e-2)},
+        {"mend": []},
+        {"detectors": ["aum", "cv_self_confidence", "loss"]},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_cells_of_another_setting_are_not_taken(task, audited, monkeypatch, change):
+    _, folder = audited
+    monkeypatch.setattr(module, "detect", None)
+    with pytest.raises(TypeError, match="not callable"):
+        audit(task.corpus, features=task.features, folder=folder, **GIVEN | {"noises": ["uniform"]} | change)
+
+
+def test_a_seed_does_not_depend_on_the_others(task, audited):
+    result, _ = audited
+    alone = audit(task.corpus, features=task.features, **GIVEN | {"seeds": [2], "noises": ["uniform"]})
+    assert_same(alone, result, lambda frame: frame[(frame["seed"] == 2) & (frame["noise"] == "uniform")])
+
+
+def test_without_mending_nothing_is_trained_for_it(task, monkeypatch):
+    monkeypatch.setattr(module, "mended_accuracies", None)
+    given = GIVEN | {"mend": [], "noises": ["uniform"], "seeds": [1], "detectors": ["loss"]}
+    assert audit(task.corpus, features=task.features, **given).accuracies.empty
+
+
+def test_a_damaged_cell_is_named(task, audited, tmp_path):
+    _, folder = audited
+    (tmp_path / "cells").mkdir()
+    path = next((folder / "cells").glob("uniform-0.1-1-*.json"))
+    (tmp_path / "cells" / path.name).write_bytes(b'{"scores": [')
+    with pytest.raises(StorageError, match=f"{path.name} cannot be read"):
+        audit(task.corpus, features=task.features, folder=tmp_path, **GIVEN)
+
+
+def test_a_rate_that_is_refused_is_refused_before_training(task, monkeypatch):
+    monkeypatch.setattr(module, "detect", None)
+    with pytest.raises(DataError, match="Give one that makes at least 1"):
+        audit(task.corpus, features=task.features, **GIVEN | {"rates": [0.1, 0.001]})
+
+
+def test_everything_wrong_with_the_arguments_is_listed():
+    with pytest.raises(ConfigError) as refused:
+        check_audit_arguments(
+            noises=["unifrom"],
+            rates=[2],
+            seeds=0,
+            detectors=["amu"],
+            folds=1,
+            mend=["loss"],
+            device="gpu",
+            workers=0,
+        )
+    text = str(refused.value)
+    wanted = [
+        "'uniform'?",
+        "below 1, not 2",
+        "seeds must",
+        "'aum'?",
+        "folds must",
+        "mend names loss",
+        "'gpu'",
+        "workers must",
+    ]
+    assert [part for part in wanted if part not in text] == []
+
+
+def test_what_is_named_twice_counts_once():
+    given = {name: GIVEN[name] for name in ("seeds", "folds", "device", "workers")}
+    once = check_audit_arguments(
+        noises=["uniform"] * 2, rates=[0.1, 0.1], detectors=["aum", "aum"], mend=["aum", "aum"], **given
+    )
+    assert (once.noises, once.rates, once.detectors, once.mend) == (["uniform"], [0.1], ["aum"], ["aum"])
+
+
+def test_cleanlab_is_usual_only_where_it_is_installed(monkeypatch):
+    given = {name: GIVEN[name] for name in ("noises", "rates", "seeds", "folds", "device", "workers")}
+    monkeypatch.setattr(module, "refused_detectors", lambda names: ["no cleanlab"] if "cleanlab" in names else [])
+    usual = check_audit_arguments(**given, detectors=None, mend=None)
+    assert "cleanlab" not in usual.detectors
+    assert usual.mend == ["aum", "cv_self_confidence"]

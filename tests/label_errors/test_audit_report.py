@@ -1,0 +1,197 @@
+"""Audit report: tables, sentences and figures say what the frames hold."""
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cal.label_errors.audit import AuditResult, Cell
+from cal.label_errors.audit_report import audit_document, audit_text, recall_figure
+from cal.label_errors.audit_tables import (
+    best_detector,
+    detector_table,
+    injections,
+    mean_over_seeds,
+    means_of,
+    mending_table,
+)
+from cal.label_errors.detection_scores import CURVE, detection_scores, recall_curve
+from cal.label_errors.detectors import Detection
+from cal.label_errors.error_estimate import ErrorEstimate
+from cal.report.document import to_html, to_markdown
+
+N = 200
+
+
+def make_result(seeds=(1, 2, 3), noises=("uniform", "annotator"), mended=True):
+    """An audit of made-up scores: `sharp` finds more than `blunt`, which flags and estimates."""
+    rows = {"scores": [], "curves": [], "accuracies": []}
+    for noise, seed in product(noises, seeds):
+        cell, rng = Cell(noise, 0.1, seed)._asdict(), np.random.default_rng([seed, len(noise)])
+        wrong = rng.permutation(N) < 20
+        scores = {name: rng.normal(size=N) + signal * wrong for name, signal in (("blunt", 1), ("sharp", 3))}
+        estimate = ErrorEstimate(*[wrong.astype(float)] * 3, 18.0 + seed, 11.0, 31.0)
+        for name, score in scores.items():
+            flagged, said = (score > 0, estimate) if name == "blunt" else (None, None)
+            detection = Detection(score, flagged=flagged, estimate=said, seconds=2.5)
+            which = cell | {"detector": name}
+            rows["scores"].append(which | detection_scores(detection, wrong))
+            curve = zip(CURVE, recall_curve(score, wrong), strict=True)
+            rows["curves"] += [which | {"reviewed": x, "recall": y} for x, y in curve]
+        kinds = [("as is", "", 0), ("clean", "", 20), *product(("fix", "drop"), ("sharp", "random"), (10,))]
+        rows["accuracies"] += [
+            cell | {"treatment": t, "detector": d, "k": k, "accuracy": rng.uniform(), "macro_f1": rng.uniform()}
+            for t, d, k in kinds
+            if mended
+        ]
+    scores = pd.DataFrame(rows["scores"])
+    numbers = [name for name in scores if name not in (*Cell._fields, "detector")]
+    frames = (pd.DataFrame(rows[name]) for name in ("curves", "accuracies"))
+    return AuditResult(scores.astype(dict.fromkeys(numbers, float)), *frames)
+
+
+@pytest.fixture(scope="module")
+def result():
+    return make_result()
+
+
+def row_of(table, name):
+    (row,) = [row for row in table.rows if row[0] == name]
+    return dict(zip(table.header[1:], row[1:], strict=True))
+
+
+def mean_of(result, column, detector, noise="uniform"):
+    scores = result.scores
+    return scores.loc[(scores["noise"] == noise) & (scores["detector"] == detector), column].mean()
+
+
+def test_an_interval_is_of_all_resamples_of_seeds():
+    values = np.array([0.1, 0.35, 0.4, 0.9])
+    means = [np.mean(drawn) for drawn in product(values, repeat=4)]  # all 256 are equally likely
+    mean = mean_over_seeds(values, np.random.default_rng(0))
+    assert mean.mean == pytest.approx(0.4375)
+    np.testing.assert_allclose(mean[1:], np.quantile(means, [0.025, 0.975]), atol=0.02)
+
+
+def test_seeds_without_a_number_are_left_out():
+    rng = np.random.default_rng(0)
+    assert mean_over_seeds(np.array([0.5, np.nan]), rng).percent() == "50 %"
+    assert mean_over_seeds(np.array([np.nan]), rng).decimals() == "–"
+
+
+def test_the_best_detector_has_the_highest_mean_average_precision(result):
+    assert best_detector(result) == "sharp"
+    assert mean_of(result, "average_precision", "sharp") > mean_of(result, "average_precision", "blunt")
+
+
+def test_the_table_holds_means_over_seeds(result):
+    table = detector_table(injections(result)[0])
+    row = row_of(table, "blunt")
+    assert row["AP"].startswith(f"{mean_of(result, 'average_precision', 'blunt'):.3f} [")
+    assert row["found at 20 %"] == f"{100 * mean_of(result, 'recall_at_20', 'blunt'):.0f} %"
+    assert row["wrong of first 5 %"] == f"{100 * mean_of(result, 'precision_at_5', 'blunt'):.0f} %"
+    assert row["seconds"] == "2.5"
+
+
+def test_means_are_of_every_measure_of_every_detector(result):
+    means = means_of(result).set_index(["noise", "detector", "measure"])
+    row = means.loc["annotator", "blunt", "recall_at_10"]
+    assert row["mean"] == pytest.approx(mean_of(result, "recall_at_10", "blunt", "annotator"))
+    assert row["low"] <= row["mean"] <= row["high"]
+    assert len(means) == 2 * 2 * (len(result.scores.columns) - 4)
+
+
+def test_detectors_stand_between_what_is_possible_and_chance(result):
+    table = detector_table(injections(result)[0])
+    assert [row[0] for row in table.rows] == ["at most", "sharp", "blunt", "at random"]
+    assert row_of(table, "at most")["found at 5 %"] == "50 %"  # 10 of 20
+    assert row_of(table, "at random")["AP"] == "0.100"
+
+
+def test_gains_are_paired_by_seed(result):
+    part = injections(result)[0]
+    row = row_of(mending_table(part), "10 by sharp")
+    wide = part.accuracies.pivot(index="seed", columns=["treatment", "detector"], values="accuracy")
+    gains = (wide["fix", "sharp"] - wide["as is", ""]).to_numpy()
+    expected = mean_over_seeds(gains, np.random.default_rng(0))
+    assert row["accuracy, fixed"] == f"{wide['fix', 'sharp'].mean():.3f}"
+    assert mending_table(part).rows[1][2] == expected.decimals("+.3f")
+    over_random = (wide["fix", "sharp"] - wide["fix", "random"]).to_numpy()
+    expected = mean_over_seeds(over_random, np.random.default_rng(0))
+    assert mending_table(part).rows[1][3] == expected.decimals("+.3f")
+
+
+def test_the_text_begins_with_what_reading_a_twentieth_finds(result):
+    text = audit_text(result, "made up")
+    recall = 100 * mean_of(result, "recall_at_5", "sharp")
+    assert f"uniform noise, 10 %: If you read 5 % (10 documents) by sharp, you find {recall:.0f} % [" in text
+    assert text.index("If you read") < text.index("detector")
+
+
+def test_flags_and_estimates_are_told_where_a_detector_gives_them(result):
+    text = audit_text(result, "made up")
+    share, precision, recall = (
+        100 * mean_of(result, column, "blunt") for column in ("flagged_share", "flag_precision", "flag_recall")
+    )
+    said = next(line for line in text.splitlines() if "flags" in line)
+    for number in (share, precision, recall):
+        assert f" {number:.0f} % [" in said
+    assert "blunt estimates 20 wrong labels (11 to 31, by its own intervals" in text
+    assert "sharp flags" not in text
+    assert "sharp estimates" not in text
+
+
+def test_the_document_has_a_section_and_a_figure_for_each_injection(result):
+    document, figures = audit_document(result, "made up", "{}")
+    titles = [section.title for section in document.sections]
+    assert titles == ["Summary", "Uniform noise, 10 %", "Annotator noise, 10 %", "Setting"]
+    assert list(figures) == ["recall_uniform_10", "recall_annotator_10"]
+    page = to_html(document, {name: b"<svg/>" for name in figures})
+    for text in (page, to_markdown(document)):
+        assert "injected errors" in text
+        assert f"{mean_of(result, 'average_precision', 'sharp', 'annotator'):.3f} " in text
+
+
+def test_the_verdict_of_several_injections_is_a_range(result):
+    document, _ = audit_document(result, "made up", "{}")
+    recalls = sorted(round(100 * mean_of(result, "recall_at_5", "sharp", noise)) for noise in ("uniform", "annotator"))
+    least, most = recalls
+    assert least < most
+    assert f"by sharp, you find {least} to {most} % of the wrong labels" in document.verdict
+
+
+def test_without_mending_there_is_no_table_of_it():
+    result = make_result(mended=False)
+    document, _ = audit_document(result, "made up", "{}")
+    assert "mended" not in to_markdown(document) + audit_text(result, "made up")
+
+
+def test_one_seed_has_no_interval():
+    result = make_result(seeds=[1], noises=["uniform"])
+    document, _ = audit_document(result, "made up", "{}")
+    assert "[" not in document.verdict
+    assert "give more, such as seeds=5" in to_markdown(document)
+
+
+def test_a_figure_shows_the_curves_their_ceiling_and_chance(result):
+    part = injections(result)[0]
+    figure = recall_figure(part)
+    lines = {line.get_label(): line.get_xydata() for line in figure.axes[0].lines}
+    for name in ("sharp", "blunt"):
+        curves = part.curves[part.curves["detector"] == name].groupby("reviewed")["recall"].mean()
+        np.testing.assert_allclose(lines[name], np.stack([curves.index, 100 * curves], axis=1))
+        assert (lines[name][:, 1] <= lines["ceiling"][:, 1] + 1e-9).all()
+    np.testing.assert_allclose(lines["ceiling"][[10, 20, 30], 1], [50, 100, 100])
+    np.testing.assert_array_equal(*lines["at random"].T)
+
+
+def test_a_perfect_ranking_is_at_the_ceiling_also_where_percent_are_no_whole_documents():
+    wrong = np.arange(60) < 7
+    curve = recall_curve(wrong.astype(float), wrong)
+    frame = pd.DataFrame({"noise": "uniform", "rate": 7 / 60, "seed": 1, "detector": "best"}, index=[0])
+    scores = frame.assign(n_instances=60.0, n_wrong=7.0, average_precision=1.0)
+    curves = frame.merge(pd.DataFrame({"reviewed": CURVE, "recall": curve, "seed": 1}))
+    (part,) = injections(AuditResult(scores, curves, pd.DataFrame()))
+    lines = {line.get_label(): line.get_ydata() for line in recall_figure(part).axes[0].lines}
+    np.testing.assert_allclose(lines["best"], lines["ceiling"])

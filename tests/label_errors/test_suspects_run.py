@@ -1,0 +1,268 @@
+"""`cal suspects` from a configuration to its folder."""
+
+import csv
+from dataclasses import asdict
+
+import numpy as np
+import orjson
+import pandas as pd
+import pytest
+import torch
+
+from cal.data.corpus import Corpus, Split
+from cal.data.features import Features
+from cal.dynamics.data_map import DataMap
+from cal.dynamics.suspicion import SUSPICION
+from cal.dynamics.training_dynamics import TrainingDynamics
+from cal.errors import ConfigError, DataError, StorageError
+from cal.label_errors.detectors import detect
+from cal.label_errors.suspects_run import check_suspects, run_suspects
+from cal.learners.mlp import MLP
+from cal.maps.folder import write_map
+from cal.maps.map_file import read_map_file
+from cal.schemas import SuspectsConfig
+
+WORDS = {"number": ["far", "many", "much", "long"], "person": ["wrote", "sang", "painted", "ruled"]}
+N = 80
+SMALL = MLP(hidden=[16], n_epochs=8, lr=1e-2)
+
+
+def make_corpus(n_wrong=4, prefix="d"):
+    """Documents of two classes, whose words tell them apart; the first labels are wrong."""
+    gold = np.arange(N) % 2
+    words = [list(WORDS.values())[label] for label in gold]
+    texts = [f"Who or what {w[k % 4]} the {k % 13} {w[(k // 4) % 4]} thing {k}?" for k, w in enumerate(words)]
+    gold[:n_wrong] = 1 - gold[:n_wrong]
+    train = Split([f"{prefix}{k}" for k in range(N)], texts, gold)
+    return Corpus(train, Split(["t"], ["Who wrote it?"], [1]), list(WORDS), name="tiny")
+
+
+class Centres:
+    """Vectors around the centre of the class that a document is of, whatever its label."""
+
+    def compute(self, corpus):
+        def vectors(split):
+            numbers = [int(instance_id.strip("dt") or 1) for instance_id in split.ids]
+            noise = np.random.default_rng(0).normal(size=(N, 4))
+            return np.asarray([noise[k] + 3 * np.eye(2, 4)[k % 2] for k in numbers], np.float32)
+
+        return Features(vectors(corpus.train), vectors(corpus.test))
+
+
+class Reader:
+    def __init__(self, corpus):
+        self.read = lambda: corpus
+
+
+def config_of(folder, **changes):
+    usual = asdict(SuspectsConfig()) | {"workers": 1, "device": "cpu", "features": {"kind": "lsa"}}
+    return usual | {"output": str(folder), "seeds": 1, "folds": 2} | changes
+
+
+def of_map(folder, map_path, **changes):
+    return config_of(folder, map=str(map_path), seeds=3, folds=5, **changes)
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    return make_corpus()
+
+
+@pytest.fixture(scope="module")
+def map_folder(corpus, tmp_path_factory):
+    """A map with correctness and loss of random logits."""
+    logits = torch.randn(4, N, 2, generator=torch.Generator().manual_seed(0))
+    dynamics = TrainingDynamics.from_logits(logits, torch.from_numpy(corpus.train.gold))
+    folder = tmp_path_factory.mktemp("map") / "map"
+    about = {"texts": corpus.train.texts, "label_names": corpus.label_names}
+    write_map(folder, DataMap.of(dynamics, corpus.train.ids), dynamics.gold_prob, name="tiny", **about)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(corpus, tmp_path_factory):
+    """The printed text and the folder of a run that trains."""
+    folder = tmp_path_factory.mktemp("trained") / "out"
+    built = {"dataset": Reader(corpus), "features": Centres(), "learner": SMALL}
+    return run_suspects(config_of(folder, n=5, page=7), built, quiet=False), folder
+
+
+def listed(folder):
+    return pd.read_csv(folder / "suspects.csv", dtype={"id": str}, keep_default_na=False)
+
+
+@pytest.mark.parametrize("by", SUSPICION)
+def test_a_map_is_listed_in_its_ranking(map_folder, tmp_path, by):
+    run_suspects(of_map(tmp_path / "out", map_folder, by=by, neighbours=0), {"learner": SMALL})
+    data_map = read_map_file(map_folder / "map.parquet")
+    assert listed(tmp_path / "out")["id"].tolist() == [data_map.ids[k] for k in data_map.ranking(by)]
+
+
+def test_folder_parquet_and_csv_of_a_map_give_the_same_list(map_folder, tmp_path):
+    texts = set()
+    for k, source in enumerate((map_folder, map_folder / "map.parquet", map_folder / "map.csv")):
+        run_suspects(of_map(tmp_path / str(k), source), {"learner": SMALL})
+        texts.add((tmp_path / str(k) / "suspects.csv").read_bytes())
+    assert len(texts) == 1
+
+
+def test_a_map_alone_says_where_probabilities_come_from(map_folder, tmp_path):
+    text = run_suspects(of_map(tmp_path / "out", map_folder, n=2), {"learner": SMALL}, quiet=False)
+    assert "cal suspects dataset=NAME, without map=, trains" in text
+    assert "neighbours by the words of the texts" in text
+    assert set(listed(tmp_path / "out")["p_wrong"]) == {""}
+    assert orjson.loads((tmp_path / "out" / "suspects.json").read_bytes())["estimate"] is None
+
+
+def test_a_map_without_texts_has_no_neighbours_and_says_so(map_folder, tmp_path):
+    bare = tmp_path / "bare.parquet"
+    pd.read_parquet(map_folder / "map.parquet").drop(columns=["text", "gold_label", "predicted_label"]).to_parquet(bare)
+    text = run_suspects(of_map(tmp_path / "out", bare), {"learner": SMALL}, quiet=False)
+    assert "there are no texts, and so no neighbours: dataset=NAME gives them" in text
+    assert set(listed(tmp_path / "out")["neighbours"]) == {"[]"}
+    assert set(listed(tmp_path / "out")["gold"].astype(str)) == {"0", "1"}
+
+
+def test_a_dataset_gives_a_map_its_texts_and_vectors(map_folder, corpus, tmp_path):
+    bare = tmp_path / "bare.parquet"
+    pd.read_parquet(map_folder / "map.parquet").drop(columns=["text", "gold_label"]).to_parquet(bare)
+    built = {"dataset": Reader(corpus), "features": Centres(), "learner": SMALL}
+    text = run_suspects(of_map(tmp_path / "out", bare), built, quiet=False)
+    assert "80 labels of tiny, ranked by AUM; neighbours by features=lsa." in text
+    texts = dict(zip(corpus.train.ids, corpus.train.texts, strict=True))
+    rows = listed(tmp_path / "out")
+    assert rows["text"].tolist() == [texts[instance_id] for instance_id in rows["id"]]
+    assert set(rows["gold"]) == set(WORDS)
+
+
+def test_a_map_may_hold_any_texts(map_folder, tmp_path):
+    texts = ["", None, '</script>"', "a\nb\r\n", "😀 é", "x" * 10_000]
+    table = pd.read_parquet(map_folder / "map.parquet")
+    table["text"] = [texts[k % len(texts)] for k in range(N)]
+    table.to_parquet(tmp_path / "map.parquet")
+    run_suspects(of_map(tmp_path / "out", tmp_path / "map.parquet"), {"learner": SMALL}, quiet=False)
+    given = dict(zip(table["id"], table["text"].fillna(""), strict=True))
+    with (tmp_path / "out" / "suspects.csv").open(newline="", encoding="utf-8") as file:
+        assert {row["id"]: row["text"] for row in csv.DictReader(file)} == given
+
+
+def test_a_dataset_of_other_ids_is_refused(map_folder, tmp_path):
+    built = {"dataset": Reader(make_corpus(prefix="other")), "learner": SMALL}
+    with pytest.raises(DataError, match="80 of 80 ids of the map are not in the train split of tiny"):
+        run_suspects(of_map(tmp_path / "out", map_folder), built)
+
+
+def test_a_training_ranks_as_its_detector_does(trained, corpus):
+    found = detect(corpus, ["calibrated", "loss"], features=Centres(), learner=SMALL, device="cpu", workers=1)
+    score, loss = found["calibrated"].score, found["loss"].score
+    order = sorted(range(N), key=lambda k: (-score[k], -loss[k]))
+    rows = listed(trained[1])
+    assert rows["id"].tolist() == [corpus.train.ids[k] for k in order]
+    np.testing.assert_allclose(rows["score"], score[order])
+
+
+def test_a_map_ranks_by_aum_unless_told_otherwise(map_folder, tmp_path):
+    run_suspects(of_map(tmp_path / "out", map_folder, neighbours=0), {"learner": SMALL})
+    assert orjson.loads((tmp_path / "out" / "suspects.json").read_bytes())["by"] == "aum"
+    assert listed(tmp_path / "out")["rank_aum"].is_monotonic_increasing
+
+
+def test_a_training_finds_the_wrong_labels_and_their_right_ones(trained):
+    first = listed(trained[1]).head(4)
+    wrong = {f"d{k}": list(WORDS)[k % 2] for k in range(4)}
+    assert dict(zip(first["id"], first["likely"], strict=True)) == wrong
+
+
+def test_a_training_says_how_many_are_wrong(trained):
+    text, folder = trained
+    estimate = orjson.loads((folder / "suspects.json").read_bytes())["estimate"]
+    rows = listed(folder)
+    n, low, high = (round(estimate[name]) for name in ("n_errors", "n_errors_low", "n_errors_high"))
+    said = f"About {n} of the 80 labels look as wrong as labels flipped at random do ({low}-{high} at 95 %); "
+    assert text.startswith(f"{said}confusions of similar classes come on top.")
+    assert (rows["p_low"].astype(float) <= rows["p_high"].astype(float)).all()
+
+
+def test_the_text_and_the_page_have_as_many_as_asked(trained):
+    text, folder = trained
+    assert sum(line.startswith(f"{k}. ") for k in range(1, N) for line in text.splitlines()) == 5
+    page = (folder / "suspects.html").read_text()
+    assert page.count('<span class="rank">') == 7
+    assert "Nothing was changed" in page
+    assert "Shown are the first 7; suspects.csv has all." in page
+    assert len(listed(folder)) == N
+
+
+def test_neighbours_are_looked_for_of_those_that_are_shown(trained):
+    text, folder = trained
+    assert "neighbours of the first 7 by features=lsa." in text
+    assert [neighbours != "[]" for neighbours in listed(folder)["neighbours"]] == [True] * 7 + [False] * (N - 7)
+
+
+def test_the_manifest_says_what_was_asked(trained, corpus):
+    about = orjson.loads((trained[1] / "suspects.json").read_bytes())
+    assert about["corpus_fingerprint"] == corpus.fingerprint
+    assert (about["by"], about["n_instances"], about["config"]["folds"]) == ("calibrated", N, 2)
+    assert about["versions"]["torch"]
+
+
+def test_quiet_says_only_where_it_is(map_folder, tmp_path):
+    text = run_suspects(of_map(tmp_path / "out", map_folder, neighbours=0), {"learner": SMALL})
+    assert text == f"Suspects: {(tmp_path / 'out' / 'suspects.html').resolve()}"
+
+
+def test_with_none_to_print_there_is_no_list(map_folder, tmp_path):
+    text = run_suspects(of_map(tmp_path / "out", map_folder, n=0, neighbours=0), {"learner": SMALL}, quiet=False)
+    assert "\n\n\n" not in text
+    assert "1. " not in text
+
+
+def test_a_folder_of_something_else_is_left_alone(map_folder, tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(StorageError, match=r"holds something else than suspects\.json"):
+        run_suspects(of_map(tmp_path, map_folder), {"learner": SMALL})
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_a_list_replaces_a_list(map_folder, tmp_path):
+    for by in ("aum", "el2n"):
+        run_suspects(of_map(tmp_path / "out", map_folder, by=by, neighbours=0), {"learner": SMALL})
+    assert orjson.loads((tmp_path / "out" / "suspects.json").read_bytes())["by"] == "el2n"
+
+
+def test_a_list_of_a_map_does_not_replace_one_that_was_trained_for(trained, map_folder):
+    before = (trained[1] / "suspects.json").read_bytes()
+    with pytest.raises(StorageError, match="holds a list that was trained for"):
+        run_suspects(of_map(trained[1], map_folder), {"learner": SMALL})
+    assert (trained[1] / "suspects.json").read_bytes() == before
+
+
+def problems_of(**changes):
+    with pytest.raises(ConfigError) as refused:
+        check_suspects(asdict(SuspectsConfig()) | changes)
+    return refused.value.problems
+
+
+def test_all_problems_are_told_at_once():
+    problems = problems_of(by="cleanlap", n=-1, page=1.5, folds=1, device="tpu")
+    assert len(problems) == 6
+    assert problems[0].startswith("n must be")
+    assert "dataset=NAME" in problems[2]
+    assert "Did you mean 'cleanlab'" in problems[3]
+
+
+def test_a_map_takes_no_keys_of_a_training_and_no_detector():
+    first, second = problems_of(map="m", n_epochs=4, folds=3, by="cleanlab")
+    assert first.startswith("n_epochs, folds: of a training")
+    assert "Known: aum, confidence, correctness, el2n, loss" in second
+
+
+@pytest.mark.parametrize("of", [{"map": "m"}, {"dataset": {}}])
+def test_what_ranks_against_errors_is_refused(of):
+    (problem,) = problems_of(**of, by="variability")
+    assert problem == "by=variability puts wrong labels last, and is for cal audit; leave it out."
+
+
+def test_what_can_be_run_is_not_refused():
+    check_suspects(asdict(SuspectsConfig()) | {"map": "m"})
+    check_suspects(asdict(SuspectsConfig()) | {"dataset": {}, "by": "cv_loss", "n_epochs": 3, "seeds": [4, 5]})

@@ -1,0 +1,151 @@
+"""Files of the original toolkit hold its numbers, and are read in our units."""
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cal.dynamics.data_map import DataMap
+from cal.dynamics.training_dynamics import TrainingDynamics
+from cal.errors import DataError
+from cal.maps.coordinates import read_coordinates, td_metrics
+
+PUBLISHED = (
+    Path(__file__).resolve().parents[2] / "../shared/data/allenai/winogrande_roberta_0_6_data_map_coordinates.jsonl"
+)
+
+
+def draw_map(seed, ids, n_epochs=5):
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(n_epochs, len(ids), 3, generator=generator, dtype=torch.float64)
+    return DataMap.of(TrainingDynamics.from_logits(logits, torch.randint(0, 3, (len(ids),), generator=generator)), ids)
+
+
+ids = st.one_of(
+    st.lists(st.text(), unique=True, min_size=1, max_size=8),
+    st.lists(st.integers(-(2**63), 2**63 - 1), unique=True, min_size=1, max_size=8),
+)
+
+
+@given(ids=ids, seed=st.integers(0, 2**31), n_epochs=st.integers(1, 12))
+@settings(max_examples=50, deadline=None)
+def test_td_metrics_are_read_as_they_were_to_ten_decimals(tmp_path_factory, ids, seed, n_epochs):
+    data_map = draw_map(seed, ids, n_epochs)
+    path = tmp_path_factory.mktemp("metrics") / "td_metrics.jsonl"
+    path.write_bytes(td_metrics(data_map))
+    frame, expected = read_coordinates(path, n_epochs), data_map.to_frame()
+    assert frame["id"].tolist() == ids
+    assert frame["index"].tolist() == list(range(len(ids)))
+    for name in ("confidence", "variability", "threshold_closeness"):
+        np.testing.assert_allclose(frame[name], expected[name], rtol=0, atol=0.51e-10)
+    assert frame["correctness"].tolist() == expected["correctness"].tolist()
+    learnt = expected["first_learnt"].notna()
+    assert frame["forgetting"].notna().tolist() == learnt.tolist()
+    assert frame["forgetting"][learnt].tolist() == expected["forgetting"][learnt].tolist()
+
+
+def forgetfulness(correct):
+    """Transitions from correct to incorrect, 1000 where never correct: as the original toolkit counts."""
+    return sum(a and not b for a, b in pairwise(correct)) if any(correct) else 1000
+
+
+def test_lines_of_td_metrics_are_those_of_a_plain_loop():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(6, 30, 3, generator=generator, dtype=torch.float64)
+    gold = torch.randint(0, 3, (30,), generator=generator)
+    drawn = DataMap.of(TrainingDynamics.from_logits(logits, gold), [f"id{i}" for i in range(30)])
+    lines = td_metrics(drawn).decode().splitlines()
+    for i, line in enumerate(lines):
+        p = [torch.softmax(logits[e, i], 0)[gold[i]].item() for e in range(6)]
+        correct = [int(logits[e, i].argmax()) == int(gold[i]) for e in range(6)]
+        row = json.loads(line)
+        keys = "guid index threshold_closeness confidence variability correctness forgetfulness".split()
+        assert list(row) == keys
+        assert (row["guid"], row["index"], row["correctness"]) == (f"id{i}", i, sum(correct))
+        assert row["forgetfulness"] == forgetfulness(correct)
+        assert row["confidence"] == pytest.approx(np.mean(p), abs=1e-9)
+        assert row["variability"] == pytest.approx(np.std(p), abs=1e-9)
+        assert row["threshold_closeness"] == pytest.approx(np.mean(p) * (1 - np.mean(p)), abs=1e-9)
+        assert isinstance(row["correctness"], int)
+        assert isinstance(row["forgetfulness"], int)
+    assert any('"forgetfulness":1000' in line for line in lines)
+
+
+def test_counts_of_a_mean_over_runs_are_whole():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(3, 4, 20, 2, generator=generator)
+    mean = DataMap.of(TrainingDynamics.from_logits(logits, torch.zeros(3, 20, dtype=torch.int64))).mean()
+    rows = [json.loads(line) for line in td_metrics(mean).splitlines()]
+    assert all(isinstance(row["correctness"], int) and 0 <= row["correctness"] <= 4 for row in rows)
+
+
+@pytest.mark.skipif(not PUBLISHED.exists(), reason="the published coordinates are not beside the checkout")
+def test_published_coordinates_are_read():
+    frame = read_coordinates(PUBLISHED)
+    given = pd.DataFrame([json.loads(line) for line in PUBLISHED.read_text().splitlines()])
+    assert len(frame) == 40_398
+    assert frame.attrs["n_epochs"] == 6
+    assert list(frame) == ["id", "index", "confidence", "variability", "correctness"]
+    np.testing.assert_array_equal(frame["correctness"] * 6, given["correctness"])
+    np.testing.assert_array_equal(frame["confidence"], given["confidence"])
+    assert frame["confidence"].corr(frame["variability"]) == pytest.approx(-0.78, abs=0.01)
+
+
+GOOD = {"guid": "a", "index": 0, "confidence": 0.5, "variability": 0.25, "correctness": 3}
+
+
+def write(path, *rows):
+    path.write_text("".join(row if isinstance(row, str) else json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_the_number_of_epochs_can_be_given(tmp_path):
+    path = write(tmp_path / "c.jsonl", GOOD, GOOD | {"guid": "b", "correctness": 1})
+    assert read_coordinates(path)["correctness"].tolist() == [1.0, 1 / 3]
+    assert read_coordinates(path, 4)["correctness"].tolist() == [0.75, 0.25]
+
+
+@pytest.mark.parametrize(
+    ("second", "words"),
+    [
+        ("{cut", "line 2: this is not JSON"),
+        ("[1]\n", "line 2: this is a list"),
+        ("\n", "line 2: this is not JSON"),
+        (GOOD | {"guid": 1}, "line 2: guid is '1'"),
+        (GOOD, "line 2: the id 'a' has a line before"),
+        ({"guid": "b"}, "line 2: there is no index"),
+        (GOOD | {"guid": "b", "confidence": 1.5}, "line 2: confidence is '1.5'; it is a number from 0 to 1"),
+        (GOOD | {"guid": "b", "confidence": float("nan")}, "line 2: this is not JSON"),
+        (GOOD | {"guid": "b", "correctness": 0.5}, "line 2: correctness is '0.5'"),
+        (GOOD | {"guid": "b", "correctness": True}, "line 2: correctness is 'True'"),
+        (GOOD | {"guid": "b", "variability": "0.1"}, "line 2: variability is '0.1'"),
+    ],
+)
+def test_a_faulty_line_is_refused_with_its_number(tmp_path, second, words):
+    with pytest.raises(DataError, match=words):
+        read_coordinates(write(tmp_path / "c.jsonl", GOOD, second))
+
+
+def test_columns_are_those_of_the_first_line(tmp_path):
+    path = write(tmp_path / "c.jsonl", GOOD | {"forgetfulness": 1}, GOOD | {"guid": "b"})
+    with pytest.raises(DataError, match="line 2: there is no forgetfulness"):
+        read_coordinates(path)
+
+
+@pytest.mark.parametrize("n_epochs", [2, 0, 2.5])
+def test_fewer_epochs_than_counted_are_refused(tmp_path, n_epochs):
+    with pytest.raises(DataError, match="correct in up to 3 epochs"):
+        read_coordinates(write(tmp_path / "c.jsonl", GOOD), n_epochs)
+
+
+def test_an_empty_or_absent_file_is_refused(tmp_path):
+    with pytest.raises(DataError, match="the file is empty"):
+        read_coordinates(write(tmp_path / "c.jsonl"))
+    with pytest.raises(DataError, match="cannot be read"):
+        read_coordinates(tmp_path / "none.jsonl")
