@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import SupportsIndex, TypeVar
 
 from cal.errors import ConfigError
 
@@ -51,3 +52,31 @@ def all_problems() -> Iterator[Problems]:
     yield problems
     if problems:
         raise ConfigError(dict.fromkeys(problems))
+
+
+def problems_of(check: Callable[[], object]) -> list[str]:
+    """The problems that a check reports; an empty list if it passes.
+
+    Example:
+        >>> def refuse():
+        ...     raise ConfigError("folds is 1; give at least 2.")
+        >>> problems_of(refuse), problems_of(dict)
+        (['folds is 1; give at least 2.'], [])
+    """
+    problems = Problems()
+    problems.attempt(check, otherwise=None)
+    return problems
+
+
+def whole_numbers(least: int = 1, /, **values: object) -> list[str]:
+    """A sentence about each value that is not a whole number of at least `least`.
+
+    Example:
+        >>> whole_numbers(1, n_epochs=2.5, batch_size=16)
+        ['n_epochs must be a whole number of at least 1, not 2.5.']
+    """
+    return [
+        f"{name} must be a whole number of at least {least}, not {value!r}."
+        for name, value in values.items()
+        if isinstance(value, bool) or not isinstance(value, SupportsIndex) or operator.index(value) < least
+    ]

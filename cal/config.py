@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from cal import registry
-from cal.errors import ConfigError, UnknownNameError, nearest_name, problems_of, refused_counts
+from cal.checks import problems_of, whole_numbers
+from cal.errors import ConfigError, UnknownNameError, nearest_name
 from cal.schemas import SCHEMAS, MapConfig
 
 PROTOCOLS = ("paper",)
@@ -146,7 +147,7 @@ def _map_checks(config: Mapping[str, Any]) -> list[Callable[[], object]]:
     names = ("seeds", "capture", "folds", "device", "workers")
 
     def check_hardest() -> None:
-        if problems := refused_counts(0, hardest=config["hardest"]):
+        if problems := whole_numbers(0, hardest=config["hardest"]):
             raise ConfigError(problems)
 
     return [

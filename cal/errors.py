@@ -18,10 +18,8 @@ Each message says what was wrong, what was given and what to do.
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import SupportsIndex
 
 
 class CalError(Exception):
@@ -102,36 +100,6 @@ class AnalysisError(CalError):
 
 class StorageError(CalError):
     """A run folder cannot be read, written or continued."""
-
-
-def refused_counts(least: int = 1, /, **counts: object) -> list[str]:
-    """A sentence about each count that is not a whole number of at least `least`.
-
-    Example:
-        >>> refused_counts(1, n_epochs=2.5, batch_size=16)
-        ['n_epochs must be a whole number of at least 1, not 2.5.']
-    """
-    return [
-        f"{name} must be a whole number of at least {least}, not {value!r}."
-        for name, value in counts.items()
-        if isinstance(value, bool) or not isinstance(value, SupportsIndex) or operator.index(value) < least
-    ]
-
-
-def problems_of(check: Callable[[], object]) -> list[str]:
-    """What a check refuses, so that the problems of several can be told at once; nothing where it passes.
-
-    Example:
-        >>> def refuse():
-        ...     raise ConfigError("folds is 1; give 2 at least.")
-        >>> problems_of(refuse), problems_of(dict)
-        (['folds is 1; give 2 at least.'], [])
-    """
-    try:
-        check()
-    except ConfigError as error:
-        return error.problems
-    return []
 
 
 def nearest_name(given: str, known: Iterable[str]) -> str | None:

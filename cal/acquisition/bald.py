@@ -10,7 +10,8 @@ from torch import Tensor
 from cal.acquisition.base import Acquisition
 from cal.acquisition.pool import Pool
 from cal.acquisition.uncertainty import entropy, margin
-from cal.errors import ConfigError, refused_counts
+from cal.checks import whole_numbers
+from cal.errors import ConfigError
 
 
 @dataclass
@@ -21,7 +22,7 @@ class _McDropout(Acquisition):
     n_samples: int = 10
 
     def __post_init__(self) -> None:
-        if problems := refused_counts(n_samples=self.n_samples):
+        if problems := whole_numbers(n_samples=self.n_samples):
             raise ConfigError(problems)
 
 

@@ -10,7 +10,8 @@ from torch import Tensor
 from cal.acquisition.base import Acquisition
 from cal.acquisition.pool import Pool, Selection
 from cal.acquisition.uncertainty import entropy
-from cal.errors import ConfigError, refused_counts
+from cal.checks import whole_numbers
+from cal.errors import ConfigError
 from cal.streams import Draws
 
 _CHUNK = 128  # candidates whose gain is computed at once
@@ -49,7 +50,7 @@ class BatchBald(Acquisition):
     n_configurations: int = 1000
 
     def __post_init__(self) -> None:
-        if problems := refused_counts(n_samples=self.n_samples, n_configurations=self.n_configurations):
+        if problems := whole_numbers(n_samples=self.n_samples, n_configurations=self.n_configurations):
             raise ConfigError(problems)
 
     def select(self, pool: Pool, n: int) -> Selection:

@@ -13,7 +13,8 @@ from torch.nn.functional import one_hot
 
 from cal.acquisition.base import Acquisition
 from cal.acquisition.pool import Pool, Selection
-from cal.errors import ConfigError, refused_counts
+from cal.checks import whole_numbers
+from cal.errors import ConfigError
 
 CHUNK = 2048  # rows of a distance matrix at once
 
@@ -208,7 +209,7 @@ class KMeans(Geometric):
     max_iterations: int = 20
 
     def __post_init__(self) -> None:
-        if problems := refused_counts(max_iterations=self.max_iterations):
+        if problems := whole_numbers(max_iterations=self.max_iterations):
             raise ConfigError(problems)
 
     def choose(self, pool: Pool, run: int, order: Tensor, n: int) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,8 @@ from torch import Tensor
 from cal.acquisition.base import Acquisition
 from cal.acquisition.clustering import CHUNK
 from cal.acquisition.pool import Pool
-from cal.errors import ConfigError, refused_counts
+from cal.checks import whole_numbers
+from cal.errors import ConfigError
 
 
 @dataclass
@@ -35,7 +36,7 @@ class ContrastiveAl(Acquisition):
     n_neighbours: int = 10
 
     def __post_init__(self) -> None:
-        if problems := refused_counts(n_neighbours=self.n_neighbours):
+        if problems := whole_numbers(n_neighbours=self.n_neighbours):
             raise ConfigError(problems)
 
     def score(self, pool: Pool) -> Tensor:

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from cal.acquisition.base import Acquisition
 from cal.acquisition.pool import Pool
-from cal.errors import ConfigError, refused_counts
+from cal.checks import whole_numbers
+from cal.errors import ConfigError
 from cal.learners import backprop
 from cal.learners.nn import StackedMLP
 from cal.stopwatch import phase
@@ -37,7 +38,7 @@ class Discriminative(Acquisition):
 
     def __post_init__(self) -> None:
         batch_size = 1 if self.batch_size is None else self.batch_size
-        problems = refused_counts(hidden=self.hidden, n_epochs=self.n_epochs, batch_size=batch_size)
+        problems = whole_numbers(hidden=self.hidden, n_epochs=self.n_epochs, batch_size=batch_size)
         if not 0 < self.lr < math.inf:
             problems.append(f"lr must be above 0 and finite, not {self.lr}.")
         if problems:
@@ -106,7 +107,7 @@ class Dal(Discriminative):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.max_unlabelled is not None and (problems := refused_counts(max_unlabelled=self.max_unlabelled)):
+        if self.max_unlabelled is not None and (problems := whole_numbers(max_unlabelled=self.max_unlabelled)):
             raise ConfigError(problems)
 
     def score(self, pool: Pool) -> Tensor:

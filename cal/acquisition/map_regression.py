@@ -12,8 +12,9 @@ from torch import Tensor
 
 from cal.acquisition.base import Acquisition
 from cal.acquisition.pool import Pool
+from cal.checks import whole_numbers
 from cal.dynamics.data_map import DataMap
-from cal.errors import ConfigError, refused_counts
+from cal.errors import ConfigError
 
 _CHUNK = 8192  # candidates predicted at once
 _DIGITS = 10  # scores are rounded, so that equal candidates tie wherever they stand in a matrix product
@@ -36,7 +37,7 @@ class _PredictedMap(Acquisition):
     folds: int = 5
 
     def __post_init__(self) -> None:
-        problems = refused_counts(2, folds=self.folds)
+        problems = whole_numbers(2, folds=self.folds)
         if self.seed_map not in get_args(SeedMap):
             problems.append(f"seed_map must be end or out_of_fold, not {self.seed_map!r}.")
         if problems:

@@ -11,7 +11,8 @@ from torch.nn.functional import normalize
 
 from cal.acquisition.clustering import CHUNK, Geometric, k_means
 from cal.acquisition.pool import Pool
-from cal.errors import ConfigError, refused_counts
+from cal.checks import whole_numbers
+from cal.errors import ConfigError
 
 
 @dataclass
@@ -40,7 +41,7 @@ class ProbCover(Geometric):
     max_points: int = 10_000
 
     def __post_init__(self) -> None:
-        problems = refused_counts(max_points=self.max_points)
+        problems = whole_numbers(max_points=self.max_points)
         if self.delta is not None and not 0 < self.delta < math.inf:
             problems.append(f"delta must be above 0 and finite, or None, not {self.delta}.")
         if not 0 < self.purity <= 1:

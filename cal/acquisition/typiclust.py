@@ -11,7 +11,8 @@ from torch import Tensor
 
 from cal.acquisition.clustering import CHUNK, Geometric, assigned, k_means
 from cal.acquisition.pool import Pool
-from cal.errors import ConfigError, refused_counts
+from cal.checks import whole_numbers
+from cal.errors import ConfigError
 
 _SMALL = 5  # the authors' code drops clusters of so few instances; here they come last
 
@@ -43,7 +44,7 @@ class TypiClust(Geometric):
     max_points: int = 10_000
 
     def __post_init__(self) -> None:
-        if problems := refused_counts(
+        if problems := whole_numbers(
             n_neighbours=self.n_neighbours, max_clusters=self.max_clusters, max_points=self.max_points
         ):
             raise ConfigError(problems)

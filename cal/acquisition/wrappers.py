@@ -14,7 +14,8 @@ from cal.acquisition.base import Acquisition, checked, chosen, top
 from cal.acquisition.clustering import KMeansPlusPlus
 from cal.acquisition.pool import Pool, Selection
 from cal.acquisition.uncertainty import Entropy, Margin
-from cal.errors import ConfigError, StrategyError, refused_counts
+from cal.checks import whole_numbers
+from cal.errors import ConfigError, StrategyError
 
 Kind = Literal["power", "softmax", "rank"]
 
@@ -41,7 +42,7 @@ class Prefilter(Acquisition):
     factor: int = 10
 
     def __post_init__(self) -> None:
-        if problems := refused_counts(factor=self.factor):
+        if problems := whole_numbers(factor=self.factor):
             raise ConfigError(problems)
         self.needs = self.by.needs | self.then.needs
 
@@ -71,7 +72,7 @@ class Subpool(Acquisition):
     size: int = 1000
 
     def __post_init__(self) -> None:
-        if problems := refused_counts(size=self.size):
+        if problems := whole_numbers(size=self.size):
             raise ConfigError(problems)
         self.needs = self.of.needs
 

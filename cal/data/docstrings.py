@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
+from cal.checks import whole_numbers
 from cal.data.cache import cache_path, write_atomically
 from cal.data.corpus import Corpus, Split
-from cal.errors import ConfigError, DataError, refused_counts
+from cal.errors import ConfigError, DataError
 from cal.progress import bar
 
 # Each label is a library; the value is the name under which it is installed.
@@ -61,7 +62,7 @@ class Docstrings:
     max_per_class: int = 1500
 
     def __post_init__(self) -> None:
-        if problems := refused_counts(5, max_per_class=self.max_per_class):
+        if problems := whole_numbers(5, max_per_class=self.max_per_class):
             raise ConfigError(problems)
 
     def read(self) -> Corpus:

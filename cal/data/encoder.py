@@ -12,11 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from cal.checks import whole_numbers
 from cal.data.corpus import Corpus
 from cal.data.features import Features, computed_once, standardised
 from cal.data.pretrained import Pretrained
 from cal.data.tokens import Tokens, passes, tokenise
-from cal.errors import ConfigError, UnknownNameError, refused_counts
+from cal.errors import ConfigError, UnknownNameError
 from cal.progress import bar
 
 _PRECISIONS = ("bf16", "float32", "int8")
@@ -48,7 +49,7 @@ class Encoder:
     standardise: bool = True
 
     def __post_init__(self) -> None:
-        problems = refused_counts(3, max_length=3 if self.max_length is None else self.max_length)
+        problems = whole_numbers(3, max_length=3 if self.max_length is None else self.max_length)
         if self.precision not in _PRECISIONS:
             problems.append(str(UnknownNameError("precision", self.precision, _PRECISIONS)))
         if problems:

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from cal.checks import whole_numbers
 from cal.data.corpus import Corpus
 from cal.data.features import Features, computed_once, standardised, tokens
 from cal.data.word_vectors import file_state, pretrained, trained
-from cal.errors import ConfigError, FeatureError, UnknownNameError, refused_counts
+from cal.errors import ConfigError, FeatureError, UnknownNameError
 
 logger = logging.getLogger(__name__)
 
@@ -65,8 +66,8 @@ class FastText:
         return computed_once("fasttext", corpus, recipe, lambda: self._vectors(corpus))
 
     def __post_init__(self) -> None:
-        problems = refused_counts(dim=self.dim, epochs=self.epochs, min_n=self.min_n)
-        problems += [] if self.max_tokens is None else refused_counts(max_tokens=self.max_tokens)
+        problems = whole_numbers(dim=self.dim, epochs=self.epochs, min_n=self.min_n)
+        problems += [] if self.max_tokens is None else whole_numbers(max_tokens=self.max_tokens)
         if self.pool not in _POOLS:
             problems.append(str(UnknownNameError("pool", self.pool, _POOLS)))
         if self.max_n < self.min_n:

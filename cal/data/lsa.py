@@ -8,9 +8,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from cal.checks import whole_numbers
 from cal.data.corpus import Corpus
 from cal.data.features import Features, computed_once, standardised, tokens
-from cal.errors import ConfigError, refused_counts
+from cal.errors import ConfigError
 from cal.progress import bar
 
 
@@ -37,7 +38,7 @@ class Lsa:
     max_terms: int = 20_000
 
     def __post_init__(self) -> None:
-        if problems := refused_counts(n_components=self.n_components, max_terms=self.max_terms):
+        if problems := whole_numbers(n_components=self.n_components, max_terms=self.max_terms):
             raise ConfigError(problems)
 
     def compute(self, corpus: Corpus) -> Features:

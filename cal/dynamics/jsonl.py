@@ -22,7 +22,8 @@ import numpy as np
 import orjson
 from torch import Tensor
 
-from cal.errors import DataError, refused_counts
+from cal.checks import whole_numbers
+from cal.errors import DataError
 
 DECIMALS = 10
 """Decimals of a logit in a file."""
@@ -124,7 +125,7 @@ def write_epoch(
     columns = [given.cpu().numpy() if isinstance(given, Tensor) else given for given in (ids, logits, gold)]
     guids = [guid.item() if isinstance(guid, np.generic) else guid for guid in columns[0]]
     values, classes = np.asarray(columns[1], np.float64), np.asarray(columns[2])
-    if problems := refused_counts(0, epoch=epoch):
+    if problems := whole_numbers(0, epoch=epoch):
         raise DataError(*problems)
     path = Path(folder) / f"dynamics_epoch_{epoch}.jsonl{'.gz' if compress else ''}"
     if not (values.ndim == 2 and len(guids) == len(values) == len(classes) > 0):

@@ -11,11 +11,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from cal.checks import whole_numbers
 from cal.dynamics.distributed import gathered, rank
 from cal.dynamics.ids import as_ids, few
 from cal.dynamics.store import LogStore, OnMissing
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
-from cal.errors import CalError, ConfigError, DataError, StorageError, refused_counts
+from cal.errors import CalError, ConfigError, DataError, StorageError
 
 if TYPE_CHECKING:
     from cal.dynamics.data_map import DataMap
@@ -77,7 +78,7 @@ class DynamicsRecorder:
         capture: Capture = "end",
         on_missing: OnMissing = "error",
     ) -> None:
-        if n_classes is not None and (problems := refused_counts(2, n_classes=n_classes)):
+        if n_classes is not None and (problems := whole_numbers(2, n_classes=n_classes)):
             raise ConfigError(problems)
         self._folder = folder
         self.store = LogStore(folder, capture, on_missing)

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from cal.checks import whole_numbers
 from cal.dynamics.recorder import DynamicsRecorder
-from cal.errors import ConfigError, DataError, refused_counts
+from cal.errors import ConfigError, DataError
 
 _SMALLEST = float(np.finfo(np.float32).tiny)
 
@@ -41,7 +42,7 @@ def record_partial_fit(
         ([1, 1, 0, 0], True)
     """
     _check(recorder, classifier, ["partial_fit"])
-    if problems := refused_counts(n_epochs=n_epochs):
+    if problems := whole_numbers(n_epochs=n_epochs):
         raise ConfigError(problems)
     classes = np.unique(np.asarray(y))
     done = recorder.n_epochs

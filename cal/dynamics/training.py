@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, default_collate
 
+from cal.checks import whole_numbers
 from cal.dynamics.end_pass import accepted_names, in_order, logits_of, moved, without_dropout
 from cal.dynamics.recorder import DynamicsRecorder
-from cal.errors import ConfigError, DataError, refused_counts
+from cal.errors import ConfigError, DataError
 from cal.streams import stream
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def compute_training_dynamics(
         ('id', 40, True)
         >>> easy = frame[(frame["confidence"] > 0.7) & (frame["variability"] < 0.1)]
     """
-    problems = refused_counts(n_epochs=n_epochs, batch_size=batch_size)
+    problems = whole_numbers(n_epochs=n_epochs, batch_size=batch_size)
     if capture not in ("during", "end"):
         problems.append(f"capture must be during or end, not {capture!r}.")
     if problems:

@@ -14,9 +14,10 @@ import numpy as np
 import orjson
 import pandas as pd
 
+from cal.checks import problems_of
 from cal.data.corpus import Corpus
 from cal.data.features import FeatureKind, Features, vectors_of
-from cal.errors import ConfigError, StorageError, problems_of
+from cal.errors import ConfigError, StorageError
 from cal.label_errors.cleaning import mended_accuracies
 from cal.label_errors.detection_scores import CURVE, detection_scores, recall_curve
 from cal.label_errors.detectors import detect, refused_detectors

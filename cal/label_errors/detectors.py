@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from cal.checks import problems_of
 from cal.data.corpus import Corpus
 from cal.data.features import FeatureKind, Features, vectors_of
 from cal.dynamics.data_map import DataMap
 from cal.dynamics.suspicion import normalised_margin, self_confidence, suspicion
 from cal.dynamics.training_dynamics import TrainingDynamics
-from cal.errors import ConfigError, DataError, UnknownNameError, problems_of
+from cal.errors import ConfigError, DataError, UnknownNameError
 from cal.label_errors.confident_learning import confident_learning, require_cleanlab
 from cal.label_errors.error_estimate import ErrorEstimate, estimate_errors
 from cal.label_errors.noise_detector import NoiseDetector, flips_from_easy, other_classes

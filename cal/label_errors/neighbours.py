@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cal.errors import AnalysisError, refused_counts
+from cal.checks import whole_numbers
+from cal.errors import AnalysisError
 
 CHUNK = 2**24  # similarities held at once, of 8 bytes each
 
@@ -81,7 +82,7 @@ def _check(x: np.ndarray, gold: np.ndarray, positions: np.ndarray, n_nearest: in
             f"Vectors of shape {x.shape} and classes of shape {gold.shape} do not fit each other; give "
             "(instance, feature) and (instance,)."
         )
-    if problems := refused_counts(n_nearest=n_nearest, n_others=n_others):
+    if problems := whole_numbers(n_nearest=n_nearest, n_others=n_others):
         raise AnalysisError(problems[0])
     if len(outside := positions[(positions < 0) | (positions >= len(x))]):
         raise AnalysisError(f"There is no instance {outside[0]}; positions run from 0 to {len(x) - 1}.")

@@ -17,10 +17,11 @@ import numpy as np
 import orjson
 import pandas as pd
 
+from cal.checks import problems_of, whole_numbers
 from cal.data.corpus import Corpus
 from cal.data.lsa import words_and_pairs
 from cal.dynamics.suspicion import SUSPICION, suspicion
-from cal.errors import ConfigError, StorageError, UnknownNameError, problems_of, refused_counts
+from cal.errors import ConfigError, StorageError, UnknownNameError
 from cal.label_errors.detectors import DETECTORS, detect
 from cal.label_errors.error_estimate import ErrorEstimate
 from cal.label_errors.suspects import (
@@ -57,7 +58,7 @@ def check_suspects(config: Mapping[str, Any]) -> None:
         ConfigError: listing everything that is wrong with it.
     """
     of_map = config["map"] is not None
-    problems = refused_counts(0, **{name: config[name] for name in ("n", "page", "neighbours")})
+    problems = whole_numbers(0, **{name: config[name] for name in ("n", "page", "neighbours")})
     if not of_map and config["dataset"] is None:
         problems.append("cal suspects needs what to rank: dataset=NAME to train on it, or map=FOLDER of cal map.")
     training = [name for name, usual in _USUAL_TRAINING.items() if config[name] != usual]

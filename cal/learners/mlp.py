@@ -14,10 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cal.checks import whole_numbers
 from cal.data.corpus import Corpus
 from cal.data.features import Features
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
-from cal.errors import ConfigError, FeatureError, StrategyError, UnknownNameError, refused_counts
+from cal.errors import ConfigError, FeatureError, StrategyError, UnknownNameError
 from cal.learners import backprop
 from cal.learners.base import Prediction
 from cal.learners.nn import PRECISIONS, StackedMLP
@@ -58,8 +59,8 @@ class MLP:
     reads_features = True
 
     def __post_init__(self) -> None:
-        problems = refused_counts(n_epochs=self.n_epochs, batch_size=self.batch_size)
-        if isinstance(self.hidden, int) or not self.hidden or refused_counts(**{str(w): w for w in self.hidden}):
+        problems = whole_numbers(n_epochs=self.n_epochs, batch_size=self.batch_size)
+        if isinstance(self.hidden, int) or not self.hidden or whole_numbers(**{str(w): w for w in self.hidden}):
             problems.append(f"hidden must list at least one width, each a whole number, not {self.hidden!r}.")
         if not 0 <= self.dropout < 1:
             problems.append(f"dropout must be at least 0 and below 1, not {self.dropout}.")

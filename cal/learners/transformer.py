@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import torch
 
+from cal.checks import whole_numbers
 from cal.data.corpus import Corpus
 from cal.data.features import Features
 from cal.data.pretrained import Pretrained
 from cal.data.tokens import Tokens, tokenise
-from cal.errors import ConfigError, ModelError, UnknownNameError, refused_counts
+from cal.errors import ConfigError, ModelError, UnknownNameError
 from cal.learners.classifier import Architecture, shared_classifier
 from cal.learners.finetune import Schedule
 from cal.learners.nn import PRECISIONS
@@ -77,12 +78,12 @@ class Transformer:
     reads_features = False
 
     def __post_init__(self) -> None:
-        problems = refused_counts(n_epochs=self.n_epochs, batch_size=self.batch_size)
+        problems = whole_numbers(n_epochs=self.n_epochs, batch_size=self.batch_size)
         if not isinstance(self.model, str) or not self.model:
             problems.append(f"model must be a name on the Hugging Face hub or a folder, not {self.model!r}.")
-        problems += refused_counts(micro_batch_size=1 if self.micro_batch_size is None else self.micro_batch_size)
-        problems += refused_counts(0, freeze=0 if self.freeze is None else self.freeze, lora=self.lora)
-        problems += refused_counts(3, max_length=3 if self.max_length is None else self.max_length)
+        problems += whole_numbers(micro_batch_size=1 if self.micro_batch_size is None else self.micro_batch_size)
+        problems += whole_numbers(0, freeze=0 if self.freeze is None else self.freeze, lora=self.lora)
+        problems += whole_numbers(3, max_length=3 if self.max_length is None else self.max_length)
         for name, low, high in (("lr", 0, math.inf), ("max_grad_norm", 0, math.inf)):
             if not low < getattr(self, name) < high:
                 problems.append(f"{name} must be above 0 and finite, not {getattr(self, name)}.")

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from cal.checks import whole_numbers
 from cal.dynamics.data_map import DataMap
-from cal.errors import DataError, refused_counts
+from cal.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,7 +90,7 @@ def read_coordinates(path: Path | str, n_epochs: int | None = None) -> pd.DataFr
         raise DataError(f"{path}, line {twice.argmax() + 1}: the id {frame['id'][twice.argmax()]!r} has a line before.")
     most = int(frame["correctness"].max())
     n_epochs = max(most, 1) if n_epochs is None else n_epochs
-    if refused_counts(max(most, 1), n_epochs=n_epochs):
+    if whole_numbers(max(most, 1), n_epochs=n_epochs):
         raise DataError(f"{path}: instances were correct in up to {most} epochs; n_epochs cannot be {n_epochs!r}.")
     frame["correctness"] = frame["correctness"] / n_epochs
     if "forgetting" in frame:

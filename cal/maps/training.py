@@ -9,10 +9,11 @@ from typing import get_args
 import numpy as np
 import torch
 
+from cal.checks import problems_of, whole_numbers
 from cal.data.corpus import Corpus
 from cal.data.features import FeatureKind, Features
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
-from cal.errors import ConfigError, DataError, UnknownNameError, problems_of, refused_counts
+from cal.errors import ConfigError, DataError, UnknownNameError
 from cal.learners.base import LearnerConfig
 from cal.learners.compute import resolve_device
 from cal.learners.grid import Training, cross_validation, train_all
@@ -104,7 +105,7 @@ def check_map_arguments(
     Raises:
         ConfigError: listing everything that is.
     """
-    problems = refused_counts(2, folds=folds) + refused_counts(workers=1 if workers is None else workers)
+    problems = whole_numbers(2, folds=folds) + whole_numbers(workers=1 if workers is None else workers)
     if capture not in get_args(Capture):
         problems.append(str(UnknownNameError("capture", str(capture), get_args(Capture))))
     problems += problems_of(lambda: list_seeds(seeds)) + problems_of(lambda: resolve_device(device))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from cal.acquisition.spec import StrategySpec
+from cal.checks import whole_numbers
 from cal.data.corpus import Corpus
 from cal.data.features import FeatureKind, Features
-from cal.errors import ConfigError, refused_counts
+from cal.errors import ConfigError
 from cal.learners.base import LearnerConfig
 from cal.simulation.simulate import simulate
 
@@ -67,12 +68,12 @@ def active_selection(
         >>> len(set(rows.tolist()))
         4
     """
-    if problems := refused_counts(count=count):
+    if problems := whole_numbers(count=count):
         raise ConfigError(problems)
     n_train, n_present = len(corpus.train), len(np.unique(corpus.train.gold))
     n_start = max(count // 10, n_present) if seed_size is None else seed_size
     per_round = max(-(-(count - n_start) // 10), 1) if query_size is None else query_size
-    problems = refused_counts(seed_size=n_start, query_size=per_round)
+    problems = whole_numbers(seed_size=n_start, query_size=per_round)
     if not problems and count > n_train:
         problems = [f"count is {count:,}, but there are {n_train:,} training documents; give fewer."]
     elif not problems and count <= n_start:

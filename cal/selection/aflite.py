@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from cal.errors import AnalysisError, ConfigError, refused_counts
+from cal.checks import whole_numbers
+from cal.errors import AnalysisError, ConfigError
 from cal.streams import Streams
 
 logger = logging.getLogger(__name__)
@@ -176,7 +177,7 @@ def _check(
     slice_size: int,
     threshold: float,
 ) -> None:
-    problems = refused_counts(count=count, n_probes=n_probes, slice_size=slice_size)
+    problems = whole_numbers(count=count, n_probes=n_probes, slice_size=slice_size)
     if not problems and count > len(x):
         problems.append(f"count is {count:,}, but there are {len(x):,} instances; give fewer.")
     if not 0 < train_share < 1:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from cal.checks import whole_numbers
 from cal.dynamics.data_map import METRICS, DataMap
 from cal.dynamics.suspicion import SUSPICION
-from cal.errors import AnalysisError, ConfigError, UnknownNameError, refused_counts
+from cal.errors import AnalysisError, ConfigError, UnknownNameError
 from cal.streams import stream
 
 RANDOM = "random"
@@ -187,7 +188,7 @@ def size_problems(fraction: object, count: object) -> list[str]:
         given = "neither is" if count is None else "both are"
         return [f"Give fraction=SHARE or count=NUMBER of the instances to choose, one of them; {given} given."]
     if count is not None:
-        return refused_counts(1, count=count)
+        return whole_numbers(1, count=count)
     if isinstance(fraction, bool) or not isinstance(fraction, int | float) or not 0 < fraction <= 1:
         return [f"fraction must be a share above 0 and up to 1, not {fraction!r}; count takes a number of instances."]
     return []

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
+from cal.checks import problems_of, whole_numbers
 from cal.dynamics.store import LogStore
-from cal.errors import UnknownNameError, problems_of, refused_counts
+from cal.errors import UnknownNameError
 from cal.learners.compute import resolve_device
 from cal.maps.folder import region_rule
 from cal.selection import allenai_folders as allenai
@@ -62,8 +63,8 @@ def folder_name(config: Mapping[str, Any]) -> str:
 
 def select_problems(config: Mapping[str, Any]) -> list[str]:
     """A sentence about everything that is wrong with a configuration of `cal select`, without reading any file."""
-    problems = size_problems(config["fraction"], config["count"]) + refused_counts(0, seed=config["seed"])
-    problems += refused_counts(workers=1 if config["workers"] is None else config["workers"])
+    problems = size_problems(config["fraction"], config["count"]) + whole_numbers(0, seed=config["seed"])
+    problems += whole_numbers(workers=1 if config["workers"] is None else config["workers"])
     problems += problems_of(lambda: resolve_device(config["device"]))
     if config["recipe"] in FROM_TEXTS:
         problems += [] if config["dataset"] else [f"recipe={config['recipe']} chooses from texts: give dataset=NAME."]

@@ -14,7 +14,8 @@ from torch import Tensor
 from cal import registry
 from cal.acquisition.clustering import assigned, k_means
 from cal.acquisition.typiclust import TypiClust, typical
-from cal.errors import ConfigError, refused_counts
+from cal.checks import whole_numbers
+from cal.errors import ConfigError
 from cal.streams import stream
 
 
@@ -94,7 +95,7 @@ class KMeansCentres(SeedSet):
     max_points: int = 10_000
 
     def __post_init__(self) -> None:
-        if problems := refused_counts(max_iterations=self.max_iterations, max_points=self.max_points):
+        if problems := whole_numbers(max_iterations=self.max_iterations, max_points=self.max_points):
             raise ConfigError(problems)
 
     def choose(self, gold: np.ndarray, x: Tensor, n: int, draws: Tensor) -> np.ndarray:
@@ -119,7 +120,7 @@ class Typical(SeedSet):
     n_neighbours: int = 20
 
     def __post_init__(self) -> None:
-        if problems := refused_counts(n_neighbours=self.n_neighbours):
+        if problems := whole_numbers(n_neighbours=self.n_neighbours):
             raise ConfigError(problems)
 
     def choose(self, gold: np.ndarray, x: Tensor, n: int, draws: Tensor) -> np.ndarray:

@@ -17,9 +17,10 @@ from cal import registry
 from cal.acquisition.base import Acquisition, unmet_needs
 from cal.acquisition.pool import Documents
 from cal.acquisition.spec import StrategySpec, digest, make_strategies
+from cal.checks import whole_numbers
 from cal.data.corpus import Corpus
 from cal.data.features import FeatureKind, Features, vectors_of
-from cal.errors import ConfigError, refused_counts
+from cal.errors import ConfigError
 from cal.learners.base import LearnerConfig
 from cal.learners.compute import in_processes, resolve_device
 from cal.learners.evaluate import answers_of
@@ -241,8 +242,8 @@ def check_arguments(
     Raises:
         ConfigError: listing everything that is.
     """
-    problems = refused_counts(seed_size=seed_size, query_size=query_size, workers=1 if workers is None else workers)
-    problems += refused_counts(0, rounds=rounds, dev_size=dev_size)
+    problems = whole_numbers(seed_size=seed_size, query_size=query_size, workers=1 if workers is None else workers)
+    problems += whole_numbers(0, rounds=rounds, dev_size=dev_size)
 
     def tried(make: Callable[[Any], T], given: Any, otherwise: T) -> T:
         try:

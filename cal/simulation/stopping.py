@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from cal import registry
-from cal.errors import ConfigError, refused_counts
+from cal.checks import whole_numbers
+from cal.errors import ConfigError
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +77,7 @@ class StabilisingPredictions(Criterion):
     window: int = 3
 
     def __post_init__(self) -> None:
-        _refuse(_outside(0, 1, threshold=self.threshold) + refused_counts(window=self.window))
+        _refuse(_outside(0, 1, threshold=self.threshold) + whole_numbers(window=self.window))
 
     def met(self, history: Sequence[Observation]) -> bool:
         last = history[-self.window - 1 :]
@@ -151,7 +152,7 @@ class ExpectedGain(Criterion):
     window: int = 3
 
     def __post_init__(self) -> None:
-        _refuse(_outside(0, 1, threshold=self.threshold) + refused_counts(window=self.window))
+        _refuse(_outside(0, 1, threshold=self.threshold) + whole_numbers(window=self.window))
 
     def met(self, history: Sequence[Observation]) -> bool:
         if len(history) <= self.window:
@@ -167,7 +168,7 @@ class MaxRounds(Criterion):
     rounds: int
 
     def __post_init__(self) -> None:
-        _refuse(refused_counts(0, rounds=self.rounds))
+        _refuse(whole_numbers(0, rounds=self.rounds))
 
     def met(self, history: Sequence[Observation]) -> bool:
         return history[-1].round >= self.rounds
