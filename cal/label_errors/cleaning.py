@@ -11,7 +11,7 @@ import torch
 from cal.data.corpus import Corpus
 from cal.label_errors.detection_scores import READ, n_read
 from cal.label_errors.noise import Noised
-from cal.learners.evaluate import answers_of
+from cal.learners.evaluate import labels_by_test
 from cal.learners.grid import TestScores, Training, train_all
 from cal.streams import stream
 
@@ -45,7 +45,7 @@ def mended_accuracies(
         fixed[chosen] = right[chosen]
         rows += [("fix", name, k), ("drop", name, k)]
         trainings += [Training(seed, everything, fixed), Training(seed, kept, given[kept])]
-    ask = TestScores({"test": answers_of(corpus)["test"]})
+    ask = TestScores({"test": labels_by_test(corpus)["test"]})
     trained = train_all(corpus, trainings, ask=ask, **training)
     return [
         {"treatment": treatment, "detector": name, "k": n_mended}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -10,14 +10,17 @@ from torch import Tensor
 from cal.data.corpus import Corpus
 
 
-class Answers(NamedTuple):
-    """The gold classes of a test set, and how classes of train read there.
+@dataclass(frozen=True, eq=False)
+class TestLabels:
+    """Gold classes of a test set, and the label that each class of the train split stands for there.
 
     Attributes:
         gold: (instance,) gold classes.
         n_classes: number of the set's own labels.
-        label_of: (class of train,) the label each class stands for.
+        label_of: (class of train,) label of each class.
     """
+
+    __test__ = False  # for pytest
 
     gold: Tensor
     n_classes: int
@@ -28,23 +31,23 @@ class Answers(NamedTuple):
         own = self.label_of[predicted]
         return {"accuracy": accuracy(own, self.gold), "macro_f1": macro_f1(own, self.gold, self.n_classes)}
 
-    def to(self, device: str) -> Answers:
-        """The same on a device."""
-        return Answers(self.gold.to(device), self.n_classes, self.label_of.to(device))
+    def to(self, device: str) -> TestLabels:
+        """A copy on a device."""
+        return TestLabels(self.gold.to(device), self.n_classes, self.label_of.to(device))
 
 
-def answers_of(corpus: Corpus) -> dict[str, Answers]:
-    """The labels of every test set of a corpus, by name; `test` first."""
+def labels_by_test(corpus: Corpus) -> dict[str, TestLabels]:
+    """The labels of each test set of a corpus, by name; `test` comes first."""
     others = {
-        name: Answers(torch.from_numpy(each.split.gold), each.n_classes, torch.from_numpy(each.label_of))
+        name: TestLabels(torch.from_numpy(each.split.gold), each.n_classes, torch.from_numpy(each.label_of))
         for name, each in corpus.tests.items()
     }
-    test = Answers(torch.from_numpy(corpus.test.gold), corpus.n_classes, torch.arange(corpus.n_classes))
+    test = TestLabels(torch.from_numpy(corpus.test.gold), corpus.n_classes, torch.arange(corpus.n_classes))
     return {"test": test} | others
 
 
 def accuracy(predicted: Tensor, gold: Tensor) -> Tensor:
-    """Fraction classified correctly.
+    """Share of instances classified correctly.
 
     Args:
         predicted: (run, instance) classes.
@@ -61,7 +64,7 @@ def accuracy(predicted: Tensor, gold: Tensor) -> Tensor:
 
 
 def macro_f1(predicted: Tensor, gold: Tensor, n_classes: int) -> Tensor:
-    """Mean over classes of 2 TP / (2 TP + FP + FN); classes neither predicted nor gold are left out.
+    """Mean over classes of 2 TP / (2 TP + FP + FN); classes that are neither predicted nor gold are left out.
 
     Args:
         predicted: (run, instance) classes.

@@ -20,7 +20,7 @@ from cal.dynamics.training_dynamics import Capture, TrainingDynamics
 from cal.errors import ConfigError
 from cal.learners.base import Inputs, Learner, LearnerConfig
 from cal.learners.compute import fitting_blocks, in_halves, in_processes, resolve_device
-from cal.learners.evaluate import Answers, answers_of
+from cal.learners.evaluate import TestLabels, labels_by_test
 from cal.learners.out_of_fold import folds_of
 from cal.progress import counted
 from cal.streams import Streams, stream
@@ -183,23 +183,23 @@ class TestScores:
     """Asks for the (run, 2) accuracy and macro F1 on each test set, by its name.
 
     Args:
-        answers: the labels of the test sets; `TestScores.of(corpus)` has them.
+        labels: labels of the test sets, by name; `TestScores.of(corpus)` takes all of a corpus.
     """
 
     __test__ = False  # for pytest
 
-    answers: Mapping[str, Answers]
+    labels: Mapping[str, TestLabels]
 
     @classmethod
     def of(cls, corpus: Corpus) -> TestScores:
         """For the test sets of a corpus."""
-        return cls(answers_of(corpus))
+        return cls(labels_by_test(corpus))
 
     def __call__(self, learner: Learner, recorded: Tensor, streams: Streams) -> dict[str, Tensor]:
         asked = {}
-        for name, answers in self.answers.items():
+        for name, labels in self.labels.items():
             logits = learner.predict_split(name)
-            scores = answers.to(str(logits.device)).scores(logits.argmax(dim=-1))
+            scores = labels.to(str(logits.device)).scores(logits.argmax(dim=-1))
             asked[name] = torch.stack([scores["accuracy"], scores["macro_f1"]], dim=-1)
         return asked
 

@@ -147,7 +147,16 @@ class Transformer:
 
     def build(self, inputs: Tokens, n_classes: int, n_runs: int, device: torch.device) -> TransformerLearner:
         """A learner of tokens."""
-        return TransformerLearner(self, inputs, n_classes, n_runs, device)
+        return TransformerLearner(
+            inputs,
+            n_classes,
+            n_runs,
+            device,
+            architecture=self.architecture,
+            schedule=self.schedule,
+            pooling=self.pooling,
+            precision=self.precision,
+        )
 
     def bytes_per_run(self, inputs: Tokens, n_instances: int, n_labelled: int, n_classes: int) -> int:
         """About how much memory of a GPU one run takes."""

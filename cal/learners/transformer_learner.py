@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,15 +19,12 @@ from cal.dynamics.training_dynamics import Capture, TrainingDynamics
 from cal.errors import LearnerError, StrategyError, WorkerError
 from cal.learners.base import Prediction
 from cal.learners.checkpoint import Checkpoint
-from cal.learners.classifier import Weights, shared_classifier
-from cal.learners.finetune import TOO_LARGE, FineTuning
+from cal.learners.classifier import Architecture, Weights, shared_classifier
+from cal.learners.finetune import TOO_LARGE, FineTuning, Schedule
 from cal.learners.nn import in_tf32
 from cal.progress import bar
 from cal.stopwatch import phase
 from cal.streams import Keyed, Streams
-
-if TYPE_CHECKING:
-    from cal.learners.transformer import Transformer
 
 
 class TransformerLearner:
@@ -37,22 +34,35 @@ class TransformerLearner:
     weights, which stays in memory.
 
     Args:
-        config: hyperparameters.
-        tokens: of the corpus.
+        tokens: tokens of the corpus, and the model that reads them.
         n_classes: number of labels.
         n_runs: R.
         device: where the networks live.
+        architecture: what is trained of the model.
+        schedule: how it is trained.
+        pooling: the vector of a text: `head`, `cls` or `mean`.
+        precision: what matrix products round their factors to.
     """
 
     def __init__(
-        self, config: Transformer, tokens: Tokens, n_classes: int, n_runs: int, device: torch.device | str = "cpu"
+        self,
+        tokens: Tokens,
+        n_classes: int,
+        n_runs: int,
+        device: torch.device | str,
+        *,
+        architecture: Architecture,
+        schedule: Schedule,
+        pooling: str,
+        precision: str,
     ) -> None:
-        self.config, self.tokens, self.n_classes, self.n_runs = config, tokens, n_classes, n_runs
+        self.tokens, self.n_classes, self.n_runs = tokens, n_classes, n_runs
+        self.schedule, self.batch_size = schedule, schedule.batch_size
         self.device = torch.device(device)
-        self.batch_size = config.batch_size
         # Networks of strategies are small: bf16 would gain them nothing.
-        self.precision = "float32" if config.precision == "bf16" else config.precision
-        self.classifier = shared_classifier(tokens, n_classes, config.architecture, str(self.device))
+        self.precision = "float32" if precision == "bf16" else precision
+        self.classifier = shared_classifier(tokens, n_classes, architecture, str(self.device))
+        self._pooling, self._precision = pooling, precision
         self._weights: list[Weights] = []
 
     def fit(
@@ -67,9 +77,9 @@ class TransformerLearner:
         checkpoint: Path | None = None,
         quiet: bool = True,
     ) -> TrainingDynamics:
-        config = self.config
+        n_epochs = self.schedule.n_epochs
         watched, gold_watched = (labelled, gold) if held_out is None else held_out
-        dynamics = TrainingDynamics.empty(gold_watched, config.n_epochs, capture)
+        dynamics = TrainingDynamics.empty(gold_watched, n_epochs, capture)
         trainings = [
             FineTuning(
                 self.classifier,
@@ -77,7 +87,7 @@ class TransformerLearner:
                 labelled[run],
                 gold[run],
                 streams[[run]],
-                config.schedule,
+                self.schedule,
                 self._autocast,
             )
             for run in range(self.n_runs)
@@ -85,11 +95,11 @@ class TransformerLearner:
         self._weights = [training.weights for training in trainings]
         saved = Checkpoint(checkpoint, trainings, dynamics)
         lengths = self.tokens.document_lengths("train")
-        total = int(lengths[labelled.cpu().numpy()].sum()) * config.n_epochs
+        total = int(lengths[labelled.cpu().numpy()].sum()) * n_epochs
         shown = bar(total=total, desc="Training", unit="token", unit_scale=True, **({"disable": True} if quiet else {}))
         with shown, saved, self._rounded():
             shown.update(round(total * saved.share))
-            for epoch in range(saved.n_epochs, config.n_epochs):
+            for epoch in range(saved.n_epochs, n_epochs):
                 for training in trainings:
                     for n_tokens in training.train_epoch(epoch):
                         shown.update(n_tokens)
@@ -107,13 +117,13 @@ class TransformerLearner:
 
     def predict(self, instances: Tensor) -> Prediction:
         with phase("predict"):
-            return self._scored("train", instances, pooling=self.config.pooling)
+            return self._scored("train", instances, pooling=self._pooling)
 
     def hidden(self, instances: Tensor, layer: int) -> Tensor:
         n_layers = self.classifier.module.config.num_hidden_layers
         if not -n_layers <= layer < n_layers:
             raise StrategyError(f"There is no hidden layer {layer}; this learner has {n_layers}, counted from 0.")
-        how = "cls" if self.config.pooling == "head" else self.config.pooling
+        how = "cls" if self._pooling == "head" else self._pooling
         return self._scored("train", instances, layer=layer % n_layers + 1, pooling=how).embeddings
 
     def inputs(self, instances: Tensor) -> Tensor:
@@ -134,7 +144,8 @@ class TransformerLearner:
             https://arxiv.org/abs/1906.08158
         """
         if not self.classifier.try_out(self.tokens.batch("train", [0])):
-            raise StrategyError(f"{self.config.model} has no dropout to sample networks by; leave the strategy out.")
+            name = self.tokens.model.name
+            raise StrategyError(f"{name} has no dropout to sample networks by; leave the strategy out.")
         keys = Keyed.of(streams, "mc_dropout")
         logits = instances.new_empty(
             *instances.shape[:1], n_samples, instances.shape[1], self.n_classes, dtype=torch.float32
@@ -220,11 +231,11 @@ class TransformerLearner:
 
     def _rounded(self) -> AbstractContextManager[Any]:
         """Around whatever a GPU may do in tf32."""
-        return in_tf32() if self.config.precision == "tf32" else nullcontext()
+        return in_tf32() if self._precision == "tf32" else nullcontext()
 
     def _autocast(self) -> AbstractContextManager[Any]:
         """Around the calls of the network, for bf16."""
-        return autocast(self.device, self.config.precision)
+        return autocast(self.device, self._precision)
 
 
 def _check_finite(logits: Tensor, epoch: int) -> None:

@@ -14,7 +14,7 @@ from cal.acquisition.base import Acquisition
 from cal.acquisition.pool import Documents
 from cal.learners.base import Inputs, LearnerConfig
 from cal.learners.compute import fitting_blocks, in_halves, in_processes
-from cal.learners.evaluate import Answers
+from cal.learners.evaluate import TestLabels
 from cal.simulation.loop import Round, advance
 from cal.simulation.observer import Observed, Observer, Stopping
 from cal.simulation.partition import Partition
@@ -45,7 +45,7 @@ class Plan:
 
     documents: Documents
     gold: np.ndarray
-    tests: dict[str, Answers]
+    tests: dict[str, TestLabels]
     inputs: Inputs
     learner: LearnerConfig
     strategies: dict[str, Acquisition]

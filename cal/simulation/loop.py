@@ -16,7 +16,7 @@ from cal.dynamics.metrics import predicted
 from cal.dynamics.prediction_dynamics import PredictionDynamics
 from cal.errors import LearnerError
 from cal.learners.base import Learner
-from cal.learners.evaluate import Answers
+from cal.learners.evaluate import TestLabels
 from cal.simulation.observer import Observed, Observer
 from cal.simulation.partition import Partition
 from cal.simulation.run_folder import Run
@@ -60,7 +60,7 @@ def advance(
     learner: Learner,
     strategies: Mapping[str, Acquisition],
     gold: Tensor,
-    tests: Mapping[str, Answers],
+    tests: Mapping[str, TestLabels],
     documents: Documents,
     *,
     query_size: int,

@@ -23,7 +23,7 @@ from cal.data.features import FeatureKind, Features, vectors_of
 from cal.errors import ConfigError
 from cal.learners.base import LearnerConfig
 from cal.learners.compute import in_processes, resolve_device
-from cal.learners.evaluate import answers_of
+from cal.learners.evaluate import labels_by_test
 from cal.learners.mlp import MLP
 from cal.provenance import provenance
 from cal.seeds import list_seeds
@@ -178,7 +178,7 @@ def simulate(
             plan = Plan(
                 documents=Documents(corpus.train.ids, corpus.label_names, corpus.train.texts if reads_texts else None),
                 gold=corpus.train.gold,
-                tests=answers_of(corpus),
+                tests=labels_by_test(corpus),
                 inputs=inputs,
                 learner=learner,
                 strategies=made,

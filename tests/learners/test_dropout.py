@@ -6,6 +6,7 @@ from torch import nn
 
 from cal.errors import StrategyError
 from cal.learners.dropout import KeyedDropout, replace_dropout
+from cal.learners.transformer import Transformer
 from cal.streams import Keyed, Streams
 
 KEYS = Keyed.of(Streams([7], 2), "classifier/dropout").derived(torch.tensor([11, 4, 23, 8]))
@@ -166,7 +167,7 @@ def test_sampling_leaves_the_network_as_it_was(trained):
 
 def test_a_sample_is_the_network_with_some_units_taken_out(trained, corpus, by_hand):
     """Dropout modules of a plain model multiply by the masks of the sample, whatever the text."""
-    model, tokenizer, _ = by_hand.plain(trained.config.model, corpus)
+    model, tokenizer, _ = by_hand.plain(trained.tokens.model.name, corpus)
     by_hand.with_weights_of(trained, 0, model)
     keys = Keyed.of(STREAMS, "mc_dropout").derived(1)
     for name, module in trained.classifier.module.named_modules():
@@ -190,9 +191,9 @@ def test_without_dropout_nothing_can_be_sampled(make_learner, tiny, corpus, how)
         learner.dropout_probs(ROWS, 2, STREAMS)
 
 
-def test_a_learner_told_not_to_drop_says_that_it_cannot(make_learner):
-    assert make_learner().config.abilities == {"dropout", "embeddings", "features"}
-    assert make_learner(dropout=0.0).config.abilities == {"embeddings", "features"}
+def test_a_learner_told_not_to_drop_says_that_it_cannot():
+    assert Transformer().abilities == {"dropout", "embeddings", "features"}
+    assert Transformer(dropout=0.0).abilities == {"embeddings", "features"}
 
 
 def test_attention_alone_is_nothing_to_sample_by(make_learner, tiny):

@@ -38,9 +38,10 @@ def assert_near_dynamics(given, expected, atol):
 # --- the same as a loop
 
 
-def loop(by_hand, corpus, config, masks=lambda model: lambda epoch, rows: None):
+def loop(by_hand, corpus, learner, masks=lambda model: lambda epoch, rows: None):
     """(epoch, instance, class) logits after and during each epoch, by transformers and torch; and gold classes."""
-    model, tokenizer, new = by_hand.plain(config.model, corpus)
+    config = learner.schedule
+    model, tokenizer, new = by_hand.plain(learner.tokens.model.name, corpus)
     generator = stream(SEED, "classifier/init", 1)
     for name, parameter in model.named_parameters():
         if name in new:
@@ -92,7 +93,7 @@ def test_training_is_a_plain_loop(make_learner, make_corpus, tiny, by_hand, kind
     hyper = {"dropout": 0.0, "warmup": 0.3, "weight_decay": 0.3, "max_grad_norm": 0.5, "n_epochs": 3}
     learner = make_learner(corpus, model=tiny(kind), **hyper)
     dynamics = fit(learner, corpus, capture=capture)
-    ends, passes, gold = loop(by_hand, corpus, learner.config)
+    ends, passes, gold = loop(by_hand, corpus, learner)
     logits = passes if capture == "during" else ends
     expected = torch.nn.functional.cross_entropy(logits.transpose(1, 2), gold.expand(3, -1), reduction="none")
     torch.testing.assert_close(dynamics.loss[0], expected, rtol=0, atol=1e-4)
@@ -123,7 +124,7 @@ def test_dropout_is_by_masks_of_epoch_document_and_module(make_learner, make_cor
             model.get_submodule(name).register_forward_hook(hook)
         return lambda epoch, rows: now.update(epoch=epoch, rows=rows)
 
-    ends, _, gold = loop(by_hand, corpus, learner.config, masks)
+    ends, _, gold = loop(by_hand, corpus, learner, masks)
     expected = torch.nn.functional.cross_entropy(ends.transpose(1, 2), gold.expand(2, -1), reduction="none")
     torch.testing.assert_close(dynamics.loss[0], expected, rtol=0, atol=1e-4)
     assert len(dropped) == 8  # of embeddings, three in each of two layers, and of the head

@@ -11,7 +11,7 @@ from cal.acquisition.spec import make_strategies
 from cal.data.features import Features
 from cal.errors import WorkerError
 from cal.learners.compute import fitting_blocks, in_halves
-from cal.learners.evaluate import answers_of
+from cal.learners.evaluate import labels_by_test
 from cal.learners.mlp import MLP, MLPLearner
 from cal.simulation import blocks as workers
 from cal.simulation.blocks import Plan, advance_block, carry_out
@@ -31,7 +31,7 @@ def plan_of(make_task, tmp_path):
         return Plan(
             documents=Documents(corpus.train.ids, corpus.label_names),
             gold=gold,
-            tests=answers_of(corpus),
+            tests=labels_by_test(corpus),
             inputs=features,
             learner=MLP(hidden=[8, 8], n_epochs=4, batch_size=8, lr=1e-2),
             strategies=make_strategies(["random", "entropy", {"cal": QUICK}, "averaged_margin"]),

@@ -15,7 +15,7 @@ from cal.acquisition.pool import Documents, Selection
 from cal.acquisition.random import Random
 from cal.acquisition.spec import make_strategies
 from cal.errors import ConfigError, FeatureError, LearnerError, StorageError, StrategyError
-from cal.learners.evaluate import answers_of
+from cal.learners.evaluate import labels_by_test
 from cal.learners.mlp import MLP, MLPLearner
 from cal.seeds import PAPER_SEEDS, list_seeds
 from cal.simulation.blocks import Plan, advance_block
@@ -111,7 +111,7 @@ def plan_of(make_task, small, tmp_path):
         return Plan(
             documents=Documents(corpus.train.ids, corpus.label_names),
             gold=corpus.train.gold,
-            tests=answers_of(corpus),
+            tests=labels_by_test(corpus),
             inputs=features,
             learner=config,
             strategies=make_strategies(specs),
@@ -238,7 +238,7 @@ def test_labels_of_the_pool_do_not_show_in_the_first_batch(make_task, small):
             small["learner"].build(features, 3, len(strategies), torch.device("cpu")),
             strategies,
             labels,
-            answers_of(corpus),
+            labels_by_test(corpus),
             Documents(corpus.train.ids, corpus.label_names),
             query_size=7,
             rounds=range(2),

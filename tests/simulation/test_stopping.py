@@ -13,7 +13,7 @@ from cal import registry
 from cal.acquisition.pool import Documents
 from cal.acquisition.spec import make_strategies
 from cal.errors import ConfigError
-from cal.learners.evaluate import answers_of
+from cal.learners.evaluate import labels_by_test
 from cal.learners.mlp import MLPLearner
 from cal.simulation.blocks import Plan, advance_block
 from cal.simulation.curves import LearningCurves
@@ -370,7 +370,7 @@ def plan_of(make_task, small, tmp_path):
         return Plan(
             documents=Documents(corpus.train.ids, corpus.label_names),
             gold=gold,
-            tests=answers_of(corpus),
+            tests=labels_by_test(corpus),
             inputs=features,
             learner=small["learner"],
             strategies=make_strategies(["random", "entropy", "margin"]),
