@@ -8,7 +8,7 @@ CalError
 ├── FeatureError        document vectors that cannot be computed or do not fit the corpus
 ├── ModelError          a pretrained model that cannot be had, or does not fit the corpus
 ├── LearnerError        a classifier that diverged
-├── StrategyError       an acquisition function that broke its contract
+├── StrategyError       a strategy that broke its contract
 ├── WorkerError         a worker process that was killed
 ├── AnalysisError       scores that cannot be compared
 └── StorageError        a run folder that cannot be read, written or continued
@@ -87,7 +87,7 @@ class LearnerError(CalError):
 
 
 class StrategyError(CalError):
-    """An acquisition function broke its contract."""
+    """A strategy broke its contract."""
 
 
 class WorkerError(CalError):

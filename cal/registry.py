@@ -23,38 +23,52 @@ class Entry(NamedTuple):
 
 
 STRATEGIES = {
-    "random": Entry("cal.acquisition.random:Random", "every candidate alike: the baseline"),
-    "least_confidence": Entry("cal.acquisition.uncertainty:LeastConfidence", "the likeliest class is least likely"),
+    "random": Entry("cal.acquisition.random:Random", "uniformly at random: the baseline"),
+    "least_confidence": Entry(
+        "cal.acquisition.uncertainty:LeastConfidence", "lowest probability of the likeliest class"
+    ),
     "margin": Entry("cal.acquisition.uncertainty:Margin", "smallest gap between the two likeliest classes"),
-    "entropy": Entry("cal.acquisition.uncertainty:Entropy", "highest entropy of the predicted classes"),
+    "entropy": Entry("cal.acquisition.uncertainty:Entropy", "highest entropy of the predicted probabilities"),
     "bald": Entry("cal.acquisition.bald:Bald", "most disagreement between dropout samples (mutual information)"),
-    "mc_entropy": Entry("cal.acquisition.bald:McEntropy", "entropy of the mean of dropout samples (the paper's BALD)"),
-    "mc_margin": Entry("cal.acquisition.bald:McMargin", "smallest margin of the mean of dropout samples"),
+    "mc_entropy": Entry(
+        "cal.acquisition.bald:McEntropy", "highest entropy of the mean dropout sample (the CAL paper's BALD)"
+    ),
+    "mc_margin": Entry("cal.acquisition.bald:McMargin", "smallest margin of the mean dropout sample"),
     "variation_ratio": Entry(
         "cal.acquisition.bald:VariationRatio", "most dropout samples that vote against the majority"
     ),
-    "batch_bald": Entry("cal.acquisition.batch_bald:BatchBald", "the batch that tells most about the network, jointly"),
-    "kmeans": Entry("cal.acquisition.clustering:KMeans", "nearest to the centres of k-means on embeddings"),
-    "kmeans_plus_plus": Entry("cal.acquisition.clustering:KMeansPlusPlus", "spread over embeddings by k-means++"),
-    "coreset": Entry("cal.acquisition.coreset:Coreset", "farthest from all labelled or chosen (greedy k-centre)"),
-    "typiclust": Entry("cal.acquisition.typiclust:TypiClust", "most typical of clusters in which nothing is labelled"),
-    "probcover": Entry("cal.acquisition.probcover:ProbCover", "covers most of the pool with balls around embeddings"),
-    "badge": Entry("cal.acquisition.badge:Badge", "spread over gradients of the last layer by k-means++"),
+    "batch_bald": Entry(
+        "cal.acquisition.batch_bald:BatchBald", "the batch with the most joint information about the network"
+    ),
+    "kmeans": Entry("cal.acquisition.clustering:KMeans", "nearest to the centres of k-means on the embeddings"),
+    "kmeans_plus_plus": Entry("cal.acquisition.clustering:KMeansPlusPlus", "spread over the embeddings by k-means++"),
+    "coreset": Entry(
+        "cal.acquisition.coreset:Coreset", "farthest from everything labelled or chosen (greedy k-centre)"
+    ),
+    "typiclust": Entry("cal.acquisition.typiclust:TypiClust", "most typical instances of clusters with few labels"),
+    "probcover": Entry(
+        "cal.acquisition.probcover:ProbCover", "balls around the embeddings that cover most of the pool"
+    ),
+    "badge": Entry("cal.acquisition.badge:Badge", "spread over last-layer gradients by k-means++"),
     "expected_gradient_length": Entry(
         "cal.acquisition.gradient_length:ExpectedGradientLength", "longest expected gradient of the last layer"
     ),
     "contrastive_al": Entry(
-        "cal.acquisition.contrastive:ContrastiveAl", "predicted unlike the nearest labelled instances"
+        "cal.acquisition.contrastive:ContrastiveAl", "predicted unlike their nearest labelled neighbours"
     ),
-    "tidal": Entry("cal.acquisition.pool_dynamics:Tidal", "highest entropy over the training, as a module predicts it"),
+    "tidal": Entry(
+        "cal.acquisition.pool_dynamics:Tidal", "highest entropy during training, predicted by a small module"
+    ),
     "averaged_margin": Entry(
         "cal.acquisition.pool_dynamics:AveragedMargin", "smallest margin of the predictions averaged over epochs"
     ),
     "averaged_entropy": Entry(
         "cal.acquisition.pool_dynamics:AveragedEntropy", "highest entropy of the predictions averaged over epochs"
     ),
-    "disagreement": Entry("cal.acquisition.pool_dynamics:Disagreement", "most epochs that disagree with the last"),
-    "dal": Entry("cal.acquisition.discriminative:Dal", "looks least like the labelled set to a discriminator"),
+    "epoch_disagreement": Entry(
+        "cal.acquisition.pool_dynamics:EpochDisagreement", "most epochs that disagree with the last"
+    ),
+    "dal": Entry("cal.acquisition.discriminative:Dal", "least like the labelled set, according to a discriminator"),
     "cal": Entry("cal.acquisition.cartography:Cal", "on the border of the seed map's hard-to-learn region"),
     "predicted_variability": Entry(
         "cal.acquisition.map_regression:PredictedVariability", "highest variability, predicted from the seed map"
@@ -65,12 +79,14 @@ STRATEGIES = {
     "predicted_ucb": Entry(
         "cal.acquisition.map_regression:PredictedUcb", "highest upper confidence bound on the predicted variability"
     ),
-    "blend": Entry("cal.acquisition.blend:Blend", "wanted by several strategies at once, by ranks"),
+    "blend": Entry("cal.acquisition.blend:Blend", "ranked high by several strategies at once"),
     "prefilter": Entry("cal.acquisition.wrappers:Prefilter", "the best by one strategy, then a batch by another"),
     "subpool": Entry("cal.acquisition.wrappers:Subpool", "a strategy on a random part of the pool"),
-    "balanced": Entry("cal.acquisition.wrappers:Balanced", "the best of the predicted classes with the fewest labels"),
+    "balanced": Entry(
+        "cal.acquisition.wrappers:Balanced", "the best candidates of the predicted classes with the fewest labels"
+    ),
     "power": Entry("cal.acquisition.wrappers:Power", "drawn at random, in proportion to a score"),
-    "mix": Entry("cal.acquisition.mix:Mix", "strategies that share the batch: {mix: {dal: .5, cal: .5}}"),
+    "mix": Entry("cal.acquisition.mix:Mix", "several strategies that share the batch: {mix: {dal: .5, cal: .5}}"),
 }
 READERS = {
     "docstrings": Entry("cal.data.docstrings:Docstrings", "docstrings of installed libraries"),
@@ -89,21 +105,25 @@ LEARNERS = {
     "transformer": Entry("cal.learners.transformer:Transformer", "a pretrained encoder, fine-tuned"),
 }
 SEED_SETS = {
-    "stratified": Entry("cal.simulation.seed_sets:Stratified", "classes in the shares they have, each at least once"),
-    "balanced": Entry("cal.simulation.seed_sets:Balanced", "as many of each class, as far as they go"),
-    "random": Entry("cal.simulation.seed_sets:Random", "every document alike; a class may be missing"),
-    "kmeans": Entry("cal.simulation.seed_sets:KMeansCentres", "nearest the centres of clusters of the vectors"),
-    "typiclust": Entry("cal.simulation.seed_sets:Typical", "in the densest spot of each cluster of the vectors"),
+    "stratified": Entry("cal.simulation.seed_sets:StratifiedSeedSet", "classes in proportion, each at least once"),
+    "balanced": Entry("cal.simulation.seed_sets:BalancedSeedSet", "as many of each class as possible"),
+    "random": Entry("cal.simulation.seed_sets:RandomSeedSet", "uniformly at random; a class may be missing"),
+    "kmeans": Entry("cal.simulation.seed_sets:KMeansSeedSet", "nearest to the cluster centres of the document vectors"),
+    "typiclust": Entry(
+        "cal.simulation.seed_sets:TypicalSeedSet", "the most typical document of each cluster of vectors"
+    ),
 }
 STOPPING = {
     "stabilising_predictions": Entry("cal.simulation.stopping:StabilisingPredictions", "successive models agree"),
     "classification_change": Entry("cal.simulation.stopping:ClassificationChange", "predictions no longer change"),
     "overall_uncertainty": Entry("cal.simulation.stopping:OverallUncertainty", "mean entropy of the pool is low"),
-    "expected_gain": Entry("cal.simulation.stopping:ExpectedGain", "the accuracy that the model expects is level"),
-    "max_rounds": Entry("cal.simulation.stopping:MaxRounds", "so many batches: {max_rounds: {rounds: 10}}"),
-    "target_accuracy": Entry("cal.simulation.stopping:TargetAccuracy", "on the dev_size documents that are set aside"),
-    "any_of": Entry("cal.simulation.stopping:AnyOf", "one of several is met: {any_of: [expected_gain, ...]}"),
-    "all_of": Entry("cal.simulation.stopping:AllOf", "all of several are met in one round"),
+    "expected_gain": Entry(
+        "cal.simulation.stopping:ExpectedGain", "the accuracy that the model expects has levelled off"
+    ),
+    "max_rounds": Entry("cal.simulation.stopping:MaxRounds", "a number of batches: {max_rounds: {rounds: 10}}"),
+    "target_accuracy": Entry("cal.simulation.stopping:TargetAccuracy", "accuracy on the dev_size documents set aside"),
+    "any_of": Entry("cal.simulation.stopping:AnyOf", "at least one of several: {any_of: [expected_gain, ...]}"),
+    "all_of": Entry("cal.simulation.stopping:AllOf", "all of several in the same round"),
 }
 
 STRATEGY_GROUP = "cal.acquisitions"

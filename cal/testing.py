@@ -1,4 +1,4 @@
-"""Conformance of strategies: the laws every acquisition function must keep, tried on really trained classifiers."""
+"""Conformance of strategies: the laws that every strategy keeps, tried on really trained classifiers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from cal.acquisition.base import Acquisition, chosen, unmet_needs
-from cal.acquisition.pool import Documents, Pool, Selection
+from cal.acquisition.pool import Batch, Pool, PoolDocuments
 from cal.acquisition.spec import StrategySpec, make_strategy
 from cal.data.features import Features
 from cal.dynamics.prediction_dynamics import PredictionDynamics
@@ -76,7 +76,7 @@ def practice_pool(
     seeds: Sequence[int],
     *,
     strategy: Acquisition | None = None,
-    budget: int = 12,
+    query_size: int = 12,
     n_labelled: int = 20,
     order: Tensor | None = None,
     round: int = 1,
@@ -90,7 +90,7 @@ def practice_pool(
         seeds: one a run.
         strategy: for which the pool is: it shows texts, predictions and dropout samples only to one that needs
             them; by default it shows everything.
-        budget: how many candidates are to be acquired.
+        query_size: candidates to acquire in this round.
         n_labelled: instances that are labelled.
         order: permutes the candidates of every run, which otherwise ascend.
         round: of the simulation.
@@ -128,12 +128,12 @@ def practice_pool(
         gold[labelled],
         dynamics,
         streams,
-        Documents(
+        PoolDocuments(
             [f"id{i}" for i in range(n)],
             [f"class {label}" for label in range(n_classes)],
             [f"text {i}" for i in range(n)] if "texts" in needs else None,
         ),
-        budget,
+        query_size,
         seen if "predictions" in needs else None,
     )
 
@@ -153,10 +153,10 @@ def _noise(n: int = 90, seed: int = 0, n_classes: int = 3) -> tuple[np.ndarray, 
     return rng.normal(size=(n, 5)), torch.from_numpy(rng.integers(0, n_classes, n))
 
 
-def _choose(strategy: Acquisition, n: int = 12, **given: Any) -> tuple[Pool, Selection]:
+def _choose(strategy: Acquisition, n: int = 12, **given: Any) -> tuple[Pool, Batch]:
     x, gold = given.pop("data", None) or _noise()
     seeds = given.pop("seeds", [3, 4])
-    pool = practice_pool(x, gold, seeds, strategy=strategy, budget=n, **given)
+    pool = practice_pool(x, gold, seeds, strategy=strategy, query_size=n, **given)
     return pool, chosen(strategy, pool, n)
 
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from cal.acquisition.pool import Documents, Pool
+from cal.acquisition.pool import Pool, PoolDocuments
 from cal.data.corpus import Corpus, Split
 from cal.data.features import Features
 from cal.dynamics.training_dynamics import TrainingDynamics
@@ -89,9 +89,9 @@ def make_task() -> Callable[..., Task]:
     return make
 
 
-def documents(n: int, n_classes: int) -> Documents:
+def documents(n: int, n_classes: int) -> PoolDocuments:
     """Names for the instances of a pool."""
-    return Documents(
+    return PoolDocuments(
         [f"id{i}" for i in range(n)], [f"class {c}" for c in range(n_classes)], [f"text {i}" for i in range(n)]
     )
 
@@ -143,7 +143,7 @@ def oracle_pool() -> Callable[..., Pool]:
             dynamics=TrainingDynamics(gold, *[correct.float()] * 4, predicted=(~correct).long()),
             streams=Streams(range(n_runs) if seeds is None else seeds, 0),
             documents=documents(n, logits.shape[-1]),
-            budget=5,
+            query_size=5,
         )
 
     return make

@@ -1,9 +1,9 @@
-"""Acquisition functions: what to label next."""
+"""Strategies: what to label next."""
 
 from cal.acquisition.base import Acquisition, top
 from cal.acquisition.one_run import OneRun, one_run
-from cal.acquisition.pool import Pool, Selection
+from cal.acquisition.pool import Batch, Pool
 from cal.acquisition.run_view import RunView
 from cal.acquisition.spec import make_strategies
 
-__all__ = ["Acquisition", "OneRun", "Pool", "RunView", "Selection", "make_strategies", "one_run", "top"]
+__all__ = ["Acquisition", "OneRun", "Pool", "RunView", "Batch", "make_strategies", "one_run", "top"]

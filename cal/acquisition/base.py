@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from cal.acquisition.pool import Pool, Selection
+from cal.acquisition.pool import Batch, Pool
 from cal.errors import CalError, ConfigError, StrategyError, UnknownNameError
 
 NEEDS = {
@@ -67,7 +67,7 @@ class Acquisition:
         """(run, candidate) scores; higher is acquired first."""
         raise StrategyError(f"{self.name} must define score(pool) or select(pool, n).")
 
-    def select(self, pool: Pool, n: int) -> Selection:
+    def select(self, pool: Pool, n: int) -> Batch:
         """The n best candidates of each run; ties are broken at random."""
         return top(checked(self, self.score(pool), pool), n, pool.uniform("ties"))
 
@@ -101,7 +101,7 @@ def unmet_needs(strategy: Acquisition, abilities: Iterable[str]) -> list[str]:
     return [f"needs {need}; this learner has none ({NEEDS[need]})." for need in sorted(missing)]
 
 
-def top(scores: Tensor, n: int, tie_draws: Tensor) -> Selection:
+def top(scores: Tensor, n: int, tie_draws: Tensor) -> Batch:
     """The n highest scores of each run, best first; equal scores come in the order of their draws.
 
     Args:
@@ -117,39 +117,39 @@ def top(scores: Tensor, n: int, tie_draws: Tensor) -> Selection:
     shuffled = tie_draws.argsort(dim=-1)
     best = scores.gather(-1, shuffled).argsort(dim=-1, descending=True, stable=True)[..., :n]
     positions = shuffled.gather(-1, best)
-    return Selection(positions, scores.gather(-1, positions))
+    return Batch(positions, scores.gather(-1, positions))
 
 
-def chosen(strategy: Acquisition, pool: Pool, n: int) -> Selection:
+def chosen(strategy: Acquisition, pool: Pool, n: int) -> Batch:
     """What a strategy selects, if it is n different candidates of each run with a finite score each.
 
     Raises:
         StrategyError: if it is not.
     """
     try:
-        selection = strategy.select(pool, n)
+        batch = strategy.select(pool, n)
     except (CalError, torch.OutOfMemoryError):  # the latter is met by smaller blocks of runs
         raise
     except Exception as error:  # whatever a user's own strategy raises
         raise StrategyError(f"{strategy.name} failed: {type(error).__name__}: {error}.") from error
     n_runs, n_candidates = pool.candidates.shape
     wanted = (
-        f"{strategy.name}.select must return a Selection: {n} different positions below {n_candidates}, "
+        f"{strategy.name}.select must return a Batch: {n} different positions below {n_candidates}, "
         f"and their finite scores, for each of {n_runs} runs"
     )
-    if not isinstance(selection, Selection) or not all(isinstance(tensor, Tensor) for tensor in selection):
-        raise StrategyError(f"{wanted}; it returned {type(selection).__name__}.")
-    if selection.positions.is_floating_point():
-        raise StrategyError(f"{wanted}; it returned positions of {selection.positions.dtype}, not whole numbers.")
-    positions = selection.positions.to(pool.candidates.device, torch.int64)
-    scores = selection.scores.to(pool.candidates.device, torch.float64)
+    if not isinstance(batch, Batch) or not all(isinstance(tensor, Tensor) for tensor in batch):
+        raise StrategyError(f"{wanted}; it returned {type(batch).__name__}.")
+    if batch.positions.is_floating_point():
+        raise StrategyError(f"{wanted}; it returned positions of {batch.positions.dtype}, not whole numbers.")
+    positions = batch.positions.to(pool.candidates.device, torch.int64)
+    scores = batch.scores.to(pool.candidates.device, torch.float64)
     ordered = positions.sort(dim=-1).values
     fits = positions.shape == scores.shape == (n_runs, n) and bool(torch.isfinite(scores).all())
     if not fits or ordered[:, 0].min() < 0 or ordered[:, -1].max() >= n_candidates or (ordered.diff() == 0).any():
         first = f"of the first run {positions[:1].tolist()}, scores {scores[:1].tolist()}"
         shapes = f"{tuple(positions.shape)} positions and {tuple(scores.shape)} scores"
         raise StrategyError(f"{wanted}; it returned {shapes}, {first}.")
-    return Selection(positions, scores)
+    return Batch(positions, scores)
 
 
 def checked(strategy: Acquisition, scores: Tensor, pool: Pool) -> Tensor:

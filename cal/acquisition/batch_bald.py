@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from cal.acquisition.base import Acquisition
-from cal.acquisition.pool import Pool, Selection
+from cal.acquisition.pool import Batch, Pool
 from cal.acquisition.uncertainty import entropy
 from cal.checks import whole_numbers
 from cal.errors import ConfigError
@@ -53,7 +53,7 @@ class BatchBald(Acquisition):
         if problems := whole_numbers(n_samples=self.n_samples, n_configurations=self.n_configurations):
             raise ConfigError(problems)
 
-    def select(self, pool: Pool, n: int) -> Selection:
+    def select(self, pool: Pool, n: int) -> Batch:
         order = pool.uniform("ties").argsort(dim=-1)  # the first of equally good candidates is a random one
         probs = pool.mc_probs(self.n_samples)  # (run, sample, candidate, class)
         batches = [
@@ -61,7 +61,7 @@ class BatchBald(Acquisition):
             for run in range(len(pool))
         ]
         positions, gains = (torch.stack(values) for values in zip(*batches, strict=True))
-        return Selection(order.gather(-1, positions), gains)
+        return Batch(order.gather(-1, positions), gains)
 
     def _greedy(self, probs: Tensor, n: int, draws: Draws) -> tuple[Tensor, Tensor]:
         """(n,) positions in (sample, candidate, class) probabilities and gains, in the order of choice."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from cal.acquisition.base import Acquisition
-from cal.acquisition.pool import Pool, Selection
+from cal.acquisition.pool import Batch, Pool
 from cal.checks import whole_numbers
 from cal.errors import ConfigError
 
@@ -43,11 +43,11 @@ class Geometric(Acquisition, ABC):
             (n,) places in `order`, best first, and (n,) their scores.
         """
 
-    def select(self, pool: Pool, n: int) -> Selection:
+    def select(self, pool: Pool, n: int) -> Batch:
         orders = pool.uniform("ties").argsort(dim=-1)  # (run, candidate)
         chosen = [self.choose(pool, run, order, n) for run, order in enumerate(orders)]
         positions = [order[places] for order, (places, _) in zip(orders, chosen, strict=True)]
-        return Selection(torch.stack(positions), torch.stack([scores for _, scores in chosen]))
+        return Batch(torch.stack(positions), torch.stack([scores for _, scores in chosen]))
 
 
 class Clusters(NamedTuple):

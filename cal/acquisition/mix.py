@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from cal.acquisition.base import Acquisition, chosen
-from cal.acquisition.pool import Pool, Selection
+from cal.acquisition.pool import Batch, Pool
 from cal.errors import ConfigError
 
 
@@ -43,13 +43,13 @@ class Mix(Acquisition):
             )
         self.needs = frozenset[str]().union(*(part.needs for part in self.parts))
 
-    def select(self, pool: Pool, n: int) -> Selection:
+    def select(self, pool: Pool, n: int) -> Batch:
         batch = pool.nothing()
         for part, count in zip(self.parts, self.counts(self.shares, n), strict=True):
             if count:
                 left = pool.without(batch.positions)
                 new = left.in_whole(chosen(part, left, count))
-                batch = Selection(*(torch.cat(both, dim=1) for both in zip(batch, new, strict=True)))
+                batch = Batch(*(torch.cat(both, dim=1) for both in zip(batch, new, strict=True)))
         return batch
 
     @staticmethod

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from cal.acquisition.base import Acquisition, name_of
-from cal.acquisition.pool import Pool, Selection
+from cal.acquisition.pool import Batch, Pool
 from cal.acquisition.run_view import RunView
 from cal.errors import StrategyError
 
@@ -51,7 +51,7 @@ class OneRun(Acquisition):
             )
         return torch.from_numpy(np.stack(runs)).to(pool.candidates.device)
 
-    def select(self, pool: Pool, n: int) -> Selection:
+    def select(self, pool: Pool, n: int) -> Batch:
         if not self.chooses_batches:
             return super().select(pool, n)
         runs = [np.asarray(self.select_run(pool[run], n)) for run in range(len(pool))]
@@ -62,7 +62,7 @@ class OneRun(Acquisition):
             )
         positions = torch.from_numpy(np.stack(runs).astype(np.int64)).to(pool.candidates.device)
         ranks = torch.arange(n, 0, -1, dtype=torch.float64, device=positions.device)  # first chosen, highest score
-        return Selection(positions, ranks.expand_as(positions))
+        return Batch(positions, ranks.expand_as(positions))
 
 
 class _Function(OneRun):

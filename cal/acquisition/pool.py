@@ -22,7 +22,7 @@ from cal.streams import Streams, stream
 
 
 @dataclass(frozen=True)
-class Documents:
+class PoolDocuments:
     """What a pool says of the documents of the train split, beside what a learner makes of them.
 
     Attributes:
@@ -36,7 +36,7 @@ class Documents:
     texts: Sequence[str] | None = None
 
 
-class Selection(NamedTuple):
+class Batch(NamedTuple):
     """What a strategy chose: (run, n) positions in the pool and their scores, best first."""
 
     positions: Tensor
@@ -76,7 +76,7 @@ class Pool:
         dynamics: training dynamics of the labelled instances, (run, epoch, labelled).
         streams: of these runs in this round.
         documents: of the train split.
-        budget: how many candidates a run acquires in this round.
+        query_size: candidates to acquire in this round.
         predictions: prediction dynamics of the labelled instances and then the candidates, (run, epoch, instance);
             None where no strategy needs them.
     """
@@ -89,12 +89,12 @@ class Pool:
         gold: Tensor,
         dynamics: TrainingDynamics,
         streams: Streams,
-        documents: Documents,
-        budget: int,
+        documents: PoolDocuments,
+        query_size: int,
         predictions: PredictionDynamics | None = None,
     ) -> None:
         self.candidates, self.labelled, self.gold, self.dynamics = candidates, labelled, gold, dynamics
-        self.streams, self.budget, self.round = streams, budget, streams.round
+        self.streams, self.query_size, self.round = streams, query_size, streams.round
         self.n_classes, self.batch_size, self.precision = learner.n_classes, learner.batch_size, learner.precision
         self.label_names = tuple(documents.label_names)
         self.notes: list[list[str]] = [[] for _ in range(len(candidates))]
@@ -239,10 +239,10 @@ class Pool:
         left = torch.ones_like(self.candidates, dtype=torch.bool).scatter_(1, positions, False)
         return self.only(left.nonzero()[:, 1].view(len(self), -1))
 
-    def nothing(self) -> Selection:
+    def nothing(self) -> Batch:
         """The selection of no candidate."""
         none = self.candidates[:, :0]
-        return Selection(none, none.double())
+        return Batch(none, none.double())
 
     def note(self, message: str, runs: Tensor) -> None:
         """Records something the user should know about this round; it is logged once per strategy.
@@ -284,9 +284,9 @@ class PoolPart(Pool):
         self._samples, self._hidden = {}, {}
         self._whole, self._chosen = whole, positions
 
-    def in_whole(self, selection: Selection) -> Selection:
+    def in_whole(self, batch: Batch) -> Batch:
         """What was selected here, by its positions in the whole pool."""
-        return Selection(self._chosen.gather(1, selection.positions), selection.scores)
+        return Batch(self._chosen.gather(1, batch.positions), batch.scores)
 
     @cached_property
     def features(self) -> Tensor:

@@ -51,7 +51,7 @@ class AveragedMargin(Acquisition):
 
 
 @dataclass
-class Disagreement(Acquisition):
+class EpochDisagreement(Acquisition):
     """|{t: argmax p_t != argmax p_T}| / T: share of epochs that predicted another class than the last.
 
     References:

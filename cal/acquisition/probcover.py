@@ -19,8 +19,8 @@ from cal.errors import ConfigError
 class ProbCover(Geometric):
     """|{x' not covered: ||h(x) - h(x')|| < delta}|: most candidates are near it, and near nothing labelled or chosen.
 
-    Embeddings are scaled to length 1; they are the classifier's, where the paper's are self-supervised. Once everything
-    is covered, what is chosen is random; that is soon where much is labelled, for the method is made for small budgets.
+    Embeddings are the classifier's, scaled to length 1; the paper's are self-supervised. Once the balls cover
+    the whole pool, choices are random; with a large labelled set that is soon, since the method is made for small ones.
 
     Args:
         delta: radius; None takes in each round the largest of which a share `purity` of the balls hold no candidate of

@@ -12,7 +12,7 @@ from torch.nn.functional import one_hot
 
 from cal.acquisition.base import Acquisition, checked, chosen, top
 from cal.acquisition.clustering import KMeansPlusPlus
-from cal.acquisition.pool import Pool, Selection
+from cal.acquisition.pool import Batch, Pool
 from cal.acquisition.uncertainty import Entropy, Margin
 from cal.checks import whole_numbers
 from cal.errors import ConfigError, StrategyError
@@ -46,7 +46,7 @@ class Prefilter(Acquisition):
             raise ConfigError(problems)
         self.needs = self.by.needs | self.then.needs
 
-    def select(self, pool: Pool, n: int) -> Selection:
+    def select(self, pool: Pool, n: int) -> Batch:
         best = chosen(self.by, pool, min(self.factor * n, pool.candidates.shape[1]))
         part = pool.only(best.positions)
         return part.in_whole(chosen(self.then, part, n))
@@ -76,7 +76,7 @@ class Subpool(Acquisition):
             raise ConfigError(problems)
         self.needs = self.of.needs
 
-    def select(self, pool: Pool, n: int) -> Selection:
+    def select(self, pool: Pool, n: int) -> Batch:
         drawn = pool.uniform("subpool").argsort(dim=-1)[:, : max(self.size, n)]
         part = pool.only(drawn)
         return part.in_whole(chosen(self.of, part, n))
@@ -108,7 +108,7 @@ class Balanced(Acquisition):
         _refuse_batches("balanced", self.of)
         self.needs = self.of.needs
 
-    def select(self, pool: Pool, n: int) -> Selection:
+    def select(self, pool: Pool, n: int) -> Batch:
         ranked = top(checked(self.of, self.of.score(pool), pool), pool.candidates.shape[1], pool.uniform("ties"))
         predicted = pool.probs.argmax(dim=-1).gather(1, ranked.positions)  # (run, rank)
         n_before = one_hot(predicted, pool.n_classes).cumsum(dim=1).gather(2, predicted.unsqueeze(2)).squeeze(2) - 1
@@ -116,7 +116,7 @@ class Balanced(Acquisition):
         # So many labels its class would have when it is the turn of the candidate.
         level = n_labelled.gather(1, predicted) + n_before
         first = level.argsort(dim=1, stable=True)[:, :n]
-        return Selection(ranked.positions.gather(1, first), ranked.scores.gather(1, first))
+        return Batch(ranked.positions.gather(1, first), ranked.scores.gather(1, first))
 
 
 @dataclass

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from cal.acquisition.base import Acquisition
-from cal.acquisition.pool import Documents
+from cal.acquisition.pool import PoolDocuments
 from cal.learners.base import Inputs, LearnerConfig
 from cal.learners.compute import fitting_blocks, in_halves, in_processes
 from cal.learners.evaluate import TestLabels
@@ -43,7 +43,7 @@ class Plan:
         profile: whether seconds of phases within phases are counted on a GPU too.
     """
 
-    documents: Documents
+    documents: PoolDocuments
     gold: np.ndarray
     tests: dict[str, TestLabels]
     inputs: Inputs

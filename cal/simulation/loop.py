@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from cal.acquisition.base import Acquisition, chosen
-from cal.acquisition.pool import Documents, Pool
+from cal.acquisition.pool import Pool, PoolDocuments
 from cal.dynamics.data_map import DataMap
 from cal.dynamics.metrics import predicted
 from cal.dynamics.prediction_dynamics import PredictionDynamics
@@ -61,7 +61,7 @@ def advance(
     strategies: Mapping[str, Acquisition],
     gold: Tensor,
     tests: Mapping[str, TestLabels],
-    documents: Documents,
+    documents: PoolDocuments,
     *,
     query_size: int,
     rounds: range,
@@ -128,7 +128,7 @@ def advance(
                         dynamics[twins],
                         streams[rows],
                         documents,
-                        budget=n,
+                        query_size=n,
                         predictions=looks.of(twins) if rows[0] in watched else None,
                     )
                     positions, pool_scores = chosen(strategies[name], pool, n) if n else pool.nothing()

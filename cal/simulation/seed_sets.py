@@ -46,7 +46,7 @@ class SeedSet(ABC):
 
 
 @dataclass
-class Random(SeedSet):
+class RandomSeedSet(SeedSet):
     """Every document alike; a class may be missing."""
 
     def choose(self, gold: np.ndarray, x: Tensor, n: int, draws: Tensor) -> np.ndarray:
@@ -54,7 +54,7 @@ class Random(SeedSet):
 
 
 @dataclass
-class Stratified(SeedSet):
+class StratifiedSeedSet(SeedSet):
     """Classes in the shares they have in the train split, by largest remainder, and each at least once."""
 
     covers_classes = True
@@ -64,7 +64,7 @@ class Stratified(SeedSet):
 
 
 @dataclass
-class Balanced(SeedSet):
+class BalancedSeedSet(SeedSet):
     """As many documents of each class as of any other; all of those classes that have too few."""
 
     def choose(self, gold: np.ndarray, x: Tensor, n: int, draws: Tensor) -> np.ndarray:
@@ -76,7 +76,7 @@ class Balanced(SeedSet):
 
 
 @dataclass
-class KMeansCentres(SeedSet):
+class KMeansSeedSet(SeedSet):
     """The documents nearest to the centres of n clusters of the document vectors; no label is looked at.
 
     Args:
@@ -104,7 +104,7 @@ class KMeansCentres(SeedSet):
 
 
 @dataclass
-class Typical(SeedSet):
+class TypicalSeedSet(SeedSet):
     """The most typical document of each of n clusters of the document vectors; no label is looked at.
 
     Args:
@@ -135,7 +135,7 @@ def make_seed_set(spec: Any) -> tuple[str, SeedSet]:
 
     Example:
         >>> make_seed_set({"kmeans": {"max_iterations": 5}})
-        ('kmeans(max_iterations=5)', KMeansCentres(max_iterations=5, max_points=10000))
+        ('kmeans(max_iterations=5)', KMeansSeedSet(max_iterations=5, max_points=10000))
     """
     label, chooser = registry.choose(registry.SEED_SETS, "seed set", spec)
     if not isinstance(chooser, SeedSet):
@@ -184,7 +184,7 @@ def choose_seed_set(
         ConfigError: if there are no vectors to read, or a chooser of the user's does not give so many different ones.
 
     Example:
-        >>> choose_seed_set(Stratified(), np.array([0] * 90 + [1] * 9 + [2]), np.empty((100, 0)), 10, seed=7)[-1]
+        >>> choose_seed_set(StratifiedSeedSet(), np.array([0] * 90 + [1] * 9 + [2]), np.empty((100, 0)), 10, seed=7)[-1]
         99
     """
     if chooser.reads_features and features is None:

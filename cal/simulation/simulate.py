@@ -15,7 +15,7 @@ import orjson
 
 from cal import registry
 from cal.acquisition.base import Acquisition, unmet_needs
-from cal.acquisition.pool import Documents
+from cal.acquisition.pool import PoolDocuments
 from cal.acquisition.spec import StrategySpec, digest, make_strategies
 from cal.checks import whole_numbers
 from cal.data.corpus import Corpus
@@ -32,7 +32,14 @@ from cal.simulation.curves import LearningCurves
 from cal.simulation.observer import Stopping
 from cal.simulation.progress import Progress
 from cal.simulation.run_folder import FULL_DATA, Run, RunFolder
-from cal.simulation.seed_sets import SeedSet, Stratified, check_sizes, choose_dev_set, choose_seed_set, make_seed_set
+from cal.simulation.seed_sets import (
+    SeedSet,
+    StratifiedSeedSet,
+    check_sizes,
+    choose_dev_set,
+    choose_seed_set,
+    make_seed_set,
+)
 from cal.simulation.stopping import Criterion, make_criteria
 from cal.stopwatch import phase
 
@@ -176,7 +183,9 @@ def simulate(
             full = [Run(FULL_DATA, seed) for seed in seed_list if full_data]  # first, because they take longest
             runs = full + [Run(strategy, seed) for strategy in made for seed in seed_list]
             plan = Plan(
-                documents=Documents(corpus.train.ids, corpus.label_names, corpus.train.texts if reads_texts else None),
+                documents=PoolDocuments(
+                    corpus.train.ids, corpus.label_names, corpus.train.texts if reads_texts else None
+                ),
                 gold=corpus.train.gold,
                 tests=labels_by_test(corpus),
                 inputs=inputs,
@@ -255,7 +264,7 @@ def check_arguments(
     seed_list: list[int] = tried(list_seeds, seeds, [])
     device = tried(resolve_device, device, "cpu")
     made: dict[str, Acquisition] = tried(make_strategies, strategies, {})
-    no_chooser: tuple[str, SeedSet] = ("", Stratified())
+    no_chooser: tuple[str, SeedSet] = ("", StratifiedSeedSet())
     label, chooser = tried(make_seed_set, seed_set, no_chooser)
     criteria: dict[str, Criterion] | None = tried(make_criteria, stopping, None)
     for name, strategy in made.items():

@@ -59,11 +59,11 @@ def prepare(data: Path, folder: Path) -> None:
 
     from cal.data.files import Files
     from cal.data.lsa import Lsa
-    from cal.simulation.seed_sets import Stratified, choose_seed_set
+    from cal.simulation.seed_sets import StratifiedSeedSet, choose_seed_set
 
     corpus = Files(path=str(data)).read()
     vectors, gold = Lsa().compute(corpus), corpus.train.gold
-    seed_set = choose_seed_set(Stratified(), gold, vectors.train, SEED_SIZE, SEED)
+    seed_set = choose_seed_set(StratifiedSeedSet(), gold, vectors.train, SEED_SIZE, SEED)
     arrays = {"x_train": vectors.train, "x_test": vectors.test, "gold_train": gold, "gold_test": corpus.test.gold}
     arrays |= {"seed_set": np.array(seed_set), "vectors": np.concatenate([vectors.train, vectors.test])}
     for name, array in arrays.items():

@@ -135,7 +135,7 @@ def query(n_candidates: int, n_classes: int, device: str) -> dict:
     import torch
 
     from cal.acquisition.base import chosen
-    from cal.acquisition.pool import Documents, Pool
+    from cal.acquisition.pool import Pool, PoolDocuments
     from cal.acquisition.uncertainty import Entropy
     from cal.data.features import Features
     from cal.learners.mlp import MLP
@@ -147,7 +147,7 @@ def query(n_candidates: int, n_classes: int, device: str) -> dict:
     labelled = torch.arange(N_LABELLED, device=device).unsqueeze(0)
     streams, gold = Streams([0], 0, device), labelled % n_classes
     dynamics = learner.fit(labelled, gold, streams)
-    documents = Documents([f"id{i}" for i in range(n)], [f"class {label}" for label in range(n_classes)])
+    documents = PoolDocuments([f"id{i}" for i in range(n)], [f"class {label}" for label in range(n_classes)])
 
     def fresh(n: int) -> Callable[[], torch.Tensor]:
         candidates = torch.arange(N_LABELLED, N_LABELLED + n, device=device).unsqueeze(0)

@@ -60,7 +60,7 @@ def our_pool(n_candidates: int, needs: frozenset[str], looking: list[float]):
     """A pool after training; the seconds that looking at it took, after each epoch, are appended to `looking`."""
     import torch
 
-    from cal.acquisition.pool import Documents, Pool
+    from cal.acquisition.pool import Pool, PoolDocuments
     from cal.data.features import Features
     from cal.dynamics.prediction_dynamics import PredictionDynamics
     from cal.learners.mlp import MLP
@@ -87,7 +87,7 @@ def our_pool(n_candidates: int, needs: frozenset[str], looking: list[float]):
 
     dynamics = learner.fit(labelled, gold[labelled], streams, on_epoch_end=look)
     looking.append(sum(seconds))
-    documents = Documents(
+    documents = PoolDocuments(
         [f"id{i}" for i in range(n)], [f"class {label}" for label in range(N_CLASSES)], [f"text {i}" for i in range(n)]
     )
     return Pool(learner, candidates, labelled, gold[labelled], dynamics, streams, documents, N_CHOSEN, seen)

@@ -20,7 +20,7 @@ import pandas as pd
 import torch
 
 from cal.acquisition.base import chosen
-from cal.acquisition.pool import Documents, Pool
+from cal.acquisition.pool import Pool, PoolDocuments
 from cal.acquisition.spec import make_strategies
 from cal.data.files import Files
 from cal.data.lsa import Lsa
@@ -31,7 +31,7 @@ from cal.report.significance import aso, paired_permutation_test
 from cal.seeds import list_seeds
 from cal.simulation.curves import LearningCurves
 from cal.simulation.partition import Partition
-from cal.simulation.seed_sets import Stratified, choose_seed_set
+from cal.simulation.seed_sets import StratifiedSeedSet, choose_seed_set
 from cal.simulation.simulate import simulate
 from cal.streams import Streams
 
@@ -45,7 +45,7 @@ GROUPS = {
     "geometry": ["coreset", "kmeans", "kmeans_plus_plus", "typiclust", "probcover"],
     "gradient": ["badge", "expected_gradient_length", "contrastive_al"],
     "discriminative": ["dal", {"mix": {"dal": 0.5, "cal": 0.5}}],
-    "dynamics": ["tidal", "averaged_margin", "averaged_entropy", "disagreement"],
+    "dynamics": ["tidal", "averaged_margin", "averaged_entropy", "epoch_disagreement"],
     "wrappers": [
         "prefilter",
         {"prefilter": {"by": "blend", "then": "kmeans_plus_plus"}},
@@ -116,7 +116,7 @@ def memory_of_a_query(data: Path, spec: object) -> float:
     corpus, ((_, strategy),) = Files(path=str(data)).read(), make_strategies([spec]).items()
     vectors, seed, n = Lsa().compute(corpus), list_seeds(1)[0], SETTINGS["query_size"]
     gold = torch.from_numpy(corpus.train.gold)
-    seed_set = choose_seed_set(Stratified(), corpus.train.gold, vectors.train, SETTINGS["seed_size"], seed)
+    seed_set = choose_seed_set(StratifiedSeedSet(), corpus.train.gold, vectors.train, SETTINGS["seed_size"], seed)
     partition = Partition([seed_set], len(gold))
     labelled, candidates = partition.labelled(), partition.candidates()
     learner = MLP().build(vectors, corpus.n_classes, 1, torch.device("cpu"))
@@ -129,7 +129,7 @@ def memory_of_a_query(data: Path, spec: object) -> float:
         streams,
         on_epoch_end=lambda epoch: seen.add(learner.predict(everything).logits) if looks else None,
     )
-    documents = Documents(corpus.train.ids, corpus.label_names, corpus.train.texts)
+    documents = PoolDocuments(corpus.train.ids, corpus.label_names, corpus.train.texts)
     pool = Pool(learner, candidates, labelled, gold[labelled], dynamics, streams, documents, n, seen)
     before = before or peak_from_here()
     chosen(strategy, pool, n)

@@ -10,7 +10,7 @@ import torch
 from cal import registry
 from cal.acquisition.base import Acquisition
 from cal.acquisition.one_run import OneRun
-from cal.acquisition.pool import Selection
+from cal.acquisition.pool import Batch
 from cal.acquisition.spec import Function, make_strategies
 from cal.errors import ConfigError, StrategyError
 from cal.testing import LAWS, check_acquisition, conformance
@@ -39,13 +39,13 @@ def test_every_registered_strategy_has_an_oracle():
     assert set(registry.STRATEGIES) - marked == set()
 
 
-class Batch(Acquisition):
+class Select(Acquisition):
     def __init__(self, function):
         self.function = function
 
     def select(self, pool, n):
         positions = self.function(pool, n)
-        return Selection(positions, torch.zeros_like(positions, dtype=torch.float64))
+        return Batch(positions, torch.zeros_like(positions, dtype=torch.float64))
 
 
 def first(pool, n):
@@ -85,14 +85,14 @@ def by_gold(pool):
 
 
 BREAKERS = {
-    "n different candidates, a finite score each": Batch(lambda pool, n: torch.zeros(len(pool), n, dtype=torch.long)),
+    "n different candidates, a finite score each": Select(lambda pool, n: torch.zeros(len(pool), n, dtype=torch.long)),
     "the same choice again": Function(restless()),
     "any order of the pool": Numpy(),
-    "no position favoured without a signal": Batch(first),
-    "ties broken at random": Batch(first),
+    "no position favoured without a signal": Select(first),
+    "ties broken at random": Select(first),
     "all labelled of one class": Function(by_gold),
-    "as many as there are": Batch(lambda pool, n: pool.uniform("u")[:, :-1].argsort(dim=-1)[:, :n]),
-    "one": Batch(lambda pool, n: pool.uniform("u").argsort(dim=-1)[:, : max(n, 2)]),
+    "as many as there are": Select(lambda pool, n: pool.uniform("u")[:, :-1].argsort(dim=-1)[:, :n]),
+    "one": Select(lambda pool, n: pool.uniform("u").argsort(dim=-1)[:, : max(n, 2)]),
     "saturated probabilities": Function(lambda pool: pool.probs.log().sum(dim=-1)),
     "a run beside others as alone": Function(by_the_stack),
     "the pool left as it is": Function(scaled_in_place),

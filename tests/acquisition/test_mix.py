@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from cal.acquisition.bald import Bald
 from cal.acquisition.base import Acquisition
 from cal.acquisition.mix import Mix
-from cal.acquisition.pool import Selection
+from cal.acquisition.pool import Batch
 from cal.acquisition.spec import Function, make_strategies
 from cal.acquisition.uncertainty import Entropy, LeastConfidence
 
@@ -103,7 +103,7 @@ class FirstAndLast(Acquisition):
 
     def select(self, pool, n):
         positions = torch.arange(n).expand(len(pool), n)
-        return Selection(positions, -positions.double())
+        return Batch(positions, -positions.double())
 
 
 def test_parts_may_choose_a_batch_as_a_whole(pool):

@@ -8,7 +8,7 @@ import torch
 
 from cal.acquisition.base import Acquisition, unmet_needs
 from cal.acquisition.one_run import OneRun, one_run
-from cal.acquisition.pool import Documents, Pool, Selection
+from cal.acquisition.pool import Batch, Pool, PoolDocuments
 from cal.acquisition.spec import make_strategies
 from cal.data.features import Features
 from cal.errors import ConfigError, StrategyError, UnknownNameError
@@ -100,7 +100,7 @@ def test_a_part_shows_what_the_whole_shows_of_its_candidates(pool, looked_before
 def test_without_is_the_rest_in_order(pool):
     rest = pool.without(torch.tensor([[1, 3], [0, 49]]))
     assert torch.equal(rest.candidates[0], pool.candidates[0, [i for i in range(50) if i not in (1, 3)]])
-    back = rest.in_whole(Selection(torch.tensor([[1], [0]]), torch.zeros(2, 1)))
+    back = rest.in_whole(Batch(torch.tensor([[1], [0]]), torch.zeros(2, 1)))
     assert back.positions.tolist() == [[2], [1]]
 
 
@@ -116,7 +116,7 @@ def test_a_view_of_a_run_is_numpy_without_the_run_axis(pool):
     np.testing.assert_array_equal(view.mc_probs(2), pool.mc_probs(2)[1].numpy())
     np.testing.assert_array_equal(view.uniform("p"), pool.uniform("p")[1].numpy())
     assert (view.ids, view.texts, view.label_names) == (pool.ids[1], pool.texts[1], ("class 0", "class 1", "class 2"))
-    assert (view.round, view.budget, view.n_classes) == (1, 12, 3)
+    assert (view.round, view.query_size, view.n_classes) == (1, 12, 3)
     view.note("look here")
     assert pool.notes == [[], ["look here"]]
 
@@ -171,7 +171,14 @@ def test_a_strategy_without_a_method_is_refused_before_it_is_run():
 @pytest.mark.parametrize("name", ["texts", "predictions"])
 def test_what_was_not_asked_for_says_how_to_ask(pool, name):
     bare = Pool(
-        pool._learner, pool.candidates, pool.labelled, pool.gold, pool.dynamics, pool.streams, Documents([], "abc"), 1
+        pool._learner,
+        pool.candidates,
+        pool.labelled,
+        pool.gold,
+        pool.dynamics,
+        pool.streams,
+        PoolDocuments([], "abc"),
+        1,
     )
     with pytest.raises(StrategyError, match=f"needs = .*{name}"):
         getattr(bare, name)

@@ -6,7 +6,7 @@ import scipy.stats
 import torch
 from torch import nn
 
-from cal.acquisition.pool_dynamics import AveragedEntropy, AveragedMargin, Disagreement, Tidal
+from cal.acquisition.pool_dynamics import AveragedEntropy, AveragedMargin, EpochDisagreement, Tidal
 from cal.dynamics.prediction_dynamics import PredictionDynamics
 from cal.errors import ConfigError
 from cal.streams import Streams
@@ -53,11 +53,11 @@ def test_averaged_margin_is_the_negated_margin_of_the_mean_over_epochs(pool, pro
     torch.testing.assert_close(AveragedMargin().score(pool), expected, rtol=0, atol=1e-12)
 
 
-@pytest.mark.oracle("disagreement")
+@pytest.mark.oracle("epoch_disagreement")
 def test_disagreement_is_the_share_of_epochs_that_predict_otherwise_than_the_last(pool, probs):
     expected = per_candidate(probs, lambda p: np.mean(p.argmax(axis=1) != p[-1].argmax()))
     assert len(expected.unique()) > 3
-    torch.testing.assert_close(Disagreement().score(pool), expected)
+    torch.testing.assert_close(EpochDisagreement().score(pool), expected)
 
 
 def module(seed, x, target, x_pool):

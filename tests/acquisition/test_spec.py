@@ -331,7 +331,7 @@ def test_digests_tell_code_and_parameters_apart():
 def test_digests_are_the_same_in_every_process():
     code = (
         "from cal.acquisition.spec import digest, make_strategies\n"
-        "specs = ['tidal', {'blend': {'parts': ['bald', 'predicted_ucb', 'disagreement']}}]\n"
+        "specs = ['tidal', {'blend': {'parts': ['bald', 'predicted_ucb', 'epoch_disagreement']}}]\n"
         "print([digest(strategy) for strategy in make_strategies(specs).values()])"
     )
     printed = {

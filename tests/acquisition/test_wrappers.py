@@ -11,7 +11,7 @@ from cal.acquisition.bald import Bald
 from cal.acquisition.base import Acquisition
 from cal.acquisition.clustering import KMeansPlusPlus
 from cal.acquisition.one_run import OneRun
-from cal.acquisition.pool import Selection
+from cal.acquisition.pool import Batch
 from cal.acquisition.spec import Function, make_strategies
 from cal.acquisition.uncertainty import Entropy, LeastConfidence, Margin
 from cal.acquisition.wrappers import Balanced, Power, Prefilter, Subpool
@@ -38,7 +38,7 @@ class FirstAndLast(Acquisition):
 
     def select(self, pool, n):
         positions = torch.arange(n).expand(len(pool), n)
-        return Selection(positions, -positions.double())
+        return Batch(positions, -positions.double())
 
 
 @pytest.mark.oracle("prefilter")

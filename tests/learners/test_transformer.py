@@ -9,7 +9,7 @@ import pytest
 import torch
 import transformers
 
-from cal.acquisition.pool import Documents, Pool
+from cal.acquisition.pool import Pool, PoolDocuments
 from cal.data.corpus import Corpus
 from cal.dynamics import metrics
 from cal.errors import CalError, ConfigError, ModelError, StrategyError
@@ -273,7 +273,7 @@ def test_a_pool_has_out_of_fold_dynamics(stack, corpus):
     learner, dynamics = stack
     gold = torch.from_numpy(corpus.train.gold)[LABELLED]
     before = learner.predict(POOL).logits
-    documents = Documents(corpus.train.ids, corpus.label_names)
+    documents = PoolDocuments(corpus.train.ids, corpus.label_names)
     pool = Pool(learner, POOL, LABELLED, gold, dynamics, Streams(SEEDS, 1), documents, 5)
     given = pool.out_of_fold(3)
     assert given.gold_prob.shape == (3, 2, N)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from cal.acquisition.pool import Documents
+from cal.acquisition.pool import PoolDocuments
 from cal.acquisition.spec import make_strategies
 from cal.data.features import Features
 from cal.errors import WorkerError
@@ -16,7 +16,7 @@ from cal.learners.mlp import MLP, MLPLearner
 from cal.simulation import blocks as workers
 from cal.simulation.blocks import Plan, advance_block, carry_out
 from cal.simulation.run_folder import FULL_DATA, Run, RunFolder
-from cal.simulation.seed_sets import Stratified, choose_seed_set
+from cal.simulation.seed_sets import StratifiedSeedSet, choose_seed_set
 
 QUICK = {"hidden": 8, "n_epochs": 3, "lr": 1e-2}
 
@@ -29,14 +29,15 @@ def plan_of(make_task, tmp_path):
         folder.create({}, {})
         gold = corpus.train.gold
         return Plan(
-            documents=Documents(corpus.train.ids, corpus.label_names),
+            documents=PoolDocuments(corpus.train.ids, corpus.label_names),
             gold=gold,
             tests=labels_by_test(corpus),
             inputs=features,
             learner=MLP(hidden=[8, 8], n_epochs=4, batch_size=8, lr=1e-2),
             strategies=make_strategies(["random", "entropy", {"cal": QUICK}, "averaged_margin"]),
             seed_sets={
-                seed: choose_seed_set(Stratified(), gold, features.train, 12, seed) for seed in range(1, seeds + 1)
+                seed: choose_seed_set(StratifiedSeedSet(), gold, features.train, 12, seed)
+                for seed in range(1, seeds + 1)
             },
             query_size=5,
             n_rounds=2,

@@ -12,9 +12,9 @@ from sklearn.cluster import KMeans
 from cal import registry
 from cal.errors import ConfigError
 from cal.simulation.seed_sets import (
-    Balanced,
+    BalancedSeedSet,
     SeedSet,
-    Stratified,
+    StratifiedSeedSet,
     check_sizes,
     choose_dev_set,
     choose_seed_set,
@@ -129,7 +129,7 @@ def test_a_rare_class_is_lifted_to_one_at_the_cost_of_the_most_overrepresented()
 
 def test_a_class_without_documents_needs_none():
     gold = np.array([0, 2] * 10)
-    check_sizes(Stratified(), gold, 2, 0, "abc")
+    check_sizes(StratifiedSeedSet(), gold, 2, 0, "abc")
     assert set(gold[chosen("stratified", gold, 2)]) == {0, 2}
 
 
@@ -229,7 +229,7 @@ def test_no_dev_set_is_empty():
 
 def test_too_small_a_seed_set_names_classes_and_counts():
     with pytest.raises(ConfigError, match=r"seed_size is 2.*3 classes: a \(5\), b \(4\), c \(1\).*seed_size=3"):
-        check_sizes(Stratified(), gold_of([5, 4, 1]), 2, 0, "abc")
+        check_sizes(StratifiedSeedSet(), gold_of([5, 4, 1]), 2, 0, "abc")
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - {"stratified"}))
@@ -240,7 +240,7 @@ def test_other_seed_sets_may_lack_a_class(name):
 @pytest.mark.parametrize(("size", "dev_size"), [(10, 0), (11, 0), (7, 3)])
 def test_a_seed_set_must_leave_some_for_the_pool(size, dev_size):
     with pytest.raises(ConfigError, match=rf"seed_size is {size}.*, but there are 10 documents"):
-        check_sizes(Stratified(), gold_of([5, 4, 1]), size, dev_size, "abc")
+        check_sizes(StratifiedSeedSet(), gold_of([5, 4, 1]), size, dev_size, "abc")
 
 
 @pytest.mark.parametrize(
@@ -271,4 +271,4 @@ def test_a_chooser_of_ones_own_must_give_so_many_different_documents():
 
 
 def test_an_object_is_taken_as_it_is():
-    assert make_seed_set(Balanced()) == ("Balanced()", Balanced())
+    assert make_seed_set(BalancedSeedSet()) == ("BalancedSeedSet()", BalancedSeedSet())

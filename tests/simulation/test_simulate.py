@@ -11,7 +11,7 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from cal.acquisition.base import Acquisition
 from cal.acquisition.one_run import OneRun
-from cal.acquisition.pool import Documents, Selection
+from cal.acquisition.pool import Batch, PoolDocuments
 from cal.acquisition.random import Random
 from cal.acquisition.spec import make_strategies
 from cal.errors import ConfigError, FeatureError, LearnerError, StorageError, StrategyError
@@ -22,7 +22,7 @@ from cal.simulation.blocks import Plan, advance_block
 from cal.simulation.loop import Run, advance
 from cal.simulation.partition import Partition
 from cal.simulation.run_folder import RunFolder
-from cal.simulation.seed_sets import Stratified, choose_seed_set
+from cal.simulation.seed_sets import StratifiedSeedSet, choose_seed_set
 from cal.simulation.simulate import simulate
 from cal.streams import Streams
 
@@ -106,10 +106,10 @@ def plan_of(make_task, small, tmp_path):
         folder = RunFolder(tmp_path / name)
         folder.create({}, {})
         gold = corpus.train.gold
-        seed_sets = {seed: choose_seed_set(Stratified(), gold, features.train, 12, seed) for seed in (1, 2, 3)}
+        seed_sets = {seed: choose_seed_set(StratifiedSeedSet(), gold, features.train, 12, seed) for seed in (1, 2, 3)}
         config = MLP(**{"hidden": [8, 8], "n_epochs": 4, "batch_size": 8, "lr": 1e-2} | learner)
         return Plan(
-            documents=Documents(corpus.train.ids, corpus.label_names),
+            documents=PoolDocuments(corpus.train.ids, corpus.label_names),
             gold=corpus.train.gold,
             tests=labels_by_test(corpus),
             inputs=features,
@@ -218,7 +218,7 @@ def test_labels_of_the_pool_do_not_show_in_the_first_batch(make_task, small):
     """Shuffled among the candidates, they change no strategy's first choice."""
     corpus, features = make_task()
     gold = torch.from_numpy(corpus.train.gold)
-    rows = choose_seed_set(Stratified(), corpus.train.gold, features.train, 12, 1)
+    rows = choose_seed_set(StratifiedSeedSet(), corpus.train.gold, features.train, 12, 1)
     other = gold.clone()
     candidates = Partition([rows], len(gold)).candidates()[0]
     other[candidates] = gold[candidates].roll(1)
@@ -239,7 +239,7 @@ def test_labels_of_the_pool_do_not_show_in_the_first_batch(make_task, small):
             strategies,
             labels,
             labels_by_test(corpus),
-            Documents(corpus.train.ids, corpus.label_names),
+            PoolDocuments(corpus.train.ids, corpus.label_names),
             query_size=7,
             rounds=range(2),
             last=1,
@@ -415,14 +415,14 @@ class Selecting(Acquisition):
 
     def select(self, pool, n):
         positions = torch.tensor([self.positions])
-        return Selection(positions, positions.double())
+        return Batch(positions, positions.double())
 
 
 @pytest.mark.parametrize(
     "positions", [[0, 1, 2, 3, 3], [0, 1, 2, 3], [0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 48], [0, 1, 2, 3, -1], []], ids=str
 )
 def test_a_strategy_must_select_so_many_different_candidates(simulated, positions):
-    with pytest.raises(StrategyError, match=r"Selecting\.select must return a Selection: 5 different"):
+    with pytest.raises(StrategyError, match=r"Selecting\.select must return a Batch: 5 different"):
         simulated(strategies=[Selecting(positions)])
 
 

@@ -10,7 +10,7 @@ from scipy.stats import entropy
 from sklearn.metrics import accuracy_score, cohen_kappa_score
 
 from cal import registry
-from cal.acquisition.pool import Documents
+from cal.acquisition.pool import PoolDocuments
 from cal.acquisition.spec import make_strategies
 from cal.errors import ConfigError
 from cal.learners.evaluate import labels_by_test
@@ -20,7 +20,7 @@ from cal.simulation.curves import LearningCurves
 from cal.simulation.loop import Run
 from cal.simulation.observer import STOP_SET_SIZE, Observed, Stopping
 from cal.simulation.run_folder import RunFolder
-from cal.simulation.seed_sets import Stratified, choose_dev_set, choose_seed_set
+from cal.simulation.seed_sets import StratifiedSeedSet, choose_dev_set, choose_seed_set
 from cal.simulation.stopping import (
     AllOf,
     AnyOf,
@@ -368,13 +368,13 @@ def plan_of(make_task, small, tmp_path):
         folder.create({}, {})
         gold, seeds = corpus.train.gold, (1, 2, 3)
         return Plan(
-            documents=Documents(corpus.train.ids, corpus.label_names),
+            documents=PoolDocuments(corpus.train.ids, corpus.label_names),
             gold=gold,
             tests=labels_by_test(corpus),
             inputs=features,
             learner=small["learner"],
             strategies=make_strategies(["random", "entropy", "margin"]),
-            seed_sets={seed: choose_seed_set(Stratified(), gold, features.train, 12, seed) for seed in seeds},
+            seed_sets={seed: choose_seed_set(StratifiedSeedSet(), gold, features.train, 12, seed) for seed in seeds},
             query_size=5,
             n_rounds=6,
             device="cpu",
