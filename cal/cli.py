@@ -158,7 +158,7 @@ def _run(config: Mapping[str, Any], quiet: bool) -> None:
 
 
 def _sweep_folder(output: str | None) -> Path:
-    from cal.simulation.run_folder import dated_folder
+    from cal.files import dated_folder
 
     return Path(output) if output else dated_folder(Path("runs"), "multirun")
 

@@ -19,7 +19,7 @@ TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MOD
 
 # The ground floor, whose modules may know each other, then the rooms: each may import those above it in this list.
 ORDER = [
-    ["errors", "checks", "streams", "seeds", "registry", "stopwatch", "progress", "provenance"],
+    ["errors", "checks", "files", "shares", "streams", "seeds", "registry", "stopwatch", "progress", "provenance"],
     ["dynamics"],
     ["data"],
     ["learners"],
@@ -55,7 +55,7 @@ HOMES = {
     "hydra": ["cal.config", "cal.cli"],
     "omegaconf": ["cal.config", "cal.cli"],
     "joblib": ["cal.learners.compute", "cal.learners.grid", "cal.simulation.", "cal.report.significance"],
-    "filelock": ["cal.simulation.run_folder", "cal.data.cache"],
+    "filelock": ["cal.files"],
     "tqdm": ["cal.progress", "cal.simulation.progress"],
     "pyarrow": ["cal.simulation.run_folder", "cal.data.", "cal.dynamics.log_folder"],
 }

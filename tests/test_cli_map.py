@@ -143,5 +143,5 @@ def test_bad_input_is_one_clear_line_and_exit_code_1(words, expected, capsys):
 def test_a_folder_with_something_else_is_refused_before_training(train, tmp_path, capsys):
     (tmp_path / "notes.txt").write_text("mine")
     assert train(tmp_path) == 1
-    assert "something else than map.json" in capsys.readouterr().err
+    assert "is no folder of cal map: it has notes.txt" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]

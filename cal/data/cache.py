@@ -8,13 +8,15 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import tempfile
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import IO
 
 import numpy as np
+
+from cal.errors import StorageError
+from cal.files import write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -52,40 +54,21 @@ def cache_path(name: str, recipe: Mapping[str, object], suffix: str) -> Path:
     return cache_dir() / f"{name}-{key}{suffix}"
 
 
-def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> bool:
-    """Whether `write` could fill the file at `path`, which appears complete or not at all.
+def try_write(path: Path, content: bytes | Callable[[IO[bytes]], object]) -> bool:
+    """Writes a file of the cache completely or not at all, and returns whether it could.
 
-    Readers and writers in other processes never meet a half-written file. A folder that cannot be written is a
-    warning, once, not an error.
+    A cache folder that cannot be written is one warning, not an error.
 
     Args:
-        path: where the file shall appear; its folder is made.
-        write: called with the file, open for writing bytes.
+        path: file to write; its folder is made.
+        content: its bytes, or a function that writes them to an open file.
     """
     try:
-        write_whole(path, write)
-    except OSError as error:
-        _warn_once(path.parent, str(error))
+        write_whole(path, content)
+    except StorageError as error:
+        _warn_once(path.parent, str(getattr(error.__cause__, "strerror", None) or error))
         return False
     return True
-
-
-def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Fills the file at `path`, which appears complete or not at all; its folder is made.
-
-    Raises:
-        OSError: if it cannot be written.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
-        try:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
 
 
 def cached_array(name: str, recipe: Mapping[str, object], make: Callable[[], np.ndarray]) -> np.ndarray:
@@ -108,7 +91,7 @@ def cached_array(name: str, recipe: Mapping[str, object], make: Callable[[], np.
         np.save(file, made)
         file.write(_digest(made))
 
-    if write_atomically(path, write):
+    if try_write(path, write):
         array = _load(path)
     if array is None:
         array = made

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cal.errors import StorageError
+from cal.files import storage_errors
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,13 +46,12 @@ def write_dataset_folder(table: pd.DataFrame, folder: Path, label_names: Sequenc
     partial = folder.with_name(f".{folder.name}.partial")
     shown = is_progress_bar_enabled()
     try:
-        shutil.rmtree(partial, ignore_errors=True)
-        disable_progress_bars()
-        dataset.save_to_disk(str(partial))
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.replace(folder)
-    except OSError as error:
-        raise StorageError(f"Cannot write {folder}: {error.strerror or error}. Make room and try again.") from error
+        with storage_errors(f"write {folder}", "Make room and try again."):
+            shutil.rmtree(partial, ignore_errors=True)
+            disable_progress_bars()
+            dataset.save_to_disk(str(partial))
+            shutil.rmtree(folder, ignore_errors=True)
+            partial.replace(folder)
     finally:
         if shown:
             enable_progress_bars()

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from cal.checks import whole_numbers
-from cal.data.cache import cache_path, write_atomically
+from cal.data.cache import cache_path, try_write
 from cal.data.corpus import Corpus, Split
 from cal.errors import ConfigError, DataError
 from cal.progress import bar
@@ -99,7 +99,7 @@ def _harvested() -> list[_Docstring]:
         return [_Docstring(**row) for row in orjson.loads(path.read_bytes())]
     except (OSError, ValueError, TypeError):  # absent or damaged
         docstrings = _harvest(roots)
-        write_atomically(path, lambda file: file.write(orjson.dumps([asdict(doc) for doc in docstrings])))
+        try_write(path, orjson.dumps([asdict(doc) for doc in docstrings]))
         return docstrings
 
 

@@ -15,8 +15,9 @@ import re
 import reprlib
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -24,6 +25,7 @@ from torch import Tensor
 
 from cal.checks import whole_numbers
 from cal.errors import DataError
+from cal.files import write_whole
 
 DECIMALS = 10
 """Decimals of a logit in a file."""
@@ -115,6 +117,7 @@ def write_epoch(
 
     Raises:
         DataError: if the log could not be read again.
+        StorageError: if it cannot be written.
 
     Example:
         >>> import tempfile
@@ -139,14 +142,16 @@ def write_epoch(
     for row, record in enumerate(zip(guids, values.tolist(), classes.tolist(), strict=True)):
         if isinstance(wrong := _check(*record, kind, values.shape[1]), _Wrong):
             raise DataError(f"{path.name} cannot be written, instance {row}: {wrong.what}. {wrong.remedy}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    # No time and no name inside a .gz: the same dynamics are the same bytes.
-    with part.open("wb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=0) if compress else file as stream:
-        for guid, rounded, gold_class in zip(guids, np.round(values, DECIMALS), classes.tolist(), strict=True):
-            line = {"guid": guid, f"logits_epoch_{epoch}": rounded.tolist(), "gold": gold_class}
-            stream.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
-    return part.replace(path)
+
+    def write(file: IO[bytes]) -> None:
+        # No time and no name inside a .gz: the same dynamics are the same bytes.
+        with gzip.GzipFile("", "wb", fileobj=file, mtime=0) if compress else nullcontext(file) as stream:
+            for guid, rounded, gold_class in zip(guids, np.round(values, DECIMALS), classes.tolist(), strict=True):
+                line = {"guid": guid, f"logits_epoch_{epoch}": rounded.tolist(), "gold": gold_class}
+                stream.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+
+    write_whole(path, write)
+    return path
 
 
 def read_epoch(path: Path) -> Records:

@@ -9,7 +9,6 @@ faults.parquet     what was wrong with the ids of finished epochs, if anything w
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +20,7 @@ import pandas as pd
 from cal.dynamics.ids import as_ids, few
 from cal.dynamics.training_dynamics import Capture
 from cal.errors import StorageError
+from cal.files import storage_errors, write_whole
 
 if TYPE_CHECKING:
     import pyarrow
@@ -67,6 +67,8 @@ class LogFolder:
         """
         about = {"version": _VERSION, "n_classes": logits.shape[1], "capture": capture}
         instances = pd.DataFrame({"id": ids, "gold": gold})
+        for leftover in self.path.glob(".epoch_*"):  # of a process that was killed while it wrote
+            leftover.unlink(missing_ok=True)
         in_dictionary = ["gold"]  # ids differ, and one of them would only be read twice
         if epoch == 0:
             self._write("store.json", lambda file: file.write(json.dumps(about).encode()))
@@ -85,10 +87,8 @@ class LogFolder:
             StorageError: if it cannot be removed.
         """
         path = self.path / _epoch_name(epoch)
-        try:
+        with storage_errors(f"remove {path}", "Remove it yourself, or record into another folder."):
             path.unlink(missing_ok=True)
-        except OSError as error:
-            raise StorageError(f"Cannot remove {path}: {error.strerror or error}.") from error
 
     def read(self) -> Logs | None:
         """The finished epochs; None where there are none.
@@ -158,21 +158,7 @@ class LogFolder:
         return array
 
     def _write(self, name: str, write: Callable[[IO[bytes]], object]) -> None:
-        path, partial = self.path / name, self.path / f".{name}.partial"
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            try:
-                with partial.open("wb") as file:
-                    write(file)
-                    file.flush()
-                    os.fsync(file.fileno())
-                partial.replace(path)
-            finally:
-                partial.unlink(missing_ok=True)
-        except OSError as error:
-            raise StorageError(
-                f"Cannot write {path}: {error.strerror or error}. Finished epochs are kept; make room to go on."
-            ) from error
+        write_whole(self.path / name, write, "Finished epochs are kept; make room to go on.")
 
 
 def _table(path: Path) -> pyarrow.Table:

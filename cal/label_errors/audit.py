@@ -18,6 +18,7 @@ from cal.checks import problems_of
 from cal.data.corpus import Corpus
 from cal.data.features import FeatureKind, Features, vectors_of
 from cal.errors import ConfigError, StorageError
+from cal.files import write_whole
 from cal.label_errors.cleaning import mended_accuracies
 from cal.label_errors.detection_scores import CURVE, detection_scores, recall_curve
 from cal.label_errors.detectors import detect, refused_detectors
@@ -28,7 +29,6 @@ from cal.learners.grid import cross_validation, train_all
 from cal.maps.training import check_map_arguments
 from cal.progress import counted
 from cal.seeds import list_seeds
-from cal.simulation.run_folder import RunFolder
 
 logger = logging.getLogger(__name__)
 RATES = (0.05, 0.1)
@@ -159,9 +159,9 @@ def audit(
         noised = inject(corpus, *cell, confusions=table)
         rows = _measured(corpus, cell, noised, given, folds, training)
         if folder is not None:
-            target = RunFolder(folder)
-            target.write(f"wrong/{cell}-{digest}.csv", _wrong_labels(corpus, noised).to_csv(index=False).encode())
-            target.write(f"cells/{cell}-{digest}.json", orjson.dumps(rows))
+            wrong = _wrong_labels(corpus, noised).to_csv(index=False).encode()
+            write_whole(folder / "wrong" / f"{cell}-{digest}.csv", wrong)
+            write_whole(folder / "cells" / f"{cell}-{digest}.json", orjson.dumps(rows))
         return rows
 
     done = list(counted(map(measured, cells), len(cells), "injection", quiet))

@@ -15,18 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import yaml
 
 from cal.data.corpus import Corpus
+from cal.files import OwnedFolder, dated_folder
 from cal.label_errors.audit import AuditArguments, AuditResult, audit, check_audit_arguments
 from cal.label_errors.audit_report import audit_document, audit_text
 from cal.label_errors.audit_tables import means_of
 from cal.learners.compute import resolve_device
-from cal.maps.folder import refuse_foreign
 from cal.provenance import provenance
 from cal.report.document import to_html, to_markdown
 from cal.report.plot_style import rendered
-from cal.simulation.run_folder import RunFolder, dated_folder
 
 
 def check_audit(config: Mapping[str, Any]) -> AuditArguments:
@@ -53,8 +51,9 @@ def run_audit(config: Mapping[str, Any], built: Mapping[str, Any], *, quiet: boo
         CalError: if something cannot be read, trained or written.
     """
     folder = Path(config["output"]) if config["output"] else dated_folder(Path("runs"), "audit")
-    refuse_foreign(folder, "audit.json")
-    corpus, target = built["dataset"].read(), RunFolder(folder)
+    target = OwnedFolder(folder, "cal audit", "audit.json")
+    target.refuse_foreign()
+    corpus = built["dataset"].read()
     with target.lock("audit"):
         result, about = _audited(target, config, built, corpus, quiet)
         _write(target, result, config, corpus, about)
@@ -62,13 +61,13 @@ def run_audit(config: Mapping[str, Any], built: Mapping[str, Any], *, quiet: boo
 
 
 def _audited(
-    target: RunFolder, config: Mapping[str, Any], built: Mapping[str, Any], corpus: Corpus, quiet: bool
+    target: OwnedFolder, config: Mapping[str, Any], built: Mapping[str, Any], corpus: Corpus, quiet: bool
 ) -> tuple[AuditResult, dict[str, Any]]:
     """What the audit measured, and what it was an audit of."""
     about = {"corpus": corpus.name, "corpus_fingerprint": corpus.fingerprint}
     about |= provenance(resolve_device(config["device"]))
-    target.write("audit.json", orjson.dumps(about, option=orjson.OPT_INDENT_2))  # first: it marks our folder
-    target.write("config.yaml", yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True).encode())
+    target.write_json("audit.json", about)  # first: it marks our folder
+    target.write_yaml("config.yaml", config)
     result = audit(
         corpus,
         features=built.get("features"),
@@ -81,7 +80,7 @@ def _audited(
 
 
 def _write(
-    target: RunFolder, result: AuditResult, config: Mapping[str, Any], corpus: Corpus, about: Mapping[str, Any]
+    target: OwnedFolder, result: AuditResult, config: Mapping[str, Any], corpus: Corpus, about: Mapping[str, Any]
 ) -> None:
     """Tables, figures and the report."""
     frames = {name: getattr(result, name) for name in ("scores", "curves", "accuracies")} | {"means": means_of(result)}

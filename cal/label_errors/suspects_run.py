@@ -22,6 +22,7 @@ from cal.data.corpus import Corpus
 from cal.data.lsa import words_and_pairs
 from cal.dynamics.suspicion import SUSPICION, suspicion
 from cal.errors import ConfigError, StorageError, UnknownNameError
+from cal.files import OwnedFolder, dated_folder
 from cal.label_errors.detectors import DETECTORS, detect
 from cal.label_errors.error_estimate import ErrorEstimate
 from cal.label_errors.suspects import (
@@ -33,12 +34,10 @@ from cal.label_errors.suspects import (
 )
 from cal.label_errors.suspects_page import suspects_page
 from cal.learners.compute import resolve_device
-from cal.maps.folder import refuse_foreign
 from cal.maps.source import read_map_source, with_documents
 from cal.maps.training import check_map_arguments
 from cal.provenance import provenance
 from cal.seeds import list_seeds
-from cal.simulation.run_folder import RunFolder, dated_folder
 
 N_DIMENSIONS = 100
 """Of the vectors of texts. On TREC 64 % of the 10 nearest have the same label, by tf-idf itself 61 %, by 300 65 %."""
@@ -90,7 +89,7 @@ def run_suspects(config: Mapping[str, Any], built: Mapping[str, Any], *, quiet: 
         CalError: if something cannot be read, trained or written.
     """
     folder = Path(config["output"]) if config["output"] else dated_folder(Path("runs"), "suspects")
-    refuse_foreign(folder, "suspects.json")
+    _suspects_folder(folder).refuse_foreign()
     corpus: Corpus | None
     if config["map"] is None:
         corpus = built["dataset"].read()
@@ -116,6 +115,10 @@ def run_suspects(config: Mapping[str, Any], built: Mapping[str, Any], *, quiet: 
         return f"Suspects: {page}"
     listed = [suspects_text(table, config["n"])] if config["n"] else []
     return "\n\n".join([f"{verdict}\n{note}", *listed, f"{_UNCHANGED}\nSuspects: {page}"])
+
+
+def _suspects_folder(path: Path) -> OwnedFolder:
+    return OwnedFolder(path, "cal suspects", "suspects.json")
 
 
 def _refuse_trained(folder: Path) -> None:
@@ -236,9 +239,9 @@ def _totals(estimate: ErrorEstimate | None) -> dict[str, float] | None:
 
 def _write(folder: Path, table: pd.DataFrame, about: Mapping[str, Any], verdict: str, note: str, n_shown: int) -> Path:
     """Writes the three files; returns where the page is."""
-    target = RunFolder(folder)
+    target = _suspects_folder(folder)
     # suspects.json first, so that the folder is known for ours.
-    target.write("suspects.json", orjson.dumps(about, default=str, option=orjson.OPT_INDENT_2))
+    target.write_json("suspects.json", about, default=str)
     as_json = [orjson.dumps(others).decode() for others in table["neighbours"]]
     text = table.assign(neighbours=as_json).to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     target.write("suspects.csv", text.encode())

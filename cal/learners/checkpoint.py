@@ -12,10 +12,10 @@ from types import TracebackType
 import torch
 from torch import Tensor
 
-from cal.data.cache import write_whole
 from cal.dynamics.distributed import gathered, n_processes, rank
 from cal.dynamics.training_dynamics import TrainingDynamics
 from cal.errors import StorageError
+from cal.files import write_whole
 from cal.learners.finetune import FineTuning
 
 logger = logging.getLogger(__name__)
@@ -89,9 +89,9 @@ class Checkpoint:
         }
         if rank() == 0:
             try:
-                write_whole(self._path, lambda file: torch.save(state, file))
-            except OSError as error:
-                logger.warning("No checkpoint could be written to %s: %s. Training goes on.", self._path, error)
+                write_whole(self._path, lambda file: torch.save(state, file), "Training goes on without a checkpoint.")
+            except StorageError as error:
+                logger.warning("%s", error)
         self._due = time.monotonic() + max(_SECONDS, 20 * (time.monotonic() - start))
 
     def _restore(self, path: Path) -> None:

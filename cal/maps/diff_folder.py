@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import orjson
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from cal.files import OwnedFolder, dated_folder
 from cal.maps.diff import MapDiff, map_diff
-from cal.maps.folder import read_map, refuse_foreign
+from cal.maps.folder import read_map
 from cal.maps.page import N_ARROWS, map_page
 from cal.report.plot_style import label, new_figure, rendered, styled
-from cal.simulation.run_folder import RunFolder, dated_folder
 
 _MOST_POINTS = 20_000
 _UP, _DOWN = "#0072B2", "#D55E00"
@@ -57,12 +56,12 @@ def write_diff(folder: Path, diff: MapDiff, names: Sequence[str]) -> None:
     Raises:
         StorageError: if the folder holds something else or cannot be written.
     """
-    refuse_foreign(folder, "diff.json")
-    target = RunFolder(folder)
+    target = OwnedFolder(folder, "cal map-diff", "diff.json")
+    target.refuse_foreign()
     about: dict[str, object] = {"a": names[0], "b": names[1], "alpha": diff.alpha, "n_shared": len(diff.moved)}
     about |= {"n_significant": int(diff.moved["significant"].sum()) if diff.tested else None}
     about |= {"only_a": diff.only_a, "only_b": diff.only_b}
-    target.write("diff.json", orjson.dumps(about, option=orjson.OPT_INDENT_2))  # first: it marks our folder
+    target.write_json("diff.json", about)  # first: it marks our folder
     target.write("diff.csv", diff.moved.to_csv(index=False).encode())
     target.write("transitions.csv", diff.transitions.to_csv().encode())
     for suffix, content in rendered(diff_figure(diff, names)).items():

@@ -20,18 +20,17 @@ from typing import Any
 import numpy as np
 import orjson
 import pandas as pd
-import yaml
 from torch import Tensor
 
 from cal.dynamics.data_map import COORDINATES, DataMap
 from cal.dynamics.regions import regions, rule_parameters
 from cal.errors import ConfigError, StorageError
+from cal.files import OwnedFolder
 from cal.maps.coordinates import td_metrics
 from cal.maps.map_file import map_to_frame
 from cal.maps.page import map_page
 from cal.report.map_plots import data_maps
 from cal.report.plot_style import rendered
-from cal.simulation.run_folder import RunFolder
 
 CHECKPOINTS = "checkpoints"
 _ONE_POINT = pd.DataFrame({"confidence": [0.5], "variability": [0.1], "aleatoric": [0.2]})
@@ -78,20 +77,9 @@ def region_rule(given: object) -> tuple[str, dict[str, Any]]:
     return str(name), complete
 
 
-def refuse_foreign(folder: Path, mark: str) -> None:
-    """Makes sure that a folder is new, empty or of the kind that has a file `mark`, and so may be replaced.
-
-    One with nothing but checkpoints is that of an interrupted training, which goes on.
-
-    Raises:
-        StorageError: if it holds something else.
-    """
-
-    def is_foreign() -> bool:
-        return not folder.is_dir() or any(path.name != CHECKPOINTS for path in folder.iterdir())
-
-    if folder.exists() and not (folder / mark).exists() and is_foreign():
-        raise StorageError(f"{folder} exists and holds something else than {mark} and its like; give another folder.")
+def map_folder(path: Path | str) -> OwnedFolder:
+    """The folder of a data map; an interrupted training may have left its checkpoints there."""
+    return OwnedFolder(path, "cal map", "map.json", spared=[CHECKPOINTS])
 
 
 def write_map(
@@ -124,8 +112,8 @@ def write_map(
     Raises:
         StorageError: if the folder holds something else or cannot be written.
     """
-    target = RunFolder(folder)
-    refuse_foreign(target.path, "map.json")
+    target = map_folder(folder)
+    target.refuse_foreign()
     several = data_map.confidence.dim() > 1 and len(data_map.confidence) > 1
     drawn = data_map if data_map.confidence.dim() == 1 else data_map.mean() if several else data_map[0]
     rule, parameters = region_rule(region)
@@ -157,8 +145,8 @@ def write_map(
     }
     # map.json first, so that the folder is known for ours; map.parquet last: a folder with one is complete.
     (target.path / "map.parquet").unlink(missing_ok=True)
-    target.write("map.json", orjson.dumps(summary, option=orjson.OPT_INDENT_2))
-    target.write("config.yaml", yaml.safe_dump(dict(config or {}), sort_keys=False, allow_unicode=True).encode())
+    target.write_json("map.json", summary)
+    target.write_yaml("config.yaml", config or {})
     csv_text = points.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")  # as map_file reads it
     target.write("map.csv", csv_text.encode())
     target.write("td_metrics.jsonl", td_metrics(drawn))

@@ -13,6 +13,7 @@ import torch
 from cal.dynamics.data_map import DataMap
 from cal.dynamics.training_dynamics import Capture
 from cal.errors import DataError
+from cal.files import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,16 +83,15 @@ def write_map_file(data_map: DataMap, path: Path | str) -> None:
 
     Raises:
         AnalysisError: if the map is of several runs; take one, or the mean.
-        DataError: if the file is to be of another format, or cannot be written.
+        DataError: if the file is to be of another format.
+        StorageError: if it cannot be written.
     """
     path, frame = _checked(path), map_to_frame(data_map)
-    try:
-        if path.suffix == ".parquet":
-            frame.to_parquet(path, index=False)
-        else:
-            frame.to_csv(path, index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-    except OSError as error:
-        raise DataError(f"{path} cannot be written ({error.strerror or error}).") from error
+    if path.suffix == ".parquet":
+        content = frame.to_parquet(index=False)
+    else:
+        content = frame.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n").encode()
+    write_whole(path, content)
 
 
 def read_map_file(path: Path | str) -> DataMap:

@@ -16,11 +16,12 @@ from cal.dynamics.data_map import DataMap
 from cal.dynamics.distributed import gathered, rank
 from cal.dynamics.logs import open_logs
 from cal.errors import DataError
+from cal.files import dated_folder
 from cal.learners.compute import resolve_device
 from cal.maps.folder import (
     CHECKPOINTS,
+    map_folder,
     read_map,
-    refuse_foreign,
     summary_text,
     with_label_names,
     write_map,
@@ -28,7 +29,6 @@ from cal.maps.folder import (
 from cal.maps.training import full_map
 from cal.provenance import provenance
 from cal.seeds import list_seeds
-from cal.simulation.run_folder import dated_folder
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ def draw_map(config: Mapping[str, Any], built: Mapping[str, Any], *, quiet: bool
     """
     # Of several processes the first one says where; the others help it train.
     folder = gathered(Path(config["output"]) if config["output"] else dated_folder(Path("runs"), "map"))[0]
-    refuse_foreign(folder, "map.json")
+    map_folder(folder).refuse_foreign()
     corpus: Corpus | None = built["dataset"].read() if "dataset" in built else None
     if config["logs"] is None and corpus is not None:
         summary = _draw_trained(folder, config, built, corpus, quiet)

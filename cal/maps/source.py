@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from cal.dynamics.logs import open_logs
 from cal.dynamics.regions import regions
 from cal.dynamics.store import OnMissing
 from cal.errors import DataError
+from cal.files import digest_of
 from cal.maps.folder import region_rule
 from cal.maps.map_file import map_to_frame, read_map_table
 
@@ -129,13 +129,3 @@ def with_documents(points: pd.DataFrame, corpus: Corpus) -> pd.DataFrame:
         nested: Any = [[list(choice) for choice in sequences[row]] for row in places]  # pandas-stubs know no such cells
         points["sequences"] = nested
     return points
-
-
-def digest_of(path: Path) -> str:
-    """The sha256 of a file; of a folder, that of the lines `sha256  path` of all files in it."""
-    if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.is_file())
-        lines = [f"{digest_of(file)}  {file.relative_to(path).as_posix()}\n" for file in files]
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
-    with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()

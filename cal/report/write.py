@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from cal.errors import StorageError
+from cal.files import write_whole
 from cal.report import batches, map_plots, plots, tables
 from cal.report.comparison import Comparison, aso_matrix
 from cal.report.document import Block, Document, Folded, Paragraph, Picture, Section, to_html, to_markdown
@@ -22,6 +20,7 @@ from cal.simulation.curves import LearningCurves
 from cal.simulation.run_folder import FULL_DATA
 
 N_BOOTSTRAP = 10_000  # 1,000 leave ε_min a standard error of about .01; with few scores ten times as many are free
+_REMEDY = "Make room, or choose another folder."
 MAPS_PER_FIGURE = 8  # a tall page; as each map is rasterised on a canvas of its figure, the cost grows with the square
 _ENDED = (
     "A run ended with the first stopping criterion that it met, so runs differ in length; curves and comparisons are "
@@ -49,16 +48,12 @@ def write_report(curves: LearningCurves, folder: Path | str) -> Path:
     document, figures = describe(curves)
     files = {name: rendered(figure) for name, figure in figures.items()}
     target = Path(folder)
-    try:
-        (target / "figures").mkdir(parents=True, exist_ok=True)
-        for name, by_suffix in files.items():
-            for suffix in ("png", "pdf"):
-                _write(target / "figures" / f"{name}.{suffix}", by_suffix[suffix])
-        _write(target / "report.md", to_markdown(document).encode())
-        pictures = {name: by_suffix["svg"] for name, by_suffix in files.items()}
-        _write(target / "report.html", to_html(document, pictures).encode())
-    except OSError as error:
-        raise StorageError(f"The report cannot be written to {target}: {error}. Choose another folder.") from error
+    for name, by_suffix in files.items():
+        for suffix in ("png", "pdf"):
+            write_whole(target / "figures" / f"{name}.{suffix}", by_suffix[suffix], _REMEDY)
+    write_whole(target / "report.md", to_markdown(document).encode(), _REMEDY)
+    pictures = {name: by_suffix["svg"] for name, by_suffix in files.items()}
+    write_whole(target / "report.html", to_html(document, pictures).encode(), _REMEDY)
     return target / "report.html"
 
 
@@ -245,16 +240,3 @@ def _count(n: int, noun: str, plural: str = "") -> str:
 
 def _as_json(about: dict[str, Any]) -> str:
     return json.dumps(about, indent=2, ensure_ascii=False, sort_keys=True, default=str)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Writes beside the target and renames, so that a reader sees the old file or the new one, never half of one."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

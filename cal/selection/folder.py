@@ -25,8 +25,7 @@ import pandas as pd
 
 from cal.data.dataset_folder import write_dataset_folder
 from cal.errors import StorageError
-from cal.maps.folder import refuse_foreign
-from cal.simulation.run_folder import RunFolder
+from cal.files import OwnedFolder, storage_errors
 
 MANIFEST = "manifest.json"
 SELECT, WEIGHTS = "cal select", "cal weights"
@@ -75,7 +74,7 @@ def refuse_other(folder: Path, command: str) -> None:
     Raises:
         StorageError: if it holds something else, or one of these folders does.
     """
-    refuse_foreign(folder, MANIFEST)
+    OwnedFolder(folder, command, MANIFEST).refuse_foreign()
     if not (folder / MANIFEST).exists():
         return
     try:
@@ -147,15 +146,13 @@ def write_weights(folder: Path, rows: pd.DataFrame, about: Mapping[str, Any]) ->
     _begun(folder, WEIGHTS, rows, about).write("weights.csv", csv_bytes(rows))
 
 
-def _begun(folder: Path, command: str, rows: pd.DataFrame, about: Mapping[str, Any]) -> RunFolder:
+def _begun(folder: Path, command: str, rows: pd.DataFrame, about: Mapping[str, Any]) -> OwnedFolder:
     """The folder, without an older selection and with a manifest, by which it is known for ours."""
     refuse_other(folder, command)
-    target = RunFolder(folder)
+    target = OwnedFolder(folder, command, MANIFEST)
     manifest = {"made_by": command, **about, "ids_sha256": hashlib.sha256(_ids(rows)).hexdigest()}
-    try:
+    with storage_errors(f"replace what is in {folder}", "Give another folder."):
         for path in [path for pattern in _OURS[command] for path in folder.glob(pattern)]:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    except OSError as error:
-        raise StorageError(f"Cannot replace what is in {folder}: {error.strerror or error}.") from error
-    target.write(MANIFEST, orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
+    target.write_json(MANIFEST, manifest)
     return target

@@ -14,8 +14,9 @@ from cal.data.corpus import Corpus
 from cal.data.features import vectors_of
 from cal.dynamics.ids import few
 from cal.errors import ConfigError, DataError
+from cal.files import dated_folder, digest_of
 from cal.learners.compute import resolve_device
-from cal.maps.source import MapSource, digest_of, read_logs_source, read_map_source, with_documents
+from cal.maps.source import MapSource, read_logs_source, read_map_source, with_documents
 from cal.provenance import provenance
 from cal.selection import allenai_folders as allenai
 from cal.selection.folder import SELECT, WEIGHTS, refuse_other, write_selection, write_weights
@@ -30,7 +31,6 @@ from cal.selection.select_config import (
     weights_problems,
 )
 from cal.selection.weights import by_inverse_confidence, by_mislabel, by_variability
-from cal.simulation.run_folder import dated_folder
 
 _RANKED_BY = {  # the metric of a recipe that needs no map, and its ties
     "al_uncertainty": ("entropy", "by chance, as the seed has it"),

@@ -10,23 +10,21 @@ acquired.csv, curves.csv, stopped.csv, report.md, report.html, figures/
 from __future__ import annotations
 
 import hashlib
-import itertools
 import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
 import yaml
-from filelock import FileLock, Timeout
 
 from cal.data.corpus import Corpus
 from cal.errors import StorageError
+from cal.files import OwnedFolder, append, dated_folder, storage_errors
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +45,7 @@ class Run:
     seed: int
 
 
-class RunFolder:
+class RunFolder(OwnedFolder):
     """The folder of one simulation.
 
     Args:
@@ -55,7 +53,7 @@ class RunFolder:
     """
 
     def __init__(self, path: Path | str) -> None:
-        self.path = Path(path)
+        super().__init__(path, "cal simulate", "run.json")
 
     def create(self, config: Mapping[str, Any], about: Mapping[str, Any]) -> None:
         """Makes the folder, or makes sure that it belongs to the same simulation.
@@ -68,16 +66,15 @@ class RunFolder:
         Raises:
             StorageError: if it cannot be written, or holds another simulation; names the keys that differ.
         """
-        try:
+        with storage_errors(f"write to the run folder {self.path}", "Make room, or give another output=DIR."):
             for folder in (self.path, self.path / "rounds", self.path / "maps"):
                 folder.mkdir(parents=True, exist_ok=True)
-            if any((self.path / "rounds").iterdir()):
-                self._check_same(config, about)
-            else:
-                self.write("run.json", orjson.dumps(about, option=orjson.OPT_INDENT_2))
-                self.write("config.yaml", yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True).encode())
-        except OSError as error:
-            raise StorageError(f"Cannot write to the run folder {self.path}: {error.strerror or error}.") from error
+            fresh = not any((self.path / "rounds").iterdir())
+        if fresh:
+            self.write_json("run.json", about)
+            self.write_yaml("config.yaml", config)
+        else:
+            self._check_same(config, about)
 
     def config(self) -> dict[str, Any]:
         """The resolved configuration."""
@@ -97,30 +94,13 @@ class RunFolder:
 
     def finish(self) -> None:
         """Notes that the simulation has come to its end."""
-        self.write("run.json", orjson.dumps(self.about() | {"finished": True}, option=orjson.OPT_INDENT_2))
+        self.write_json("run.json", self.about() | {"finished": True})
 
     @contextmanager
     def lock(self, name: str = "simulation", wait: float = 0) -> Iterator[None]:
-        """Keeps other processes out of the folder, or of one run in it; given back even by a killed process.
-
-        Raises:
-            StorageError: if another process holds it for longer than `wait` seconds, or it cannot be written.
-        """
-        lock = FileLock(self.path / f".{name}.lock", timeout=wait)
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
-        except Timeout:
-            raise StorageError(
-                f"Another process is simulating into {self.path} ({name}). Wait for it, stop it, or give another "
-                "output=DIR."
-            ) from None
-        except OSError as error:
-            raise StorageError(f"Cannot write to the run folder {self.path}: {error.strerror or error}.") from error
-        try:
+        """Keeps other processes out of the folder, or out of one run in it."""
+        with super().lock(name, wait):
             yield
-        finally:
-            lock.release()
 
     def rounds_file(self, run: Run) -> Path:
         """The file of a run's finished rounds."""
@@ -150,17 +130,8 @@ class RunFolder:
         Raises:
             StorageError: if the disk is full or the folder is gone.
         """
-        path = self.rounds_file(run)
-        try:
-            with path.open("ab") as file:
-                file.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise StorageError(
-                f"Cannot write {path}: {error.strerror or error}. Finished rounds are kept; "
-                "make room and give the same command to go on."
-            ) from error
+        line = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+        append(self.rounds_file(run), line, "Finished rounds are kept; make room and give the same command to go on.")
 
     def write_map(self, run: Run, round: int, columns: Mapping[str, Any]) -> None:
         """Keeps the data map of a run's labelled set: id, gold, confidence, variability, correctness."""
@@ -174,24 +145,6 @@ class RunFolder:
     def map_file(self, run: Run, round: int) -> Path:
         """The file of a run's data map after a round."""
         return self.path / "maps" / f"{_file_name(run)}-{round}.parquet"
-
-    def write(self, name: str, content: bytes) -> None:
-        """Writes a file whole or not at all.
-
-        Raises:
-            StorageError: if the disk is full or the folder is gone.
-        """
-        path = self.path / name
-        partial = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                partial.write_bytes(content)
-                partial.replace(path)
-            finally:
-                partial.unlink(missing_ok=True)
-        except OSError as error:
-            raise StorageError(f"Cannot write {path}: {error.strerror or error}. Make room and try again.") from error
 
     def _read(self, name: str) -> bytes:
         try:
@@ -250,14 +203,6 @@ def _file_name(run: Run) -> str:
     if plain != run.strategy:  # two names must not share a file
         plain += "~" + hashlib.blake2b(run.strategy.encode(), digest_size=4).hexdigest()
     return f"{plain}-{run.seed}"
-
-
-def dated_folder(parent: Path, name: str) -> Path:
-    """A folder named by the time and `name` that does not exist yet."""
-    plain = re.sub(r"[^\w.-]", "_", name)
-    stem = f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{plain}"
-    paths = (parent / (stem if n == 1 else f"{stem}-{n}") for n in itertools.count(1))
-    return next(path for path in paths if not path.exists())
 
 
 def choose_folder(parent: Path, corpus: Corpus, config: Mapping[str, Any], strategy_digests: Mapping[str, str]) -> Path:

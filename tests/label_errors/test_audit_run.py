@@ -92,7 +92,7 @@ def test_single_values_are_lists_of_one():
 
 def test_a_folder_of_something_else_is_left_alone(built, tmp_path):
     (tmp_path / "thesis.tex").write_text("precious")
-    with pytest.raises(StorageError, match="holds something else"):
+    with pytest.raises(StorageError, match="is no folder of cal audit"):
         run_audit(CONFIG | {"output": str(tmp_path)}, built)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 

@@ -219,7 +219,7 @@ def test_with_none_to_print_there_is_no_list(map_folder, tmp_path):
 
 def test_a_folder_of_something_else_is_left_alone(map_folder, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(StorageError, match=r"holds something else than suspects\.json"):
+    with pytest.raises(StorageError, match="is no folder of cal suspects"):
         run_suspects(of_map(tmp_path, map_folder), {"learner": SMALL})
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 

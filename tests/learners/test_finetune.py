@@ -407,5 +407,4 @@ def test_a_folder_that_cannot_be_written_is_a_warning(make_learner, corpus, thro
     (tmp_path / "file").write_text("a file is no folder")
     with caplog.at_level(logging.WARNING, "cal"):
         assert_goes_on(make_learner, corpus, through, tmp_path / "file" / "training")
-    assert "No checkpoint could be written to" in caplog.text
-    assert "Training goes on." in caplog.text
+    assert "Training goes on without a checkpoint" in caplog.text

@@ -155,7 +155,7 @@ def test_the_folder_has_tables_figures_and_a_page(tmp_path):
 
 def test_another_folder_is_not_overwritten(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(StorageError, match="something else"):
+    with pytest.raises(StorageError, match="is no folder of cal map-diff"):
         write_diff(tmp_path, map_diff(stored(), stored()), ["a", "b"])
 
 

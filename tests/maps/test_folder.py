@@ -89,7 +89,7 @@ def test_a_new_map_replaces_an_old_one_wholly(tmp_path):
 
 def test_a_folder_with_something_else_is_not_touched(tmp_path):
     (tmp_path / "config.yaml").write_text("of a simulation")
-    with pytest.raises(StorageError, match=r"something else than map\.json"):
+    with pytest.raises(StorageError, match="is no folder of cal map"):
         written(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
 

@@ -295,7 +295,7 @@ def test_a_folder_of_something_else_is_not_touched(chosen, tmp_path, content):
     (tmp_path / "out").mkdir()
     name = "thesis.tex" if content is None else "manifest.json"
     (tmp_path / "out" / name).write_bytes(content or b"")
-    with pytest.raises(StorageError, match="give another folder"):
+    with pytest.raises(StorageError, match="ive another folder"):
         chosen(count=3)
     assert [path.name for path in (tmp_path / "out").iterdir()] == [name]
 

@@ -1,7 +1,5 @@
 import math
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -98,22 +96,6 @@ def test_a_map_is_read_back(folder):
     assert given.to_dict("list") == {"id": ["a", "b"], "gold": [0, 1], "confidence": [0.25, 0.5]}
 
 
-def test_a_write_that_fails_leaves_the_old_file_and_no_other(folder, monkeypatch):
-    folder.write("curves.csv", b"old")
-    before = sorted(folder.path.iterdir())
-
-    def full(path, content):
-        with path.open("wb") as file:
-            file.write(content[:2])
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("pathlib.Path.write_bytes", full)
-    with pytest.raises(StorageError, match=r"No space left on device\. Make room"):
-        folder.write("curves.csv", b"new content")
-    assert (folder.path / "curves.csv").read_bytes() == b"old"
-    assert sorted(folder.path.iterdir()) == before
-
-
 def test_a_folder_that_is_gone_is_reported(folder):
     for path in sorted(folder.path.rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
@@ -124,22 +106,6 @@ def test_a_folder_that_is_gone_is_reported(folder):
 def test_a_folder_of_something_else_is_reported(tmp_path):
     with pytest.raises(StorageError, match="is not the folder of a simulation"):
         RunFolder(tmp_path).config()
-
-
-def test_a_lock_keeps_other_processes_out_and_is_given_back(folder):
-    script = "import sys; from cal.simulation.run_folder import RunFolder\nwith RunFolder(sys.argv[1]).lock(): pass"
-
-    def other():
-        return subprocess.run([sys.executable, "-c", script, folder.path], capture_output=True, text=True)
-
-    with folder.lock():
-        assert "Another process is simulating into" in other().stderr
-    assert other().returncode == 0
-
-
-def test_two_runs_do_not_lock_each_other(folder):
-    with folder.lock("cal-1"), folder.lock("cal-2"), pytest.raises(StorageError), folder.lock("cal-1"):
-        pass
 
 
 def test_a_nested_configuration_has_dotted_keys():
