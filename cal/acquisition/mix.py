@@ -11,6 +11,7 @@ import torch
 from cal.acquisition.base import Acquisition, chosen
 from cal.acquisition.pool import Batch, Pool
 from cal.errors import ConfigError
+from cal.shares import largest_remainder
 
 
 @dataclass
@@ -54,10 +55,5 @@ class Mix(Acquisition):
 
     @staticmethod
     def counts(shares: Sequence[float], n: int) -> list[int]:
-        """N split by shares: rounded down, and what is left goes to the largest remainders, first come first."""
-        exact = [n * share / sum(shares) for share in shares]
-        counts = [int(value) for value in exact]
-        by_remainder = sorted(range(len(shares)), key=lambda part: counts[part] - exact[part])
-        for part in by_remainder[: n - sum(counts)]:
-            counts[part] += 1
-        return counts
+        """Splits n by shares, rounded by largest remainder."""
+        return largest_remainder([n * share / sum(shares) for share in shares], n)

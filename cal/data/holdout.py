@@ -6,6 +6,8 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
+from cal.shares import largest_remainder
+
 
 def held_out(ids: Sequence[str], texts: Sequence[str], labels: Sequence[str], fraction: float) -> list[bool]:
     """Whether each document is held out for test.
@@ -41,14 +43,11 @@ def held_out(ids: Sequence[str], texts: Sequence[str], labels: Sequence[str], fr
 
 
 def _shares(sizes: Counter[str], fraction: float) -> dict[str, int]:
-    """Test documents per label: largest remainders, so that they add up to the fraction of all."""
-    exact = {label: n * fraction for label, n in sizes.items()}
-    shares = {label: int(share) for label, share in exact.items()}
-    left = max(1, round(sizes.total() * fraction)) - sum(shares.values())
-    by_remainder = sorted(exact, key=lambda label: (shares[label] - exact[label], label))
-    for label in by_remainder[: max(0, left)]:
-        shares[label] += 1
-    return {label: min(share, sizes[label] - 1) for label, share in shares.items()}
+    """Test documents per label, which add up to the fraction of all documents; one of each label stays for train."""
+    labels = sorted(sizes)
+    total = max(1, round(sizes.total() * fraction))
+    shares = largest_remainder([sizes[label] * fraction for label in labels], total)
+    return {label: min(share, sizes[label] - 1) for label, share in zip(labels, shares, strict=True)}
 
 
 def _hash(instance_id: str) -> tuple[bytes, str]:

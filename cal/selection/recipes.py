@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from cal.checks import whole_numbers
 from cal.dynamics.data_map import METRICS, DataMap
 from cal.dynamics.suspicion import SUSPICION
 from cal.errors import AnalysisError, ConfigError, UnknownNameError
+from cal.shares import largest_remainder
 from cal.streams import stream
 
 RANDOM = "random"
@@ -204,14 +206,12 @@ def _order(data_map: DataMap, recipe: Recipe, seed: int) -> np.ndarray:
 
 
 def _in_proportion(sizes: np.ndarray, count: int) -> np.ndarray:
-    """(group,) parts of a count in proportion to sizes, by largest remainders; of a count up to their sum none is more.
+    """(group,) parts of a count in proportion to sizes; none is larger than its size if the count is at most their sum.
 
     Of equal remainders the first groups have one more.
     """
-    parts, rest = np.divmod(sizes * count, max(sizes.sum(), 1))
-    largest = np.argsort(-rest, kind="stable")
-    parts[largest[: count - parts.sum()]] += 1
-    return parts
+    quotas = [Fraction(size * count, max(int(sizes.sum()), 1)) for size in sizes.tolist()]
+    return np.array(largest_remainder(quotas, count), dtype=int)
 
 
 def _equally(sizes: np.ndarray, count: int) -> np.ndarray:

@@ -16,6 +16,7 @@ from cal.acquisition.clustering import assigned, k_means
 from cal.acquisition.typiclust import TypiClust, typical
 from cal.checks import whole_numbers
 from cal.errors import ConfigError
+from cal.shares import largest_remainder
 from cal.streams import stream
 
 
@@ -214,17 +215,6 @@ def _order(seed: int, purpose: str, n: int) -> np.ndarray:
 def _stratified(gold: np.ndarray, n: int, least: int) -> np.ndarray:
     """The first instances of each class, in proportion to their numbers, `least` of each at least."""
     present, counts = np.unique(gold, return_counts=True)
-    quotas = _quotas(counts, n, least)
+    quotas = largest_remainder((counts * n / counts.sum()).tolist(), n, least=least, most=counts.tolist())
     members = (np.flatnonzero(gold == label) for label in present)
     return np.concatenate([rows[:quota] for rows, quota in zip(members, quotas, strict=True)])
-
-
-def _quotas(counts: np.ndarray, size: int, least: int) -> np.ndarray:
-    """`size` split in proportion to counts by largest remainder, every quota between `least` and its count."""
-    exact = counts * size / counts.sum()
-    quotas = np.maximum(least, np.floor(exact)).astype(int)
-    while quotas.sum() != size:
-        step = 1 if quotas.sum() < size else -1
-        room = quotas < counts if step > 0 else quotas > least
-        quotas[np.argmax(np.where(room, step * (exact - quotas), -np.inf))] += step
-    return quotas
