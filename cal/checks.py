@@ -1,15 +1,114 @@
-"""Checks of parameters, and a collector that reports everything wrong with them in one error."""
+"""Checks of parameters: each returns sentences about what is wrong, and all of them are reported in one error."""
 
 from __future__ import annotations
 
+import math
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import SupportsIndex, TypeVar
+from numbers import Real
+from typing import Any, SupportsIndex, TypeVar
 
 from cal.errors import ConfigError
 
 T = TypeVar("T")
+
+
+def whole_numbers(least: int = 1, /, *, or_null: bool = False, **values: object) -> list[str]:
+    """A sentence about each value that is not a whole number of at least `least`.
+
+    Args:
+        least: smallest allowed number.
+        or_null: allow None too.
+        values: values by the names of their parameters.
+
+    Example:
+        >>> whole_numbers(1, n_epochs=2.5, batch_size=16)
+        ['n_epochs must be a whole number of at least 1, not 2.5.']
+        >>> whole_numbers(0, or_null=True, freeze=None, lora=-1)
+        ['lora must be a whole number of at least 0 or null, not -1.']
+    """
+
+    def fits(value: object) -> bool:
+        return isinstance(value, SupportsIndex) and not isinstance(value, bool) and operator.index(value) >= least
+
+    return _sentences(f"a whole number of at least {least}", fits, or_null, values)
+
+
+def numbers_in(interval: str, /, *, or_null: bool = False, **values: object) -> list[str]:
+    """A sentence about each value that is not a number in an interval.
+
+    Args:
+        interval: bounds in mathematical notation: `[0, 1)` is from 0, included, to 1, excluded. With `inf)`, any
+            finite number from the lower bound.
+        or_null: allow None too.
+        values: values by the names of their parameters.
+
+    Example:
+        >>> numbers_in("[0, 1)", dropout=1, warmup=0.1)
+        ['dropout must be a number of at least 0 and below 1, not 1.']
+        >>> numbers_in("(0, inf)", lr=float("nan"))
+        ['lr must be a finite number above 0, not nan.']
+        >>> numbers_in("[0, 1]", threshold="high")
+        ["threshold must be a number from 0 to 1, not 'high'."]
+    """
+    opening, closing = interval[0], interval[-1]
+    lower, upper = interval[1:-1].split(", ")
+    low, high = float(lower), float(upper)
+
+    def fits(value: Any) -> bool:
+        if isinstance(value, bool) or not isinstance(value, Real):
+            return False
+        number: Any = value  # `Real` has no comparisons for mypy
+        excluded = [bound for bound, bracket in ((low, opening), (high, closing)) if bracket in "()"]
+        return low <= number <= high and number not in excluded
+
+    if opening + closing == "[]":
+        described = f"a number from {lower} to {upper}"
+    else:
+        described = f"a number {'above' if opening == '(' else 'of at least'} {lower}"
+        if high == math.inf:
+            described = described.replace("a number", "a finite number")
+        else:
+            described += f" and {'below' if closing == ')' else 'at most'} {upper}"
+    return _sentences(described, fits, or_null, values)
+
+
+def one_of(known: Iterable[str], /, *, or_null: bool = False, **values: object) -> list[str]:
+    """A sentence about each value that is not one of a few known words.
+
+    Example:
+        >>> one_of(["during", "end", "out_of_fold"], capture="begin")
+        ["capture must be during, end or out_of_fold, not 'begin'."]
+    """
+    *others, last = known
+    described = f"{', '.join(others)} or {last}" if others else last
+    return _sentences(described, lambda value: value in (*others, last), or_null, values)
+
+
+def _sentences(described: str, fits: Callable[[object], bool], or_null: bool, values: dict[str, object]) -> list[str]:
+    described += " or null" if or_null else ""
+    return [
+        f"{name} must be {described}, not {value!r}."
+        for name, value in values.items()
+        if not (fits(value) or (or_null and value is None))
+    ]
+
+
+def refuse(problems: Iterable[str]) -> None:
+    """Raises one error about all problems, if there are any.
+
+    Raises:
+        ConfigError: listing each problem once.
+
+    Example:
+        >>> refuse(whole_numbers(rounds=3))
+        >>> refuse(whole_numbers(0, rounds=-1))
+        Traceback (most recent call last):
+        cal.errors.ConfigError: rounds must be a whole number of at least 0, not -1.
+    """
+    if distinct := list(dict.fromkeys(problems)):
+        raise ConfigError(distinct)
 
 
 class Problems(list[str]):
@@ -19,9 +118,7 @@ class Problems(list[str]):
         >>> problems = Problems()
         >>> problems.attempt(lambda: int("3"), otherwise=0)
         3
-        >>> def refuse():
-        ...     raise ConfigError("folds is 1; give at least 2.")
-        >>> problems.attempt(refuse, otherwise=None)
+        >>> problems.attempt(lambda: refuse(["folds is 1; give at least 2."]), otherwise=None)
         >>> problems
         ['folds is 1; give at least 2.']
     """
@@ -44,39 +141,22 @@ def all_problems() -> Iterator[Problems]:
 
     Example:
         >>> with all_problems() as problems:
-        ...     problems.append("rounds must be at least 0, not -1.")
+        ...     problems += whole_numbers(0, rounds=-1)
         Traceback (most recent call last):
-        cal.errors.ConfigError: rounds must be at least 0, not -1.
+        cal.errors.ConfigError: rounds must be a whole number of at least 0, not -1.
     """
     problems = Problems()
     yield problems
-    if problems:
-        raise ConfigError(dict.fromkeys(problems))
+    refuse(problems)
 
 
 def problems_of(check: Callable[[], object]) -> list[str]:
     """The problems that a check reports; an empty list if it passes.
 
     Example:
-        >>> def refuse():
-        ...     raise ConfigError("folds is 1; give at least 2.")
-        >>> problems_of(refuse), problems_of(dict)
+        >>> problems_of(lambda: refuse(["folds is 1; give at least 2."])), problems_of(dict)
         (['folds is 1; give at least 2.'], [])
     """
     problems = Problems()
     problems.attempt(check, otherwise=None)
     return problems
-
-
-def whole_numbers(least: int = 1, /, **values: object) -> list[str]:
-    """A sentence about each value that is not a whole number of at least `least`.
-
-    Example:
-        >>> whole_numbers(1, n_epochs=2.5, batch_size=16)
-        ['n_epochs must be a whole number of at least 1, not 2.5.']
-    """
-    return [
-        f"{name} must be a whole number of at least {least}, not {value!r}."
-        for name, value in values.items()
-        if isinstance(value, bool) or not isinstance(value, SupportsIndex) or operator.index(value) < least
-    ]

@@ -60,7 +60,7 @@ class MLP:
 
     def __post_init__(self) -> None:
         problems = whole_numbers(n_epochs=self.n_epochs, batch_size=self.batch_size)
-        if isinstance(self.hidden, int) or not self.hidden or whole_numbers(**{str(w): w for w in self.hidden}):
+        if isinstance(self.hidden, int) or not self.hidden or any(whole_numbers(width=width) for width in self.hidden):
             problems.append(f"hidden must list at least one width, each a whole number, not {self.hidden!r}.")
         if not 0 <= self.dropout < 1:
             problems.append(f"dropout must be at least 0 and below 1, not {self.dropout}.")
