@@ -185,9 +185,9 @@ def _compare(words: list[str]) -> None:
     given = parser.parse_intermixed_args(words)
     if len(given.overrides) != 1:
         raise ConfigError(f"cal compare takes one file of scores, not {len(given.overrides)}: cal compare scores.csv")
-    from cal.report import compare_file
+    from cal.report import compare
 
-    print(compare_file(Path(given.overrides[0]), engine=given.engine, alpha=given.alpha))
+    print(compare(Path(given.overrides[0]), engine=given.engine, alpha=given.alpha))
 
 
 def _data(words: list[str]) -> None:

@@ -18,7 +18,7 @@ from cal.label_errors.audit_tables import (
     remarks,
 )
 from cal.label_errors.detection_scores import READ, n_read
-from cal.report.document import Block, Bullets, Document, Folded, Paragraph, Picture, Section, Table
+from cal.report.markup import Block, Bullets, Folded, Paragraph, Picture, Report, Section, TextTable
 from cal.report.plot_style import label, line_style, new_figure, styled
 
 _OF_INJECTED = (
@@ -46,7 +46,7 @@ def audit_text(result: AuditResult, name: str) -> str:
     return "\n".join([*lines, "", _OF_INJECTED])
 
 
-def audit_document(result: AuditResult, name: str, about: str) -> tuple[Document, dict[str, Figure]]:
+def audit_document(result: AuditResult, name: str, about: str) -> tuple[Report, dict[str, Figure]]:
     """The report as a document, and its figures by name.
 
     Args:
@@ -64,7 +64,7 @@ def audit_document(result: AuditResult, name: str, about: str) -> tuple[Document
         "other draws of noise and training, not another corpus"
         + (", and few seeds make them too narrow." if n_seeds < 10 else ".")
     )
-    found = Table(
+    found = TextTable(
         ["noise", "AP", f"found by reading {READ} %", "ceiling", "wrong of what is read", "best detector here"],
         [
             [
@@ -86,7 +86,7 @@ def audit_document(result: AuditResult, name: str, about: str) -> tuple[Document
         figures[picture] = recall_figure(part)
         sections.append(_section(part, best, picture))
     sections.append(Section("Setting", [Folded("Configuration, versions, commit and device", about)]))
-    return Document(f"Audit of {name}", _verdict(parts, best), sections), figures
+    return Report(f"Audit of {name}", _verdict(parts, best), sections), figures
 
 
 @styled
@@ -150,7 +150,7 @@ def _subject(result: AuditResult, name: str) -> str:
     return f"{name}: {n:,} training documents, wrong labels injected with {which}."
 
 
-def _as_text(table: Table) -> Iterator[str]:
+def _as_text(table: TextTable) -> Iterator[str]:
     lines = [table.header, *table.rows]
     widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
     for line in lines:

@@ -23,7 +23,7 @@ from cal.label_errors.audit_report import audit_document, audit_text
 from cal.label_errors.audit_tables import means_of
 from cal.learners.compute import resolve_device
 from cal.provenance import provenance
-from cal.report.document import to_html, to_markdown
+from cal.report.markup import to_html, to_markdown
 from cal.report.plot_style import rendered
 
 

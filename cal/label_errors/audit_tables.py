@@ -10,7 +10,7 @@ import pandas as pd
 from cal.label_errors.audit import AuditResult
 from cal.label_errors.cleaning import RANDOM
 from cal.label_errors.detection_scores import READ, REVIEWED, n_read
-from cal.report.document import Table
+from cal.report.markup import TextTable
 
 N_BOOTSTRAP = 10_000
 
@@ -148,7 +148,7 @@ def means_of(result: AuditResult) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["noise", "rate", "detector", "measure", *Mean._fields])
 
 
-def detector_table(part: Injection) -> Table:
+def detector_table(part: Injection) -> TextTable:
     """Ranking and seconds of every detector, the best ranking first, under what is possible at all."""
     header = ["detector", "AP", *(f"found at {x} %" for x in REVIEWED), f"wrong of first {READ} %", "seconds"]
     first = part.ranked()[0]
@@ -168,10 +168,10 @@ def detector_table(part: Injection) -> Table:
         "documents. Seconds: of the trainings that a detector reads, also where others share them, and its own; of "
         "trainings done together each has its share by the documents it was trained on."
     )
-    return Table(header, rows, caption)
+    return TextTable(header, rows, caption)
 
 
-def mending_table(part: Injection) -> Table:
+def mending_table(part: Injection) -> TextTable:
     """Test accuracy after fixing or leaving out what is suspected most, and after as many documents at random."""
     by_treatment = part.accuracies.set_index(["treatment", "detector", "seed"])["accuracy"].sort_index()
     before = by_treatment["as is", ""]
@@ -196,7 +196,7 @@ def mending_table(part: Injection) -> Table:
         "ones, given their right labels or left out. Gains are over nothing mended, and over random documents."
     )
     header = ["mended", "accuracy, fixed", "gain", "less random", "accuracy, left out", "gain", "less random"]
-    return Table(header, rows, caption)
+    return TextTable(header, rows, caption)
 
 
 def remarks(part: Injection) -> list[str]:

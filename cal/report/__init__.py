@@ -1,4 +1,4 @@
-"""Analysis of finished simulations: significance, batches, plots and the report.
+"""Reports on finished simulations: significance, comparison, plots, tables and the report itself.
 
 The names below are loaded on first use, so `from cal.report import aso` needs NumPy alone.
 """
@@ -9,10 +9,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cal.report.comparison import Comparison, aso_matrix
-    from cal.report.score_file import compare_file
+    from cal.report.comparison import Comparison
+    from cal.report.pairwise import aso_matrix, compare
     from cal.report.scores import area_under_curve
     from cal.report.significance import aso, paired_permutation_test, violation_ratio
+    from cal.report.sweep import is_sweep, sweep_table, sweep_text
     from cal.report.write import write_report
 
 __all__ = [
@@ -20,9 +21,12 @@ __all__ = [
     "violation_ratio",
     "paired_permutation_test",
     "aso_matrix",
+    "compare",
     "Comparison",
     "area_under_curve",
-    "compare_file",
+    "is_sweep",
+    "sweep_table",
+    "sweep_text",
     "write_report",
 ]
 
@@ -30,10 +34,13 @@ _MODULES = {
     "aso": "significance",
     "violation_ratio": "significance",
     "paired_permutation_test": "significance",
-    "aso_matrix": "comparison",
+    "aso_matrix": "pairwise",
+    "compare": "pairwise",
     "Comparison": "comparison",
     "area_under_curve": "scores",
-    "compare_file": "score_file",
+    "is_sweep": "sweep",
+    "sweep_table": "sweep",
+    "sweep_text": "sweep",
     "write_report": "write",
 }
 

@@ -1,4 +1,4 @@
-"""Batches: what the strategies acquired, how much of it they share, and how many labels they needed."""
+"""Batches: what the strategies acquired, how much of it they share, and how many labels they need."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ TARGETS = (0.90, 0.95, 0.99)
 def batch_statistics(rounds: pd.DataFrame) -> pd.DataFrame:
     """Mean confidence, variability and correctness of each acquired batch, averaged over seeds.
 
-    Each batch is measured by the training that first includes it. Round 0, the seed set, is not a
-    batch and is left out.
+    The first training that includes a batch measures it. Round 0, the seed set, is not a batch and is left out.
 
     Args:
         rounds: rows (strategy, seed, round) of `LearningCurves.rounds`.
@@ -39,21 +38,19 @@ def batch_statistics(rounds: pd.DataFrame) -> pd.DataFrame:
 
 
 def overlap(acquired: pd.DataFrame, strategies: Sequence[str], n_train: int | None) -> pd.DataFrame:
-    """Instances two strategies have both acquired, beside what two blind draws from the pool would share.
+    """Instances that both strategies of a pair acquired, next to what two random draws from the pool would share.
 
-    Counted by id over all rounds after the seed set, per seed, then averaged over the seeds both
-    strategies have. Two independent random draws of a and b instances from a pool of P share
-    a·b/P on average.
+    Counted by id over all rounds after the seed set, per seed, then averaged over the seeds that both have. Two
+    independent random draws of a and b instances from a pool of P share a·b/P on average.
 
     Args:
         acquired: rows (strategy, seed, round, id) of `LearningCurves.acquired`.
-        strategies: in the order they are to be shown.
-        n_train: size of the train split; the pool is what it holds beside the seed set. None when
-            unknown: no chance level then.
+        strategies: names in the order to show them.
+        n_train: size of the train split, of which all but the seed set is the pool; None leaves the chance level out.
 
     Returns:
-        One row per pair: a, b, shared, expected, ratio (shared / expected; NaN without a common
-        seed or with nothing acquired).
+        One row per pair: a, b, shared, expected, ratio (shared / expected; NaN without a common seed, or if nothing
+        was acquired).
 
     Example:
         >>> rows = [("cal", 1, 0, "x"), ("dal", 1, 0, "x"), ("cal", 1, 1, "y"), ("dal", 1, 1, "y")]
@@ -78,17 +75,16 @@ def overlap(acquired: pd.DataFrame, strategies: Sequence[str], n_train: int | No
 
 
 def labels_needed(rounds: pd.DataFrame, full_accuracy: float, targets: Sequence[float] = TARGETS) -> pd.DataFrame:
-    """The fewest labels with which a strategy reaches a share of the full-data accuracy.
+    """The fewest labels at which a strategy reaches a share of the full-data accuracy.
 
     Args:
         rounds: rows (strategy, seed, round) with n_labelled and accuracy.
-        full_accuracy: accuracy of training on all data, the mean over its seeds.
-        targets: shares of it.
+        full_accuracy: accuracy of training on all data, mean over seeds.
+        targets: shares of it to reach.
 
     Returns:
-        One row per (strategy, target): strategy, target, accuracy (needed), of_mean (labels at which the
-        mean curve gets there), median, lowest, highest (over the seeds that get there), n_reached,
-        n_seeds. NaN where nobody does.
+        One row per (strategy, target): strategy, target, accuracy (needed), of_mean (labels at which the mean curve
+        reaches it), median, lowest, highest (over the seeds that reach it), n_reached, n_seeds. NaN where none does.
 
     Example:
         >>> columns = ["strategy", "seed", "round", "n_labelled", "accuracy"]

@@ -1,44 +1,44 @@
-"""Comparison: every strategy against every other, with corrections, a verdict and its caveats in plain words."""
+"""Comparison: how every strategy did against every other, with a verdict and its caveats in plain words."""
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, permutations
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from cal.errors import AnalysisError
-from cal.report.significance import (
-    aso,
-    bonferroni_quantile,
-    checked_scores,
-    holm,
-    permutation_p_values,
-    resamples,
-    upper_bounds,
-)
+from cal.report.markup import Block, Bullets, Paragraph, Picture, Report, Section, blocks_to_html, to_latex, to_markdown
+from cal.report.tables import cautions, eps_min_table, p_value_table, score_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
 
 THRESHOLD = 0.2  # ε_min below it counts as dominance (Ulmer et al., 2022), not the formal .5
 FEW_SEEDS = 10
+PICTURE_CAPTION = "ε_min of row over column; framed where the row dominates the column."
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Significance between strategies; made by `aso_matrix`.
+    """Significance of the differences between strategies; made by `compare` and `aso_matrix`.
 
     Args:
         scores: (n,) scores of each strategy, one per seed.
-        eps_min: (strategy, strategy): ε_min(row, column), low = row dominates column; NaN on the diagonal.
-        p_values: (strategy, strategy): paired permutation test, Holm-corrected over all pairs, symmetric;
+        eps_min: (strategy, strategy) ε_min(row, column), low = row dominates column; NaN on the diagonal.
+        p_values: (strategy, strategy) paired permutation test, Holm-corrected over all pairs, symmetric;
             NaN on the diagonal, and everywhere when not `paired`.
-        uncorrected: the same p-values before correction.
+        uncorrected: (strategy, strategy) the same p-values before correction.
         alpha: significance level before correction.
-        n_comparisons: m of the corrections: the number of (unordered) pairs.
+        n_comparisons: m of the corrections, the number of (unordered) pairs.
         paired: whether position k of every strategy's scores belongs to one seed.
         measure: what the scores are, for the sentences.
+        subject: where the scores come from, for the title.
+        notes: what was left out, and why.
+        threshold: ε_min below it counts as dominance.
     """
 
     scores: Mapping[str, np.ndarray]
@@ -49,6 +49,8 @@ class Comparison:
     n_comparisons: int
     paired: bool
     measure: str = "score"
+    subject: str = "scores"
+    notes: Sequence[str] = ()
     threshold: float = THRESHOLD
 
     @property
@@ -58,7 +60,7 @@ class Comparison:
 
     @property
     def n_seeds(self) -> int:
-        """Seeds of the strategy that has fewest."""
+        """Number of seeds of the strategy with the fewest."""
         return min(len(scores) for scores in self.scores.values())
 
     def dominates(self, a: int, b: int) -> bool:
@@ -69,12 +71,88 @@ class Comparison:
         """Whether the paired permutation test tells `a` and `b` apart after Holm's correction."""
         return bool(self.p_values[a, b] < self.alpha)
 
+    def to_frame(self) -> pd.DataFrame:
+        """One row per ordered pair of strategies.
+
+        Returns:
+            strategy, other, difference (of their means), eps_min, p_value (Holm-corrected), p_uncorrected, dominates,
+            confirmed.
+
+        Example:
+            >>> from cal.report import compare
+            >>> frame = compare({"cal": [0.81, 0.84, 0.83], "random": [0.71, 0.72, 0.73]}).to_frame()
+            >>> frame[["strategy", "other", "eps_min", "p_value", "dominates"]]
+              strategy   other  eps_min  p_value  dominates
+            0      cal  random      0.0     0.25       True
+            1   random     cal      1.0     0.25      False
+        """
+        import pandas as pd
+
+        means = [float(np.mean(scores)) for scores in self.scores.values()]
+        rows = [
+            {
+                "strategy": self.names[a],
+                "other": self.names[b],
+                "difference": means[a] - means[b],
+                "eps_min": self.eps_min[a, b],
+                "p_value": self.p_values[a, b],
+                "p_uncorrected": self.uncorrected[a, b],
+                "dominates": self.dominates(a, b),
+                "confirmed": self.confirmed(a, b),
+            }
+            for a, b in permutations(range(len(self.names)), 2)
+        ]
+        return pd.DataFrame(rows)
+
+    def plot(self) -> Figure:
+        """The matrix of ε_min, framed where the row dominates the column.
+
+        Raises:
+            AnalysisError: if a strategy has a single seed.
+        """
+        from cal.report.plots import eps_min_matrix
+
+        if self.n_seeds < 2:
+            raise AnalysisError("One seed per strategy gives no ε_min to draw; compare two seeds or more.")
+        return eps_min_matrix(self.eps_min, self.names, self.threshold)
+
+    def to_latex(self) -> str:
+        """The tables as LaTeX, for a document that uses the package booktabs."""
+        return "\n".join(to_latex(table) for table in self._report().tables.values())
+
+    def blocks(self) -> list[Block]:
+        """The verdicts and, if there are two seeds or more, both matrices: a section of a report."""
+        if self.n_seeds < 2:  # matrices of single scores would look like results
+            return [Bullets(self.verdicts())]
+        eps_min = eps_min_table(self.names, self.eps_min, self.threshold, self.alpha)
+        p_values = [p_value_table(self.names, self.uncorrected, self.p_values)] if self.paired else []
+        return [Bullets(self.verdicts()), eps_min, *p_values]
+
+    def __str__(self) -> str:
+        return to_markdown(self._report())
+
+    def __repr__(self) -> str:
+        return f"Comparison of {self.subject!r}: {len(self.names)} strategies, {self.n_seeds} seeds"
+
+    def _repr_html_(self) -> str:
+        from cal.report.plot_style import rendered
+
+        scores, significance = self._report().sections
+        pictures = {"eps_min": rendered(self.plot(), ["svg"])["svg"]} if self.n_seeds > 1 else {}
+        figures = [Picture(name, PICTURE_CAPTION) for name in pictures]
+        return blocks_to_html([Paragraph(self.headline()), *scores.blocks, *figures, *significance.blocks], pictures)
+
+    def _report(self) -> Report:
+        scores: list[Block] = [*cautions([*self.notes, *self.warnings()]), score_table(self.scores, self.measure)]
+        sections = [Section("Scores", scores), Section("Significance", self.blocks())]
+        return Report(f"Comparison of {self.subject}", self.headline(), sections)
+
     def headline(self) -> str:
-        """One sentence: which strategy has the highest mean and which others it is shown to beat."""
+        """One sentence: the strategy with the highest mean, and which others it is shown to beat."""
         means = [float(np.mean(scores)) for scores in self.scores.values()]
         if self.n_seeds < 2:
             return (
-                f"With one seed per strategy nothing can be said about chance; "
+                "With one seed per strategy, any difference may be chance; "
                 f"highest {self.measure}: {_names(self._best(means))} ({max(means):.3f})."
             )
         best, *tied = self._best(means)
@@ -89,14 +167,14 @@ class Comparison:
         if sure:
             parts.append(f"it is better than {_names(sure)} by ASO and the permutation test")
         if by_aso:
-            doubt = ", which so few seeds cannot confirm" if self._least_p() >= self.alpha else ""
+            doubt = " (too few seeds to confirm it)" if self._least_p() >= self.alpha else ""
             parts.append(f"it is better than {_names(by_aso)} by ASO alone{doubt}")
         if rest:
-            parts.append(f"it is not shown to be better than {_names(rest)}")
+            parts.append(f"it is not shown to be better than {_names(rest, 'or')}")
         return f"{best} has the highest mean {self.measure} ({max(means):.3f}); {'; '.join(parts)}."
 
     def verdicts(self) -> list[str]:
-        """What is shown by both tests, what by one alone, and what is not shown."""
+        """Sentences on what both tests show, what one alone shows, and what neither does."""
         if self.n_seeds < 2:
             return [self.headline()]
         lines: list[str] = []
@@ -128,16 +206,16 @@ class Comparison:
     def warnings(self) -> list[str]:
         """Reasons to read the verdicts with care."""
         if self.n_seeds < 2:
-            return [f"One seed per strategy: no test can be made; {FEW_SEEDS} or more are advised."]
+            return [f"One seed per strategy allows no test; use {FEW_SEEDS} or more."]
         lines = []
         if self.n_seeds < FEW_SEEDS:
             lines.append(
-                f"Few seeds: {self.n_seeds} per strategy, ten or more are advised. In simulations that compare a "
-                "method with itself, five scores give ε_min < .5 in 38 % of cases and ε_min < .2 in 11 % "
-                "(5 % with twenty; fewer scores do so more often)."
+                f"Few seeds: {self.n_seeds} per strategy; use ten or more. When simulations compare a method with "
+                "itself, five scores give ε_min < .5 in 38 % of cases and ε_min < .2 in 11 % (5 % with twenty scores, "
+                "and more with fewer than five)."
             )
         if not self.paired:
-            lines.append("The strategies do not share their seeds: the paired permutation test is left out.")
+            lines.append("The strategies do not share their seeds, so the paired permutation test is left out.")
         elif (least := self._least_p()) >= self.alpha:
             lines.append(
                 f"The permutation test cannot confirm anything here: with {self.n_seeds} seeds its smallest p-value is "
@@ -148,88 +226,16 @@ class Comparison:
         return lines
 
     def _best(self, means: list[float]) -> list[str]:
+        """All strategies that share the highest mean."""
         return [name for name, mean in zip(self.names, means, strict=True) if mean == max(means)]
 
     def _least_p(self) -> float:
-        """The smallest p-value that so few seeds can give, after Holm's correction."""
-        return min(1.0, self.n_comparisons * 2 / 2**self.n_seeds)
+        """The smallest p-value that this many seeds can give, after Holm's correction."""
+        return min(1.0, self.n_comparisons * 2 / float(2**self.n_seeds))
 
     def _seeds_needed(self) -> int:
         return next(n for n in range(1, 64) if self.n_comparisons * 2 / 2**n < self.alpha)
 
 
-def aso_matrix(
-    scores: Mapping[str, npt.ArrayLike],
-    *,
-    paired: bool = True,
-    alpha: float = 0.05,
-    n_bootstrap: int = 1000,
-    seed: int = 0,
-    engine: str = "vectorised",
-    measure: str = "score",
-) -> Comparison:
-    """Every strategy against every other: ε_min both ways, and the paired permutation test.
-
-    ε_min is Bonferroni-corrected with m = k(k-1)/2, the pairs of k strategies: the two directions of
-    a pair cannot both be significant, because their violation ratios sum to 1. p-values are
-    Holm-corrected over the same pairs.
-
-    Args:
-        scores: (n,) scores per strategy, one per seed.
-        paired: whether position k of every strategy's scores belongs to the same seed.
-        alpha: significance level before correction.
-        n_bootstrap: resamples per strategy, shared by all its pairs.
-        seed: of resampling and of random sign patterns.
-        engine: "vectorised" or "deepsig", as in `aso`.
-        measure: what the scores are, for the sentences of the verdict.
-
-    Raises:
-        AnalysisError: if there are fewer than two strategies, scores are not finite, or `paired`
-            scores differ in number.
-
-    Example:
-        >>> seeds = range(12)
-        >>> scores = {"cal": [0.80 + k / 1000 for k in seeds], "random": [0.70 + k / 900 for k in seeds]}
-        >>> aso_matrix(scores).verdicts()
-        ['cal is better than random (ε_min = 0.000, p = 0.000488).']
-    """
-    arrays = {name: checked_scores(values, name) for name, values in scores.items()}
-    if len(arrays) < 2:
-        raise AnalysisError(f"There is nothing to compare: {len(arrays)} strategies given, at least 2 are needed.")
-    lengths = {name: len(values) for name, values in arrays.items()}
-    if paired and len(set(lengths.values())) > 1:
-        raise AnalysisError(
-            f"Strategies have different numbers of scores ({', '.join(f'{k}: {n}' for k, n in lengths.items())}). "
-            "Give the seeds they share, or paired=False to leave the paired test out."
-        )
-    names, pairs = list(arrays), list(combinations(range(len(arrays)), 2))
-    quantile = bonferroni_quantile(alpha, len(pairs))
-    # By name: neither another strategy nor another order changes a resample.
-    streams = [np.random.default_rng([seed, zlib.crc32(name.encode())]) for name in names]
-    eps_min, p_values, uncorrected = np.full((3, len(names), len(names)), np.nan)
-    if engine == "vectorised":
-        samples = [resamples(arrays[name], n_bootstrap, stream) for name, stream in zip(names, streams, strict=True)]
-        ordered = [np.sort(arrays[name]) for name in names]
-        for a, b in pairs:
-            eps_min[a, b], eps_min[b, a] = upper_bounds(ordered[a], ordered[b], samples[a], samples[b], quantile)
-    else:
-        for a, b in [*pairs, *((b, a) for a, b in pairs)]:
-            eps_min[a, b] = aso(
-                arrays[names[a]],
-                arrays[names[b]],
-                alpha=alpha,
-                n_comparisons=len(pairs),
-                n_bootstrap=n_bootstrap,
-                seed=seed,
-                engine=engine,
-            )
-    if paired:
-        raw = permutation_p_values(np.stack([arrays[names[a]] - arrays[names[b]] for a, b in pairs]), seed).tolist()
-        for (a, b), p, corrected in zip(pairs, raw, holm(raw), strict=True):
-            uncorrected[a, b] = uncorrected[b, a] = p
-            p_values[a, b] = p_values[b, a] = corrected
-    return Comparison(arrays, eps_min, p_values, uncorrected, alpha, len(pairs), paired, measure)
-
-
-def _names(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+def _names(names: list[str], last: str = "and") -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}"

@@ -1,4 +1,4 @@
-"""Map plots: data maps as figures, with the densities of their three coordinates beside them."""
+"""Map plots: data maps as figures, next to the densities of their three coordinates."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from matplotlib.patheffects import withStroke
 
 from cal.report.plot_style import label, new_figure, styled
 
-MOST_POINTS = 20_000  # more only cover one another; densities always count every instance
+MOST_POINTS = 20_000  # more would hide each other; densities always count every instance
 LINE = 0.1  # least distance in confidence between two region names
 BINS = (
     (0.2, "#440154", "X"),
@@ -31,14 +31,14 @@ def data_maps(
 ) -> Figure:
     """One row per data map: confidence over variability, coloured by correctness, and three densities.
 
-    Where the rows have a `region`, its name and share stand at the median of its instances, or as near
-    to it as other names let it.
+    Where the rows have a `region`, its name and share stand at the median of its instances, or as close to it as
+    other names allow.
 
     Args:
-        maps: rows (id) with confidence, variability and correctness in [0, 1], by the name of the map.
-        title: of the figure.
-        most_points: a map of more instances shows a sample of so many, and says so; densities count all.
-        sample_seed: chooses the sample.
+        maps: rows (id) with confidence, variability and correctness in [0, 1], by name of the map.
+        title: title of the figure.
+        most_points: largest number of points to draw; a larger map shows a sample and says so. Densities count all.
+        sample_seed: seed of the sample.
 
     References:
         Dataset Cartography: Mapping and Diagnosing Datasets with Training Dynamics (Swayamdipta et al., 2020)
@@ -95,9 +95,9 @@ def _scatter(axes: Axes, shown: pd.DataFrame) -> None:
 def _region_names(axes: Axes, points: pd.DataFrame) -> None:
     medians = points.groupby("region")[["variability", "confidence"]].median().sort_values("confidence")
     shares = points["region"].value_counts(normalize=True)[medians.index]
-    height = np.linspace(0.05, 0.05 + LINE * (len(medians) - 1), len(medians))  # of names piled up from below
+    height = np.linspace(0.05, 0.05 + LINE * (len(medians) - 1), len(medians))  # of names stacked from below
     height += np.maximum.accumulate(medians["confidence"].to_numpy() - height).clip(min=0)
-    height = np.minimum(height, 0.97 - LINE * np.arange(len(medians))[::-1])  # no pile grows out of the map
+    height = np.minimum(height, 0.97 - LINE * np.arange(len(medians))[::-1])  # no stack leaves the map
     for name, variability, y, share in zip(medians.index, medians["variability"], height, shares, strict=True):
         axes.text(
             np.clip(variability, 0.1, 0.4),  # half a name from either side

@@ -1,8 +1,8 @@
-"""Plot style: the look all figures share, and how a figure becomes files.
+"""Plot style: the look that all figures share, and how a figure becomes files.
 
-Strategies keep one colour, marker and line style through all figures. Colours are those of Okabe
-and Ito (https://jfly.uni-koeln.de/color/) without yellow, which is invisible on white, plus two of
-Paul Tol's; markers and line styles carry the same distinction in grey.
+A strategy keeps its colour, marker and line style in all figures. The colours are those of Okabe and Ito
+(https://jfly.uni-koeln.de/color/) without yellow, which is invisible on white, plus two of Paul Tol's; markers and
+line styles tell strategies apart in grey.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ FORMATS: dict[str, dict[str, Any]] = {
     "pdf": {"dpi": 160, "metadata": {"CreationDate": None, "Creator": None, "Producer": None}},
     "svg": {"dpi": 160, "metadata": {"Date": None, "Creator": None}},
 }
-"""Suffix of each file of a figure and its options; without dates, so that equal figures are equal files."""
+"""Options of `savefig` for each suffix; without dates, so that equal figures are equal files."""
 
 styled = mpl.rc_context(
     {
         "font.family": "DejaVu Sans",
         "font.size": 9,
         "axes.titlesize": 10,
-        "axes.titley": 1.0,  # where it is anyway; else each drawing looks for ticks above the axes to avoid
+        "axes.titley": 1.0,  # the default place; without it each drawing searches for ticks above the axes
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.grid": True,
@@ -46,23 +46,23 @@ styled = mpl.rc_context(
         "svg.hashsalt": "cal",
     }
 )
-"""Decorator that gives a function this style and leaves matplotlib's own settings as they were."""
+"""Decorator that gives a function this style and leaves matplotlib's own settings alone."""
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of so many inches that makes room for its legends and labels."""
+    """An empty figure, `width` by `height` inches, that makes room for its legends and labels."""
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def label(name: str, longest: int = LONGEST_LABEL) -> str:
-    """A name as it can stand in a figure: shortened, and with `$` not starting a formula."""
+    """A name for use in a figure: shortened, and with `$` escaped so that it starts no formula."""
     half = longest // 2  # names of mixtures differ at their end as often as at their start
     short = name if len(name) <= longest else f"{name[: half - 1]}…{name[-half:]}"
     return short.replace("$", r"\$")
 
 
 def line_style(strategies: Sequence[str], name: str) -> dict[str, Any]:
-    """Colour, marker and line style of one strategy among all: no two of the first 24 share all three."""
+    """Colour, marker and line style of one strategy; no two of the first 24 share all three."""
     place = list(strategies).index(name)
     return {
         "color": COLOURS[place % len(COLOURS)],
@@ -76,16 +76,16 @@ def line_style(strategies: Sequence[str], name: str) -> dict[str, Any]:
 
 
 @styled
-def rendered(figure: Figure) -> dict[str, bytes]:
-    """The figure as a file of each suffix in `FORMATS`; equal figures give equal bytes."""
+def rendered(figure: Figure, suffixes: Sequence[str] = tuple(FORMATS)) -> dict[str, bytes]:
+    """The figure as a file of each suffix; equal figures give equal bytes."""
     files = {}
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)  # a name in a script the font lacks
         if engine := figure.get_layout_engine():
             engine.execute(figure)
         figure.set_layout_engine(None)  # placed once: faster, and the same in every file
-        for suffix, options in FORMATS.items():
+        for suffix in suffixes:
             buffer = io.BytesIO()
-            figure.savefig(buffer, format=suffix, **options)
+            figure.savefig(buffer, format=suffix, **FORMATS[suffix])
             files[suffix] = buffer.getvalue()
     return files

@@ -1,4 +1,4 @@
-"""Plots of a finished simulation; every function returns a Figure and draws nothing anywhere else."""
+"""Plots of a finished simulation; each function returns a Figure and shows nothing."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 
 from cal.report.plot_style import MARKERS, label, line_style, new_figure, styled
+from cal.report.scores import by_area
 
 PHASES = {"fit": ("#0072B2", ""), "evaluate": ("#E69F00", "///"), "acquire": ("#C9C9C9", "")}
 """Colour and hatch of each phase of a round: dark, hatched and light, also in grey."""
@@ -24,7 +25,7 @@ PHASES = {"fit": ("#0072B2", ""), "evaluate": ("#E69F00", "///"), "acquire": ("#
 @styled
 def learning_curves(
     rounds: pd.DataFrame,
-    strategies: Sequence[str],
+    areas: Mapping[str, np.ndarray],
     full_accuracy: float | None,
     stopped: pd.DataFrame | None = None,
 ) -> Figure:
@@ -34,10 +35,11 @@ def learning_curves(
 
     Args:
         rounds: rows (strategy, seed, round) with n_labelled and accuracy.
-        strategies: in the order of their colours.
+        areas: (seed,) areas per strategy, in the order of their colours; the title names the largest mean.
         full_accuracy: accuracy of training on all data, drawn as a horizontal line.
-        stopped: as in `LearningCurves.stopped`; a symbol per criterion stands on the curves of single strategies.
+        stopped: table as in `LearningCurves.stopped`; a symbol per criterion marks the curves of single strategies.
     """
+    strategies = list(areas)
     curves = {name: _band(rounds[rounds["strategy"] == name]) for name in strategies}
     n_columns = min(4, len(strategies))
     n_rows = -(-len(strategies) // n_columns)
@@ -47,9 +49,7 @@ def learning_curves(
     grid = figure.add_gridspec(2, 1, height_ratios=[height_above, 0.5 + 1.75 * n_rows])
     above, below = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
     together = above.add_subplot()
-    best = max(strategies, key=lambda name: curves[name]["mean"].iloc[-1])
-    labels = int(curves[best].index[-1])
-    together.set_title(f"Highest mean accuracy at {labels:,} labels: {label(best)}", loc="left", weight="bold")
+    together.set_title(f"Largest mean area under the curve: {_best(areas)}", loc="left", weight="bold")
     for name, curve in curves.items():
         style = line_style(strategies, name)
         together.plot(curve.index, curve["mean"], **style, markevery=_staggered(strategies, name, len(curve)))
@@ -65,7 +65,7 @@ def learning_curves(
     panels = below.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False).ravel()
     for panel in panels[len(strategies) :]:
         panel.remove()
-    # One line with gaps in each panel: a line for each curve would be strategies squared.
+    # One line with gaps in each panel: a line per curve would make strategies² of them.
     everyone = np.hstack([[[*curve.index, np.nan], [*curve["mean"], np.nan]] for curve in curves.values()])
     for name, panel in zip(strategies, panels, strict=False):
         panel.plot(*everyone, color="#CFCFCF", linewidth=0.7)
@@ -88,13 +88,13 @@ def learning_curves(
 
 @styled
 def area_strips(areas: Mapping[str, np.ndarray], strategies: Sequence[str]) -> Figure:
-    """Area under the learning curve, a dot per seed and a bar at the mean, best strategy on top.
+    """Area under the learning curve, a dot per seed and a bar at the mean, largest mean on top.
 
     Args:
         areas: (seed,) areas per strategy.
-        strategies: in the order of their colours.
+        strategies: names in the order of their colours.
     """
-    ranked = sorted(areas, key=lambda name: float(np.mean(areas[name])))
+    ranked = by_area(areas)[::-1]
     figure = new_figure(7, 1.3 + 0.34 * len(ranked))
     axes = figure.add_subplot()
     for height, name in enumerate(ranked):
@@ -108,7 +108,7 @@ def area_strips(areas: Mapping[str, np.ndarray], strategies: Sequence[str]) -> F
     axes.set_yticks(range(len(ranked)), [label(name) for name in ranked])
     axes.set_ylim(-0.6, len(ranked) - 0.4)
     axes.set_xlabel("area under the learning curve (mean accuracy); a dot per seed, a bar at the mean")
-    axes.set_title(f"Largest mean area: {label(ranked[-1])}", loc="left", weight="bold")
+    axes.set_title(f"Largest mean area: {_best(areas)}", loc="left", weight="bold")
     axes.grid(axis="y", visible=False)
     return figure
 
@@ -119,8 +119,8 @@ def eps_min_matrix(eps_min: np.ndarray, names: Sequence[str], threshold: float) 
 
     Args:
         eps_min: (strategy, strategy), NaN on the diagonal.
-        names: the strategies.
-        threshold: below it a cell is framed.
+        names: names of the strategies.
+        threshold: value below which a cell is framed.
     """
     n_dominant = int(np.sum(eps_min < threshold))
     title = f"{n_dominant} of {len(names) * (len(names) - 1) // 2} pairs with one dominant (ε_min < {threshold})"
@@ -133,11 +133,11 @@ def eps_min_matrix(eps_min: np.ndarray, names: Sequence[str], threshold: float) 
 
 @styled
 def overlap_matrix(pairs: pd.DataFrame, names: Sequence[str]) -> Figure:
-    """Instances acquired by both of two strategies as a multiple of chance, on a logarithmic scale around 1.
+    """Instances that both strategies of a pair acquired, as a multiple of chance, on a logarithmic scale around 1.
 
     Args:
-        pairs: as `cal.report.batches.overlap` returns.
-        names: the strategies.
+        pairs: table as `cal.report.batches.overlap` returns.
+        names: names of the strategies.
     """
     ratio = np.full((len(names), len(names)), np.nan)
     place = {name: k for k, name in enumerate(names)}
@@ -161,11 +161,11 @@ def batch_panels(statistics: pd.DataFrame, strategies: Sequence[str]) -> Figure:
     """Mean confidence, variability and correctness of the batch acquired in each round, one panel each.
 
     Args:
-        statistics: as `cal.report.batches.batch_statistics` returns.
-        strategies: in the order of their colours.
+        statistics: table as `cal.report.batches.batch_statistics` returns.
+        strategies: names in the order of their colours.
     """
     names = [label(name) for name in strategies]
-    n_columns = min(6, int(9.5 / (0.75 + 0.074 * max(map(len, names)))))  # inches of a line with its gaps, and a letter
+    n_columns = min(6, int(9.5 / (0.75 + 0.074 * max(map(len, names)))))  # inches of a line with gaps, and of a letter
     n_rows = -(-len(names) // n_columns)
     figure = new_figure(9.5, 3.5 + 0.22 * n_rows)
     panels = figure.subplots(1, 3)
@@ -188,7 +188,7 @@ def seconds_bars(rounds: pd.DataFrame, strategies: Sequence[str]) -> Figure:
 
     Args:
         rounds: rows (strategy, seed, round) with seconds_fit, seconds_evaluate and seconds_acquire.
-        strategies: those to show.
+        strategies: names of those to show.
     """
     columns = [f"seconds_{phase}" for phase in PHASES]
     runs = rounds.groupby(["strategy", "seed"])[columns].sum()
@@ -224,7 +224,7 @@ def _band(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _staggered(strategies: Sequence[str], name: str, n_points: int) -> tuple[int, int]:
-    """First point and step of a curve's markers, so that markers of different curves do not stack."""
+    """First point and step of a curve's markers, so that markers of different curves do not overlap."""
     step = max(1, n_points // 8)
     return list(strategies).index(name) % step, step
 
@@ -233,13 +233,19 @@ _SYMBOL: dict[str, Any] = {"linestyle": "", "color": "black", "markersize": 5.5,
 
 
 def _stops(axes: Axes, mean: pd.Series, stopped: pd.DataFrame, symbols: Mapping[str, str], n_seeds: int) -> None:
-    """A symbol on the mean curve of a strategy for each criterion, filled if all of its seeds met it."""
+    """One symbol per criterion on the mean curve of a strategy, filled if all of its seeds met it."""
     for criterion, symbol in symbols.items():
         labels = stopped["n_labelled"][stopped["criterion"] == criterion]
         if len(labels):
             height = np.interp(labels.mean(), mean.index, mean)
             face = "black" if len(labels) == n_seeds else "white"
             axes.plot(labels.mean(), height, marker=symbol, markerfacecolor=face, zorder=3, **_SYMBOL)
+
+
+def _best(areas: Mapping[str, np.ndarray]) -> str:
+    """The strategy with the largest mean area, or all that share it."""
+    means = {name: float(np.mean(values)) for name, values in areas.items()}
+    return ", ".join(label(name) for name in areas if means[name] == max(means.values()))
 
 
 def _full_line(axes: Axes, full_accuracy: float | None) -> None:
@@ -257,14 +263,14 @@ def _matrix(
     title: str,
     log: bool = False,
 ) -> Figure:
-    """A square of numbers on colours, rows and columns named."""
+    """A square of coloured numbers with named rows and columns."""
     side = 0.62 * len(names)
     figure = new_figure(max(4.8, side + 2.6), max(3.2, side + 1.5))
     axes = figure.add_subplot()
     norm = LogNorm(*limits) if log else Normalize(*limits)
-    shown = np.clip(values, *limits)  # zero has no logarithm, and counts as the lowest colour
+    shown = np.clip(values, *limits)  # zero has no logarithm; it gets the lowest colour
     places = np.arange(len(names))
-    # Cells instead of an image, which would be scaled up pixel by pixel; edges of their colour leave no gaps.
+    # Cells, not an image, which would be scaled up pixel by pixel; edges in the colour of the cell leave no gaps.
     cells = axes.pcolormesh(places, places, shown, cmap=colours, norm=norm, edgecolors="face", linewidth=0.4)
     axes.set(aspect="equal", ylim=(len(names) - 0.5, -0.5))
     for row, column in np.argwhere(np.isfinite(values)):
@@ -272,7 +278,7 @@ def _matrix(
         red, green, blue, _ = cells.cmap(norm(shown[row, column]))
         dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
         cell = axes.text(column, row, form.format(value), ha="center", va="center", fontsize=8)
-        cell.set(color="white" if dark else "black", in_layout=False)  # no need to measure what lies inside
+        cell.set(color="white" if dark else "black", in_layout=False)  # lies inside, so the layout need not measure it
     axes.set_xticks(range(len(names)), [label(name) for name in names], rotation=35, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(names)), [label(name) for name in names])
     axes.grid(visible=False)

@@ -1,8 +1,8 @@
-"""Scores: one number per strategy and seed, the area under its learning curve, over what all strategies share."""
+"""Scores: one number per strategy and seed, the area under its learning curve over the rounds that all share."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,7 @@ def area_under_curve(n_labelled: npt.ArrayLike, accuracy: npt.ArrayLike) -> floa
 
     Args:
         n_labelled: (round,) increasing numbers of labelled instances.
-        accuracy: (round,) accuracy at each; trapezoids in between. A single round is its own mean.
+        accuracy: (round,) accuracy at each, interpolated linearly in between. A single round is its own mean.
 
     Example:
         >>> area_under_curve([500, 600, 1000], [0.5, 0.7, 0.7])
@@ -34,15 +34,24 @@ def area_under_curve(n_labelled: npt.ArrayLike, accuracy: npt.ArrayLike) -> floa
     return float(np.trapezoid(y, x) / (x[-1] - x[0])) if x.size > 1 else float(y[0])
 
 
+def by_area(areas: Mapping[str, np.ndarray]) -> list[str]:
+    """The strategies, largest mean area first: the order that names the winner wherever a report names one.
+
+    Args:
+        areas: (seed,) areas of each strategy, as `SharedRounds.areas` returns.
+    """
+    return sorted(areas, key=lambda name: -float(np.mean(areas[name])))
+
+
 @dataclass(frozen=True, eq=False)
 class SharedRounds:
-    """The largest block of seeds x rounds that every strategy has: what can be compared without being unfair.
+    """The largest block of seeds x rounds that every strategy has, which makes a fair comparison.
 
     Args:
         rounds: rows (strategy, seed, round) of the block, as in `LearningCurves.rounds`.
-        strategies: those with at least one finished round.
-        seeds: the seeds of the block; those of any strategy when not `paired`.
-        paired: False when strategies share no seed; then every strategy keeps its own.
+        strategies: names of those with at least one finished round.
+        seeds: seeds of the block; without `paired`, the seeds of any strategy.
+        paired: whether the strategies share seeds; if not, each keeps its own.
         notes: what was left out, and why, in plain words.
     """
 
@@ -71,10 +80,10 @@ def shared_rounds(rounds: pd.DataFrame, strategies: Sequence[str]) -> SharedRoun
 
     Args:
         rounds: one row per (strategy, seed, round) with n_labelled and accuracy.
-        strategies: in the order they are to be shown.
+        strategies: names in the order to show them.
 
     Raises:
-        AnalysisError: if nothing was measured, a row occurs twice, or runs of one round differ in n_labelled.
+        AnalysisError: if nothing was measured, a row occurs twice, or runs differ in n_labelled at the same round.
 
     Example:
         >>> rows = [(s, seed, r, 100 + 10 * r, 0.5) for s in ("cal", "random") for seed in (1, 2) for r in range(3)]
@@ -89,25 +98,25 @@ def shared_rounds(rounds: pd.DataFrame, strategies: Sequence[str]) -> SharedRoun
     position = finite.groupby(["strategy", "seed"]).cumcount()
     finite = finite[finite["round"] == position]  # a run counts up to its first missing round
     if finite.empty:
-        raise AnalysisError("No finished round holds a finite accuracy: there is nothing to report yet.")
+        raise AnalysisError("No finished round has a finite accuracy: there is nothing to report yet.")
     sizes = finite.groupby("round")["n_labelled"].nunique()
     if (sizes > 1).any():
         raise AnalysisError(
-            f"Runs differ in the number of labels at round {sizes.index[sizes > 1][0]}: their seed sets or query sizes "
-            "are not the same. Report them separately."
+            f"Runs differ in the number of labels at round {sizes.index[sizes > 1][0]}: their seed sets or batches "
+            "differ in size. Report them separately."
         )
     reach = finite.groupby(["strategy", "seed"])["round"].max().unstack("seed")  # (strategy, seed), NaN: no run
     names = [name for name in strategies if name in reach.index]
     n_blank = int((~np.isfinite(rounds["accuracy"].astype(float))).sum())
-    notes = [f"{name} is left out: none of its rounds is finished." for name in strategies if name not in names]
+    notes = [f"{name} is left out: it has no finished round." for name in strategies if name not in names]
     if n_blank:
-        notes.append(f"{_plural(n_blank, 'round')} without a finite accuracy: unfinished, with all that follow.")
+        notes.append(f"{_plural(n_blank, 'round')} without a finite accuracy: left out, with all that follow.")
     by_all = reach.min(axis=0, skipna=False).dropna()  # per seed: the round that every strategy has reached
     last = max(by_all, key=lambda round_: ((by_all >= round_).sum() * (round_ + 1), round_), default=reach.min().min())
     paired = len(by_all) > 0
     seeds = sorted(by_all.index[by_all >= last] if paired else reach.columns)
     if not paired:
-        notes.append("The strategies have no seed in common: each is shown with its own seeds.")
+        notes.append("The strategies have no seed in common; each is shown with its own seeds.")
     if dropped := sorted(set(reach.columns) - set(seeds)):
         notes.append(
             f"{_plural(len(dropped), 'seed')} left out, because not every strategy has finished them "

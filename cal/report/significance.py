@@ -1,6 +1,6 @@
 """Significance of two sets of scores: Almost Stochastic Order and the paired permutation test.
 
-Everything here takes plain arrays of scores, one score per seed, higher = better.
+All functions take plain arrays of scores, one per seed; higher is better.
 """
 
 from __future__ import annotations
@@ -14,20 +14,19 @@ import numpy.typing as npt
 
 from cal.errors import AnalysisError, UnknownNameError
 
-EXACT_SEEDS = 14  # up to here all 2^n sign patterns are enumerated; beyond, 2^14 - 1 random ones
+EXACT_SEEDS = 14  # up to 14 seeds, all 2^n sign patterns are enumerated; beyond, 2^14 - 1 random ones
 
 
 def violation_ratio(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
     """ε(a, b) = ∫ max(0, B(t) - A(t))² dt / ∫ (B(t) - A(t))² dt, with A and B the quantile functions of the scores.
 
-    0 when every quantile of `a` is at least that of `b`, 1 when the reverse holds, and always
-    ε(a, b) = 1 - ε(b, a). Quantile functions of samples are steps, so both integrals are exact
-    sums over the cells between steps. Equal samples (0/0) give .5, the one value that keeps the
-    symmetry: neither dominates.
+    It is 0 if every quantile of `a` is at least that of `b`, 1 if the reverse holds, and always ε(a, b) = 1 - ε(b, a).
+    Quantile functions of samples are step functions, so both integrals are exact sums over the cells between steps.
+    Equal samples (0/0) give .5, the one value that keeps the symmetry: neither dominates.
 
     Args:
         a: (n,) scores of one strategy.
-        b: (m,) scores of another; m may differ from n.
+        b: (m,) scores of another strategy; m may differ from n.
 
     References:
         An optimal transportation approach for assessing almost stochastic order (Del Barrio et al., 2018)
@@ -56,18 +55,18 @@ def aso(
 
     ε is `violation_ratio` and σ its standard deviation over bootstrap resamples of both score sets
     (the factors √(nm/(n+m)) of the paper cancel). Low means that `a` almost stochastically
-    dominates `b`: below .2 is the advised threshold, .5 is the weakest possible.
+    dominates `b`: .2 is the recommended threshold, .5 the weakest possible.
 
     Args:
-        a: (n,) scores of the strategy thought to be better.
+        a: (n,) scores of the strategy expected to be better.
         b: (m,) scores of the other.
         alpha: significance level α before correction.
         n_comparisons: m of the Bonferroni correction.
-        n_bootstrap: resamples.
-        seed: of the resampling.
-        engine: "vectorised", or "deepsig" to have the deepsig package compute the same quantity in
-            seconds instead of milliseconds. It integrates on a grid of 199 points where this is
-            exact: up to 20 scores its ε_min is .002 off on average and .03 at worst, more beyond.
+        n_bootstrap: number of resamples.
+        seed: seed of the resamples.
+        engine: "vectorised", or "deepsig" to let the deepsig package compute the same quantity, in seconds instead of
+            milliseconds. It integrates on a grid of 199 points instead of exactly: with up to 20 scores its ε_min is
+            off by .002 on average and .03 at worst, with more scores by more.
 
     Returns:
         ε_min in [0, 1].
@@ -107,14 +106,14 @@ def aso(
 def paired_permutation_test(a: npt.ArrayLike, b: npt.ArrayLike, *, seed: int = 0) -> float:
     """The share of sign patterns s with |mean(s · (a - b))| ≥ |mean(a - b)|: the two-sided sign-flip test.
 
-    Were the strategies equal, each seed's difference could as well have the other sign. Up to 14
-    seeds all 2ⁿ patterns are enumerated, so p is exact and never below 2/2ⁿ; beyond that
-    16,383 random patterns are drawn and the observed one is added to them.
+    If the strategies were equal, each seed's difference could just as well have the other sign. Up to 14 seeds, all 2ⁿ
+    patterns are enumerated, so p is exact and never below 2/2ⁿ; beyond that, 16,383 random patterns are drawn and the
+    observed one is added.
 
     Args:
         a: (n,) scores of one strategy, one per seed.
         b: (n,) scores of the other for the same seeds in the same order.
-        seed: of the random patterns.
+        seed: seed of the random patterns.
 
     Returns:
         The p-value in (0, 1].
@@ -139,9 +138,14 @@ def paired_permutation_test(a: npt.ArrayLike, b: npt.ArrayLike, *, seed: int = 0
 
 
 def permutation_p_values(differences: np.ndarray, seed: int) -> np.ndarray:
-    """`paired_permutation_test` of several pairs, (pair, n) differences of their scores: (pair,) p-values.
+    """`paired_permutation_test` of several pairs at once, with the same sign patterns.
 
-    All pairs are tested with the same sign patterns.
+    Args:
+        differences: (pair, n) differences between the scores of each pair.
+        seed: seed of the random patterns.
+
+    Returns:
+        (pair,) p-values.
     """
     n = differences.shape[1]
     if n <= EXACT_SEEDS:
@@ -149,11 +153,11 @@ def permutation_p_values(differences: np.ndarray, seed: int) -> np.ndarray:
     else:
         bits = np.random.default_rng(seed).integers(0, 2, (2**EXACT_SEEDS, n), dtype=np.int8)
         bits[0] = 0
-    # Sums taken in another order differ in the last bits; without slack the observed pattern's mirror could be missed.
+    # Sums in another order differ in the last bits; without slack the mirror of the observed pattern could be missed.
     total = differences.sum(axis=1)  # (pair,)
     observed = np.abs(total) * (1 - 1e-12) - 1e-15 * n
     n_as_far = np.zeros(len(differences))
-    for part in np.array_split(bits, max(len(bits) // 1024, 1)):  # in parts that stay in the cache
+    for part in np.array_split(bits, max(len(bits) // 1024, 1)):  # parts that fit the cache
         n_as_far += (np.abs(total - 2 * (part.astype(float) @ differences.T)) >= observed).sum(axis=0)
     return n_as_far / len(bits)
 
@@ -176,7 +180,11 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
 
 
 def checked_scores(scores: npt.ArrayLike, name: str) -> np.ndarray:
-    """The scores as a float array (n,), refused when empty, not finite or not one-dimensional."""
+    """The scores as a float array (n,).
+
+    Raises:
+        AnalysisError: if they are empty, not finite or not one-dimensional.
+    """
     try:
         array = np.asarray(scores, dtype=float)
     except (TypeError, ValueError) as error:
@@ -186,15 +194,15 @@ def checked_scores(scores: npt.ArrayLike, name: str) -> np.ndarray:
     if not np.isfinite(array).all():
         raise AnalysisError(
             f"The scores of {name} hold {np.sum(~np.isfinite(array))} values that are not finite "
-            f"(first at position {int(np.argmin(np.isfinite(array)))}). Leave that seed out or repeat its run."
+            f"(first at position {int(np.argmin(np.isfinite(array)))}). Leave that seed out, or repeat its run."
         )
     return array
 
 
 def bonferroni_quantile(alpha: float, n_comparisons: int) -> float:
-    """Φ⁻¹(1 - α/m): how many standard deviations the upper bound lies above the estimate."""
+    """Φ⁻¹(1 - α/m): the number of standard deviations by which the upper bound exceeds the estimate."""
     if not 0 < alpha < 1:
-        raise AnalysisError(f"alpha must lie between 0 and 1, not {alpha}; .05 is usual.")
+        raise AnalysisError(f"alpha must lie between 0 and 1, not {alpha}; .05 is common.")
     if n_comparisons < 1:
         raise AnalysisError(f"n_comparisons must be at least 1, not {n_comparisons}.")
     return NormalDist().inv_cdf(1 - alpha / n_comparisons)
@@ -203,7 +211,7 @@ def bonferroni_quantile(alpha: float, n_comparisons: int) -> float:
 def resamples(scores: np.ndarray, n_bootstrap: int, stream: np.random.Generator) -> np.ndarray:
     """Bootstrap resamples of scores (n,), each sorted: (bootstrap, n)."""
     ranks = stream.integers(0, len(scores), (n_bootstrap, len(scores)), dtype=np.uint32)
-    ranks.sort(axis=1)  # sorting ranks of sorted scores is several times faster than sorting floats
+    ranks.sort(axis=1)  # sorting ranks into sorted scores is several times faster than sorting floats
     return np.sort(scores)[ranks]
 
 
@@ -218,7 +226,8 @@ def violation_ratios(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     difference = b - a
     total = np.square(difference) @ widths
     violated = np.square(np.maximum(difference, 0, out=difference), out=difference) @ widths
-    return np.divide(violated, total, out=np.full(total.shape, 0.5), where=total > 0)
+    ratios: np.ndarray = np.divide(violated, total, out=np.full(total.shape, 0.5), where=total > 0)
+    return ratios
 
 
 def upper_bounds(
@@ -234,11 +243,11 @@ def _deepsig_aso(a: np.ndarray, b: np.ndarray, level: float, n_bootstrap: int, s
     import deepsig
     from joblib.externals.loky import set_loky_pickler
 
-    set_loky_pickler()  # importing deepsig makes dill everybody's pickler
+    set_loky_pickler()  # importing deepsig makes dill the pickler of all worker processes
     state = np.random.get_state()  # noqa: NPY002  deepsig reseeds the global generator
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # its 0/0 and confidence-level warnings; both are documented above
+            warnings.simplefilter("ignore")  # about 0/0 and the confidence level; both are documented above
             eps_min = deepsig.aso(
                 a,
                 b,

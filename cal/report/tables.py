@@ -1,25 +1,24 @@
-"""Tables: results as parts of a document, shared by the report and `cal compare`."""
+"""Tables: results as tables of text, for the report and for `cal compare`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from cal.report.comparison import Comparison
-from cal.report.document import Bullets, Table
-from cal.report.scores import SharedRounds
+from cal.report.markup import Bullets, TextTable
+from cal.report.scores import SharedRounds, by_area
 from cal.simulation.run_folder import FULL_DATA
 
 
-def cautions(notes: Sequence[str], comparison: Comparison | None) -> list[Bullets]:
-    """What was left out and why to read the verdict with care; empty when there is nothing to say."""
-    items = [*notes, *(comparison.warnings() if comparison else [])]
-    return [Bullets(items, warning=True)] if items else []
+def cautions(sentences: Sequence[str]) -> list[Bullets]:
+    """Reasons to read a verdict with care, set apart; empty if there are none."""
+    return [Bullets(sentences, warning=True)] if sentences else []
 
 
-def score_table(comparison: Comparison) -> Table:
+def score_table(scores: Mapping[str, np.ndarray], measure: str) -> TextTable:
     """Mean and spread of each strategy's scores, highest mean first."""
     rows = [
         [
@@ -30,86 +29,65 @@ def score_table(comparison: Comparison) -> Table:
             f"{values.min():.4f}",
             f"{values.max():.4f}",
         ]
-        for name, values in sorted(comparison.scores.items(), key=lambda item: -item[1].mean())
+        for name, values in sorted(scores.items(), key=lambda item: -item[1].mean())
     ]
-    return Table(
-        ["strategy", "seeds", "mean", "standard deviation", "lowest", "highest"],
-        rows,
-        f"{comparison.measure[0].upper()}{comparison.measure[1:]} per strategy, highest mean first.",
+    header = ["strategy", "seeds", "mean", "standard deviation", "lowest", "highest"]
+    return TextTable(header, rows, f"{measure[0].upper()}{measure[1:]} per strategy, highest mean first.", "scores")
+
+
+def eps_min_table(names: Sequence[str], eps_min: np.ndarray, threshold: float, alpha: float) -> TextTable:
+    """ε_min of every ordered pair."""
+    caption = (
+        f"ε_min of Almost Stochastic Order: below {threshold} the row dominates the column. "
+        f"α = {alpha}, Bonferroni-corrected over {_pairs(names)}."
     )
+    return TextTable(["row over column", *names], _matrix(names, eps_min, "{:.3f}"), caption, "eps_min")
 
 
-def comparison_blocks(comparison: Comparison) -> list[Bullets | Table]:
-    """Verdicts and both matrices of a comparison; its warnings belong at the top of a document, beside the headline."""
-    if comparison.n_seeds < 2:  # matrices of single scores would look like results
-        return [Bullets(comparison.verdicts())]
-    header = ["row over column", *comparison.names]
-    pairs = "1 pair" if comparison.n_comparisons == 1 else f"{comparison.n_comparisons} pairs"
-
-    def rows(matrix: np.ndarray, form: str) -> list[list[str]]:
-        return [
-            [name, *(_number(value, form) for value in line)]
-            for name, line in zip(comparison.names, matrix, strict=True)
-        ]
-
-    blocks: list[Bullets | Table] = [
-        Bullets(comparison.verdicts()),
-        Table(
-            header,
-            rows(comparison.eps_min, "{:.3f}"),
-            f"ε_min of Almost Stochastic Order: below {comparison.threshold} the row dominates the column. "
-            f"α = {comparison.alpha}, Bonferroni-corrected over {pairs}.",
-        ),
-    ]
-    if comparison.paired:
-        blocks.append(
-            Table(
-                ["p-value", *comparison.names],
-                rows(np.where(np.tri(len(header) - 1), comparison.p_values, comparison.uncorrected), "{:.2g}"),
-                "Two-sided paired permutation test: above the diagonal as it is, below it Holm-corrected over "
-                f"{pairs}.",
-            )
-        )
-    return blocks
+def p_value_table(names: Sequence[str], uncorrected: np.ndarray, corrected: np.ndarray) -> TextTable:
+    """p-values of every pair, uncorrected above the diagonal and corrected below it."""
+    caption = (
+        "Two-sided paired permutation test: uncorrected above the diagonal, Holm-corrected over "
+        f"{_pairs(names)} below it."
+    )
+    shown = np.where(np.tri(len(names)), corrected, uncorrected)
+    return TextTable(["p-value", *names], _matrix(names, shown, "{:.2g}"), caption, "p_values")
 
 
-def final_table(shared: SharedRounds) -> Table:
-    """Accuracy and macro F1 after the last shared round, and seconds per run, highest accuracy first."""
+def final_table(shared: SharedRounds, areas: Mapping[str, np.ndarray]) -> TextTable:
+    """Area, accuracy and macro F1 after the last shared round, and seconds per run, largest area first."""
     last = shared.rounds[shared.rounds["round"] == shared.last_round].groupby("strategy")
     seconds = shared.rounds[["seconds_fit", "seconds_evaluate", "seconds_acquire"]].sum(axis=1)
-    per_run = seconds.groupby([shared.rounds["strategy"], shared.rounds["seed"]]).sum().groupby("strategy").mean()
-    table = pd.DataFrame(
-        {
-            "accuracy": last["accuracy"].mean(),
-            "spread": last["accuracy"].std(),
-            "macro_f1": last["macro_f1"].mean(),
-            "seconds": per_run,
-        }
-    ).sort_values("accuracy", ascending=False, kind="stable")
-    rows = [
-        [str(name), *(_number(value, form) for value, form in zip(line, ("{:.3f}",) * 3 + ("{:,.1f}",), strict=True))]
-        for name, *line in table.itertuples()
-    ]
+    per_run = seconds.groupby([shared.rounds["strategy"], shared.rounds["seed"]]).sum()
+    columns: dict[str, tuple[str, dict[Any, float]]] = {
+        "area": ("{:.3f}", {name: values.mean() for name, values in areas.items()}),
+        "accuracy": ("{:.3f}", last["accuracy"].mean().to_dict()),
+        "standard deviation": ("{:.3f}", last["accuracy"].std().to_dict()),
+        "macro F1": ("{:.3f}", last["macro_f1"].mean().to_dict()),
+        "seconds per run": ("{:,.1f}", per_run.groupby("strategy").mean().to_dict()),
+    }
     n_labels = int(shared.rounds["n_labelled"].max())
-    return Table(
-        ["strategy", "accuracy", "standard deviation", "macro F1", "seconds per run"],
-        rows,
-        f"After {n_labels:,} labels, mean over seeds, highest accuracy first.",
+    return TextTable(
+        ["strategy", *columns],
+        [[name, *(_number(values[name], form) for form, values in columns.values())] for name in by_area(areas)],
+        f"Area under the learning curve; accuracy and macro F1 after {n_labels:,} labels. Means over seeds, largest "
+        "area first.",
+        "final",
     )
 
 
-def area_table(shared: SharedRounds, areas: Mapping[str, np.ndarray]) -> Table:
-    """Area under the learning curve of every run: a row per seed, a column per strategy, means at the end."""
+def area_table(shared: SharedRounds, areas: Mapping[str, np.ndarray]) -> TextTable:
+    """Area under the learning curve of every run: a row per seed, a column per strategy, means in the last row."""
     runs = shared.rounds[["strategy", "seed"]].drop_duplicates()
     seeds = {name: sorted(runs["seed"][runs["strategy"] == name]) for name in areas}
     cells = {(name, seed): f"{area:.4f}" for name in areas for seed, area in zip(seeds[name], areas[name], strict=True)}
     rows = [[str(seed), *(cells.get((name, seed), "–") for name in areas)] for seed in shared.seeds]
     rows.append(["mean", *(f"{values.mean():.4f}" for values in areas.values())])
-    return Table(["seed", *areas], rows, "Area under the learning curve per seed and strategy.")
+    return TextTable(["seed", *areas], rows, "Area under the learning curve per seed and strategy.", "areas")
 
 
-def labels_table(needed: pd.DataFrame, full_accuracy: float, n_train: int | None) -> Table:
-    """Labels at which each strategy reaches each share of the full-data accuracy."""
+def labels_table(needed: pd.DataFrame, full_accuracy: float, n_train: int | None) -> TextTable:
+    """How many labels each strategy needs for each share of the full-data accuracy."""
     header, rows = ["strategy"], []
     for target in sorted(set(needed["target"])):
         header += [f"{target:.0%}: {target * full_accuracy:.3f}", "seeds"]
@@ -121,25 +99,26 @@ def labels_table(needed: pd.DataFrame, full_accuracy: float, n_train: int | None
             reached = f"({line['n_reached']}/{line['n_seeds']})"
             row.append(f"{line['lowest']:,.0f}–{line['highest']:,.0f} {reached}" if line["n_reached"] else reached)
         rows.append(row)
-    return Table(
+    return TextTable(
         header,
         rows,
-        f"Labels with which the mean curve reaches a share of the full-data accuracy of {full_accuracy:.3f}"
-        f"{' (and how much of the training data that is)' if n_train else ''}; beside it the range over the seeds "
-        "that reach it, and how many of them do.",
+        f"Labels at which the mean curve reaches a share of the full-data accuracy of {full_accuracy:.3f}"
+        f"{' (and their share of the training data)' if n_train else ''}; then the range over the seeds "
+        "that reach it, and how many seeds do.",
+        "labels_needed",
     )
 
 
 def stopping_table(
     stopped: pd.DataFrame, rounds: pd.DataFrame, strategies: Sequence[str], criteria: Sequence[str]
-) -> Table:
+) -> TextTable:
     """Where each stopping criterion was first met, a row per criterion and strategy.
 
     Args:
-        stopped: as in `LearningCurves.stopped`.
-        rounds: as in `LearningCurves.rounds`; their last rounds are the ends of the runs.
-        strategies: in the order of the rows.
-        criteria: in the order of the rows, those never met too.
+        stopped: table as in `LearningCurves.stopped`.
+        rounds: table as in `LearningCurves.rounds`; a run ends with its last round.
+        strategies: names in the order of the rows.
+        criteria: names in the order of the rows, including those never met.
     """
     ends = rounds.sort_values("round").groupby(["strategy", "seed"])["accuracy"].last()
     rows = []
@@ -153,21 +132,22 @@ def stopping_table(
                 row += [f"{labels.mean():,.0f}", "–".join(f"{end:,}" for end in sorted({labels.min(), labels.max()}))]
                 row += [f"{met['accuracy'].mean():.3f}", f"{gained:+.3f}"]
             rows.append(row + ["–"] * (7 - len(row)))
-    return Table(
+    return TextTable(
         ["criterion", "strategy", "met", "labels", "range", "accuracy", "gained after"],
         rows,
-        "When each criterion was first met: in how many seeds, with how many labels, at what test accuracy, and what "
+        "When each criterion was first met: in how many seeds, at how many labels, at what test accuracy, and how much "
         "the run gained from there to its end; means over the seeds in which it was met.",
+        "stopping",
     )
 
 
-def further_table(shared: SharedRounds, tests: pd.DataFrame, full: pd.DataFrame) -> Table:
+def further_table(shared: SharedRounds, tests: pd.DataFrame, full: pd.DataFrame) -> TextTable:
     """Accuracy on each test set after the last shared round, a row per strategy, a column per test set.
 
     Args:
-        shared: what is compared; its accuracy on the test split is the first column.
-        tests: as in `LearningCurves.tests`.
-        full: as in `LearningCurves.full_data`; the last row, if there is any.
+        shared: rounds to compare; their accuracy on the test split is the first column.
+        tests: table as in `LearningCurves.tests`.
+        full: table as in `LearningCurves.full_data`; the last row, if there is any.
     """
     parts = [
         shared.rounds[shared.rounds["round"] == shared.last_round].assign(test="test"),
@@ -185,21 +165,32 @@ def further_table(shared: SharedRounds, tests: pd.DataFrame, full: pd.DataFrame)
         if strategy in mean.index
     ]
     n_labels = int(shared.rounds["n_labelled"].max())
-    return Table(
+    return TextTable(
         ["strategy", *names],
         rows,
         f"Accuracy on the test split and on further test sets after {n_labels:,} labels, mean over seeds ± standard "
         "deviation, highest on the test split first.",
+        "test_sets",
     )
 
 
-def overlap_table(pairs: pd.DataFrame) -> Table:
-    """Shared instances of every pair of strategies beside chance, most alike first."""
+def overlap_table(pairs: pd.DataFrame) -> TextTable:
+    """Instances that each pair of strategies shares, next to chance, most alike first."""
     rows = [
         [f"{a} ∩ {b}", _number(shared, "{:,.1f}"), _number(expected, "{:,.1f}"), _number(ratio, "{:.2f}")]
         for a, b, shared, expected, ratio in pairs.sort_values("ratio", ascending=False).itertuples(index=False)
     ]
-    return Table(["pair", "shared", "by chance", "ratio"], rows, "Shared acquired instances per seed, mean over seeds.")
+    caption = "Acquired instances that both strategies share per seed, mean over seeds."
+    return TextTable(["pair", "shared", "by chance", "ratio"], rows, caption, "overlap")
+
+
+def _matrix(names: Sequence[str], values: np.ndarray, form: str) -> list[list[str]]:
+    return [[name, *(_number(value, form) for value in row)] for name, row in zip(names, values, strict=True)]
+
+
+def _pairs(names: Sequence[str]) -> str:
+    n = len(names) * (len(names) - 1) // 2
+    return "1 pair" if n == 1 else f"{n} pairs"
 
 
 def _with_spread(mean: float, spread: float) -> str:

@@ -1,52 +1,51 @@
-"""LearningCurves: the result of a simulation, as tables."""
+"""LearningCurves: the result of a simulation, as tables, figure, comparison and report."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from cal.errors import AnalysisError, StorageError
-from cal.simulation.run_folder import FULL_DATA, Run, RunFolder
+from cal.simulation.record_tables import COLUMNS, frame, read_tables, write_tables
+from cal.simulation.run_folder import RunFolder
 
-_ROUNDS = {"strategy": str, "seed": int, "round": int, "n_labelled": int, "accuracy": float, "macro_f1": float}
-_BATCH = {"confidence": float, "variability": float, "correctness": float}
-_SECONDS = {"seconds_fit": float, "seconds_evaluate": float, "seconds_acquire": float}
-_STOPPED = {"strategy": str, "seed": int, "criterion": str, "round": int, "n_labelled": int, "accuracy": float}
-_TESTS = {
-    "strategy": str,
-    "seed": int,
-    "round": int,
-    "n_labelled": int,
-    "test": str,
-    "accuracy": float,
-    "macro_f1": float,
-}
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from cal.report.comparison import Comparison
+
 _PER_FOLDER = {"strategies", "seeds", "output", "workers", "full_data"}  # keys in which merged folders may differ
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LearningCurves:
     """What every run of a grid reached, round by round, and what it acquired.
 
+    `print` shows the summary, a notebook the summary and the curves. Each attribute but `about` is a data frame.
+
     Attributes:
-        rounds: a row per strategy, seed and round: n_labelled, accuracy and macro_f1 on the test
-            split; confidence, variability and correctness averaged over the batch that this round
-            was the first to train on (round 0: the seed set); seconds_fit, seconds_evaluate and
-            seconds_acquire.
-        acquired: strategy, seed, round, id, score; round 0 is the seed set, whose score is NaN.
-        full_data: seed, n_labelled, accuracy, macro_f1 of training on everything; may be empty.
-        maps: strategy, seed, round, id, gold, confidence, variability, correctness of the labelled
-            set after the first and the last round; strategy `full_data` is the whole train split.
-        about: corpus, versions, git commit, device, folders and the configuration.
-        stopped: strategy, seed, criterion, and the round in which the criterion was first met with its n_labelled
-            and accuracy on the test split; no row where it was never met.
-        tests: strategy, seed, round, n_labelled, test, accuracy, macro_f1: the same on each further test set, which
-            `test` names; strategy `full_data` is training on everything. Empty where there are no further test sets.
+        rounds: one row per strategy, seed and round: n_labelled; accuracy and macro_f1 on the test split; confidence,
+            variability and correctness, averaged over the batch that this round is the first to train on (in round 0
+            the seed set); seconds_fit, seconds_evaluate and seconds_acquire.
+        acquired: strategy, seed, round, id, score; round 0 is the seed set, which has no scores (NaN).
+        full_data: seed, n_labelled, accuracy, macro_f1 of training on all data; may be empty.
+        maps: strategy, seed, round, id, gold, confidence, variability, correctness of the labelled set after the first
+            and the last round; strategy `full_data` is the whole train split.
+        about: corpus, versions, git commit, device, folders and configuration.
+        stopped: strategy, seed, criterion, round, n_labelled and accuracy on the test split when a stopping criterion
+            was first met; no row for criteria that were not.
+        tests: strategy, seed, round, n_labelled, test, accuracy, macro_f1 on each further test set, named by `test`;
+            strategy `full_data` is training on all data. Empty without further test sets.
+
+    Example:
+        >>> curves = LearningCurves.load("runs/trec")  # doctest: +SKIP
+        >>> curves.summary(spread=True)  # doctest: +SKIP
+        >>> curves.compare().headline()  # doctest: +SKIP
+        >>> curves.report("report")  # doctest: +SKIP
     """
 
     rounds: pd.DataFrame
@@ -54,25 +53,28 @@ class LearningCurves:
     full_data: pd.DataFrame
     maps: pd.DataFrame
     about: dict[str, Any]
-    stopped: pd.DataFrame = field(default_factory=lambda: _frame([], _STOPPED))
-    tests: pd.DataFrame = field(default_factory=lambda: _frame([], _TESTS))
+    stopped: pd.DataFrame = field(default_factory=lambda: frame("stopped"))
+    tests: pd.DataFrame = field(default_factory=lambda: frame("tests"))
 
     @property
     def strategies(self) -> list[str]:
-        """Names of the strategies, in the order of the configuration."""
+        """Names of the strategies, in the order given to the simulation."""
         return list(dict.fromkeys(self.rounds["strategy"]))
 
     @property
     def seeds(self) -> list[int]:
-        """The seeds, in the order of the configuration."""
+        """The seeds, in the order given to the simulation."""
         return [int(seed) for seed in dict.fromkeys(self.rounds["seed"])]
 
     @classmethod
     def load(cls, *folders: Path | str) -> LearningCurves:
-        """The finished rounds of one or several run folders.
+        """The finished rounds in one or several run folders.
+
+        Args:
+            folders: run folders of the same simulation with other strategies or seeds.
 
         Raises:
-            StorageError: if a folder is not that of a simulation.
+            StorageError: if a folder is not that of a simulation, or none has a finished round.
             AnalysisError: if folders differ in more than strategies and seeds, or share a run.
         """
         parts = [_load(RunFolder(folder)) for folder in folders]
@@ -80,25 +82,46 @@ class LearningCurves:
             _check_comparable(one, other, str(one_folder), str(other_folder))
         if not any(len(part.rounds) for part in parts):
             raise StorageError(f"No finished round in {', '.join(map(str, folders))}; simulate first.")
-        rounds, acquired, full_data, maps, stopped, tests = (
-            pd.concat([getattr(part, name) for part in parts if len(getattr(part, name))] or [getattr(parts[0], name)])
-            for name in ("rounds", "acquired", "full_data", "maps", "stopped", "tests")
-        )
-        return cls(
-            rounds.reset_index(drop=True),
-            acquired.reset_index(drop=True),
-            full_data.drop_duplicates("seed", ignore_index=True),  # the same in every folder that has it
-            maps.drop_duplicates(["strategy", "seed", "round", "id"], ignore_index=True),
-            about=parts[0].about | {"folders": [str(folder) for folder in folders]},
-            stopped=stopped.reset_index(drop=True),
-            tests=tests.drop_duplicates(["strategy", "seed", "round", "test"], ignore_index=True),
-        )
+        keys = {  # what several folders may hold is the same in each
+            "full_data": ["seed"],
+            "maps": ["strategy", "seed", "round", "id"],
+            "tests": ["strategy", "seed", "round", "test"],
+        }
+        tables = {}
+        for name in COLUMNS:
+            given = [getattr(part, name) for part in parts]
+            table = pd.concat([rows for rows in given if len(rows)] or given[:1])
+            tables[name] = (table.drop_duplicates(keys[name]) if name in keys else table).reset_index(drop=True)
+        return cls(**tables, about=parts[0].about | {"folders": [str(folder) for folder in folders]})
+
+    def save(self, folder: Path | str) -> None:
+        """Writes a run folder that `load` reads: the records of all rounds, their maps, and the tables as CSV.
+
+        A simulation's own folder knows more, such as the seconds of each step; records already there are kept.
+
+        Args:
+            folder: where to write; new, empty, or a folder of the same simulation.
+
+        Raises:
+            StorageError: if it holds another simulation or cannot be written.
+        """
+        target = RunFolder(folder)
+        about = {key: value for key, value in self.about.items() if key not in ("config", "folders")}
+        about["strategies"] = list(dict.fromkeys([*about.get("strategies", []), *self.strategies]))
+        about["seeds"] = list(dict.fromkeys([*about.get("seeds", []), *self.seeds]))
+        is_new = not (target.path / "run.json").exists()
+        with target.lock():
+            target.create(self.about.get("config", {}), about)
+            write_tables(target, {name: getattr(self, name) for name in COLUMNS})
+            self.to_csv(folder)
+            if is_new:
+                target.finish()
 
     def to_csv(self, folder: Path | str) -> None:
         """Writes acquired.csv (strategy, seed, round, id), curves.csv and, if not empty, stopped.csv and tests.csv.
 
         Raises:
-            StorageError: if it cannot be written.
+            StorageError: if the folder cannot be written.
         """
         target = RunFolder(folder)
         curve_columns = ["strategy", "seed", "round", "n_labelled", "accuracy", "macro_f1"]
@@ -108,74 +131,97 @@ class LearningCurves:
             if len(table):
                 target.write(name, table.to_csv(index=False).encode())
 
-    def summary(self) -> pd.DataFrame:
-        """Accuracy and macro F1 of each strategy after its last round, mean over seeds."""
+    def to_frame(self) -> pd.DataFrame:
+        """A copy of `rounds`: one row per strategy, seed and round."""
+        return self.rounds.copy()
+
+    def summary(self, *, spread: bool = False) -> pd.DataFrame:
+        """Accuracy and macro F1 of each strategy after its last round, mean over seeds.
+
+        Args:
+            spread: add accuracy_spread and macro_f1_spread, the standard deviations over seeds; NaN with one seed.
+
+        Returns:
+            One row per strategy: n_labelled, accuracy, macro_f1.
+        """
         last = self.rounds.sort_values("round").groupby(["strategy", "seed"], sort=False).tail(1)
-        columns = ["n_labelled", "accuracy", "macro_f1"]
-        return last.groupby("strategy")[columns].mean().loc[self.strategies]
+        by_strategy = last.groupby("strategy")[["n_labelled", "accuracy", "macro_f1"]]
+        means = by_strategy.mean().loc[self.strategies]
+        if not spread:
+            return means
+        means = means.join(by_strategy.std()[["accuracy", "macro_f1"]].add_suffix("_spread"))
+        return means[["n_labelled", "accuracy", "accuracy_spread", "macro_f1", "macro_f1_spread"]]
+
+    def plot(self) -> Figure:
+        """The learning curves, all strategies together and one by one.
+
+        Raises:
+            AnalysisError: if no round is finished.
+        """
+        from cal.report.findings import Findings
+
+        return Findings.of(self).learning_curves()
+
+    def compare(self, *, alpha: float = 0.05, engine: str = "vectorised") -> Comparison:
+        """Every strategy against every other, by area under the learning curve, as in the report.
+
+        Args:
+            alpha: significance level before correction.
+            engine: "vectorised" or "deepsig", as in `cal.report.aso`.
+
+        Raises:
+            AnalysisError: if there are fewer than two strategies, or no round is finished.
+        """
+        from cal.report.findings import Findings
+
+        return Findings.of(self).compare(alpha=alpha, engine=engine)
+
+    def report(self, folder: Path | str) -> Path:
+        """Writes what `cal report` writes: report.html, report.md, figures, LaTeX tables and CSV files.
+
+        Args:
+            folder: where to write; made if it does not exist.
+
+        Returns:
+            The path of report.html.
+
+        Raises:
+            AnalysisError: if no round is finished.
+            StorageError: if the folder cannot be written.
+        """
+        from cal.report.write import write_report
+
+        self.to_csv(folder)
+        return write_report(self, folder)
+
+    def __str__(self) -> str:
+        return self.summary().to_string(float_format="{:.3f}".format)
+
+    def __repr__(self) -> str:
+        n_rounds = int(self.rounds["round"].max()) if len(self.rounds) else 0
+        counts = [(len(self.strategies), "strategy", "strategies"), (len(self.seeds), "seed", "seeds")]
+        sizes = [f"{n} {one if n == 1 else many}" for n, one, many in [*counts, (n_rounds, "round", "rounds")]]
+        return f"LearningCurves of {self.about.get('corpus')!r}: {', '.join(sizes)}"
+
+    def _repr_html_(self) -> str:
+        from cal.report.markup import image
+        from cal.report.plot_style import rendered
+
+        table = self.summary(spread=True).to_html(float_format="{:.3f}".format, na_rep="–")
+        return table + image(rendered(self.plot(), ["svg"])["svg"], "Learning curves")
 
 
 def _load(folder: RunFolder) -> LearningCurves:
     config, about = folder.config(), folder.about()
-    about.pop("finished", None)  # the report of a finished simulation written again is the same
-    runs = [Run(strategy, seed) for strategy in about["strategies"] for seed in about["seeds"]]
-    records = [(run, record) for run in runs for record in folder.records(run)]
-    rounds = [
-        [run.strategy, run.seed]
-        + [record[key] for key in ("round", "n_labelled", "accuracy", "macro_f1")]
-        + [record["batch"][key] for key in _BATCH]
-        + [record["seconds"][key.removeprefix("seconds_")] for key in _SECONDS]
-        for run, record in records
-    ]
-    acquired = [
-        (run.strategy, run.seed, record["round"] + step, instance_id, score)
-        for run, record in records
-        for step, ids, scores in (
-            (0, record.get("seed_set", []), [float("nan")] * len(record.get("seed_set", []))),
-            (1, record["acquired"], record["scores"]),
-        )
-        for instance_id, score in zip(ids, scores, strict=True)
-    ]
-    full = [Run(FULL_DATA, seed) for seed in about["seeds"]]
-    full_records = [(run, record) for run in full for record in folder.records(run)]
-    full_data = [
-        [run.seed] + [record[key] for key in ("n_labelled", "accuracy", "macro_f1")] for run, record in full_records
-    ]
-    maps = [
-        pd.read_parquet(path).assign(strategy=run.strategy, seed=run.seed, round=record["round"])
-        for run, record in records + full_records
-        if (path := folder.map_file(run, record["round"])).exists()
-    ]
-    stopped = [
-        (run.strategy, run.seed, criterion, *(record[key] for key in ("round", "n_labelled", "accuracy")))
-        for run, record in records
-        for criterion in record.get("stopping", {}).get("met", [])
-    ]
-    tests = [
-        [run.strategy, run.seed, record["round"], record["n_labelled"], test, scores["accuracy"], scores["macro_f1"]]
-        for run, record in records + full_records
-        for test, scores in record.get("tests", {}).items()
-    ]
-    map_columns = ["strategy", "seed", "round", "id", "gold", *_BATCH]
-    return LearningCurves(
-        rounds=_frame(rounds, _ROUNDS | _BATCH | _SECONDS),
-        acquired=_frame(acquired, {"strategy": str, "seed": int, "round": int, "id": str, "score": float}),
-        full_data=_frame(full_data, {"seed": int, "n_labelled": int, "accuracy": float, "macro_f1": float}),
-        maps=pd.concat(maps, ignore_index=True)[map_columns] if maps else pd.DataFrame(columns=map_columns),
-        about=about | {"config": config, "folders": [str(folder.path)]},
-        stopped=_frame(stopped, _STOPPED),
-        tests=_frame(tests, _TESTS),
-    )
-
-
-def _frame(rows: Sequence[Sequence[Any]], columns: dict[str, type]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=list(columns)).astype(columns)
+    about.pop("finished", None)  # the report of a finished simulation stays the same when it is written again
+    tables = read_tables(folder, about["strategies"], about["seeds"])
+    return LearningCurves(**tables, about=about | {"config": config, "folders": [str(folder.path)]})
 
 
 def _check_comparable(one: LearningCurves, other: LearningCurves, one_name: str, other_name: str) -> None:
     configs = [{k: v for k, v in part.about["config"].items() if k not in _PER_FOLDER} for part in (one, other)]
     differing = [key for key in configs[0] | configs[1] if configs[0].get(key) != configs[1].get(key)]
-    if one.about["corpus_fingerprint"] != other.about["corpus_fingerprint"]:
+    if one.about.get("corpus_fingerprint") != other.about.get("corpus_fingerprint"):
         differing.append("the documents of the corpus")
     if differing:
         raise AnalysisError(

@@ -19,7 +19,7 @@ from cal.label_errors.audit_tables import (
 from cal.label_errors.detection_scores import CURVE, detection_scores, recall_curve
 from cal.label_errors.detectors import Detection
 from cal.label_errors.error_estimate import ErrorEstimate
-from cal.report.document import to_html, to_markdown
+from cal.report.markup import to_html, to_markdown
 
 N = 200
 

@@ -28,7 +28,7 @@ def test_the_first_eight_strategies_differ_in_colour_on_white():
 
 
 def test_band_is_the_t_interval_of_the_mean(curves_of):
-    figure = plots.learning_curves(curves_of(seeds=range(6)).rounds, ["random", "entropy", "cal"], None)
+    figure = curves_of(seeds=range(6)).plot()
     run = curves_of(seeds=range(6)).rounds.query("strategy == 'cal' and round == 4")["accuracy"]
     low, high = stats.t.interval(0.95, 5, loc=run.mean(), scale=stats.sem(run))
     band = figure.axes[3].collections[0].get_paths()[0].vertices
@@ -36,15 +36,18 @@ def test_band_is_the_t_interval_of_the_mean(curves_of):
     assert (at_end.min(), at_end.max()) == pytest.approx((low, high))
 
 
-def test_learning_curves_name_the_strategy_with_the_highest_final_mean(curves_of):
-    figure = plots.learning_curves(curves_of().rounds, ["random", "entropy", "cal"], 0.75)
-    assert figure.axes[0].get_title(loc="left").endswith("80 labels: cal")
+def test_titles_name_the_strategies_with_the_largest_mean_area_whatever_they_reach_at_the_end(curves_of):
+    areas = {"random": np.array([0.7, 0.8]), "entropy": np.array([0.6, 0.9]), "cal": np.array([0.7, 0.7])}
+    for figure in (
+        plots.learning_curves(curves_of().rounds, areas, 0.75),  # in which cal ends highest
+        plots.area_strips(areas, list(areas)),
+    ):
+        assert figure.axes[0].get_title(loc="left").endswith(": random, entropy")
 
 
 def test_each_panel_shows_every_curve_in_grey(curves_of):
-    rounds = curves_of().rounds
-    means = rounds.groupby(["strategy", "n_labelled"])["accuracy"].mean()
-    for panel in plots.learning_curves(rounds, ["random", "entropy", "cal"], None).axes[1:]:
+    means = curves_of().rounds.groupby(["strategy", "n_labelled"])["accuracy"].mean()
+    for panel in curves_of().plot().axes[1:]:
         x, y = panel.lines[0].get_data()
         shown = sorted(zip(x[~np.isnan(y)], y[~np.isnan(y)], strict=True))
         assert shown == sorted((n_labelled, mean) for (_, n_labelled), mean in means.items())
@@ -55,7 +58,7 @@ def test_every_name_in_a_legend_lies_inside_the_figure(curves_of, n):
     strategies = [f"{k} with a name as long as any" for k in range(n)]
     curves = curves_of(strategies, seeds=[1], n_rounds=2)
     for figure in (
-        plots.learning_curves(curves.rounds, strategies, 0.75),
+        curves.plot(),
         plots.batch_panels(batch_statistics(curves.rounds), strategies),
     ):
         figure.get_layout_engine().execute(figure)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from itertools import combinations
 
 import deepsig
 import numpy as np
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cal.errors import AnalysisError, UnknownNameError
-from cal.report import aso, aso_matrix, compare_file, paired_permutation_test, violation_ratio
+from cal.report import aso, paired_permutation_test, violation_ratio
 from cal.report.significance import holm, permutation_p_values, resamples, upper_bounds, violation_ratios
 
 score_lists = st.lists(st.integers(0, 50).map(lambda k: 0.5 + k / 100), min_size=1, max_size=12)
@@ -171,127 +170,6 @@ def test_holm_rejects_what_the_sequential_procedure_rejects(p_values):
             break
         rejected.add(k)
     assert {k for k, p in enumerate(holm(p_values)) if p <= alpha} == rejected
-
-
-def test_matrix_is_bonferroni_corrected_over_pairs():
-    named = {name: scores(12, 0.8 + 0.003 * k, k) for k, name in enumerate("abcd")}
-    comparison = aso_matrix(named, n_bootstrap=20_000)
-    assert comparison.n_comparisons == 6
-    for (row, a), (column, b) in combinations(enumerate("abcd"), 2):
-        expected = aso(named[a], named[b], n_comparisons=6, n_bootstrap=20_000, seed=1)
-        assert comparison.eps_min[row, column] == pytest.approx(expected, abs=0.02)
-
-
-def test_deepsig_matrix_holds_the_engine_both_ways():
-    named = {name: scores(6, 0.8 + 0.006 * k, k) for k, name in enumerate("abc")}
-    matrix = aso_matrix(named, n_bootstrap=10, engine="deepsig").eps_min
-    for row, column in [(0, 2), (2, 0)]:
-        pair = named["abc"[row]], named["abc"[column]]
-        assert matrix[row, column] == aso(*pair, n_comparisons=3, n_bootstrap=10, engine="deepsig")
-
-
-def test_another_strategy_leaves_uncorrected_p_values_as_they_are():
-    named = {name: scores(8, 0.8 + 0.003 * k, k) for k, name in enumerate("abc")}
-    fewer = aso_matrix({name: named[name] for name in "ab"})
-    np.testing.assert_array_equal(aso_matrix(named).uncorrected[:2, :2], fewer.uncorrected)
-
-
-def test_the_order_of_strategies_changes_no_bound():
-    named = {name: scores(8, 0.8 + 0.003 * k, k) for k, name in enumerate("abc")}
-    one, other = aso_matrix(named), aso_matrix({name: named[name] for name in "cab"})
-    moved = [other.names.index(name) for name in one.names]
-    np.testing.assert_array_equal(one.eps_min, other.eps_min[np.ix_(moved, moved)])
-
-
-def test_same_strategy_twice_is_not_called_better():
-    same = scores(12, 0.8, 1)
-    comparison = aso_matrix({"a": same, "b": same})
-    assert comparison.verdicts() == ["No difference is shown for 1 of 1 pairs: a – b."]
-
-
-def test_headline_names_the_best_and_what_it_beats():
-    named = {"low": scores(12, 0.7, 1), "high": scores(12, 0.9, 2)}
-    assert "high has the highest mean score" in aso_matrix(named).headline()
-    assert "better than low by ASO and the permutation test" in aso_matrix(named).headline()
-
-
-def test_one_seed_gives_no_verdict():
-    comparison = aso_matrix({"a": [0.7], "b": [0.9]})
-    assert comparison.verdicts() == [comparison.headline()]
-    assert "nothing can be said" in comparison.headline()
-
-
-def test_five_seeds_are_warned_about_and_cannot_be_confirmed():
-    few, impossible = aso_matrix({"a": scores(5, 0.7, 1), "b": scores(5, 0.9, 2)}).warnings()
-    assert "5 per strategy" in few
-    assert "2/2^5 = 0.0625" in impossible
-    assert "At least 6 seeds" in impossible
-
-
-def test_twelve_seeds_of_two_strategies_need_no_warning():
-    assert aso_matrix({"a": scores(12, 0.7, 1), "b": scores(12, 0.9, 2)}).warnings() == []
-
-
-def test_strategies_with_unequal_seeds_are_compared_unpaired_only():
-    named = {"a": scores(12, 0.7, 1), "b": scores(11, 0.9, 2)}
-    with pytest.raises(AnalysisError, match="paired=False"):
-        aso_matrix(named)
-    comparison = aso_matrix(named, paired=False)
-    assert np.isnan(comparison.p_values).all()
-    assert "permutation test is left out" in comparison.warnings()[0]
-
-
-LONG = "strategy,seed,score\n" + "".join(
-    f"{name},{k},{mean + k / 999}\n" for k in range(12) for name, mean in (("lc", 0.7), ("cal", 0.8))
-)
-WIDE = "seed,lc,cal\n" + "".join(f"{k},{0.7 + k / 999},{0.8 + k / 999}\n" for k in range(12))
-
-
-def test_long_and_wide_files_give_the_same_comparison(tmp_path):
-    (tmp_path / "long.csv").write_text(LONG)
-    (tmp_path / "wide.csv").write_text(WIDE)
-    long, wide = (compare_file(tmp_path / name) for name in ("long.csv", "wide.csv"))
-    assert long.replace("long.csv", "wide.csv") == wide
-    assert "cal is better than lc" in wide
-
-
-def test_curves_file_is_compared_by_area(tmp_path, curves_of):
-    curves_of(seeds=range(12)).rounds.to_csv(tmp_path / "curves.csv", index=False)
-    assert "area under the learning curve" in compare_file(tmp_path / "curves.csv")
-
-
-def test_file_with_unequal_seeds_leaves_the_paired_test_out(tmp_path):
-    (tmp_path / "s.csv").write_text(LONG.rsplit("\n", 2)[0])
-    text = compare_file(tmp_path / "s.csv")
-    assert "permutation test is left out" in text
-    assert "Two-sided" not in text
-
-
-def test_file_with_other_seeds_of_equal_number_is_unpaired_too(tmp_path):
-    (tmp_path / "s.csv").write_text(LONG.replace("cal,11,", "cal,99,"))
-    assert "permutation test is left out" in compare_file(tmp_path / "s.csv")
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("strategy,seed\ncal,1\n", "no 'score'"),
-        ("lc,cal\n0.1,\n", "line 2, column 'cal'"),
-        ("lc,cal\n0.1,high\n", "'high'"),
-        ("cal\n0.1\n0.2\n", "at least 2"),
-        ("strategy,seed,score\ncal,1,0.5\ncal,1,0.6\n", "repeat a strategy and seed"),
-        ("", "cannot be read"),
-    ],
-)
-def test_unusable_files_are_explained(tmp_path, content, message):
-    (tmp_path / "s.csv").write_text(content)
-    with pytest.raises(AnalysisError, match=message):
-        compare_file(tmp_path / "s.csv")
-
-
-def test_missing_file_is_explained(tmp_path):
-    with pytest.raises(AnalysisError, match="cannot be read"):
-        compare_file(tmp_path / "none.csv")
 
 
 def test_aso_is_importable_without_heavy_libraries():

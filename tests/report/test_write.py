@@ -12,8 +12,9 @@ import pytest
 
 from cal.errors import AnalysisError, StorageError
 from cal.report import write_report
-from cal.report.document import Bullets, Document, Folded, Paragraph, Section, Table, to_html, to_markdown
-from cal.report.write import MAPS_PER_FIGURE, describe
+from cal.report.markup import Bullets, Folded, Paragraph, Report, Section, TextTable, to_html, to_latex, to_markdown
+from cal.report.sections import MAPS_PER_FIGURE
+from cal.report.write import describe
 
 
 class Page(HTMLParser):
@@ -77,7 +78,7 @@ def test_writing_again_gives_the_same_bytes(folder, tmp_path, curves_of):
 
 
 def test_nothing_temporary_is_left(folder):
-    assert {path.name for path in folder.iterdir()} == {"report.md", "report.html", "figures"}
+    assert {path.name for path in folder.iterdir()} == {"report.md", "report.html", "figures", "tables"}
 
 
 def test_hostile_names_are_text(tmp_path, curves_of):
@@ -94,7 +95,7 @@ def test_hostile_names_are_text(tmp_path, curves_of):
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({"seeds": [1]}, "nothing can be said about chance"),
+        ({"seeds": [1]}, "any difference may be chance"),
         ({"strategies": ["cal"]}, "Only cal was run"),
         ({"n_rounds": 0}, "No batch was acquired"),
     ],
@@ -195,7 +196,7 @@ def test_runs_that_criteria_ended_are_compared_as_far_as_all_go_and_said_so(stop
     rounds = stopping.rounds[stopping.rounds["round"] <= last]
     text = to_markdown(describe(replace(stopping, rounds=rounds, about=stopping.about | {"config": {"stop": True}}))[0])
     assert "the last that all strategies share" in text
-    assert text.count("A run ended with the first stopping criterion that it met, so runs differ in length") == 2
+    assert text.count("Each run ended when it first met a stopping criterion, so runs differ in length") == 2
 
 
 @pytest.fixture
@@ -268,8 +269,42 @@ def test_unwritable_folder_is_explained(curves_of, tmp_path):
         write_report(curves_of(["cal"], [1], 0), tmp_path / "file")
 
 
+def test_every_table_of_the_report_is_latex_too(folder):
+    tables = {path.stem: path.read_text() for path in (folder / "tables").iterdir()}
+    assert set(tables) == {"final", "areas", "eps_min", "p_values", "labels_needed", "overlap"}
+    in_markdown = [line for line in (folder / "report.md").read_text().splitlines() if line.startswith("| ")]
+    n_lines = sum(text.count(r" \\") for text in tables.values())
+    assert n_lines == len(in_markdown) - len(tables)  # Markdown has a line between header and rows
+
+
+def untex(text: str) -> str:
+    """What LaTeX shows of it."""
+    for name, sign in {"backslash": "\\", "asciitilde": "~", "asciicircum": "^"}.items():
+        text = text.replace(rf"\text{name}{{}}", sign)
+    for written, sign in {
+        r"$\varepsilon_{\min}$": "ε_min",
+        r"\ldots{}": "…",
+        "--": "–",
+        "{[}": "[",
+        "{*}": "*",
+    }.items():
+        text = text.replace(written, sign)
+    return re.sub(r"\\([&%$#_{}])", r"\1", re.sub(r"\$([<>|])\$", r"\1", text))
+
+
+def test_latex_shows_what_it_is_given():
+    hostile = r"a_b & 50% $x$ #1 {y} ~^\ <z>| [k]* ε_min – …"
+    text = to_latex(TextTable(["name", hostile], [[hostile, "*1"], ["[2]", "3"]], hostile, "t"))
+    assert untex(text).count(hostile) == 3
+    header, *rows = [line for line in text.splitlines() if line.endswith(r" \\")]
+    for line in (header, *rows):
+        assert len(re.findall(r"(?<!\\)&", line)) == 1
+        assert line[0] not in "[*"  # after the end of a line these would be its options
+    assert len(rows) == 2
+
+
 def test_every_block_appears_in_both_renderings():
-    blocks = [Paragraph("p1"), Bullets(["p2"]), Bullets(["p3"], True), Table(["h", "i"], [["p4", "5"]], "caption")]
-    document = Document("title", "verdict", [Section("section", [*blocks, Folded("p5", "p6")])])
+    blocks = [Paragraph("p1"), Bullets(["p2"]), Bullets(["p3"], True), TextTable(["h", "i"], [["p4", "5"]], "caption")]
+    document = Report("title", "verdict", [Section("section", [*blocks, Folded("p5", "p6")])])
     for text in (to_markdown(document), Page(to_html(document, {})).text):
         assert re.findall(r"p\d", text) == ["p1", "p2", "p3", "p4", "p5", "p6"]

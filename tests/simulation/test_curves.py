@@ -138,3 +138,84 @@ def test_further_test_sets_are_written_as_csv_where_there_are_any(simulated, wit
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "with" / "tests.csv"), curves.tests, check_dtype=False)
     simulated().to_csv(tmp_path / "without")
     assert not (tmp_path / "without" / "tests.csv").exists()
+
+
+TABLES = ["rounds", "acquired", "full_data", "maps", "stopped", "tests"]
+
+
+@pytest.fixture
+def everything(simulated, with_tests, tmp_path):
+    """Curves with rows in every table, as loaded from their folder."""
+    stopping = [{"target_accuracy": {"accuracy": 0.01}}, "overall_uncertainty"]
+    simulated(with_tests, full_data=True, stopping=stopping, dev_size=9, output=tmp_path / "run")
+    curves = LearningCurves.load(tmp_path / "run")
+    assert all(len(getattr(curves, name)) for name in TABLES)
+    return curves
+
+
+def test_saved_curves_load_as_they_were(everything, tmp_path):
+    everything.save(tmp_path / "saved")
+    loaded = LearningCurves.load(tmp_path / "saved")
+    for name in TABLES:
+        pd.testing.assert_frame_equal(getattr(loaded, name), getattr(everything, name), check_exact=True)
+    assert loaded.about == everything.about | {"folders": [str(tmp_path / "saved")]}
+
+
+def test_merged_curves_are_saved_as_one_folder(simulated, assert_same, tmp_path):
+    for strategy, seed in (("random", 1), ("random", 2), ("entropy", 1), ("entropy", 2)):
+        simulated(strategies=[strategy], seeds=[seed], full_data=True, output=tmp_path / f"{strategy}{seed}")
+    merged = LearningCurves.load(*sorted(tmp_path.iterdir()))
+    merged.save(tmp_path / "saved")
+    assert_same(LearningCurves.load(tmp_path / "saved"), merged)
+
+
+def test_an_interrupted_simulation_that_was_saved_can_be_resumed(simulated, assert_same, tmp_path):
+    whole = simulated(output=tmp_path / "whole")
+    config = (tmp_path / "whole" / "config.yaml").read_bytes()
+    before = {name: getattr(whole, name)[getattr(whole, name)["round"] < 2] for name in ("rounds", "maps")}
+    acquired = whole.acquired[whole.acquired["round"] <= 2]
+    replace(whole, **before, acquired=acquired).save(tmp_path / "saved")
+    assert (tmp_path / "saved" / "config.yaml").read_bytes() == config
+    assert_same(simulated(output=tmp_path / "saved"), whole)
+
+
+def test_saving_keeps_what_a_run_folder_knows(simulated, tmp_path):
+    curves = simulated(output=tmp_path)
+    kept = {path: path.read_bytes() for folder in ("rounds", "maps") for path in (tmp_path / folder).iterdir()}
+    curves.save(tmp_path)
+    assert {path: path.read_bytes() for path in kept} == kept
+
+
+def test_curves_are_not_saved_into_the_folder_of_another_simulation(simulated, tmp_path):
+    simulated(query_size=6, output=tmp_path)
+    with pytest.raises(StorageError, match="query_size"):
+        simulated().save(tmp_path)
+
+
+def test_the_spread_is_the_standard_deviation_over_seeds(simulated):
+    curves = simulated()
+    summary = curves.summary(spread=True)
+    last = curves.rounds.query("strategy == 'random' and `round` == 3")
+    assert summary["accuracy_spread"]["random"] == pytest.approx(last["accuracy"].std())
+    pd.testing.assert_frame_equal(summary[["n_labelled", "accuracy", "macro_f1"]], curves.summary())
+
+
+def test_curves_show_themselves(simulated, tmp_path):
+    curves = simulated()
+    assert repr(curves) == f"LearningCurves of {curves.about['corpus']!r}: 3 strategies, 2 seeds, 3 rounds"
+    assert repr(
+        replace(curves, rounds=curves.rounds.query("strategy == 'random' and seed == 1 and round < 2"))
+    ).endswith(": 1 strategy, 1 seed, 1 round")
+    assert str(curves) == curves.summary().to_string(float_format="{:.3f}".format)
+    html = curves._repr_html_()
+    assert "accuracy_spread" in html
+    assert "data:image/svg" in html
+    pd.testing.assert_frame_equal(curves.to_frame(), curves.rounds)
+    assert "area" in curves.plot().axes[0].get_title(loc="left")
+
+
+def test_the_report_is_that_of_the_command(simulated, tmp_path):
+    curves = simulated()
+    assert curves.report(tmp_path) == tmp_path / "report.html"
+    assert curves.compare().headline() in (tmp_path / "report.md").read_text().replace("\\", "")
+    assert {"acquired.csv", "curves.csv", "figures", "tables"} <= {path.name for path in tmp_path.iterdir()}

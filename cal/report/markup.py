@@ -1,4 +1,4 @@
-"""Document: the sections of a report described once, rendered as Markdown and as one self-contained HTML page."""
+"""Markup: the sections of a report, written once and rendered as Markdown, as one HTML page, and tables as LaTeX."""
 
 from __future__ import annotations
 
@@ -11,31 +11,39 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Paragraph:
-    """Plain text; markup in it is escaped."""
+    """Plain text; any markup in it is escaped."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Bullets:
-    """A list of sentences, set apart as a caution when `warning`."""
+    """A list of sentences, set apart as a caution if `warning`."""
 
     items: Sequence[str]
     warning: bool = False
 
 
 @dataclass(frozen=True)
-class Table:
-    """Rows under a header; the first column names the row, the others are right-aligned."""
+class TextTable:
+    """Rows under a header; the first column names the row, the others are right-aligned.
+
+    Attributes:
+        header: names of the columns.
+        rows: cells of each row.
+        caption: how to read the table.
+        name: file name without suffix, also the LaTeX label; a table without a name gets no file.
+    """
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
     caption: str
+    name: str = ""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure by its file name without suffix; `caption` says how to read it."""
+    """A figure by its file name without suffix, and a caption that says how to read it."""
 
     name: str
     caption: str
@@ -49,31 +57,37 @@ class Folded:
     text: str
 
 
-Block = Paragraph | Bullets | Table | Picture | Folded
+Block = Paragraph | Bullets | TextTable | Picture | Folded
 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what stands under it."""
+    """A heading and the blocks below it."""
 
     title: str
     blocks: Sequence[Block]
 
 
 @dataclass(frozen=True)
-class Document:
-    """A title, its verdict in one sentence, and sections."""
+class Report:
+    """A title, the verdict in one sentence, and sections."""
 
     title: str
     verdict: str
     sections: Sequence[Section]
 
+    @property
+    def tables(self) -> dict[str, TextTable]:
+        """The tables that have a name, by it."""
+        blocks = (block for section in self.sections for block in section.blocks)
+        return {block.name: block for block in blocks if isinstance(block, TextTable) and block.name}
 
-def to_markdown(document: Document) -> str:
-    r"""The document as Markdown; pictures are links to `figures/NAME.png`.
+
+def to_markdown(report: Report) -> str:
+    r"""The report as Markdown; pictures are links to `figures/NAME.png`.
 
     Example:
-        >>> print(to_markdown(Document("Report", "a wins.", [Section("Why", [Paragraph("It *is* so.")])])))
+        >>> print(to_markdown(Report("Report", "a wins.", [Section("Why", [Paragraph("It *is* so.")])])))
         # Report
         <BLANKLINE>
         **a wins.**
@@ -83,32 +97,67 @@ def to_markdown(document: Document) -> str:
         It \*is\* so.
         <BLANKLINE>
     """
-    parts = [f"# {_md(document.title)}", f"**{_md(document.verdict)}**"]
-    for section in document.sections:
+    parts = [f"# {_md(report.title)}", f"**{_md(report.verdict)}**"]
+    for section in report.sections:
         parts += [f"## {_md(section.title)}", *(_block_to_markdown(block) for block in section.blocks)]
     return "\n\n".join(parts) + "\n"
 
 
-def to_html(document: Document, pictures: Mapping[str, bytes]) -> str:
-    """The document as one HTML page that needs no other file and no network.
+def to_latex(table: TextTable) -> str:
+    r"""A table as LaTeX, ready for `\input`; it needs the package booktabs and no other.
+
+    Example:
+        >>> print(to_latex(TextTable(["strategy", "accuracy"], [["dal_cal", "0.812"]], "At 90% of labels.", "final")))
+        \begin{table}
+        \centering
+        \caption{At 90\% of labels.}
+        \label{tab:final}
+        \begin{tabular}{lr}
+        \toprule
+        strategy & accuracy \\
+        \midrule
+        dal\_cal & 0.812 \\
+        \bottomrule
+        \end{tabular}
+        \end{table}
+        <BLANKLINE>
+    """
+    header, *rows = (" & ".join(map(_tex, row)) + r" \\" for row in [table.header, *table.rows])
+    lines = [r"\begin{table}", r"\centering", rf"\caption{{{_tex(table.caption)}}}"]
+    lines += [rf"\label{{tab:{table.name}}}"] if table.name else []
+    lines += [rf"\begin{{tabular}}{{l{'r' * (len(table.header) - 1)}}}", r"\toprule", header, r"\midrule", *rows]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
+
+
+def to_html(report: Report, pictures: Mapping[str, bytes]) -> str:
+    """The report as one HTML page that needs no other file and no network.
 
     Args:
-        document: what to show.
-        pictures: SVG of each `Picture` by name; embedded, so that ids of two pictures cannot collide.
+        report: what to show.
+        pictures: SVG of each `Picture` by name; embedded, so that ids in two pictures cannot collide.
     """
-    anchors = [re.sub(r"\W+", "-", section.title.lower()).strip("-") for section in document.sections]
+    anchors = [re.sub(r"\W+", "-", section.title.lower()).strip("-") for section in report.sections]
     contents = "".join(
         f'<li><a href="#{anchor}">{_text(section.title)}</a></li>'
-        for anchor, section in zip(anchors, document.sections, strict=True)
+        for anchor, section in zip(anchors, report.sections, strict=True)
     )
     sections = "".join(
-        f'<section id="{anchor}"><h2>{_text(section.title)}</h2>'
-        f"{''.join(_block_to_html(block, pictures) for block in section.blocks)}</section>\n"
-        for anchor, section in zip(anchors, document.sections, strict=True)
+        f'<section id="{anchor}"><h2>{_text(section.title)}</h2>{blocks_to_html(section.blocks, pictures)}</section>\n'
+        for anchor, section in zip(anchors, report.sections, strict=True)
     )
     return _PAGE.format(
-        title=_text(document.title), verdict=_text(document.verdict), style=_STYLE, contents=contents, sections=sections
+        title=_text(report.title), verdict=_text(report.verdict), style=_STYLE, contents=contents, sections=sections
     )
+
+
+def blocks_to_html(blocks: Sequence[Block], pictures: Mapping[str, bytes]) -> str:
+    """Blocks as a piece of HTML, for a page or a notebook; `pictures` as in `to_html`."""
+    return "".join(_block_to_html(block, pictures) for block in blocks)
+
+
+def image(svg: bytes, alt: str) -> str:
+    """A picture as an HTML element that needs no other file."""
+    return f'<img alt="{_text(alt)}" src="data:image/svg+xml;base64,{b64encode(svg).decode()}">'
 
 
 def _block_to_markdown(block: Block) -> str:
@@ -120,7 +169,7 @@ def _block_to_markdown(block: Block) -> str:
             return f"{'> **Caution**' + chr(10) + '>' + chr(10) if warning else ''}" + "\n".join(
                 f"{prefix}- {_md(item)}" for item in items
             )
-        case Table(header, rows, caption):
+        case TextTable(header, rows, caption):
             lines = [[_md(cell) for cell in line] for line in [header, *rows]]
             lines.insert(1, ["---", *["---:"] * (len(header) - 1)])
             return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n*{_md(caption)}*"
@@ -137,7 +186,7 @@ def _block_to_html(block: Block, pictures: Mapping[str, bytes]) -> str:
         case Bullets(items, warning):
             points = "".join(f"<li>{_text(item)}</li>" for item in items)
             return f'<div class="caution" role="note"><ul>{points}</ul></div>' if warning else f"<ul>{points}</ul>"
-        case Table(header, rows, caption):
+        case TextTable(header, rows, caption):
             head = "".join(f'<th scope="col">{_text(cell)}</th>' for cell in header)
             body = "".join(
                 f'<tr><th scope="row">{_text(row[0])}</th>{"".join(f"<td>{_text(cell)}</td>" for cell in row[1:])}</tr>'
@@ -149,11 +198,7 @@ def _block_to_html(block: Block, pictures: Mapping[str, bytes]) -> str:
                 f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></figure>"
             )
         case Picture(name, caption):
-            data = b64encode(pictures[name]).decode()
-            return (
-                f'<figure><img alt="{_text(caption)}" src="data:image/svg+xml;base64,{data}">'
-                f"<figcaption>{_text(caption)}</figcaption></figure>"
-            )
+            return f"<figure>{image(pictures[name], caption)}<figcaption>{_text(caption)}</figcaption></figure>"
         case Folded(title, text):
             return f"<details><summary>{_text(title)}</summary><pre>{_text(text)}</pre></details>"
 
@@ -166,6 +211,17 @@ def _md(text: str) -> str:
     # An underscore inside a word (dal_cal) marks nothing and stays readable unescaped; so does a < before a number.
     return re.sub(r"([\\`*|\[\]#~]|<(?=[A-Za-z/!?])|^>|(?<!\w)_|_(?!\w))", r"\\\1", " ".join(text.split()))
 
+
+def _tex(text: str) -> str:
+    return _TEX_UNSAFE.sub(lambda match: _TEX[match[0]], " ".join(text.split()))
+
+
+_TEX = {sign: f"\\{sign}" for sign in "&%$#_{}"} | {sign: f"${sign}$" for sign in "<>|"}
+_TEX |= {"[": "{[}", "*": "{*}"}  # after the end of a line these would be its options
+_TEX |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "–": "--", "…": r"\ldots{}"}
+_TEX |= {"ε_min": r"$\varepsilon_{\min}$", "ε": r"$\varepsilon$", "α": r"$\alpha$"}
+_TEX |= {"∩": r"$\cap$", "±": r"$\pm$", "×": r"$\times$"}
+_TEX_UNSAFE = re.compile("|".join(map(re.escape, sorted(_TEX, key=len, reverse=True))))
 
 _PAGE = """<!doctype html>
 <html lang="en">
