@@ -272,7 +272,9 @@ def _memory(strategy: Acquisition) -> str | None:
 class _Largest(TorchDispatchMode):
     """Notes the size of the largest tensor made."""
 
-    n_bytes = 0
+    def __init__(self) -> None:
+        super().__init__()
+        self.n_bytes = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         made = func(*args, **(kwargs or {}))

@@ -1,14 +1,10 @@
-"""Observer: what stopping criteria are told of the runs of a block, and what they say."""
+"""Observer: evaluates stopping criteria on the runs of a block."""
 
 from __future__ import annotations
 
-import base64
-import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,80 +19,42 @@ from cal.streams import stream
 STOP_SET_SIZE = 2000  # that of Bloodgood and Vijay-Shanker (2009)
 
 
-@dataclass(frozen=True, eq=False)
-class Stopping:
-    """What is asked after each round.
-
-    Attributes:
-        criteria: by label; none are asked nothing.
-        ends: whether a run ends with the first criterion that is met; else that is only noted.
-        dev_sets: instances set aside, by seed.
-    """
-
-    criteria: Mapping[str, Criterion] = field(default_factory=dict)
-    ends: bool = False
-    dev_sets: Mapping[int, Sequence[int]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False)
-class Observed:
-    """One round of one run as criteria see it.
-
-    Attributes:
-        observation: what they were told.
-        met: labels of those that it met for the first time.
-    """
-
-    observation: Observation
-    met: list[str]
-
-    def record(self) -> dict[str, Any]:
-        """What the run folder keeps of it, less what it keeps of every round."""
-        classes = np.asarray(self.observation.predicted, dtype="<i4")
-        return {
-            "predicted": base64.b64encode(zlib.compress(classes.tobytes())).decode(),
-            "expected_accuracy": self.observation.expected_accuracy,
-            "uncertainty": self.observation.uncertainty,
-            "dev_accuracy": self.observation.dev_accuracy,
-            "met": self.met,
-        }
-
-    @classmethod
-    def of(cls, record: Mapping[str, Any]) -> Observed:
-        """What was kept with a finished round."""
-        kept = {**record["stopping"]}
-        classes = np.frombuffer(zlib.decompress(base64.b64decode(kept.pop("predicted"))), dtype="<i4")
-        met = kept.pop("met")
-        return cls(Observation(round=record["round"], n_labelled=record["n_labelled"], predicted=classes, **kept), met)
-
-
 class Observer:
-    """Tells criteria of each round of the runs of a block.
+    """Observes each round of several runs and evaluates stopping criteria on what it has seen.
 
     Args:
-        stopping: what is asked.
-        seeds: of each run.
+        criteria: criteria by label.
+        stop: whether a run ends with the first criterion that is met; otherwise that is only noted.
+        seeds: seed of each run.
         gold: (instance,) gold classes of the train split.
-        before: per run, what was observed of the rounds already finished.
+        dev_sets: instances set aside, by seed.
+        before: per run, the observations of the rounds already finished.
     """
 
     def __init__(
-        self, stopping: Stopping, seeds: Sequence[int], gold: Tensor, before: Sequence[Sequence[Observed]]
+        self,
+        criteria: Mapping[str, Criterion],
+        stop: bool,
+        seeds: Sequence[int],
+        gold: Tensor,
+        dev_sets: Mapping[int, Sequence[int]],
+        before: Sequence[Sequence[Observation]],
     ) -> None:
-        self.stopping, self._gold = stopping, gold
+        self._criteria, self._stop, self._gold = criteria, stop, gold
         self._stop_sets = torch.stack([_stop_set(seed, len(gold)) for seed in seeds]).to(gold.device)
-        self._dev_sets = torch.tensor([stopping.dev_sets.get(seed, []) for seed in seeds], dtype=torch.long).to(
-            gold.device
-        )
-        self._observed = [list(observed) for observed in before]
+        self._dev_sets = torch.tensor([dev_sets.get(seed, []) for seed in seeds], dtype=torch.long).to(gold.device)
+        self._histories = [list(observations) for observations in before]
 
-    def observe(self, rows: Sequence[int], learner: Learner, pool: Pool) -> list[Observed]:
-        """What is observed of some runs in this round.
+    def observe(self, rows: Sequence[int], learner: Learner, pool: Pool) -> list[Observation]:
+        """Observes some runs of the block.
 
         Args:
-            rows: which runs of the block.
+            rows: positions of the runs.
             learner: their classifiers.
-            pool: of them, as it was before the next batch was chosen.
+            pool: their pool, as it was before the batch of this round was chosen.
+
+        Returns:
+            An observation of each run.
         """
         probs = learner.predict(self._stop_sets[rows]).probs  # (run, instance, class)
         dev_sets = self._dev_sets[rows]
@@ -120,16 +78,16 @@ class Observer:
         ]
 
     def ends(self, row: int) -> bool:
-        """Whether a run ends with the round last observed."""
-        return self.stopping.ends and bool(self._observed[row][-1].met)
+        """Whether a run ends with the round observed last."""
+        return self._stop and bool(self._histories[row][-1].met)
 
-    def _judged(self, row: int, observation: Observation) -> Observed:
-        before = self._observed[row]
-        history = [*(observed.observation for observed in before), observation]
-        known = {label for observed in before for label in observed.met}
-        met = [label for label, rule in self.stopping.criteria.items() if label not in known and rule.met(history)]
-        before.append(Observed(observation, met))
-        return before[-1]
+    def _judged(self, row: int, observation: Observation) -> Observation:
+        history = self._histories[row]
+        known = {label for earlier in history for label in earlier.met}
+        history.append(observation)
+        met = [label for label, rule in self._criteria.items() if label not in known and rule.met(history)]
+        history[-1] = replace(observation, met=met)
+        return history[-1]
 
 
 def _stop_set(seed: int, n_instances: int) -> Tensor:
@@ -139,5 +97,5 @@ def _stop_set(seed: int, n_instances: int) -> Tensor:
 
 
 def _mean_entropy(probs: Tensor) -> float:
-    """In bits, of (instance, class) probabilities; 0 where there is no instance."""
+    """Mean entropy of (instance, class) probabilities in bits; 0 if there is no instance."""
     return entropy(probs).mean().item() if len(probs) else 0.0

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 import joblib
 import numpy as np
 import orjson
+import torch
 
 from cal import registry
 from cal.acquisition.base import Acquisition, unmet_needs
@@ -29,7 +30,7 @@ from cal.provenance import provenance
 from cal.seeds import list_seeds
 from cal.simulation.blocks import Plan, carry_out
 from cal.simulation.curves import LearningCurves
-from cal.simulation.observer import Stopping
+from cal.simulation.loop import Setting
 from cal.simulation.progress import Progress
 from cal.simulation.run_folder import FULL_DATA, Run, RunFolder
 from cal.simulation.seed_sets import (
@@ -182,23 +183,17 @@ def simulate(
                 seed_sets = _seed_sets(given.seed_set, corpus.train.gold, vectors, seed_size, dev_sets, n_workers)
             full = [Run(FULL_DATA, seed) for seed in seed_list if full_data]  # first, because they take longest
             runs = full + [Run(strategy, seed) for strategy in made for seed in seed_list]
-            plan = Plan(
-                documents=PoolDocuments(
-                    corpus.train.ids, corpus.label_names, corpus.train.texts if reads_texts else None
-                ),
-                gold=corpus.train.gold,
+            texts = corpus.train.texts if reads_texts else None
+            setting = Setting(
+                documents=PoolDocuments(corpus.train.ids, corpus.label_names, texts),
+                gold=torch.from_numpy(corpus.train.gold),
                 tests=labels_by_test(corpus),
-                inputs=inputs,
-                learner=learner,
                 strategies=made,
-                seed_sets=seed_sets,
                 query_size=query_size,
                 n_rounds=rounds,
-                device=device,
-                folder=folder,
-                stopping=Stopping(given.criteria, stop, dev_sets),
                 profile=profile,
             )
+            plan = Plan(setting, inputs, learner, seed_sets, device, folder, given.criteria, stop, dev_sets)
             logger.info("%d runs on %s into %s.", len(runs), about["device"], folder.path)
             with phase("runs"), Progress(folder, runs, rounds + 1, quiet):
                 carry_out(plan, runs, n_workers=min(n_workers, len(runs)))

@@ -1,37 +1,41 @@
-"""Stopping criteria: when enough is labelled, judged without the test split.
+"""Stopping criteria: when enough is labelled, without looking at the test split.
 
-A criterion is a pure function of what was observed after each round so far, so it can be asked again
-of a run that was stopped, and criteria can be combined.
+A criterion is a pure function of the observations of a run so far. It can therefore be evaluated again when a run is
+resumed, and criteria can be combined.
 """
 
 from __future__ import annotations
 
+import base64
 import math
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from cal import registry
-from cal.checks import whole_numbers
+from cal.checks import all_problems, whole_numbers
 from cal.errors import ConfigError
 
 
 @dataclass(frozen=True, eq=False)
 class Observation:
-    """What criteria are told of one finished round; the test split has no part in it.
+    """What criteria see of one finished round; the test split plays no part in it.
 
     Attributes:
-        round: 0 for the training on the seed set, k after the k-th batch.
-        n_labelled: instances trained on.
-        predicted: (instance,) classes predicted of the stop set: a random sample of the train split, labelled
-            instances included, which is the same in every round of a run.
+        round: 0 for the training on the seed set, k for the training after the k-th batch.
+        n_labelled: size of the labelled set.
+        predicted: (instance,) predicted classes of the stop set: a random sample of the train split, labelled
+            instances included, that stays the same throughout a run.
         expected_accuracy: mean probability of the predicted class over the stop set.
-        uncertainty: mean entropy in bits over the pool as it was in this round; 0 of an empty pool.
-        dev_accuracy: on the documents set aside; None where there are none.
+        uncertainty: mean entropy of the predictions for the pool, in bits; 0 if the pool is empty.
+        dev_accuracy: accuracy on the documents set aside; None if there are none.
+        met: labels of the criteria that are met for the first time.
     """
 
     round: int
@@ -40,32 +44,51 @@ class Observation:
     expected_accuracy: float
     uncertainty: float
     dev_accuracy: float | None = None
+    met: Sequence[str] = ()
+
+    def record(self) -> dict[str, Any]:
+        """The part of a round's record that belongs to the stopping criteria."""
+        classes = np.asarray(self.predicted, dtype="<i4")
+        return {
+            "predicted": base64.b64encode(zlib.compress(classes.tobytes())).decode(),
+            "expected_accuracy": self.expected_accuracy,
+            "uncertainty": self.uncertainty,
+            "dev_accuracy": self.dev_accuracy,
+            "met": list(self.met),
+        }
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Observation:
+        """The observation in the record of a finished round."""
+        kept = dict(record["stopping"])
+        classes = np.frombuffer(zlib.decompress(base64.b64decode(kept.pop("predicted"))), dtype="<i4")
+        return cls(round=record["round"], n_labelled=record["n_labelled"], predicted=classes, **kept)
 
 
 class Criterion(ABC):
-    """A rule that says when to stop; subclasses are dataclasses whose fields are its parameters, and define `met`.
+    """A stopping rule. Subclasses are dataclasses whose fields are its parameters, and define `met`.
 
     Attributes:
-        needs_dev_set: whether it reads `Observation.dev_accuracy`.
+        needs_dev_set: whether it uses `Observation.dev_accuracy`.
     """
 
     needs_dev_set: bool = False
 
     @abstractmethod
     def met(self, history: Sequence[Observation]) -> bool:
-        """Whether it is met after the last of the rounds so far; there is at least one."""
+        """Whether the criterion is met after the last round of a non-empty history."""
 
 
 @dataclass(frozen=True)
 class StabilisingPredictions(Criterion):
     """Mean of Cohen's κ between successive models on the stop set, over the last `window` pairs, ≥ `threshold`.
 
-    The defaults are the paper's, for support vector machines. Networks that start afresh each round agree less: on
-    TREC the default perceptrons reach κ = .93 with 2,000 random labels, .98 with 2,000 chosen by margin.
+    The defaults are the paper's, for support vector machines. Networks that are retrained from scratch each round agree
+    less: on TREC the default perceptrons reach κ = .93 with 2,000 random labels, and .98 with 2,000 chosen by margin.
 
     Args:
-        threshold: the paper's intensity cut-off.
-        window: the paper's longevity.
+        threshold: the paper's "intensity cut-off".
+        window: the paper's "longevity".
 
     References:
         A Method for Stopping Active Learning Based on Stabilizing Predictions and the Need for User-Adjustable
@@ -89,12 +112,12 @@ class StabilisingPredictions(Criterion):
 
 @dataclass(frozen=True)
 class ClassificationChange(Criterion):
-    """Share of the stop set whose predicted class changed since the round before ≤ `share`.
+    """Share of the stop set whose predicted class changed since the previous round ≤ `share`.
 
-    The paper looks at the pool and asks for no change at all; the stop set is the same in every round.
+    The paper compares predictions for the pool, and requires that none changes. The stop set is the same in each round.
 
     Args:
-        share: of predictions that may change.
+        share: largest share of predictions that may change.
 
     References:
         Multi-Criteria-Based Strategy to Stop Active Learning for Data Annotation (Zhu et al., 2008)
@@ -115,7 +138,7 @@ class OverallUncertainty(Criterion):
     """Mean entropy of the predictions for the pool, in bits, < `threshold`.
 
     Args:
-        threshold: in bits; k classes, all alike, have log2(k).
+        threshold: entropy in bits; k equally likely classes have log2(k).
 
     References:
         Multi-Criteria-Based Strategy to Stop Active Learning for Data Annotation (Zhu et al., 2008)
@@ -133,18 +156,18 @@ class OverallUncertainty(Criterion):
 
 @dataclass(frozen=True)
 class ExpectedGain(Criterion):
-    """|Change a round of the accuracy that the model expects of itself|, over the last `window` rounds, < `threshold`.
+    """|Mean change of the model's expected accuracy per round over the last `window` rounds| < `threshold`.
 
-    Without gold labels the mean probability of the predicted class stands for accuracy. It may also fall, where a
-    classifier is too sure of what little it has seen, and then it says nothing yet: hence the absolute value.
+    Expected accuracy, the mean probability of the predicted class, stands in for accuracy, which would need gold
+    labels. It also falls, while a classifier is overconfident on a small labelled set; hence the absolute value.
 
     Args:
-        threshold: in accuracy a round.
-        window: rounds that the change is averaged over.
+        threshold: change in accuracy per round.
+        window: number of rounds to average over.
 
     References:
-        Stopping Criteria for Active Learning of Named Entity Recognition (Laws and Schütze, 2008), performance
-        convergence
+        Stopping Criteria for Active Learning of Named Entity Recognition (Laws and Schütze, 2008), "performance
+        convergence"
         https://aclanthology.org/C08-1059
     """
 
@@ -163,7 +186,7 @@ class ExpectedGain(Criterion):
 
 @dataclass(frozen=True)
 class MaxRounds(Criterion):
-    """`rounds` batches have been labelled."""
+    """At least `rounds` batches are labelled."""
 
     rounds: int
 
@@ -176,7 +199,7 @@ class MaxRounds(Criterion):
 
 @dataclass(frozen=True)
 class TargetAccuracy(Criterion):
-    """Accuracy on the documents set aside ≥ `accuracy`; their labels are a cost that no curve shows."""
+    """Accuracy on the documents set aside ≥ `accuracy`. Labelling them is a cost that the curves do not show."""
 
     needs_dev_set = True
 
@@ -199,12 +222,12 @@ class AnyOf(Criterion):
     def __post_init__(self) -> None:
         if len(self.parts) < 2 or not all(isinstance(part, Criterion) for part in self.parts):
             raise ConfigError(
-                "any_of and all_of need two criteria or more, such as {any_of: [expected_gain, overall_uncertainty]}."
+                "any_of and all_of need two or more criteria, such as {any_of: [expected_gain, overall_uncertainty]}."
             )
 
     @property
     def needs_dev_set(self) -> bool:  # type: ignore[override]
-        """Whether a part does."""
+        """Whether one of the parts needs it."""
         return any(part.needs_dev_set for part in self.parts)
 
     def met(self, history: Sequence[Observation]) -> bool:
@@ -213,16 +236,16 @@ class AnyOf(Criterion):
 
 @dataclass(frozen=True)
 class AllOf(AnyOf):
-    """All of `parts` are met in the same round."""
+    """All `parts` are met in the same round."""
 
     def met(self, history: Sequence[Observation]) -> bool:
         return all(part.met(history) for part in self.parts)
 
 
 def cohen_kappa(one: np.ndarray, other: np.ndarray) -> float:
-    """κ = (p_o - p_e) / (1 - p_e): agreement of two classifications beyond that of their class shares by chance.
+    """Cohen's κ = (p_o - p_e) / (1 - p_e): agreement of two classifications beyond chance.
 
-    Where both put everything into one class, chance explains all agreement, and κ is 0.
+    If both put everything into the same class, chance explains all agreement, and κ is 0.
 
     Args:
         one: (instance,) classes.
@@ -239,13 +262,16 @@ def cohen_kappa(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def make_criteria(specs: Sequence[Any]) -> dict[str, Criterion]:
-    """Criteria by label, in the order given.
+    """Builds stopping criteria from names, parameters and objects.
 
     Args:
-        specs: names, `{name: parameters}`, `{any_of: specs}`, `{all_of: specs}` or objects.
+        specs: names, `{name: parameters}`, `{any_of: specs}`, `{all_of: specs}` or `Criterion` objects.
+
+    Returns:
+        The criteria by label, in the order given.
 
     Raises:
-        ConfigError: listing everything wrong with any of them.
+        ConfigError: listing everything that is wrong with any of them.
 
     Example:
         >>> list(make_criteria(["expected_gain", {"all_of": ["classification_change", {"max_rounds": {"rounds": 9}}]}]))
@@ -254,17 +280,12 @@ def make_criteria(specs: Sequence[Any]) -> dict[str, Criterion]:
     if isinstance(specs, str) or not isinstance(specs, Sequence):
         raise ConfigError(f"Stopping criteria must be a list, such as [stabilising_predictions], not {specs!r}.")
     criteria: dict[str, Criterion] = {}
-    problems: list[str] = []
-    for spec in specs:
-        try:
-            label, criterion = _make_criterion(spec)
-        except ConfigError as error:
-            problems += error.problems
-            continue
-        if label in criteria:
-            problems.append(f"Stopping criterion '{label}' is listed twice.")
-        criteria[label] = criterion
-    _refuse(problems)
+    with all_problems() as problems:
+        for spec in specs:
+            made = problems.attempt(partial(_make_criterion, spec), None)
+            if made and made[0] in criteria:
+                problems.append(f"Stopping criterion '{made[0]}' is listed twice.")
+            criteria |= [made] if made else []
     return criteria
 
 
@@ -279,7 +300,7 @@ def _make_criterion(spec: Any) -> tuple[str, Criterion]:
 
 
 def _outside(low: float, high: float, **values: Any) -> list[str]:
-    """A sentence about each value that is not a number between the two."""
+    """A sentence about each value that is not a number between two limits."""
     limits = f"at least {low}" if high == math.inf else f"between {low} and {high}"
     return [
         f"{name} must be a number {limits}, not {value!r}."

@@ -15,6 +15,7 @@ from cal.learners.evaluate import labels_by_test
 from cal.learners.mlp import MLP, MLPLearner
 from cal.simulation import blocks as workers
 from cal.simulation.blocks import Plan, advance_block, carry_out
+from cal.simulation.loop import Setting
 from cal.simulation.run_folder import FULL_DATA, Run, RunFolder
 from cal.simulation.seed_sets import StratifiedSeedSet, choose_seed_set
 
@@ -28,19 +29,22 @@ def plan_of(make_task, tmp_path):
         folder = RunFolder(tmp_path / name)
         folder.create({}, {})
         gold = corpus.train.gold
-        return Plan(
+        setting = Setting(
             documents=PoolDocuments(corpus.train.ids, corpus.label_names),
-            gold=gold,
+            gold=torch.from_numpy(gold),
             tests=labels_by_test(corpus),
+            strategies=make_strategies(["random", "entropy", {"cal": QUICK}, "averaged_margin"]),
+            query_size=5,
+            n_rounds=2,
+        )
+        return Plan(
+            setting,
             inputs=features,
             learner=MLP(hidden=[8, 8], n_epochs=4, batch_size=8, lr=1e-2),
-            strategies=make_strategies(["random", "entropy", {"cal": QUICK}, "averaged_margin"]),
             seed_sets={
                 seed: choose_seed_set(StratifiedSeedSet(), gold, features.train, 12, seed)
                 for seed in range(1, seeds + 1)
             },
-            query_size=5,
-            n_rounds=2,
             device="cpu",
             folder=folder,
         )
@@ -49,7 +53,7 @@ def plan_of(make_task, tmp_path):
 
 
 def runs_of(plan):
-    return [Run(name, seed) for name in plan.strategies for seed in (1, 2)]
+    return [Run(name, seed) for name in plan.setting.strategies for seed in (1, 2)]
 
 
 def kept(plan, runs=None):

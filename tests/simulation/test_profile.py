@@ -1,8 +1,7 @@
 import pytest
 
-from cal.simulation.loop import Run
 from cal.simulation.profile import profile_table, profile_text
-from cal.simulation.run_folder import FULL_DATA, RunFolder
+from cal.simulation.run_folder import FULL_DATA, Run, RunFolder
 
 
 @pytest.fixture(scope="module")

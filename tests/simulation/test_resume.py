@@ -19,8 +19,7 @@ from cal.data.features import Features
 from cal.errors import StorageError
 from cal.learners.mlp import MLP
 from cal.simulation.curves import LearningCurves
-from cal.simulation.loop import Run
-from cal.simulation.run_folder import RunFolder
+from cal.simulation.run_folder import Run, RunFolder
 from cal.simulation.simulate import simulate
 
 SCRIPT = """

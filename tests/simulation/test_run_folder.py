@@ -6,8 +6,7 @@ import pandas as pd
 import pytest
 
 from cal.errors import StorageError
-from cal.simulation.loop import Run
-from cal.simulation.run_folder import RunFolder, flat
+from cal.simulation.run_folder import Run, RunFolder, flat
 
 
 @pytest.fixture

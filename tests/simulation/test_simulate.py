@@ -19,9 +19,9 @@ from cal.learners.evaluate import labels_by_test
 from cal.learners.mlp import MLP, MLPLearner
 from cal.seeds import PAPER_SEEDS, list_seeds
 from cal.simulation.blocks import Plan, advance_block
-from cal.simulation.loop import Run, advance
+from cal.simulation.loop import Setting, advance
 from cal.simulation.partition import Partition
-from cal.simulation.run_folder import RunFolder
+from cal.simulation.run_folder import Run, RunFolder
 from cal.simulation.seed_sets import StratifiedSeedSet, choose_seed_set
 from cal.simulation.simulate import simulate
 from cal.streams import Streams
@@ -108,19 +108,15 @@ def plan_of(make_task, small, tmp_path):
         gold = corpus.train.gold
         seed_sets = {seed: choose_seed_set(StratifiedSeedSet(), gold, features.train, 12, seed) for seed in (1, 2, 3)}
         config = MLP(**{"hidden": [8, 8], "n_epochs": 4, "batch_size": 8, "lr": 1e-2} | learner)
-        return Plan(
+        setting = Setting(
             documents=PoolDocuments(corpus.train.ids, corpus.label_names),
-            gold=corpus.train.gold,
+            gold=torch.from_numpy(gold),
             tests=labels_by_test(corpus),
-            inputs=features,
-            learner=config,
             strategies=make_strategies(specs),
-            seed_sets=seed_sets,
             query_size=5,
             n_rounds=3,
-            device="cpu",
-            folder=folder,
         )
+        return Plan(setting, inputs=features, learner=config, seed_sets=seed_sets, device="cpu", folder=folder)
 
     return plan
 
@@ -134,7 +130,7 @@ def kept(plan, runs):
 
 def test_size_of_a_block_changes_nothing(plan_of):
     plans = [plan_of(name, EVERY) for name in ("apart", "together", "mixed")]
-    runs = [Run(name, seed) for name in plans[0].strategies for seed in (1, 2, 3)]
+    runs = [Run(name, seed) for name in plans[0].setting.strategies for seed in (1, 2, 3)]
     for run in runs:
         advance_block(plans[0], [run])
     advance_block(plans[1], runs)
@@ -232,17 +228,13 @@ def test_labels_of_the_pool_do_not_show_in_the_first_batch(make_task, small):
 
     def first_batches(labels):
         chosen = []
+        documents = PoolDocuments(corpus.train.ids, corpus.label_names)
         advance(
+            Setting(documents, labels, labels_by_test(corpus), strategies, query_size=7, n_rounds=1),
             [Run(name, 1) for name in strategies],
             Partition([rows] * len(strategies), len(gold)),
             small["learner"].build(features, 3, len(strategies), torch.device("cpu")),
-            strategies,
-            labels,
-            labels_by_test(corpus),
-            PoolDocuments(corpus.train.ids, corpus.label_names),
-            query_size=7,
-            rounds=range(2),
-            last=1,
+            range(2),
             record=lambda position, result: chosen.append((position, result)),
         )
         return {position: result.acquired.tolist() for position, result in chosen if result.round == 0}

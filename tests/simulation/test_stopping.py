@@ -17,9 +17,9 @@ from cal.learners.evaluate import labels_by_test
 from cal.learners.mlp import MLPLearner
 from cal.simulation.blocks import Plan, advance_block
 from cal.simulation.curves import LearningCurves
-from cal.simulation.loop import Run
-from cal.simulation.observer import STOP_SET_SIZE, Observed, Stopping
-from cal.simulation.run_folder import RunFolder
+from cal.simulation.loop import Setting
+from cal.simulation.observer import STOP_SET_SIZE
+from cal.simulation.run_folder import Run, RunFolder
 from cal.simulation.seed_sets import StratifiedSeedSet, choose_dev_set, choose_seed_set
 from cal.simulation.stopping import (
     AllOf,
@@ -184,7 +184,7 @@ def test_a_combination_needs_what_its_parts_need():
         ([{"max_rounds": {"rounds": -1}}], "rounds must be"),
         (["max_rounds"], "'max_rounds' cannot be made"),
         (["expected_gain", "expected_gain"], "listed twice"),
-        ([{"any_of": ["expected_gain"]}], "need two criteria"),
+        ([{"any_of": ["expected_gain"]}], "need two or more criteria"),
         ([{"all_of": "expected_gain"}], "must be a list"),
         ([{"max_rounds": 3}], "must be a name or"),
         ([3], "3 is not a stopping criterion"),
@@ -217,7 +217,7 @@ def reported(simulated, tmp_path_factory):
 
 
 def observations(folder, strategy, seed):
-    return [Observed.of(record) for record in folder.records(Run(strategy, seed))]
+    return [Observation.of(record) for record in folder.records(Run(strategy, seed))]
 
 
 @pytest.mark.parametrize("strategy", ["random", "entropy"])
@@ -235,7 +235,7 @@ def test_observations_are_those_of_a_learner_trained_from_scratch(reported, make
         learner.fit(torch.tensor([labelled]), gold[torch.tensor([labelled])], Streams([2], round))
         probs = learner.predict(torch.arange(60).unsqueeze(0)).probs[0].numpy()
         pool = sorted(set(range(60)) - set(labelled) - set(dev))
-        told = observed.observation
+        told = observed
         assert (told.round, told.n_labelled) == (round, len(labelled))
         assert told.predicted.tolist() == probs.argmax(1).tolist()  # so few that all are in the stop set
         assert told.expected_accuracy == pytest.approx(probs.max(1).mean(), abs=1e-6)
@@ -251,7 +251,7 @@ def test_each_criterion_is_reported_in_the_round_that_first_meets_it(reported):
         for seed in (1, 2):
             seen = observations(folder, strategy, seed)
             for label, criterion in criteria.items():
-                if met := rounds_met(criterion, [observed.observation for observed in seen]):
+                if met := rounds_met(criterion, seen):
                     record = folder.records(Run(strategy, seed))[met[0]]
                     expected.add((strategy, seed, label, met[0], record["n_labelled"], record["accuracy"]))
     assert set(curves.stopped.itertuples(index=False, name=None)) == expected
@@ -289,14 +289,14 @@ def test_the_pool_ends_at_what_is_set_aside(simulated):
 def test_an_empty_pool_has_no_uncertainty(simulated, tmp_path):
     simulated(stopping=["overall_uncertainty"], strategies=["random"], query_size=50, rounds=1, output=tmp_path)
     seen = observations(RunFolder(tmp_path), "random", 1)
-    assert [observed.observation.uncertainty > 0 for observed in seen] == [True, False]
+    assert [observed.uncertainty > 0 for observed in seen] == [True, False]
 
 
 def test_a_stop_set_is_a_sample_of_the_train_split_that_is_the_same_for_all(simulated, make_task, tmp_path):
     task = make_task(n_train=STOP_SET_SIZE + 100)
     simulated(task, stopping=["expected_gain"], strategies=["random", "entropy"], rounds=1, output=tmp_path)
     predictions = [
-        [observed.observation.predicted for observed in observations(RunFolder(tmp_path), strategy, 1)]
+        [observed.predicted for observed in observations(RunFolder(tmp_path), strategy, 1)]
         for strategy in ("random", "entropy")
     ]
     assert all(len(predicted) == STOP_SET_SIZE for run in predictions for predicted in run)
@@ -305,12 +305,12 @@ def test_a_stop_set_is_a_sample_of_the_train_split_that_is_the_same_for_all(simu
 
 def test_what_is_kept_of_a_round_is_all_of_it():
     observation = history_of(1, n_instances=2000, n_classes=300)[0]
-    observed = Observed(replace(observation, expected_accuracy=1 / 3, uncertainty=math.pi), ["a", "b"])
-    kept = Observed.of({"round": 0, "n_labelled": 10, "stopping": observed.record()})
+    observed = replace(observation, expected_accuracy=1 / 3, uncertainty=math.pi, met=["a", "b"])
+    kept = Observation.of({"round": 0, "n_labelled": 10, "stopping": observed.record()})
     assert kept.met == ["a", "b"]
-    assert kept.observation.predicted.tolist() == observation.predicted.tolist()
+    assert kept.predicted.tolist() == observation.predicted.tolist()
     for name in ("round", "n_labelled", "expected_accuracy", "uncertainty", "dev_accuracy"):
-        assert getattr(kept.observation, name) == getattr(observed.observation, name)
+        assert getattr(kept, name) == getattr(observed, name)
 
 
 # --- runs that end
@@ -367,19 +367,23 @@ def plan_of(make_task, small, tmp_path):
         folder = RunFolder(tmp_path / name)
         folder.create({}, {})
         gold, seeds = corpus.train.gold, (1, 2, 3)
-        return Plan(
+        setting = Setting(
             documents=PoolDocuments(corpus.train.ids, corpus.label_names),
-            gold=gold,
+            gold=torch.from_numpy(gold),
             tests=labels_by_test(corpus),
-            inputs=features,
-            learner=small["learner"],
             strategies=make_strategies(["random", "entropy", "margin"]),
-            seed_sets={seed: choose_seed_set(StratifiedSeedSet(), gold, features.train, 12, seed) for seed in seeds},
             query_size=5,
             n_rounds=6,
+        )
+        return Plan(
+            setting,
+            inputs=features,
+            learner=small["learner"],
+            seed_sets={seed: choose_seed_set(StratifiedSeedSet(), gold, features.train, 12, seed) for seed in seeds},
             device="cpu",
             folder=folder,
-            stopping=Stopping(make_criteria([KAPPA, GAIN]), ends),
+            criteria=make_criteria([KAPPA, GAIN]),
+            stop=ends,
         )
 
     return plan
@@ -396,7 +400,7 @@ def kept(plan, runs):
 def test_size_of_a_block_changes_no_decision(plan_of, ends):
     """As on a GPU, where the runs of a grid are one stack, which the first to end leave."""
     plans = [plan_of(name, ends) for name in ("apart", "together", "again")]
-    runs = [Run(name, seed) for name in plans[0].strategies for seed in (1, 2, 3)]
+    runs = [Run(name, seed) for name in plans[0].setting.strategies for seed in (1, 2, 3)]
     for run in runs:
         advance_block(plans[0], [run])
     advance_block(plans[1], runs)
