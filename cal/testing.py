@@ -273,7 +273,7 @@ class _Largest(TorchDispatchMode):
     """Notes the size of the largest tensor made."""
 
     def __init__(self) -> None:
-        super().__init__()
+        TorchDispatchMode.__init__(self)
         self.n_bytes = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
