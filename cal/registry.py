@@ -99,10 +99,12 @@ FEATURES = {
     "fasttext": Entry("cal.data.fasttext:FastText", "gensim fastText vectors, summed or averaged"),
     "encoder": Entry("cal.data.encoder:Encoder", "sentence vectors of a pretrained encoder"),
     "precomputed": Entry("cal.data.precomputed:Precomputed", "your own vectors"),
+    "scikit": Entry("cal.data.scikit:Vectoriser", "a scikit-learn vectoriser, such as tf-idf; may be sparse"),
 }
 LEARNERS = {
     "mlp": Entry("cal.learners.mlp:MLP", "stacked multi-layer perceptrons"),
     "transformer": Entry("cal.learners.transformer:Transformer", "a pretrained encoder, fine-tuned"),
+    "scikit": Entry("cal.learners.scikit:Scikit", "a scikit-learn classifier, on a CPU"),
 }
 SEED_SETS = {
     "stratified": Entry("cal.simulation.seed_sets:StratifiedSeedSet", "classes in proportion, each at least once"),

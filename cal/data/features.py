@@ -1,78 +1,150 @@
-"""Features: the documents of a corpus as vectors, computed once per corpus and kept in the user's cache.
+"""Features: the documents of a corpus as vectors, dense or sparse.
 
-Whatever is fitted (a vocabulary, a projection, means) is fitted on the training texts alone: changing
-the texts of test or dev leaves the vectors of train as they are, bit for bit.
+Whatever is fitted (a vocabulary, a projection, means) is fitted on the texts of train alone, without their labels:
+other texts in test or dev leave the vectors of train as they are, bit for bit.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+from scipy import sparse
 
+from cal import registry
 from cal.data.cache import cached_array
 from cal.data.corpus import Corpus
-from cal.errors import FeatureError
+from cal.errors import ConfigError, FeatureError
+
+DENSE = "make_pipeline(TfidfVectorizer(), TruncatedSVD(100)), or features=lsa"
+"""Advice for whatever cannot use sparse vectors."""
 
 
 @dataclass(frozen=True, eq=False)
 class Features:
     """Document vectors of a corpus; row i of a split belongs to id i of the same split of the corpus.
 
+    Vectors are NumPy arrays or SciPy sparse matrices, of float32 or float64, all alike. `by_id` builds them from rows
+    in any order.
+
     Args:
-        train: (instance, feature) float32.
-        test: (instance, feature) float32.
-        dev: (instance, feature) float32, or None where the corpus has no such split.
-        tests: (instance, feature) float32 of each further test set, by name.
+        train: (instance, feature) vectors.
+        test: (instance, feature) vectors, or None if the corpus has no such split.
+        dev: (instance, feature) vectors, or None if the corpus has no such split.
+        tests: (instance, feature) vectors of each extra test set, by name.
 
     Raises:
-        FeatureError: if the splits differ in width, are empty of features, or hold NaN or infinity.
+        FeatureError: if the splits differ in width or type, have no features, or hold NaN or infinity.
 
     Example:
         >>> Features(np.zeros((5, 3), np.float32), np.zeros((2, 3), np.float32)).width
         3
     """
 
-    train: np.ndarray
-    test: np.ndarray
-    dev: np.ndarray | None = None
-    tests: Mapping[str, np.ndarray] = field(default_factory=dict)
+    train: Any
+    test: Any = None
+    dev: Any = None
+    tests: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for name in ("train", "test", "dev"):
+            object.__setattr__(self, name, _by_row(getattr(self, name)))
+        object.__setattr__(self, "tests", {name: _by_row(vectors) for name, vectors in self.tests.items()})
         for name, vectors in self.splits().items():
-            if vectors.ndim != 2 or vectors.dtype != np.float32 or vectors.shape[1] == 0:
+            if vectors.ndim != 2 or vectors.dtype not in (np.float32, np.float64) or vectors.shape[1] == 0:
                 raise FeatureError(
                     f"The vectors of {name} are {vectors.dtype} of shape {vectors.shape}; "
-                    "give float32 of shape (instance, feature)."
+                    "give float32 or float64 of shape (instance, feature)."
                 )
             if vectors.shape[1] != self.width:
                 raise FeatureError(
                     f"The vectors of {name} have {vectors.shape[1]} features, those of train {self.width}; "
                     "compute all splits alike."
                 )
-            bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+            if (kind := _kind(vectors)) != _kind(self.train):
+                raise FeatureError(
+                    f"The vectors of {name} are {kind}, those of train {_kind(self.train)}; compute all splits alike."
+                )
+            bad = _not_finite(vectors)
             if len(bad):
                 raise FeatureError(
-                    f"{len(bad)} of {len(vectors)} vectors of {name} hold NaN or infinity, first in row {bad[0]}; "
+                    f"{len(bad)} of {vectors.shape[0]} vectors of {name} hold NaN or infinity, first in row {bad[0]}; "
                     "every feature must be a finite number."
                 )
 
     @classmethod
-    def of(cls, splits: Mapping[str, np.ndarray]) -> Features:
-        """The features whose `splits` are these."""
+    def of(cls, splits: Mapping[str, Any]) -> Features:
+        """The features with these `splits`."""
         own = ("train", "test", "dev")
         tests = {name: vectors for name, vectors in splits.items() if name not in own}
         return cls(**{name: splits[name] for name in own if name in splits}, tests=tests)
 
+    @classmethod
+    def by_id(cls, corpus: Corpus, ids: Sequence[Any], vectors: Any, source: str = "The vectors") -> Features:
+        """Vectors of your own, matched to the documents of a corpus by id.
+
+        Args:
+            corpus: corpus whose documents have the vectors.
+            ids: (row,) id of each row; ids that the corpus lacks are ignored.
+            vectors: (row, feature) numbers, a NumPy array or a SciPy sparse matrix.
+            source: where they come from, for messages.
+
+        Raises:
+            FeatureError: if an id occurs twice, or a document has no vector or one with NaN or infinity.
+
+        Example:
+            >>> from cal.data.corpus import Split
+            >>> train = Split(["a", "b"], ["How far is it?", "Who wrote it?"], [0, 1])
+            >>> corpus = Corpus(train, Split(["c"], ["Who is he?"], [1]), ["number", "person"])
+            >>> features = Features.by_id(corpus, ["c", "b", "a"], sparse.eye(3, format="csr"))
+            >>> features.test.toarray().tolist()
+            [[1.0, 0.0, 0.0]]
+        """
+        vectors = _by_row(vectors)
+        if len(ids) != vectors.shape[0]:
+            raise FeatureError(f"{source}: {vectors.shape[0]} vectors, but {len(ids)} ids. Give one id per vector.")
+        names = [str(instance_id) for instance_id in ids]
+        if twice := [instance_id for instance_id, n in Counter(names).items() if n > 1]:
+            raise FeatureError(f"{source}: {len(twice)} ids have more than one vector, e.g. '{twice[0]}'. Keep one.")
+        row_of = {instance_id: row for row, instance_id in enumerate(names)}
+        found = {}
+        for name, split in corpus.splits().items():
+            _refuse(source, split.ids, name, [i for i in split.ids if i not in row_of], "have no vector")
+            found[name] = _as_floats(vectors[np.array([row_of[instance_id] for instance_id in split.ids])])
+            broken = [split.ids[row] for row in _not_finite(found[name])]
+            _refuse(source, split.ids, name, broken, "hold NaN or infinity")
+        return cls.of(found)
+
     @property
     def width(self) -> int:
-        """How many features a vector has."""
+        """Number of features."""
         return int(self.train.shape[1])
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether the vectors are sparse matrices."""
+        return bool(sparse.issparse(self.train))
+
+    def require_dense(self, reader: str) -> Features:
+        """These features, for whatever cannot use sparse ones.
+
+        Args:
+            reader: what reads them, as the subject of the message.
+
+        Raises:
+            FeatureError: if they are sparse.
+        """
+        if self.is_sparse:
+            raise FeatureError(
+                f"{reader} needs dense vectors, and these are sparse, of {self.width:,} features. Give {DENSE}."
+            )
+        return self
 
     @cached_property
     def fingerprint(self) -> str:
@@ -80,13 +152,15 @@ class Features:
         digest = hashlib.blake2b(digest_size=16)
         for name, vectors in self.splits().items():
             digest.update(f"{name}{vectors.shape}".encode())
-            digest.update(np.ascontiguousarray(vectors).data)
+            parts = (vectors.indptr, vectors.indices, vectors.data) if sparse.issparse(vectors) else (vectors,)
+            for part in parts:
+                digest.update(np.ascontiguousarray(part).data)
         return digest.hexdigest()
 
-    def splits(self) -> dict[str, np.ndarray]:
+    def splits(self) -> dict[str, Any]:
         """The vectors of the splits that exist, by name."""
-        splits = {"train": self.train, "test": self.test}
-        return splits | ({} if self.dev is None else {"dev": self.dev}) | dict(self.tests)
+        named = {"train": self.train, "test": self.test, "dev": self.dev}
+        return {name: vectors for name, vectors in named.items() if vectors is not None} | dict(self.tests)
 
 
 class FeatureKind(Protocol):
@@ -95,17 +169,50 @@ class FeatureKind(Protocol):
     def compute(self, corpus: Corpus) -> Features: ...
 
 
-def vectors_of(corpus: Corpus, features: Features | FeatureKind | None) -> Features | None:
-    """The vectors of a corpus, computed if they are not given; None where there are none.
+def as_features(spec: Any) -> Features | FeatureKind | None:
+    """Features, or a way to compute them, from whatever a user gives.
+
+    Args:
+        spec: a name of `cal.registry.FEATURES`, `{name: {parameter: value}}`, an unfitted scikit-learn vectoriser or
+            transformer of texts, `Features`, an object with `compute(corpus)`, or None.
 
     Raises:
-        FeatureError: if the vectors are not as many as the documents.
+        ConfigError: if it is none of these, or a parameter is unknown or refused.
+
+    Example:
+        >>> as_features({"lsa": {"n_components": 50}})
+        Lsa(n_components=50, max_terms=20000)
+        >>> from sklearn.feature_extraction.text import TfidfVectorizer
+        >>> as_features(TfidfVectorizer())
+        Vectoriser(TfidfVectorizer(), parameters={})
+    """
+    if spec is None or isinstance(spec, Features) or callable(getattr(spec, "compute", None)):
+        chosen: Features | FeatureKind | None = spec
+        return chosen
+    if isinstance(spec, str | Mapping):
+        chosen = registry.choose(registry.FEATURES, "features", spec)[1]
+        return chosen
+    if hasattr(spec, "shape"):
+        raise ConfigError(
+            "features is an array, whose rows cannot be matched to the documents of the corpus. "
+            "Give Features.by_id(corpus, ids, vectors)."
+        )
+    chosen = registry.find(registry.FEATURES, "features", "scikit")(spec)
+    return chosen
+
+
+def vectors_of(corpus: Corpus, features: Features | FeatureKind | None) -> Features | None:
+    """The vectors of a corpus, computed if they are not given; None if there are none.
+
+    Raises:
+        FeatureError: if a split has more or fewer vectors than documents.
     """
     if features is None:
         return None
     vectors = features if isinstance(features, Features) else features.compute(corpus)
+    given = {name: each.shape[0] for name, each in vectors.splits().items()}
     for name, split in corpus.splits().items():
-        if (n := len(vectors.splits().get(name, ()))) != len(split):
+        if (n := given.get(name, 0)) != len(split):
             raise FeatureError(f"{n} vectors for the {len(split)} documents of {name}; give one for each.")
     return vectors
 
@@ -113,13 +220,13 @@ def vectors_of(corpus: Corpus, features: Features | FeatureKind | None) -> Featu
 def computed_once(
     name: str, corpus: Corpus, recipe: Mapping[str, object], vectors: Callable[[], Mapping[str, np.ndarray]]
 ) -> Features:
-    """The features of a corpus, from the cache if this recipe met this corpus before.
+    """The features of a corpus, from the user's cache if this recipe has met this corpus before.
 
     Args:
-        name: of the kind of features.
-        corpus: whose documents are turned into vectors.
+        name: kind of features.
+        corpus: corpus whose documents are turned into vectors.
         recipe: everything but the corpus that the vectors depend on: settings, library versions.
-        vectors: called when the cache has none; gives (instance, feature) per name of a split.
+        vectors: function that computes (instance, feature) arrays, by name of the split.
     """
     sizes = {split_name: len(split) for split_name, split in corpus.splits().items()}
 
@@ -136,16 +243,16 @@ def computed_once(
 
 
 def standardised(vectors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """(x - mean) / std, feature by feature, with mean and standard deviation of train.
+    """(x - mean) / std, feature by feature, with the mean and standard deviation of train.
 
-    A feature that varies over train by no more than rounding does is centred and left at its scale:
-    dividing by rounding noise would blow up the other splits.
+    A feature that varies over train by no more than rounding is centred but not scaled: dividing by rounding noise
+    would blow up the other splits.
 
     Args:
-        vectors: (instance, feature) per name of a split; `train` must be among them.
+        vectors: (instance, feature) by name of the split; `train` must be among them.
 
     Returns:
-        (instance, feature) float32 per name of a split.
+        (instance, feature) float32 by name of the split.
 
     Example:
         >>> standardised({"train": np.array([[1.0, 5.0], [3.0, 5.0]])})["train"].tolist()
@@ -158,10 +265,40 @@ def standardised(vectors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def tokens(text: str) -> list[str]:
-    """The words of a text, lower-cased, and each of its punctuation marks.
+    """The words of a text in lower case, and each of its punctuation marks.
 
     Example:
         >>> tokens("Who's he?")
         ['who', "'", 's', 'he', '?']
     """
     return re.findall(r"\w+|[^\w\s]", text.lower())
+
+
+def _by_row(vectors: Any) -> Any:
+    """A sparse matrix in the format whose rows can be chosen; anything else stays."""
+    return vectors.tocsr() if sparse.issparse(vectors) else vectors
+
+
+def _as_floats(vectors: Any) -> Any:
+    return vectors if vectors.dtype in (np.float32, np.float64) else vectors.astype(np.float64)
+
+
+def _kind(vectors: Any) -> str:
+    return f"{'sparse' if sparse.issparse(vectors) else 'dense'} {vectors.dtype}"
+
+
+def _not_finite(vectors: Any) -> np.ndarray:
+    """Rows with NaN or infinity."""
+    if not sparse.issparse(vectors):
+        return np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+    entries = np.flatnonzero(~np.isfinite(vectors.data))
+    return np.unique(np.searchsorted(vectors.indptr, entries, side="right") - 1)
+
+
+def _refuse(source: str, ids: Sequence[str], split: str, bad: Iterable[str], what: str) -> None:
+    if bad := list(bad):
+        raise FeatureError(
+            f"{source}: {len(bad)} of {len(ids)} documents of {split} {what}: {', '.join(bad[:3])}"
+            f"{' ...' if len(bad) > 3 else ''}. Give each document of the corpus a vector of finite numbers, "
+            "under its own id."
+        )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,30 +35,9 @@ class Precomputed:
             FeatureError: if the file cannot be read, has an id twice, lacks a document or holds NaN.
         """
         ids, vectors = self._read()
-        if len(ids) != len(vectors):
-            raise FeatureError(f"{self.path} holds {len(vectors)} vectors, but {len(ids)} ids. Give one id per vector.")
-        if twice := [instance_id for instance_id, n in Counter(ids).items() if n > 1]:
-            raise FeatureError(
-                f"{self.path}: {len(twice)} ids have more than one vector, e.g. '{twice[0]}'. Keep one each."
-            )
-        row_of = {instance_id: row for row, instance_id in enumerate(ids)}
-        found = {}
-        for name, split in corpus.splits().items():
-            self._check(split.ids, name, [i for i in split.ids if i not in row_of], "have no vector")
-            rows = np.array([row_of[instance_id] for instance_id in split.ids])
-            found[name] = np.asarray(vectors[rows], dtype=np.float32)
-            finite = np.isfinite(found[name]).all(axis=1)
-            broken = [split.ids[row] for row in np.flatnonzero(~finite).tolist()]
-            self._check(split.ids, name, broken, "hold NaN or infinity")
-        return Features.of(standardised(found) if self.standardise else found)
-
-    def _check(self, ids: Sequence[str], split: str, bad: Sequence[str], what: str) -> None:
-        if bad:
-            raise FeatureError(
-                f"{self.path}: {len(bad)} of {len(ids)} documents of {split} {what}: {', '.join(bad[:3])}"
-                f"{' ...' if len(bad) > 3 else ''}. Give each document of the corpus a vector of finite numbers, "
-                "under the corpus' own id."
-            )
+        features = Features.by_id(corpus, ids, vectors, source=str(self.path))
+        splits = {name: rows.astype(np.float32, copy=False) for name, rows in features.splits().items()}
+        return Features.of(standardised(splits) if self.standardise else splits)
 
     def _read(self) -> tuple[list[str], np.ndarray]:
         path = Path(self.path)

@@ -1,4 +1,4 @@
-"""scikit-learn: dynamics of classifiers that learn epoch by epoch, or in stages."""
+"""scikit-learn: dynamics of classifiers that learn in passes over the data, or in stages."""
 
 from __future__ import annotations
 
@@ -13,24 +13,35 @@ from cal.errors import ConfigError, DataError
 _SMALLEST = float(np.finfo(np.float32).tiny)
 
 
+def log_probs(probs: np.ndarray) -> np.ndarray:
+    """Log p of probabilities, as logits; p is at least 1.2e-38.
+
+    Example:
+        >>> log_probs(np.array([1.0, 0.0])).round(2).tolist()
+        [0.0, -87.34]
+    """
+    logits: np.ndarray = np.log(np.clip(probs, _SMALLEST, None))
+    return logits
+
+
 def record_partial_fit(
     recorder: DynamicsRecorder, classifier: Any, x: Any, y: Any, n_epochs: int, *, ids: Any = None
 ) -> None:
-    """Trains a classifier with one `partial_fit` on all instances per epoch, and records what it predicts after it.
+    """Trains a classifier with one `partial_fit` on all instances per epoch, and records its predictions after each.
 
-    Where the classifier has `predict_proba`, log p stands for the logits, with p no smaller than 1.2e-38; else
-    `decision_function` does, with 0 and d for the two classes of a single d.
+    The logits are log p if the classifier has `predict_proba`, with p at least 1.2e-38. Otherwise they come from
+    `decision_function`, as 0 and d for two classes with a single d.
 
     Args:
-        recorder: takes the logits; its capture is `end`.
-        classifier: with `partial_fit`, such as SGDClassifier, MLPClassifier or MultinomialNB; trained in place.
-        x: (instance, feature) whatever the classifier takes.
-        y: (instance,) gold labels; their order in `classifier.classes_` makes them gold classes.
-        n_epochs: how often; epochs the recorder already has are trained again, but not recorded.
-        ids: of the instances; None takes positions.
+        recorder: recorder of the logits, with capture `end`.
+        classifier: classifier with `partial_fit`, such as SGDClassifier or MLPClassifier; trained in place.
+        x: (instance, feature) input of the classifier.
+        y: (instance,) gold labels; gold classes are their positions in `classifier.classes_`.
+        n_epochs: number of epochs; those that the recorder already has are trained again, but not recorded.
+        ids: ids of the instances; None takes positions.
 
     Raises:
-        ConfigError: if the classifier has no `partial_fit`, or the recorder another capture.
+        ConfigError: if the classifier has no `partial_fit`, or the recorder has another capture.
 
     Example:
         >>> from sklearn.linear_model import SGDClassifier
@@ -54,21 +65,21 @@ def record_partial_fit(
 
 
 def record_stages(recorder: DynamicsRecorder, classifier: Any, x: Any, y: Any, *, ids: Any = None) -> None:
-    """Records what a fitted ensemble predicts after each of its stages: a stage is an epoch.
+    """Records the predictions of a fitted ensemble after each of its stages; a stage is an epoch.
 
-    Where the classifier has `staged_predict_proba`, log p stands for the logits, with p no smaller than 1.2e-38;
-    else `staged_decision_function` does, with 0 and d for the two classes of a single d.
+    The logits are log p if the classifier has `staged_predict_proba`, with p at least 1.2e-38. Otherwise they come
+    from `staged_decision_function`, as 0 and d for two classes with a single d.
 
     Args:
-        recorder: takes the logits; its capture is `end`.
-        classifier: fitted, such as GradientBoostingClassifier or HistGradientBoostingClassifier.
-        x: (instance, feature) whatever it was fitted on.
-        y: (instance,) gold labels; their order in `classifier.classes_` makes them gold classes.
-        ids: of the instances; None takes positions.
+        recorder: recorder of the logits, with capture `end`.
+        classifier: fitted ensemble, such as GradientBoostingClassifier or HistGradientBoostingClassifier.
+        x: (instance, feature) what it was fitted on.
+        y: (instance,) gold labels; gold classes are their positions in `classifier.classes_`.
+        ids: ids of the instances; None takes positions.
 
     Raises:
-        ConfigError: if the classifier has no stages, or the recorder another capture.
-        DataError: if a gold label is none that the classifier was fitted on.
+        ConfigError: if the classifier has no stages, or the recorder has another capture.
+        DataError: if the classifier was not fitted on one of the gold labels.
 
     Example:
         >>> from sklearn.ensemble import GradientBoostingClassifier
@@ -87,7 +98,7 @@ def record_stages(recorder: DynamicsRecorder, classifier: Any, x: Any, y: Any, *
 
 def _record(recorder: DynamicsRecorder, name: str, scores: np.ndarray, y: Any, classes: np.ndarray, ids: Any) -> None:
     if name.endswith("proba"):
-        logits = np.log(np.clip(scores, _SMALLEST, None))
+        logits = log_probs(scores)
     else:
         logits = np.squeeze(scores, axis=1) if scores.ndim == 2 and scores.shape[1] == 1 else scores
         logits = np.column_stack([np.zeros_like(logits), logits]) if logits.ndim == 1 else logits
@@ -95,7 +106,7 @@ def _record(recorder: DynamicsRecorder, name: str, scores: np.ndarray, y: Any, c
     gold = np.searchsorted(classes, labels).clip(max=len(classes) - 1)
     if (unknown := classes[gold] != labels).any():
         raise DataError(
-            f"{unknown.sum()} gold labels are none of the classifier's classes, e.g. {str(labels[unknown][0])!r}."
+            f"{unknown.sum()} gold labels are not among the classifier's classes, e.g. {str(labels[unknown][0])!r}."
         )
     recorder.record(np.arange(len(labels)) if ids is None else ids, logits, gold)
     recorder.end_epoch()
@@ -103,8 +114,7 @@ def _record(recorder: DynamicsRecorder, name: str, scores: np.ndarray, y: Any, c
 
 def _check(recorder: DynamicsRecorder, classifier: Any, methods: list[str]) -> None:
     if not any(hasattr(classifier, method) for method in methods):
-        raise ConfigError(
-            f"{type(classifier).__name__} has no {' or '.join(methods)}; its training cannot be followed."
-        )
+        name = type(classifier).__name__
+        raise ConfigError(f"{name} has no {' or '.join(methods)}, so its training cannot be recorded.")
     if recorder.capture != "end":
-        raise ConfigError(f"scikit-learn shows a classifier after an epoch: capture='end', not {recorder.capture!r}.")
+        raise ConfigError(f"scikit-learn is recorded after an epoch: give capture='end', not {recorder.capture!r}.")

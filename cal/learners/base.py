@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,15 +11,17 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from cal import registry
 from cal.data.corpus import Corpus
 from cal.data.features import Features
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
+from cal.errors import ConfigError
 from cal.streams import Streams
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What classifiers say of instances, dropout off.
+    """Predictions of classifiers, dropout off.
 
     Attributes:
         logits: (run, instance, class).
@@ -40,8 +43,8 @@ class Learner(Protocol):
     Attributes:
         n_runs: R.
         n_classes: number of labels.
-        batch_size: instances a training step.
-        precision: of matrix products; strategies that train networks of their own use the same.
+        batch_size: instances per training step.
+        precision: precision of matrix products; strategies that train networks of their own use the same.
     """
 
     n_runs: int
@@ -66,12 +69,12 @@ class Learner(Protocol):
         Args:
             labelled: (run, instance) rows of the train split.
             gold: (run, instance) their gold classes.
-            streams: of the runs in this round; initial weights, shuffles and dropout come from them.
+            streams: random streams of the runs in this round, for initial weights, shuffles and dropout.
             capture: `end` and `during` record the labelled instances, `out_of_fold` those held out.
             held_out: (run, instance) rows not trained on and their gold classes, for `out_of_fold`.
-            on_epoch_end: called with the epoch's index after its last step; it may call `predict`.
-            checkpoint: a file of which an interrupted training goes on, where trainings take long enough.
-            quiet: whether to show no progress bar where trainings take long enough for one.
+            on_epoch_end: function called with the index of each epoch after its last step; it may call `predict`.
+            checkpoint: file from which an interrupted training resumes, if trainings are long enough for one.
+            quiet: hide the progress bar, if trainings are long enough for one.
 
         Returns:
             Dynamics of the recorded instances, (run, epoch, instance).
@@ -79,7 +82,7 @@ class Learner(Protocol):
         ...
 
     def predict(self, instances: Tensor) -> Prediction:
-        """The classifiers' view of (run, instance) rows of the train split."""
+        """Predictions for (run, instance) rows of the train split."""
         ...
 
     def hidden(self, instances: Tensor, layer: int) -> Tensor:
@@ -87,7 +90,7 @@ class Learner(Protocol):
         ...
 
     def inputs(self, instances: Tensor) -> Tensor:
-        """(run, instance, feature) what the classifiers are given of (run, instance) rows of the train split."""
+        """(run, instance, feature) input of the classifiers for (run, instance) rows of the train split."""
         ...
 
     def predict_split(self, name: str) -> Tensor:
@@ -103,7 +106,7 @@ class Learner(Protocol):
         ...
 
     def fresh(self, n_runs: int) -> Learner:
-        """So many untrained classifiers of the same kind over the same corpus."""
+        """Untrained classifiers of the same kind over the same corpus."""
         ...
 
 
@@ -120,24 +123,28 @@ class LearnerConfig(Protocol):
     """Hyperparameters of a learner.
 
     Attributes:
-        reads_features: whether it learns from document vectors; one that does not reads the texts themselves.
-        abilities: what strategies may ask of the learner, of `features` (`Learner.inputs`), `embeddings`
-            (`Prediction.embeddings` and `Learner.hidden`) and `dropout` (`Learner.dropout_probs`).
+        reads_features: whether it learns from document vectors; otherwise it reads the texts themselves.
+        uses_gpu: whether it can train on a GPU.
+        abilities: what strategies may use: `features` (`Learner.inputs`), `embeddings` (`Prediction.embeddings` and
+            `Learner.hidden`) and `dropout` (`Learner.dropout_probs`).
     """
 
     @property
     def reads_features(self) -> bool: ...
 
     @property
+    def uses_gpu(self) -> bool: ...
+
+    @property
     def abilities(self) -> frozenset[str]: ...
 
     def inputs(self, corpus: Corpus, features: Features | None, needs: frozenset[str] = frozenset()) -> Inputs:
-        """What is learnt from: the document vectors, or what the learner makes of the texts.
+        """What the learner reads of a corpus: the document vectors, or what it makes of the texts.
 
         Args:
-            corpus: what is learnt.
+            corpus: corpus to learn.
             features: its document vectors; None for a learner that does not read them.
-            needs: what strategies will ask of the learner, of `abilities`.
+            needs: abilities that strategies will use.
 
         Raises:
             CalError: if the learner cannot learn this corpus; before any training.
@@ -145,16 +152,49 @@ class LearnerConfig(Protocol):
         ...
 
     def build(self, inputs: Any, n_classes: int, n_runs: int, device: torch.device) -> Learner:
-        """A learner of inputs that `inputs` gave."""
+        """A learner over what `inputs` returned."""
         ...
 
     def bytes_per_run(self, inputs: Any, n_instances: int, n_labelled: int, n_classes: int) -> int:
-        """About how much memory of a GPU one run takes.
+        """Approximate memory of a GPU that one run takes.
 
         Args:
-            inputs: what `inputs` gave.
-            n_instances: documents of the train split.
-            n_labelled: the most that are trained on.
+            inputs: what `inputs` returned.
+            n_instances: number of documents in the train split.
+            n_labelled: largest number of documents trained on.
             n_classes: number of labels.
         """
         ...
+
+
+def as_learner(spec: Any = "mlp", **parameters: Any) -> LearnerConfig:
+    """A learner from whatever a user gives.
+
+    Args:
+        spec: a name of `cal.registry.LEARNERS`, `{name: {parameter: value}}`, an unfitted scikit-learn classifier, or
+            a learner's hyperparameters, such as `MLP()`.
+        **parameters: hyperparameters that replace its own, such as `n_epochs`.
+
+    Raises:
+        ConfigError: if it is none of these, or a parameter is unknown or refused.
+
+    Example:
+        >>> as_learner({"mlp": {"hidden": [100]}}, n_epochs=5)
+        MLP(hidden=[100], dropout=0.3, n_epochs=5, batch_size=16, lr=0.0001, weight_decay=0.01, precision='float32')
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> as_learner(LogisticRegression(C=10))
+        Scikit(LogisticRegression(C=10), parameters={}, n_epochs=1)
+    """
+    learner: Any
+    if isinstance(spec, str | Mapping):
+        learner = registry.choose(registry.LEARNERS, "learner", spec)[1]
+    else:
+        is_learner = hasattr(spec, "reads_features")
+        learner = spec if is_learner else registry.find(registry.LEARNERS, "learner", "scikit")(spec)
+    if parameters:
+        known = [field.name for field in dataclasses.fields(learner)] if dataclasses.is_dataclass(learner) else []
+        if lacking := [f"{name}={value}" for name, value in parameters.items() if name not in known]:
+            raise ConfigError(f"{type(learner).__name__} has no parameter {', '.join(lacking)}. Leave it out.")
+        learner = dataclasses.replace(learner, **parameters)
+    made: LearnerConfig = learner
+    return made

@@ -119,14 +119,20 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(n_threads)
 
 
-def resolve_device(device: str) -> str:
-    """`auto` made cpu or cuda.
+def resolve_device(device: str, uses_gpu: bool = True) -> str:
+    """The device, with `auto` made cpu or cuda.
+
+    Args:
+        device: `cpu`, `cuda` or `auto`.
+        uses_gpu: whether the learner can train on a GPU.
 
     Raises:
-        ConfigError: if there is no such device here.
+        ConfigError: if there is no such device here, or the learner cannot use it.
     """
     if device not in ("auto", "cpu", "cuda"):
         raise UnknownNameError("device", str(device), ["auto", "cpu", "cuda"])
+    if device == "cuda" and not uses_gpu:
+        raise ConfigError("device=cuda, but this learner trains on CPUs only. Give device=cpu or device=auto.")
     if device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("device=cuda, but PyTorch finds no GPU here; give device=cpu or device=auto.")
-    return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+        raise ConfigError("device=cuda, but PyTorch finds no GPU here. Give device=cpu or device=auto.")
+    return ("cuda" if uses_gpu and torch.cuda.is_available() else "cpu") if device == "auto" else device

@@ -120,7 +120,7 @@ def train_all(
         >>> trained.dynamics.gold_prob.shape, trained.answers["probs"].shape
         (torch.Size([3, 2]), torch.Size([2, 2]))
     """
-    device, n_classes = resolve_device(device), n_classes or corpus.n_classes
+    device, n_classes = resolve_device(device, learner.uses_gpu), n_classes or corpus.n_classes
     if n_processes() > 1 and learner.reads_features:
         raise ConfigError("Several processes can train learner=transformer together; start others in one process.")
     if features is not None and not learner.reads_features:

@@ -57,6 +57,7 @@ class MLP:
     precision: str = "float32"
 
     reads_features = True
+    uses_gpu = True
 
     def __post_init__(self) -> None:
         problems = whole_numbers(n_epochs=self.n_epochs, batch_size=self.batch_size)
@@ -82,11 +83,11 @@ class MLP:
         """The document vectors.
 
         Raises:
-            FeatureError: if there are none.
+            FeatureError: if there are none, or they are sparse.
         """
         if features is None:
-            raise FeatureError("A perceptron learns from document vectors, and features is null; give features=lsa.")
-        return features
+            raise FeatureError("A perceptron learns from document vectors, and features is null. Give features=lsa.")
+        return features.require_dense("A perceptron")
 
     def build(self, inputs: Features, n_classes: int, n_runs: int, device: torch.device) -> MLPLearner:
         """A learner of document vectors."""

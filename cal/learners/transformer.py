@@ -76,6 +76,7 @@ class Transformer:
     compile: bool = False
 
     reads_features = False
+    uses_gpu = True
 
     def __post_init__(self) -> None:
         problems = whole_numbers(n_epochs=self.n_epochs, batch_size=self.batch_size)

@@ -14,18 +14,16 @@ import numpy as np
 import orjson
 import torch
 
-from cal import registry
 from cal.acquisition.base import Acquisition, unmet_needs
 from cal.acquisition.pool import PoolDocuments
 from cal.acquisition.spec import StrategySpec, digest, make_strategies
 from cal.checks import whole_numbers
 from cal.data.corpus import Corpus
-from cal.data.features import FeatureKind, Features, vectors_of
+from cal.data.features import Features, as_features, vectors_of
 from cal.errors import ConfigError
-from cal.learners.base import LearnerConfig
+from cal.learners.base import LearnerConfig, as_learner
 from cal.learners.compute import in_processes, resolve_device
 from cal.learners.evaluate import labels_by_test
-from cal.learners.mlp import MLP
 from cal.provenance import provenance
 from cal.seeds import list_seeds
 from cal.simulation.blocks import Plan, carry_out
@@ -52,8 +50,8 @@ def simulate(
     corpus: Corpus,
     strategies: Sequence[StrategySpec] = ("random", "cal"),
     *,
-    features: Features | FeatureKind | str | None = "lsa",
-    learner: LearnerConfig | None = None,
+    features: Any = "lsa",
+    learner: Any = "mlp",
     seeds: int | Sequence[int] = 3,
     seed_size: int = 200,
     seed_set: str | Mapping[str, Any] | SeedSet = "stratified",
@@ -78,9 +76,9 @@ def simulate(
     Args:
         corpus: what is learnt.
         strategies: names, `{name: parameters}`, `{mix: shares}`, objects or functions of a pool.
-        features: vectors of the corpus, or a way to make them, such as `Lsa()` or its name; not computed where neither
-            the learner nor the seed set reads them.
-        learner: hyperparameters; `MLP()`, the paper's, by default.
+        features: vectors of the corpus, or a way to make them: its name, `Lsa()`, a scikit-learn vectoriser; not
+            computed if neither the learner nor the seed set reads them.
+        learner: its name, `{name: parameters}`, a scikit-learn classifier, or hyperparameters such as `MLP()`.
         seeds: a list, or how many: the paper's five first.
         seed_size: labelled documents at the start.
         seed_set: how they are chosen: a name, `{name: parameters}` or an object.
@@ -109,7 +107,7 @@ def simulate(
         Cartography Active Learning (Zhang and Plank, 2021)
         https://aclanthology.org/2021.findings-emnlp.36
     """
-    learner = MLP() if learner is None else learner
+    learner = as_learner(learner)
     given = check_arguments(
         strategies=strategies,
         learner=learner,
@@ -126,11 +124,7 @@ def simulate(
     )
     made, seed_list, device = given.strategies, given.seeds, given.device
     check_sizes(given.seed_set, corpus.train.gold, seed_size, dev_size, corpus.label_names)
-    kind: Features | FeatureKind | None = (
-        registry.build(registry.find(registry.FEATURES, "features", features), {}, f"features '{features}'")
-        if isinstance(features, str)
-        else features
-    )
+    kind = as_features(features)
     if given.seed_set.reads_features and kind is None:
         raise ConfigError(
             f"seed_set={given.seed_set_label} is chosen by document vectors, and features is null; give "
@@ -209,7 +203,9 @@ def _seed_sets(
     n_workers: int,
 ) -> dict[int, list[int]]:
     """The seed set of each seed, chosen by one thread each, whose number must not change the last bits of distances."""
-    x = None if vectors is None else vectors.train
+    x = None
+    if vectors is not None and chooser.reads_features:
+        x = vectors.require_dense("A seed set chosen by vectors").train
     tasks = [(chooser, gold, x, size, seed, aside) for seed, aside in dev_sets.items()]
     n_workers = min(n_workers, len(tasks)) if chooser.reads_features else 1
     return dict(zip(dev_sets, in_processes(choose_seed_set, tasks, n_workers), strict=True))
@@ -257,7 +253,7 @@ def check_arguments(
             return otherwise
 
     seed_list: list[int] = tried(list_seeds, seeds, [])
-    device = tried(resolve_device, device, "cpu")
+    device = tried(lambda given: resolve_device(given, learner.uses_gpu), device, "cpu")
     made: dict[str, Acquisition] = tried(make_strategies, strategies, {})
     no_chooser: tuple[str, SeedSet] = ("", StratifiedSeedSet())
     label, chooser = tried(make_seed_set, seed_set, no_chooser)

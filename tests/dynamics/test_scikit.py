@@ -115,7 +115,7 @@ def test_a_folder_with_epochs_is_continued(tmp_path):
 def test_a_label_the_classifier_never_saw_is_refused():
     (x, y), classifier = task(2), STAGED["gradient boosting"]()
     classifier.fit(x, y)
-    with pytest.raises(DataError, match=r"24 gold labels are none of the classifier's classes, e\.g\. 'new"):
+    with pytest.raises(DataError, match=r"24 gold labels are not among the classifier's classes, e\.g\. 'new"):
         record_stages(DynamicsRecorder(), classifier, x, ["new"] * N)
 
 

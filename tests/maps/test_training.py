@@ -89,6 +89,7 @@ class Spy:
 
     dropout: float = 0.0
     reads_features: bool = False
+    uses_gpu: bool = False
     asked: list = field(default_factory=list)
 
     def inputs(self, corpus, features):

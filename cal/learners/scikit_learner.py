@@ -1,0 +1,214 @@
+"""ScikitLearner: R scikit-learn classifiers, each trained on what its run has labelled."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cal.data.features import Features
+from cal.data.scikit import random_states
+from cal.dynamics.scikit import log_probs
+from cal.dynamics.training_dynamics import Capture, TrainingDynamics
+from cal.errors import CalError, ConfigError, LearnerError, StrategyError
+from cal.learners.base import Prediction
+from cal.stopwatch import phase
+from cal.streams import Streams, stream
+
+Way = Literal["passes", "stages", "once"]
+"""How a classifier shows its training: passes of `partial_fit`, stages of an ensemble, or the end alone."""
+
+
+class ScikitLearner:
+    """R scikit-learn classifiers over one corpus; implements `cal.learners.base.Learner`.
+
+    Logits are log p, with p at least 1.2e-38, which a class without labelled instances has. Embeddings are the
+    document vectors, the input of the only layer of a linear classifier; of sparse vectors there are none.
+
+    Args:
+        estimator: unfitted classifier, which is cloned.
+        way: how it shows its training.
+        n_epochs: number of epochs.
+        features: document vectors.
+        n_classes: number of labels.
+        n_runs: R.
+    """
+
+    batch_size, precision = 16, "float32"
+
+    def __init__(
+        self, estimator: Any, way: Way, n_epochs: int, features: Features, n_classes: int, n_runs: int
+    ) -> None:
+        self.n_classes, self.n_runs = n_classes, n_runs
+        self._estimator, self._way, self._n_epochs = estimator, way, n_epochs
+        self._features, self._x = features, features.splits()
+        self._classifiers: list[_Classifier] = []
+
+    def fit(
+        self,
+        labelled: Tensor,
+        gold: Tensor,
+        streams: Streams,
+        *,
+        capture: Capture = "end",
+        held_out: tuple[Tensor, Tensor] | None = None,
+        on_epoch_end: Callable[[int], None] = lambda epoch: None,
+        checkpoint: Path | None = None,
+        quiet: bool = True,
+    ) -> TrainingDynamics:
+        if capture == "during":
+            raise ConfigError("A scikit-learn classifier is recorded after an epoch. Give capture=end or out_of_fold.")
+        watched, gold_watched = (labelled, gold) if held_out is None else held_out
+        dynamics = TrainingDynamics.empty(gold_watched, self._n_epochs, capture)
+        self._classifiers = [
+            _Classifier(_seeded(self._estimator, seed, streams.round), self._way, self._n_epochs, self.n_classes)
+            for seed in streams.seeds
+        ]
+        trainings = [
+            classifier.train(self._rows(labelled[run]), gold[run].numpy(), self._rows(watched[run]))
+            for run, classifier in enumerate(self._classifiers)
+        ]
+        for epoch in range(self._n_epochs):
+            with _one_thread():
+                logits = torch.stack([next(training) for training in trainings])
+            with phase("dynamics"):
+                dynamics.record(epoch, logits)
+            on_epoch_end(epoch)
+        for classifier in self._classifiers:
+            classifier.stage = None  # the last one
+        return dynamics
+
+    def predict(self, instances: Tensor) -> Prediction:
+        with phase("predict"):
+            logits = self._logits([self._rows(rows) for rows in instances])
+        embeddings = logits[..., :0].float() if self._features.is_sparse else self.inputs(instances)
+        return Prediction(logits, embeddings)
+
+    def hidden(self, instances: Tensor, layer: int) -> Tensor:
+        if layer not in (0, -1):
+            raise StrategyError(f"There is no hidden layer {layer}. A scikit-learn classifier has one: 0, its input.")
+        return self.inputs(instances)
+
+    def inputs(self, instances: Tensor) -> Tensor:
+        x = self._features.require_dense("A strategy that uses vectors").train
+        return torch.stack([torch.from_numpy(x[rows.numpy()]).float() for rows in instances])
+
+    def predict_split(self, name: str) -> Tensor:
+        return self._logits([self._x[name]] * self.n_runs)
+
+    def dropout_probs(self, instances: Tensor, n_samples: int, streams: Streams) -> Tensor:
+        raise StrategyError("A scikit-learn classifier has no dropout to sample networks by; leave the strategy out.")
+
+    def select(self, rows: Sequence[int]) -> ScikitLearner:
+        chosen = copy.copy(self)
+        chosen._classifiers, chosen.n_runs = [self._classifiers[row] for row in rows], len(rows)
+        return chosen
+
+    def fresh(self, n_runs: int) -> ScikitLearner:
+        new = copy.copy(self)
+        new._classifiers, new.n_runs = [], n_runs
+        return new
+
+    def _rows(self, rows: Tensor) -> Any:
+        """(instance, feature) vectors of rows of the train split."""
+        return self._x["train"][rows.cpu().numpy()]
+
+    def _logits(self, x: Sequence[Any]) -> Tensor:
+        """(run, instance, class) logits of the vectors of each run."""
+        if len(self._classifiers) != len(x):
+            raise LearnerError(f"{len(self._classifiers)} classifiers are trained, and {len(x)} are asked. Fit first.")
+        with _one_thread():
+            return torch.stack([each.logits(vectors) for each, vectors in zip(self._classifiers, x, strict=True)])
+
+
+class _Classifier:
+    """One estimator, trained on one labelled set.
+
+    Attributes:
+        stage: stage of an ensemble that predicts; None is the last.
+    """
+
+    def __init__(self, estimator: Any, way: Way, n_epochs: int, n_classes: int) -> None:
+        self._estimator, self._way, self._n_epochs, self._n_classes = estimator, way, n_epochs, n_classes
+        self.stage: int | None = None
+
+    def train(self, x: Any, gold: np.ndarray, watched: Any) -> Iterator[Tensor]:
+        """(instance, class) logits of the watched vectors after each epoch."""
+        n_left = self._n_epochs
+        with _explained(self._estimator, x):
+            if len(np.unique(gold)) == 1:  # which most classifiers refuse
+                self._estimator, self._way = _constant(), "once"
+            if self._way == "passes":
+                for _ in range(n_left):
+                    self._estimator.partial_fit(x, gold, classes=np.arange(self._n_classes))
+                    yield self.logits(watched)
+                return
+            self._estimator.fit(x, gold)
+            if self._way == "stages":
+                for stage, probs in enumerate(self._estimator.staged_predict_proba(watched)):
+                    self.stage, n_left = stage, n_left - 1
+                    yield self._logits(probs)
+        self.stage = None
+        for _ in range(n_left):
+            yield self.logits(watched)
+
+    def logits(self, x: Any) -> Tensor:
+        """(instance, class) logits of vectors."""
+        with _explained(self._estimator, x):
+            if self.stage is None:
+                return self._logits(self._estimator.predict_proba(x))
+            return self._logits(next(islice(self._estimator.staged_predict_proba(x), self.stage, None)))
+
+    def _logits(self, probs: np.ndarray) -> Tensor:
+        whole = np.zeros((len(probs), self._n_classes))
+        whole[:, self._estimator.classes_] = probs
+        return torch.from_numpy(log_probs(whole))
+
+
+def _seeded(estimator: Any, seed: int, round: int) -> Any:
+    """A clone whose random states are those of a seed and a round."""
+    from sklearn.base import clone
+
+    fresh, generator = clone(estimator), stream(seed, "classifier/init", round)
+    states = {name: int(torch.randint(2**31 - 1, (1,), generator=generator)) for name in random_states(fresh)}
+    return fresh.set_params(**states)
+
+
+def _constant() -> Any:
+    from sklearn.dummy import DummyClassifier
+
+    return DummyClassifier()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Within it scikit-learn uses one thread: with more, the last bits of products could be others."""
+    with _thread_pools().limit(limits=1):
+        yield
+
+
+@functools.cache
+def _thread_pools() -> Any:
+    """The thread pools of the libraries in this process; finding them takes milliseconds."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+@contextmanager
+def _explained(estimator: Any, x: Any) -> Iterator[None]:
+    """Names the classifier and its documents in whatever it raises."""
+    try:
+        yield
+    except CalError:
+        raise
+    except Exception as error:  # a classifier of the user may raise anything
+        raise LearnerError(f"{type(estimator).__name__} failed on {x.shape[0]} documents: {error}") from error
