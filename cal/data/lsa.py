@@ -1,10 +1,11 @@
-"""Latent semantic analysis: tf-idf of words and word pairs, projected to few dimensions. Needs no download."""
+"""Latent semantic analysis: tf-idf of words and word pairs, projected to a few dimensions. Needs no download."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -23,8 +24,8 @@ class Lsa:
     https://doi.org/10.1002/(SICI)1097-4571(199009)41:6%3C391::AID-ASI1%3E3.0.CO;2-9.
 
     Args:
-        n_components: features of a document; fewer where the training texts span fewer dimensions.
-        max_terms: at most this many words and word pairs, the most frequent ones.
+        n_components: number of features; fewer if the training texts span fewer dimensions.
+        max_terms: largest number of words and word pairs; the most frequent are kept.
 
     Example:
         >>> from cal.data.corpus import Corpus, Split
@@ -42,13 +43,12 @@ class Lsa:
             raise ConfigError(problems)
 
     def compute(self, corpus: Corpus) -> Features:
-        """The vectors of a corpus; vocabulary, projection and scale come from train alone."""
+        """The vectors of a corpus; vocabulary, projection and scale are fitted on train alone."""
         recipe = {**asdict(self), "recipe": 1, "scikit-learn": version("scikit-learn")}
         return computed_once("lsa", corpus, recipe, lambda: self._vectors(corpus))
 
     def _vectors(self, corpus: Corpus) -> dict[str, np.ndarray]:
         from sklearn.feature_extraction.text import TfidfVectorizer
-        from sklearn.utils.extmath import randomized_svd
 
         terms = TfidfVectorizer(
             analyzer=words_and_pairs, sublinear_tf=True, max_features=self.max_terms, dtype=np.float32
@@ -56,16 +56,36 @@ class Lsa:
         with bar(total=3, desc="Reducing word counts", unit="step") as steps:
             train = terms.fit_transform(corpus.train.texts)  # (instance, term), sparse
             steps.update()
-            _, singular, components = randomized_svd(train, min(self.n_components, *train.shape), random_state=0)
-            # Beyond the rank of train, directions are arbitrary: train is zero there, other texts are not.
-            projection = components[singular > 1e-5 * singular[0]].T  # (term, feature)
+            projection = principal_directions(train, self.n_components)
             steps.update()
             others = {name: terms.transform(split.texts) for name, split in corpus.splits().items() if name != "train"}
             return standardised({name: counts @ projection for name, counts in {"train": train, **others}.items()})
 
 
+def principal_directions(x: Any, n: int) -> np.ndarray:
+    """The directions in which vectors reach farthest, by a truncated SVD; `x @ directions` is their projection.
+
+    Args:
+        x: (instance, feature) vectors, dense or sparse.
+        n: number of directions; fewer if the vectors span fewer.
+
+    Returns:
+        (feature, direction).
+
+    Example:
+        >>> principal_directions(np.array([[3.0, 0.0], [-2.0, 0.0]]), 2).round(1).tolist()
+        [[1.0], [0.0]]
+    """
+    from sklearn.utils.extmath import randomized_svd
+
+    _, singular, components = randomized_svd(x, min(n, *x.shape), random_state=0)
+    # Beyond the rank of train, directions are arbitrary: train is zero there, other texts are not.
+    directions: np.ndarray = components[singular > 1e-5 * singular[0]].T
+    return directions
+
+
 def words_and_pairs(text: str) -> list[str]:
-    """The tokens of a text, then each two neighbours.
+    """The tokens of a text, then each pair of neighbours.
 
     Example:
         >>> words_and_pairs("Who is he")

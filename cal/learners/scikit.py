@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 
 from cal.checks import whole_numbers
 from cal.data.corpus import Corpus
 from cal.data.features import Features
+from cal.data.lsa import principal_directions
 from cal.data.scikit import described, unfitted
 from cal.errors import ConfigError, FeatureError
-from cal.learners.scikit_learner import ScikitLearner, Way
+from cal.learners.scikit_learner import ScikitInputs, ScikitLearner, Way
 
 _PASSES = 30  # of a classifier that learns in passes, as many as of a perceptron
+_DIRECTIONS = 100  # of the dense vectors that strategies are shown of sparse ones
 
 
 @dataclass
@@ -25,6 +28,9 @@ class Scikit:
     or MLPClassifier, learns in `n_epochs` passes, and each is an epoch. An ensemble with `staged_predict_proba`, such
     as GradientBoostingClassifier, is fitted once, and each stage is an epoch; stages that it leaves out repeat the
     last. Any other is fitted once, and its dynamics are one epoch: its data map has confidence, but no variability.
+
+    Strategies that use embeddings are shown the document vectors, the input of the only layer of a linear classifier;
+    sparse ones are projected to 100 dimensions by a truncated SVD. Nothing else makes sparse vectors dense.
 
     Each training starts from a clone. Every `random_state` within it is set by the seed and the round, whatever it was,
     and training and prediction use one thread, so results depend on neither processes nor other runs. They do depend on
@@ -70,34 +76,38 @@ class Scikit:
     def __repr__(self) -> str:
         return f"Scikit({described(self.estimator)}, parameters={self.parameters}, n_epochs={self.n_epochs})"
 
-    def inputs(self, corpus: Corpus, features: Features | None, needs: frozenset[str] = frozenset()) -> Features:
-        """The document vectors.
+    def inputs(self, corpus: Corpus, features: Features | None, needs: frozenset[str] = frozenset()) -> ScikitInputs:
+        """The document vectors, and dense ones for strategies that use them.
 
         Raises:
-            FeatureError: if there are none, they are sparse and the classifier or a strategy needs dense ones, or they
-                have negative numbers and the classifier takes none.
+            FeatureError: if there are none, or the classifier takes no sparse vectors, or no negative numbers.
         """
         name = type(self._unfitted).__name__
         if features is None:
             raise FeatureError(f"{name} learns from document vectors, and features is null. Give features=lsa.")
-        if needs & {"features", "embeddings"}:
-            features.require_dense("A strategy that uses vectors")
-        tags = getattr(self._unfitted, "__sklearn_tags__", None)
-        if tags is not None and not tags().input_tags.sparse:
-            features.require_dense(name)
-        if tags is not None and tags().input_tags.positive_only and features.train.min() < 0:
-            raise FeatureError(
-                f"{name} needs vectors without negative numbers. Give TfidfVectorizer() or features=tfidf."
-            )
-        return features
+        if tags := getattr(self._unfitted, "__sklearn_tags__", None):
+            if not tags().input_tags.sparse:
+                features.require_dense(name)
+            if tags().input_tags.positive_only and features.train.min() < 0:
+                raise FeatureError(f"{name} needs vectors without negative numbers. Give features=tfidf.")
+        if not features.is_sparse:
+            return ScikitInputs(features, features.train)
+        shown = needs & {"features", "embeddings"}
+        return ScikitInputs(features, _projected(features.train) if shown else None)
 
-    def build(self, inputs: Features, n_classes: int, n_runs: int, device: torch.device) -> ScikitLearner:
+    def build(self, inputs: ScikitInputs, n_classes: int, n_runs: int, device: torch.device) -> ScikitLearner:
         """A learner of document vectors."""
         return ScikitLearner(self._unfitted, self._way, int(self.n_epochs or 1), inputs, n_classes, n_runs)
 
-    def bytes_per_run(self, inputs: Features, n_instances: int, n_labelled: int, n_classes: int) -> int:
+    def bytes_per_run(self, inputs: ScikitInputs, n_instances: int, n_labelled: int, n_classes: int) -> int:
         """Memory of a GPU that one run takes; it uses none."""
         return 1
+
+
+def _projected(x: Any) -> np.ndarray:
+    """(instance, direction) float32 projection of sparse vectors, for strategies."""
+    projected: np.ndarray = (x @ principal_directions(x, _DIRECTIONS)).astype(np.float32)
+    return projected
 
 
 def _way(estimator: Any, n_epochs: int | None) -> tuple[Way, int]:

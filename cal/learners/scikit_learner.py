@@ -6,6 +6,7 @@ import copy
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -27,17 +28,34 @@ Way = Literal["passes", "stages", "once"]
 """How a classifier shows its training: passes of `partial_fit`, stages of an ensemble, or the end alone."""
 
 
+@dataclass(frozen=True, eq=False)
+class ScikitInputs:
+    """Document vectors, as classifiers and as strategies see them.
+
+    Attributes:
+        features: vectors that classifiers learn from, dense or sparse.
+        vectors: (instance, feature) dense vectors of train for strategies; None if they are not needed.
+    """
+
+    features: Features
+    vectors: np.ndarray | None
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of what classifiers learn from."""
+        return self.features.fingerprint
+
+
 class ScikitLearner:
     """R scikit-learn classifiers over one corpus; implements `cal.learners.base.Learner`.
 
-    Logits are log p, with p at least 1.2e-38, which a class without labelled instances has. Embeddings are the
-    document vectors, the input of the only layer of a linear classifier; of sparse vectors there are none.
+    Logits are log p, with p at least 1.2e-38, which a class without labelled instances has.
 
     Args:
         estimator: unfitted classifier, which is cloned.
         way: how it shows its training.
         n_epochs: number of epochs.
-        features: document vectors.
+        inputs: document vectors.
         n_classes: number of labels.
         n_runs: R.
     """
@@ -45,11 +63,11 @@ class ScikitLearner:
     batch_size, precision = 16, "float32"
 
     def __init__(
-        self, estimator: Any, way: Way, n_epochs: int, features: Features, n_classes: int, n_runs: int
+        self, estimator: Any, way: Way, n_epochs: int, inputs: ScikitInputs, n_classes: int, n_runs: int
     ) -> None:
         self.n_classes, self.n_runs = n_classes, n_runs
         self._estimator, self._way, self._n_epochs = estimator, way, n_epochs
-        self._features, self._x = features, features.splits()
+        self._x, self._vectors = inputs.features.splits(), inputs.vectors
         self._classifiers: list[_Classifier] = []
 
     def fit(
@@ -89,7 +107,7 @@ class ScikitLearner:
     def predict(self, instances: Tensor) -> Prediction:
         with phase("predict"):
             logits = self._logits([self._rows(rows) for rows in instances])
-        embeddings = logits[..., :0].float() if self._features.is_sparse else self.inputs(instances)
+        embeddings = logits[..., :0].float() if self._vectors is None else self.inputs(instances)
         return Prediction(logits, embeddings)
 
     def hidden(self, instances: Tensor, layer: int) -> Tensor:
@@ -98,8 +116,9 @@ class ScikitLearner:
         return self.inputs(instances)
 
     def inputs(self, instances: Tensor) -> Tensor:
-        x = self._features.require_dense("A strategy that uses vectors").train
-        return torch.stack([torch.from_numpy(x[rows.numpy()]).float() for rows in instances])
+        if self._vectors is None:
+            raise StrategyError("A strategy that uses vectors must say so: needs = frozenset({'embeddings'}).")
+        return torch.stack([torch.from_numpy(self._vectors[rows.numpy()]).float() for rows in instances])
 
     def predict_split(self, name: str) -> Tensor:
         return self._logits([self._x[name]] * self.n_runs)

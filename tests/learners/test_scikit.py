@@ -30,7 +30,7 @@ from sklearn.svm import SVC, LinearSVC
 import cal
 from cal.data.corpus import Corpus, Split
 from cal.data.features import as_features
-from cal.errors import ConfigError, FeatureError, LearnerError
+from cal.errors import ConfigError, FeatureError, LearnerError, StrategyError
 from cal.learners.base import as_learner
 from cal.learners.compute import resolve_device
 from cal.learners.grid import Training, cross_validation, final_probs, train_all
@@ -78,7 +78,7 @@ def seeded(classifier, seed, round=0):
 
 
 def fitted(learner, features, labelled, gold, seeds=(7,), n_classes=3, round=0, **more):
-    built = learner.build(features, n_classes, len(seeds), torch.device("cpu"))
+    built = learner.build(learner.inputs(None, features), n_classes, len(seeds), torch.device("cpu"))
     return built, built.fit(torch.as_tensor(labelled), torch.as_tensor(gold), Streams(list(seeds), round), **more)
 
 
@@ -131,7 +131,7 @@ def test_workers_and_other_strategies_change_nothing(corpus):
     assert len(set(alone)) > 1  # seeds differ
 
 
-@pytest.mark.parametrize("strategy", ["averaged_margin", "disagreement"])
+@pytest.mark.parametrize("strategy", ["averaged_margin", "epoch_disagreement"])
 @pytest.mark.parametrize("classifier", [SGDClassifier(loss="log_loss"), GradientBoostingClassifier(n_estimators=3)])
 def test_strategies_that_use_predictions_after_each_epoch_work(corpus, strategy, classifier):
     given = {"seeds": 1, "seed_size": 20, "query_size": 5, "rounds": 1, "full_data": False, "quiet": True, **CPU}
@@ -140,14 +140,30 @@ def test_strategies_that_use_predictions_after_each_epoch_work(corpus, strategy,
     assert len(curves.rounds) == 2
 
 
+@pytest.mark.parametrize("vectoriser", [TfidfVectorizer(), make_pipeline(TfidfVectorizer(), TruncatedSVD(8))])
 @pytest.mark.parametrize("strategy", ["cal", "badge", "coreset", "typiclust", "dal", "tidal"])
-def test_strategies_that_use_vectors_work_on_dense_ones_and_refuse_sparse_ones(corpus, strategy):
+def test_strategies_that_use_vectors_work(corpus, strategy, vectoriser, never_dense):
     given = {"seeds": 1, "seed_size": 20, "query_size": 5, "rounds": 1, "full_data": False, "quiet": True, **CPU}
-    dense = make_pipeline(TfidfVectorizer(), TruncatedSVD(8))
-    curves = cal.simulate(corpus, [strategy], learner=LogisticRegression(), features=dense, **given)
+    curves = cal.simulate(corpus, [strategy], learner=LogisticRegression(), features=vectoriser, **given)
     assert len(curves.rounds) == 2
-    with pytest.raises(FeatureError, match=r"uses vectors needs dense vectors, and these are sparse, of 60 features"):
-        cal.simulate(corpus, [strategy], learner=LogisticRegression(), features=TfidfVectorizer(), **given)
+
+
+def test_embeddings_are_the_vectors_and_a_projection_of_sparse_ones(corpus, x):
+    """Oracle: with every direction kept, products of projections are those of the vectors."""
+    config, rows, gold = as_learner(LogisticRegression()), torch.arange(150)[None], corpus.train.gold[None]
+    dense = as_features(make_pipeline(TfidfVectorizer(), TruncatedSVD(8))).compute(corpus)
+    learner, _ = fitted(config, dense, rows, gold)
+    assert torch.equal(learner.predict(rows).embeddings[0], torch.from_numpy(dense.train).float())
+    assert torch.equal(learner.hidden(rows, -1), learner.inputs(rows))
+
+    vectors = as_features(TfidfVectorizer()).compute(corpus)
+    inputs = config.inputs(corpus, vectors, frozenset({"embeddings"}))
+    projected = config.build(inputs, 3, 1, torch.device("cpu")).inputs(rows)[0].numpy()
+    assert projected.shape == (150, 60)
+    np.testing.assert_allclose(projected @ projected.T, (x[0] @ x[0].T).toarray(), rtol=0, atol=1e-5)
+    assert config.inputs(corpus, vectors).vectors is None
+    with pytest.raises(StrategyError, match=r"must say so: needs = frozenset\({'embeddings'}\)"):
+        config.build(config.inputs(corpus, vectors), 3, 1, torch.device("cpu")).inputs(rows)
 
 
 def test_strategies_that_need_dropout_are_refused_before_anything_is_trained(corpus):
@@ -201,7 +217,8 @@ def test_stages_are_epochs(corpus, ensemble):
     dense = as_features(make_pipeline(TfidfVectorizer(), TruncatedSVD(8))).compute(corpus)
     gold, rows = corpus.train.gold, np.arange(100)
     seen = []
-    learner = Scikit(ensemble).build(dense, 3, 1, torch.device("cpu"))
+    config = Scikit(ensemble)
+    learner = config.build(config.inputs(corpus, dense), 3, 1, torch.device("cpu"))
     dynamics = learner.fit(
         torch.from_numpy(rows)[None],
         torch.from_numpy(gold[rows])[None],
