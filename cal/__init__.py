@@ -1,66 +1,67 @@
-"""cal: cartography active learning. Training dynamics become data maps, and the maps choose what to label next.
+"""cal: cartography active learning.
+
+`cal` watches how sure a classifier is of each example, epoch after epoch, and draws it as a data map. With it you
+compare active-learning strategies, choose training data, and find wrong labels.
 
 Names are loaded when first used, so `import cal` costs nothing.
 """
 
 from __future__ import annotations
 
+import ast
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from cal.acquisition.base import Acquisition
-    from cal.acquisition.one_run import OneRun, one_run
-    from cal.acquisition.pool import Pool
-    from cal.data import read_corpus
-    from cal.data.corpus import Corpus, Split
-    from cal.data.features import Features
-    from cal.dynamics.data_map import DataMap
-    from cal.dynamics.training_dynamics import TrainingDynamics
-    from cal.errors import CalError
-    from cal.learners.mlp import MLP
-    from cal.simulation.curves import LearningCurves
-    from cal.simulation.simulate import simulate
+if TYPE_CHECKING:  # the one table of public names: type checkers read it, and so does `_homes`
+    from cal.acquisition.base import Acquisition as Acquisition
+    from cal.acquisition.one_run import OneRun as OneRun
+    from cal.acquisition.one_run import one_run as one_run
+    from cal.acquisition.pool import Pool as Pool
+    from cal.data import read_corpus as read_corpus
+    from cal.data.corpus import Corpus as Corpus
+    from cal.data.corpus import Split as Split
+    from cal.data.features import Features as Features
+    from cal.dynamics.data_map import DataMap as DataMap
+    from cal.dynamics.recorder import DynamicsRecorder as DynamicsRecorder
+    from cal.dynamics.training import compute_training_dynamics as compute_training_dynamics
+    from cal.dynamics.training_dynamics import TrainingDynamics as TrainingDynamics
+    from cal.errors import CalError as CalError
+    from cal.label_errors.audit_request import audit as audit
+    from cal.label_errors.audit_result import AuditResult as AuditResult
+    from cal.label_errors.suspects import Suspects as Suspects
+    from cal.label_errors.suspects_request import suspects as suspects
+    from cal.learners.mlp import MLP as MLP
+    from cal.maps.request import map as map
+    from cal.selection.request import select as select
+    from cal.selection.result import Selection as Selection
+    from cal.selection.weighted import Weights as Weights
+    from cal.selection.weights_request import weights as weights
+    from cal.simulation.curves import LearningCurves as LearningCurves
+    from cal.simulation.request import simulate as simulate
+    from cal.testing import check_acquisition as check_acquisition
 
 __version__ = "0.1.0"
 
-_MODULES = {
-    "simulate": "cal.simulation.simulate",
-    "read_corpus": "cal.data",
-    "Corpus": "cal.data.corpus",
-    "Split": "cal.data.corpus",
-    "Features": "cal.data.features",
-    "MLP": "cal.learners.mlp",
-    "Acquisition": "cal.acquisition.base",
-    "OneRun": "cal.acquisition.one_run",
-    "one_run": "cal.acquisition.one_run",
-    "Pool": "cal.acquisition.pool",
-    "LearningCurves": "cal.simulation.curves",
-    "TrainingDynamics": "cal.dynamics.training_dynamics",
-    "DataMap": "cal.dynamics.data_map",
-    "CalError": "cal.errors",
-}
 
-__all__ = [
-    "simulate",
-    "read_corpus",
-    "Corpus",
-    "Split",
-    "Features",
-    "MLP",
-    "Acquisition",
-    "OneRun",
-    "one_run",
-    "Pool",
-    "LearningCurves",
-    "TrainingDynamics",
-    "DataMap",
-    "CalError",
-    "__version__",
-]
+def _homes() -> dict[str, str]:
+    """The module of each public name, as imported for type checkers above."""
+    tree = ast.parse(Path(__file__).read_text(encoding="utf-8"))
+    table = next(node for node in tree.body if isinstance(node, ast.If))
+    return {
+        each.name: str(line.module) for line in table.body if isinstance(line, ast.ImportFrom) for each in line.names
+    }
+
+
+_HOMES = _homes()
+__all__ = [*_HOMES, "__version__"]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
+    if name not in _HOMES:
         raise AttributeError(f"module 'cal' has no attribute {name!r}")
-    return getattr(import_module(_MODULES[name]), name)
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from numbers import Real
 from typing import Any, SupportsIndex, TypeVar
 
-from cal.errors import ConfigError
+from cal.errors import ConfigError, nearest_name
 
 T = TypeVar("T")
 
@@ -75,15 +75,21 @@ def numbers_in(interval: str, /, *, or_null: bool = False, **values: object) -> 
 
 
 def one_of(known: Iterable[str], /, *, or_null: bool = False, **values: object) -> list[str]:
-    """A sentence about each value that is not one of a few known words.
+    """A sentence about each value that is not one of a few known words, with the nearest one.
 
     Example:
-        >>> one_of(["during", "end", "out_of_fold"], capture="begin")
-        ["capture must be during, end or out_of_fold, not 'begin'."]
+        >>> one_of(["during", "end", "out_of_fold"], capture="ende")
+        ["capture must be during, end or out_of_fold, not 'ende'. Did you mean 'end'?"]
     """
-    *others, last = known
+    *others, last = words = list(known)
     described = f"{', '.join(others)} or {last}" if others else last
-    return _sentences(described, lambda value: value in (*others, last), or_null, values)
+    sentences = []
+    for name, value in values.items():
+        nearest = nearest_name(str(value), words)
+        hint = f" Did you mean '{nearest}'?" if nearest else ""
+        told = _sentences(described, lambda given: given in words, or_null, {name: value})
+        sentences += [f"{sentence}{hint}" for sentence in told]
+    return sentences
 
 
 def _sentences(described: str, fits: Callable[[object], bool], or_null: bool, values: dict[str, object]) -> list[str]:
@@ -123,13 +129,14 @@ class Problems(list[str]):
         ['folds is 1; give at least 2.']
     """
 
-    def attempt(self, make: Callable[[], T], otherwise: T) -> T:
+    def attempt(self, make: Callable[[], T], otherwise: Any) -> T:
         """Returns what `make` returns; if it raises a `ConfigError`, keeps its problems and returns `otherwise`."""
         try:
             return make()
         except ConfigError as error:
             self += error.problems
-            return otherwise
+            default: T = otherwise
+            return default
 
 
 @contextmanager

@@ -1,8 +1,8 @@
-"""Configuration: composed by Hydra, checked against dataclasses, everything wrong reported at once.
+"""Configuration: words composed by Hydra into a request, everything wrong reported at once.
 
-The schema of a group is the dataclass that its `kind` (of a dataset: its `reader`) names, so what
-can be configured is written once, where it is used. Values are composed without Hydra's own key
-check, because that stops at the first fault, and lets `+key=value` and files pass.
+The parameters of a command are the fields of its request, those of a group the fields of the dataclass that its
+`kind` (of a dataset: its `reader`) names. Values are composed without Hydra's own key check, because that stops at the
+first fault, and lets `+key=value` and files pass.
 """
 
 from __future__ import annotations
@@ -13,28 +13,20 @@ import itertools
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from cal import registry
-from cal.checks import problems_of, whole_numbers
-from cal.errors import ConfigError, UnknownNameError, nearest_name
-from cal.schemas import SCHEMAS, MapConfig
-
-PROTOCOLS = ("paper",)
+from cal.checks import Problems, all_problems
+from cal.errors import ConfigError, UnknownNameError
+from cal.request import Request, help_of
 
 _GROUPS = {
     "dataset": ("reader", registry.READERS),
     "features": ("kind", registry.FEATURES),
     "learner": ("kind", registry.LEARNERS),
 }
-
-
-_OWN_CHECKS = {
-    "select": "cal.selection.run:check_select",
-    "weights": "cal.selection.run:check_weights",
-    "suspects": "cal.label_errors.suspects_run:check_suspects",
-    "audit": "cal.label_errors.audit_run:check_audit",
-}
+_CONVERTED: dict[Any, Any] = {"int": int, "float": float, "bool": bool, "str": str}
+_CONVERTED |= {f"{name} | None": Optional[kind] for name, kind in _CONVERTED.items()}  # noqa: UP045
 
 
 def conf_dir() -> Path:
@@ -64,127 +56,64 @@ def summary(path: Path) -> str:
     return next((line for line in comments if not line.startswith("@")), "")
 
 
-def compose(
-    command: str, overrides: Sequence[str], config_dir: Path | None = None, *, multirun: bool = False
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """The configurations that a command line asks for, checked and complete.
+def compose(request: type[Request], command: str, overrides: Sequence[str], config_dir: Path | None = None) -> Request:
+    """The request that a command line asks for, checked and resolved.
 
     Args:
-        command: one that has a schema in `cal.schemas`.
+        request: class of the request.
+        command: name of the command, and of its file in conf/.
         overrides: in Hydra's grammar, `dataset=trec rounds=5`.
         config_dir: the user's own folder of configuration files.
-        multirun: whether values may be swept over, `rounds=5,10`.
-
-    Returns:
-        One configuration, or one per combination of swept values; and the overrides as Hydra
-        shall see them.
 
     Raises:
-        ConfigError: listing every unknown key, unknown name and wrong type.
+        ConfigError: listing every unknown key, unknown name and value that is refused.
     """
-    if config_dir is not None and not config_dir.is_dir():
-        raise ConfigError(f"--config-dir {config_dir} is not a folder.")
-    problems: list[str] = []
-    rewritten = [_rewritten(line, command, config_dir, problems, multirun=multirun) for line in overrides]
-    sweeps = [lines for lines in rewritten if lines is not None]
-    jobs = [_compose(command, list(job), config_dir) for job in itertools.product(*sweeps)]
-    configs = [_checked(command, job, problems) for job in jobs]
-    for config in configs:
-        problems += problems_of(functools.partial(build, command, config))
-    if problems:
-        raise ConfigError(dict.fromkeys(problems))
-    return configs, [_joined(lines) for lines in sweeps]
+    with all_problems() as problems:
+        (lines,) = _jobs(request, command, overrides, config_dir, problems, multirun=False)
+        made = _request(request, _compose(command, lines, config_dir), problems)
+    return made
 
 
-def build(command: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    """What a checked configuration of a command describes: a corpus reader, features, a learner; and checked arguments.
+def compose_sweep(
+    request: type[Request], command: str, overrides: Sequence[str], config_dir: Path | None = None
+) -> tuple[list[Request], list[str]]:
+    """The request of each combination of swept values, `rounds=5,10`, and the overrides as Hydra's sweeper takes them.
 
     Raises:
-        ConfigError: listing every value that is refused.
+        ConfigError: listing everything wrong with any of them.
     """
-    problems: list[str] = []
-    built = {}
-    for group, (selector, entries) in _GROUPS.items():
-        if isinstance(config.get(group), dict) and config[group].get(selector) in entries:
-            parameters = {key: value for key, value in config[group].items() if key != selector}
-            try:
-                built[group] = registry.build(registry.find(entries, group, config[group][selector]), parameters, group)
-            except ConfigError as error:
-                problems += error.problems
-    for check in _checks(command, config, built):
-        problems += problems_of(check)
-    if problems:
-        raise ConfigError(problems)
-    return built
-
-
-def _checks(command: str, config: Mapping[str, Any], built: Mapping[str, Any]) -> list[Callable[[], object]]:
-    """What must hold of the arguments of a command; each raises if it does not."""
-    if command == "map":
-        return _map_checks(config)
-    if command == "simulate" and "learner" in built:
-        from cal.simulation.simulate import check_arguments
-
-        names = "strategies seeds seed_size seed_set query_size rounds stopping stop dev_size device workers".split()
-        return [lambda: check_arguments(learner=built["learner"], **{name: config[name] for name in names})]
-    return [lambda: registry.find_target(_OWN_CHECKS[command])(config)] if command in _OWN_CHECKS else []
-
-
-def _map_checks(config: Mapping[str, Any]) -> list[Callable[[], object]]:
-    """What must hold of a configuration of `cal map`; each raises if it does not."""
-    from cal.dynamics.store import LogStore
-    from cal.maps.folder import region_rule
-    from cal.maps.training import check_map_arguments
-
-    def check_source() -> None:
-        if config["dataset"] is None and config["logs"] is None:
-            raise ConfigError("cal map needs what to draw: dataset=NAME to train on it, or logs=FOLDER to read logs.")
-        usual = MapConfig()
-        training = [name for name in ("n_epochs", "seeds", "capture", "folds") if config[name] != getattr(usual, name)]
-        if config["logs"] is not None and training:
-            raise ConfigError(f"{', '.join(training)}: of a training, and logs=FOLDER trains nothing. Leave it out.")
-
-    names = ("seeds", "capture", "folds", "device", "workers")
-
-    def check_hardest() -> None:
-        if problems := whole_numbers(0, hardest=config["hardest"]):
-            raise ConfigError(problems)
-
-    return [
-        check_source,
-        check_hardest,
-        lambda: region_rule(config["region"]),
-        lambda: LogStore(on_missing=config["on_missing"]),
-        lambda: check_map_arguments(**{name: config[name] for name in names}),
-    ]
+    with all_problems() as problems:
+        jobs = _jobs(request, command, overrides, config_dir, problems, multirun=True)
+        made = [_request(request, _compose(command, lines, config_dir), problems) for lines in jobs]
+    return made, [_joined(lines) for lines in zip(*jobs, strict=True)]
 
 
 def multirun(
+    request: type[Request],
     command: str,
     overrides: Sequence[str],
     config_dir: Path | None,
     folder: Path,
-    job: Callable[[int, dict[str, Any]], object],
+    job: Callable[[int, Any], object],
 ) -> None:
-    """Lets Hydra's sweeper run `job(number, config)` for each combination of swept values.
+    """Lets Hydra's sweeper run `job(number, request)` for each combination of swept values.
 
     Args:
-        command: `simulate`.
-        overrides: as `compose` returned them.
+        request: class of the request.
+        command: name of the command.
+        overrides: as `compose_sweep` returned them.
         config_dir: the user's own folder of configuration files.
-        folder: where Hydra notes what it did, in multirun.yaml.
-        job: called with the number of the combination and its checked configuration.
+        folder: where Hydra keeps its notes, in multirun.yaml.
+        job: called with the number of the combination and its request.
     """
     import hydra
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import DictConfig
 
     def run(composed: DictConfig) -> None:
-        problems: list[str] = []
-        config = _checked(command, _as_dict(composed), problems)
-        if problems:
-            raise ConfigError(problems)
-        job(HydraConfig.get().job.num, config)
+        with all_problems() as problems:
+            made = _request(request, _as_dict(composed), problems)
+        job(HydraConfig.get().job.num, made)
 
     search = [] if config_dir is None else [f"hydra.searchpath=['file://{config_dir.absolute()}']"]
     arguments = ["--multirun", f"hydra.sweep.dir='{folder}'", "hydra.sweep.subdir=.", *search, *overrides]
@@ -196,10 +125,27 @@ def multirun(
         sys.argv = before
 
 
+def _jobs(
+    request: type[Request],
+    command: str,
+    overrides: Sequence[str],
+    config_dir: Path | None,
+    problems: Problems,
+    *,
+    multirun: bool,
+) -> list[list[str]]:
+    """The overrides of each job, as Hydra accepts them; those that it never would are left out."""
+    if config_dir is not None and not config_dir.is_dir():
+        raise ConfigError(f"--config-dir {config_dir} is not a folder.")
+    groups = _groups(request, config_dir)
+    rewritten = [_rewritten(line, groups, config_dir, problems, multirun=multirun) for line in overrides]
+    return [list(job) for job in itertools.product(*(lines for lines in rewritten if lines is not None))]
+
+
 def _rewritten(
-    line: str, command: str, config_dir: Path | None, problems: list[str], *, multirun: bool
+    line: str, groups: set[str], config_dir: Path | None, problems: Problems, *, multirun: bool
 ) -> list[str] | None:
-    """An override, or one per swept value, as Hydra will accept it; None if there is no use in trying."""
+    """An override, or one per swept value, as Hydra accepts it; None if there is no use in trying."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
@@ -229,7 +175,7 @@ def _rewritten(
     name = override.key_or_group
     if name.startswith("hydra"):
         return [f"{key}={value}" for value in values] if equals else [line]
-    if name in _groups(command, config_dir) and not override.is_delete():
+    if name in groups and not override.is_delete():
         known = options(name, config_dir)
         if unknown := [value for value in values if value not in known and value != "null"]:
             problems += [str(UnknownNameError(name, value, known)) for value in unknown]
@@ -238,15 +184,17 @@ def _rewritten(
     return [line] if override.is_delete() else [f"++{name}={value}" for value in values]
 
 
-def _groups(command: str, config_dir: Path | None) -> set[str]:
+def _groups(request: type[Request], config_dir: Path | None) -> set[str]:
     folders = [conf_dir()] + ([config_dir] if config_dir else [])
     named = {folder.name for parent in folders for folder in parent.iterdir() if folder.is_dir()}
-    return named & ({field.name for field in dataclasses.fields(SCHEMAS[command])} | {"experiment"})
+    return named & {*help_of(request), "experiment"}
 
 
 def _joined(lines: Sequence[str]) -> str:
-    key = lines[0].partition("=")[0]
-    return lines[0] if len(lines) == 1 else f"{key}={','.join(line.partition('=')[2] for line in lines)}"
+    """One override of several values for the values that jobs have of one key."""
+    values = list(dict.fromkeys(lines))
+    key = values[0].partition("=")[0]
+    return values[0] if len(values) == 1 else f"{key}={','.join(line.partition('=')[2] for line in values)}"
 
 
 def _compose(command: str, overrides: list[str], config_dir: Path | None) -> dict[str, Any]:
@@ -271,55 +219,62 @@ def _as_dict(composed: Any) -> dict[str, Any]:
     return {str(key): value for key, value in plain.items()} if isinstance(plain, dict) else {}
 
 
-def _checked(command: str, config: dict[str, Any], problems: list[str]) -> dict[str, Any]:
-    """The configuration with defaults filled in; adds to `problems`."""
-    schema = SCHEMAS[command]
-    checked = _typed(schema, config, "", problems)
+def _request(request: type[Request], config: Mapping[str, Any], problems: Problems) -> Any:
+    """The request of a composed configuration; adds to `problems`."""
+    kinds = {field.name: _CONVERTED.get(field.type, Any) for field in dataclasses.fields(request) if field.init}
+    values = _typed(kinds, config, "", problems)
     for group, (selector, entries) in _GROUPS.items():
-        if checked.get(group) is None:
+        if group in kinds and group not in config and group != "learner":
+            values[group] = None  # taken out, or of no file
+        if not isinstance(values.get(group), dict):
+            if group in values and values[group] is not None:
+                problems.append(f"{group} must be given as {group}=NAME.")
+                del values[group]
             continue
-        if not isinstance(checked[group], dict):
-            problems.append(f"{group} must be given: {group}=NAME.")
-            continue
-        values = dict(checked[group])
-        name = values.pop(selector, None)
-        try:
-            choice = registry.find(entries, f"{group}.{selector}", str(name))
-        except ConfigError as error:
-            problems += error.problems
-            continue
-        checked[group] = {selector: name} | _typed(choice, values, f"{group}.", problems)
-    if isinstance(checked.get("learner"), dict):
-        given = {key: checked[key] for key in ("n_epochs", "model", "precision") if checked.get(key) is not None}
-        if "model" in given and "model" not in checked["learner"]:
-            problems.append(
-                f"model={given.pop('model')} is for learner=transformer, and this is {checked['learner']['kind']}; "
-                "features=encoder has features.model."
-            )
-        checked["learner"] |= given
-    if checked.get("protocol", "paper") not in PROTOCOLS:
-        problems.append(str(UnknownNameError("protocol", checked["protocol"], PROTOCOLS)))
-    return checked
+        parameters = dict(values.pop(group))
+        name = str(parameters.pop(selector, None))
+        find = functools.partial(registry.find, entries, f"{group}.{selector}", name)
+        if (choice := problems.attempt(find, otherwise=None)) is not None:
+            kinds = {field.name: field for field in dataclasses.fields(choice)}
+            values[group] = {name: _typed(kinds, parameters, f"{group}.", problems, choice)}
+    return problems.attempt(lambda: request(**values), otherwise=None)
 
 
-def _typed(schema: type, values: Mapping[str, Any], prefix: str, problems: list[str]) -> dict[str, Any]:
-    """The values of a dataclass' fields, converted to their types, defaults where none is given."""
+def _typed(
+    kinds: Mapping[str, Any],
+    values: Mapping[str, Any],
+    prefix: str,
+    problems: Problems,
+    schema: type | None = None,
+) -> dict[str, Any]:
+    """The values that exist, converted to the types of their fields; adds to `problems`.
+
+    Args:
+        kinds: type of each known key.
+        values: what is given.
+        prefix: of the keys, in messages.
+        problems: gets a sentence about each key that is unknown, not given or of a wrong type.
+        schema: dataclass with the types instead of `kinds`.
+    """
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    known = [field.name for field in dataclasses.fields(schema)]
-    typed = OmegaConf.structured(schema)
+    if schema is None:
+        schema = dataclasses.make_dataclass(
+            "Schema", [(key, kind, dataclasses.field(default="???")) for key, kind in kinds.items()]
+        )
+    known, typed = list(kinds), OmegaConf.structured(schema)
+    given = []
     for key, value in values.items():
         if key not in known:
-            nearest = nearest_name(str(key), known)
-            suggestion = f" Did you mean '{prefix}{nearest}'?" if nearest else ""
-            listing = ", ".join(f"{prefix}{name}" for name in known) or "none"
-            problems.append(f"Unknown key '{prefix}{key}'.{suggestion} Known: {listing}.")
+            problems.append(registry.unknown_name("key", str(key), known, prefix))
         elif value == "???":
             problems.append(f"{prefix}{key} must be given: {prefix}{key}=...")
         else:
             try:
                 typed = OmegaConf.merge(typed, {key: value})
+                given.append(key)
             except OmegaConfBaseException as error:
                 problems.append(f"{prefix}{key}: {str(error).splitlines()[0]}.")
-    return _as_dict(typed)
+    plain = _as_dict(typed)
+    return {key: plain[key] for key in given}

@@ -1,91 +1,78 @@
-"""What the commands say of themselves: read from the configuration files, without importing anything heavy."""
+"""Help of the commands, from requests and configuration files, without importing anything heavy."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import fields
+import textwrap
+from typing import Any
 
 from cal import __version__
-from cal.schemas import SCHEMAS
+from cal.commands import COMMANDS
 
-COMMANDS = {
-    "simulate": "compare strategies by simulated active learning, ending in a report",
-    "report": "write the report of one or several run folders",
-    "compare": "test which of several methods is better, from a file of scores",
-    "data": "describe a corpus: sizes, balance, duplicates, lengths, examples",
-    "map": "draw the data map of a whole corpus, or of logs",
-    "select": "choose what to train on, from a data map: ids, tables, TSV folders",
-    "weights": "weigh the instances of a data map for training",
-    "suspects": "rank the documents whose labels look wrong, and say why",
-    "audit": "inject wrong labels into your data: how many would you find?",
-    "map-diff": "compare two data maps of the same documents",
-    "lint-logs": "explain what is wrong with logs of training dynamics",
-    "strategies": "list the strategies: year, cost, what they need",
-    "check-strategy": "try a strategy, yours too, against the laws all keep",
-    "benchmark": "measure speed and memory beside peers and the hardware's limits",
-}
+_WIDTH = 118
 
 
 def overview() -> str:
-    """What `cal` alone says: its commands and what can be chosen."""
-    commands = "\n".join(f"  cal {name:<14} {summary}" for name, summary in COMMANDS.items())
+    """Help of `cal` alone: its commands and what can be chosen."""
+    commands = "\n".join(f"  cal {name:<14} {command.summary}" for name, command in COMMANDS.items())
     return f"""cal {__version__}: cartography active learning
 
 {commands}
 
-`cal COMMAND --help` tells the rest. Start with: cal simulate experiment=smoke
+`cal COMMAND --help` tells more. Start with: cal simulate experiment=smoke
 
 {_choices("strategies", "dataset", "features", "learner")}"""
 
 
-def simulate_help() -> str:
-    """What `cal simulate --help` says."""
-    more = "\n  -m, --multirun     run every combination of values given as key=a,b"
-    groups = ("experiment", "strategies", "dataset", "features", "learner", "seed_set", "stopping")
-    return _help_of_configured("simulate", "[-q | -v] [-m] [--cfg] [--config-dir DIR]", groups, more)
-
-
 def configured_help(command: str) -> str:
-    """What the help of any other command says that a configuration describes."""
-    known = {field.name for field in fields(SCHEMAS[command])}
-    groups = [group for group in ("dataset", "features", "learner") if group in known]
-    return _help_of_configured(command, "[-q | -v] [--cfg] [--config-dir DIR]", groups)
-
-
-def _help_of_configured(command: str, usage: str, groups: Sequence[str], more: str = "") -> str:
-    """What the header and the comments of a command's configuration say, the choices and the options."""
+    """Help of a command that a request describes: what it does, choices, keys with their defaults, and options."""
     from cal.config import conf_dir
+    from cal.registry import find_target
+    from cal.request import help_of
 
-    lines = (conf_dir() / f"{command}.yaml").read_text(encoding="utf-8").splitlines()
-    # A key with its comment, and comments below it that stand where it ends.
-    told = [line for line in lines if (line[:1].isalpha() and "#" in line) or line.startswith("    #")]
-    keys = "\n".join(f"  {line.replace('#', ' ', 1) if line[0] == ' ' else line}" for line in told)
+    request: Any = find_target(COMMANDS[command].request)
+    keys = help_of(request)
+    groups = [group for group in _GROUPS if group in keys]
+    sweep = command == "simulate"
+    if sweep:
+        groups = ["experiment", "strategies", *groups, "seed_set", "stopping"]
+    example = (conf_dir() / f"{command}.yaml").read_text(encoding="utf-8").splitlines()[1].lstrip("# ")
+    keys_text = "\n".join(_key(name, *about) for name, about in keys.items() if name not in _GROUPS)
     choices = f"{_choices(*groups)}\n\n" if groups else ""
+    multirun = "\n  -m, --multirun     run every combination of values given as key=a,b" if sweep else ""
     of_groups = " (and those of a group: dataset.path=..., features.pool=..., learner.hidden=...)" if groups else ""
-    return f"""usage: cal {command} [KEY=VALUE ...] {usage}
+    return f"""usage: cal {command} [KEY=VALUE ...] [-q | -v] {"[-m] " if sweep else ""}[--cfg] [--config-dir DIR]
 
-{lines[0].lstrip("# ")}
-  {lines[1].lstrip("# ")}
+{request.__doc__.splitlines()[0]}
+  {example}
 
 {choices}keys, with their defaults{of_groups}
-{keys}
+{keys_text}
 
 options
   -q, --quiet        no progress bar and no table; only the path of the result and errors
-  -v, --verbose      log what happens{more}
+  -v, --verbose      log what happens{multirun}
   --cfg              print the complete configuration and stop
   --config-dir DIR   a folder of your own configuration files, DIR/dataset/mine.yaml and so on
 """
 
 
-def data_help() -> str:
-    """What `cal data --help` says."""
-    return f"""usage: cal data [dataset=NAME] [dataset.KEY=VALUE ...] [-v] [--config-dir DIR]
+_GROUPS: tuple[str, ...] = ("dataset", "features", "learner")
 
-Describe a corpus: sizes, label balance, duplicates, lengths and ten examples.
-  cal data dataset=trec dataset.path=FOLDER
 
-{_choices("dataset")}"""
+def _key(name: str, default: Any, text: str) -> str:
+    """A parameter with its default and its help."""
+    head = f"  {name}: {_shown(default)}"
+    lines = textwrap.wrap(text, _WIDTH - 24)
+    first = f"{head:<23} {lines[0] if lines else ''}" if len(head) < 24 else f"{head}\n{'':<24}{lines[0]}"
+    return "\n".join([first, *(f"{'':<24}{line}" for line in lines[1:])])
+
+
+def _shown(value: Any) -> str:
+    """A default as it is written on the command line."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_shown, value))}]"
+    words = {"None": "null", "True": "true", "False": "false"}
+    return words.get(str(value), str(value))
 
 
 REPORT_HELP = """usage: cal report FOLDER [FOLDER ...] [-o DIR]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,3 +28,9 @@ def counted(results: Iterable[T], total: int, unit: str, quiet: bool = False) ->
     from tqdm import tqdm
 
     yield from tqdm(results, total=total, unit=unit, disable=quiet or None, dynamic_ncols=True)
+
+
+def note(text: str, quiet: bool = False) -> None:
+    """Writes a line about a slow step to a terminal."""
+    if not quiet and sys.stderr.isatty():
+        sys.stderr.write(f"{text}\n")

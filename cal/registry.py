@@ -7,7 +7,7 @@ the object that does the work. Here each is a path `module:Class` beside one lin
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, NamedTuple
@@ -240,6 +240,26 @@ def choose(entries: Mapping[str, Entry], kind: str, spec: Any) -> tuple[str, Any
     name = str(next(iter(spec)))
     made = build(find(entries, kind, name), parameters, f"{kind} '{name}'")
     return f"{name}({','.join(f'{key}={value}' for key, value in parameters.items())})", made
+
+
+def name_of(choice: Any) -> str | None:
+    """The name that the class of an object is registered by, or None.
+
+    Example:
+        >>> name_of(find(LEARNERS, "learner", "mlp")())
+        'mlp'
+    """
+    path = f"{type(choice).__module__}:{type(choice).__qualname__}"
+    entries = {**READERS, **FEATURES, **LEARNERS}
+    return next((name for name, entry in entries.items() if entry.path == path), None)
+
+
+def unknown_name(kind: str, name: str, known: Sequence[str], prefix: str = "") -> str:
+    """The message about a name that does not exist, in the order in which the known ones are listed."""
+    nearest = nearest_name(name, known)
+    suggestion = f" Did you mean '{prefix}{nearest}'?" if nearest else ""
+    listing = ", ".join(f"{prefix}{each}" for each in known) or "none"
+    return f"There is no {kind} '{prefix}{name}'.{suggestion} Known: {listing}."
 
 
 def unknown_parameter(name: str, known: list[str], where: str) -> str:

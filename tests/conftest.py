@@ -21,7 +21,7 @@ from cal.dynamics.training_dynamics import TrainingDynamics
 from cal.learners.base import Prediction
 from cal.learners.mlp import MLP
 from cal.simulation.curves import LearningCurves
-from cal.simulation.simulate import simulate
+from cal.simulation.request import simulate
 from cal.streams import Streams
 from cal.testing import practice_pool
 

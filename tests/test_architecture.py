@@ -19,7 +19,10 @@ TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MOD
 
 # The ground floor, whose modules may know each other, then the rooms: each may import those above it in this list.
 ORDER = [
-    ["errors", "checks", "files", "shares", "streams", "seeds", "registry", "stopwatch", "progress", "provenance"],
+    [
+        *("errors", "checks", "files", "shares", "streams", "seeds", "registry", "stopwatch", "progress", "provenance"),
+        *("request", "commands"),
+    ],
     ["dynamics"],
     ["data"],
     ["learners"],
@@ -30,7 +33,6 @@ ORDER = [
     ["maps"],
     ["label_errors"],
     ["selection"],
-    ["schemas"],
     ["config"],
     ["arguments"],
     ["help"],
@@ -53,7 +55,10 @@ HOMES = {
     "peft": ["cal.learners.adapt"],
     "accelerate": ["cal.dynamics.distributed"],
     "cleanlab": ["cal.label_errors.confident_learning"],
-    "matplotlib": ["cal.report.", "cal.label_errors.audit_report", "cal.maps."],
+    "matplotlib": [
+        *("cal.report.", "cal.maps.", "cal.selection.plot"),
+        *("cal.label_errors.audit_report", "cal.label_errors.suspects_plot"),
+    ],
     "deepsig": ["cal.report.significance"],
     "hydra": ["cal.config", "cal.cli"],
     "omegaconf": ["cal.config", "cal.cli"],
@@ -116,7 +121,15 @@ def test_every_module_has_a_place_in_the_order():
 
 
 def test_modules_import_each_other_in_no_circle():
-    known = {name: imports(name, for_types=True) & MODULES.keys() for name in INNER}
+    # Within a room a module may name the types of another one: a request runs the work, which takes the request.
+    known = {
+        name: {
+            other
+            for other in imports(name, for_types=True) & MODULES.keys()
+            if other in imports(name) or part_of(other) != part_of(name)
+        }
+        for name in INNER
+    }
     shown_by = {name: {other for other in INNER if part_of(other) == SHOWN_BY.get(name)} for name in INNER}
     graph = {name: others - {name} - shown_by[name] for name, others in known.items()}
     while leaves := [name for name, others in graph.items() if not others & graph.keys()]:
@@ -153,7 +166,7 @@ def test_listing_strategies_loads_nothing_heavy():
 def test_every_public_name_can_be_had():
     for name in cal.__all__:
         assert getattr(cal, name) is not None
-    assert set(cal.__all__) <= set(dir(cal)) | set(cal._MODULES)
+    assert set(cal.__all__) == set(dir(cal))
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -243,11 +243,6 @@ def test_precision_is_the_learners(smoke, precision, capsys):
     assert config["learner"]["precision"] == config["precision"] == precision
 
 
-def test_precision_without_a_learner_is_one_clear_line(smoke, capsys):
-    assert main([*smoke, "~learner", "precision=bf16"]) == 1
-    assert "Unknown learner.kind 'None'" in capsys.readouterr().err
-
-
 def test_an_unknown_precision_is_refused(smoke, capsys):
     assert main([*smoke, "precision=fp16"]) == 1
     assert "Unknown precision 'fp16'" in capsys.readouterr().err

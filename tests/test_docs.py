@@ -1,5 +1,6 @@
 """What the README says is true: its examples run, its names exist, its commands compose."""
 
+import doctest
 import re
 import shlex
 from pathlib import Path
@@ -7,14 +8,17 @@ from pathlib import Path
 import pytest
 
 from cal import registry
-from cal.config import compose, options
+from cal.config import compose, compose_sweep, options
+from cal.simulation.request import SimulationRequest
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
-    "code", re.findall(r"```python\n(.*?)```", README, re.DOTALL), ids=["simulate", "strategy", "recorder", "aso"]
+    "code",
+    re.findall(r"```python\n(.*?)```", README, re.DOTALL),
+    ids=["simulate", "frame", "strategy", "scikit", "recorder", "aso"],
 )
 def test_python_examples_run(code, tmp_path, monkeypatch):
     import deepsig  # noqa: F401  as a user's script may: it makes dill everybody's pickler
@@ -27,7 +31,8 @@ def test_python_examples_run(code, tmp_path, monkeypatch):
 def test_simulate_commands_compose(line):
     words = [word for word in shlex.split(line.split("   ")[0])[2:]]
     if "--help" not in words:
-        assert compose("simulate", [word for word in words if word != "-m"], multirun="-m" in words)[0]
+        how = compose_sweep if "-m" in words else compose
+        assert how(SimulationRequest, "simulate", [word for word in words if word != "-m"])
 
 
 def test_every_strategy_is_listed():
@@ -51,3 +56,11 @@ def test_linked_files_exist():
 
 def test_the_changelog_has_a_place_for_the_next_change():
     assert "## [Unreleased]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_tour_shows_what_happens(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = doctest.testfile(str(ROOT / "docs" / "tour.md"), module_relative=False)
+    assert result.attempted > 15
+    assert result.failed == 0
+    assert (tmp_path / "report" / "report.html").exists()

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from cal.label_errors.audit import AuditResult
 from cal.label_errors.audit_tables import (
     Injection,
     best_detector,
+    cleaning_table,
     detector_table,
     injections,
     interval_over_seeds,
-    mending_table,
     remarks,
 )
 from cal.label_errors.detection_scores import READ, n_read
 from cal.report.markup import Block, Bullets, Folded, Paragraph, Picture, Report, Section, TextTable
 from cal.report.plot_style import label, line_style, new_figure, styled
+
+if TYPE_CHECKING:
+    from cal.label_errors.audit_result import AuditResult
 
 _OF_INJECTED = (
     "All figures are of injected errors. Labels that were wrong before are not known and count as right, so real "
@@ -42,7 +45,7 @@ def audit_text(result: AuditResult, name: str) -> str:
         lines += ["", f"{part.title} ({part.n_wrong:,} wrong labels)", *_as_text(detector_table(part))]
         lines += [*remarks(part)]
         if len(part.accuracies):
-            lines += ["", *_as_text(mending_table(part))]
+            lines += ["", *_as_text(cleaning_table(part))]
     return "\n".join([*lines, "", _OF_INJECTED])
 
 
@@ -126,7 +129,7 @@ def _section(part: Injection, best: str, picture: str) -> Section:
     blocks: list[Block] = [Paragraph(part.headline(best)), Picture(picture, caption), detector_table(part)]
     blocks += [Paragraph(line) for line in remarks(part)]
     if len(part.accuracies):
-        blocks.append(mending_table(part))
+        blocks.append(cleaning_table(part))
     return Section(part.title[0].upper() + part.title[1:], blocks)
 
 

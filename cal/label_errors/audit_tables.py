@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from cal.label_errors.audit import AuditResult
 from cal.label_errors.cleaning import RANDOM
 from cal.label_errors.detection_scores import READ, REVIEWED, n_read
 from cal.report.markup import TextTable
+
+if TYPE_CHECKING:
+    from cal.label_errors.audit_result import AuditResult
 
 N_BOOTSTRAP = 10_000
 
@@ -171,7 +173,7 @@ def detector_table(part: Injection) -> TextTable:
     return TextTable(header, rows, caption)
 
 
-def mending_table(part: Injection) -> TextTable:
+def cleaning_table(part: Injection) -> TextTable:
     """Test accuracy after fixing or leaving out what is suspected most, and after as many documents at random."""
     by_treatment = part.accuracies.set_index(["treatment", "detector", "seed"])["accuracy"].sort_index()
     before = by_treatment["as is", ""]
@@ -193,9 +195,9 @@ def mending_table(part: Injection) -> TextTable:
     rows.append([f"all {part.n_wrong:,} wrong labels", *cells("clean", ""), *[""] * 3])
     caption = (
         f"Test accuracy after training again with {READ} % of the training documents, those suspected most or random "
-        "ones, given their right labels or left out. Gains are over nothing mended, and over random documents."
+        "ones, given their right labels or left out. Gains are over nothing cleaned, and over random documents."
     )
-    header = ["mended", "accuracy, fixed", "gain", "less random", "accuracy, left out", "gain", "less random"]
+    header = ["cleaned by", "accuracy, fixed", "gain", "less random", "accuracy, left out", "gain", "less random"]
     return TextTable(header, rows, caption)
 
 

@@ -1,4 +1,4 @@
-"""Mending: what accuracy gains when the labels that a detector suspects most are fixed, or left out."""
+"""Label cleaning: what accuracy gains when the labels that a detector suspects most are fixed or dropped."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from cal.data.corpus import Corpus
 from cal.label_errors.detection_scores import READ, n_read
 from cal.label_errors.noise import Noised
 from cal.learners.evaluate import labels_by_test
-from cal.learners.grid import TestScores, Training, train_all
+from cal.learners.grid import Setup, TestScores, Training, train_all
 from cal.streams import stream
 
 RANDOM = "random"
 
 
-def mended_accuracies(
-    corpus: Corpus, noised: Noised, scores: Mapping[str, np.ndarray], seed: int, **training: Any
+def cleaned_accuracies(
+    corpus: Corpus, noised: Noised, scores: Mapping[str, np.ndarray], seed: int, setup: Setup
 ) -> list[dict[str, Any]]:
-    """Accuracy and macro F1 on the clean test split, before and after mending `READ` percent, trained in one grid.
+    """Accuracy and macro F1 on the clean test split, before and after cleaning `READ` percent, trained in one grid.
 
     Args:
         corpus: with the right labels.
         noised: with the wrong ones.
-        scores: (instance,) suspicion by detector, higher = more suspicious; of equal ones the first is mended first.
-        seed: of the trainings, and of the random documents that are mended for comparison.
-        **training: further arguments of `cal.learners.grid.train_all`.
+        scores: (instance,) suspicion by detector, higher = more suspicious; of equal ones the first is cleaned first.
+        seed: of the trainings, and of the random documents that are cleaned for comparison.
+        setup: what all trainings have in common.
 
     Returns:
         A row per training: `treatment`, `detector`, `k`, `accuracy` and `macro_f1`, as
-        `cal.label_errors.audit.AuditResult.accuracies` explains them.
+        `cal.label_errors.audit_result.AuditResult.accuracies` explains them.
     """
     right, given = corpus.train.gold, noised.corpus.train.gold
     everything, k = np.arange(len(given)), n_read(READ, len(given))
@@ -46,9 +46,9 @@ def mended_accuracies(
         rows += [("fix", name, k), ("drop", name, k)]
         trainings += [Training(seed, everything, fixed), Training(seed, kept, given[kept])]
     ask = TestScores({"test": labels_by_test(corpus)["test"]})
-    trained = train_all(corpus, trainings, ask=ask, **training)
+    trained = train_all(corpus, trainings, setup, ask=ask)
     return [
-        {"treatment": treatment, "detector": name, "k": n_mended}
+        {"treatment": treatment, "detector": name, "k": n_cleaned}
         | dict(zip(("accuracy", "macro_f1"), each.answers["test"].tolist(), strict=True))
-        for (treatment, name, n_mended), each in zip(rows, trained, strict=True)
+        for (treatment, name, n_cleaned), each in zip(rows, trained, strict=True)
     ]

@@ -9,7 +9,7 @@ from cal.label_errors.detectors import Detection
 REVIEWED = (1, 5, 10, 20)
 """Percent of the documents that are read, most suspicious first."""
 READ = 5
-"""The one of them that headlines speak of, and after which labels are mended."""
+"""The one of them that headlines speak of, and after which labels are cleaned."""
 CURVE = np.arange(101) / 2
 """Percent read along a recall curve."""
 

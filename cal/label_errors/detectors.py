@@ -12,7 +12,7 @@ import torch
 
 from cal.checks import problems_of
 from cal.data.corpus import Corpus
-from cal.data.features import FeatureKind, Features, vectors_of
+from cal.data.features import vectors_of
 from cal.dynamics.data_map import DataMap
 from cal.dynamics.suspicion import normalised_margin, self_confidence, suspicion
 from cal.dynamics.training_dynamics import TrainingDynamics
@@ -20,11 +20,7 @@ from cal.errors import ConfigError, DataError, UnknownNameError
 from cal.label_errors.confident_learning import confident_learning, require_cleanlab
 from cal.label_errors.error_estimate import ErrorEstimate, estimate_errors
 from cal.label_errors.noise_detector import NoiseDetector, flips_from_easy, other_classes
-from cal.learners.base import LearnerConfig
-from cal.learners.compute import resolve_device
-from cal.learners.grid import Trained, Training, cross_validation, final_probs, train_all
-from cal.maps.training import check_map_arguments
-from cal.seeds import list_seeds
+from cal.learners.grid import Setup, Trained, Training, cross_validation, final_probs, train_all
 from cal.streams import stream
 
 _FLIPPED = 0.1  # share of labels that are flipped to learn what wrong ones look like
@@ -52,32 +48,19 @@ class Detection:
 
 
 def detect(
-    corpus: Corpus,
-    names: Sequence[str],
-    *,
-    features: Features | FeatureKind | None,
-    learner: LearnerConfig,
-    seeds: int | Sequence[int] = 1,
-    folds: int = 5,
-    device: str = "auto",
-    workers: int | None = None,
-    quiet: bool = True,
+    corpus: Corpus, names: Sequence[str], setup: Setup, *, seeds: Sequence[int], folds: int = 5
 ) -> dict[str, Detection]:
-    """What detectors say of the labels of the train split, by name; scores are means over seeds.
+    """What detectors say about the labels of the train split, by name; scores are means over seeds.
 
     Args:
-        corpus: whose labels are judged.
-        names: of `DETECTORS`; those that read the same trainings cost them once.
-        features: vectors of its documents, or a way to compute them; None for a learner that reads the texts.
-        learner: hyperparameters of the classifiers.
-        seeds: how many, or which. What is drawn once, as the labels that are flipped, is drawn by the first.
-        folds: of the cross-validation.
-        device: `cpu`, `cuda` or `auto`.
-        workers: processes on a CPU, one per core by default.
-        quiet: whether to show no progress bar.
+        corpus: labels to judge.
+        names: detectors, of `DETECTORS`; those that read the same trainings share their cost.
+        setup: what all trainings have in common.
+        seeds: seed of each training. What is drawn once, such as the labels that are flipped, is drawn by the first.
+        folds: number of parts in the cross-validation.
 
     Raises:
-        ConfigError: listing every argument that is refused; if cleanlab is asked for and not installed.
+        ConfigError: if there is no such detector, or cleanlab is asked for and not installed.
         DataError: if there are fewer documents than folds.
         AnalysisError: if fewer documents are easy to learn than `noise_detector` flips.
 
@@ -88,28 +71,20 @@ def detect(
         >>> texts = ["How far is it?", "How long is it?", "Who wrote it?", "Who sang it?"]
         >>> train = Split(["a", "b", "c", "d"], texts, [0, 0, 1, 1])
         >>> corpus = Corpus(train, Split(["e"], ["Who is he?"], [1]), ["number", "person"])
-        >>> found = detect(corpus, ["aum"], features=Lsa(), learner=MLP(n_epochs=3), device="cpu", workers=1)
-        >>> found["aum"].score.shape
+        >>> detect(corpus, ["aum"], Setup(MLP(n_epochs=3), Lsa(), workers=1), seeds=[7])["aum"].score.shape
         (4,)
     """
-    arguments: dict[str, Any] = {"seeds": seeds, "capture": "end", "folds": folds, "device": device, "workers": workers}
-    if problems := refused_detectors(names) + problems_of(lambda: check_map_arguments(**arguments)):
+    if problems := refused_detectors(names):
         raise ConfigError(problems)
-    seed_list, device = list_seeds(seeds), resolve_device(device)
     kinds = {DETECTORS[name].reads for name in names}
     if "thresholds" in kinds and corpus.n_choices > 1:
         raise ConfigError("threshold_samples needs one class more, which multiple choice cannot have; leave it out.")
     if "folds" in kinds and folds > len(corpus.train):
         raise DataError(f"folds is {folds}, but there are {len(corpus.train)} training documents; give fewer folds.")
 
-    if learner.reads_features:
-        features = vectors_of(corpus, features)  # once for all trainings
-    evidence = _Evidence(
-        corpus,
-        seed_list,
-        folds,
-        {"features": features, "learner": learner, "device": device, "workers": workers, "quiet": quiet},
-    )
+    if setup.learner.reads_features:
+        setup = replace(setup, features=vectors_of(corpus, setup.features))  # once for all trainings
+    evidence = _Evidence(corpus, seeds, folds, setup)
     if "easy" in kinds:
         kinds.add("plain")  # says what is easy
     # What can be is trained together, so that all cores are busy.
@@ -152,14 +127,14 @@ class _Evidence:
         corpus: whose labels are judged.
         seeds: of the trainings.
         folds: of the cross-validation.
-        how: further arguments of `train_all`.
+        setup: what all trainings have in common.
     """
 
-    def __init__(self, corpus: Corpus, seeds: Sequence[int], folds: int, how: dict[str, Any]) -> None:
+    def __init__(self, corpus: Corpus, seeds: Sequence[int], folds: int, setup: Setup) -> None:
         self.gold, self.n_classes, self.seeds = corpus.train.gold, corpus.n_classes, seeds
         self.versions: dict[str, np.ndarray] = {}  # (version, instance) labels that are trained on
         self.seconds: dict[str, float] = {}
-        self._corpus, self._folds, self._how = corpus, folds, how
+        self._corpus, self._folds, self._setup = corpus, folds, setup
         self._trained: dict[str, list[tuple[Training, Trained]]] = {}
 
     def train(self, *kinds: str) -> None:
@@ -168,7 +143,7 @@ class _Evidence:
         listed = [each for group in trainings.values() for each in group]
         n_classes = self.n_classes + 1 if kinds == ("thresholds",) else self.n_classes
         start = time.perf_counter()
-        trained = train_all(self._corpus, listed, ask=final_probs, n_classes=n_classes, **self._how)
+        trained = train_all(self._corpus, listed, self._setup, ask=final_probs, n_classes=n_classes)
         rate = (time.perf_counter() - start) / sum(len(each.rows) for each in listed)
         pairs = iter(zip(listed, trained, strict=True))
         for kind, group in trainings.items():

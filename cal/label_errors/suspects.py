@@ -1,247 +1,147 @@
-"""Suspects: labels in the order in which they look wrong, with the likely one and why, in words."""
+"""Suspects: the labels to re-check, ranked, in memory and as a folder.
+
+suspects.json  what was asked, what was ranked and its hash, the estimated number of errors, versions
+suspects.csv   a row per document, suspects first, as `cal.label_errors.suspects_table.suspects_table` describes them
+suspects.html  the first of them, to read
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+import csv
+from collections.abc import Mapping
 from dataclasses import dataclass
-from textwrap import indent, wrap
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+import orjson
 import pandas as pd
 
-from cal.label_errors.error_estimate import ErrorEstimate
-from cal.label_errors.neighbours import Neighbours, find_neighbours
+from cal.errors import StorageError
+from cal.files import OwnedFolder
+from cal.label_errors.suspects_page import suspects_page
+from cal.label_errors.suspects_table import estimate_text, metric_in_words, suspects_text
 
-N_AROUND = 10
-"""Nearest documents whose labels are counted."""
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-_WORDS = {
-    "aum": "AUM",
-    "el2n": "EL2N",
-    "calibrated": "AUM among flipped labels",
-    "cv_self_confidence": "confidence out of fold",
-}
-_ALWAYS_SAID = ("aum", "confidence", "cv_self_confidence")
-_WIDTH = 110
+_UNCHANGED = "Nothing was changed: which labels are wrong is for you to say."
+_NO_ESTIMATE = (
+    "A map ranks labels; it does not say how many are wrong. cal suspects dataset=NAME, without map=, trains and "
+    "estimates that, with a probability for each label."
+)
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
-    """What is known about the labels of documents.
+class Suspects:
+    """Labels in the order in which they look wrong.
 
     Attributes:
-        ids: one for each document.
-        gold: (instance,) classes that the labels say.
-        label_names: by class.
-        by: the metric of `scores` that ranks.
-        order: (instance,) positions, suspects first.
-        scores: (instance,) of each metric by its name, higher = more suspicious.
-        correctness: (instance,) share of epochs in which the label was predicted.
-        n_epochs: how many epochs there were.
-        predicted: (instance,) classes that the training ended with, -1 where that is not known.
-        probs: (instance, class) by classifiers that were not trained on the document.
-        estimate: probability that each label is wrong.
-        texts: of the documents.
-        vectors: (instance, feature) that say which documents are alike.
+        rows: row per document, suspects first: rank, id, score, p_wrong with its interval, label, likely label, why.
+        about: what was asked and ranked, the estimated number of errors, versions, as suspects.json has it.
     """
 
-    ids: Sequence[str | int]
-    gold: np.ndarray
-    label_names: Sequence[str]
-    by: str
-    order: np.ndarray
-    scores: Mapping[str, np.ndarray]
-    correctness: np.ndarray
-    n_epochs: int
-    predicted: np.ndarray | None = None
-    probs: np.ndarray | None = None
-    estimate: ErrorEstimate | None = None
-    texts: Sequence[str] | None = None
-    vectors: np.ndarray | None = None
+    rows: pd.DataFrame
+    about: Mapping[str, Any]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def verdict(self) -> str:
+        """How many labels look wrong, in a sentence."""
+        totals = self.about["estimate"]
+        return _NO_ESTIMATE if totals is None else estimate_text(totals, len(self))
+
+    @property
+    def note(self) -> str:
+        """How they were ranked, in words."""
+        about, n_seeds = self.about, len(self.about["seeds"])
+        trained = f", mean of {n_seeds} trainings" if n_seeds > 1 else ""
+        note = f"{len(self):,} labels of {about['name']}, ranked by {metric_in_words(about['by'])}{trained}; "
+        note += f"{about['neighbours']}."
+        if about["estimate"] is not None:
+            note += " The probabilities were learnt from labels that were flipped on purpose; they are no certainty."
+        return note
+
+    def to_frame(self) -> pd.DataFrame:
+        """The rows."""
+        return self.rows
+
+    def plot(self) -> Figure:
+        """How suspicious the first labels are, by rank; with the probability of being wrong where it is estimated."""
+        from cal.label_errors.suspects_plot import suspects_figure
+
+        return suspects_figure(self)
+
+    def save(self, folder: Path | str) -> None:
+        """Writes the folder of `cal suspects`.
+
+        Raises:
+            StorageError: if the folder holds something else or cannot be written.
+        """
+        target = suspects_folder(folder, trained=self.about["estimate"] is not None)
+        # suspects.json first, so that the folder is known for ours.
+        target.write_json("suspects.json", self.about, default=str)
+        as_json = [orjson.dumps(others).decode() for others in self.rows["neighbours"]]
+        table = self.rows.assign(neighbours=as_json)
+        text = table.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+        target.write("suspects.csv", text.encode())
+        n_shown, note = self.about["config"]["page"], f"{self.note} {_UNCHANGED}"
+        if n_shown < len(self):
+            note += f" Shown are the first {n_shown:,}; suspects.csv has all."
+        title = f"Labels of {self.about['name']} to re-check"
+        page = suspects_page(self.rows.head(n_shown), title=title, verdict=self.verdict, note=note)
+        target.write("suspects.html", page.encode())
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Suspects:
+        """The list in a folder of `cal suspects`.
+
+        Raises:
+            StorageError: if the folder holds none.
+        """
+        folder = Path(folder)
+        try:
+            about = orjson.loads((folder / "suspects.json").read_bytes())
+            rows = pd.read_csv(folder / "suspects.csv", dtype={"id": str, "gold": str, "likely": str}, na_filter=False)
+        except (OSError, ValueError) as error:
+            raise StorageError(f"{folder} holds no list of suspects: {error}. Make one with cal suspects.") from error
+        rows["neighbours"] = [orjson.loads(others) for others in rows["neighbours"]]
+        for name in ("p_wrong", "p_low", "p_high"):
+            rows[name] = pd.to_numeric(rows[name])
+        return cls(rows, about)
+
+    def __str__(self) -> str:
+        n = self.about["config"]["n"]
+        listed = [suspects_text(self.rows, n)] if n else []
+        return "\n\n".join([f"{self.verdict}\n{self.note}", *listed, _UNCHANGED])
+
+    def __repr__(self) -> str:
+        return f"Suspects of {self.about['name']!r}: {len(self):,} labels, ranked by {self.about['by']}"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        columns = ["rank", "id", "gold", "likely", "p_wrong", "why", "text"]
+        return f"<p>{escape(self.verdict)}</p>{self.rows.head(10)[columns].to_html(index=False)}"
 
 
-def suspects_table(evidence: Evidence, n_neighbours: int = 3, n_with: int | None = None) -> pd.DataFrame:
-    """A row per document, suspects first.
-
-    Columns: `rank`, `id`, `score` (higher = more suspicious), `p_wrong`, `p_low` and `p_high` (missing without an
-    estimate), `gold`, `likely` (the most probable other label, empty where nothing tells), `likely_by`
-    (`out_of_fold`, `predicted` or `neighbours`), a `rank_METRIC` per metric (1 + how many are more suspicious),
-    `neighbours` (list of id, label, similarity and text, nearest first; empty after the first `n_with`), `why` and
-    `text`.
+def suspects_folder(folder: Path | str, *, trained: bool) -> OwnedFolder:
+    """The folder of a list, if it is free for one.
 
     Args:
-        evidence: what is known.
-        n_neighbours: nearest documents with another label that are named; 0 looks for none.
-        n_with: of how many suspects neighbours are looked for, the time of which grows with this times all documents;
-            None is all.
+        folder: where to.
+        trained: whether the list comes from training; one from a map must not replace one that took trainings.
 
-    Example:
-        >>> scores = {"aum": np.array([-2.0, 1.5])}
-        >>> evidence = Evidence(["a", "b"], np.array([0, 1]), ["no", "yes"], "aum", np.array([1, 0]), scores,
-        ...                     correctness=np.array([1.0, 0.2]), n_epochs=5, predicted=np.array([0, 0]))
-        >>> first = suspects_table(evidence).iloc[0]
-        >>> first["id"], first["likely"], first["why"]
-        ('b', 'no', 'AUM: rank 1 of 2; its label predicted in 1 of 5 epochs, no at the end.')
+    Raises:
+        StorageError: if the folder holds something else.
     """
-    ranks = {name: _ranks(scores) for name, scores in evidence.scores.items()}
-    around = _around(evidence, n_neighbours, n_with)
-    names, rows = evidence.label_names, []
-    for rank, at in enumerate(evidence.order.tolist(), start=1):
-        near = around.get(at)
-        likely, likely_by = _likely(evidence, at, near)
-        row: dict[str, Any] = {"rank": rank, "id": evidence.ids[at], "score": float(evidence.scores[evidence.by][at])}
-        estimate = evidence.estimate
-        row |= {
-            "p_wrong": np.nan if estimate is None else float(estimate.probability[at]),
-            "p_low": np.nan if estimate is None else float(estimate.low[at]),
-            "p_high": np.nan if estimate is None else float(estimate.high[at]),
-            "gold": names[evidence.gold[at]],
-            "likely": "" if likely is None else names[likely],
-            "likely_by": likely_by,
-        }
-        own_ranks = {name: int(of_metric[at]) for name, of_metric in ranks.items()}
-        row |= {f"rank_{name}": own_rank for name, own_rank in own_ranks.items()}
-        row |= {
-            "neighbours": [] if near is None else _named(evidence, near),
-            "why": _why(evidence, at, own_ranks, likely, near),
-            "text": "" if evidence.texts is None else evidence.texts[at],
-        }
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def estimate_text(estimate: ErrorEstimate, n_instances: int) -> str:
-    """How many labels are wrong, and which are not counted, in a sentence."""
-    low, high = round(estimate.n_errors_low), round(estimate.n_errors_high)
-    return (
-        f"About {round(estimate.n_errors):,} of the {n_instances:,} labels look as wrong as labels flipped at random "
-        f"do ({low:,}-{high:,} at 95 %); confusions of similar classes come on top."
-    )
-
-
-def metric_in_words(name: str) -> str:
-    """The name of a metric or a detector as it stands in a sentence.
-
-    Example:
-        >>> metric_in_words("aum"), metric_in_words("cv_loss")
-        ('AUM', 'cv loss')
-    """
-    return _WORDS.get(name, name.replace("_", " "))
-
-
-def suspects_text(table: pd.DataFrame, n: int) -> str:
-    """The first n rows of `suspects_table`, each in a few lines.
-
-    Example:
-        >>> row = {"rank": 1, "id": "b", "gold": "yes", "likely": "no", "p_wrong": 0.9, "p_low": 0.75, "p_high": 1.0}
-        >>> print(suspects_text(pd.DataFrame([row | {"why": "AUM: rank 1 of 2.", "text": "Is it?"}]), 1))
-        1. yes -> no  90 % wrong (75-100 %)  b
-           Is it?
-           AUM: rank 1 of 2.
-    """
-    blocks = []
-    for row in table.head(n).to_dict("records"):
-        number = f"{row['rank']}. "
-        wrong = "" if np.isnan(row["p_wrong"]) else f"  {probability_text(row)}"
-        lines = [f"{number}{row['gold']} -> {row['likely'] or '?'}{wrong}  {row['id']}"]
-        told = [*wrap(shortened(row["text"], 2 * _WIDTH), _WIDTH), *wrap(row["why"], _WIDTH)]
-        lines += [indent(line, " " * len(number)) for line in told]
-        blocks.append("\n".join(lines))
-    return "\n".join(blocks)
-
-
-def probability_text(row: Mapping[Any, Any]) -> str:
-    """The probability of being wrong of a row of `suspects_table`, and its interval."""
-    p, low, high = (round(100 * row[name]) for name in ("p_wrong", "p_low", "p_high"))
-    return f"{p} % wrong ({low}-{high} %)"
-
-
-def shortened(text: str, longest: int) -> str:
-    """A text on one line, cut off with … where it is longer; of any script, whether or not it has spaces.
-
-    Example:
-        >>> shortened("How far  is it?", 8)
-        'How far…'
-    """
-    line = " ".join(text.split())
-    return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
-
-
-def _ranks(scores: np.ndarray) -> np.ndarray:
-    """(instance,) 1 + how many have a higher score."""
-    rising = np.sort(-scores)
-    return np.searchsorted(rising, -scores, side="left") + 1
-
-
-def _around(evidence: Evidence, n_neighbours: int, n_with: int | None) -> dict[int, Neighbours]:
-    """The neighbours of the first suspects, by position, where there are any."""
-    if evidence.vectors is None or not n_neighbours:
-        return {}
-    positions = evidence.order[:n_with]
-    found = find_neighbours(evidence.vectors, evidence.gold, positions, N_AROUND, n_neighbours)
-    return {at: near for at, near in zip(positions.tolist(), found, strict=True) if len(near.nearest)}
-
-
-def _likely(evidence: Evidence, at: int, near: Neighbours | None) -> tuple[int | None, str]:
-    """The most probable other class, and what says so; of neighbours, the first of the most frequent labels."""
-    gold = int(evidence.gold[at])
-    if evidence.probs is not None:
-        others = evidence.probs[at].copy()
-        others[gold] = -np.inf
-        return int(others.argmax()), "out_of_fold"
-    if evidence.predicted is not None and evidence.predicted[at] not in (gold, -1):
-        return int(evidence.predicted[at]), "predicted"
-    if near is not None and len(near.others):
-        return Counter(evidence.gold[near.others].tolist()).most_common(1)[0][0], "neighbours"
-    return None, ""
-
-
-def _named(evidence: Evidence, near: Neighbours) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": evidence.ids[other],
-            "label": evidence.label_names[evidence.gold[other]],
-            "similarity": round(cosine, 3),
-            "text": "" if evidence.texts is None else shortened(evidence.texts[other], 200),
-        }
-        for other, cosine in zip(near.others.tolist(), near.cosines.tolist(), strict=True)
-    ]
-
-
-def _why(evidence: Evidence, at: int, ranks: Mapping[str, int], likely: int | None, near: Neighbours | None) -> str:
-    names, gold, n = evidence.label_names, int(evidence.gold[at]), len(evidence.gold)
-    said = [evidence.by, *(name for name in _ALWAYS_SAID if name in ranks and name != evidence.by)]
-    parts = [f"{metric_in_words(name)}: rank {ranks[name]:,}{f' of {n:,}' * (k == 0)}" for k, name in enumerate(said)]
-    n_right = f"{evidence.correctness[at] * evidence.n_epochs:.1f}".removesuffix(".0")
-    last = -1 if evidence.predicted is None else int(evidence.predicted[at])
-    ended = f", {names[last]} at the end" if last >= 0 else ""
-    parts.append(f"its label predicted in {n_right} of {evidence.n_epochs} epochs{ended}")
-    if evidence.probs is not None and likely is not None:
-        p, p_gold = evidence.probs[at, likely], evidence.probs[at, gold]
-        parts.append(f"classifiers that never saw it give {names[likely]} {p:.2f} and its label {p_gold:.2f}")
-    if near is not None:
-        labels = evidence.gold[near.nearest]
-        parts.append(_labels_around(labels[labels != gold].tolist(), len(labels), names))
-        quoted = [f"“{shortened(o['text'] or str(o['id']), 60)}” ({o['label']})" for o in _named(evidence, near)]
-        parts += [f"nearest with another label: {', '.join(quoted)}"] if quoted else []
-    return "; ".join(parts) + "."
-
-
-def _labels_around(others: Sequence[int], n: int, names: Sequence[str]) -> str:
-    """How many of the n nearest have other labels, and which most.
-
-    Example:
-        >>> _labels_around([1, 1, 2], 10, ["a", "b", "c"])
-        '3 of its 10 nearest have other labels, 2 of them b'
-    """
-    if not others:
-        return f"none of its {n} nearest has another label"
-    first, n_first = Counter(others).most_common(1)[0]
-    how_many = (
-        f"{'all' if len(others) == n else len(others)} of its {n} nearest {'has' if len(others) == 1 else 'have'}"
-    )
-    if n_first == len(others):
-        return f"{how_many} the label {names[first]}"
-    return f"{how_many} other labels, {n_first} of them {names[first]}"
+    target = OwnedFolder(folder, "cal suspects", "suspects.json")
+    target.refuse_foreign()
+    about = target.path / "suspects.json"
+    if not trained and about.exists() and orjson.loads(about.read_bytes())["estimate"] is not None:
+        raise StorageError(
+            f"{folder} holds a list with probabilities, which took trainings; one from a map has none. Give another "
+            "folder."
+        )
+    return target

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cal.label_errors.suspects import probability_text
+from cal.label_errors.suspects_table import probability_text
 
 SHOWN_LENGTH = 600
 """Characters of a text that are shown before it is unfolded."""
@@ -22,7 +22,7 @@ def suspects_page(table: pd.DataFrame, *, title: str, verdict: str, note: str = 
     """The page: text, label and likely label, probability of being wrong, why; search and a filter by pair of labels.
 
     Args:
-        table: rows of `cal.label_errors.suspects.suspects_table`; all are shown.
+        table: rows of `cal.label_errors.suspects_table.suspects_table`; all are shown.
         title: heading of the page.
         verdict: sentence below it.
         note: further sentences, in small.

@@ -41,7 +41,7 @@ class Architecture:
     compile: bool = False
 
 
-class Weights(NamedTuple):
+class WeightVectors(NamedTuple):
     """The trainable weights of one classifier, end to end, or what belongs to each of them.
 
     Attributes:
@@ -119,8 +119,8 @@ class Classifier:
             [parameter for _, parameter in trained if parameter.dim() > 1],
             [parameter for _, parameter in trained if parameter.dim() <= 1],
         ]
-        self.pretrained = Weights(*(torch.cat([p.data.flatten() for p in group]) for group in self._groups))
-        self.grads = Weights(*map(torch.zeros_like, self.pretrained))
+        self.pretrained = WeightVectors(*(torch.cat([p.data.flatten() for p in group]) for group in self._groups))
+        self.grads = WeightVectors(*map(torch.zeros_like, self.pretrained))
         for parameter, gradient in self._views(self.grads):
             parameter.grad = gradient
         self.put(self.pretrained)
@@ -152,9 +152,9 @@ class Classifier:
         """Numbers in a sequence's vector: the input of the head's last layer (`head`), or a hidden state."""
         return int(self._head.in_features if pooling == "head" else self.module.config.hidden_size)
 
-    def fresh(self, generator: torch.Generator) -> Weights:
+    def fresh(self, generator: torch.Generator) -> WeightVectors:
         """The pretrained weights, and new ones, drawn, for what is not pretrained: the head, and perhaps more."""
-        weights = Weights(*(vector.clone() for vector in self.pretrained))
+        weights = WeightVectors(*(vector.clone() for vector in self.pretrained))
         self.put(weights)
         for name, parameter in self._new:
             if parameter.dim() == 1:
@@ -168,7 +168,7 @@ class Classifier:
                 parameter.data.copy_(torch.randn(parameter.shape, generator=generator) * self._spread)
         return weights
 
-    def put(self, weights: Weights) -> None:
+    def put(self, weights: WeightVectors) -> None:
         """Makes these the weights of the module, without a copy."""
         for parameter, values in self._views(weights):
             parameter.data = values
@@ -181,7 +181,7 @@ class Classifier:
         assert pooled is not None
         return Output(answer.logits, pooled.reshape(len(answer.logits), -1), answer.hidden_states if layers else None)
 
-    def _views(self, weights: Weights) -> list[tuple[nn.Parameter, Tensor]]:
+    def _views(self, weights: WeightVectors) -> list[tuple[nn.Parameter, Tensor]]:
         """Each trained parameter, and its part of the vectors in its shape."""
         views = []
         for group, vector in zip(self._groups, weights, strict=True):

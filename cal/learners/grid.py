@@ -19,7 +19,7 @@ from cal.dynamics.distributed import n_processes, rank
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
 from cal.errors import ConfigError
 from cal.learners.base import Inputs, Learner, LearnerConfig
-from cal.learners.compute import fitting_blocks, in_halves, in_processes, resolve_device
+from cal.learners.compute import fitting_blocks, in_halves, in_processes
 from cal.learners.evaluate import TestLabels, labels_by_test
 from cal.learners.out_of_fold import folds_of
 from cal.progress import counted
@@ -70,39 +70,49 @@ class Trained:
     answers: Mapping[str, Tensor]
 
 
+@dataclass(frozen=True)
+class Setup:
+    """What all trainings of a request have in common: classifier, vectors and machine.
+
+    Attributes:
+        learner: classifier and its hyperparameters.
+        features: document vectors, or a way to compute them; None for a learner that reads the texts.
+        device: `cpu` or `cuda`.
+        workers: number of processes on a CPU; None is one per core. Results do not depend on it.
+        quiet: hide the progress bar.
+    """
+
+    learner: LearnerConfig
+    features: Features | FeatureKind | None = None
+    device: str = "cpu"
+    workers: int | None = None
+    quiet: bool = True
+
+
 def train_all(
     corpus: Corpus,
     trainings: Sequence[Training],
+    setup: Setup,
     *,
-    features: Features | FeatureKind | None,
-    learner: LearnerConfig,
     ask: Ask | None = None,
     n_classes: int | None = None,
     capture: Capture = "end",
-    device: str = "auto",
-    workers: int | None = None,
     checkpoints: Path | None = None,
-    quiet: bool = True,
 ) -> list[Trained]:
-    """Trains classifiers side by side, and what they leave, in the order of the trainings.
+    """Trains classifiers side by side; what each leaves, in the order of the trainings.
 
     On a GPU trainings on equally many instances are one stack, or as few as its memory allows; on a CPU each is a task
-    of a worker process. Where `accelerate launch` or `torchrun` has started several processes, all share in every
+    of a worker process. If `accelerate launch` or `torchrun` has started several processes, all of them share in every
     training, and each returns the whole.
 
     Args:
-        corpus: of whose train split rows are trained on.
-        trainings: which.
-        features: vectors of its documents, or a way to compute them; None for a learner that reads the texts.
-        learner: hyperparameters of the classifiers.
-        ask: a picklable function of the trained stack, such as `final_probs`; None asks nothing.
-        n_classes: of the classifiers; those of the corpus by default.
-        capture: of trainings that hold nothing out, `end` or `during`; the others are `out_of_fold`.
-        device: `cpu`, `cuda` or `auto`.
-        workers: processes on a CPU, one per core by default. Results do not depend on it.
-        checkpoints: a folder in which long trainings are kept, so that the same call goes on with them where they were
-            interrupted; None keeps nothing.
-        quiet: whether to show no progress bar.
+        corpus: corpus whose train split the trainings use.
+        trainings: what to train.
+        setup: what they have in common.
+        ask: picklable function of the trained stack, such as `final_probs`; None asks nothing.
+        n_classes: number of classes of the classifiers; that of the corpus by default.
+        capture: for trainings that hold nothing out, `end` or `during`; the others are `out_of_fold`.
+        checkpoints: folder for the state of long trainings, from which the same call resumes them; None keeps nothing.
 
     Raises:
         ConfigError: if several processes are to share what only one can do.
@@ -115,12 +125,12 @@ def train_all(
         >>> train = Split(["a", "b"], ["How far is it?", "Who wrote it?"], [0, 1])
         >>> corpus = Corpus(train, Split(["c"], ["Who is he?"], [1]), ["number", "person"])
         >>> whole = Training(7, np.arange(2), corpus.train.gold)
-        >>> given = {"features": Lsa(), "learner": MLP(n_epochs=3), "device": "cpu", "workers": 1}
-        >>> (trained,) = train_all(corpus, [whole], ask=final_probs, **given)
+        >>> (trained,) = train_all(corpus, [whole], Setup(MLP(n_epochs=3), Lsa(), workers=1), ask=final_probs)
         >>> trained.dynamics.gold_prob.shape, trained.answers["probs"].shape
         (torch.Size([3, 2]), torch.Size([2, 2]))
     """
-    device, n_classes = resolve_device(device, learner.uses_gpu), n_classes or corpus.n_classes
+    learner, device, n_classes = setup.learner, setup.device, n_classes or corpus.n_classes
+    features, quiet = setup.features, setup.quiet or rank() > 0
     if n_processes() > 1 and learner.reads_features:
         raise ConfigError("Several processes can train learner=transformer together; start others in one process.")
     if features is not None and not learner.reads_features:
@@ -132,8 +142,7 @@ def train_all(
         longest = max((len(training.rows) for training in trainings), default=0)
         needed = learner.bytes_per_run(inputs, len(corpus.train), longest, n_classes)
         blocks = [block for alike in _equally_long(trainings) for block in fitting_blocks(alike, needed)]
-    n_workers = min(workers or joblib.cpu_count(), len(blocks)) if device == "cpu" and n_processes() == 1 else 1
-    quiet |= rank() > 0
+    n_workers = min(setup.workers or joblib.cpu_count(), len(blocks)) if device == "cpu" and n_processes() == 1 else 1
     shown = not quiet and n_workers == 1
     given = (inputs, n_classes, learner, ask, capture, device, checkpoints, not shown)
 

@@ -19,7 +19,7 @@ from cal.dynamics.training_dynamics import Capture, TrainingDynamics
 from cal.errors import LearnerError, StrategyError, WorkerError
 from cal.learners.base import Prediction
 from cal.learners.checkpoint import Checkpoint
-from cal.learners.classifier import Architecture, Weights, shared_classifier
+from cal.learners.classifier import Architecture, WeightVectors, shared_classifier
 from cal.learners.finetune import TOO_LARGE, FineTuning, Schedule
 from cal.learners.nn import in_tf32
 from cal.progress import bar
@@ -63,7 +63,7 @@ class TransformerLearner:
         self.precision = "float32" if precision == "bf16" else precision
         self.classifier = shared_classifier(tokens, n_classes, architecture, str(self.device))
         self._pooling, self._precision = pooling, precision
-        self._weights: list[Weights] = []
+        self._weights: list[WeightVectors] = []
 
     def fit(
         self,

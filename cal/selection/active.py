@@ -7,25 +7,20 @@ import numpy as np
 from cal.acquisition.spec import StrategySpec
 from cal.checks import whole_numbers
 from cal.data.corpus import Corpus
-from cal.data.features import FeatureKind, Features
 from cal.errors import ConfigError
-from cal.learners.base import LearnerConfig
-from cal.simulation.simulate import simulate
+from cal.learners.grid import Setup
+from cal.simulation.request import simulate
 
 
 def active_selection(
     corpus: Corpus,
+    setup: Setup,
     *,
-    features: Features | FeatureKind | str | None,
-    learner: LearnerConfig | None,
     strategy: StrategySpec,
     count: int,
     seed: int,
     seed_size: int | None = None,
     query_size: int | None = None,
-    device: str = "auto",
-    workers: int | None = None,
-    quiet: bool = True,
 ) -> np.ndarray:
     """The documents of the train split that an active learner has labelled when it holds `count` of them.
 
@@ -33,18 +28,14 @@ def active_selection(
     dataset cartography (section 4). The learner starts from a stratified seed set.
 
     Args:
-        corpus: whose train split is selected from.
-        features: vectors of its documents, or a way to make them; None for a learner that reads the texts.
-        learner: hyperparameters of the classifiers; None is `MLP()`.
+        corpus: corpus whose train split is selected from.
+        setup: classifier, vectors and machine.
         strategy: a name, `{name: parameters}`, an object or a function of a pool.
-        count: how many documents shall be selected.
-        seed: of the seed set and the classifiers.
-        seed_size: documents of the seed set; by default 10 % of `count`, and one of each class at least.
-        query_size: documents acquired a round, of the last only as many as are still to be selected, its first; by
-            default so many that there are ten rounds.
-        device: `cpu`, `cuda` or `auto`.
-        workers: processes on a CPU.
-        quiet: whether to show no progress bar.
+        count: number of documents to select.
+        seed: seed of the seed set and the classifiers.
+        seed_size: number of documents in the seed set; by default 10 % of `count`, and at least one of each class.
+        query_size: number of documents acquired a round; by default enough for ten rounds. Of the last batch only the
+            first are kept, as many as are still missing.
 
     Returns:
         (count,) rows of the train split, in order of acquisition: the seed set first, in no order of value.
@@ -62,9 +53,10 @@ def active_selection(
         >>> from cal.learners.mlp import MLP
         >>> train = Split("abcdef", ["How far?", "Who was it?"] * 3, [0, 1] * 3)
         >>> corpus = Corpus(train, Split(["t"], ["Who is he?"], [1]), ["number", "person"])
+        >>> from cal.data.features import Features
         >>> vectors = Features(np.eye(6, 2, dtype=np.float32), np.zeros((1, 2), np.float32))
-        >>> how = {"features": vectors, "learner": MLP(hidden=[4], n_epochs=2), "strategy": "entropy"}
-        >>> rows = active_selection(corpus, **how, count=4, seed=7, device="cpu", workers=1)
+        >>> setup = Setup(MLP(hidden=[4], n_epochs=2), vectors, workers=1)
+        >>> rows = active_selection(corpus, setup, strategy="entropy", count=4, seed=7)
         >>> len(set(rows.tolist()))
         4
     """
@@ -86,16 +78,16 @@ def active_selection(
     curves = simulate(
         corpus,
         [strategy],
-        features=features,
-        learner=learner,
+        features=setup.features,
+        learner=setup.learner,
         seeds=[seed],
         seed_size=n_start,
         query_size=per_round,
         rounds=-(-(count - n_start) // per_round),
         full_data=False,
-        device=device,
-        workers=workers,
-        quiet=quiet,
+        device=setup.device,
+        workers=setup.workers,
+        quiet=setup.quiet,
     )
     rows = {instance_id: row for row, instance_id in enumerate(corpus.train.ids)}
     return np.array([rows[instance_id] for instance_id in curves.acquired["id"][:count]], dtype=np.int64)

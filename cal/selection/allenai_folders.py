@@ -16,12 +16,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cal.data.glue_tsv import LAYOUTS, UNLABELLED, tsv_fields
 from cal.errors import DataError
+
+if TYPE_CHECKING:
+    from cal.selection.request import SelectRequest
 
 FRACTIONS = (0.01, 0.05, 0.10, 0.1667, 0.25, 0.3319, 0.50, 0.75)
 """The shares of the training set that the toolkit writes, each into a folder named by two decimals."""
@@ -163,27 +166,27 @@ def published_count(n: int, fraction: float, direction: str) -> int:
     return int(fraction * n) + (direction != "both_ends")
 
 
-def filtering_configs(config: Mapping[str, Any], n_epochs: int) -> bytes:
+def filtering_configs(request: SelectRequest, n_epochs: int) -> bytes:
     """The content of filtering_configs.json: a selection in the words of the toolkit.
 
     Args:
-        config: of `cal select`.
-        n_epochs: of the map.
+        request: what is selected.
+        n_epochs: number of epochs of the map.
     """
     asked = {
-        "both_ends": config["direction"] == "both_ends",
+        "both_ends": request.direction == "both_ends",
         "burn_out": n_epochs,
-        "data_dir": config["tsv"],
+        "data_dir": request.tsv,
         "filter": True,
-        "filtering_output_dir": config["output"],
+        "filtering_output_dir": None if request.output is None else str(request.output),
         "include_ci": False,
-        "metric": METRICS.get(config["metric"], config["metric"]) if config["recipe"] is None else config["recipe"],
+        "metric": request.recipe or METRICS.get(request.metric, request.metric),
         "model": None,
-        "model_dir": config["map"] or config["logs"],
+        "model_dir": next((str(path) for path in (request.map, request.logs) if isinstance(path, str | Path)), None),
         "plot": False,
         "plots_dir": None,
-        "task_name": config["task"].upper(),
-        "worst": config["direction"] == "worst",
+        "task_name": str(request.task).upper(),
+        "worst": request.direction == "worst",
     }
     return (json.dumps(asked, indent=4, sort_keys=True) + "\n").encode()
 

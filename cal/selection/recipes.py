@@ -1,7 +1,7 @@
-"""Selection: which instances of a data map to train on.
+"""Recipes: which instances of a data map to train on.
 
 A `Recipe` says what is left out as suspect, what the rest is ranked by, from which end it is taken and which share of
-it is easy instead; a `Selection` follows it, over all instances or in groups of them.
+it is easy instead; a `Chooser` follows it, over all instances or in groups of them.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from cal.streams import stream
 
 RANDOM = "random"
 """In the place of a metric: an order drawn by the seed, from the ids and not from the order of rows."""
+
+GROUPS = {"class": "gold", "region": "region"}
+"""What instances may be chosen within, and the column of a map that says it."""
 
 DIRECTIONS = ("best", "worst", "both_ends")
 
@@ -90,7 +93,7 @@ RECIPES = {
 """Recipes by name."""
 
 
-class Selection:
+class Chooser:
     """The order that a recipe makes of a map, of which any number can be taken.
 
     Equal ids, values and seed give equal ids, whatever the order of rows.
@@ -114,11 +117,11 @@ class Selection:
         >>> from cal.dynamics.training_dynamics import TrainingDynamics
         >>> logits = torch.tensor([[[2.0, 0.0], [0.0, 2.0], [1.0, 0.0], [3.0, 0.0]]])  # (epoch, instance, class)
         >>> data_map = DataMap.of(TrainingDynamics.from_logits(logits, torch.tensor([0, 0, 0, 0])))
-        >>> Selection(data_map, RECIPES["hard"]).take(2).tolist()
+        >>> Chooser(data_map, RECIPES["hard"]).take(2).tolist()
         [1, 2]
-        >>> Selection(data_map, Recipe("confidence", "both_ends")).take(3).tolist()
+        >>> Chooser(data_map, Recipe("confidence", "both_ends")).take(3).tolist()
         [1, 2, 3]
-        >>> Selection(data_map, RECIPES["hard"], groups=["a", "b", "b", "c"], equal=True).take(3).tolist()
+        >>> Chooser(data_map, RECIPES["hard"], groups=["a", "b", "b", "c"], equal=True).take(3).tolist()
         [1, 0, 3]
     """
 

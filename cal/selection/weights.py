@@ -9,9 +9,6 @@ import numpy as np
 from cal.dynamics.data_map import DataMap
 from cal.errors import AnalysisError, ConfigError
 
-BY = ("variability", "inverse_confidence", "mislabel")
-"""What weights can follow."""
-
 
 def by_variability(data_map: DataMap) -> np.ndarray:
     """Weights v / mean(v) of the variability v: the ambiguous count for more, and the steady for nothing.

@@ -10,7 +10,6 @@ acquired.csv, curves.csv, stopped.csv, report.md, report.html, figures/
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -22,11 +21,8 @@ from typing import Any
 import orjson
 import yaml
 
-from cal.data.corpus import Corpus
 from cal.errors import StorageError
-from cal.files import OwnedFolder, append, dated_folder, storage_errors
-
-logger = logging.getLogger(__name__)
+from cal.files import OwnedFolder, append, storage_errors
 
 FULL_DATA = "full_data"
 _CONTENTS = {
@@ -203,20 +199,3 @@ def _file_name(run: Run) -> str:
     if plain != run.strategy:  # two names must not share a file
         plain += "~" + hashlib.blake2b(run.strategy.encode(), digest_size=4).hexdigest()
     return f"{plain}-{run.seed}"
-
-
-def choose_folder(parent: Path, corpus: Corpus, config: Mapping[str, Any], strategy_digests: Mapping[str, str]) -> Path:
-    """The newest folder under `parent` with this simulation, unfinished and left alone, or a dated one."""
-    for path in sorted(parent.glob("*/run.json"), reverse=True):
-        folder = RunFolder(path.parent)
-        try:
-            about = folder.about()
-            same = about.get("corpus_fingerprint") == corpus.fingerprint
-            same &= about.get("strategy_digests") == strategy_digests
-            if same and "finished" not in about and not differing_keys(flat(folder.config()), flat(config)):
-                with folder.lock():  # another process may be at it
-                    logger.warning("Going on with the unfinished simulation in %s.", path.parent)
-                return path.parent
-        except StorageError:  # not of a simulation, or taken
-            continue
-    return dated_folder(parent, corpus.name)

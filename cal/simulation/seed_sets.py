@@ -128,20 +128,20 @@ class TypicalSeedSet(SeedSet):
         return typical(x, x[:0], n, draws[: TypiClust.max_clusters], self.n_neighbours)[0].numpy()
 
 
-def make_seed_set(spec: Any) -> tuple[str, SeedSet]:
-    """The label and the chooser of a name, of `{name: parameters}` or of an object.
+def make_seed_set(spec: Any) -> SeedSet:
+    """The chooser of a name, of `{name: parameters}` or of an object.
 
     Raises:
         ConfigError: if it cannot be understood.
 
     Example:
-        >>> make_seed_set({"kmeans": {"max_iterations": 5}})
-        ('kmeans(max_iterations=5)', KMeansSeedSet(max_iterations=5, max_points=10000))
+        >>> make_seed_set({"kmeans": {"max_iterations": 5}}).max_iterations
+        5
     """
     label, chooser = registry.choose(registry.SEED_SETS, "seed set", spec)
     if not isinstance(chooser, SeedSet):
         raise ConfigError(f"{label} chooses no seed set; subclass cal.simulation.seed_sets.SeedSet.")
-    return label, chooser
+    return chooser
 
 
 def check_sizes(chooser: SeedSet, gold: np.ndarray, seed_size: int, dev_size: int, label_names: Sequence[str]) -> None:

@@ -63,7 +63,7 @@ def workers(n_workers: int, device: str, quick: bool) -> dict:
     from cal.data.corpus import Corpus, Split
     from cal.data.features import Features
     from cal.learners.mlp import MLP
-    from cal.simulation.simulate import simulate
+    from cal.simulation.request import simulate
 
     def split(name: str, n: int) -> Split:
         return Split(

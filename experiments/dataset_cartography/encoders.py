@@ -64,7 +64,7 @@ class Mapped:
 def main(task: Task, encoders: Sequence[str]) -> str:
     if unknown := [name for name in encoders if name not in ENCODERS]:
         raise UnknownNameError("encoder", unknown[0], ENCODERS)
-    if not task.learner.reads_features:
+    if not task.request.learner.reads_features:
         raise ConfigError("The learner of the configuration is the perceptron among the encoders; leave learner out.")
     mapped = {}
     for name in encoders:
@@ -86,9 +86,11 @@ def main(task: Task, encoders: Sequence[str]) -> str:
 def learnt_by(task: Task, name: str) -> Task:
     """The task with another learner or other vectors."""
     if name == "minilm":
-        return replace(task, features=vectors_of(task.corpus, Encoder(model=MINILM)))
+        vectors = vectors_of(task.corpus, Encoder(model=MINILM))
+        return replace(task, request=replace(task.request, features=vectors))
     if name == "finetuned":
-        return replace(task, features=None, learner=Transformer(model=MINILM), seeds=task.seeds[:2])
+        given = {"features": None, "learner": Transformer(model=MINILM), "seeds": task.seeds[:2]}
+        return replace(task, request=replace(task.request, **given))
     return task
 
 
@@ -157,7 +159,7 @@ def by_loop(task: Task, name: str) -> Mapped:
             model = model_class(len(vocabulary) + 1, corpus.n_classes)
         initialise(model.to_empty(device="cpu"), stream(seed, "initial weights"))
         recorder = DynamicsRecorder(corpus.n_classes)
-        follow(model, train, gold, recorder, seed, task.learner.n_epochs, lr)
+        follow(model, train, gold, recorder, seed, task.request.learner.n_epochs, lr)
         mapped.maps.append(recorder.data_map())
         mapped.accuracies.append((logits_of(model, test).argmax(dim=1).numpy() == corpus.test.gold).mean())
     torch.set_num_threads(n_threads)

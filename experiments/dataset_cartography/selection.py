@@ -17,7 +17,7 @@ from task import Task, markdown, run, said, write_table
 
 from cal.selection.active import active_selection
 from cal.selection.aflite import aflite
-from cal.selection.recipes import RECIPES, Selection, n_of
+from cal.selection.recipes import RECIPES, Chooser, n_of
 
 FRACTION = 0.33
 OF_THE_MAP = {
@@ -54,15 +54,15 @@ def main(task: Task) -> str:
     maps = task.maps()
     for name, recipe in OF_THE_MAP.items():
         runs = zip(maps, task.seeds, strict=True)
-        parts[name] = [Selection(drawn, RECIPES[recipe], seed=seed).take(count) for drawn, seed in runs]
+        parts[name] = [Chooser(drawn, RECIPES[recipe], seed=seed).take(count) for drawn, seed in runs]
     # The paper's acquisition models know 1 % of the data, and choose all the rest at once.
     n_seed = max(len(train) // 100, 2 * task.corpus.n_classes)
     for name, strategy in OF_ACTIVE_LEARNERS.items():
-        given = {"features": task.features, "learner": task.learner, "workers": task.workers}
-        given |= {"strategy": strategy, "count": count, "seed_size": n_seed, "query_size": count - n_seed}
-        parts[name] = [active_selection(task.corpus, seed=seed, **given) for seed in task.seeds]
-    if task.features is not None:
-        parts["AFLite"] = [aflite(task.features.train, train.gold, count, seed=seed) for seed in task.seeds]
+        given = {"strategy": strategy, "count": count, "seed_size": n_seed, "query_size": count - n_seed}
+        parts[name] = [active_selection(task.corpus, task.setup, seed=seed, **given) for seed in task.seeds]
+    vectors = task.request.features
+    if vectors is not None:
+        parts["AFLite"] = [aflite(vectors.train, train.gold, count, seed=seed) for seed in task.seeds]
 
     accuracies = task.accuracies(parts)
     path = write_table(task.output, "selection", accuracies)

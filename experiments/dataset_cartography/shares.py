@@ -15,7 +15,7 @@ import pandas as pd
 from task import Task, interval, markdown, run, said, write_figure, write_table
 
 from cal.report.plot_style import COLOURS, new_figure, styled
-from cal.selection.recipes import RECIPES, Selection, n_of
+from cal.selection.recipes import RECIPES, Chooser, n_of
 
 SHARES = (0.5, 0.33, 0.25, 0.17, 0.1, 0.05, 0.01)
 OF_WHICH_EASY = 0.17
@@ -30,12 +30,12 @@ def main(task: Task) -> str:
         count = n_of(n, fraction=share)
         for name in ("ambiguous", "random"):
             parts[f"{name} {share:.0%}"] = [
-                Selection(drawn, RECIPES[name], seed=seed).take(count) for drawn, seed in runs
+                Chooser(drawn, RECIPES[name], seed=seed).take(count) for drawn, seed in runs
             ]
     count = n_of(n, fraction=OF_WHICH_EASY)
     for easy in EASY:
         recipe = replace(RECIPES["ambiguous"], easy=easy)
-        parts[f"easy {easy:.0%}"] = [Selection(drawn, recipe).take(count) for drawn, _ in runs]
+        parts[f"easy {easy:.0%}"] = [Chooser(drawn, recipe).take(count) for drawn, _ in runs]
 
     accuracies = task.accuracies(parts)
     path = write_table(task.output, "shares", accuracies)

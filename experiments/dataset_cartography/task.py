@@ -13,17 +13,17 @@ import numpy as np
 import pandas as pd
 from sklearn.cluster import KMeans
 
-from cal.config import build, compose
+from cal.config import compose
 from cal.data.corpus import Corpus, Split, TestSet
 from cal.data.features import vectors_of
 from cal.data.lsa import Lsa
 from cal.dynamics.data_map import DataMap
 from cal.errors import CalError, DataError
 from cal.label_errors.audit_tables import interval_over_seeds
-from cal.learners.grid import TestScores, Trained, Training, train_all
-from cal.maps.training import full_map
+from cal.learners.grid import Setup, TestScores, Trained, Training, train_all
+from cal.maps.request import MapRequest
+from cal.maps.training import train_map
 from cal.report.plot_style import rendered
-from cal.seeds import list_seeds
 from cal.streams import stream
 
 N_SEEDS = 5
@@ -34,31 +34,33 @@ class Task:
     """A corpus, what learns it, and where results go.
 
     Attributes:
-        corpus: its further test sets are out of distribution.
-        features: document vectors, or how to make them; None for a learner that reads texts.
-        learner: hyperparameters.
-        seeds: of maps and of trainings.
-        workers: processes.
+        corpus: its extra test sets are out of distribution.
+        request: of `cal map`: seeds, learner, features and machine.
         output: folder of tables and figures.
     """
 
     corpus: Corpus
-    features: Any
-    learner: Any
-    seeds: list[int]
-    workers: int | None
+    request: MapRequest
     output: Path
+
+    @property
+    def seeds(self) -> list[int]:
+        """Seeds of maps and trainings."""
+        return self.request.seeds
+
+    @property
+    def setup(self) -> Setup:
+        """What all trainings have in common."""
+        return self.request.setup(quiet=False)
 
     def train(self, trainings: Sequence[Training], **more: Any) -> list[Trained]:
         """`train_all` of this task."""
-        given = {"features": self.features, "learner": self.learner, "workers": self.workers, "quiet": False}
-        return train_all(self.corpus, trainings, **given, **more)
+        return train_all(self.corpus, trainings, self.setup, **more)
 
     def maps(self) -> list[DataMap]:
         """A data map of the train split for each seed."""
-        given = {"features": self.features, "learner": self.learner, "workers": self.workers, "quiet": False}
-        drawn = DataMap.of(full_map(self.corpus, seeds=self.seeds, **given), self.corpus.train.ids)
-        return [drawn[run] for run in range(len(self.seeds))]
+        drawn = DataMap.of(train_map(self.request, self.corpus, None, quiet=False), self.corpus.train.ids)
+        return [drawn.run(k) for k in range(len(self.seeds))]
 
     def accuracies(self, parts: dict[str, list[np.ndarray]]) -> pd.DataFrame:
         """A row per part of the train split and seed: its name, the seed, and accuracy on each test set.
@@ -111,15 +113,12 @@ def read_task(overrides: Sequence[str], out: str | None, output: Path) -> Task:
     """The task of a configuration of `cal map`, five seeds by default."""
     says_seeds = any(line.startswith(("seeds=", "experiment=")) for line in overrides)
     given = [*overrides] if says_seeds else [*overrides, f"seeds={N_SEEDS}"]
-    (config,), _ = compose("map", given)
-    built = build("map", config)
-    corpus = built["dataset"].read()
+    request = compose(MapRequest, "map", given)
+    corpus = request.read_corpus()
     if out:
         corpus = {"length": longest_apart, "topic": topics_apart}[out](corpus)
-    features = built.get("features")
-    if built["learner"].reads_features:
-        features = vectors_of(corpus, features)  # once, not for each grid of trainings
-    return Task(corpus, features, built["learner"], list_seeds(config["seeds"]), config["workers"], output)
+    request.features = vectors_of(corpus, request.features)  # once, not for each grid of trainings
+    return Task(corpus, request, output)
 
 
 def longest_apart(corpus: Corpus, share: float = 0.25) -> Corpus:

@@ -31,8 +31,8 @@ from cal.report.significance import aso, paired_permutation_test
 from cal.seeds import list_seeds
 from cal.simulation.curves import LearningCurves
 from cal.simulation.partition import Partition
+from cal.simulation.request import simulate
 from cal.simulation.seed_sets import StratifiedSeedSet, choose_seed_set
-from cal.simulation.simulate import simulate
 from cal.streams import Streams
 
 OUT_OF_FOLD = {"seed_map": "out_of_fold", "folds": 3}

@@ -15,8 +15,14 @@ from cal.dynamics.data_map import DataMap
 from cal.errors import AnalysisError, ConfigError, DataError
 from cal.learners.mlp import MLP
 from cal.maps.map_file import write_map_file
-from cal.maps.training import full_map
+from cal.maps.request import MapRequest
+from cal.maps.training import train_map
 from cal.streams import Streams
+
+
+def full_map(corpus, **given):
+    return train_map(MapRequest(**given), corpus, None, quiet=True)
+
 
 FOLDER = Path(__file__).resolve().parents[2] / "experiments" / "dataset_cartography"
 WORDS = {"place": ["where", "city", "river"], "person": ["who", "wrote", "king"], "number": ["many", "far", "old"]}

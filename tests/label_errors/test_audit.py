@@ -6,23 +6,35 @@ import pytest
 
 import cal.label_errors.audit as module
 from cal.errors import ConfigError, DataError, StorageError
-from cal.label_errors.audit import audit, check_audit_arguments
+from cal.label_errors.audit import run_audit
+from cal.label_errors.audit_request import AuditRequest
+from cal.label_errors.audit_result import audit_folder
 from cal.label_errors.noise import inject
 from cal.learners.mlp import MLP
-from cal.maps.training import full_map
+from cal.maps.request import MapRequest
+from cal.maps.training import train_map
+
+
+def full_map(corpus, **given):
+    return train_map(MapRequest(**given), corpus, None, quiet=True)
+
 
 KEYS = ["noise", "rate", "seed", "detector"]
 GIVEN = {
     "learner": MLP(hidden=[8], n_epochs=8, lr=1e-2),
-    "noises": ["uniform", "class_dependent"],
+    "noise": ["uniform", "class_dependent"],
     "rates": [0.1],
     "seeds": [1, 2],
     "detectors": ["aum", "cv_self_confidence"],
     "folds": 2,
-    "mend": ["aum"],
+    "clean_by": ["aum"],
     "device": "cpu",
     "workers": 1,
 }
+
+
+def audit(corpus, *, folder=None, **given):
+    return run_audit(AuditRequest(**given), corpus, folder and audit_folder(folder), quiet=True)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +61,7 @@ def assert_same(one, other, only=lambda frame: frame):
 
 def test_every_injection_has_a_row_per_detector(audited):
     result, _ = audited
-    rows = [(n, 0.1, s, d) for s in (1, 2) for n in GIVEN["noises"] for d in GIVEN["detectors"]]
+    rows = [(n, 0.1, s, d) for s in (1, 2) for n in GIVEN["noise"] for d in GIVEN["detectors"]]
     assert list(result.scores[KEYS].itertuples(index=False, name=None)) == rows
 
 
@@ -104,13 +116,14 @@ def test_class_dependent_noise_goes_where_a_cross_validated_classifier_errs(task
 
 def test_of_two_classes_one_kind_of_noise_is_all(make_task, caplog):
     task = make_task(n_train=40, n_classes=2)
-    result = audit(task.corpus, features=task.features, **GIVEN | {"mend": [], "seeds": [1], "detectors": ["aum"]})
+    result = audit(task.corpus, features=task.features, **GIVEN | {"clean_by": [], "seeds": [1], "detectors": ["aum"]})
     assert result.scores["noise"].tolist() == ["uniform"]
     assert "only uniform" in caplog.text
 
 
 def test_resumed_is_uninterrupted(task, audited, tmp_path):
     result, folder = audited
+    (tmp_path / "audit.json").write_bytes((folder / "audit.json").read_bytes())
     for path in (folder / "cells").glob("*-1-*.json"):  # those of the first seed are finished
         (tmp_path / "cells").mkdir(exist_ok=True)
         (tmp_path / "cells" / path.name).write_bytes(path.read_bytes())
@@ -129,7 +142,7 @@ def test_finished_cells_are_not_trained_again(task, audited, monkeypatch):
     [
         {"folds": 3},
         {"learner": MLP(hidden=[8], n_epochs=9, lr=1e-2)},
-        {"mend": []},
+        {"clean_by": []},
         {"detectors": ["aum", "cv_self_confidence", "loss"]},
     ],
     ids=lambda change: next(iter(change)),
@@ -138,23 +151,24 @@ def test_cells_of_another_setting_are_not_taken(task, audited, monkeypatch, chan
     _, folder = audited
     monkeypatch.setattr(module, "detect", None)
     with pytest.raises(TypeError, match="not callable"):
-        audit(task.corpus, features=task.features, folder=folder, **GIVEN | {"noises": ["uniform"]} | change)
+        audit(task.corpus, features=task.features, folder=folder, **GIVEN | {"noise": ["uniform"]} | change)
 
 
 def test_a_seed_does_not_depend_on_the_others(task, audited):
     result, _ = audited
-    alone = audit(task.corpus, features=task.features, **GIVEN | {"seeds": [2], "noises": ["uniform"]})
+    alone = audit(task.corpus, features=task.features, **GIVEN | {"seeds": [2], "noise": ["uniform"]})
     assert_same(alone, result, lambda frame: frame[(frame["seed"] == 2) & (frame["noise"] == "uniform")])
 
 
-def test_without_mending_nothing_is_trained_for_it(task, monkeypatch):
-    monkeypatch.setattr(module, "mended_accuracies", None)
-    given = GIVEN | {"mend": [], "noises": ["uniform"], "seeds": [1], "detectors": ["loss"]}
+def test_without_cleaning_nothing_is_trained_for_it(task, monkeypatch):
+    monkeypatch.setattr(module, "cleaned_accuracies", None)
+    given = GIVEN | {"clean_by": [], "noise": ["uniform"], "seeds": [1], "detectors": ["loss"]}
     assert audit(task.corpus, features=task.features, **given).accuracies.empty
 
 
 def test_a_damaged_cell_is_named(task, audited, tmp_path):
     _, folder = audited
+    (tmp_path / "audit.json").write_bytes((folder / "audit.json").read_bytes())
     (tmp_path / "cells").mkdir()
     path = next((folder / "cells").glob("uniform-0.1-1-*.json"))
     (tmp_path / "cells" / path.name).write_bytes(b'{"scores": [')
@@ -170,13 +184,13 @@ def test_a_rate_that_is_refused_is_refused_before_training(task, monkeypatch):
 
 def test_everything_wrong_with_the_arguments_is_listed():
     with pytest.raises(ConfigError) as refused:
-        check_audit_arguments(
-            noises=["unifrom"],
+        AuditRequest(
+            noise=["unifrom"],
             rates=[2],
             seeds=0,
             detectors=["amu"],
             folds=1,
-            mend=["loss"],
+            clean_by=["loss"],
             device="gpu",
             workers=0,
         )
@@ -187,7 +201,7 @@ def test_everything_wrong_with_the_arguments_is_listed():
         "seeds must",
         "'aum'?",
         "folds must",
-        "mend names loss",
+        "clean_by names loss",
         "'gpu'",
         "workers must",
     ]
@@ -195,16 +209,18 @@ def test_everything_wrong_with_the_arguments_is_listed():
 
 
 def test_what_is_named_twice_counts_once():
-    given = {name: GIVEN[name] for name in ("seeds", "folds", "device", "workers")}
-    once = check_audit_arguments(
-        noises=["uniform"] * 2, rates=[0.1, 0.1], detectors=["aum", "aum"], mend=["aum", "aum"], **given
-    )
-    assert (once.noises, once.rates, once.detectors, once.mend) == (["uniform"], [0.1], ["aum"], ["aum"])
+    once = AuditRequest(noise=["uniform"] * 2, rates=[0.1, 0.1], detectors=["aum", "aum"], clean_by=["aum", "aum"])
+    assert (once.noise, once.rates, once.detectors, once.clean_by) == (["uniform"], [0.1], ["aum"], ["aum"])
+
+
+def test_single_values_are_lists_of_one():
+    given = AuditRequest(noise="uniform", rates=0.1, detectors="aum", clean_by="aum")
+    assert (given.noise, given.rates, given.detectors, given.clean_by) == (["uniform"], [0.1], ["aum"], ["aum"])
 
 
 def test_cleanlab_is_usual_only_where_it_is_installed(monkeypatch):
-    given = {name: GIVEN[name] for name in ("noises", "rates", "seeds", "folds", "device", "workers")}
-    monkeypatch.setattr(module, "refused_detectors", lambda names: ["no cleanlab"] if "cleanlab" in names else [])
-    usual = check_audit_arguments(**given, detectors=None, mend=None)
+    refused = "cal.label_errors.detectors.refused_detectors"
+    monkeypatch.setattr(refused, lambda names: ["no cleanlab"] if "cleanlab" in names else [])
+    usual = AuditRequest()
     assert "cleanlab" not in usual.detectors
-    assert usual.mend == ["aum", "cv_self_confidence"]
+    assert usual.clean_by == ["aum", "cv_self_confidence"]

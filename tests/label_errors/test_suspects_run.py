@@ -1,7 +1,6 @@
-"""`cal suspects` from a configuration to its folder."""
+"""`cal suspects` from a request to its folder."""
 
 import csv
-from dataclasses import asdict
 
 import numpy as np
 import orjson
@@ -16,11 +15,12 @@ from cal.dynamics.suspicion import SUSPICION
 from cal.dynamics.training_dynamics import TrainingDynamics
 from cal.errors import ConfigError, DataError, StorageError
 from cal.label_errors.detectors import detect
-from cal.label_errors.suspects_run import check_suspects, run_suspects
+from cal.label_errors.suspects import Suspects
+from cal.label_errors.suspects_request import SuspectsRequest
+from cal.learners.grid import Setup
 from cal.learners.mlp import MLP
 from cal.maps.folder import write_map
 from cal.maps.map_file import read_map_file
-from cal.schemas import SuspectsConfig
 
 WORDS = {"number": ["far", "many", "much", "long"], "person": ["wrote", "sang", "painted", "ruled"]}
 N = 80
@@ -49,18 +49,10 @@ class Centres:
         return Features(vectors(corpus.train), vectors(corpus.test))
 
 
-class Reader:
-    def __init__(self, corpus):
-        self.read = lambda: corpus
-
-
-def config_of(folder, **changes):
-    usual = asdict(SuspectsConfig()) | {"workers": 1, "device": "cpu", "features": {"kind": "lsa"}}
-    return usual | {"output": str(folder), "seeds": 1, "folds": 2} | changes
-
-
-def of_map(folder, map_path, **changes):
-    return config_of(folder, map=str(map_path), seeds=3, folds=5, **changes)
+def run(folder, corpus=None, **given):
+    """What `cal suspects` prints."""
+    usual = {"learner": SMALL, "workers": 1, "device": "cpu", "output": folder}
+    return str(SuspectsRequest(**usual | given).run(corpus, quiet=True))
 
 
 @pytest.fixture(scope="module")
@@ -83,8 +75,7 @@ def map_folder(corpus, tmp_path_factory):
 def trained(corpus, tmp_path_factory):
     """The printed text and the folder of a run that trains."""
     folder = tmp_path_factory.mktemp("trained") / "out"
-    built = {"dataset": Reader(corpus), "features": Centres(), "learner": SMALL}
-    return run_suspects(config_of(folder, n=5, page=7), built, quiet=False), folder
+    return run(folder, corpus, features=Centres(), n=5, page=7, seeds=1, folds=2), folder
 
 
 def listed(folder):
@@ -93,7 +84,7 @@ def listed(folder):
 
 @pytest.mark.parametrize("by", SUSPICION)
 def test_a_map_is_listed_in_its_ranking(map_folder, tmp_path, by):
-    run_suspects(of_map(tmp_path / "out", map_folder, by=by, neighbours=0), {"learner": SMALL})
+    run(tmp_path / "out", map=map_folder, by=by, neighbours=0)
     data_map = read_map_file(map_folder / "map.parquet")
     assert listed(tmp_path / "out")["id"].tolist() == [data_map.ids[k] for k in data_map.ranking(by)]
 
@@ -101,13 +92,13 @@ def test_a_map_is_listed_in_its_ranking(map_folder, tmp_path, by):
 def test_folder_parquet_and_csv_of_a_map_give_the_same_list(map_folder, tmp_path):
     texts = set()
     for k, source in enumerate((map_folder, map_folder / "map.parquet", map_folder / "map.csv")):
-        run_suspects(of_map(tmp_path / str(k), source), {"learner": SMALL})
+        run(tmp_path / str(k), map=source)
         texts.add((tmp_path / str(k) / "suspects.csv").read_bytes())
     assert len(texts) == 1
 
 
 def test_a_map_alone_says_where_probabilities_come_from(map_folder, tmp_path):
-    text = run_suspects(of_map(tmp_path / "out", map_folder, n=2), {"learner": SMALL}, quiet=False)
+    text = run(tmp_path / "out", map=map_folder, n=2)
     assert "cal suspects dataset=NAME, without map=, trains" in text
     assert "neighbours by the words of the texts" in text
     assert set(listed(tmp_path / "out")["p_wrong"]) == {""}
@@ -117,7 +108,7 @@ def test_a_map_alone_says_where_probabilities_come_from(map_folder, tmp_path):
 def test_a_map_without_texts_has_no_neighbours_and_says_so(map_folder, tmp_path):
     bare = tmp_path / "bare.parquet"
     pd.read_parquet(map_folder / "map.parquet").drop(columns=["text", "gold_label", "predicted_label"]).to_parquet(bare)
-    text = run_suspects(of_map(tmp_path / "out", bare), {"learner": SMALL}, quiet=False)
+    text = run(tmp_path / "out", map=bare)
     assert "there are no texts, and so no neighbours: dataset=NAME gives them" in text
     assert set(listed(tmp_path / "out")["neighbours"]) == {"[]"}
     assert set(listed(tmp_path / "out")["gold"].astype(str)) == {"0", "1"}
@@ -126,9 +117,8 @@ def test_a_map_without_texts_has_no_neighbours_and_says_so(map_folder, tmp_path)
 def test_a_dataset_gives_a_map_its_texts_and_vectors(map_folder, corpus, tmp_path):
     bare = tmp_path / "bare.parquet"
     pd.read_parquet(map_folder / "map.parquet").drop(columns=["text", "gold_label"]).to_parquet(bare)
-    built = {"dataset": Reader(corpus), "features": Centres(), "learner": SMALL}
-    text = run_suspects(of_map(tmp_path / "out", bare), built, quiet=False)
-    assert "80 labels of tiny, ranked by AUM; neighbours by features=lsa." in text
+    text = run(tmp_path / "out", corpus, map=bare, features=Centres())
+    assert "80 labels of tiny, ranked by AUM; neighbours by features=Centres." in text
     texts = dict(zip(corpus.train.ids, corpus.train.texts, strict=True))
     rows = listed(tmp_path / "out")
     assert rows["text"].tolist() == [texts[instance_id] for instance_id in rows["id"]]
@@ -140,20 +130,19 @@ def test_a_map_may_hold_any_texts(map_folder, tmp_path):
     table = pd.read_parquet(map_folder / "map.parquet")
     table["text"] = [texts[k % len(texts)] for k in range(N)]
     table.to_parquet(tmp_path / "map.parquet")
-    run_suspects(of_map(tmp_path / "out", tmp_path / "map.parquet"), {"learner": SMALL}, quiet=False)
+    run(tmp_path / "out", map=tmp_path / "map.parquet")
     given = dict(zip(table["id"], table["text"].fillna(""), strict=True))
     with (tmp_path / "out" / "suspects.csv").open(newline="", encoding="utf-8") as file:
         assert {row["id"]: row["text"] for row in csv.DictReader(file)} == given
 
 
 def test_a_dataset_of_other_ids_is_refused(map_folder, tmp_path):
-    built = {"dataset": Reader(make_corpus(prefix="other")), "learner": SMALL}
     with pytest.raises(DataError, match="80 of 80 ids of the map are not in the train split of tiny"):
-        run_suspects(of_map(tmp_path / "out", map_folder), built)
+        run(tmp_path / "out", make_corpus(prefix="other"), map=map_folder)
 
 
 def test_a_training_ranks_as_its_detector_does(trained, corpus):
-    found = detect(corpus, ["calibrated", "loss"], features=Centres(), learner=SMALL, device="cpu", workers=1)
+    found = detect(corpus, ["calibrated", "loss"], Setup(SMALL, Centres(), workers=1), seeds=[398048])
     score, loss = found["calibrated"].score, found["loss"].score
     order = sorted(range(N), key=lambda k: (-score[k], -loss[k]))
     rows = listed(trained[1])
@@ -162,7 +151,7 @@ def test_a_training_ranks_as_its_detector_does(trained, corpus):
 
 
 def test_a_map_ranks_by_aum_unless_told_otherwise(map_folder, tmp_path):
-    run_suspects(of_map(tmp_path / "out", map_folder, neighbours=0), {"learner": SMALL})
+    run(tmp_path / "out", map=map_folder, neighbours=0)
     assert orjson.loads((tmp_path / "out" / "suspects.json").read_bytes())["by"] == "aum"
     assert listed(tmp_path / "out")["rank_aum"].is_monotonic_increasing
 
@@ -195,7 +184,7 @@ def test_the_text_and_the_page_have_as_many_as_asked(trained):
 
 def test_neighbours_are_looked_for_of_those_that_are_shown(trained):
     text, folder = trained
-    assert "neighbours of the first 7 by features=lsa." in text
+    assert "neighbours of the first 7 by features=Centres." in text
     assert [neighbours != "[]" for neighbours in listed(folder)["neighbours"]] == [True] * 7 + [False] * (N - 7)
 
 
@@ -206,13 +195,13 @@ def test_the_manifest_says_what_was_asked(trained, corpus):
     assert about["versions"]["torch"]
 
 
-def test_quiet_says_only_where_it_is(map_folder, tmp_path):
-    text = run_suspects(of_map(tmp_path / "out", map_folder, neighbours=0), {"learner": SMALL})
-    assert text == f"Suspects: {(tmp_path / 'out' / 'suspects.html').resolve()}"
+def test_what_is_loaded_is_what_was_saved(trained):
+    text, folder = trained
+    assert str(Suspects.load(folder)) == text
 
 
 def test_with_none_to_print_there_is_no_list(map_folder, tmp_path):
-    text = run_suspects(of_map(tmp_path / "out", map_folder, n=0, neighbours=0), {"learner": SMALL}, quiet=False)
+    text = run(tmp_path / "out", map=map_folder, n=0, neighbours=0)
     assert "\n\n\n" not in text
     assert "1. " not in text
 
@@ -220,49 +209,53 @@ def test_with_none_to_print_there_is_no_list(map_folder, tmp_path):
 def test_a_folder_of_something_else_is_left_alone(map_folder, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(StorageError, match="is no folder of cal suspects"):
-        run_suspects(of_map(tmp_path, map_folder), {"learner": SMALL})
+        run(tmp_path, map=map_folder)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
 def test_a_list_replaces_a_list(map_folder, tmp_path):
     for by in ("aum", "el2n"):
-        run_suspects(of_map(tmp_path / "out", map_folder, by=by, neighbours=0), {"learner": SMALL})
+        run(tmp_path / "out", map=map_folder, by=by, neighbours=0)
     assert orjson.loads((tmp_path / "out" / "suspects.json").read_bytes())["by"] == "el2n"
 
 
 def test_a_list_of_a_map_does_not_replace_one_that_was_trained_for(trained, map_folder):
     before = (trained[1] / "suspects.json").read_bytes()
-    with pytest.raises(StorageError, match="holds a list that was trained for"):
-        run_suspects(of_map(trained[1], map_folder), {"learner": SMALL})
+    with pytest.raises(StorageError, match="holds a list with probabilities"):
+        run(trained[1], map=map_folder)
     assert (trained[1] / "suspects.json").read_bytes() == before
 
 
-def problems_of(**changes):
+def problems_of(**given):
     with pytest.raises(ConfigError) as refused:
-        check_suspects(asdict(SuspectsConfig()) | changes)
+        SuspectsRequest(**given)
     return refused.value.problems
 
 
 def test_all_problems_are_told_at_once():
     problems = problems_of(by="cleanlap", n=-1, page=1.5, folds=1, device="tpu")
-    assert len(problems) == 6
-    assert problems[0].startswith("n must be")
-    assert "dataset=NAME" in problems[2]
-    assert "Did you mean 'cleanlab'" in problems[3]
+    assert len(problems) == 5
+    for expected in ("'tpu'", "n must be", "page must be", "folds must be", "Did you mean 'cleanlab'"):
+        assert sum(expected in problem for problem in problems) == 1
 
 
-def test_a_map_takes_no_keys_of_a_training_and_no_detector():
+def test_without_a_corpus_and_a_map_there_is_nothing_to_rank():
+    with pytest.raises(ConfigError, match="needs what to rank: dataset=NAME"):
+        SuspectsRequest().run()
+
+
+def test_a_map_takes_no_parameters_of_a_training_and_no_detector():
     first, second = problems_of(map="m", n_epochs=4, folds=3, by="cleanlab")
-    assert first.startswith("n_epochs, folds: of a training")
+    assert "does not use n_epochs, folds" in first
     assert "Known: aum, confidence, correctness, el2n, loss" in second
 
 
-@pytest.mark.parametrize("of", [{"map": "m"}, {"dataset": {}}])
+@pytest.mark.parametrize("of", [{"map": "m"}, {}])
 def test_what_ranks_against_errors_is_refused(of):
     (problem,) = problems_of(**of, by="variability")
     assert problem == "by=variability puts wrong labels last, and is for cal audit; leave it out."
 
 
 def test_what_can_be_run_is_not_refused():
-    check_suspects(asdict(SuspectsConfig()) | {"map": "m"})
-    check_suspects(asdict(SuspectsConfig()) | {"dataset": {}, "by": "cv_loss", "n_epochs": 3, "seeds": [4, 5]})
+    SuspectsRequest(map="m")
+    SuspectsRequest(by="cv_loss", n_epochs=3, seeds=[4, 5])

@@ -6,7 +6,7 @@ import torch
 from sklearn.metrics import accuracy_score, f1_score
 
 from cal.data.corpus import Corpus, Split, TestSet
-from cal.learners.grid import TestScores, Training, _equally_long, _trained, cross_validation, final_probs
+from cal.learners.grid import Setup, TestScores, Training, _equally_long, _trained, cross_validation, final_probs
 from cal.learners.grid import train_all as train_all_of
 from cal.learners.mlp import MLP, MLPLearner
 from cal.streams import Streams
@@ -21,8 +21,8 @@ def task(make_task):
 
 
 def train_all(task, trainings, **changes):
-    given = {"features": task.features, "learner": LEARNER, "device": "cpu", "workers": 1} | changes
-    return train_all_of(task.corpus, trainings, **given)
+    setup = Setup(LEARNER, task.features, workers=changes.pop("workers", 1))
+    return train_all_of(task.corpus, trainings, setup, **changes)
 
 
 def assert_equal_dynamics(given, expected):
@@ -86,8 +86,8 @@ def test_scores_of_all_test_sets_are_those_of_scikit_learn(task):
     x_other = np.random.default_rng(0).normal(size=(3, 5)).astype(np.float32)
     features = type(task.features)(task.features.train, task.features.test, tests={"parity": x_other})
     whole = Training(3, np.arange(60), corpus.train.gold)
-    given = {"features": features, "learner": LEARNER, "device": "cpu", "workers": 1}
-    (trained,) = train_all_of(corpus, [whole], ask=TestScores.of(corpus), **given)
+    setup = Setup(LEARNER, features, workers=1)
+    (trained,) = train_all_of(corpus, [whole], setup, ask=TestScores.of(corpus))
 
     learner = MLPLearner(LEARNER, features, 4, 1)
     learner.fit(torch.arange(60)[None], torch.from_numpy(corpus.train.gold)[None], Streams([3], 0))

@@ -14,7 +14,7 @@ from cal.data.corpus import Corpus
 from cal.dynamics import metrics
 from cal.errors import CalError, ConfigError, ModelError, StrategyError
 from cal.learners.transformer import Transformer
-from cal.simulation.simulate import simulate
+from cal.simulation.request import simulate
 from cal.streams import Streams
 
 N = 21

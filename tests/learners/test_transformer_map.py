@@ -12,7 +12,13 @@ from cal.data.lsa import Lsa
 from cal.errors import ConfigError
 from cal.learners.finetune import FineTuning
 from cal.learners.mlp import MLP
-from cal.maps.training import full_map
+from cal.maps.request import MapRequest
+from cal.maps.training import train_map
+
+
+def full_map(corpus, **given):
+    return train_map(MapRequest(**given), corpus, None, quiet=True)
+
 
 TWO = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m", "cal"]
 

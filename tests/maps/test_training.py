@@ -10,7 +10,8 @@ from cal.dynamics.training_dynamics import TrainingDynamics
 from cal.errors import ConfigError, DataError
 from cal.learners.grid import cross_validation
 from cal.learners.mlp import MLP, MLPLearner
-from cal.maps.training import check_map_arguments, full_map
+from cal.maps.request import MapRequest
+from cal.maps.training import train_map
 from cal.streams import Streams
 
 LEARNER = MLP(hidden=[8], n_epochs=3, batch_size=16, lr=1e-2)
@@ -24,7 +25,7 @@ def task(make_task):
 
 def drawn(task, **changes):
     arguments = {"learner": LEARNER, "seeds": [3], "device": "cpu", "workers": 1} | changes
-    return full_map(task.corpus, features=task.features, **arguments)
+    return train_map(MapRequest(features=task.features, **arguments), task.corpus, None, quiet=True)
 
 
 def assert_equal_dynamics(given, expected):
@@ -125,7 +126,7 @@ def test_folds_differ_between_seeds(task):
 
 def test_everything_wrong_is_said_at_once():
     with pytest.raises(ConfigError) as caught:
-        check_map_arguments(seeds=0, capture="ende", folds=1, device="gpu", workers=0)
+        MapRequest(seeds=0, capture="ende", folds=1, device="gpu", workers=0)
     assert len(caught.value.problems) == 5
     assert "Did you mean 'end'" in str(caught.value)
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from cal.errors import ConfigError
+from cal.learners.grid import Setup
 from cal.learners.mlp import MLP
 from cal.selection.active import active_selection
 
@@ -12,10 +13,10 @@ from cal.selection.active import active_selection
 def selected(make_task):
     """selected(count, **changes): rows of a small corpus."""
     corpus, features = make_task()
-    quick = {"features": features, "learner": MLP(hidden=[8], n_epochs=2), "strategy": "entropy", "seed": 1}
+    setup = Setup(MLP(hidden=[8], n_epochs=2), features, workers=1)
 
     def select(count, **changes):
-        return active_selection(corpus, count=count, **quick | {"device": "cpu", "workers": 1} | changes)
+        return active_selection(corpus, setup, count=count, **{"strategy": "entropy", "seed": 1} | changes)
 
     return select
 

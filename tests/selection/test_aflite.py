@@ -117,7 +117,7 @@ def test_a_constant_feature_tells_nothing():
 
 def test_where_too_few_reach_the_threshold_the_rest_goes_at_once(caplog):
     x, gold = task(signal=0.0)
-    with caplog.at_level("INFO"):
+    with caplog.at_level("INFO", logger="cal"):
         stopped = aflite(x, gold, 200, slice_size=50, threshold=1.0, n_probes=32)
     assert "Round 0: " in caplog.text
     assert "Round 1: " not in caplog.text
@@ -126,7 +126,7 @@ def test_where_too_few_reach_the_threshold_the_rest_goes_at_once(caplog):
 
 def test_a_last_slice_that_reaches_the_threshold_is_no_early_end(caplog):
     x, gold = task(signal=5.0)
-    with caplog.at_level("INFO"):
+    with caplog.at_level("INFO", logger="cal"):
         aflite(x, gold, 297, slice_size=2, n_probes=8)
     assert not caplog.text
 

@@ -10,7 +10,7 @@ import pytest
 from cal.dynamics.jsonl import write_epoch
 from cal.errors import DataError
 from cal.selection.allenai_folders import FRACTIONS, METRICS, guid, read_train_tsv
-from cal.selection.run import run_select
+from cal.selection.request import SelectRequest
 
 N_EPOCHS = 3
 TIED = ("correctness", "forgetting")
@@ -89,15 +89,10 @@ def published_selection(frame, metric, direction, n):
     return chosen["guid"].tolist(), chosen[metric].tolist()
 
 
-def config(output, **changes):
-    """What `cal select` takes, with what differs from its defaults."""
-    return {
-        **{"map": None, "logs": None, "on_missing": "error", "recipe": None, "metric": "variability"},
-        **{"direction": "best", "ratio": 0.7, "fraction": 0.33, "count": None, "within": None, "region": None},
-        **{"easy": 0.1, "suspects": 0.05, "suspicion": "aum", "seed": 0, "formats": [], "task": None, "tsv": None},
-        **{"compat": None, "device": "cpu", "workers": 1, "dataset": None, "output": str(output)},
-        **changes,
-    }
+def select(output, **changes):
+    """What `cal select` prints."""
+    given = {"fraction": 0.33, "device": "cpu", "workers": 1, "output": output, **changes}
+    return str(SelectRequest(**given).run())
 
 
 def train_rows(output, metric, fraction, task):
@@ -124,7 +119,7 @@ def test_rows_are_those_of_the_original_toolkit(published, tmp_path, metric, dir
     folder, by_guid, frame = published
     theirs = METRICS[metric]
     settings = {"logs": str(folder), "tsv": str(folder / "data"), "task": "SNLI", "compat": "allenai"}
-    text = run_select(config(tmp_path, metric=metric, direction=direction, **settings), {})
+    text = select(tmp_path, metric=metric, direction=direction, **settings)
     assert "2 without a label" in text
     value = {by_guid[key]: number for key, number in zip(frame["guid"], frame[theirs], strict=True)}
     for fraction in FRACTIONS:
@@ -144,8 +139,8 @@ def test_a_hundred_rows_are_one_too_many_each_as_published(tmp_path):
     write_tsv(tmp_path / "data", "qnli", 100)
     write_logs(tmp_path / "logs", [int(f"{i}3") for i in range(100)])
     settings = {"logs": str(tmp_path / "logs"), "task": "qnli", "tsv": str(tmp_path / "data")}
-    run_select(config(tmp_path / "theirs", compat="allenai", **settings), {})
-    run_select(config(tmp_path / "ours", formats=["allenai"], **settings), {})
+    select(tmp_path / "theirs", compat="allenai", **settings)
+    select(tmp_path / "ours", formats=["allenai"], **settings)
     n_rows = {
         name: [len(train_rows(tmp_path / name, "variability", fraction, "qnli")) for fraction in FRACTIONS]
         for name in ("theirs", "ours")
@@ -175,8 +170,8 @@ def test_dev_and_test_are_copied_and_what_was_asked_is_beside_them(tmp_path):
     rows = write_tsv(tmp_path / "data" / "MNLI", "mnli", 40)
     write_logs(tmp_path / "logs", [i for i, _ in rows])
     settings = {"logs": str(tmp_path / "logs"), "task": "MNLI", "tsv": str(tmp_path / "data"), "formats": ["allenai"]}
-    text = run_select(config(tmp_path / "out", direction="worst", **settings), {})
-    assert "no folder of 0.01: of 40 lines that is less than one, or more than the 40 instances" in text
+    text = select(tmp_path / "out", direction="worst", **settings)
+    assert "no folder for 0.01: of 40 lines that is less than one, or more than the 40 instances" in text
     folder = tmp_path / "out" / "cartography_variability_worst_0.50" / "MNLI"
     assert sorted(path.name for path in folder.iterdir()) == ["dev_matched.tsv", "dev_mismatched.tsv", "train.tsv"]
     assert (folder / "dev_matched.tsv").read_text() == "the dev_matched file\n"
@@ -195,7 +190,7 @@ def test_what_is_chosen_otherwise_has_folders_of_its_own(tmp_path, settings, nam
     rows = write_tsv(tmp_path / "data", "qnli", 20)
     write_logs(tmp_path / "logs", [i for i, _ in rows])
     files = {"logs": str(tmp_path / "logs"), "task": "qnli", "tsv": str(tmp_path / "data"), "formats": ["allenai"]}
-    run_select(config(tmp_path / "out", **settings, **files), {})
+    select(tmp_path / "out", **settings, **files)
     assert len(train_rows(tmp_path / "out", name, 0.75, "qnli")) == 15
 
 
@@ -203,7 +198,7 @@ def test_a_share_is_of_the_labelled_lines_and_not_of_the_map(tmp_path):
     rows = write_tsv(tmp_path / "data", "qnli", 100, more=100)
     write_logs(tmp_path / "logs", [i for i, _ in rows[:100]])
     settings = {"logs": str(tmp_path / "logs"), "task": "qnli", "tsv": str(tmp_path / "data")}
-    run_select(config(tmp_path / "out", compat="allenai", **settings), {})
+    select(tmp_path / "out", compat="allenai", **settings)
     lines = [len(train_rows(tmp_path / "out", "variability", fraction, "qnli")) for fraction in FRACTIONS]
     assert lines == [3, 11, 21, 34, 51, 67, 100, 100]  # there are no more
 
@@ -218,8 +213,8 @@ def test_folders_of_more_than_there_are_to_choose_from_are_left_out(tmp_path):
         ("variability", {"logs": str(tmp_path / "half")}, 50),
         ("without_suspects", suspects, 70),
     ]:
-        text = run_select(config(tmp_path / name, **settings, **files), {})
-        assert f"no folder of 0.75: of 100 lines that is less than one, or more than the {n_left} instances" in text
+        text = select(tmp_path / name, **settings, **files)
+        assert f"no folder for 0.75: of 100 lines that is less than one, or more than the {n_left} instances" in text
         lines = [len(train_rows(tmp_path / name, name, fraction, "qnli")) for fraction in FRACTIONS[:-1]]
         assert lines == [1, 5, 10, 16, 25, 33, 50]
         assert not list((tmp_path / name).glob("*_0.75"))
@@ -258,7 +253,7 @@ def test_an_id_without_a_line_is_refused_before_anything_is_written(tmp_path):
     write_logs(tmp_path / "logs", ["other", *(i for i, _ in rows[1:])])
     settings = {"logs": str(tmp_path / "logs"), "task": "qnli", "tsv": str(tmp_path / "data"), "formats": ["allenai"]}
     with pytest.raises(DataError, match=r"1 of 20 ids of the map .* 'other'"):
-        run_select(config(tmp_path / "out", **settings), {})
+        select(tmp_path / "out", **settings)
     assert not (tmp_path / "out").exists()
 
 

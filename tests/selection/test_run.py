@@ -1,4 +1,4 @@
-"""`cal select` and `cal weights` from a configuration to files, and what they refuse."""
+"""`cal select` and `cal weights` from a request to files, and what they refuse."""
 
 import csv
 import hashlib
@@ -9,10 +9,8 @@ import orjson
 import pandas as pd
 import pytest
 import torch
-import yaml
 from datasets import load_from_disk
 
-from cal.config import conf_dir
 from cal.data.corpus import Corpus, Split
 from cal.dynamics.data_map import DataMap
 from cal.dynamics.jsonl import write_epoch
@@ -21,31 +19,15 @@ from cal.dynamics.training_dynamics import TrainingDynamics
 from cal.errors import AnalysisError, ConfigError, DataError, StorageError
 from cal.learners.mlp import MLP
 from cal.maps.map_file import map_to_frame, write_map_file
-from cal.selection.recipes import RECIPES, Recipe, Selection
-from cal.selection.run import check_select, check_weights, run_select, run_weights
-from cal.selection.select_config import _USUAL
+from cal.selection.recipes import RECIPES, Chooser, Recipe
+from cal.selection.request import SelectRequest
+from cal.selection.result import Selection
+from cal.selection.weighted import Weights
 from cal.selection.weights import by_inverse_confidence, by_mislabel, by_variability
+from cal.selection.weights_request import WeightsRequest
 
 N = 60
 NAMES = ["number", "person", "place"]
-USUAL = {
-    **{"dataset": None, "map": None, "logs": None, "on_missing": "error", "recipe": None, "metric": "variability"},
-    **{"direction": "best", "ratio": 0.7, "fraction": None, "count": None, "within": None, "region": None},
-    **{"easy": 0.1, "suspects": 0.05, "suspicion": "aum", "seed": 0, "formats": [], "task": None, "tsv": None},
-    **{"compat": None, "n_epochs": None, "device": "cpu", "model": None, "precision": None, "workers": 1},
-    "output": None,
-}
-WEIGHTS = {"map": None, "logs": None, "on_missing": "error", "by": "variability", "probabilities": None, "output": None}
-
-
-class Reader:
-    """A dataset that is there already."""
-
-    def __init__(self, corpus):
-        self.corpus = corpus
-
-    def read(self):
-        return self.corpus
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +53,9 @@ def map_folder(tmp_path_factory, data_map):
 def chosen(tmp_path, map_folder):
     """chosen(**settings): the rows that `cal select` writes into tmp_path/out."""
 
-    def run(built=None, **settings):
-        config = {**USUAL, "map": str(map_folder), "output": str(tmp_path / "out"), **settings}
-        check_select(config)
-        run_select(config, built or {})
+    def run(corpus=None, **settings):
+        given = {"map": str(map_folder), "output": str(tmp_path / "out"), "workers": 1, **settings}
+        SelectRequest(**given).run(corpus, quiet=True)
         return pd.read_csv(tmp_path / "out" / "selected.csv")
 
     return run
@@ -86,7 +67,7 @@ def manifest(tmp_path):
 
 
 def expected_ids(data_map, count, recipe, **how):
-    return [data_map.ids[position] for position in Selection(data_map, recipe, **how).take(count)]
+    return [data_map.ids[position] for position in Chooser(data_map, recipe, **how).take(count)]
 
 
 @pytest.mark.parametrize("settings", [
@@ -152,10 +133,9 @@ def test_logs_are_a_source_and_what_lacks_an_epoch_is_refused_or_dropped(chosen,
 
 
 def test_the_manifest_tells_what_was_asked_and_of_what(chosen, manifest, map_folder, tmp_path):
-    groups = {"features": {"kind": "lsa"}, "learner": {"kind": "mlp"}}
-    ids = chosen(count=9, recipe="without_suspects", formats=["ids"], **groups)["id"].tolist()
+    ids = chosen(count=9, recipe="without_suspects", formats=["ids"])["id"].tolist()
     told = manifest()
-    assert not groups.keys() & told["config"].keys()  # nothing was trained
+    assert not {"features", "learner"} & told["config"].keys()  # nothing was trained
     assert told["config"]["count"] == 9
     assert told["recipe"] == {
         **{"metric": "variability", "direction": "best", "ratio": 0.7, "easy": 0.0},
@@ -201,7 +181,7 @@ def test_every_format_holds_the_same_rows(chosen, tmp_path):
 def test_a_dataset_gives_texts_and_names_of_labels(chosen, tmp_path, make_task, data_map):
     write_map_file(data_map, tmp_path / "bare.parquet")
     corpus = make_task(N).corpus
-    rows = chosen({"dataset": Reader(corpus)}, map=str(tmp_path / "bare.parquet"), count=5, formats=["jsonl"])
+    rows = chosen(corpus, map=str(tmp_path / "bare.parquet"), count=5, formats=["jsonl"])
     lines = [orjson.loads(line) for line in (tmp_path / "out" / "selected.jsonl").read_bytes().splitlines()]
     assert [line["text"] for line in lines] == [f"text {i.removeprefix('train')}" for i in rows["id"]]
     assert rows["gold_label"].tolist() == [f"class {label}" for label in rows["gold"]]
@@ -211,7 +191,7 @@ def test_a_pair_is_written_as_the_pair_that_it_is(chosen, tmp_path, make_task, d
     split = make_task(N).corpus.train
     pairs = Split(split.ids, split.texts, split.gold, sequences=[[(text, "and this")] for text in split.texts])
     test = Split(["t"], ["text"], [0], sequences=[[("a", "b")]])
-    chosen({"dataset": Reader(Corpus(pairs, test, NAMES))}, count=3, formats=["huggingface", "jsonl"])
+    chosen(Corpus(pairs, test, NAMES), count=3, formats=["huggingface", "jsonl"])
     for row in load_from_disk(str(tmp_path / "out" / "huggingface")):
         assert row["sequences"] == [[row["text"], "and this"]]
 
@@ -224,21 +204,19 @@ def test_a_dataset_that_the_map_is_not_of_is_refused(chosen, make_task, n_train,
     corpus = make_task(n_train).corpus
     train = Split(corpus.train.ids, corpus.train.texts, (corpus.train.gold + shift) % 3)
     with pytest.raises(DataError, match=expected):
-        chosen({"dataset": Reader(replace(corpus, train=train))}, count=3)
+        chosen(replace(corpus, train=train), count=3)
 
 
 @pytest.mark.parametrize(("recipe", "metric", "device"), [
-    ("al_uncertainty", "entropy", "a GPU"),
-    ("al_greedy_k", "coreset", "a GPU"),
+    ("al_uncertainty", "entropy", "cpu"),
+    ("al_greedy_k", "coreset", "cpu"),
     ("aflite", "predictability", "cpu"),
 ])  # fmt: skip
 def test_recipes_of_texts_need_no_map(chosen, manifest, make_task, monkeypatch, recipe, metric, device):
-    monkeypatch.setattr("cal.selection.run.resolve_device", lambda given: "a GPU")
-    monkeypatch.setattr("cal.selection.run.provenance", lambda device: {"device": device})
+    monkeypatch.setattr("cal.selection.select.provenance", lambda device: {"device": device})
     corpus, features = make_task(90)
-    built = {"dataset": Reader(corpus), "features": features, "learner": MLP(hidden=[8], n_epochs=2)}
-    groups = {"dataset": {"reader": "files"}, "features": {"kind": "lsa"}, "learner": {"kind": "mlp"}}
-    rows = chosen(built, map=None, recipe=recipe, count=40, seed=3, **groups)
+    how = {"features": features, "learner": MLP(hidden=[8], n_epochs=2), "device": "cpu"}
+    rows = chosen(corpus, map=None, recipe=recipe, count=40, seed=3, **how)
     assert rows["id"].nunique() == 40
     assert {*rows["id"]} <= {*corpus.train.ids}
     told = manifest()
@@ -335,36 +313,35 @@ def test_a_map_that_lacks_names_in_some_rows_is_refused(chosen, tmp_path, map_fo
 @pytest.mark.parametrize(("given", "expected"), [
     ({"map": "m", "count": 3, "recipe": "eazy"}, ["Did you mean 'easy'"]),
     ({"count": 3}, ["map=FILE or logs=FOLDER, one of them; neither is given"]),
-    ({"map": "m", "logs": "l", "count": 3, "on_missing": "no"}, ["both are given", "on_missing must be"]),
+    ({"map": "m", "logs": "l", "count": 3, "on_missing": "no"}, ["both are given", "Unknown on_missing"]),
     ({"map": "m", "fraction": 2, "recipe": "easy", "metric": "aum"}, ["share above 0", "recipe=easy .* metric=aum"]),
-    ({"map": "m", "count": 3, "easy": 0.5}, ["metric=variability direction=best does not look at easy=0.5"]),
-    ({"map": "m", "count": 3, "ratio": 0.5}, ["direction=best does not look at ratio=0.5"]),
+    ({"map": "m", "count": 3, "easy": 0.5}, ["metric=variability direction=best does not use easy=0.5"]),
+    ({"map": "m", "count": 3, "ratio": 0.5}, ["direction=best does not use ratio=0.5"]),
     ({"map": "m", "count": 3, "recipe": "hard", "n_epochs": 7, "seed": 9}, ["=hard does not .* n_epochs=7, seed=9"]),
     ({"map": "m", "count": 3, "metric": "random", "direction": "worst"}, ["metric=random does .* direction=worst"]),
-    ({"map": "m", "count": 3, "on_missing": "drop"}, ["on_missing=drop is of logs=FOLDER"]),
+    ({"map": "m", "count": 3, "on_missing": "drop"}, ["on_missing=drop belongs to logs=FOLDER"]),
     ({"map": "m", "count": 3, "within": "clas", "seed": -1}, ["Did you mean 'class'", "seed must be"]),
     ({"map": "m", "count": 3, "formats": ["jsn"], "region": "x"}, ["Did you mean 'jsonl'", "region rule 'x'"]),
     ({"map": "m", "count": 3, "formats": "jsonl"}, ["formats must be a list"]),
     ({"map": "m", "count": 3, "formats": ["allenai"]}, ["needs task=NAME and tsv=FOLDER"]),
-    ({"map": "m", "count": 3, "task": "snli"}, ["task and tsv are of formats"]),
+    ({"map": "m", "count": 3, "task": "snli"}, ["task and tsv belong to formats"]),
     ({"map": "m", "fraction": 0.1, "compat": "allenai", "tsv": "t", "task": "sst"}, ["Unknown task 'sst'"]),
     ({"map": "m", "fraction": 0.1, "formats": ["allenai"], "tsv": "t", "task": "wsc"}, ["Unknown task 'wsc'"]),
     ({"map": "m", "fraction": 0.1, "compat": "allenai", "direction": "both_ends", "ratio": 0.2}, ["not ratio=0.2"]),
-    ({"map": "m", "count": 3, "compat": "allenai"}, ["compat=allenai is about a fraction .* here is count"]),
-    ({"map": "m", "fraction": 0.1, "compat": "allenai", "metric": "aum"}, ["here is aum"]),
+    ({"map": "m", "count": 3, "compat": "allenai"}, ["compat=allenai takes a fraction .* given is count"]),
+    ({"map": "m", "fraction": 0.1, "compat": "allenai", "metric": "aum"}, ["given is aum"]),
     ({"map": "m", "fraction": 0.1, "compat": "cleanlab"}, ["Unknown compat"]),
-    ({"count": 3, "recipe": "aflite"}, ["give dataset=NAME"]),
-    ({"count": 3, "recipe": "aflite", "dataset": {}, "map": "m", "metric": "aum"}, ["look at metric=aum, map=m"]),
+    ({"count": 3, "recipe": "aflite", "map": "m", "metric": "aum"}, ["use metric=aum, map=m"]),
     (
-        {"count": 3, "recipe": "aflite", "dataset": {}, "n_epochs": 3, "region": "quantile", "on_missing": "drop"},
-        ["recipe=aflite does not look at on_missing=drop, region=quantile, n_epochs=3"],
+        {"count": 3, "recipe": "aflite", "n_epochs": 3, "region": "quantile", "on_missing": "drop"},
+        ["recipe=aflite does not use on_missing=drop, region=quantile, n_epochs=3"],
     ),
-    ({"count": 3, "recipe": "al_greedy_k", "dataset": {}, "formats": ["allenai"]}, [r"look at formats=\[allenai\]"]),
+    ({"count": 3, "recipe": "al_greedy_k", "formats": ["allenai"]}, [r"use formats=\[allenai\]"]),
     ({"map": "m", "count": 3, "device": "tpu", "workers": 0}, ["tpu", "workers must be"]),
 ])  # fmt: skip
 def test_everything_wrong_is_said_at_once(given, expected):
     with pytest.raises(ConfigError) as caught:
-        check_select(USUAL | given)
+        SelectRequest(**given)
     for part in expected:
         assert re.search(part, str(caught.value))
 
@@ -374,15 +351,10 @@ def test_everything_wrong_is_said_at_once(given, expected):
     {"recipe": "without_suspects", "metric": "random", "seed": 3},
     {"direction": "both_ends", "ratio": 0.2},
     {"map": None, "logs": "l", "on_missing": "drop", "region": "data_iq"},
-    {"map": None, "dataset": {"reader": "files"}, "recipe": "al_uncertainty", "seed": 3, "n_epochs": 2, "model": "m"},
+    {"map": None, "recipe": "al_uncertainty", "seed": 3, "n_epochs": 2},
 ])  # fmt: skip
 def test_settings_that_a_selection_looks_at_may_be_others(given):
-    check_select(USUAL | {"map": "m", "count": 3} | given)
-
-
-def test_settings_are_held_against_their_defaults():
-    shipped = yaml.safe_load((conf_dir() / "select.yaml").read_text())
-    assert {name: shipped[name] for name in _USUAL} == _USUAL
+    SelectRequest(**{"map": "m", "count": 3} | given)
 
 
 @pytest.fixture
@@ -390,9 +362,8 @@ def weighed(tmp_path, map_folder):
     """weighed(**settings): the rows that `cal weights` writes."""
 
     def run(**settings):
-        config = {**WEIGHTS, "map": str(map_folder), "output": str(tmp_path / "weights"), **settings}
-        check_weights(config)
-        run_weights(config, {})
+        given = {"map": str(map_folder), "output": str(tmp_path / "weights"), **settings}
+        WeightsRequest(**given).run()
         return pd.read_csv(tmp_path / "weights" / "weights.csv")
 
     return run
@@ -439,8 +410,25 @@ def test_weights_do_not_replace_a_selection(chosen, weighed, tmp_path):
     ({"by": "mislabel"}, "go together"),
     ({"probabilities": "p.csv"}, "go together"),
     ({"map": None}, "map=FILE or logs=FOLDER"),
-    ({"on_missing": "partial"}, "on_missing=partial is of logs=FOLDER"),
+    ({"on_missing": "partial"}, "on_missing=partial belongs to logs=FOLDER"),
 ])  # fmt: skip
 def test_weights_that_cannot_be_are_refused(given, expected):
     with pytest.raises(ConfigError, match=expected):
-        check_weights(WEIGHTS | {"map": "m"} | given)
+        WeightsRequest(**{"map": "m"} | given)
+
+
+@pytest.mark.parametrize(("kind", "name", "file"), [
+    (Selection, "out", "selected.csv"), (Weights, "weights", "weights.csv"),
+])  # fmt: skip
+def test_what_is_loaded_is_what_was_saved(chosen, weighed, tmp_path, kind, name, file):
+    chosen(count=9, recipe="without_suspects")
+    weighed()
+    loaded = kind.load(tmp_path / name)
+    loaded.save(tmp_path / "again")
+    assert (tmp_path / "again" / file).read_bytes() == (tmp_path / name / file).read_bytes()
+    assert str(kind.load(tmp_path / "again")) == str(loaded)
+
+
+def test_a_recipe_of_texts_needs_a_corpus():
+    with pytest.raises(ConfigError, match="dataset=NAME"):
+        SelectRequest(recipe="aflite", count=3).run()

@@ -19,15 +19,15 @@ from cal.data.features import Features
 from cal.errors import StorageError
 from cal.learners.mlp import MLP
 from cal.simulation.curves import LearningCurves
+from cal.simulation.request import simulate
 from cal.simulation.run_folder import Run, RunFolder
-from cal.simulation.simulate import simulate
 
 SCRIPT = """
 import pickle, sys
 from dataclasses import asdict
 from pathlib import Path
 
-from cal.simulation.simulate import simulate
+from cal.simulation.request import simulate
 
 if __name__ == "__main__":
     (corpus, features), arguments = pickle.loads(Path(sys.argv[1]).read_bytes())

@@ -21,9 +21,9 @@ from cal.seeds import PAPER_SEEDS, list_seeds
 from cal.simulation.blocks import Plan, advance_block
 from cal.simulation.loop import Setting, advance
 from cal.simulation.partition import Partition
+from cal.simulation.request import simulate
 from cal.simulation.run_folder import Run, RunFolder
 from cal.simulation.seed_sets import StratifiedSeedSet, choose_seed_set
-from cal.simulation.simulate import simulate
 from cal.streams import Streams
 
 QUICK = {"hidden": 8, "n_epochs": 3, "lr": 1e-2}
@@ -424,7 +424,7 @@ def test_a_strategy_may_select_in_its_own_way(simulated):
 
 
 def test_features_that_need_parameters_say_so(make_task, small):
-    with pytest.raises(ConfigError, match="features 'precomputed' cannot be made"):
+    with pytest.raises(ConfigError, match="features cannot be made"):
         simulate(make_task().corpus, features="precomputed", **small)
 
 

@@ -1,0 +1,63 @@
+"""The commands of `cal`: one line about each, and the request of those that a configuration describes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """A command.
+
+    Attributes:
+        summary: one line for `cal --help`.
+        request: path of its request, for a command that a configuration describes.
+        result: name and file, in the output folder, of what it ends with.
+        kept: what an interrupted command has kept, for one that resumes.
+    """
+
+    summary: str
+    request: str = ""
+    result: tuple[str, str] = ("", "")
+    kept: str = ""
+
+
+COMMANDS = {
+    "simulate": Command(
+        "compare strategies by simulated active learning, ending in a report",
+        "cal.simulation.request:SimulationRequest",
+        ("Report", "report.html"),
+        kept="Finished rounds",
+    ),
+    "report": Command("write the report of one or several run folders"),
+    "compare": Command("test which of several methods is better, from a file of scores"),
+    "data": Command("describe a corpus: sizes, balance, duplicates, lengths, examples", "cal.data.request:DataRequest"),
+    "map": Command(
+        "draw the data map of a whole corpus, or of logs", "cal.maps.request:MapRequest", ("Map", "map.html")
+    ),
+    "select": Command(
+        "choose what to train on, from a data map: ids, tables, TSV folders",
+        "cal.selection.request:SelectRequest",
+        ("Selection", "selected.csv"),
+    ),
+    "weights": Command(
+        "weigh the instances of a data map for training",
+        "cal.selection.weights_request:WeightsRequest",
+        ("Weights", "weights.csv"),
+    ),
+    "suspects": Command(
+        "rank the documents whose labels look wrong, and say why",
+        "cal.label_errors.suspects_request:SuspectsRequest",
+        ("Suspects", "suspects.html"),
+    ),
+    "audit": Command(
+        "flip some of your labels and count how many each detector finds",
+        "cal.label_errors.audit_request:AuditRequest",
+        ("Report", "report.html"),
+        kept="Finished injections",
+    ),
+    "map-diff": Command("compare two data maps of the same documents"),
+    "lint-logs": Command("explain what is wrong with logs of training dynamics"),
+    "strategies": Command("list the strategies: year, cost, what they need"),
+    "check-strategy": Command("check a strategy, also your own, against the laws that all keep"),
+    "benchmark": Command("measure speed and memory beside peers and the hardware's limits"),
+}

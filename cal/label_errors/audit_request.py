@@ -1,0 +1,121 @@
+"""The request of `cal audit`, and the function that makes one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cal.checks import Problems, problems_of, whole_numbers
+from cal.learners.request import TrainingRequest
+from cal.request import make, takes
+from cal.seeds import list_seeds
+
+if TYPE_CHECKING:
+    from cal.label_errors.audit_result import AuditResult
+
+_USUAL = (
+    *("aum", "confidence", "loss", "el2n"),
+    *("cv_loss", "cv_self_confidence", "cv_normalised_margin", "cleanlab", "calibrated"),
+)
+_USUALLY_CLEANED_BY = ("aum", "cv_self_confidence")
+
+
+@dataclass(kw_only=True)
+class AuditRequest(TrainingRequest):
+    """Flip some labels, and count how many of them each detector finds and what cleaning them gains.
+
+    Args:
+        noise: list of kinds of wrong labels, uniform (another class at random), class_dependent (the one most
+            confused with) and annotator (one careless annotator)
+        rates: list of shares of the training labels to make wrong
+        seeds: number of seeds (the paper's five first), or a list; of injections and trainings
+        detectors: list of detectors; null is aum, confidence, loss, el2n, cv_loss, cv_self_confidence,
+            cv_normalised_margin, calibrated and, if installed, cleanlab; others are last_prob, correctness,
+            variability, noise_detector and threshold_samples
+        folds: parts of the train split, for detectors by models that never saw a document
+        clean_by: list of detectors whose 5 % most suspicious labels are fixed or dropped, to train again; null is aum
+            and cv_self_confidence, [] is none
+        output: folder of the report; the same command resumes an interrupted audit
+    """
+
+    noise: Any = ("uniform", "class_dependent", "annotator")
+    rates: Any = (0.05, 0.1)
+    seeds: Any = 3
+    detectors: Any = None
+    folds: int = 5
+    clean_by: Any = None
+
+    def _resolve(self, problems: Problems) -> None:
+        from cal.label_errors.detectors import refused_detectors
+        from cal.label_errors.noise import check_noise
+
+        super()._resolve(problems)
+        self.noise, self.rates = _listed(self.noise), _listed(self.rates)
+        self.seeds = problems.attempt(lambda: list_seeds(self.seeds), otherwise=[])
+        problems += whole_numbers(2, folds=self.folds) + problems_of(lambda: check_noise(self.noise, self.rates))
+        if self.detectors is None:
+            self.detectors = [name for name in _USUAL if not refused_detectors([name])]
+        else:
+            self.detectors = _listed(self.detectors)
+            problems += refused_detectors(self.detectors)
+        usual = [name for name in _USUALLY_CLEANED_BY if name in self.detectors]
+        self.clean_by = usual if self.clean_by is None else _listed(self.clean_by)
+        unknown = [name for name in self.clean_by if name not in self.detectors]
+        problems += [f"clean_by names {name}, which is not one of the detectors." for name in unknown]
+
+    def run(self, corpus: Any = None, *, quiet: bool = False) -> AuditResult:
+        """Audits and, given an output folder, writes the report there: see `cal.label_errors.audit_result`.
+
+        Args:
+            corpus: whatever `cal.read_corpus` takes; None reads `dataset`.
+            quiet: hide the progress bar.
+
+        Raises:
+            DataError: if a rate makes no label wrong, or too many.
+            CalError: if something cannot be read, trained or written.
+        """
+        from contextlib import nullcontext
+
+        from cal.label_errors.audit import run_audit
+        from cal.label_errors.audit_result import audit_folder
+
+        folder = None if self.output is None else audit_folder(self.output)
+        with nullcontext() if folder is None else folder.lock("audit"):
+            result = run_audit(self, self.read_corpus(corpus), folder, quiet)
+            if self.output is not None:
+                result.save(self.output)
+        return result
+
+
+@takes(AuditRequest)
+def audit(corpus: Any, *, quiet: bool = False, **parameters: Any) -> AuditResult:
+    """Which detector finds wrong labels in your data: flips some labels and counts how many each detector finds.
+
+    Labels that are wrong already are not known and count as right, so all figures are about flipped labels. Where
+    documents tie in suspicion, recall and precision are those expected for any order among them.
+
+    Args:
+        corpus: a `Corpus`, or whatever `cal.read_corpus` takes. Its test split stays as it is.
+        quiet: hide the progress bar.
+        **parameters: those of `AuditRequest`.
+
+    Returns:
+        Scores, curves and accuracies, with `to_frame()`, `plot()` and `save(folder)`.
+
+    Raises:
+        ConfigError: listing everything wrong with the parameters; before any training.
+        DataError: if a rate makes no label wrong, or too many.
+
+    Example:
+        >>> texts = [f"{start} is it {i}?" for i in range(20) for start in ("How far", "Who")]
+        >>> corpus = cal.Corpus.from_texts(texts, ["number", "person"] * 20, test=0.2)
+        >>> found = cal.audit(corpus, noise="uniform", rates=0.25, seeds=1, detectors=["loss"], clean_by=[], n_epochs=3)
+        >>> found.scores[["detector", "n_wrong"]].values.tolist()
+        [['loss', 8.0]]
+    """
+    return make(AuditRequest, parameters).run(corpus, quiet=quiet)
+
+
+def _listed(given: Any) -> list[Any]:
+    """A single name or number as a list of one; nothing is listed twice."""
+    return list(dict.fromkeys([given] if isinstance(given, str | int | float) else given))

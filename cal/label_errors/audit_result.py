@@ -1,0 +1,145 @@
+"""What an audit measured, in memory and as a folder.
+
+config.yaml, audit.json    the parameters; what was audited, and versions
+scores.csv, curves.csv, accuracies.csv    the frames of `AuditResult`
+means.csv                  means of the scores over seeds, with their intervals
+wrong/NOISE-RATE-SEED-*.csv  the wrong labels of each injection: id, gold label and the one given
+cells/                     finished injections, from which the same command resumes
+report.md, report.html, figures/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pandas as pd
+import yaml
+
+from cal.errors import StorageError
+from cal.files import OwnedFolder
+from cal.report.markup import to_html, to_markdown
+from cal.report.plot_style import rendered
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FRAMES = ("scores", "curves", "accuracies")
+
+
+@dataclass(frozen=True, eq=False)
+class AuditResult:
+    """What an audit measured; rows are of one kind of noise, rate and seed.
+
+    Attributes:
+        scores: a row per detector: `n_instances` and `n_wrong`; `average_precision` and `auroc` of its ranking; for x
+            of `REVIEWED` `recall_at_x`, the share of the wrong labels among the first x percent of the documents,
+            `ceiling_at_x`, the most it can be, and `precision_at_x`; `flagged_share`, `flag_precision` and
+            `flag_recall` of a detector that flags; `n_errors` with `n_errors_low` and `n_errors_high` of one that
+            estimates how many labels are wrong; `seconds`. What a detector does not give is NaN.
+        curves: a row per detector and percent `reviewed`, of `CURVE`: `recall`.
+        accuracies: a row per training that is measured on the test split, `accuracy` and `macro_f1`: on the noisy
+            labels (`treatment` as is), on the right ones (clean), and after the first `k` documents by a `detector`, or
+            random ones, were given their right labels (fix) or left out (drop). Empty where nothing is cleaned.
+        about: corpus, versions and device.
+        config: parameters of the request.
+    """
+
+    scores: pd.DataFrame
+    curves: pd.DataFrame
+    accuracies: pd.DataFrame
+    about: Mapping[str, Any]
+    config: Mapping[str, Any]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Means of the scores over seeds with their intervals, a row per kind of noise, rate and detector."""
+        from cal.label_errors.audit_tables import means_of
+
+        return means_of(self)
+
+    def plot(self) -> Figure:
+        """Share of the wrong labels found over the share of documents read, for the first kind of noise and rate."""
+        from cal.label_errors.audit_report import recall_figure
+        from cal.label_errors.audit_tables import injections
+
+        return recall_figure(injections(self)[0])
+
+    def save(self, folder: Path | str) -> None:
+        """Writes tables, figures and the report of `cal audit`.
+
+        Raises:
+            StorageError: if the folder holds something else or cannot be written.
+        """
+        from cal.label_errors.audit_report import audit_document
+
+        target = audit_folder(folder)
+        begin(target, self.about, self.config)
+        for name in FRAMES:
+            target.write(f"{name}.csv", getattr(self, name).to_csv(index=False).encode())
+        target.write("means.csv", self.to_frame().to_csv(index=False).encode())
+        described = orjson.dumps({"config": self.config, **self.about}, option=orjson.OPT_INDENT_2).decode()
+        document, figures = audit_document(self, self.about["corpus"], described)
+        files = {name: rendered(figure) for name, figure in figures.items()}
+        for name, by_suffix in files.items():
+            for suffix in ("png", "pdf"):
+                target.write(f"figures/{name}.{suffix}", by_suffix[suffix])
+        target.write("report.md", to_markdown(document).encode())
+        pictures = {name: by_suffix["svg"] for name, by_suffix in files.items()}
+        target.write("report.html", to_html(document, pictures).encode())
+
+    @classmethod
+    def load(cls, folder: Path | str) -> AuditResult:
+        """What a folder of `cal audit` holds.
+
+        Raises:
+            StorageError: if it holds no audit, or an unfinished one.
+        """
+        folder = Path(folder)
+        try:
+            about = orjson.loads((folder / "audit.json").read_bytes())
+            config = yaml.safe_load((folder / "config.yaml").read_bytes())
+            scores, curves, accuracies = (_read_csv(folder / f"{name}.csv") for name in FRAMES)
+        except (OSError, ValueError) as error:
+            raise StorageError(f"{folder} holds no finished audit: {error}. Make one with cal audit.") from error
+        return cls(scores, curves, accuracies, about, config)
+
+    def __str__(self) -> str:
+        from cal.label_errors.audit_report import audit_text
+
+        return audit_text(self, self.about["corpus"])
+
+    def __repr__(self) -> str:
+        n_cells = len(self.scores[["noise", "rate", "seed"]].drop_duplicates())
+        n_detectors = self.scores["detector"].nunique()
+        return f"AuditResult of {self.about['corpus']!r}: {n_detectors} detectors, {n_cells} injections"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{self!r}</p>{self.to_frame().to_html(index=False)}"
+
+
+def audit_folder(folder: Path | str) -> OwnedFolder:
+    """The folder of an audit, if it is free for one.
+
+    Raises:
+        StorageError: if it holds something else.
+    """
+    target = OwnedFolder(folder, "cal audit", "audit.json")
+    target.refuse_foreign()
+    return target
+
+
+def begin(target: OwnedFolder, about: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    """Writes what the folder is an audit of; audit.json first, as it marks the folder for ours."""
+    target.write_json("audit.json", about)
+    target.write_yaml("config.yaml", config)
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    """A table; a training without a detector has an empty name, and a table without rows has no header either."""
+    if path.stat().st_size <= 1:
+        return pd.DataFrame()
+    frame = pd.read_csv(path)
+    return frame.assign(detector=frame["detector"].fillna(""))

@@ -1,0 +1,126 @@
+"""From a map, or from trainings on a corpus, to the ranked list of suspects."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cal.data.corpus import Corpus, Split
+from cal.data.lsa import Lsa
+from cal.dynamics.suspicion import SUSPICION, suspicion
+from cal.label_errors.detectors import detect
+from cal.label_errors.error_estimate import ErrorEstimate
+from cal.label_errors.suspects import Suspects
+from cal.label_errors.suspects_table import Evidence, suspects_table
+from cal.maps.given import given_map
+from cal.maps.source import with_documents
+from cal.provenance import provenance
+
+if TYPE_CHECKING:
+    from cal.label_errors.suspects_request import SuspectsRequest
+
+N_DIMENSIONS = 100
+"""Of the vectors of texts that no learner reads. On TREC 64 % of the 10 nearest by them have the same label."""
+
+
+def find_suspects(request: SuspectsRequest, corpus: Corpus | None, quiet: bool) -> Suspects:
+    """The ranked list that a request asks for."""
+    if request.map is None:
+        assert corpus is not None
+        evidence, about = _of_training(request, corpus, quiet)
+    else:
+        evidence, about = _of_map(request, corpus)
+    n_shown = max(request.n, request.page)
+    evidence, alike = _with_vectors(evidence, request, corpus, n_shown)
+    table = suspects_table(evidence, request.neighbours, n_shown)
+    about |= {"by": evidence.by, "n_instances": len(table), "neighbours": alike, "config": request.as_data()}
+    about |= {"estimate": _totals(evidence.estimate), **provenance(request.device)}
+    return Suspects(table, about)
+
+
+def _of_map(request: SuspectsRequest, corpus: Corpus | None) -> tuple[Evidence, dict[str, Any]]:
+    data_map, source = given_map(request.map, None, "error")
+    gold, predicted = data_map.gold.numpy(), data_map.predicted.numpy()
+    points = data_map.to_frame()
+    points = points if corpus is None else with_documents(points, corpus)
+    names = data_map.label_names if corpus is None else corpus.label_names
+    n_classes = 1 + max(gold.max(), predicted.max())
+    by = request.by or "aum"
+    if names is None or len(names) < n_classes:
+        names = [str(label) for label in range(n_classes)]
+    evidence = Evidence(
+        ids=points["id"].tolist(),
+        gold=gold,
+        label_names=list(names),
+        by=by,
+        order=data_map.ranking(by),
+        scores={name: suspicion(data_map, name).numpy() for name in SUSPICION},
+        correctness=data_map.correctness.double().numpy(),
+        n_epochs=data_map.n_epochs,
+        predicted=predicted,
+        texts=points["text"].fillna("").astype(str).tolist() if "text" in points else None,
+    )
+    about = {"name": data_map.name if corpus is None else corpus.name, "seeds": []}
+    return evidence, about | ({"map": source["path"], "map_digest": source["sha256"]} if "path" in source else source)
+
+
+def _of_training(request: SuspectsRequest, corpus: Corpus, quiet: bool) -> tuple[Evidence, dict[str, Any]]:
+    by = request.by or "calibrated"
+    names = dict.fromkeys((by, *SUSPICION, "cv_self_confidence", "calibrated"))
+    found = detect(corpus, list(names), request.setup(quiet), seeds=request.seeds, folds=request.folds)
+    scores = {name: detection.score for name, detection in found.items()}
+    evidence = Evidence(
+        ids=corpus.train.ids,
+        gold=corpus.train.gold,
+        label_names=corpus.label_names,
+        by=by,
+        # Equally suspicious: by mean loss, then by the order of the split, which is that of a hash of the ids.
+        order=np.lexsort((-scores["loss"], -scores[by])),
+        scores=scores,
+        correctness=-scores["correctness"],
+        n_epochs=request.learner.n_epochs,
+        probs=found["cv_self_confidence"].probs,
+        estimate=found["calibrated"].estimate,
+        texts=corpus.train.texts,
+    )
+    return evidence, {"name": corpus.name, "seeds": request.seeds, "corpus_fingerprint": corpus.fingerprint}
+
+
+def _with_vectors(
+    evidence: Evidence, request: SuspectsRequest, corpus: Corpus | None, n_shown: int
+) -> tuple[Evidence, str]:
+    """The evidence with vectors of the documents, and what makes them neighbours, in words."""
+    if not request.neighbours or not n_shown:
+        return evidence, "neighbours were not looked for"
+    limit = f" of the first {n_shown:,}" if n_shown < len(evidence.gold) else ""
+    if corpus is not None and request.features is not None and request.learner.reads_features:
+        from cal.data.features import vectors_of
+
+        vectors = vectors_of(corpus, request.features)
+        assert vectors is not None
+        row_of = {instance_id: row for row, instance_id in enumerate(corpus.train.ids)}
+        rows = [row_of[str(instance_id)] for instance_id in evidence.ids]
+        kind = request.as_data()["features"]["kind"]
+        return replace(evidence, vectors=vectors.train[rows]), f"neighbours{limit} by features={kind}"
+    if evidence.texts is None or not any(text.strip() for text in evidence.texts):
+        return evidence, "there are no texts, and so no neighbours: dataset=NAME gives them"
+    return replace(evidence, vectors=_text_vectors(evidence.texts)), f"neighbours{limit} by the words of the texts"
+
+
+def _text_vectors(texts: Any) -> np.ndarray:
+    """(instance, feature) vectors of texts; zeros for those without text."""
+    filled = [row for row, text in enumerate(texts) if text.strip()]
+    split = Split([str(row) for row in filled], [texts[row] for row in filled], np.zeros(len(filled), int), "train")
+    found = Lsa(n_components=N_DIMENSIONS).compute(Corpus(split, None, ["-"])).train
+    vectors = np.zeros((len(texts), found.shape[1]), dtype=np.float32)
+    vectors[[int(row) for row in split.ids]] = found  # a split has its own order
+    return vectors
+
+
+def _totals(estimate: ErrorEstimate | None) -> dict[str, float] | None:
+    """The estimated number of errors and its interval."""
+    if estimate is None:
+        return None
+    return {name: float(getattr(estimate, name)) for name in ("n_errors", "n_errors_low", "n_errors_high")}

@@ -1,0 +1,113 @@
+"""The part of a request that every command has that trains classifiers on a corpus."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cal import registry
+from cal.checks import Problems, whole_numbers
+from cal.errors import ConfigError
+from cal.request import Request
+
+if TYPE_CHECKING:
+    from cal.data.corpus import Corpus
+    from cal.learners.base import LearnerConfig
+    from cal.learners.grid import Setup
+
+_OF_LEARNERS = ("n_epochs", "model", "precision")
+
+
+@dataclass(kw_only=True)
+class TrainingRequest(Request):
+    """Corpus, vectors, classifiers and where they are trained.
+
+    Args:
+        dataset: reader of the corpus, its name or {name: {parameter: value}}; not needed where a corpus is given
+        features: document vectors, or a way to compute them, its name or {name: {parameter: value}}; null for a
+            learner that reads the texts
+        learner: classifier and its hyperparameters, its name or {name: {parameter: value}}
+        n_epochs: passes over the training data; null leaves the learner's
+        model: of learner=transformer, a name on the Hugging Face hub or a folder; null leaves the learner's
+        precision: of matrix products, float32, tf32 (GPUs) or bf16; null leaves the learner's
+        device: auto, cpu or cuda
+        workers: number of processes on a CPU; null is one per core; results do not depend on it
+        output: folder of the results
+    """
+
+    dataset: Any = None
+    features: Any = "lsa"
+    learner: Any = "mlp"
+    n_epochs: int | None = None
+    model: str | None = None
+    precision: str | None = None
+    device: str = "auto"
+    workers: int | None = None
+    output: Any = None
+
+    def _resolve(self, problems: Problems) -> None:
+        from cal.data.features import as_features
+        from cal.learners.compute import resolve_device
+
+        super()._resolve(problems)
+        self.output = None if self.output is None else Path(str(self.output))
+        problems += whole_numbers(or_null=True, workers=self.workers)
+        self.dataset = problems.attempt(self._chosen_dataset, otherwise=None)
+        self.features = problems.attempt(lambda: as_features(self.features), otherwise=None)
+        self.learner = problems.attempt(self._chosen_learner, otherwise=None)
+        uses_gpu = self.learner is None or self.learner.uses_gpu
+        self.device = problems.attempt(lambda: resolve_device(self.device, uses_gpu), otherwise="cpu")
+        if self.learner is not None and not self.learner.reads_features and not self._uses_features():
+            self.features = None
+
+    def _uses_features(self) -> bool:
+        """Whether anything but the learner reads document vectors."""
+        return False
+
+    def _chosen_dataset(self) -> Any:
+        spec = self.dataset
+        return registry.choose(registry.READERS, "dataset", spec)[1] if isinstance(spec, str | Mapping) else spec
+
+    def _chosen_learner(self) -> LearnerConfig:
+        """The learner with the parameters that the request has for it."""
+        from cal.learners.base import as_learner
+
+        given = {name: getattr(self, name) for name in _OF_LEARNERS if getattr(self, name) is not None}
+        spec = {self.learner: {}} if isinstance(self.learner, str) else self.learner
+        if not (isinstance(spec, Mapping) and len(spec) == 1):
+            return as_learner(spec, **given)
+        ((name, parameters),) = spec.items()
+        choice: Any = registry.find(registry.LEARNERS, "learner", str(name))
+        if "model" in given and "model" not in [field.name for field in dataclasses.fields(choice)]:
+            raise ConfigError(
+                f"model={given['model']} is for learner=transformer, and this is {name}; features=encoder has "
+                "features.model."
+            )
+        made: LearnerConfig = registry.build(choice, {**(parameters or {}), **given}, "learner")
+        return made
+
+    def setup(self, quiet: bool = True) -> Setup:
+        """What all trainings of the request have in common."""
+        from cal.learners.grid import Setup
+
+        return Setup(self.learner, self.features, self.device, self.workers, quiet)
+
+    def read_corpus(self, corpus: Any = None) -> Corpus:
+        """The corpus given, anything that `cal.read_corpus` takes, or that of `dataset`.
+
+        Raises:
+            ConfigError: if there is neither.
+            DataError: if it cannot be used.
+        """
+        from cal.data import read_corpus
+        from cal.data.corpus import Corpus
+
+        if corpus is None and self.dataset is None:
+            raise ConfigError("There is no corpus to work on. Give dataset=NAME, or a corpus in Python.")
+        if corpus is None:
+            read: Corpus = self.dataset.read()
+            return read
+        return corpus if isinstance(corpus, Corpus) else read_corpus(corpus)

@@ -1,0 +1,49 @@
+"""The map that a request works on: given as an object, or read from a folder, a file or logs, with its hash."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from cal.checks import one_of
+from cal.errors import ConfigError
+
+if TYPE_CHECKING:
+    from cal.dynamics.data_map import DataMap
+
+
+def source_problems(command: str, data_map: Any, logs: Any, on_missing: str) -> list[str]:
+    """A sentence about each thing wrong with the parameters that give a map."""
+    from cal.dynamics.store import OnMissing
+
+    problems = one_of(get_args(OnMissing), on_missing=on_missing)
+    if (data_map is None) == (logs is None):
+        given = "neither is" if data_map is None else "both are"
+        problems.append(f"{command} needs map=FILE or logs=FOLDER, one of them; {given} given.")
+    elif logs is None and on_missing != "error":
+        problems.append(f"on_missing={on_missing} belongs to logs=FOLDER, and a map lacks nothing. Leave it out.")
+    return problems
+
+
+def given_map(data_map: Any, logs: Path | str | None, on_missing: Any) -> tuple[DataMap, dict[str, str]]:
+    """The map of one run that a request gives, and where it is from: path and sha256 of what was read.
+
+    Args:
+        data_map: a `DataMap`, or the folder or file of one; or None, and
+        logs: a folder of logs.
+        on_missing: what to do with instances that some logs lack.
+
+    Raises:
+        DataError: if it cannot be read.
+    """
+    from cal.dynamics.data_map import DataMap
+    from cal.files import digest_of
+    from cal.maps.read import map_path, read_map
+
+    if isinstance(data_map, DataMap):
+        return data_map.one(), {"given": repr(data_map)}
+    if not isinstance(given := data_map if logs is None else logs, str | Path):
+        raise ConfigError(f"map must be a DataMap, or the folder or file of one, not {type(given).__name__}.")
+    path = map_path(given) if logs is None else Path(given)
+    read = read_map(path, on_missing=on_missing)
+    return read.one(), {"path": str(path), "sha256": digest_of(path)}

@@ -1,0 +1,205 @@
+"""The request of `cal map`, and the function that makes one."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from cal.checks import Problems, one_of, whole_numbers
+from cal.errors import ConfigError, DataError
+from cal.learners.request import TrainingRequest
+from cal.request import make, takes
+from cal.seeds import list_seeds
+
+if TYPE_CHECKING:
+    from cal.data.corpus import Corpus
+    from cal.dynamics.data_map import DataMap
+
+logger = logging.getLogger(__name__)
+CHECKPOINTS = "checkpoints"
+
+
+@dataclass(kw_only=True)
+class MapRequest(TrainingRequest):
+    """Draw the data map of a whole train split, or of logs that any training left.
+
+    Args:
+        dataset: reader of the corpus to train on, or that gives texts and label names to logs
+        logs: folder of dynamics_epoch_0.jsonl and so on, or of a recorder, to draw instead of training
+        on_missing: what to do with instances that some logs lack, error, drop or partial
+        seeds: number of seeds (the paper's five first), or a list; several make a mean map
+        capture: when dynamics are taken, at the end of each epoch (end), while training (during), or by models that
+            never saw the document (out_of_fold)
+        folds: parts of the train split, for capture=out_of_fold
+        region: rule of the regions, quantile, thresholds, data_iq or {rule: {parameter: value}}
+        hardest: number of documents of least confidence to print, with gold and predicted label
+        output: folder of the map; the same command resumes an interrupted training
+    """
+
+    logs: Any = None
+    on_missing: str = "error"
+    seeds: Any = 1
+    capture: str = "end"
+    folds: int = 5
+    region: Any = "quantile"
+    hardest: int = 0
+
+    def _resolve(self, problems: Problems) -> None:
+        from cal.dynamics.regions import region_rule
+        from cal.dynamics.store import OnMissing
+        from cal.dynamics.training_dynamics import Capture
+
+        given = [name for name in ("n_epochs", "seeds", "capture", "folds") if getattr(self, name) != _default(name)]
+        super()._resolve(problems)
+        if self.logs is not None and given:
+            problems.append(f"logs=FOLDER trains nothing, and so does not use {', '.join(given)}. Leave it out.")
+        problems += whole_numbers(0, hardest=self.hardest) + whole_numbers(2, folds=self.folds)
+        problems += one_of(get_args(Capture), capture=self.capture)
+        problems += one_of(get_args(OnMissing), on_missing=self.on_missing)
+        problems.attempt(lambda: region_rule(self.region), otherwise=("", {}))
+        self.seeds = problems.attempt(lambda: list_seeds(self.seeds), otherwise=[])
+
+    def run(self, corpus: Any = None, *, quiet: bool = False) -> DataMap:
+        """Trains, or reads logs, and, given an output folder, saves the map there: see `cal.maps.folder`.
+
+        Args:
+            corpus: whatever `cal.read_corpus` takes; None reads `dataset`, if there is one.
+            quiet: hide the progress bar.
+
+        Raises:
+            ConfigError: if there is neither a corpus nor logs.
+            CalError: if something cannot be read, trained or written.
+        """
+        from cal.dynamics.distributed import rank
+        from cal.maps.folder import map_folder
+        from cal.provenance import provenance
+
+        if self.logs is None and self.dataset is None and corpus is None:
+            raise ConfigError("cal map needs what to draw: dataset=NAME to train on it, or logs=FOLDER to read logs.")
+        if self.output is not None:
+            map_folder(self.output).refuse_foreign()
+        read = self.read_corpus(corpus) if corpus is not None or self.dataset is not None else None
+        if self.logs is None:
+            assert read is not None
+            data_map = self._trained(read, quiet)
+            about = {"corpus_fingerprint": read.fingerprint, **provenance(self.device)}
+            config = self.as_data()
+        else:
+            data_map, about = self._of_logs(read), provenance("cpu")
+            config = {key: self.as_data()[key] for key in ("logs", "on_missing", "dataset", "region", "output")}
+        if self.output is not None and not rank():
+            data_map.save(self.output, config=config, about=about)
+            shutil.rmtree(self.output / CHECKPOINTS, ignore_errors=True)
+        return data_map
+
+    def run_in_folder(self, *, quiet: bool = False) -> tuple[str, Path]:
+        from cal.dynamics.distributed import gathered, rank
+        from cal.maps.summary import hardest_text
+
+        # If several processes share the training, the first one chooses the folder.
+        folder = self.output = gathered(self.output or self._new_folder())[0]
+        data_map = self.run(quiet=quiet)
+        if rank():
+            return "", folder
+        text = str(data_map)
+        return (f"{text}\n\n{hardest_text(data_map.to_frame(), self.hardest)}" if self.hardest else text), folder
+
+    def _trained(self, corpus: Corpus, quiet: bool) -> DataMap:
+        from cal.dynamics.data_map import DataMap
+        from cal.maps.training import train_map
+
+        checkpoints = None if self.output is None else self.output / CHECKPOINTS
+        try:
+            dynamics = train_map(self, corpus, checkpoints, quiet)
+        except KeyboardInterrupt:
+            if checkpoints is not None and any(path.is_file() for path in checkpoints.rglob("*")):
+                logger.warning("Progress saved; rerun with output=%s to resume.", self.output)
+            raise
+        return DataMap.of(
+            dynamics,
+            corpus.train.ids,
+            name=corpus.name,
+            seeds=self.seeds,
+            texts=corpus.train.texts,
+            label_names=corpus.label_names,
+            region_rule=self._rule(),
+        )
+
+    def _of_logs(self, corpus: Corpus | None) -> DataMap:
+        """The map of logs, with texts and label names of the corpus where there is one."""
+        import dataclasses
+
+        from cal.dynamics.logs import open_logs
+
+        path = Path(self.logs)
+        store = open_logs(path, self.on_missing)  # type: ignore[arg-type]
+        known = {"name": path.resolve().name, "curves": store.dynamics().gold_prob, "region_rule": self._rule()}
+        data_map = dataclasses.replace(store.data_map(), **known)
+        if corpus is None:
+            return data_map
+        if corpus.n_classes != store.n_classes:
+            raise DataError(
+                f"The logs in {path} are of {store.n_classes} classes, and {corpus.name} has {corpus.n_classes}. "
+                "Give the dataset that the logs are from, or none."
+            )
+        texts = _texts(corpus, store.kept_ids(), data_map.gold.tolist())
+        return dataclasses.replace(data_map, texts=texts, label_names=corpus.label_names)
+
+    def _rule(self) -> dict[str, dict[str, Any]]:
+        from cal.dynamics.regions import region_rule
+
+        rule, parameters = region_rule(self.region)
+        return {rule: parameters}
+
+
+@functools.cache
+def _default(name: str) -> Any:
+    return getattr(MapRequest, name)
+
+
+@takes(MapRequest)
+def map(corpus: Any = None, *, quiet: bool = False, **parameters: Any) -> DataMap:
+    """The data map of a corpus: how a classifier learnt each document, epoch by epoch.
+
+    Args:
+        corpus: a `Corpus`, or whatever `cal.read_corpus` takes; not needed with `logs`.
+        quiet: hide the progress bar.
+        **parameters: those of `MapRequest`.
+
+    Returns:
+        The map, with `to_frame()`, `plot()`, `page()` and `save(folder)`; square brackets filter it like a table.
+
+    Raises:
+        ConfigError: listing everything wrong with the parameters; before any training.
+        CalError: if something cannot be read, trained or written.
+
+    Example:
+        >>> texts = [f"{start} is it {i}?" for i in range(6) for start in ("How far", "Who")]
+        >>> corpus = cal.Corpus.from_texts(texts, ["number", "person"] * 6)
+        >>> data_map = cal.map(corpus, n_epochs=4, learner={"mlp": {"lr": 0.01}})
+        >>> data_map
+        DataMap 'texts': 12 instances, 4 epochs, 1 run
+        >>> sorted(data_map.to_frame()["region"].unique())
+        ['ambiguous', 'easy-to-learn', 'hard-to-learn']
+    """
+    return make(MapRequest, parameters).run(corpus, quiet=quiet)
+
+
+def _texts(corpus: Corpus, ids: Sequence[str | int], gold: Sequence[int]) -> list[str]:
+    """The training text of each id, empty where there is none; warns of logs that do not fit the corpus."""
+    row_of = {instance_id: row for row, instance_id in enumerate(corpus.train.ids)}
+    rows = [row_of.get(str(instance_id)) for instance_id in ids]
+    if absent := rows.count(None):
+        logger.warning("%d of %d ids of the logs are not in the train split of %s.", absent, len(ids), corpus.name)
+    known = [(row, label) for row, label in zip(rows, gold, strict=True) if row is not None]
+    if differing := sum(int(corpus.train.gold[row]) != label for row, label in known):
+        logger.warning(
+            "%d of %d gold labels of the logs differ from those of %s: label names may be wrong.",
+            *(differing, len(known), corpus.name),
+        )
+    return ["" if row is None else corpus.train.texts[row] for row in rows]

@@ -1,0 +1,151 @@
+"""Requests: what a command is asked to do, as one dataclass whose fields are its parameters.
+
+A request is checked and resolved when it is made, and `run` does the work. The command line composes its words into
+one, and a function such as `cal.simulate` makes one of its arguments. The `Args` of its docstring are the help of
+both, so a parameter, its default and its help are written once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from cal import registry
+from cal.checks import Problems, all_problems
+from cal.errors import ConfigError
+from cal.files import dated_folder
+
+R = TypeVar("R", bound="Request")
+F = TypeVar("F", bound=Callable[..., Any])
+_PLAIN = str | int | float | bool | None
+_GROUPS = {"dataset": "reader", "features": "kind", "learner": "kind"}
+
+
+@dataclasses.dataclass(kw_only=True)
+class Request:
+    """A command and its parameters; subclasses extend `_resolve` with their own checks and define `run`."""
+
+    def __post_init__(self) -> None:
+        with all_problems() as problems:
+            self._resolve(problems)
+
+    def _resolve(self, problems: Problems) -> None:
+        """Replaces what the user wrote by what it stands for, and adds to `problems` what cannot be."""
+
+    def run(self, corpus: Any = None, *, quiet: bool = False) -> Any:
+        """Does the work; subclasses say with what result."""
+        raise NotImplementedError
+
+    def run_in_folder(self, *, quiet: bool = False) -> tuple[str, Path]:
+        """Runs as the command line does: into `output`, or a dated folder under runs/.
+
+        Returns:
+            What to print, and the folder.
+        """
+        folder = self.output = getattr(self, "output", None) or self._new_folder()
+        return str(self.run(quiet=quiet)), folder
+
+    def _new_folder(self) -> Path:
+        """A dated folder under runs/, named for the command."""
+        return dated_folder(Path("runs"), type(self).__name__.removesuffix("Request").lower())
+
+    def as_data(self) -> dict[str, Any]:
+        """The parameters as a configuration file holds them: plain data, choices as their name and parameters.
+
+        Example:
+            >>> from cal.simulation.request import SimulationRequest
+            >>> data = SimulationRequest(features="lsa", seeds=1).as_data()
+            >>> data["features"]["kind"], data["seeds"]
+            ('lsa', [398048])
+        """
+        return {field.name: as_data(getattr(self, field.name), field.name) for field in _parameters(type(self))}
+
+
+def make(request: type[R], parameters: Mapping[str, Any]) -> R:
+    """A request with these parameters.
+
+    Raises:
+        ConfigError: listing every parameter that does not exist, or everything wrong with the others.
+
+    Example:
+        >>> from cal.simulation.request import SimulationRequest
+        >>> make(SimulationRequest, {"sedes": 3})
+        Traceback (most recent call last):
+        cal.errors.ConfigError: There is no parameter 'sedes'. Did you mean 'seeds'? Known: dataset, ...
+    """
+    known = [field.name for field in _parameters(request)]
+    if unknown := [name for name in parameters if name not in known]:
+        raise ConfigError(registry.unknown_name("parameter", name, known) for name in unknown)
+    return request(**parameters)
+
+
+def help_of(request: type[Request]) -> dict[str, tuple[Any, str]]:
+    """Default and help of each parameter, from the fields and the docstrings of a request and its bases."""
+    texts: dict[str, str] = {}
+    for base in reversed(request.__mro__):
+        texts |= _arguments(inspect.cleandoc(base.__dict__.get("__doc__") or ""))
+    return {field.name: (_default(field), texts.get(field.name, "")) for field in _parameters(request)}
+
+
+def takes(request: type[Request]) -> Callable[[F], F]:
+    """Decorator of a function that passes its `**parameters` to a request: gives it their signature and help."""
+
+    def decorate(function: F) -> F:
+        own = [each for each in inspect.signature(function).parameters.values() if each.kind is not each.VAR_KEYWORD]
+        added = {name: told for name, told in help_of(request).items() if name not in {each.name for each in own}}
+        only = inspect.Parameter.KEYWORD_ONLY
+        keywords = [inspect.Parameter(name, only, default=default) for name, (default, _) in added.items()]
+        positional = [each for each in own if each.kind is not only]
+        last = [each for each in own if each.kind is only]
+        function.__signature__ = inspect.Signature([*positional, *keywords, *last])  # type: ignore[attr-defined]
+        lines = "".join(f"    {name}: {text}\n" for name, (_, text) in added.items())
+        function.__doc__ = re.sub(r" *\*\*parameters:.*\n", lambda _: lines, inspect.cleandoc(function.__doc__ or ""))
+        return function
+
+    return decorate
+
+
+def _parameters(request: type[Request]) -> tuple[dataclasses.Field[Any], ...]:
+    return tuple(field for field in dataclasses.fields(request) if field.init)
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+
+
+def _arguments(doc: str) -> dict[str, str]:
+    """The entries of a docstring's `Args`, each on one line."""
+    section = re.search(r"^Args:\n((?:    .*\n?|\n)*)", doc, flags=re.MULTILINE)
+    entries = re.split(r"^    (?=\w+: )", section[1] if section else "", flags=re.MULTILINE)[1:]
+    pairs = (entry.split(": ", 1) for entry in entries)
+    return {name: " ".join(text.split()) for name, text in pairs}
+
+
+def as_data(value: Any, name: str = "") -> Any:
+    """A parameter as a configuration file holds it; `name` tells choices of a group from other objects."""
+    if isinstance(value, _PLAIN):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): as_data(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_data(each) for each in value]
+    if name in _GROUPS:
+        fields = dataclasses.fields(value) if dataclasses.is_dataclass(value) else ()
+        given = {field.name: getattr(value, field.name) for field in fields}
+        registered = registry.name_of(value)
+        if not registered:  # a class of the user, or the vectors themselves
+            given = {key: each for key, each in given.items() if isinstance(each, _PLAIN | list | tuple)}
+        return {_GROUPS[name]: registered or type(value).__name__} | as_data(given)
+    return str(value) if isinstance(value, Path) else _label(value)
+
+
+def _label(value: Any) -> str:
+    """An object that is no data, in a few words."""
+    if dataclasses.is_dataclass(value):
+        return repr(value)
+    label = getattr(value, "name", None) or getattr(value, "__name__", None)
+    return label if isinstance(label, str) else type(value).__name__

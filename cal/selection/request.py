@@ -1,0 +1,237 @@
+"""The request of `cal select`, and the function that makes one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from cal.checks import Problems, one_of, whole_numbers
+from cal.errors import UnknownNameError
+from cal.learners.request import TrainingRequest
+from cal.maps.given import source_problems
+from cal.request import make, takes
+
+if TYPE_CHECKING:
+    from cal.selection.recipes import Recipe
+    from cal.selection.result import Selection
+
+FROM_TEXTS = ("al_uncertainty", "al_greedy_k", "aflite")
+"""Recipes that need no map: what an active learner acquires, and what no linear classifier of parts predicts."""
+
+_TAKEN: Mapping[str | None, tuple[str, ...]] = {  # parameters that a recipe leaves to the user
+    None: ("metric", "direction", "ratio"),
+    "ambiguous_easy": ("easy",),
+    "without_suspects": ("metric", "direction", "ratio", "suspects", "suspicion"),
+}
+_OF_RECIPES = ("metric", "direction", "ratio", "easy", "suspects", "suspicion")
+_OF_MAPS = ("map", "logs", "on_missing", "within", "region", "compat", "task", "tsv")
+_OF_LEARNERS = ("n_epochs", "model", "precision")
+
+
+@dataclass(kw_only=True)
+class SelectRequest(TrainingRequest):
+    """Choose the part of a corpus to train on, from its data map or from logs.
+
+    Args:
+        dataset: reader of a corpus that gives texts and label names, or that the recipe chooses from
+        map: folder of cal map, or its map.parquet or map.csv; in Python also a DataMap
+        logs: instead of a map, a folder of dynamics_epoch_0.jsonl and so on, or of a recorder
+        on_missing: what to do with instances that some logs lack, error, drop or partial
+        recipe: instead of metric and direction, easy, ambiguous, hard, ambiguous_easy, without_suspects, forgetting,
+            low_variability, low_correctness, high_correctness or random; or, from dataset=NAME and no map,
+            al_uncertainty or al_greedy_k (what an active learner labels), or aflite (what linear probes leave)
+        metric: of the map, most valuable first; low confidence, correctness and AUM, high values of the others
+        direction: end of the ranking, best, worst or both_ends
+        ratio: of both_ends, the share from the front; the rest is from the back
+        fraction: share to choose, int(fraction * N) instances; or
+        count: number to choose
+        within: class, for equally many of each class; region, for each region's share
+        region: rule of the regions, quantile, thresholds, data_iq or {rule: {parameter: value}}; null is the map's,
+            or else quantile
+        easy: of ambiguous_easy, the share replaced by the easiest
+        suspects: of without_suspects, the share dropped first, into dropped.csv; then as metric and direction say
+        suspicion: of without_suspects, what ranks the suspects, aum, loss, confidence, el2n or correctness
+        seed: of random (recipe or metric), al_uncertainty, al_greedy_k and aflite
+        formats: list of formats beside selected.csv, of ids, jsonl, parquet, huggingface and allenai (TSV folders;
+            give task and tsv)
+        task: of allenai, snli, mnli, qnli or winogrande
+        tsv: of allenai, your folder with train.tsv, dev.tsv and test.tsv, or with a folder TASK of them
+        compat: allenai, for as many rows as the original toolkit takes, int(fraction * N) + 1
+        output: folder of the selection
+
+    Attributes:
+        chosen_by: recipe that the parameters describe; None for one that chooses from texts.
+    """
+
+    map: Any = None
+    logs: str | None = None
+    on_missing: str = "error"
+    recipe: str | None = None
+    metric: str = "variability"
+    direction: str = "best"
+    ratio: float = 0.7
+    fraction: Any = None
+    count: int | None = None
+    within: str | None = None
+    region: Any = None
+    easy: float = 0.1
+    suspects: float = 0.05
+    suspicion: str = "aum"
+    seed: int = 0
+    formats: Any = ()
+    task: str | None = None
+    tsv: str | None = None
+    compat: str | None = None
+    chosen_by: Recipe | None = field(init=False, repr=False, default=None)
+
+    @property
+    def from_texts(self) -> bool:
+        """Whether the recipe chooses from texts, and not from a map."""
+        return self.recipe in FROM_TEXTS
+
+    @property
+    def wants_folders(self) -> bool:
+        """Whether to write the folders of the original toolkit."""
+        return "allenai" in (self.formats or ()) or (self.compat == "allenai" and self.tsv is not None)
+
+    def _resolve(self, problems: Problems) -> None:
+        from cal.dynamics.regions import region_rule
+        from cal.selection.folder import FORMATS
+        from cal.selection.recipes import GROUPS, size_problems
+
+        given = {name: getattr(self, name) for name in (*_OF_LEARNERS,)}  # before the learner takes them
+        super()._resolve(problems)
+        problems += size_problems(self.fraction, self.count) + whole_numbers(0, seed=self.seed)
+        if not self.from_texts:
+            problems += source_problems("cal select", self.map, self.logs, self.on_missing)
+            self.chosen_by = problems.attempt(self._recipe, otherwise=None)
+            problems += self._folder_problems()
+        problems += self._unused(given)
+        problems += one_of(GROUPS, or_null=True, within=self.within)
+        if self.region is not None:
+            problems.attempt(lambda: region_rule(self.region), otherwise=("", {}))
+        if isinstance(self.formats, str) or self.formats is None:
+            problems.append(f"formats must be a list, such as formats=[jsonl,parquet], not {self.formats!r}.")
+        else:
+            problems += [problem for name in self.formats for problem in one_of(FORMATS, formats=name)]
+
+    def _uses_features(self) -> bool:
+        return self.recipe == "aflite"
+
+    def _recipe(self) -> Recipe:
+        from cal.selection.recipes import RECIPES, Recipe
+
+        if self.recipe not in (None, *RECIPES):
+            raise UnknownNameError("recipe", str(self.recipe), (*RECIPES, *FROM_TEXTS))
+        start = Recipe() if self.recipe is None else RECIPES[self.recipe]
+        return replace(start, **{key: getattr(self, key) for key in _TAKEN.get(self.recipe, ())})
+
+    def _unused(self, given: Mapping[str, Any]) -> list[str]:
+        """A sentence about the parameters that the selection does not use and that are not at their defaults."""
+        from cal.selection.recipes import RANDOM, RECIPES
+
+        who = f"recipe={self.recipe}" if self.recipe else f"metric={self.metric}"
+        if self.from_texts:
+            used = {"seed"} if self.recipe == "aflite" else {"seed", *_OF_LEARNERS}
+        elif self.recipe not in (None, *RECIPES):
+            return []  # nobody knows what that uses
+        else:
+            used = {*_OF_MAPS, *_TAKEN.get(self.recipe, ())}
+            if RANDOM in (self.recipe, self.metric):
+                used = used - {"direction", "ratio"} | {"seed"}
+            elif "direction" in used:
+                who += f" direction={self.direction}"
+                used -= set() if self.direction == "both_ends" else {"ratio"}
+        values = {name: getattr(self, name) for name in (*_OF_RECIPES, *_OF_MAPS, "seed")}
+        unused = [
+            f"{name}={value}"
+            for name, value in {**values, **given}.items()
+            if name not in used and value is not getattr(SelectRequest, name) and value != getattr(SelectRequest, name)
+        ]
+        if self.from_texts and "allenai" in (self.formats or ()):
+            unused.append("formats=[allenai]")
+        return [f"{who} does not use {', '.join(unused)}. Leave it out, or choose in another way."] if unused else []
+
+    def _folder_problems(self) -> list[str]:
+        """What is wrong with the parameters about the original toolkit."""
+        from cal.selection import allenai_folders as allenai
+
+        problems = []
+        if self.compat not in (None, "allenai"):
+            problems += one_of(["allenai"], compat=self.compat)
+        elif self.compat is not None:
+            others = [name for name in ("recipe", "within", "count") if getattr(self, name) is not None]
+            if others or self.metric not in allenai.METRICS:
+                problems.append(
+                    "compat=allenai takes a fraction by metric and direction, with a metric of "
+                    f"{', '.join(allenai.METRICS)}; given is {', '.join(others) or self.metric}."
+                )
+            if self.direction == "both_ends" and self.ratio != SelectRequest.ratio:
+                problems.append(
+                    f"compat=allenai takes {SelectRequest.ratio} of both_ends from the front, not ratio={self.ratio}. "
+                    "Leave ratio or compat out."
+                )
+        if self.wants_folders:
+            if self.task is None or self.tsv is None:
+                problems.append(
+                    "formats=[allenai] needs task=NAME and tsv=FOLDER with your own train.tsv, dev.tsv and test.tsv."
+                )
+            elif str(self.task).lower() not in allenai.TASKS:
+                problems += one_of(allenai.TASKS, task=self.task)
+        elif self.task is not None or self.tsv is not None:
+            problems.append("task and tsv belong to formats=[allenai]: add it, or leave them out.")
+        return problems
+
+    def run(self, corpus: Any = None, *, quiet: bool = False) -> Selection:
+        """Chooses and, given an output folder, writes the selection there: see `cal.selection.folder`.
+
+        Args:
+            corpus: whatever `cal.read_corpus` takes; None reads `dataset`, if there is one.
+            quiet: hide the progress bar.
+
+        Raises:
+            CalError: if something cannot be read, chosen or written.
+        """
+        from cal.selection.folder import SELECT, refuse_other
+        from cal.selection.select import select_from_map, select_from_texts
+
+        if self.output is not None:
+            refuse_other(self.output, SELECT)
+        if self.from_texts:
+            selection = select_from_texts(self, self.read_corpus(corpus), quiet)
+        else:
+            known = corpus is not None or self.dataset is not None
+            selection = select_from_map(self, self.read_corpus(corpus) if known else None)
+        if self.output is not None:
+            selection.save(self.output, self.formats)
+        return selection
+
+
+@takes(SelectRequest)
+def select(source: Any, *, corpus: Any = None, quiet: bool = False, **parameters: Any) -> Selection:
+    """The part of a corpus to train on, from its data map.
+
+    Args:
+        source: a `DataMap`, the folder or file of a map; or, for a recipe that chooses from texts, a corpus.
+        corpus: gives texts and label names to the instances of a map.
+        quiet: hide the progress bar.
+        **parameters: those of `SelectRequest`.
+
+    Returns:
+        The chosen, most valuable first, with `ids`, `to_frame()`, `plot()` and `save(folder)`.
+
+    Raises:
+        ConfigError: listing everything wrong with the parameters.
+        CalError: if something cannot be read or chosen.
+
+    Example:
+        >>> logits = torch.tensor([[[2.0, 0.0], [0.0, 2.0], [1.0, 0.0]]])  # (epoch, instance, class)
+        >>> dynamics = cal.TrainingDynamics.from_logits(logits, torch.tensor([0, 0, 0]))
+        >>> data_map = cal.DataMap.of(dynamics, ["a", "b", "c"])
+        >>> cal.select(data_map, recipe="hard", count=2).ids
+        ['b', 'c']
+    """
+    if parameters.get("recipe") in FROM_TEXTS:
+        return make(SelectRequest, parameters).run(source if corpus is None else corpus, quiet=quiet)
+    return make(SelectRequest, {"map": source, **parameters}).run(corpus, quiet=quiet)

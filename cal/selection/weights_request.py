@@ -1,0 +1,169 @@
+"""The request of `cal weights`, and the function that makes one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cal.checks import Problems, one_of
+from cal.errors import DataError
+from cal.maps.given import source_problems
+from cal.request import Request, make, takes
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from cal.selection.weighted import Weights
+
+BY = ("variability", "inverse_confidence", "mislabel")
+"""What weights can follow."""
+
+
+@dataclass(kw_only=True)
+class WeightsRequest(Request):
+    """Weigh the instances of a data map for training: no weight is negative, and their mean is 1.
+
+    Args:
+        map: folder of cal map, or its map.parquet or map.csv; in Python also a DataMap
+        logs: instead of a map, a folder of dynamics_epoch_0.jsonl and so on, or of a recorder
+        on_missing: what to do with instances that some logs lack, error, drop or partial
+        by: variability, inverse_confidence, or mislabel (1 - the probability that the label is wrong)
+        probabilities: of mislabel, a csv or parquet file with columns id and p_wrong, as cal suspects dataset=NAME
+            writes; in Python also a DataFrame or Suspects
+        output: folder of the weights
+    """
+
+    map: Any = None
+    logs: str | None = None
+    on_missing: str = "error"
+    by: str = "variability"
+    probabilities: Any = None
+    output: Any = None
+
+    def _resolve(self, problems: Problems) -> None:
+        self.output = None if self.output is None else Path(str(self.output))
+        problems += source_problems("cal weights", self.map, self.logs, self.on_missing)
+        if self.by not in BY:
+            problems += one_of(BY, by=self.by)
+        elif (self.by == "mislabel") == (self.probabilities is None):
+            problems.append("by=mislabel and probabilities=FILE, of columns id and p_wrong, go together; one is given.")
+
+    def run(self, corpus: Any = None, *, quiet: bool = False) -> Weights:
+        """Weighs and, given an output folder, writes the weights there: see `cal.selection.folder`.
+
+        Args:
+            corpus: not used.
+            quiet: not used, as this takes no time.
+
+        Raises:
+            CalError: if something cannot be read, weighed or written.
+        """
+        from cal.maps.given import given_map
+        from cal.provenance import provenance
+        from cal.selection.folder import WEIGHTS, refuse_other
+        from cal.selection.weighted import Weights
+        from cal.selection.weights import by_inverse_confidence, by_mislabel, by_variability
+
+        if self.output is not None:
+            refuse_other(self.output, WEIGHTS)
+        data_map, source = given_map(self.map, self.logs, self.on_missing)
+        points = data_map.to_frame()
+        about = {
+            "config": self.as_data(),
+            **provenance("cpu"),
+            "n_instances": len(points),
+            "source": source,
+            "capture": data_map.capture,
+            "n_epochs": data_map.n_epochs,
+        }
+        values: np.ndarray
+        if self.by == "mislabel":
+            values = by_mislabel(_probabilities(self.probabilities, points["id"].tolist()))
+            about["probabilities"] = _origin(self.probabilities)
+        else:
+            of_map = {"variability": by_variability, "inverse_confidence": by_inverse_confidence}
+            values = of_map[self.by](data_map)
+        known = [name for name in ("id", "gold", "gold_label") if name in points]
+        weights = Weights(points[known].assign(weight=values), about)
+        if self.output is not None:
+            weights.save(self.output)
+        return weights
+
+
+@takes(WeightsRequest)
+def weights(source: Any, **parameters: Any) -> Weights:
+    """Weights of the instances of a data map for training: no weight is negative, and their mean is 1.
+
+    Args:
+        source: a `DataMap`, or the folder or file of a map.
+        **parameters: those of `WeightsRequest`.
+
+    Returns:
+        Weights by id, with `to_frame()`, `plot()` and `save(folder)`.
+
+    Raises:
+        ConfigError: listing everything wrong with the parameters.
+        CalError: if something cannot be read or weighed.
+
+    Example:
+        >>> logits = torch.tensor([[[0.0, 0.0], [99.0, 0.0]]])  # (epoch, instance, class): confidence .5 and 1
+        >>> dynamics = cal.TrainingDynamics.from_logits(logits, torch.tensor([0, 0]))
+        >>> data_map = cal.DataMap.of(dynamics, ["a", "b"])
+        >>> cal.weights(data_map, by="inverse_confidence").to_frame()["weight"].round(3).tolist()
+        [1.333, 0.667]
+    """
+    return make(WeightsRequest, {"map": source, **parameters}).run()
+
+
+def _origin(probabilities: Any) -> dict[str, str]:
+    """What the manifest says of where probabilities come from."""
+    from cal.files import digest_of
+
+    if not isinstance(probabilities, str | Path):
+        return {"given": type(probabilities).__name__}
+    return {"path": str(probabilities), "sha256": digest_of(Path(probabilities))}
+
+
+def _probabilities(given: Any, ids: Sequence[str | int]) -> list[float]:
+    """The p_wrong of each id in a table."""
+    import pandas as pd
+
+    from cal.dynamics.ids import few
+
+    named = str(given) if isinstance(given, str | Path) else "The table of probabilities"
+    try:
+        table = _table(given)
+        p_wrong = pd.Series(pd.to_numeric(table["p_wrong"]).to_numpy(), index=table["id"].astype(str))
+    except KeyError as error:
+        raise DataError(
+            f"{named} has no column {error}; it needs id and p_wrong, as cal suspects writes them."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{named} cannot be read ({getattr(error, 'strerror', None) or error}).") from error
+    if n_empty := int(p_wrong.isna().sum()):
+        raise DataError(
+            f"{named}: p_wrong is empty in {n_empty} of {len(p_wrong)} rows, as in the list that cal suspects makes of "
+            "a map, which ranks labels but does not estimate probabilities. Give the list of cal suspects "
+            "dataset=NAME, without map=."
+        )
+    if (twice := p_wrong.index.duplicated()).any():
+        raise DataError(f"{named}: ids occur more than once, e.g. {few(p_wrong.index[twice].tolist())}.")
+    if absent := [instance_id for instance_id in ids if str(instance_id) not in p_wrong.index]:
+        raise DataError(f"{named} has no probability for {len(absent)} of {len(ids)} ids of the map: {few(absent)}.")
+    return p_wrong[[str(instance_id) for instance_id in ids]].tolist()
+
+
+def _table(given: Any) -> Any:
+    """The rows of a file, a data frame, or a result that has one."""
+    import pandas as pd
+
+    if isinstance(given, str | Path):
+        path = Path(given)
+        return (
+            pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, dtype=str, keep_default_na=False)
+        )
+    if hasattr(given, "to_frame"):
+        return given.to_frame()
+    return pd.DataFrame(given) if isinstance(given, Mapping) else given

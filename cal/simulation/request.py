@@ -1,0 +1,195 @@
+"""The request of `cal simulate`, and the function that makes one."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cal.checks import Problems, whole_numbers
+from cal.learners.request import TrainingRequest
+from cal.progress import note
+from cal.request import as_data, make, takes
+from cal.seeds import list_seeds
+
+if TYPE_CHECKING:
+    from cal.acquisition.base import Acquisition
+    from cal.acquisition.spec import StrategySpec
+    from cal.simulation.curves import LearningCurves
+    from cal.simulation.seed_sets import SeedSet
+    from cal.simulation.stopping import Criterion
+
+STRATEGIES = ("random", "least_confidence", "margin", "entropy", "bald", "dal", "cal")
+
+
+@dataclass(kw_only=True)
+class SimulationRequest(TrainingRequest):
+    """Simulate active learning: every strategy with every seed on one corpus, ending in a report.
+
+    Each run starts from a seed set. Each round trains fresh classifiers on what is labelled, measures them on the
+    test split, and lets the strategy choose what to label next.
+
+    Args:
+        strategies: list of names, {name: {parameter: value}}, {mix: shares} or {_target_: package.module.Class}; in
+            Python also objects and functions of the pool
+        seeds: number of seeds (the paper's five first), or a list
+        seed_size: number of labelled documents at the start
+        seed_set: way to choose them, a name or {name: {parameter: value}}
+        query_size: number of documents acquired a round; if the pool runs empty, the last batch is smaller
+        rounds: number of batches to acquire; accuracy is measured rounds + 1 times
+        stopping: criteria to report, such as [stabilising_predictions, {overall_uncertainty: {threshold: .2}}]
+        stop: end a run at the first criterion it meets
+        dev_size: number of labelled documents set aside for criteria such as {target_accuracy: {accuracy: .8}}; no
+            strategy sees them, and they count as labelled nowhere
+        full_data: train on the whole train split too, as a reference line
+        profile: report where the seconds went, by phase
+        output: run folder; the same command resumes an unfinished one
+
+    Attributes:
+        acquisitions: strategies by label.
+        seed_chooser: what chooses the seed sets.
+        criteria: stopping criteria by label.
+
+    References:
+        Cartography Active Learning (Zhang and Plank, 2021), https://aclanthology.org/2021.findings-emnlp.36
+    """
+
+    strategies: Sequence[StrategySpec] = STRATEGIES
+    seeds: Any = 3
+    seed_size: int = 200
+    seed_set: Any = "stratified"
+    query_size: int = 50
+    rounds: int = 6
+    stopping: Any = ()
+    stop: bool = False
+    dev_size: int = 0
+    full_data: bool = True
+    profile: bool = False
+    acquisitions: dict[str, Acquisition] = field(init=False, repr=False, default_factory=dict)
+    seed_chooser: SeedSet = field(init=False, repr=False)
+    criteria: dict[str, Criterion] = field(init=False, repr=False, default_factory=dict)
+
+    def _resolve(self, problems: Problems) -> None:
+        from cal.acquisition.base import unmet_needs
+        from cal.acquisition.spec import make_strategies
+        from cal.simulation.run_folder import FULL_DATA
+        from cal.simulation.seed_sets import StratifiedSeedSet, make_seed_set
+        from cal.simulation.stopping import make_criteria
+
+        self.seed_chooser = problems.attempt(lambda: make_seed_set(self.seed_set), otherwise=StratifiedSeedSet())
+        super()._resolve(problems)
+        problems += whole_numbers(1, seed_size=self.seed_size, query_size=self.query_size)
+        problems += whole_numbers(0, rounds=self.rounds, dev_size=self.dev_size)
+        self.seeds = problems.attempt(lambda: list_seeds(self.seeds), otherwise=[])
+        self.acquisitions = problems.attempt(lambda: make_strategies(self.strategies), otherwise={})
+        n_before = len(problems)
+        self.criteria = problems.attempt(lambda: make_criteria(self.stopping), otherwise={})
+        if len(problems) == n_before:
+            problems += self._misfits()
+        if self.learner is not None:
+            for name, strategy in self.acquisitions.items():
+                unmet = functools.partial(unmet_needs, strategy, self.learner.abilities)
+                problems += [f"strategy '{name}' {need}" for need in problems.attempt(unmet, otherwise=[])]
+            if self.seed_chooser.reads_features and self.features is None:
+                problems.append(
+                    "seed_set chooses by document vectors, and features is null; give features=lsa or another."
+                )
+        if FULL_DATA in self.acquisitions:
+            problems.append(f"'{FULL_DATA}' is the name of the reference line; give the strategy another name.")
+
+    def _uses_features(self) -> bool:
+        return self.seed_chooser.reads_features
+
+    def _misfits(self) -> list[str]:
+        """What is wrong between stopping criteria, `stop` and `dev_size`."""
+        reading = [name for name, criterion in self.criteria.items() if criterion.needs_dev_set]
+        problems = []
+        if reading and self.dev_size == 0:
+            problems.append(f"{reading[0]} needs documents that are set aside; give dev_size=200 or so.")
+        if not reading and self.dev_size != 0:
+            problems.append(f"dev_size is {self.dev_size}, but no stopping criterion uses them; leave it out.")
+        if self.stop and not self.criteria:
+            problems.append("stop=true ends a run at the first stopping criterion it meets; give stopping=[...].")
+        return problems
+
+    def as_data(self) -> dict[str, Any]:
+        data = super().as_data()
+        labels = zip(self.strategies, self.acquisitions, strict=True)
+        data["strategies"] = [as_data(spec) if isinstance(spec, str | Mapping) else label for spec, label in labels]
+        return data
+
+    def run(self, corpus: Any = None, *, quiet: bool = False) -> LearningCurves:
+        """Simulates; rounds are kept in the output folder, if there is one: see `cal.simulation.run_folder`.
+
+        Args:
+            corpus: anything that `cal.read_corpus` takes; None reads `dataset`.
+            quiet: hide the progress bar.
+
+        Raises:
+            ConfigError: if the request does not fit the corpus; before any training.
+            FeatureError: if the vectors do not fit the corpus.
+            StorageError: if the run folder cannot be used.
+        """
+        from cal.simulation.simulate import run_simulation
+
+        return run_simulation(self, self.read_corpus(corpus), quiet)
+
+    def run_in_folder(self, *, quiet: bool = False) -> tuple[str, Path]:
+        from cal.simulation.profile import profile_table, profile_text
+        from cal.simulation.run_folder import RunFolder
+        from cal.simulation.simulate import choose_folder
+        from cal.stopwatch import Stopwatch, phase
+
+        with Stopwatch() as watch:
+            with phase("corpus"):
+                corpus = self.read_corpus()
+            self.output = self.output or choose_folder(Path("runs"), corpus, self)
+            curves = self.run(corpus, quiet=quiet)
+            with phase("report"):
+                note("Writing the report ...", quiet)
+                curves.report(self.output)
+        folder = RunFolder(self.output)
+        folder.finish()
+        if not self.profile:
+            return str(curves), self.output
+        table = profile_table(folder)
+        table.to_csv(self.output / "profile.csv", float_format="%.4f")
+        return f"{curves}\n\n{profile_text(table, watch.seconds)}\n", self.output
+
+
+@takes(SimulationRequest)
+def simulate(
+    corpus: Any, strategies: Sequence[StrategySpec] = STRATEGIES, *, quiet: bool = False, **parameters: Any
+) -> LearningCurves:
+    """Pool-based active learning with every strategy and every seed.
+
+    Each run starts from a seed set; each round trains fresh classifiers on what is labelled, measures them on the
+    test split, and lets the strategy choose what to label next.
+
+    Args:
+        corpus: a `Corpus`, or anything that `cal.read_corpus` takes.
+        strategies: list of names, `{name: parameters}`, `{mix: shares}`, objects or functions of the pool.
+        quiet: hide the progress bar.
+        **parameters: those of `SimulationRequest`.
+
+    Returns:
+        Learning curves, with `summary()`, `compare()`, `plot()` and `report(folder)`.
+
+    Raises:
+        ConfigError: listing everything wrong with the parameters; before any training.
+
+    References:
+        Cartography Active Learning (Zhang and Plank, 2021), https://aclanthology.org/2021.findings-emnlp.36
+
+    Example:
+        >>> texts = ["How far is it?", "How old is it?", "Who wrote it?", "Who sang it?"] * 6
+        >>> frame = pd.DataFrame({"text": [f"{text} {i}" for i, text in enumerate(texts)], "label": [0, 0, 1, 1] * 6})
+        >>> corpus = cal.Corpus.from_frame(frame, test=0.25)
+        >>> small = {"seeds": 2, "seed_size": 4, "query_size": 4, "rounds": 1, "n_epochs": 5}
+        >>> curves = cal.simulate(corpus, ["random", "margin"], **small)
+        >>> curves.strategies
+        ['random', 'margin']
+    """
+    return make(SimulationRequest, {"strategies": strategies, **parameters}).run(corpus, quiet=quiet)
