@@ -151,7 +151,7 @@ def advance(
                             round=round,
                             labelled=labelled[row],
                             acquired_at=acquired_at[row],
-                            data_map=drawn[same[row]],
+                            data_map=drawn.run(same[row]),
                             scores={
                                 name: {metric: values[row].item() for metric, values in each.items()}
                                 for name, each in scores.items()
