@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # the one table of public names: type checkers read it, and s
     from cal.data.corpus import Split as Split
     from cal.data.features import Features as Features
     from cal.dynamics.data_map import DataMap as DataMap
+    from cal.dynamics.lint import lint_logs as lint_logs
     from cal.dynamics.recorder import DynamicsRecorder as DynamicsRecorder
     from cal.dynamics.training import compute_training_dynamics as compute_training_dynamics
     from cal.dynamics.training_dynamics import TrainingDynamics as TrainingDynamics
@@ -32,7 +33,15 @@ if TYPE_CHECKING:  # the one table of public names: type checkers read it, and s
     from cal.label_errors.suspects import Suspects as Suspects
     from cal.label_errors.suspects_request import suspects as suspects
     from cal.learners.mlp import MLP as MLP
+    from cal.learners.scikit import Scikit as Scikit
+    from cal.learners.transformer import Transformer as Transformer
+    from cal.maps.diff import MapDiff as MapDiff
+    from cal.maps.diff import map_diff as map_diff
+    from cal.maps.read import read_logs as read_logs
+    from cal.maps.read import read_map as read_map
     from cal.maps.request import map as map
+    from cal.report.comparison import Comparison as Comparison
+    from cal.report.pairwise import compare as compare
     from cal.selection.request import select as select
     from cal.selection.result import Selection as Selection
     from cal.selection.weighted import Weights as Weights

@@ -37,13 +37,11 @@ def given_map(data_map: Any, logs: Path | str | None, on_missing: Any) -> tuple[
         DataError: if it cannot be read.
     """
     from cal.dynamics.data_map import DataMap
-    from cal.files import digest_of
-    from cal.maps.read import map_path, read_map
+    from cal.maps.read import read_map
+    from cal.maps.source import source_of
 
     if isinstance(data_map, DataMap):
         return data_map.one(), {"given": repr(data_map)}
     if not isinstance(given := data_map if logs is None else logs, str | Path):
         raise ConfigError(f"map must be a DataMap, or the folder or file of one, not {type(given).__name__}.")
-    path = map_path(given) if logs is None else Path(given)
-    read = read_map(path, on_missing=on_missing)
-    return read.one(), {"path": str(path), "sha256": digest_of(path)}
+    return read_map(given, on_missing=on_missing).one(), source_of(given)

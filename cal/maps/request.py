@@ -127,7 +127,7 @@ class MapRequest(TrainingRequest):
             seeds=self.seeds,
             texts=corpus.train.texts,
             label_names=corpus.label_names,
-            region_rule=self._rule(),
+            region_rule=self.region,
         )
 
     def _of_logs(self, corpus: Corpus | None) -> DataMap:
@@ -138,8 +138,12 @@ class MapRequest(TrainingRequest):
 
         path = Path(self.logs)
         store = open_logs(path, self.on_missing)  # type: ignore[arg-type]
-        known = {"name": path.resolve().name, "curves": store.dynamics().gold_prob, "region_rule": self._rule()}
-        data_map = dataclasses.replace(store.data_map(), **known)
+        data_map = dataclasses.replace(
+            store.data_map(),
+            name=path.resolve().name,
+            curves=store.dynamics().gold_prob,
+            region_rule=self.region,
+        )
         if corpus is None:
             return data_map
         if corpus.n_classes != store.n_classes:
@@ -149,12 +153,6 @@ class MapRequest(TrainingRequest):
             )
         texts = _texts(corpus, store.kept_ids(), data_map.gold.tolist())
         return dataclasses.replace(data_map, texts=texts, label_names=corpus.label_names)
-
-    def _rule(self) -> dict[str, dict[str, Any]]:
-        from cal.dynamics.regions import region_rule
-
-        rule, parameters = region_rule(self.region)
-        return {rule: parameters}
 
 
 @functools.cache

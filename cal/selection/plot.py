@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 
@@ -31,7 +31,7 @@ def selection_figure(selection: Selection) -> Figure:
     axes.scatter(others["variability"], others["confidence"], s=7, color="#C3CAD1", linewidth=0, label="not chosen")
     if selection.dropped is not None:
         dropped = points[points["id"].isin(selection.dropped["id"])]
-        style = {"s": 16, "marker": "x", "color": COLOURS[1], "linewidth": 0.8}
+        style: dict[str, Any] = {"s": 16, "marker": "x", "color": COLOURS[1], "linewidth": 0.8}
         axes.scatter(dropped["variability"], dropped["confidence"], **style, label="dropped as suspect")
     shown = points[chosen]
     axes.scatter(shown["variability"], shown["confidence"], s=9, color=COLOURS[0], linewidth=0, label="chosen")
