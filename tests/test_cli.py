@@ -221,7 +221,7 @@ def test_benchmark_aso_is_one_json_object():
 
 
 def test_profile_says_where_the_seconds_went(smoke, tmp_path, capsys):
-    assert main([*smoke, "profile=true", "-q", f"output={tmp_path / 'run'}"]) == 0
+    assert main([*smoke, "profile=true", f"output={tmp_path / 'run'}"]) == 0
     text = capsys.readouterr().out
     for phase in (
         "fit",

@@ -90,7 +90,7 @@ def test_an_audit_says_how_many_errors_would_be_found(dataset, tmp_path, capsys)
     [
         (["select", "count=3"], "cal select needs map=FILE or logs=FOLDER"),
         (["select", "map=m", "fraction=2", "metric=variabilty"], "Did you mean 'variability'"),
-        (["weights", "map=m", "by=loss"], "Known: inverse_confidence, mislabel, variability"),
+        (["weights", "map=m", "by=loss"], "by must be variability, inverse_confidence or mislabel"),
         (["suspects", "n=-1"], "n must be"),
         (["audit", "detectors=[aumm]", "rates=[2]"], "Did you mean 'aum'"),
     ],

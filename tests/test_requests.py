@@ -74,10 +74,10 @@ def test_a_command_checks_and_builds_each_thing_once(command, corpus_file, tmp_p
     assert set(counts.values()) == {1}, counts
     assert {("resolve_device", ""), ("list_seeds", "")} <= counts.keys()
     built = {where for name, where in counts if name == "build"}
-    assert {"dataset", "features", "learner"} <= built
+    assert {"dataset 'files'", "features 'lsa'", "learner"} <= built
     if command == "simulate":
         strategies = {"strategy 'random'", "strategy 'entropy'", "strategy 'dal'", "strategy 'cal'"}
-        assert built == {"dataset", "features", "learner", "seed set 'stratified'"} | strategies | {
+        assert built == {"dataset 'files'", "features 'lsa'", "learner", "seed set 'stratified'"} | strategies | {
             "stopping criterion 'expected_gain'"
         }
 
@@ -128,7 +128,7 @@ def test_a_request_as_data_asks_for_the_same_again(command, corpus_file, tmp_pat
 def test_what_does_not_fit_together_is_refused_before_a_corpus_is_read(monkeypatch):
     monkeypatch.setattr("cal.learners.request.TrainingRequest.read_corpus", lambda *_: pytest.fail("read"))
     with pytest.raises(ConfigError) as refused:
-        cal.simulate("docstrings", ["bald", "nope"], stop=True, rounds=-1, learner={"mlp": {"dropout": 0}})
+        cal.simulate("docstrings", ["bald"], stop=True, rounds=-1, seed_set="nope", learner={"mlp": {"dropout": 0}})
     for expected in ("needs dropout", "'nope'", "give stopping=", "rounds must be"):
         assert sum(expected in problem for problem in refused.value.problems) == 1
 
