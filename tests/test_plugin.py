@@ -76,8 +76,8 @@ def installed(tmp_path_factory):
         text.replace('far = "cal_far:Far"', 'far = "cal_far:Far"\nbroken = "cal_broken:Broken"\n' + OFFERS)
         + '\n[tool.hatch.build.targets.wheel]\ninclude = ["*.py"]\n'
     )
-    command = [sys.executable, "-m", "pip", "install", "--no-build-isolation", "--no-index", "--prefix", folder, package]
-    install = subprocess.run(command, capture_output=True, text=True)
+    pip = [sys.executable, "-m", "pip", "install", "--no-build-isolation", "--no-index"]
+    install = subprocess.run([*pip, "--prefix", folder, package], capture_output=True, text=True)
     assert install.returncode == 0, install.stderr
     (site,) = folder.glob("**/site-packages")
     return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")]))}
