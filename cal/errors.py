@@ -102,6 +102,16 @@ class StorageError(CalError):
     """A run folder cannot be read, written or continued."""
 
 
+def missing_package(feature: str, package: str, extra: str) -> str:
+    """The message for a feature whose optional package is not installed.
+
+    Example:
+        >>> print(missing_package("learner.lora", "peft", extra="lora"))
+        learner.lora needs the package peft: pip install 'cartography-active-learning[lora]'.
+    """
+    return f"{feature} needs the package {package}: pip install 'cartography-active-learning[{extra}]'."
+
+
 def nearest_name(given: str, known: Iterable[str]) -> str | None:
     """The known name most like `given`, or None when none is near.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -27,8 +28,17 @@ from cal.testing import practice_pool
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keeps tests, doctests among them, away from the user's cache and from the network."""
-    os.environ["CAL_CACHE"] = str(config.cache.mkdir("cal"))
+    """Keep tests and doctests away from the user's cache and the network.
+
+    What one test run computes is kept for the next in pytest's cache; without one (`-p no:cacheprovider`) it goes
+    to a temporary folder.
+    """
+    if config.pluginmanager.has_plugin("cacheprovider"):
+        os.environ["CAL_CACHE"] = str(config.cache.mkdir("cal"))
+    else:
+        folder = tempfile.TemporaryDirectory(prefix="cal-tests-")
+        config.add_cleanup(folder.cleanup)
+        os.environ["CAL_CACHE"] = folder.name
     os.environ["HF_HUB_OFFLINE"] = "1"
 
 

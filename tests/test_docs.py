@@ -27,6 +27,19 @@ def test_python_examples_run(code, tmp_path, monkeypatch):
     exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
 
 
+def test_the_examples_with_scikit_learn_run_one_after_the_other(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": "use_scikit_learn"}
+    page = (ROOT / "docs" / "use_scikit_learn.md").read_text(encoding="utf-8")
+    for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(compile(code, "use_scikit_learn.md", "exec"), names)
+    assert names["learner"].n_epochs == 10
+    commands = re.search(r"```\n(cal .*?)```", page, re.DOTALL)[1]
+    for line in commands.splitlines():
+        _, command, *words = shlex.split(line)
+        assert compose(command, words)[0][0]["learner"]["kind"] == "scikit"
+
+
 @pytest.mark.parametrize("line", [line for line in README.splitlines() if line.startswith("cal simulate ")])
 def test_simulate_commands_compose(line):
     words = [word for word in shlex.split(line.split("   ")[0])[2:]]

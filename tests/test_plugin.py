@@ -60,9 +60,12 @@ OFFERS = "\n".join(f'{name} = "cal_more:{name}"' for name in ("by_first", "plain
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
-    """The environment of a process in which the page's package is installed."""
+    """The environment of a process in which the page's package is installed.
+
+    pip checks its dependencies, but takes them from what is installed here and from no index.
+    """
     folder = tmp_path_factory.mktemp("plugin")
-    package, site = folder / "package", folder / "site"
+    package = folder / "package"
     package.mkdir()
     (package / "pyproject.toml").write_text(PROJECT)
     (package / "cal_far.py").write_text(PLUGIN)
@@ -73,9 +76,11 @@ def installed(tmp_path_factory):
         text.replace('far = "cal_far:Far"', 'far = "cal_far:Far"\nbroken = "cal_broken:Broken"\n' + OFFERS)
         + '\n[tool.hatch.build.targets.wheel]\ninclude = ["*.py"]\n'
     )
-    install = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--no-index"]
-    subprocess.run([*install, "--target", str(site), str(package)], check=True, capture_output=True)
-    return os.environ | {"PYTHONPATH": str(site)}
+    pip = [sys.executable, "-m", "pip", "install", "--no-build-isolation", "--no-index"]
+    install = subprocess.run([*pip, "--prefix", folder, package], capture_output=True, text=True)
+    assert install.returncode == 0, install.stderr
+    (site,) = folder.glob("**/site-packages")
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")]))}
 
 
 def cal(words, env, cwd):

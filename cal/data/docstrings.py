@@ -17,7 +17,7 @@ import numpy as np
 from cal.checks import whole_numbers
 from cal.data.cache import cache_path, try_write
 from cal.data.corpus import Corpus, Split
-from cal.errors import ConfigError, DataError
+from cal.errors import ConfigError, DataError, missing_package
 from cal.progress import bar
 
 # Each label is a library; the value is the name under which it is installed.
@@ -121,10 +121,8 @@ def _harvest(roots: dict[str, Path]) -> list[_Docstring]:
 def _root(label: str) -> Path:
     spec = importlib.util.find_spec(label)  # finds a top-level package without importing it
     if spec is None or spec.origin is None:
-        raise DataError(
-            f"The docstrings corpus reads the source of {label}, which is not installed. "
-            f"Install it (pip install {_LIBRARIES[label]}), or choose another corpus, such as dataset=files."
-        )
+        message = missing_package("The docstrings corpus", _LIBRARIES[label], extra="docstrings")
+        raise DataError(f"{message} Or choose another corpus, such as dataset=files.")
     return Path(spec.origin).parent
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from cal.data.hub_connection import reachable
-from cal.errors import ModelError
+from cal.errors import ModelError, missing_package
 
 _PACKAGE = "pkg://"
 _FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]  # of a snapshot; weights in other formats only if need be
@@ -154,9 +154,7 @@ def _transformers() -> Any:
     try:
         import transformers
     except ImportError as error:
-        raise ModelError(
-            "Pretrained encoders need transformers: pip install 'cartography-active-learning[transformers]'."
-        ) from error
+        raise ModelError(missing_package("A pretrained encoder", "transformers", extra="transformers")) from error
     return transformers
 
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 import torch.distributed as dist
 from torch import Tensor
 
-from cal.errors import ConfigError
+from cal.errors import ConfigError, missing_package
 
 T = TypeVar("T")
 
@@ -27,9 +27,8 @@ def joined(device: str) -> Iterator[None]:
     try:
         from accelerate import PartialState
     except ImportError as error:
-        raise ConfigError(
-            "Several processes need the package accelerate: pip install 'cartography-active-learning[transformers]'."
-        ) from error
+        feature = "Training in several processes"
+        raise ConfigError(missing_package(feature, "accelerate", extra="transformers")) from error
     PartialState(cpu=device == "cpu")
     try:
         yield

@@ -8,11 +8,15 @@ from typing import Any
 
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments, default_data_collator
 
 from cal.dynamics.end_pass import accepted_names, in_order, logits_of, moved, without_dropout
 from cal.dynamics.recorder import DynamicsRecorder
-from cal.errors import ConfigError, DataError
+from cal.errors import ConfigError, DataError, missing_package
+
+try:
+    from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments, default_data_collator
+except ImportError as error:
+    raise ImportError(missing_package("cal.dynamics.huggingface", "transformers", extra="transformers")) from error
 
 logger = logging.getLogger(__name__)
 

@@ -6,12 +6,16 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lightning.pytorch import Callback, LightningModule, Trainer
 from torch.utils.data import DataLoader
 
 from cal.dynamics.end_pass import in_order, logits_of, without_dropout
 from cal.dynamics.recorder import DynamicsRecorder
-from cal.errors import ConfigError
+from cal.errors import ConfigError, missing_package
+
+try:
+    from lightning.pytorch import Callback, LightningModule, Trainer
+except ImportError as error:
+    raise ImportError(missing_package("cal.dynamics.lightning", "lightning", extra="lightning")) from error
 
 logger = logging.getLogger(__name__)
 

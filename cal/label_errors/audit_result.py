@@ -11,7 +11,7 @@ report.md, report.html, figures/
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,8 +51,8 @@ class AuditResult:
     scores: pd.DataFrame
     curves: pd.DataFrame
     accuracies: pd.DataFrame
-    about: Mapping[str, Any]
-    config: Mapping[str, Any]
+    about: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
 
     def to_frame(self) -> pd.DataFrame:
         """Means of the scores over seeds with their intervals, a row per kind of noise, rate and detector."""

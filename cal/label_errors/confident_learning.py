@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cal.errors import ConfigError
+from cal.errors import ConfigError, missing_package
 
 
 def confident_learning(probs: np.ndarray, gold: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -48,6 +48,4 @@ def require_cleanlab() -> None:
     try:
         import cleanlab.filter  # noqa: F401
     except ImportError as error:
-        raise ConfigError(
-            "Confident learning needs the package cleanlab: pip install 'cartography-active-learning[cleanlab]'."
-        ) from error
+        raise ConfigError(missing_package("Confident learning", "cleanlab", extra="cleanlab")) from error

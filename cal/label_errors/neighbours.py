@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from scipy import sparse
 from torch import Tensor
 
 from cal.checks import whole_numbers
@@ -29,12 +30,12 @@ class Neighbours(NamedTuple):
 
 
 def find_neighbours(
-    x: np.ndarray, gold: np.ndarray, positions: np.ndarray, n_nearest: int = 10, n_others: int = 3
+    x: Any, gold: np.ndarray, positions: np.ndarray, n_nearest: int = 10, n_others: int = 3
 ) -> list[Neighbours]:
     """The instances most like each of some, by cosine, which has to be above 0; equals by position.
 
     Args:
-        x: (instance, feature) vectors; one of zeros is like no other.
+        x: (instance, feature) vectors, dense or sparse; one of zeros is like no other.
         gold: (instance,) classes.
         positions: (asked,) of which instances.
         n_nearest: how many of each, whatever their label.
@@ -50,17 +51,28 @@ def find_neighbours(
         ([1, 2], [1], [2, 1], [2])
     """
     _check(x, gold, positions, n_nearest, n_others)
-    unit = torch.nn.functional.normalize(torch.from_numpy(x).double())
+    unit = _unit(x)
     classes = torch.from_numpy(gold)
     found = []
-    for chunk in torch.from_numpy(positions).split(max(CHUNK // len(x), 1)):
-        # Rounded, because the last bits of a product depend on its place in the matrix, and copies shall be equal.
-        cosines = (unit[chunk] @ unit.T).round(decimals=9)  # (asked, instance)
+    for chunk in torch.from_numpy(positions).split(max(CHUNK // x.shape[0], 1)):
+        products = unit[chunk.numpy()] @ unit.T
+        products = torch.from_numpy(products.toarray()) if sparse.issparse(products) else products
+        # Rounded, because the last bits of a product depend on its place in the matrix, and copies must be equal.
+        cosines = products.round(decimals=9)  # (asked, instance)
         cosines[torch.arange(len(chunk)), chunk] = -torch.inf
         nearest = _first(cosines, n_nearest)
         cosines[classes[chunk].unsqueeze(1) == classes] = -torch.inf
         found += [Neighbours(near, *other) for (near, _), other in zip(nearest, _first(cosines, n_others), strict=True)]
     return found
+
+
+def _unit(x: Any) -> Any:
+    """(instance, feature) vectors of length 1, as a tensor or a sparse matrix."""
+    if not sparse.issparse(x):
+        return torch.nn.functional.normalize(torch.from_numpy(x).double())
+    from sklearn.preprocessing import normalize
+
+    return normalize(x.astype(np.float64))
 
 
 def _first(cosines: Tensor, k: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -76,7 +88,7 @@ def _first(cosines: Tensor, k: int) -> list[tuple[np.ndarray, np.ndarray]]:
     return found
 
 
-def _check(x: np.ndarray, gold: np.ndarray, positions: np.ndarray, n_nearest: int, n_others: int) -> None:
+def _check(x: Any, gold: np.ndarray, positions: np.ndarray, n_nearest: int, n_others: int) -> None:
     if x.ndim != 2 or gold.shape != x.shape[:1]:
         raise AnalysisError(
             f"Vectors of shape {x.shape} and classes of shape {gold.shape} do not fit each other; give "
@@ -84,5 +96,5 @@ def _check(x: np.ndarray, gold: np.ndarray, positions: np.ndarray, n_nearest: in
         )
     if problems := whole_numbers(n_nearest=n_nearest, n_others=n_others):
         raise AnalysisError(problems[0])
-    if len(outside := positions[(positions < 0) | (positions >= len(x))]):
-        raise AnalysisError(f"There is no instance {outside[0]}; positions run from 0 to {len(x) - 1}.")
+    if len(outside := positions[(positions < 0) | (positions >= x.shape[0])]):
+        raise AnalysisError(f"There is no instance {outside[0]}; positions run from 0 to {x.shape[0] - 1}.")

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from cal.errors import ConfigError, ModelError
+from cal.errors import ConfigError, ModelError, missing_package
 
 
 def freeze(module: Any, n_layers: int, name: str) -> None:
@@ -46,9 +46,7 @@ def add_lora(module: Any, rank: int, new: set[str], name: str) -> None:
     try:
         from peft import LoraConfig, inject_adapter_in_model
     except ImportError as error:
-        raise ConfigError(
-            "learner.lora needs the package peft: pip install 'cartography-active-learning[lora]'."
-        ) from error
+        raise ConfigError(missing_package("learner.lora", "peft", extra="lora")) from error
     encoder = module.base_model
     ids_of_new = {id(parameter) for of_it, parameter in module.named_parameters() if of_it in new}
     targets = [

@@ -47,10 +47,12 @@ def read_scores(scores: Scores) -> GivenScores:
         AnalysisError: if the scores cannot be read as one of the layouts.
     """
     if isinstance(scores, pd.DataFrame):
-        return _from_table(scores, "The data frame", "scores", lambda row: f"row {scores.index[row]!r}")
+        return _from_table(scores, "The data frame", "scores", lambda row: f"row {scores.index[row]}")
     if isinstance(scores, Mapping):
         arrays = {str(name): checked_scores(values, str(name)) for name, values in scores.items()}
         return GivenScores(arrays, paired=len({len(values) for values in arrays.values()}) == 1)
+    if not isinstance(scores, str | Path):
+        raise AnalysisError(f"Scores are a path, a data frame or a mapping, not {type(scores).__name__}.")
     path = Path(scores)
     try:
         table = pd.read_csv(path)

@@ -29,8 +29,8 @@ def compare(scores: Scores, *, alpha: float = 0.05, engine: str = "vectorised") 
 
     A file and a data frame may have one of three layouts: long (columns `strategy` or `model`, `seed`, `score`); wide
     (a column per strategy, a row per seed, perhaps a column `seed`); or learning curves (`strategy`, `seed`, `round`,
-    `n_labelled`, `accuracy`), of which each seed's area is compared. In a mapping from name to scores, position k
-    belongs to the same seed in every strategy, if all have equally many.
+    `n_labelled`, `accuracy`), of which it compares the area of each seed. In a mapping from name to scores, position k
+    belongs to the same seed in every strategy, provided that all have equally many scores.
 
     Args:
         scores: path of a CSV file, data frame, or mapping.
@@ -41,7 +41,7 @@ def compare(scores: Scores, *, alpha: float = 0.05, engine: str = "vectorised") 
         The comparison; printed, it is what `cal compare` prints.
 
     Raises:
-        AnalysisError: if the scores have none of these layouts, are not finite, or are of fewer than two strategies.
+        AnalysisError: if the scores have none of these layouts, are not finite, or belong to fewer than two strategies.
         UnknownNameError: for an unknown engine.
 
     Example:
@@ -66,9 +66,8 @@ def aso_matrix(
 ) -> Comparison:
     """Every strategy against every other: ε_min both ways, and the paired permutation test.
 
-    ε_min is Bonferroni-corrected with m = k(k-1)/2, the pairs of k strategies: the two directions of
-    a pair cannot both be significant, because their violation ratios sum to 1. p-values are
-    Holm-corrected over the same pairs.
+    ε_min is Bonferroni-corrected with m = k(k-1)/2, the pairs of k strategies, because the two directions of a pair
+    cannot both be significant: their violation ratios sum to 1. p-values are Holm-corrected over the same pairs.
 
     Args:
         scores: (n,) scores of each strategy, one per seed.
@@ -80,8 +79,8 @@ def aso_matrix(
         measure: what the scores are, for the sentences of the verdict.
 
     Raises:
-        AnalysisError: if there are fewer than two strategies, scores are not finite, or `paired`
-            scores differ in number.
+        AnalysisError: if there are fewer than two strategies, scores are not finite, or `paired` scores differ in
+            number.
 
     Example:
         >>> seeds = range(12)
@@ -89,18 +88,10 @@ def aso_matrix(
         >>> aso_matrix(scores).verdicts()
         ['cal is better than random (ε_min = 0.000, p = 0.000488).']
     """
-    arrays = {name: checked_scores(values, name) for name, values in scores.items()}
-    if len(arrays) < 2:
-        raise AnalysisError(f"There is nothing to compare: {len(arrays)} strategies given, at least 2 are needed.")
-    lengths = {name: len(values) for name, values in arrays.items()}
-    if paired and len(set(lengths.values())) > 1:
-        raise AnalysisError(
-            f"Strategies have different numbers of scores ({', '.join(f'{k}: {n}' for k, n in lengths.items())}). "
-            "Give the seeds they share, or skip the paired test with paired=False."
-        )
+    arrays = _checked(scores, paired)
     names, pairs = list(arrays), list(combinations(range(len(arrays)), 2))
     quantile = bonferroni_quantile(alpha, len(pairs))
-    # By name: neither another strategy nor another order changes a resample.
+    # Seeded by name, so that neither another strategy nor another order changes a resample.
     streams = [np.random.default_rng([seed, zlib.crc32(name.encode())]) for name in names]
     eps_min, p_values, uncorrected = np.full((3, len(names), len(names)), np.nan)
     if engine == "vectorised":
@@ -125,3 +116,16 @@ def aso_matrix(
             uncorrected[a, b] = uncorrected[b, a] = p
             p_values[a, b] = p_values[b, a] = corrected
     return Comparison(arrays, eps_min, p_values, uncorrected, alpha, len(pairs), paired, measure)
+
+
+def _checked(scores: Mapping[str, npt.ArrayLike], paired: bool) -> dict[str, np.ndarray]:
+    arrays = {name: checked_scores(values, name) for name, values in scores.items()}
+    if len(arrays) < 2:
+        raise AnalysisError(f"There is nothing to compare: {len(arrays)} strategies given; give at least 2.")
+    lengths = {name: len(values) for name, values in arrays.items()}
+    if paired and len(set(lengths.values())) > 1:
+        raise AnalysisError(
+            f"Strategies have different numbers of scores ({', '.join(f'{k}: {n}' for k, n in lengths.items())}). "
+            "Give the seeds they share, or skip the paired test with paired=False."
+        )
+    return arrays

@@ -14,7 +14,7 @@ from cal.simulation.run_folder import FULL_DATA
 
 MAPS_PER_FIGURE = 8  # a tall page; as each map is rasterised on a canvas of its figure, the cost grows with the square
 _ENDED = (
-    "Each run ended when it first met a stopping criterion, so runs differ in length; curves and comparisons cover the "
+    "A run ended as soon as it met a stopping criterion, so runs differ in length; curves and comparisons cover the "
     "seeds and rounds that all strategies have."
 )
 
@@ -101,7 +101,7 @@ def stopping(findings: Findings) -> list[Section]:
     if not criteria:
         return []
     text = "Each criterion judges from predictions, never from the test split, whether there are enough labels. "
-    text += _ENDED if _stops(findings) else "No run ended with one; give stop=true to end runs."
+    text += _ENDED if _stops(findings) else "None of them ended a run; with stop=true the first one met does."
     table = tables.stopping_table(curves.stopped, curves.rounds, findings.shared.strategies, criteria)
     return [Section("Stopping", [Paragraph(text), table])]
 

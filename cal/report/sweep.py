@@ -44,7 +44,7 @@ def sweep_table(folder: Path | str) -> pd.DataFrame:
         raise StorageError(f"{folder} holds no jobs of a sweep; give the output folder of a cal simulate -m.")
     configs = {job: flat({**RunFolder(path).config(), "output": None}) for job, path in jobs.items()}
     keys = list(dict.fromkeys(key for config in configs.values() for key in config))
-    swept = [key for key in keys if len({json.dumps(config.get(key)) for config in configs.values()}) > 1]
+    swept = [key for key in keys if len({json.dumps(config.get(key), default=str) for config in configs.values()}) > 1]
     rows = [_parameters(configs[job], swept) | _scores(path) for job, path in jobs.items()]
     table = pd.DataFrame(rows, index=pd.Index(jobs, name="job"))
     scores = [f"{name} {measure}" for name in _strategies(table) for measure in _MEASURES]
@@ -81,7 +81,7 @@ def _parameters(config: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any
     """Parameters as cells of a table: lists and null as JSON."""
     given = {key: config.get(key) for key in keys}
     plain = bool | int | float | str
-    return {key: value if isinstance(value, plain) else json.dumps(value) for key, value in given.items()}
+    return {key: value if isinstance(value, plain) else json.dumps(value, default=str) for key, value in given.items()}
 
 
 def _scores(folder: Path) -> dict[str, float]:

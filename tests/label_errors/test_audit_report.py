@@ -14,7 +14,7 @@ from cal.label_errors.audit_tables import (
     injections,
     mean_over_seeds,
     means_of,
-    mending_table,
+    cleaning_table,
 )
 from cal.label_errors.detection_scores import CURVE, detection_scores, recall_curve
 from cal.label_errors.detectors import Detection
@@ -111,15 +111,15 @@ def test_detectors_stand_between_what_is_possible_and_chance(result):
 
 def test_gains_are_paired_by_seed(result):
     part = injections(result)[0]
-    row = row_of(mending_table(part), "10 by sharp")
+    row = row_of(cleaning_table(part), "10 by sharp")
     wide = part.accuracies.pivot(index="seed", columns=["treatment", "detector"], values="accuracy")
     gains = (wide["fix", "sharp"] - wide["as is", ""]).to_numpy()
     expected = mean_over_seeds(gains, np.random.default_rng(0))
     assert row["accuracy, fixed"] == f"{wide['fix', 'sharp'].mean():.3f}"
-    assert mending_table(part).rows[1][2] == expected.decimals("+.3f")
+    assert cleaning_table(part).rows[1][2] == expected.decimals("+.3f")
     over_random = (wide["fix", "sharp"] - wide["fix", "random"]).to_numpy()
     expected = mean_over_seeds(over_random, np.random.default_rng(0))
-    assert mending_table(part).rows[1][3] == expected.decimals("+.3f")
+    assert cleaning_table(part).rows[1][3] == expected.decimals("+.3f")
 
 
 def test_the_text_begins_with_what_reading_a_twentieth_finds(result):
@@ -164,7 +164,7 @@ def test_the_verdict_of_several_injections_is_a_range(result):
 def test_without_mending_there_is_no_table_of_it():
     result = make_result(mended=False)
     document, _ = audit_document(result, "made up", "{}")
-    assert "mended" not in to_markdown(document) + audit_text(result, "made up")
+    assert "cleaned by" not in to_markdown(document) + audit_text(result, "made up")
 
 
 def test_one_seed_has_no_interval():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from cal.errors import AnalysisError
 from cal.label_errors import neighbours
@@ -44,6 +45,16 @@ def test_neighbours_are_those_of_a_loop(monkeypatch, chunk, dtype):
             assert found.nearest.tolist() == [other for other, _ in nearest]
             assert found.others.tolist() == [other for other, _ in others]
         assert np.allclose(found.cosines, [cosine for _, cosine in others], atol=1e-6)
+
+
+def test_neighbours_of_sparse_vectors_are_those_of_dense_ones():
+    x, gold = task()
+    x[np.abs(x) < 0.4] = 0
+    asked = np.arange(len(x))
+    dense, like = (find_neighbours(rows, gold, asked, 40, 6) for rows in (x, sparse.csr_matrix(x)))
+    for one, other in zip(dense, like, strict=True):
+        for expected, given in zip(one, other, strict=True):
+            np.testing.assert_array_equal(given, expected)
 
 
 def test_what_is_like_no_other_has_no_neighbours():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cal.label_errors.error_estimate import ErrorEstimate
-from cal.label_errors.suspects import Evidence, estimate_text, shortened, suspects_table, suspects_text
+from cal.label_errors.suspects_table import Evidence, estimate_text, shortened, suspects_table, suspects_text
 
 NAMES = ["ABBR", "<b>DESC</b>", "HUM"]
 N = 60

@@ -132,6 +132,11 @@ def test_unusable_files_are_explained(tmp_path, content, message):
         compare(tmp_path / "s.csv")
 
 
+def test_scores_of_another_kind_are_refused():
+    with pytest.raises(AnalysisError, match="a path, a data frame or a mapping, not list"):
+        compare([0.1, 0.2])
+
+
 def test_missing_file_is_explained(tmp_path):
     with pytest.raises(AnalysisError, match="cannot be read"):
         compare(tmp_path / "none.csv")
@@ -156,7 +161,7 @@ def test_a_mapping_of_unequal_numbers_of_scores_is_unpaired():
 
 def test_a_bad_cell_of_a_data_frame_is_named_by_its_row():
     frame = pd.DataFrame({"lc": [0.1, 0.2], "cal": [0.1, np.nan]}, index=["one", "two"])
-    with pytest.raises(AnalysisError, match=r"The data frame: 1 cells are .*, first in row 'two', column 'cal'"):
+    with pytest.raises(AnalysisError, match=r"The data frame: 1 cells are .*, first in row two, column 'cal'"):
         compare(frame)
 
 

@@ -196,7 +196,7 @@ def test_runs_that_criteria_ended_are_compared_as_far_as_all_go_and_said_so(stop
     rounds = stopping.rounds[stopping.rounds["round"] <= last]
     text = to_markdown(describe(replace(stopping, rounds=rounds, about=stopping.about | {"config": {"stop": True}}))[0])
     assert "the last that all strategies share" in text
-    assert text.count("Each run ended when it first met a stopping criterion, so runs differ in length") == 2
+    assert text.count("A run ended as soon as it met a stopping criterion, so runs differ in length") == 2
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from cal.dynamics.data_map import DataMap
 from cal.dynamics.metrics import METRICS
 from cal.dynamics.training_dynamics import TrainingDynamics
 from cal.errors import AnalysisError, ConfigError
-from cal.selection.recipes import RECIPES, Recipe, Selection, n_of, size_problems
+from cal.selection.recipes import RECIPES, Recipe, Chooser, n_of, size_problems
 
 N, N_CLASSES = 60, 3
 
@@ -30,7 +30,7 @@ def map_of(rows=range(N), kind=str):
 
 
 def select(data_map, count, recipe=RECIPES["ambiguous"], **how):
-    return Selection(data_map, recipe, **how).take(count)
+    return Chooser(data_map, recipe, **how).take(count)
 
 
 def ids_of(data_map, positions):
@@ -116,7 +116,7 @@ def test_a_share_of_the_ambiguous_is_replaced_by_the_easiest_others():
 def test_suspects_are_never_chosen_and_the_others_as_if_they_had_not_been_there(suspicion):
     data_map = map_of()
     recipe = Recipe("variability", suspects=0.2, suspicion=suspicion)
-    dropped = Selection(data_map, recipe).dropped.tolist()
+    dropped = Chooser(data_map, recipe).dropped.tolist()
     assert dropped == data_map.ranking(suspicion).tolist()[:12]
     others = [p for p in data_map.ranking("variability").tolist() if p not in dropped]
     assert select(data_map, 48, recipe).tolist() == others
@@ -160,7 +160,7 @@ def test_groups_fill_any_count_exactly_and_none_gives_more_than_it_has(count, eq
 def test_a_recipe_keeps_its_mix_in_groups_of_any_size(n_groups, count, equal):
     data_map = map_of()
     groups = np.arange(N) % n_groups
-    selection = Selection(data_map, Recipe(easy=0.25), groups=groups, equal=equal)
+    selection = Chooser(data_map, Recipe(easy=0.25), groups=groups, equal=equal)
     n_easy = int(0.25 * count)
     ranked, easy = selection.take(count)[: count - n_easy], selection.take(count)[count - n_easy :]
     place = {position: i for i, position in enumerate(data_map.ranking("confidence", worst=True).tolist())}
