@@ -10,11 +10,11 @@ from cal.label_errors.audit import AuditResult, Cell
 from cal.label_errors.audit_report import audit_document, audit_text, recall_figure
 from cal.label_errors.audit_tables import (
     best_detector,
+    cleaning_table,
     detector_table,
     injections,
     mean_over_seeds,
     means_of,
-    cleaning_table,
 )
 from cal.label_errors.detection_scores import CURVE, detection_scores, recall_curve
 from cal.label_errors.detectors import Detection

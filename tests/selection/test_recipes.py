@@ -11,7 +11,7 @@ from cal.dynamics.data_map import DataMap
 from cal.dynamics.metrics import METRICS
 from cal.dynamics.training_dynamics import TrainingDynamics
 from cal.errors import AnalysisError, ConfigError
-from cal.selection.recipes import RECIPES, Recipe, Chooser, n_of, size_problems
+from cal.selection.recipes import RECIPES, Chooser, Recipe, n_of, size_problems
 
 N, N_CLASSES = 60, 3
 
