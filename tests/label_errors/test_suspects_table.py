@@ -204,7 +204,7 @@ def test_probabilities_are_those_of_the_estimate():
     for name, values in {"p_wrong": p, "p_low": low, "p_high": high}.items():
         np.testing.assert_array_equal(table[name], values[given.order])
     said = "About 12 of the 5,452 labels look as wrong as labels flipped at random do (8-1,803 at 95 %); "
-    assert estimate_text(given.estimate, 5452) == f"{said}confusions of similar classes come on top."
+    assert estimate_text(vars(given.estimate), 5452) == f"{said}confusions of similar classes come on top."
 
 
 def test_permuted_documents_give_the_same_rows():

@@ -424,7 +424,7 @@ def test_size_of_a_block_changes_no_decision(plan_of, ends):
     [
         ({"stopping": ["expected_gian"]}, "Did you mean 'expected_gain'"),
         ({"stopping": [TargetAccuracy(0.8)]}, r"TargetAccuracy\(accuracy=0.8\) needs documents that are set aside"),
-        ({"stopping": ["expected_gain"], "dev_size": 9}, "dev_size is 9, but no stopping criterion reads"),
+        ({"stopping": ["expected_gain"], "dev_size": 9}, "dev_size is 9, but no stopping criterion uses"),
         ({"stop": True}, "give stopping="),
         ({"dev_size": -1}, "dev_size must be a whole number of at least 0"),
         ({"seed_set": "kmean"}, "Did you mean 'kmeans'"),
