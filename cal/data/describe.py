@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from html import escape
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cal.data.corpus import Corpus, Split
+from cal.data.splits import Split
+
+if TYPE_CHECKING:
+    from cal.data.corpus import Corpus
 
 WIDTH = 100
 _QUANTILES = {"min": 0.0, "5 %": 0.05, "25 %": 0.25, "median": 0.5, "75 %": 0.75, "95 %": 0.95, "max": 1.0}
 
 
 def describe(corpus: Corpus) -> str:
-    """What a person wants to know of a corpus before using it, in at most 100 columns.
+    """What a person wants to know about a corpus before using it, in at most 100 columns.
 
     Example:
+        >>> from cal.data.corpus import Corpus
         >>> train = Split(["a", "b", "c"], ["How far?", "Who?", "Who?"], [0, 1, 1])
         >>> text = describe(Corpus(train, Split(["d"], ["Who?"], [1]), ["number", "person"], name="questions"))
         >>> print(text.splitlines()[0])
@@ -26,6 +32,39 @@ def describe(corpus: Corpus) -> str:
     title = f"{corpus.name}: {sizes}; {corpus.n_classes} labels; {_document(corpus)}".removesuffix("; a text")
     sections = [[title], *_labels(corpus), _lengths(corpus), _repeats(corpus), _examples(corpus)]
     return "\n\n".join("\n".join(line.rstrip() for line in section) for section in sections)
+
+
+def corpus_html(corpus: Corpus) -> str:
+    """A corpus in a notebook: how many documents of each label each split has, and five training documents.
+
+    Example:
+        >>> from cal.data.corpus import Corpus
+        >>> html = corpus_html(Corpus.from_texts(["Is 1 < 2?", "Who?"], ["number", "person"]))
+        >>> "<td>number</td><td>1</td>" in html, "Is 1 &lt; 2?" in html
+        (True, True)
+    """
+    same = {
+        name: split
+        for name, split in corpus.splits().items()
+        if name not in corpus.tests or list(corpus.tests[name].label_names) == list(corpus.label_names)
+    }
+    counts = [
+        [_cut(name, 40), *(f"{int((split.gold == label).sum()):,}" for split in same.values())]
+        for label, name in enumerate(corpus.label_names)
+    ]
+    train = corpus.train
+    examples = [
+        [corpus.label_names[label], _cut(" ".join(text.split()), 200)]
+        for text, label in zip(train.texts[:5], train.gold[:5].tolist(), strict=True)
+    ]
+    tables = _html_table(["label", *same], counts), _html_table(["label", "five documents of train"], examples)
+    return f"<p>{escape(repr(corpus))}</p>\n{tables[0]}\n{tables[1]}"
+
+
+def _html_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>\n" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table>"
 
 
 def _document(corpus: Corpus) -> str:

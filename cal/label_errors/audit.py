@@ -141,6 +141,8 @@ def audit(
     if len(given.noises) > 1 and len(np.unique(corpus.train.gold)) == 2:
         logger.warning("Of two classes a wrong label is the other one, whatever the noise: only %s.", given.noises[0])
         given = given._replace(noises=given.noises[:1])
+    if given.mend:
+        corpus.require_test("The cleaning of an audit")
     for rate in given.rates:
         count_wrong(corpus.train.gold, rate)  # refused before anything is trained
     vectors = vectors_of(corpus, features) if learner.reads_features else None

@@ -123,6 +123,7 @@ def simulate(
         workers=workers,
     )
     made, seed_list, device = given.strategies, given.seeds, given.device
+    test = corpus.require_test("A simulation")
     check_sizes(given.seed_set, corpus.train.gold, seed_size, dev_size, corpus.label_names)
     kind = as_features(features)
     if given.seed_set.reads_features and kind is None:
@@ -158,7 +159,7 @@ def simulate(
                 "corpus": corpus.name,
                 "label_names": list(corpus.label_names),
                 "n_train": len(corpus.train),
-                "n_test": len(corpus.test),
+                "n_test": len(test),
                 "strategies": list(made),
                 "seeds": seed_list,
                 "stopping": list(given.criteria),
