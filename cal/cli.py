@@ -198,10 +198,9 @@ def _data(words: list[str]) -> None:
     set_up_logging(given.verbose, quiet=False)
 
     from cal.config import build, compose
-    from cal.data.describe import describe
 
     configs, _ = compose("data", given.overrides, given.config_dir)
-    print(describe(build("data", configs[0])["dataset"].read()))
+    print(build("data", configs[0])["dataset"].read().describe())
 
 
 def _map(words: list[str]) -> None:

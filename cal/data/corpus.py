@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -10,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cal.data.corpus_checks import check_corpus
+from cal.data.corpus_checks import check_splits
 from cal.data.describe import corpus_html, describe
-from cal.data.documents import Assembled, ExtraTestDocuments, SourceDocuments, assemble
+from cal.data.documents import ExtraTestDocuments, SourceDocuments, assemble
 from cal.data.holdout import held_out
-from cal.data.splits import Split, TestSet
+from cal.data.splits import LabelledSplits, Split, TestSet
 from cal.errors import DataError
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ class Corpus:
     def __post_init__(self) -> None:
         if self.test is not None and len(self.test) == 0:
             object.__setattr__(self, "test", None)
-        check_corpus(self)
+        check_splits(self.name, self._labelled_splits())
 
     @classmethod
     def from_frame(
@@ -223,7 +222,7 @@ class Corpus:
         return cls._made(assemble(splits, label_names, tests), name)
 
     @classmethod
-    def _made(cls, parts: Assembled, name: str, test: float | None = None) -> Corpus:
+    def _made(cls, parts: LabelledSplits, name: str, test: float | None = None) -> Corpus:
         splits = parts.splits
         corpus = cls(splits["train"], splits.get("test"), parts.label_names, splits.get("dev"), name, parts.tests)
         return corpus if test is None else corpus.hold_out(test)
@@ -306,45 +305,26 @@ class Corpus:
             0  a  How far?     n  train
             1  b      Who?     p  train
         """
-        import pandas as pd
-
-        order = list(dict.fromkeys([*self.label_names, *(n for each in self.tests.values() for n in each.label_names)]))
-        parts = []
-        for split_name, split in self.splits().items():
-            names = self.tests[split_name].label_names if split_name in self.tests else self.label_names
-            labels = pd.Categorical([names[label] for label in split.gold.tolist()], categories=order)
-            part = pd.DataFrame({"id": split.ids, "text": split.texts, "label": labels, "split": split_name})
-            if split.sequences is not None:
-                part["sequences"] = pd.Series(list(split.sequences), dtype=object)
-            parts.append(part)
-        return pd.concat(parts, ignore_index=True)
+        return self._labelled_splits().to_frame()
 
     def describe(self) -> str:
         """Sizes, labels, lengths, repeated texts and examples in plain text, as `cal data` prints them."""
-        return describe(self)
+        return describe(self.name, self._labelled_splits())
+
+    def _labelled_splits(self) -> LabelledSplits:
+        return LabelledSplits(self.label_names, self.splits(), self.tests)
 
     def __str__(self) -> str:
-        return describe(self)
+        return self.describe()
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{len(split):,} {name}" for name, split in self.splits().items())
         return f"Corpus '{self.name}': {sizes}, {self.n_classes} labels"
 
     def _repr_html_(self) -> str:
-        return corpus_html(self)
+        return corpus_html(repr(self), self._labelled_splits())
 
     @cached_property
     def fingerprint(self) -> str:
         """A hash of all ids, texts, sequences, gold labels and label names: equal content, equal fingerprint."""
-        digest = hashlib.blake2b(digest_size=16)
-        digest.update(repr(list(self.label_names)).encode())
-        for split_name, split in self.splits().items():
-            digest.update(f"\0{split_name}\0{len(split)}\0".encode())
-            for instance_id, text in zip(split.ids, split.texts, strict=True):
-                digest.update(f"{len(instance_id)},{len(text)}:{instance_id}{text}".encode())
-            digest.update(split.gold.tobytes())
-            if split.sequences is not None:
-                digest.update(repr(split.sequences).encode())
-        for name, test_set in self.tests.items():
-            digest.update(repr((name, list(test_set.label_names), test_set.label_of.tolist())).encode())
-        return digest.hexdigest()
+        return self._labelled_splits().fingerprint()

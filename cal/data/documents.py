@@ -8,11 +8,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
-from typing import NamedTuple
 
 import numpy as np
 
-from cal.data.splits import Split, TestSet
+from cal.data.splits import LabelledSplits, Split, TestSet
 from cal.data.tables import setting
 from cal.errors import DataError, nearest_name
 
@@ -76,19 +75,11 @@ class ExtraTestDocuments:
     labels: Mapping[str, str]
 
 
-class Assembled(NamedTuple):
-    """Splits that fit together, with the labels that their gold labels are positions of."""
-
-    label_names: list[str]
-    splits: dict[str, Split]
-    tests: dict[str, TestSet]
-
-
 def assemble(
     splits: Mapping[str, SourceDocuments],
     label_names: Sequence[str] | None = None,
     tests: Mapping[str, ExtraTestDocuments] | None = None,
-) -> Assembled:
+) -> LabelledSplits:
     """The splits of a corpus from documents of several sources.
 
     Args:
@@ -113,11 +104,9 @@ def assemble(
         raise DataError(f"label_names gives '{repeated[0]}' twice. Give each label once.")
     everything = {label for documents in splits.values() for label in documents.labels}
     index = _index(names, everything if label_names is not None else ())
-    return Assembled(
-        names,
-        {name: _split(documents, index, name) for name, documents in splits.items()},
-        {name: _test_set(test, names, name) for name, test in tests.items()},
-    )
+    made = {name: _split(documents, index, name) for name, documents in splits.items()}
+    test_sets = {name: _test_set(test, names, name) for name, test in tests.items()}
+    return LabelledSplits(names, made | {name: each.split for name, each in test_sets.items()}, test_sets)
 
 
 def ids_of_texts(texts: Sequence[str], labels: Sequence[str]) -> list[str]:

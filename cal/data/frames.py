@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from cal.data.columns import Columns, read_documents
-from cal.data.documents import Assembled, assemble
+from cal.data.documents import assemble
+from cal.data.splits import LabelledSplits
 from cal.data.tables import LazyColumns, RawTable, to_table
 from cal.errors import ConfigError, DataError, nearest_name
 
@@ -44,7 +45,7 @@ class FrameReader:
                 problems = [problem.replace(setting, name, 2) for problem in problems]
             raise ConfigError(problems)
 
-    def read(self, tables: Mapping[str, RawTable]) -> Assembled:
+    def read(self, tables: Mapping[str, RawTable]) -> LabelledSplits:
         """The splits in tables, one per split.
 
         Raises:

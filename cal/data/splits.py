@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from cal.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -148,6 +152,54 @@ class TestSet:
     def n_classes(self) -> int:
         """Number of labels."""
         return len(self.label_names)
+
+
+class LabelledSplits(NamedTuple):
+    """The splits of a corpus, with the labels that their gold labels are positions of.
+
+    Attributes:
+        label_names: name of each gold label.
+        splits: all splits by name, `train` first; `test` and `dev` may be missing, extra test sets come last.
+        tests: the extra test sets among them.
+    """
+
+    label_names: Sequence[str]
+    splits: Mapping[str, Split]
+    tests: Mapping[str, TestSet]
+
+    def labels_of(self, split: str) -> Sequence[str]:
+        """The label names that the gold labels of a split are positions of."""
+        return self.tests[split].label_names if split in self.tests else self.label_names
+
+    def to_frame(self) -> pd.DataFrame:
+        """All documents: columns `id`, `text`, `label`, `split`, and `sequences` for pairs and choices."""
+        import pandas as pd
+
+        order = dict.fromkeys(label for name in self.splits for label in self.labels_of(name))
+        parts = []
+        for name, split in self.splits.items():
+            names = self.labels_of(name)
+            labels = pd.Categorical([names[label] for label in split.gold.tolist()], categories=list(order))
+            part = pd.DataFrame({"id": split.ids, "text": split.texts, "label": labels, "split": name})
+            if split.sequences is not None:
+                part["sequences"] = pd.Series(list(split.sequences), dtype=object)
+            parts.append(part)
+        return pd.concat(parts, ignore_index=True)
+
+    def fingerprint(self) -> str:
+        """A hash of all ids, texts, sequences, gold labels and label names."""
+        digest = hashlib.blake2b(digest_size=16)
+        digest.update(repr(list(self.label_names)).encode())
+        for name, split in self.splits.items():
+            digest.update(f"\0{name}\0{len(split)}\0".encode())
+            for instance_id, text in zip(split.ids, split.texts, strict=True):
+                digest.update(f"{len(instance_id)},{len(text)}:{instance_id}{text}".encode())
+            digest.update(split.gold.tobytes())
+            if split.sequences is not None:
+                digest.update(repr(split.sequences).encode())
+        for name, test_set in self.tests.items():
+            digest.update(repr((name, list(test_set.label_names), test_set.label_of.tolist())).encode())
+        return digest.hexdigest()
 
 
 def few(names: Sequence[str], n: int = 3) -> str:
