@@ -2,47 +2,40 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from cal.dynamics import metrics
-from cal.dynamics.running import RunningDynamics
+from cal.dynamics import map_frame, metrics
+from cal.dynamics.map_display import MapDisplay
+from cal.dynamics.map_frame import VALUES
+from cal.dynamics.metrics import COORDINATES, HIGH_IS_VALUABLE, METRICS
+from cal.dynamics.ranking import ranked
+from cal.dynamics.regions import region_rule, regions
+from cal.dynamics.running import RunningDynamics, values_over_epochs
+from cal.dynamics.runs import mean_correlation, mean_of_runs
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
 from cal.errors import AnalysisError, UnknownNameError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-METRICS = (
-    *("confidence", "variability", "correctness", "forgetting", "threshold_closeness", "aum", "el2n", "loss"),
-    *("aleatoric", "first_learnt", "last_learnt"),
-)
-"""Names of the metrics, as columns of a map; Data-IQ's epistemic uncertainty is `variability`."""
 
-COORDINATES = ("confidence", "variability", "correctness")
-"""The metrics that a map is drawn by, and that several runs are compared by."""
-
-HIGH_IS_VALUABLE = {
-    *("variability", "threshold_closeness", "aleatoric"),  # the ambiguous first
-    *("el2n", "loss"),  # the hard to learn first, as by low confidence, correctness and AUM
-    *("forgetting", "first_learnt", "last_learnt"),  # the late and unsteady first, before them the never learnt
-}
-"""Metrics that rank the most valuable instances by their highest values; the others by their lowest."""
-
-
-@dataclass(frozen=True)
-class DataMap:
+@dataclass(frozen=True, eq=False, repr=False)
+class DataMap(MapDisplay):
     """Confidence, variability, correctness and the other metrics of each instance.
 
+    A map of several runs holds the values of each; tables and pictures show their mean. Square brackets choose
+    instances, like those of a table, and everything known about them follows: a boolean mask, an array of positions
+    or a slice. `run(k)` takes one run.
+
     Attributes:
-        gold: (*runs, instance) gold classes.
-        predicted: (*runs, instance) classes predicted after the last epoch.
+        gold: (*runs, instance) gold classes, -1 where unknown.
+        predicted: (*runs, instance) classes predicted after the last epoch, -1 where unknown.
         confidence: (*runs, instance) mean probability of the gold label.
         variability: (*runs, instance) its population standard deviation over epochs.
         correctness: (*runs, instance) fraction of epochs classified correctly.
@@ -51,21 +44,32 @@ class DataMap:
         el2n: (*runs, instance) mean length of the error vector.
         loss: (*runs, instance) mean cross-entropy, in nats.
         aleatoric: (*runs, instance) mean of p (1 - p).
-        first_learnt: (*runs, instance) first epoch classified correctly, -1 where there is none.
-        last_learnt: (*runs, instance) epoch in which it last became so, -1 where there is none.
-        n_epochs: epochs the map is drawn from.
-        capture: when the numbers were taken.
-        ids: of the instances, strings or whole numbers; None where nobody needs them.
+        first_learnt: (*runs, instance) first epoch classified correctly, -1 if never.
+        last_learnt: (*runs, instance) epoch in which it last became correct, -1 if never.
+        n_epochs: number of epochs.
+        capture: when the logits were taken.
+        ids: (instance,) strings or whole numbers.
+        name: name of the corpus or of the logs, for titles.
+        texts: (instance,) documents.
+        label_names: names of the classes.
+        seeds: seed of each run.
+        curves: (*runs, epoch, instance) probability of the gold label, for the page.
+        region_rule: rule of the regions, `{name: {parameter: value}}`; None is `quantile`.
+        region: (instance,) regions found earlier, on a map of more instances or in a file; None until then.
+        by_seed: (run, instance) values of each of `COORDINATES`, if this map is a mean over runs.
 
     References:
         Dataset Cartography: Mapping and Diagnosing Datasets with Training Dynamics
         (Swayamdipta et al., 2020), https://aclanthology.org/2020.emnlp-main.746
 
     Example:
-        >>> logits = torch.tensor([[[2.0, 0.0]], [[0.0, 2.0]]])  # (epoch, instance, class)
-        >>> data_map = DataMap.of(TrainingDynamics.from_logits(logits, torch.tensor([0])))
-        >>> round(data_map.confidence.item(), 6), data_map.correctness.item()
-        (0.5, 0.5)
+        >>> logits = torch.tensor([[[2.0, 0.0], [0.0, 1.0]], [[0.0, 2.0], [0.0, 3.0]]])  # (epoch, instance, class)
+        >>> dynamics = TrainingDynamics.from_logits(logits, torch.tensor([0, 0]))
+        >>> data_map = DataMap.of(dynamics, ["a", "b"], name="tiny")
+        >>> data_map
+        DataMap 'tiny': 2 instances, 2 epochs, 1 run
+        >>> data_map[data_map.correctness <= 0.2].ids
+        ['b']
     """
 
     gold: Tensor
@@ -83,128 +87,200 @@ class DataMap:
     n_epochs: int
     capture: Capture = "end"
     ids: Sequence[str | int] | None = None
+    name: str = ""
+    texts: Sequence[str] | None = None
+    label_names: Sequence[str] | None = None
+    seeds: Sequence[int] = ()
+    curves: Tensor | None = None
+    region_rule: Mapping[str, Mapping[str, Any]] | None = None
+    region: Sequence[str] | None = None
+    by_seed: Mapping[str, Tensor] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("ids", "texts", "region"):
+            if (given := getattr(self, name)) is None:
+                continue
+            values = given if isinstance(given, list) else given.tolist() if hasattr(given, "tolist") else list(given)
+            object.__setattr__(self, name, values)
+            if len(values) != len(self):
+                raise AnalysisError(f"{len(values)} {name} for {len(self)} instances; give one of each.")
+        if self.curves is not None and self.curves.shape[-1] != len(self):
+            raise AnalysisError(f"curves of shape {tuple(self.curves.shape)} for {len(self)} instances.")
 
     @classmethod
-    def of(cls, dynamics: TrainingDynamics | RunningDynamics, ids: Sequence[str | int] | None = None) -> DataMap:
+    def of(
+        cls, dynamics: TrainingDynamics | RunningDynamics, ids: Sequence[str | int] | None = None, **known: Any
+    ) -> DataMap:
         """The map that these dynamics draw.
 
+        Args:
+            dynamics: what a model did on each instance.
+            ids: (instance,) strings or whole numbers.
+            known: what else is known: `name`, `texts`, `label_names`, `seeds`, `region_rule`.
+
         Raises:
-            AnalysisError: if no epoch was recorded, or there are more or fewer ids than instances.
+            AnalysisError: if no epoch was recorded, or ids or texts are more or fewer than the instances.
         """
         if not dynamics.n_epochs:
-            raise AnalysisError("A data map needs one epoch at least, and none was recorded.")
-        if ids is not None and len(ids) != dynamics.gold.shape[-1]:
-            raise AnalysisError(f"{len(ids)} ids for {dynamics.gold.shape[-1]} instances; give one of each.")
-        if isinstance(dynamics, RunningDynamics):
-            drawn = {name: getattr(dynamics, name) for name in _DRAWN}
-        else:
-            gold_prob, correct = dynamics.gold_prob.double(), dynamics.correct
-            drawn = {
-                "confidence": metrics.confidence(gold_prob),
-                "variability": metrics.variability(gold_prob),
-                "correctness": metrics.correctness(correct),
-                "forgetting": metrics.forgetting(correct),
-                "aum": metrics.aum(dynamics.margin.double()),
-                "el2n": dynamics.el2n.double().mean(dim=-2),
-                "loss": dynamics.loss.double().mean(dim=-2),
-                "aleatoric": metrics.aleatoric(gold_prob),
-                "first_learnt": metrics.first_learnt(correct),
-                "last_learnt": metrics.last_learnt(correct),
-                "predicted": dynamics.predicted[..., -1, :],
-            }
-        return cls(gold=dynamics.gold, **drawn, n_epochs=dynamics.n_epochs, capture=dynamics.capture, ids=ids)
+            raise AnalysisError("A data map needs at least one epoch, and none was recorded.")
+        values = values_over_epochs(dynamics)
+        if isinstance(dynamics, TrainingDynamics):
+            known = {"curves": dynamics.gold_prob} | known
+        return cls(**values, n_epochs=dynamics.n_epochs, capture=dynamics.capture, ids=ids, **known)
+
+    @classmethod
+    def from_frame(cls, frame: pd.DataFrame) -> DataMap:
+        """The map in a table with the columns of `to_frame`; other columns are ignored.
+
+        Raises:
+            DataError: if the table lacks columns or values of a map; nothing is made up for them.
+
+        Example:
+            >>> logits = torch.tensor([[[2.0, 0.0], [0.0, 2.0]]])
+            >>> frame = DataMap.of(TrainingDynamics.from_logits(logits, torch.tensor([0, 0])), ["a", "b"]).to_frame()
+            >>> DataMap.from_frame(frame).correctness.tolist()
+            [1.0, 0.0]
+        """
+        return cls(**map_frame.map_fields(frame))
 
     @property
     def threshold_closeness(self) -> Tensor:
         """(*runs, instance) c (1 - c) of the confidence c."""
         return metrics.threshold_closeness(self.confidence)
 
+    @property
+    def n_runs(self) -> int:
+        """Number of runs in this map, or that it is the mean of."""
+        if self.by_seed is not None:
+            return len(self.by_seed["confidence"])
+        return int(np.prod(self.confidence.shape[:-1], dtype=int))
+
     def __len__(self) -> int:
         return self.confidence.shape[-1]
 
-    def __getitem__(self, run: int) -> DataMap:
-        """The map of one run."""
-        return replace(self, **{name: getattr(self, name)[run] for name in ("gold", *_DRAWN)})
+    def __getitem__(self, chosen: Any) -> DataMap:
+        """The map of some instances.
+
+        Regions are settled first, so that each instance keeps the one it has among all.
+
+        Args:
+            chosen: (instance,) booleans, or whole numbers that are positions, as a list, array, tensor or Series; or a
+                slice.
+
+        Raises:
+            AnalysisError: if this chooses no instances of the map.
+        """
+        positions = map_frame.positions(chosen, len(self), self.n_runs)
+        index = torch.from_numpy(positions).to(self.confidence.device)
+        kept: dict[str, Any] = {name: getattr(self, name)[..., index] for name in VALUES}
+        for name in ("ids", "texts"):
+            if (given := getattr(self, name)) is not None:
+                kept[name] = [given[position] for position in positions]
+        if self.curves is not None:
+            kept["curves"] = self.curves[..., index]
+        if self.by_seed is not None:
+            kept["by_seed"] = {name: values[:, index] for name, values in self.by_seed.items()}
+        kept["region"] = self.regions()[positions]
+        return replace(self, **kept)
+
+    def run(self, number: int) -> DataMap:
+        """The map of one run, counted from 0.
+
+        Raises:
+            AnalysisError: if there is no such run.
+        """
+        n_runs = 1 if self.confidence.dim() == 1 else len(self.confidence)
+        if not -n_runs <= number < n_runs:
+            raise AnalysisError(f"There is no run {number}: this map has {n_runs}, counted from 0.")
+        if self.confidence.dim() == 1:
+            return self
+        values: dict[str, Any] = {name: getattr(self, name)[number] for name in VALUES}
+        values["curves"] = None if self.curves is None else self.curves[number]
+        values["seeds"] = [self.seeds[number]] if len(self.seeds) == n_runs else ()
+        return replace(self, **values, region=None)
 
     def mean(self) -> DataMap:
         """The map averaged over runs.
 
-        Counts and epochs become means too. `first_learnt` and `last_learnt` are means over the runs
-        in which an instance was learnt, -1 where it never was in more than half of them; `predicted`
-        is the class that most runs predict, the first on ties.
+        Counts and epochs become means too. `first_learnt` and `last_learnt` are means over the runs in which an
+        instance was learnt, -1 if more than half of them never learnt it; `predicted` is the class that most runs
+        predict, the first on ties. `by_seed` keeps the coordinates of each run.
 
         Raises:
-            AnalysisError: if the runs are not of the same instances.
+            AnalysisError: if the runs are not about the same instances.
         """
-        values: dict[str, Any] = {name: self._runs(name).mean(dim=0) for name in _DRAWN}
-        for name in ("first_learnt", "last_learnt"):
-            epochs = self._runs(name)
-            never = (epochs < 0).double().mean(dim=0) > 0.5
-            values[name] = torch.where(never, -1.0, torch.where(epochs < 0, torch.nan, epochs).nanmean(dim=0))
-        votes = torch.nn.functional.one_hot(self._runs("predicted").long()).sum(dim=0)  # (instance, class)
-        values |= {"gold": self._runs("gold")[0].long(), "predicted": metrics.predicted(votes)}
+        if self.by_seed is not None:
+            return self
+        values: dict[str, Any] = {**mean_of_runs({name: self._runs(name) for name in VALUES})}
+        if self.n_runs > 1:
+            values["by_seed"] = {name: self._runs(name) for name in COORDINATES}
+        if self.curves is not None:
+            values["curves"] = self.curves.reshape(-1, *self.curves.shape[-2:]).mean(dim=0)
         return replace(self, **values)
 
     def spread(self) -> pd.DataFrame:
-        """A row per instance: id and, `_spread` after their names, standard deviations of `COORDINATES` over runs.
+        """A row per instance: id and the standard deviations of `COORDINATES` over runs, `confidence_spread` and so on.
 
-        The runs are a sample of all seeds there could be: squares are divided by their number less one.
+        The runs are a sample of all possible seeds, so squares are divided by one less than their number.
 
         Raises:
-            AnalysisError: if there is one run, or the runs are not of the same instances.
-
-        Example:
-            >>> logits = torch.tensor([[[[0.0, 0.0]]], [[[99.0, 0.0]]]])  # (run, epoch, instance, class)
-            >>> data_map = DataMap.of(TrainingDynamics.from_logits(logits, torch.tensor([[0], [0]])))
-            >>> round(data_map.spread()["confidence_spread"].item(), 4)
-            0.3536
+            AnalysisError: if there is one run, or the runs are not about the same instances.
         """
         import pandas as pd
 
-        self._check_several_runs()
-        spreads = {f"{name}_spread": self._runs(name).std(dim=0).cpu().numpy() for name in COORDINATES}
+        runs = self._several_runs()
+        spreads = {f"{name}_spread": values.std(dim=0).cpu().numpy() for name, values in runs.items()}
         return pd.DataFrame({"id": self._ids(), **spreads})
 
     def correlation(self) -> dict[str, float]:
-        """Pearson's r between two runs, averaged over all pairs of them, for each of `COORDINATES`.
+        """Pearson's r between two runs, averaged over all pairs, for each of `COORDINATES`.
 
         NaN where all instances of a run have the same value. The paper finds .75 and more (section 2).
 
         Raises:
-            AnalysisError: if there is one run, or the runs are not of the same instances.
-
-        Example:
-            >>> logits = torch.tensor([[[[0.0, 0.0], [2.0, 0.0]]], [[[1.0, 0.0], [9.0, 0.0]]]])
-            >>> data_map = DataMap.of(TrainingDynamics.from_logits(logits, torch.zeros(2, 2, dtype=torch.long)))
-            >>> round(data_map.correlation()["confidence"], 6)
-            1.0
+            AnalysisError: if there is one run, or the runs are not about the same instances.
         """
-        self._check_several_runs()
-        means = {}
-        for name in COORDINATES:
-            runs = self._runs(name)
-            centred = runs - runs.mean(dim=1, keepdim=True)
-            constant = (runs == runs[:, :1]).all(dim=1, keepdim=True)  # rounding may leave their centred values not 0
-            unit = torch.where(constant, torch.nan, centred) / torch.linalg.vector_norm(centred, dim=1, keepdim=True)
-            above = torch.triu_indices(len(runs), len(runs), offset=1)
-            means[name] = (unit @ unit.T)[above[0], above[1]].mean().item()
-        return means
+        return {name: mean_correlation(runs) for name, runs in self._several_runs().items()}
 
-    def to_frame(self) -> pd.DataFrame:
-        """A row per instance: id, gold, predicted and the metrics by their names; never learnt is missing.
+    def regions(self, rule: str | Mapping[str, Any] | None = None) -> np.ndarray:
+        """The region of each instance: easy-to-learn, ambiguous, hard-to-learn or other.
+
+        Args:
+            rule: name of a rule of `cal.dynamics.regions`, or `{name: {parameter: value}}`; None keeps the regions
+                that the map has, and else uses its `region_rule`.
+
+        Returns:
+            (instance,) region names; those of the mean for several runs.
 
         Raises:
-            AnalysisError: if the map is of several runs; take one, or the mean.
-        """
-        import pandas as pd
+            ConfigError: if there is no such rule or parameter.
 
-        self._check_one_run()
-        columns = {name: getattr(self, name).cpu().numpy() for name in ("gold", "predicted", *METRICS)}
-        frame = pd.DataFrame({"id": self._ids(), **columns})
-        for name in ("first_learnt", "last_learnt"):
-            whole = frame[name].dtype.kind == "i"  # the mean of several runs has fractions of epochs
-            frame[name] = frame[name].where(frame[name] >= 0).astype("Int64" if whole else "Float64")
-        return frame
+        Example:
+            >>> logits = torch.tensor([[[5.0, 0.0], [0.0, 5.0]]])
+            >>> DataMap.of(TrainingDynamics.from_logits(logits, torch.tensor([0, 0]))).regions().tolist()
+            ['easy-to-learn', 'hard-to-learn']
+        """
+        if rule is None and (self.region is not None or not len(self)):
+            return np.array(self.region or [], dtype=str)
+        name, parameters = region_rule(rule or self.region_rule or "quantile")
+        return regions(map_frame.metrics_frame(self.one()), name, **parameters)
+
+    def to_frame(self, region: str | Mapping[str, Any] | None = None) -> pd.DataFrame:
+        """A row per instance: id, gold, predicted, the metrics, n_epochs, capture and region.
+
+        Label names, `*_spread` over several runs (whose mean the other columns are) and text follow where they are
+        known. Epochs are missing where an instance was never learnt.
+
+        Args:
+            region: rule of the regions, as for `regions`.
+        """
+        return map_frame.labelled_frame(self.one(), self.regions(region))
+
+    def one(self) -> DataMap:
+        """This map without an axis of runs: the mean of several."""
+        if self.confidence.dim() == 1:
+            return self
+        return self.run(0).one() if self.n_runs == 1 else self.mean()
 
     def ranking(self, metric: str, *, worst: bool = False) -> np.ndarray:
         """(instance,) positions, most valuable first: ties by mean loss, highest first, then by a hash of the id.
@@ -213,11 +289,11 @@ class DataMap:
 
         Args:
             metric: one of `METRICS`.
-            worst: the reverse order.
+            worst: reverse the order.
 
         Raises:
             UnknownNameError: if there is no such metric.
-            AnalysisError: if the map is of several runs.
+            AnalysisError: if the map has several runs, or its file did not hold this metric.
 
         Example:
             >>> logits = torch.tensor([[[2.0, 0.0], [0.0, 2.0], [1.0, 0.0]]])
@@ -227,39 +303,31 @@ class DataMap:
         """
         if metric not in METRICS:
             raise UnknownNameError("metric", metric, METRICS)
-        self._check_one_run()
+        if self.confidence.dim() != 1:
+            raise AnalysisError(
+                f"This map holds {tuple(self.confidence.shape[:-1])} runs; rank map.run(k), or map.mean()."
+            )
         values = getattr(self, metric).double()
+        if values.isnan().any():
+            raise AnalysisError(f"This map has no {metric}: its file holds the coordinates only.")
         if metric in ("forgetting", "first_learnt", "last_learnt"):
             values = torch.where(self.first_learnt < 0, torch.inf, values)
-        values = (-values if metric in HIGH_IS_VALUABLE else values).cpu().numpy()
-        hashes = np.array([_id_hash(instance_id) for instance_id in self._ids()])
-        order = np.lexsort((hashes, -self.loss.double().cpu().numpy(), values))
+        order = ranked(-values if metric in HIGH_IS_VALUABLE else values, self.loss, self._ids())
         return order[::-1].copy() if worst else order  # torch takes no array of negative stride
 
     def _ids(self) -> Sequence[str | int]:
         return range(len(self)) if self.ids is None else self.ids
 
     def _runs(self, name: str) -> Tensor:
-        """(run, instance) float64 values of runs that are of the same instances."""
+        """(run, instance) float64 values of runs that are about the same instances."""
         if (self.gold != self.gold.reshape(-1, len(self))[0]).any():
-            raise AnalysisError("The runs of this map have different gold labels: they are not of the same instances.")
+            raise AnalysisError("The runs of this map have different gold labels: they are not the same instances.")
         return getattr(self, name).double().reshape(-1, len(self))
 
-    def _check_several_runs(self) -> None:
-        if self.confidence.numel() == len(self):
-            raise AnalysisError("This map is of one run, and runs are to be compared; give two seeds or more.")
-
-    def _check_one_run(self) -> None:
-        if self.confidence.dim() != 1:
+    def _several_runs(self) -> Mapping[str, Tensor]:
+        """(run, instance) float64 coordinates by name."""
+        if self.n_runs == 1:
             raise AnalysisError(
-                f"This map holds {tuple(self.confidence.shape[:-1])} runs; take one with map[run], or map.mean()."
+                "This map has one run, and there is nothing to compare it with; give two seeds or more."
             )
-
-
-_DRAWN = tuple(field.name for field in fields(DataMap) if field.name not in ("gold", "n_epochs", "capture", "ids"))
-
-
-def _id_hash(instance_id: str | int) -> int:
-    # Not of its repr, in which NumPy's strings and numbers differ from Python's; the quote tells '1' from 1.
-    text = f"'{instance_id}" if isinstance(instance_id, str) else str(instance_id)
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+        return self.by_seed or {name: self._runs(name) for name in COORDINATES}

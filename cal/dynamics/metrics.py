@@ -12,6 +12,22 @@ from torch import Tensor
 
 from cal.errors import AnalysisError
 
+METRICS = (
+    *("confidence", "variability", "correctness", "forgetting", "threshold_closeness", "aum", "el2n", "loss"),
+    *("aleatoric", "first_learnt", "last_learnt"),
+)
+"""Names of the metrics of a map, in the order of its columns; Data-IQ's epistemic uncertainty is `variability`."""
+
+COORDINATES = ("confidence", "variability", "correctness")
+"""Metrics that place an instance on the map, and that several runs are compared by."""
+
+HIGH_IS_VALUABLE = {
+    *("variability", "threshold_closeness", "aleatoric"),  # the ambiguous first
+    *("el2n", "loss"),  # the hard to learn first, as by low confidence, correctness and AUM
+    *("forgetting", "first_learnt", "last_learnt"),  # late and unsteady ones first, never learnt before them
+}
+"""Metrics whose highest values are the most valuable; for the others it is the lowest."""
+
 
 def gold_prob(logits: Tensor, gold: Tensor) -> Tensor:
     """softmax(logits)[gold]: the probability a model gives to the gold label.

@@ -7,6 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from cal.dynamics import metrics
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics, measure
 from cal.errors import AnalysisError
 
@@ -134,3 +135,27 @@ class RunningDynamics:
     def el2n(self) -> Tensor:
         """(*runs, instance) mean length of the error vector."""
         return self._per_epoch(self._el2n)
+
+
+def values_over_epochs(dynamics: TrainingDynamics | RunningDynamics) -> dict[str, Tensor]:
+    """The (*runs, instance) values of a data map: gold classes, last predictions and the metrics."""
+    if isinstance(dynamics, RunningDynamics):
+        return {name: getattr(dynamics, name) for name in ("gold", "predicted", *_MEASURED)}
+    gold_prob, correct = dynamics.gold_prob.double(), dynamics.correct
+    return {
+        "gold": dynamics.gold,
+        "predicted": dynamics.predicted[..., -1, :],
+        "confidence": metrics.confidence(gold_prob),
+        "variability": metrics.variability(gold_prob),
+        "correctness": metrics.correctness(correct),
+        "forgetting": metrics.forgetting(correct),
+        "aum": metrics.aum(dynamics.margin.double()),
+        "el2n": dynamics.el2n.double().mean(dim=-2),
+        "loss": dynamics.loss.double().mean(dim=-2),
+        "aleatoric": metrics.aleatoric(gold_prob),
+        "first_learnt": metrics.first_learnt(correct),
+        "last_learnt": metrics.last_learnt(correct),
+    }
+
+
+_MEASURED = tuple(name for name in metrics.METRICS if name != "threshold_closeness")  # which confidence tells

@@ -1,0 +1,157 @@
+"""A data map as a table and back, and how instances are chosen from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
+import torch
+
+from cal.dynamics.metrics import METRICS
+from cal.dynamics.training_dynamics import Capture
+from cal.errors import AnalysisError, DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from cal.dynamics.data_map import DataMap
+
+VALUES = (
+    *("gold", "predicted", "confidence", "variability", "correctness", "forgetting", "aum", "el2n", "loss"),
+    *("aleatoric", "first_learnt", "last_learnt"),
+)
+"""Fields of a map with one value per run and instance."""
+
+EPOCHS = ("first_learnt", "last_learnt")
+
+
+def metrics_frame(data_map: DataMap) -> pd.DataFrame:
+    """id, gold, predicted and the metrics of a map of one run; missing epochs where an instance was never learnt."""
+    import pandas as pd
+
+    ids = range(len(data_map)) if data_map.ids is None else data_map.ids
+    columns = {name: getattr(data_map, name).cpu().numpy() for name in ("gold", "predicted", *METRICS)}
+    frame = pd.DataFrame({"id": ids, **columns})
+    for name in EPOCHS:
+        whole = frame[name].dtype.kind == "i"  # the mean of several runs has fractions of epochs
+        frame[name] = frame[name].where(frame[name] >= 0).astype("Int64" if whole else "Float64")
+    return frame.assign(n_epochs=data_map.n_epochs, capture=data_map.capture)
+
+
+def labelled_frame(data_map: DataMap, region: np.ndarray) -> pd.DataFrame:
+    """`metrics_frame` with regions, and with label names, spread over runs and texts where they are known."""
+    frame = metrics_frame(data_map)
+    frame["region"] = region
+    if (names := data_map.label_names) is not None:
+        for column in ("gold", "predicted"):
+            frame[f"{column}_label"] = [names[label] if label >= 0 else None for label in frame[column]]
+    if data_map.by_seed is not None:
+        frame = frame.join(data_map.spread().drop(columns="id"))
+    if data_map.texts is not None:
+        frame["text"] = data_map.texts
+    return frame
+
+
+def map_fields(frame: pd.DataFrame) -> dict[str, Any]:
+    """The fields of the map in a table of `labelled_frame`; columns with other names are ignored.
+
+    Raises:
+        DataError: if the table lacks columns or values of a map, or a region or the name of a label in some rows.
+    """
+    _check(frame)
+    whole = frame["forgetting"].dtype.kind in "iu"  # the mean of several runs has fractions
+    fields: dict[str, Any] = {
+        name: torch.from_numpy(frame[name].to_numpy("float64", na_value=-1.0).copy()) for name in VALUES
+    }
+    for name in ("gold", "predicted", *(("forgetting", *EPOCHS) if whole else ())):
+        fields[name] = fields[name].long()
+    fields |= {"n_epochs": int(frame["n_epochs"].iloc[0]), "capture": frame["capture"].iloc[0]}
+    fields["ids"] = frame["id"].tolist()
+    if "region" in frame:
+        fields["region"] = frame["region"].tolist()
+    if "text" in frame:
+        fields["texts"] = frame["text"].fillna("").astype(str).tolist()
+    if "gold_label" in frame:
+        fields["label_names"] = _label_names(frame)
+    return fields
+
+
+def _check(frame: pd.DataFrame) -> None:
+    columns = ["id", "gold", "predicted", *METRICS, "n_epochs", "capture"]
+    if absent := [name for name in columns if name not in frame]:
+        raise DataError(
+            f"This is not a complete data map: it has no column {', '.join(absent)}. Save maps with DataMap.save, or "
+            "read what there is as a table, with pandas or read_coordinates."
+        )
+    if not len(frame):
+        raise DataError("The table of this data map has no rows.")
+    if twice := frame["id"][frame["id"].duplicated()].tolist():
+        raise DataError(f"{len(twice)} ids occur more than once, e.g. {twice[0]!r}. Give each instance one row.")
+    kinds = dict.fromkeys(METRICS, "iuf") | dict.fromkeys(("gold", "predicted", "n_epochs"), "iu")
+    if wrong := [name for name, kind in kinds.items() if frame[name].dtype.kind not in kind]:
+        raise DataError(
+            f"Columns of a map hold numbers; gold, predicted and n_epochs hold whole numbers. Not so {', '.join(wrong)}."
+        )
+    if empty := [name for name in columns if name not in EPOCHS and frame[name].isna().any()]:
+        raise DataError(f"Values are missing in {', '.join(empty)}; only {' and '.join(EPOCHS)} may lack some.")
+    if endless := [name for name in METRICS if np.isinf(frame[name].to_numpy("float64", na_value=0.0)).any()]:
+        raise DataError(f"{', '.join(endless)}: infinite values, from a training that diverged. Draw the map again.")
+    n_epochs, captures = frame["n_epochs"].unique().tolist(), frame["capture"].unique().tolist()
+    if len(n_epochs) > 1 or n_epochs[0] < 1 or len(captures) > 1 or captures[0] not in get_args(Capture):
+        raise DataError(
+            "All rows of a map have the same n_epochs, 1 or more, and the same capture "
+            f"({', '.join(get_args(Capture))}); these have {n_epochs[:3]} and {captures[:3]}."
+        )
+    known = [name for name in ("gold_label", "region") if name in frame]
+    n_empty = {name: int((frame[name].isna() | (frame[name] == "")).sum()) for name in known}
+    if lacking := [f"{name} in {n} of {len(frame)} rows" for name, n in n_empty.items() if n]:
+        raise DataError(f"There is no {', no '.join(lacking)}. Fill the column in, or leave it out.")
+
+
+def _label_names(frame: pd.DataFrame) -> list[str]:
+    """Names of the classes up to the highest; a class that no row has keeps its number."""
+    names: dict[int, str] = {}
+    for label, name in (("predicted", "predicted_label"), ("gold", "gold_label")):
+        if name in frame:
+            named = frame[[label, name]].dropna().drop_duplicates()
+            if len(twice := named[named[label].duplicated()]) and name == "gold_label":
+                raise DataError(
+                    f"Class {twice[label].iloc[0]} has several names in gold_label, e.g. {twice[name].iloc[0]!r}."
+                )
+            names |= dict(zip(named[label].tolist(), named[name].tolist(), strict=True))
+    n_classes = 1 + max(int(frame["gold"].max()), int(frame["predicted"].max()))
+    return [names.get(label, str(label)) for label in range(n_classes)]
+
+
+def positions(chosen: Any, n_instances: int, n_runs: int = 1) -> np.ndarray:
+    """The positions that a boolean mask, an array of whole numbers or a slice chooses.
+
+    Args:
+        chosen: list, array, tensor or Series, (instance,) booleans or (n,) positions; or a slice.
+        n_instances: number of instances to choose from.
+        n_runs: number of runs, for the message.
+
+    Returns:
+        (n,) int64 from 0.
+
+    Raises:
+        AnalysisError: if it chooses no instances of the map.
+
+    Example:
+        >>> positions([True, False, True], 3), positions([-1], 3), positions(slice(2), 3)
+        (array([0, 2]), array([2]), array([0, 1]))
+    """
+    if isinstance(chosen, slice):
+        return np.arange(n_instances)[chosen]
+    array = np.asarray(chosen.cpu() if isinstance(chosen, torch.Tensor) else chosen)
+    if array.dtype.kind == "b":
+        if array.size != n_instances or array.shape[-1:] != (n_instances,):
+            hint = " Filter the mean over runs, or one run: data_map.mean(), data_map.run(k)." if n_runs > 1 else ""
+            raise AnalysisError(f"A mask of shape {array.shape} for {n_instances} instances.{hint}")
+        return np.flatnonzero(array)
+    if array.ndim == 1 and (array.dtype.kind in "iu" or not array.size):
+        if array.size and not (-n_instances <= array.min() and array.max() < n_instances):
+            raise AnalysisError(f"Positions {array.min()} to {array.max()} are not all in a map of {n_instances}.")
+        return np.arange(n_instances)[array.astype(np.int64)]
+    hint = f" data_map.run({chosen}) is a run, data_map[[{chosen}]] an instance." if array.ndim == 0 else ""
+    raise AnalysisError(f"Choose instances by a boolean mask, a list of positions or a slice, not {chosen!r}.{hint}")

@@ -1,0 +1,49 @@
+"""Several runs on the same instances: their mean, and how well they agree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from cal.dynamics import metrics
+
+
+def mean_of_runs(runs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The values of a map averaged over runs.
+
+    Counts and epochs become means too. `first_learnt` and `last_learnt` are means over the runs in which an instance
+    was learnt, -1 if more than half of them never learnt it; `predicted` is the class that most runs predict, the
+    first on ties.
+
+    Args:
+        runs: (run, instance) float64 values of each field, the same `gold` in all runs.
+
+    Returns:
+        (instance,) values of each field.
+    """
+    values = {name: of_runs.mean(dim=0) for name, of_runs in runs.items()}
+    for name in ("first_learnt", "last_learnt"):
+        epochs = runs[name]
+        never = (epochs < 0).double().mean(dim=0) > 0.5
+        values[name] = torch.where(never, -1.0, torch.where(epochs < 0, torch.nan, epochs).nanmean(dim=0))
+    votes = torch.nn.functional.one_hot(runs["predicted"].long()).sum(dim=0)  # (instance, class)
+    return values | {"gold": runs["gold"][0].long(), "predicted": metrics.predicted(votes)}
+
+
+def mean_correlation(runs: Tensor) -> float:
+    """Pearson's r between two runs, averaged over all pairs; NaN if all instances of a run have the same value.
+
+    Args:
+        runs: (run, instance), two runs at least.
+
+    Example:
+        >>> round(mean_correlation(torch.tensor([[0.0, 1.0, 2.0], [3.0, 5.0, 7.0]])), 6)
+        1.0
+    """
+    centred = runs - runs.mean(dim=1, keepdim=True)
+    constant = (runs == runs[:, :1]).all(dim=1, keepdim=True)  # rounding may leave their centred values not 0
+    unit = torch.where(constant, torch.nan, centred) / torch.linalg.vector_norm(centred, dim=1, keepdim=True)
+    above = torch.triu_indices(len(runs), len(runs), offset=1)
+    return (unit @ unit.T)[above[0], above[1]].mean().item()
