@@ -257,11 +257,13 @@ def _map_diff(words: list[str]) -> None:
     given = parser.parse_intermixed_args(words)
     if len(given.overrides) != 2:
         raise ConfigError(f"cal map-diff takes two folders of maps, not {len(given.overrides)}: cal map-diff A B")
-    from cal.maps.diff_folder import compare_maps
+    from cal.files import dated_folder
+    from cal.maps.diff import map_diff
 
-    a, b = map(Path, given.overrides)
-    diff, page = compare_maps(a, b, given.output, alpha=given.alpha, shared=given.shared)
-    print(f"{diff.text()}\nDifferences: {page.resolve()}")
+    diff = map_diff(*given.overrides, alpha=given.alpha, shared=given.shared)
+    folder = given.output or dated_folder(Path("runs"), "map-diff")
+    diff.save(folder)
+    print(f"{diff}\nDifferences: {(folder / 'diff.html').resolve()}")
 
 
 def _lint_logs(words: list[str]) -> None:

@@ -132,8 +132,8 @@ def _checks(command: str, config: Mapping[str, Any], built: Mapping[str, Any]) -
 
 def _map_checks(config: Mapping[str, Any]) -> list[Callable[[], object]]:
     """What must hold of a configuration of `cal map`; each raises if it does not."""
+    from cal.dynamics.regions import region_rule
     from cal.dynamics.store import LogStore
-    from cal.maps.folder import region_rule
     from cal.maps.training import check_map_arguments
 
     def check_source() -> None:

@@ -130,7 +130,7 @@ def test_all_problems_of_a_configuration_are_said_at_once(train, tmp_path, capsy
         (["map", "logs=/nowhere"], "/nowhere is not a folder"),
         (["map", "logs=/nowhere", "seeds=3"], "trains nothing"),
         (["map-diff", "a"], "takes two folders"),
-        (["map-diff", "a", "b"], "a is not the folder of a data map"),
+        (["map-diff", "a", "b"], "There is no file or folder"),
     ],
 )
 def test_bad_input_is_one_clear_line_and_exit_code_1(words, expected, capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from cal.dynamics.metrics import COORDINATES, HIGH_IS_VALUABLE, METRICS
 from cal.dynamics.ranking import ranked
 from cal.dynamics.regions import region_rule, regions
 from cal.dynamics.running import RunningDynamics, values_over_epochs
-from cal.dynamics.runs import mean_correlation, mean_of_runs
+from cal.dynamics.runs import mean_correlation, mean_of_runs, spread_over_runs
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
 from cal.errors import AnalysisError, UnknownNameError
 
@@ -54,8 +55,8 @@ class DataMap(MapDisplay):
         label_names: names of the classes.
         seeds: seed of each run.
         curves: (*runs, epoch, instance) probability of the gold label, for the page.
-        region_rule: rule of the regions, `{name: {parameter: value}}`; None is `quantile`.
-        region: (instance,) regions found earlier, on a map of more instances or in a file; None until then.
+        region_rule: rule of the regions, a name or `{name: {parameter: value}}`; None is `quantile`.
+        region: (instance,) regions settled earlier, on a map of more instances or in a file; they go before the rule.
         by_seed: (run, instance) values of each of `COORDINATES`, if this map is a mean over runs.
 
     References:
@@ -92,7 +93,7 @@ class DataMap(MapDisplay):
     label_names: Sequence[str] | None = None
     seeds: Sequence[int] = ()
     curves: Tensor | None = None
-    region_rule: Mapping[str, Mapping[str, Any]] | None = None
+    region_rule: str | Mapping[str, Any] | None = None
     region: Sequence[str] | None = None
     by_seed: Mapping[str, Tensor] | None = None
 
@@ -123,7 +124,7 @@ class DataMap(MapDisplay):
         """
         if not dynamics.n_epochs:
             raise AnalysisError("A data map needs at least one epoch, and none was recorded.")
-        values = values_over_epochs(dynamics)
+        values: dict[str, Any] = {**values_over_epochs(dynamics)}
         if isinstance(dynamics, TrainingDynamics):
             known = {"curves": dynamics.gold_prob} | known
         return cls(**values, n_epochs=dynamics.n_epochs, capture=dynamics.capture, ids=ids, **known)
@@ -153,7 +154,15 @@ class DataMap(MapDisplay):
         """Number of runs in this map, or that it is the mean of."""
         if self.by_seed is not None:
             return len(self.by_seed["confidence"])
-        return int(np.prod(self.confidence.shape[:-1], dtype=int))
+        return math.prod(self.confidence.shape[:-1])
+
+    @property
+    def rule(self) -> dict[str, dict[str, Any]] | None:
+        """The rule of the regions with all its parameters; None if the file of the map does not tell."""
+        if self.region is not None and self.region_rule is None:
+            return None
+        name, parameters = region_rule(self.region_rule or "quantile")
+        return {name: parameters}
 
     def __len__(self) -> int:
         return self.confidence.shape[-1]
@@ -180,7 +189,7 @@ class DataMap(MapDisplay):
             kept["curves"] = self.curves[..., index]
         if self.by_seed is not None:
             kept["by_seed"] = {name: values[:, index] for name, values in self.by_seed.items()}
-        kept["region"] = self.regions()[positions]
+        kept |= {"region": self.regions()[positions], "region_rule": self.rule}
         return replace(self, **kept)
 
     def run(self, number: int) -> DataMap:
@@ -221,15 +230,13 @@ class DataMap(MapDisplay):
     def spread(self) -> pd.DataFrame:
         """A row per instance: id and the standard deviations of `COORDINATES` over runs, `confidence_spread` and so on.
 
-        The runs are a sample of all possible seeds, so squares are divided by one less than their number.
-
         Raises:
             AnalysisError: if there is one run, or the runs are not about the same instances.
         """
         import pandas as pd
 
         runs = self._several_runs()
-        spreads = {f"{name}_spread": values.std(dim=0).cpu().numpy() for name, values in runs.items()}
+        spreads = {f"{name}_spread": spread_over_runs(values).cpu().numpy() for name, values in runs.items()}
         return pd.DataFrame({"id": self._ids(), **spreads})
 
     def correlation(self) -> dict[str, float]:
@@ -320,9 +327,10 @@ class DataMap(MapDisplay):
 
     def _runs(self, name: str) -> Tensor:
         """(run, instance) float64 values of runs that are about the same instances."""
-        if (self.gold != self.gold.reshape(-1, len(self))[0]).any():
+        shape = (math.prod(self.confidence.shape[:-1]), len(self))
+        if (self.gold != self.gold.reshape(shape)[0]).any():
             raise AnalysisError("The runs of this map have different gold labels: they are not the same instances.")
-        return getattr(self, name).double().reshape(-1, len(self))
+        return getattr(self, name).double().reshape(shape)
 
     def _several_runs(self) -> Mapping[str, Tensor]:
         """(run, instance) float64 coordinates by name."""

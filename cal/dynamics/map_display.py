@@ -47,8 +47,7 @@ class MapDisplay:
             about: further entries of the folder's map.json, such as versions.
 
         Raises:
-            StorageError: if the folder holds something else or cannot be written.
-            DataError: if the file cannot be written.
+            StorageError: if the folder holds something else, or something cannot be written.
 
         Example:
             >>> import tempfile, torch

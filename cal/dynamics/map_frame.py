@@ -90,7 +90,7 @@ def _check(frame: pd.DataFrame) -> None:
     kinds = dict.fromkeys(METRICS, "iuf") | dict.fromkeys(("gold", "predicted", "n_epochs"), "iu")
     if wrong := [name for name, kind in kinds.items() if frame[name].dtype.kind not in kind]:
         raise DataError(
-            f"Columns of a map hold numbers; gold, predicted and n_epochs hold whole numbers. Not so {', '.join(wrong)}."
+            f"Columns of a map hold numbers, whole ones in gold, predicted and n_epochs; not so {', '.join(wrong)}."
         )
     if empty := [name for name in columns if name not in EPOCHS and frame[name].isna().any()]:
         raise DataError(f"Values are missing in {', '.join(empty)}; only {' and '.join(EPOCHS)} may lack some.")
@@ -105,7 +105,7 @@ def _check(frame: pd.DataFrame) -> None:
     known = [name for name in ("gold_label", "region") if name in frame]
     n_empty = {name: int((frame[name].isna() | (frame[name] == "")).sum()) for name in known}
     if lacking := [f"{name} in {n} of {len(frame)} rows" for name, n in n_empty.items() if n]:
-        raise DataError(f"There is no {', no '.join(lacking)}. Fill the column in, or leave it out.")
+        raise DataError(f"This map has no {', no '.join(lacking)}. Fill the column in, or leave it out.")
 
 
 def _label_names(frame: pd.DataFrame) -> list[str]:
@@ -142,7 +142,7 @@ def positions(chosen: Any, n_instances: int, n_runs: int = 1) -> np.ndarray:
         (array([0, 2]), array([2]), array([0, 1]))
     """
     if isinstance(chosen, slice):
-        return np.arange(n_instances)[chosen]
+        return np.arange(n_instances)[chosen].copy()  # torch takes no array of negative stride
     array = np.asarray(chosen.cpu() if isinstance(chosen, torch.Tensor) else chosen)
     if array.dtype.kind == "b":
         if array.size != n_instances or array.shape[-1:] != (n_instances,):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 
 from cal.dynamics.data_map import DataMap
+from cal.dynamics.map_frame import VALUES
 from cal.dynamics.running import RunningDynamics
 from cal.dynamics.training_dynamics import Capture
 
@@ -53,8 +54,7 @@ def partial_map(epochs: Sequence[np.ndarray], gold: np.ndarray, capture: Capture
         )
         rows_of.append(rows)
     back = torch.from_numpy(np.argsort(np.concatenate(rows_of)))
-    columns = [field.name for field in fields(DataMap) if field.name not in ("n_epochs", "capture", "ids")]
-    joined: dict[str, Any] = {name: torch.cat([getattr(part, name) for part in parts])[back] for name in columns}
+    joined: dict[str, Any] = {name: torch.cat([getattr(part, name) for part in parts])[back] for name in VALUES}
     return DataMap(**joined, n_epochs=len(epochs), capture=capture)
 
 

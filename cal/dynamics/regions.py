@@ -7,7 +7,7 @@ ends is a choice, so the parameters belong beside the column: `rule_parameters` 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -179,6 +179,35 @@ def rule_parameters(rule: str, **given: Any) -> dict[str, Any]:
     if problems := [unknown_parameter(name, list(usual), f"region rule '{rule}'") for name in given.keys() - usual]:
         raise ConfigError(problems)
     return usual | given
+
+
+def region_rule(given: object) -> tuple[str, dict[str, Any]]:
+    """The rule that a user wrote as `name` or `{name: {parameter: value}}`, and all its parameters.
+
+    Raises:
+        ConfigError: if there is no such rule or parameter, or a value is refused.
+
+    Example:
+        >>> region_rule({"data_iq": {"hard": 0.1}})
+        ('data_iq', {'easy': 0.75, 'hard': 0.1, 'certain': 0.5})
+    """
+    import pandas as pd
+
+    match given:
+        case str(name):
+            parameters: dict[str, Any] = {}
+        case Mapping() if len(given) == 1 and isinstance(next(iter(given.values())), Mapping):
+            ((name, parameters),) = given.items()
+        case _:
+            raise ConfigError(f"region must be the name of a rule or {{name: {{parameter: value}}}}, not {given!r}.")
+    complete = rule_parameters(str(name), **parameters)
+    if wrong := [
+        key for key, value in complete.items() if isinstance(value, bool) or not isinstance(value, int | float)
+    ]:
+        raise ConfigError(f"region rule '{name}': {', '.join(wrong)} must be a number.")
+    one_point = pd.DataFrame({"confidence": [0.5], "variability": [0.1], "aleatoric": [0.2]})
+    regions(one_point, str(name), **complete)  # refuses what a rule refuses, before any training
+    return str(name), complete
 
 
 def _check_inside(name: str, share: float) -> None:

@@ -28,8 +28,20 @@ def mean_of_runs(runs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         epochs = runs[name]
         never = (epochs < 0).double().mean(dim=0) > 0.5
         values[name] = torch.where(never, -1.0, torch.where(epochs < 0, torch.nan, epochs).nanmean(dim=0))
-    votes = torch.nn.functional.one_hot(runs["predicted"].long()).sum(dim=0)  # (instance, class)
+    predicted = runs["predicted"].long()
+    n_classes = 1 + int(predicted.max()) if predicted.numel() else 1
+    votes = torch.nn.functional.one_hot(predicted, n_classes).sum(dim=0)  # (instance, class)
     return values | {"gold": runs["gold"][0].long(), "predicted": metrics.predicted(votes)}
+
+
+def spread_over_runs(runs: Tensor) -> Tensor:
+    """(instance,) standard deviation over (run, instance) values of runs that are a sample of all possible seeds.
+
+    Example:
+        >>> spread_over_runs(torch.tensor([[1.0], [2.0], [3.0]])).item()
+        1.0
+    """
+    return runs.std(dim=0) if runs.numel() else runs[0]
 
 
 def mean_correlation(runs: Tensor) -> float:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from cal.dynamics import metrics
-from cal.dynamics.data_map import HIGH_IS_VALUABLE, DataMap
+from cal.dynamics.data_map import DataMap
+from cal.dynamics.metrics import HIGH_IS_VALUABLE
 from cal.errors import UnknownNameError
 
 SUSPICION = ("aum", "loss", "confidence", "el2n", "correctness")

@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from cal.checks import whole_numbers
 from cal.dynamics.end_pass import accepted_names, in_order, logits_of, moved, without_dropout
+from cal.dynamics.metrics import METRICS
 from cal.dynamics.recorder import DynamicsRecorder
 from cal.errors import ConfigError, DataError
 from cal.streams import stream
@@ -54,7 +55,7 @@ def compute_training_dynamics(
 
     Returns:
         A table indexed by id, in the order of ids, with the columns gold, predicted and the metrics of
-        `cal.dynamics.data_map.METRICS`.
+        `cal.dynamics.metrics.METRICS`.
 
     Raises:
         ConfigError: if an argument cannot be used.
@@ -103,7 +104,7 @@ def compute_training_dynamics(
                     for batch in in_order(_Numbered(dataset), 2 * batch_size, batches_of):
                         recorder.record(batch.ids, batch.logits(model, device), batch.gold)
             recorder.end_epoch()
-    return recorder.data_map().to_frame().set_index("id")
+    return recorder.data_map().to_frame().set_index("id")[["gold", "predicted", *METRICS]]
 
 
 class _Numbered(Dataset[Any]):

@@ -34,7 +34,8 @@ from cal.label_errors.suspects import (
 )
 from cal.label_errors.suspects_page import suspects_page
 from cal.learners.compute import resolve_device
-from cal.maps.source import read_map_source, with_documents
+from cal.maps.read import read_map
+from cal.maps.source import source_of, with_documents
 from cal.maps.training import check_map_arguments
 from cal.provenance import provenance
 from cal.seeds import list_seeds
@@ -132,11 +133,12 @@ def _refuse_trained(folder: Path) -> None:
 
 
 def _of_map(config: Mapping[str, Any], corpus: Corpus | None) -> tuple[Evidence, dict[str, Any]]:
-    source = read_map_source(config["map"])
-    data_map, gold = source.data_map, source.data_map.gold.numpy()
-    points = source.points() if corpus is None else with_documents(source.points(), corpus)
+    data_map, source = read_map(config["map"]), source_of(config["map"])
+    gold, points = data_map.gold.numpy(), data_map.to_frame()
+    if corpus is not None:
+        points = with_documents(points, corpus)
     predicted = data_map.predicted.numpy()
-    names = source.label_names if corpus is None else list(corpus.label_names)
+    names = data_map.label_names if corpus is None else list(corpus.label_names)
     n_classes = 1 + max(gold.max(), predicted.max())
     by = config["by"] or "aum"
     if names is None or len(names) < n_classes:
@@ -153,8 +155,8 @@ def _of_map(config: Mapping[str, Any], corpus: Corpus | None) -> tuple[Evidence,
         predicted=predicted,
         texts=points["text"].fillna("").astype(str).tolist() if "text" in points else None,
     )
-    name = source.name if corpus is None else corpus.name
-    return evidence, {"name": name, "seeds": [], "map": str(source.path), "map_digest": source.digest}
+    name = data_map.name if corpus is None else corpus.name
+    return evidence, {"name": name, "seeds": [], "map": source["path"], "map_digest": source["sha256"]}
 
 
 def _of_training(

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
+import torch
 
 from cal.checks import whole_numbers
 from cal.dynamics.data_map import DataMap
+from cal.dynamics.map_frame import VALUES
 from cal.errors import DataError
 
 if TYPE_CHECKING:
@@ -97,6 +99,19 @@ def read_coordinates(path: Path | str, n_epochs: int | None = None) -> pd.DataFr
         frame["forgetting"] = frame["forgetting"].astype("Int64").where(frame["forgetting"] != NEVER_LEARNT)
     frame.attrs["n_epochs"] = n_epochs
     return frame
+
+
+def coordinates_map(frame: pd.DataFrame) -> DataMap:
+    """The map in a table of `read_coordinates`, with NaN for the metrics and -1 for the labels it does not hold."""
+    n = len(frame)
+    unknown, no_label = torch.full((n,), torch.nan, dtype=torch.float64), torch.full((n,), -1)
+    values: dict[str, Any] = dict.fromkeys(VALUES, unknown) | {"gold": no_label, "predicted": no_label}
+    for name in frame.columns.intersection(list(VALUES)):
+        values[name] = torch.from_numpy(frame[name].to_numpy("float64", na_value=0.0).copy())
+    if "forgetting" in frame:  # missing where never learnt
+        learnt = torch.where(torch.tensor(frame["forgetting"].isna().tolist()), -1.0, torch.nan)
+        values |= {"first_learnt": learnt, "last_learnt": learnt}
+    return DataMap(**values, n_epochs=frame.attrs["n_epochs"], capture="during", ids=frame["id"].tolist())
 
 
 def _is_id(value: Any) -> bool:

@@ -5,32 +5,40 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from cal.dynamics.data_map import COORDINATES
+from cal.dynamics.data_map import DataMap
+from cal.dynamics.metrics import COORDINATES
 from cal.dynamics.regions import AMBIGUOUS, EASY, HARD, OTHER
 from cal.errors import AnalysisError, ConfigError
-from cal.maps.folder import StoredMap, with_label_names
+from cal.maps.read import read_map
+from cal.maps.summary import with_label_names
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MOST_SPLITS = 500  # of the seeds; more would make p-values finer than anybody needs
 _LISTED = 10
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class MapDiff:
-    """Two maps of the same ids, side by side.
+    """Two maps of the same ids, side by side; `str` says what moved.
 
     Attributes:
         moved: a row per shared id, the farthest moved first: id, text, gold_a, gold_b; confidence,
             variability, correctness and region, each `_a` and `_b`; confidence_change and
             variability_change; distance, the length of the arrow in the map. With several seeds on
-            both sides also t, p_value, q_value and significant, of the change in confidence.
-        transitions: instances by region in A (rows) and in B (columns).
+            both sides also t, p_value, q_value and significant, for the change in confidence.
+        transitions: number of instances by region in A (rows) and in B (columns).
         only_a: ids that B lacks.
         only_b: ids that A lacks.
         alpha: accepted share of false discoveries among the significant changes.
+        names: names of A and B, for titles.
     """
 
     moved: pd.DataFrame
@@ -38,16 +46,46 @@ class MapDiff:
     only_a: list[str]
     only_b: list[str]
     alpha: float
+    names: tuple[str, str] = ("A", "B")
 
     @property
     def tested(self) -> bool:
         """Whether changes were tested against the variation between seeds."""
         return "q_value" in self.moved
 
-    def text(self) -> str:
-        """What a reader should know first, in a few lines and two tables."""
-        n, regions = len(self.moved), self.transitions
-        stayed = int(np.trace(regions))
+    def to_frame(self) -> pd.DataFrame:
+        """`moved`: a row per shared id, the farthest moved first."""
+        return self.moved
+
+    def plot(self) -> Figure:
+        """Arrows from A to B for the instances that moved farthest, and the transition table in colours."""
+        from cal.maps.diff_folder import diff_figure
+
+        return diff_figure(self)
+
+    def save(self, folder: Path | str) -> None:
+        """Writes diff.json, diff.csv, transitions.csv, figures and an interactive page.
+
+        Raises:
+            StorageError: if the folder holds something else or cannot be written.
+        """
+        from cal.maps.diff_folder import write_diff
+
+        write_diff(self, Path(folder))
+
+    def __repr__(self) -> str:
+        return f"MapDiff from {self.names[0]!r} to {self.names[1]!r}: {len(self.moved):,} shared ids"
+
+    def __str__(self) -> str:
+        return "\n\n".join(["\n".join(self._sentences()), *self._tables()])
+
+    def _repr_html_(self) -> str:
+        from cal.maps.page import figure_html
+
+        return figure_html(self.plot(), self._sentences()[0])
+
+    def _sentences(self) -> list[str]:
+        n, stayed = len(self.moved), int(np.trace(self.transitions))
         lines = [f"{n:,} shared ids; {stayed:,} keep their region, {n - stayed:,} change it."]
         if self.only_a or self.only_b:
             lines.append(f"Left out: {_listed(self.only_a, 'A')}, {_listed(self.only_b, 'B')}.")
@@ -56,51 +94,67 @@ class MapDiff:
         if self.tested:
             n_significant = int(self.moved["significant"].sum())
             lines.append(
-                f"{n_significant:,} changes of confidence are more than seeds explain "
+                f"{n_significant:,} changes in confidence are larger than seeds explain "
                 f"(accepted share of false discoveries: {self.alpha:g})."
             )
         else:
             lines.append("Changes are not tested: that needs two seeds or more on both sides (cal map seeds=5).")
+        return lines
+
+    def _tables(self) -> list[str]:
         shown = self.moved[self.moved["distance"] > 0].head(_LISTED)
         columns = ["id", "region_a", "region_b", "confidence_a", "confidence_b", "text"]
         top = shown[[name for name in columns if name in shown]].copy()
         if "text" in top:
             top["text"] = top["text"].str.slice(0, 60)
         listed = f"Moved most:\n{top.to_string(index=False, float_format='{:.2f}'.format)}"
-        tables = [f"From (rows) and to (columns):\n{regions.to_string()}", listed if len(top) else "Nothing moved."]
-        return "\n\n".join(["\n".join(lines), *tables])
+        changes = f"From (rows) and to (columns):\n{self.transitions.to_string()}"
+        return [changes, listed if len(top) else "Nothing moved."]
 
 
-def map_diff(a: StoredMap, b: StoredMap, *, alpha: float = 0.05, shared: bool = False) -> MapDiff:
+def map_diff(a: DataMap | Path | str, b: DataMap | Path | str, *, alpha: float = 0.05, shared: bool = False) -> MapDiff:
     """What moved from map A to map B.
 
     Args:
-        a: the map that arrows start in.
-        b: the map that they end in.
+        a: map that arrows start in, or what `read_map` reads.
+        b: map that arrows end in, or what `read_map` reads.
         alpha: accepted share of false discoveries among the changes called significant.
-        shared: whether to compare only the ids that both have; else all must match.
+        shared: compare only the ids that both maps have; otherwise all must match.
 
     Raises:
         ConfigError: if alpha is not between 0 and 1.
-        AnalysisError: if ids do not match, or regions are by different rules.
+        DataError: if a map cannot be read.
+        AnalysisError: if ids do not match, or regions follow different rules.
 
     References:
         Controlling the False Discovery Rate (Benjamini and Hochberg, 1995)
         https://doi.org/10.1111/j.2517-6161.1995.tb02031.x
-    """
-    from scipy.stats import false_discovery_control
 
+    Example:
+        >>> import torch
+        >>> from cal.dynamics.training_dynamics import TrainingDynamics
+        >>> def drawn(*logits):
+        ...     dynamics = TrainingDynamics.from_logits(torch.tensor([logits]), torch.tensor([0, 0]))
+        ...     return DataMap.of(dynamics, ["a", "b"])
+        >>> diff = map_diff(drawn([9.0, 0.0], [1.0, 0.0]), drawn([9.0, 0.0], [0.0, 1.0]))
+        >>> diff.to_frame()[["id", "region_a", "region_b"]]
+          id       region_a       region_b
+        0  b  easy-to-learn  hard-to-learn
+        1  a  easy-to-learn  easy-to-learn
+    """
     if not 0 < alpha < 1:
         raise ConfigError(f"alpha must be between 0 and 1, not {alpha}.")
-    if a.summary["region_rule"] != b.summary["region_rule"]:
+    names = _names(a, b)
+    a, b = (given if isinstance(given, DataMap) else read_map(given) for given in (a, b))
+    a, b = a.one(), b.one()
+    if a.rule != b.rule:
         raise AnalysisError(
-            f"Regions of A are by {a.summary['region_rule']}, of B by {b.summary['region_rule']}. "
-            "Draw one of them again with the other's region=..."
+            f"Regions of A follow {a.rule}, of B {b.rule}. Draw one of them again with the other's region=..."
         )
-    named = [stored.points for stored in (a, b)]
-    if all("gold_label" in points for points in named):  # else labels are compared by their numbers
-        named = [with_label_names(points) for points in named]
-    left, right = (points.assign(id=points["id"].astype(str)).set_index("id") for points in named)
+    left, right = (data_map.to_frame().assign(id=lambda rows: rows["id"].astype(str)) for data_map in (a, b))
+    if "gold_label" in left and "gold_label" in right:  # else labels are compared by their numbers
+        left, right = with_label_names(left), with_label_names(right)
+    left, right = left.set_index("id"), right.set_index("id")
     only_a, only_b = (list(one.index.difference(other.index)) for one, other in ((left, right), (right, left)))
     ids = left.index.intersection(right.index)
     if not len(ids) or ((only_a or only_b) and not shared):
@@ -109,30 +163,58 @@ def map_diff(a: StoredMap, b: StoredMap, *, alpha: float = 0.05, shared: bool = 
             f"The ids of the two maps do not match: {_listed(only_a, 'A')}, {_listed(only_b, 'B')}, "
             f"{len(ids):,} in both. {hint}"
         )
-    left, right = left.loc[ids], right.loc[ids]
-    columns = {
-        f"{name}_{side}": points[name].to_numpy()
-        for name in ("gold", *COORDINATES, "region")
-        for side, points in (("a", left), ("b", right))
-    }
-    moved = pd.DataFrame({"id": ids, **columns})
-    if (with_texts := next((points for points in (right, left) if "text" in points), None)) is not None:
-        moved.insert(1, "text", with_texts["text"].to_numpy())
-    for name in ("confidence", "variability"):
-        moved[f"{name}_change"] = moved[f"{name}_b"] - moved[f"{name}_a"]
-    moved["distance"] = np.hypot(moved["confidence_change"], moved["variability_change"])
-    runs = [_confidences(stored.seeds, ids) for stored in (a, b)]
-    if min(map(len, runs)) > 1:
-        moved["t"], moved["p_value"] = seed_test(*runs)
-        moved["q_value"] = false_discovery_control(moved["p_value"])
-        moved["significant"] = moved["q_value"] <= alpha
+    moved = _moved(left.loc[ids], right.loc[ids])
+    if min(a.n_runs, b.n_runs) > 1:
+        _test(moved, _confidences(a, left.index, ids), _confidences(b, right.index, ids), alpha)
     return MapDiff(
         moved=moved.sort_values(["distance", "id"], ascending=[False, True], ignore_index=True),
         transitions=_transitions(moved),
         only_a=only_a,
         only_b=only_b,
         alpha=alpha,
+        names=names,
     )
+
+
+def _names(a: DataMap | Path | str, b: DataMap | Path | str) -> tuple[str, str]:
+    """Names of two maps, told apart."""
+    one, other = (given.name if isinstance(given, DataMap) else Path(given).resolve().name for given in (a, b))
+    if one == other and not isinstance(a, DataMap) and not isinstance(b, DataMap):
+        return str(a), str(b)
+    return (one or "A", other or "B") if one != other else (f"{one} (A)".strip(), f"{other} (B)".strip())
+
+
+def _moved(left: pd.DataFrame, right: pd.DataFrame) -> pd.DataFrame:
+    """The columns of `MapDiff.moved` without tests, from rows of both maps in one order of ids."""
+    columns = {
+        f"{name}_{side}": points[name].to_numpy()
+        for name in ("gold", *COORDINATES, "region")
+        for side, points in (("a", left), ("b", right))
+    }
+    moved = pd.DataFrame({"id": left.index, **columns})
+    if (with_texts := next((points for points in (right, left) if "text" in points), None)) is not None:
+        moved.insert(1, "text", with_texts["text"].to_numpy())
+    for name in ("confidence", "variability"):
+        moved[f"{name}_change"] = moved[f"{name}_b"] - moved[f"{name}_a"]
+    moved["distance"] = np.hypot(moved["confidence_change"], moved["variability_change"])
+    return moved
+
+
+def _test(moved: pd.DataFrame, a: np.ndarray, b: np.ndarray, alpha: float) -> None:
+    """Adds the columns of the test to the rows of (run, instance) confidences."""
+    from scipy.stats import false_discovery_control
+
+    moved["t"], moved["p_value"] = seed_test(a, b)
+    moved["q_value"] = false_discovery_control(moved["p_value"])
+    moved["significant"] = moved["q_value"] <= alpha
+
+
+def _confidences(data_map: DataMap, known: pd.Index, ids: pd.Index) -> np.ndarray:
+    """(run, instance) confidences in the order of `ids`, from a map with the ids `known`."""
+    confidences: np.ndarray = (data_map.by_seed or {})["confidence"].cpu().numpy()
+    runs = np.argsort(data_map.seeds or range(data_map.n_runs), kind="stable")
+    # Runs by seed, side by side in memory: sums over them are the same to the last bit whoever drew the map.
+    return np.asfortranarray(confidences[runs][:, known.get_indexer(ids)])
 
 
 def _transitions(moved: pd.DataFrame) -> pd.DataFrame:
@@ -201,15 +283,6 @@ def _other_splits(n_a: int, n: int) -> list[np.ndarray]:
         rng = np.random.default_rng(0)
         masks = [rng.permutation(true) for _ in range(MOST_SPLITS)]
     return [mask for mask in masks if not (mask == true).all() and not (mask == ~true).all()]
-
-
-def _confidences(seeds: pd.DataFrame, ids: pd.Index) -> np.ndarray:
-    """(seed, instance) confidences in the order of `ids`; no row where the map is of one seed."""
-    if seeds.empty:
-        return np.empty((0, len(ids)))
-    wide = seeds.assign(id=seeds["id"].astype(str)).pivot(index="seed", columns="id", values="confidence")
-    confidences: np.ndarray = wide[ids].to_numpy()
-    return confidences
 
 
 def _listed(ids: list[str], side: str) -> str:

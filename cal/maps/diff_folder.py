@@ -2,60 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from cal.files import OwnedFolder, dated_folder
-from cal.maps.diff import MapDiff, map_diff
-from cal.maps.folder import read_map
+from cal.files import OwnedFolder
 from cal.maps.page import N_ARROWS, map_page
 from cal.report.plot_style import label, new_figure, rendered, styled
+
+if TYPE_CHECKING:
+    from cal.maps.diff import MapDiff
 
 _MOST_POINTS = 20_000
 _UP, _DOWN = "#0072B2", "#D55E00"
 
 
-def compare_maps(
-    a: Path, b: Path, output: Path | None = None, *, alpha: float = 0.05, shared: bool = False
-) -> tuple[MapDiff, Path]:
-    """Compares two map folders and writes what moved.
-
-    Args:
-        a: the map that arrows start in.
-        b: the map that they end in.
-        output: where to; None is a dated folder under runs/.
-        alpha: accepted share of false discoveries among the changes called significant.
-        shared: whether to compare only the ids that both have; else all must match.
-
-    Returns:
-        What moved, and the interactive page.
-
-    Raises:
-        CalError: if a map cannot be read, they cannot be compared, or the folder cannot be written.
-    """
-    diff = map_diff(read_map(a), read_map(b), alpha=alpha, shared=shared)
-    folder = output or dated_folder(Path("runs"), "map-diff")
-    names = [path.resolve().name for path in (a, b)]
-    write_diff(folder, diff, names if names[0] != names[1] else [str(a), str(b)])
-    return diff, folder / "diff.html"
-
-
-def write_diff(folder: Path, diff: MapDiff, names: Sequence[str]) -> None:
-    """Writes everything about a differential map.
-
-    Args:
-        folder: where to.
-        diff: what moved.
-        names: of A and of B, for titles.
-
-    Raises:
-        StorageError: if the folder holds something else or cannot be written.
-    """
+def write_diff(diff: MapDiff, folder: Path) -> None:
+    """The work of `MapDiff.save`."""
+    names = diff.names
     target = OwnedFolder(folder, "cal map-diff", "diff.json")
     target.refuse_foreign()
     about: dict[str, object] = {"a": names[0], "b": names[1], "alpha": diff.alpha, "n_shared": len(diff.moved)}
@@ -64,7 +32,7 @@ def write_diff(folder: Path, diff: MapDiff, names: Sequence[str]) -> None:
     target.write_json("diff.json", about)  # first: it marks our folder
     target.write("diff.csv", diff.moved.to_csv(index=False).encode())
     target.write("transitions.csv", diff.transitions.to_csv().encode())
-    for suffix, content in rendered(diff_figure(diff, names)).items():
+    for suffix, content in rendered(diff_figure(diff)).items():
         target.write(f"figures/map_diff.{suffix}", content)
     moved = diff.moved.rename(columns={"gold_b": "gold"})
     moved["transition"] = moved["region_a"] + " → " + moved["region_b"]
@@ -82,13 +50,9 @@ def write_diff(folder: Path, diff: MapDiff, names: Sequence[str]) -> None:
 
 
 @styled
-def diff_figure(diff: MapDiff, names: Sequence[str]) -> Figure:
-    """Arrows of the farthest moved over all instances, and the transition table in colours.
-
-    Args:
-        diff: what moved.
-        names: of A and of B.
-    """
+def diff_figure(diff: MapDiff) -> Figure:
+    """The work of `MapDiff.plot`."""
+    names = diff.names
     figure = new_figure(10.5, 4.8)
     on_map, table = figure.subplots(1, 2, width_ratios=[1.5, 1])
     _draw_arrows(on_map, diff)

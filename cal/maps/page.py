@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import io
 import re
 from base64 import b64encode
 from importlib.resources import files
@@ -12,6 +13,11 @@ from typing import Any
 import numpy as np
 import orjson
 import pandas as pd
+from matplotlib.figure import Figure
+
+from cal.dynamics.data_map import DataMap
+from cal.files import write_whole
+from cal.maps.summary import map_summary, summary_text, with_label_names
 
 MOST_POINTS = 100_000  # the most that stay quick to draw and select
 SAMPLE = 50_000  # of more than these, before their density
@@ -19,6 +25,32 @@ N_ARROWS = 40  # more hide one another
 TEXT_LENGTH = 500  # characters of a text that are shown and searched
 _BINS = 100
 _COLOURS = 12  # of the page, for names
+
+
+def page_of(data_map: DataMap, path: Path | str | None = None) -> str:
+    """The page of a map, written to `path` if there is one: the work of `DataMap.page`."""
+    drawn = data_map.one()
+    points = drawn.to_frame()
+    curves = drawn.curves
+    page = map_page(
+        with_label_names(points).drop(columns=["n_epochs", "capture"]),
+        title=drawn.title,
+        note=summary_text(map_summary(drawn, points)).splitlines()[0],
+        curves=None if curves is None else curves.reshape(-1, *curves.shape[-2:]).mean(dim=0).T.cpu().numpy(),
+    )
+    if path is not None:
+        write_whole(Path(path), page.encode())
+    return page
+
+
+def figure_html(figure: Figure, caption: str) -> str:
+    """A figure and a line of text, as a notebook shows them."""
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=110)
+    return (
+        f'<p>{html.escape(caption)}</p><img alt="" style="max-width: 100%" '
+        f'src="data:image/png;base64,{b64encode(picture.getvalue()).decode()}">'
+    )
 
 
 def map_page(

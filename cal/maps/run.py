@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -18,14 +19,8 @@ from cal.dynamics.logs import open_logs
 from cal.errors import DataError
 from cal.files import dated_folder
 from cal.learners.compute import resolve_device
-from cal.maps.folder import (
-    CHECKPOINTS,
-    map_folder,
-    read_map,
-    summary_text,
-    with_label_names,
-    write_map,
-)
+from cal.maps.folder import CHECKPOINTS, map_folder
+from cal.maps.summary import with_label_names
 from cal.maps.training import full_map
 from cal.provenance import provenance
 from cal.seeds import list_seeds
@@ -52,12 +47,12 @@ def draw_map(config: Mapping[str, Any], built: Mapping[str, Any], *, quiet: bool
     map_folder(folder).refuse_foreign()
     corpus: Corpus | None = built["dataset"].read() if "dataset" in built else None
     if config["logs"] is None and corpus is not None:
-        summary = _draw_trained(folder, config, built, corpus, quiet)
+        data_map = _draw_trained(folder, config, built, corpus, quiet)
     else:
-        summary = _draw_logs(folder, config, corpus)
-    text = summary_text(summary) if summary else ""
-    if summary and config["hardest"]:
-        text += f"\n\n{hardest_text(read_map(folder).points, config['hardest'])}"
+        data_map = _draw_logs(folder, config, corpus)
+    text = "" if data_map is None else str(data_map)
+    if data_map is not None and config["hardest"]:
+        text += f"\n\n{hardest_text(data_map.to_frame(), config['hardest'])}"
     return text, folder / "map.html"
 
 
@@ -65,8 +60,8 @@ def hardest_text(points: pd.DataFrame, n: int) -> str:
     """The n instances of least confidence: confidence, correctness, id, gold and predicted label, and the text.
 
     Args:
-        points: the rows of a map, as `cal.maps.folder.StoredMap` has them.
-        n: how many at the most.
+        points: rows of a map, as `DataMap.to_frame` has them.
+        n: greatest number of instances.
 
     Example:
         >>> points = pd.DataFrame({"id": ["a", "b"], "confidence": [0.9, 0.1], "correctness": [1.0, 0.0]})
@@ -91,7 +86,7 @@ def hardest_text(points: pd.DataFrame, n: int) -> str:
 
 def _draw_trained(
     folder: Path, config: Mapping[str, Any], built: Mapping[str, Any], corpus: Corpus, quiet: bool
-) -> dict[str, Any]:
+) -> DataMap | None:
     names = ("seeds", "capture", "folds", "device", "workers")
     try:
         dynamics = full_map(
@@ -107,24 +102,23 @@ def _draw_trained(
             logger.warning("What is trained is kept; the same command with output=%s goes on from there.", folder)
         raise
     if rank():
-        return {}
-    summary = write_map(
-        folder,
-        DataMap.of(dynamics, corpus.train.ids),
-        dynamics.gold_prob,
+        return None
+    data_map = DataMap.of(
+        dynamics,
+        corpus.train.ids,
         name=corpus.name,
-        seeds=list_seeds(config["seeds"]),
-        region=config["region"],
         texts=corpus.train.texts,
         label_names=corpus.label_names,
-        config=config,
-        about={"corpus_fingerprint": corpus.fingerprint, **provenance(resolve_device(config["device"]))},
+        seeds=list_seeds(config["seeds"]),
+        region_rule=config["region"],
     )
+    about = {"corpus_fingerprint": corpus.fingerprint, **provenance(resolve_device(config["device"]))}
+    data_map.save(folder, config=config, about=about)
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
-    return summary
+    return data_map.one()
 
 
-def _draw_logs(folder: Path, config: Mapping[str, Any], corpus: Corpus | None) -> dict[str, Any]:
+def _draw_logs(folder: Path, config: Mapping[str, Any], corpus: Corpus | None) -> DataMap:
     """The map of logs, with texts and label names of the corpus where there is one."""
     path = Path(config["logs"])
     store = open_logs(path, config["on_missing"])
@@ -134,17 +128,17 @@ def _draw_logs(folder: Path, config: Mapping[str, Any], corpus: Corpus | None) -
             f"The logs in {path} are of {store.n_classes} classes, and {corpus.name} has {corpus.n_classes}. "
             "Give the dataset that the logs are of, or none."
         )
-    return write_map(
-        folder,
+    data_map = replace(
         data_map,
-        store.dynamics().gold_prob,
         name=path.resolve().name,
-        region=config["region"],
+        curves=store.dynamics().gold_prob,
         texts=None if corpus is None else _texts(corpus, store.kept_ids(), data_map.gold.tolist()),
         label_names=None if corpus is None else corpus.label_names,
-        config={key: config[key] for key in ("logs", "on_missing", "dataset", "region", "output")},
-        about=provenance("cpu"),
+        region_rule=config["region"],
     )
+    known = {key: config[key] for key in ("logs", "on_missing", "dataset", "region", "output")}
+    data_map.save(folder, config=known, about=provenance("cpu"))
+    return data_map
 
 
 def _texts(corpus: Corpus, ids: Sequence[str | int], gold: Sequence[int]) -> list[str]:

@@ -14,7 +14,8 @@ import numpy as np
 import torch
 
 from cal.checks import whole_numbers
-from cal.dynamics.data_map import METRICS, DataMap
+from cal.dynamics.data_map import DataMap
+from cal.dynamics.metrics import METRICS
 from cal.dynamics.suspicion import SUSPICION
 from cal.errors import AnalysisError, ConfigError, UnknownNameError
 from cal.shares import largest_remainder

@@ -12,11 +12,13 @@ import pandas as pd
 
 from cal.data.corpus import Corpus
 from cal.data.features import vectors_of
+from cal.dynamics.data_map import DataMap
 from cal.dynamics.ids import few
 from cal.errors import ConfigError, DataError
 from cal.files import dated_folder, digest_of
 from cal.learners.compute import resolve_device
-from cal.maps.source import MapSource, read_logs_source, read_map_source, with_documents
+from cal.maps.read import read_logs, read_map
+from cal.maps.source import source_of, with_documents
 from cal.provenance import provenance
 from cal.selection import allenai_folders as allenai
 from cal.selection.folder import SELECT, WEIGHTS, refuse_other, write_selection, write_weights
@@ -64,14 +66,12 @@ def run_select(config: Mapping[str, Any], built: Mapping[str, Any], *, quiet: bo
 
 
 def _select_from_map(folder: Path, config: Mapping[str, Any], corpus: Corpus | None) -> str:
-    source, recipe = _source(config), recipe_of(config)
-    points, names = source.points(config["region"]), source.label_names
+    data_map, recipe = _map(config), recipe_of(config)
+    points, names = data_map.to_frame(config["region"]), data_map.label_names
     if corpus is not None:
         points, names = with_documents(points, corpus), list(corpus.label_names)
     groups = None if config["within"] is None else points[GROUPS[config["within"]]].to_numpy()
-    selection = Selection(
-        source.data_map, recipe, groups=groups, equal=config["within"] == "class", seed=config["seed"]
-    )
+    selection = Selection(data_map, recipe, groups=groups, equal=config["within"] == "class", seed=config["seed"])
 
     def size(n: int, fraction: float) -> int:
         """How many of n a fraction is; the original toolkit takes all where there are fewer."""
@@ -93,9 +93,9 @@ def _select_from_map(folder: Path, config: Mapping[str, Any], corpus: Corpus | N
         "seed": config["seed"],
         "n_chosen": n_chosen,
         "n_instances": len(points),
-        "source": {"path": str(source.path), "sha256": source.digest},
-        "capture": source.data_map.capture,
-        "n_epochs": source.data_map.n_epochs,
+        "source": source_of(config["map"] or config["logs"]),
+        "capture": data_map.capture,
+        "n_epochs": data_map.n_epochs,
     }
     lines = [f"Chosen: {n_chosen:,} of {len(points):,} instances {_named(config)}."]
     further: Iterable[tuple[str, bytes]] = ()
@@ -111,7 +111,7 @@ def _select_from_map(folder: Path, config: Mapping[str, Any], corpus: Corpus | N
                 f"There is no folder of {', '.join(none)}: of {len(tsv):,} lines that is less than one, or more than "
                 f"the {n_left:,} instances to choose from."
             )
-        asked = allenai.filtering_configs({**config, "output": str(folder)}, source.data_map.n_epochs)
+        asked = allenai.filtering_configs({**config, "output": str(folder)}, data_map.n_epochs)
         files = allenai.folders(tsv, tsv.lines_of(points["id"].tolist()), folder_name(config), parts)
         further = itertools.chain([("filtering_configs.json", asked)], files)
     if len(selection.dropped):
@@ -204,15 +204,15 @@ def run_weights(config: Mapping[str, Any], built: Mapping[str, Any], *, quiet: b
     """
     folder = Path(config["output"]) if config["output"] else dated_folder(Path("runs"), "weights")
     refuse_other(folder, WEIGHTS)
-    source = _source(config)
-    points = source.points()
+    data_map = _map(config)
+    points = data_map.to_frame()
     about = {
         "config": dict(config),
         **provenance("cpu"),
         "n_instances": len(points),
-        "source": {"path": str(source.path), "sha256": source.digest},
-        "capture": source.data_map.capture,
-        "n_epochs": source.data_map.n_epochs,
+        "source": source_of(config["map"] or config["logs"]),
+        "capture": data_map.capture,
+        "n_epochs": data_map.n_epochs,
     }
     if config["by"] == "mislabel":
         path = Path(config["probabilities"])
@@ -220,7 +220,7 @@ def run_weights(config: Mapping[str, Any], built: Mapping[str, Any], *, quiet: b
         about["probabilities"] = {"path": str(path), "sha256": digest_of(path)}
     else:
         of_map = {"variability": by_variability, "inverse_confidence": by_inverse_confidence}
-        weights = of_map[config["by"]](source.data_map)
+        weights = of_map[config["by"]](data_map)
     rows = _columns(points).drop(columns=["region", "text"], errors="ignore").assign(weight=weights)
     write_weights(folder, rows, about)
     return (
@@ -239,10 +239,10 @@ def check_weights(config: Mapping[str, Any]) -> None:
         raise ConfigError(problems)
 
 
-def _source(config: Mapping[str, Any]) -> MapSource:
+def _map(config: Mapping[str, Any]) -> DataMap:
     if config["map"] is not None:
-        return read_map_source(config["map"])
-    return read_logs_source(config["logs"], config["on_missing"])
+        return read_map(config["map"])
+    return read_logs(config["logs"], on_missing=config["on_missing"])
 
 
 def _without(config: Mapping[str, Any], *groups: str) -> dict[str, Any]:

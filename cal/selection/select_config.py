@@ -7,10 +7,10 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from cal.checks import problems_of, whole_numbers
+from cal.dynamics.regions import region_rule
 from cal.dynamics.store import LogStore
 from cal.errors import UnknownNameError
 from cal.learners.compute import resolve_device
-from cal.maps.folder import region_rule
 from cal.selection import allenai_folders as allenai
 from cal.selection.folder import FORMATS
 from cal.selection.recipes import RANDOM, RECIPES, Recipe, size_problems

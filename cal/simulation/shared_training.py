@@ -68,7 +68,7 @@ class SharedTraining:
 
     def data_map(self, row: int) -> DataMap:
         """The data map of the labelled instances of a run."""
-        return self._maps[self._number_of[row]]
+        return self._maps.run(self._number_of[row])
 
     def classifiers(self, rows: Sequence[int]) -> Learner:
         """The classifiers of some of the runs."""

@@ -30,8 +30,7 @@ from task import Task, markdown, read_task, write_figure, write_table
 
 from cal.errors import AnalysisError, CalError, ConfigError, DataError
 from cal.learners.grid import cross_validation, final_probs
-from cal.maps.folder import read_map
-from cal.maps.map_file import read_map_file
+from cal.maps.read import read_map
 from cal.report.plot_style import new_figure, styled
 from cal.streams import stream
 
@@ -166,10 +165,6 @@ def drawn(rated: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
-def _points(path: Path) -> pd.DataFrame:
-    return read_map(path).points if path.is_dir() else read_map_file(path).to_frame()
-
-
 def command(argv: Sequence[str] | None = None) -> str:
     """What the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -178,7 +173,7 @@ def command(argv: Sequence[str] | None = None) -> str:
     parser.add_argument("--simulate", type=int, metavar="N", help="so many annotators drawn from classifiers")
     parser.add_argument("--output", type=Path, default=Path("runs/dataset_cartography/agreement"), help="of results")
     given = parser.parse_intermixed_args(argv)
-    points = read_map(given.map).points if given.map.is_dir() else read_map_file(given.map).to_frame()
+    points = read_map(given.map).to_frame()
     if given.simulate is None:
         if len(given.others) > 1:
             raise ConfigError(f"One table of annotations is read, and here are {len(given.others)}.")

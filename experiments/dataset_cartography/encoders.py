@@ -27,7 +27,8 @@ from torch import Tensor, nn
 
 from cal.data.encoder import Encoder
 from cal.data.features import vectors_of
-from cal.dynamics.data_map import COORDINATES, DataMap
+from cal.dynamics.data_map import DataMap
+from cal.dynamics.metrics import COORDINATES
 from cal.dynamics.recorder import DynamicsRecorder
 from cal.dynamics.regions import AMBIGUOUS, EASY, HARD, regions
 from cal.errors import ConfigError, UnknownNameError

@@ -58,7 +58,7 @@ class Task:
         """A data map of the train split for each seed."""
         given = {"features": self.features, "learner": self.learner, "workers": self.workers, "quiet": False}
         drawn = DataMap.of(full_map(self.corpus, seeds=self.seeds, **given), self.corpus.train.ids)
-        return [drawn[run] for run in range(len(self.seeds))]
+        return [drawn.run(run) for run in range(len(self.seeds))]
 
     def accuracies(self, parts: dict[str, list[np.ndarray]]) -> pd.DataFrame:
         """A row per part of the train split and seed: its name, the seed, and accuracy on each test set.

@@ -9,7 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cal.dynamics.data_map import COORDINATES, METRICS, DataMap
+from cal.dynamics.data_map import DataMap
+from cal.dynamics.metrics import COORDINATES, METRICS
 from cal.dynamics.running import RunningDynamics
 from cal.dynamics.training_dynamics import TrainingDynamics
 from cal.errors import AnalysisError, UnknownNameError
@@ -87,7 +88,7 @@ def test_the_map_of_one_epoch_has_no_variability():
 def test_a_map_without_epochs_is_refused():
     logits, gold = random_logits()
     for empty in (TrainingDynamics.from_logits(logits, gold).epochs([]), RunningDynamics(gold)):
-        with pytest.raises(AnalysisError, match="one epoch at least"):
+        with pytest.raises(AnalysisError, match="at least one epoch"):
             DataMap.of(empty)
 
 
@@ -101,12 +102,12 @@ def test_the_map_of_one_run_is_that_of_its_dynamics_alone():
     whole = TrainingDynamics.from_logits(*random_logits(3))
     alone = DataMap.of(whole[[1]])
     for name in METRICS:
-        assert torch.equal(getattr(DataMap.of(whole)[1], name), getattr(alone, name)[0])
+        assert torch.equal(getattr(DataMap.of(whole).run(1), name), getattr(alone, name)[0])
 
 
 def test_a_frame_has_a_row_per_instance_and_null_where_never_learnt():
     frame = map_of("000", "011", ids=["a", "b"]).to_frame()
-    assert list(frame) == ["id", "gold", "predicted", *METRICS]
+    assert list(frame) == ["id", "gold", "predicted", *METRICS, "n_epochs", "capture", "region"]
     assert frame["id"].tolist() == ["a", "b"]
     assert frame["predicted"].tolist() == [1, 0]
     assert frame["first_learnt"].isna().tolist() == [True, False]
@@ -114,10 +115,17 @@ def test_a_frame_has_a_row_per_instance_and_null_where_never_learnt():
     assert frame["last_learnt"][1] == 1
 
 
-def test_a_frame_or_a_ranking_of_several_runs_is_refused():
-    for of_one_run in (DataMap.to_frame, lambda data_map: data_map.ranking("confidence")):
-        with pytest.raises(AnalysisError, match=r"holds \(3,\) runs"):
-            of_one_run(several_runs())
+def test_a_ranking_of_several_runs_is_refused():
+    with pytest.raises(AnalysisError, match=r"holds \(3,\) runs"):
+        several_runs().ranking("confidence")
+
+
+def test_the_frame_of_several_runs_is_that_of_their_mean_with_its_spread():
+    runs = several_runs()
+    frame, mean = runs.to_frame(), runs.mean()
+    for name in COORDINATES:
+        assert frame[name].tolist() == getattr(mean, name).tolist()
+        assert frame[f"{name}_spread"].tolist() == runs.spread()[f"{name}_spread"].tolist()
 
 
 # What each metric puts first among: never learnt, learnt late, forgotten once, forgotten twice, always known.
@@ -245,7 +253,7 @@ def test_the_mean_of_one_run_is_that_run():
 def test_runs_of_different_instances_are_not_compared(compare):
     logits, _ = random_logits(2)
     gold = torch.tensor([[0, 1, 2, 0, 1], [1, 0, 2, 0, 1]])
-    with pytest.raises(AnalysisError, match="not of the same instances"):
+    with pytest.raises(AnalysisError, match="not the same instances"):
         compare(DataMap.of(TrainingDynamics.from_logits(logits, gold)))
 
 
@@ -274,5 +282,5 @@ def test_the_correlation_with_a_constant_run_is_not_a_number():
 @pytest.mark.parametrize("compare", [DataMap.spread, DataMap.correlation])
 @pytest.mark.parametrize("leading", [(), (1,)])
 def test_one_run_is_not_compared(compare, leading):
-    with pytest.raises(AnalysisError, match="is of one run"):
+    with pytest.raises(AnalysisError, match="has one run"):
         compare(DataMap.of(TrainingDynamics.from_logits(*random_logits(*leading))))

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cal.dynamics.regions import AMBIGUOUS, EASY, HARD, OTHER, RULES, regions, rule_parameters
+from cal.dynamics.regions import AMBIGUOUS, EASY, HARD, OTHER, RULES, region_rule, regions, rule_parameters
 from cal.errors import AnalysisError, ConfigError, UnknownNameError
 
 COORDINATES = Path(__file__).resolve().parents[2] / (
@@ -136,3 +136,19 @@ def test_the_lower_left_of_winogrande_is_its_small_hard_region():
     assert share[EASY] > 0.66
     assert 0 < share[HARD] < 0.01
     assert points["correctness"][region == HARD].mean() < 2 < 5 < points["correctness"][region == EASY].mean()  # of 6
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("quantil", "Did you mean 'quantile'"),
+        ({"quantile": {"ambigous": 0.1}}, "Did you mean 'ambiguous'"),
+        ({"quantile": {"ambiguous": 7}}, "between 0 and 1"),
+        ({"quantile": {"ambiguous": "much"}}, "must be a number"),
+        ({"quantile": {}, "data_iq": {}}, "the name of a rule"),
+        (3, "the name of a rule"),
+    ],
+)
+def test_a_region_rule_that_cannot_be_is_refused(given, expected):
+    with pytest.raises(ConfigError, match=expected):
+        region_rule(given)

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from cal.dynamics.data_map import METRICS, DataMap
+from cal.dynamics.data_map import DataMap
 from cal.dynamics.ids import as_ids
+from cal.dynamics.metrics import METRICS
 from cal.dynamics.store import LogStore
 from cal.dynamics.training_dynamics import TrainingDynamics
 from cal.errors import AnalysisError, ConfigError, DataError, StorageError

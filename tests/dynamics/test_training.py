@@ -5,8 +5,8 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from cal.dynamics.data_map import METRICS
 from cal.dynamics.end_pass import in_order, logits_of, without_dropout
+from cal.dynamics.metrics import METRICS
 from cal.dynamics.recorder import DynamicsRecorder
 from cal.dynamics.training import compute_training_dynamics
 from cal.errors import ConfigError, DataError

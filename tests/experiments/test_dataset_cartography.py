@@ -14,7 +14,6 @@ from sklearn.metrics import f1_score
 from cal.dynamics.data_map import DataMap
 from cal.errors import AnalysisError, ConfigError, DataError
 from cal.learners.mlp import MLP
-from cal.maps.map_file import write_map_file
 from cal.maps.training import full_map
 from cal.streams import Streams
 
@@ -231,7 +230,7 @@ def test_annotations_of_other_documents_are_refused(script, tmp_path):
 
 
 def test_simulated_annotators_are_called_so(script, task, words, tmp_path):
-    write_map_file(task.maps()[0], tmp_path / "map.csv")
+    task.maps()[0].save(tmp_path / "map.csv")
     given = [str(tmp_path / "map.csv"), "--simulate", "4", "--output", str(tmp_path / "out"), *words]
     table = script("agreement").command(given)
     assert "agreement of 4 simulated annotators" in table

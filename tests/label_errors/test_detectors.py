@@ -86,7 +86,7 @@ def test_scores_are_those_of_the_mean_map(task, found, name):
     corpus, features = task[0]
     dynamics = full_map(corpus, features=features, learner=LEARNER, seeds=SEEDS, device="cpu", workers=1)
     sign = -1 if name in ("aum", "confidence", "correctness") else 1
-    runs = [sign * getattr(DataMap.of(dynamics)[run], name).double().numpy() for run in range(2)]
+    runs = [sign * getattr(DataMap.of(dynamics).run(run), name).double().numpy() for run in range(2)]
     np.testing.assert_allclose(found[0][name].score, np.mean(runs, axis=0), rtol=1e-12)
 
 

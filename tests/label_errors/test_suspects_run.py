@@ -18,8 +18,7 @@ from cal.errors import ConfigError, DataError, StorageError
 from cal.label_errors.detectors import detect
 from cal.label_errors.suspects_run import check_suspects, run_suspects
 from cal.learners.mlp import MLP
-from cal.maps.folder import write_map
-from cal.maps.map_file import read_map_file
+from cal.maps.read import read_map
 from cal.schemas import SuspectsConfig
 
 WORDS = {"number": ["far", "many", "much", "long"], "person": ["wrote", "sang", "painted", "ruled"]}
@@ -75,7 +74,7 @@ def map_folder(corpus, tmp_path_factory):
     dynamics = TrainingDynamics.from_logits(logits, torch.from_numpy(corpus.train.gold))
     folder = tmp_path_factory.mktemp("map") / "map"
     about = {"texts": corpus.train.texts, "label_names": corpus.label_names}
-    write_map(folder, DataMap.of(dynamics, corpus.train.ids), dynamics.gold_prob, name="tiny", **about)
+    DataMap.of(dynamics, corpus.train.ids, name="tiny", **about).save(folder)
     return folder
 
 
@@ -94,7 +93,7 @@ def listed(folder):
 @pytest.mark.parametrize("by", SUSPICION)
 def test_a_map_is_listed_in_its_ranking(map_folder, tmp_path, by):
     run_suspects(of_map(tmp_path / "out", map_folder, by=by, neighbours=0), {"learner": SMALL})
-    data_map = read_map_file(map_folder / "map.parquet")
+    data_map = read_map(map_folder / "map.parquet")
     assert listed(tmp_path / "out")["id"].tolist() == [data_map.ids[k] for k in data_map.ranking(by)]
 
 

@@ -2,35 +2,42 @@
 
 import itertools
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import orjson
 import pandas as pd
 import pytest
+import torch
 
+from cal.dynamics.data_map import DataMap
+from cal.dynamics.map_frame import VALUES
+from cal.dynamics.metrics import COORDINATES
 from cal.errors import AnalysisError, ConfigError, StorageError
 from cal.maps.diff import MOST_SPLITS, map_diff, seed_test
-from cal.maps.diff_folder import write_diff
-from cal.maps.folder import StoredMap
 
 NAMES = ["easy-to-learn", "ambiguous", "hard-to-learn"]
 
 
-def stored(n=30, seed=0, n_seeds=1, ids=None, rule="quantile", shift=0.0, label_names=True):
+def drawn(n=30, seed=0, n_seeds=1, ids=None, rule="quantile", shift=0.0, label_names=("no", "yes")):
+    """A map whose confidence hardly varies between seeds, but where it is shifted, in the first three instances."""
     rng = np.random.default_rng(seed)
     runs = np.clip(0.5 + 0.05 * rng.normal(size=(n_seeds, n)) + shift * (np.arange(n) < 3), 0, 1)
+    zeros = torch.zeros(n)
+    values = dict.fromkeys(VALUES, zeros) | {"confidence": torch.from_numpy(runs.mean(axis=0))}
+    values |= {"variability": torch.from_numpy(rng.uniform(0, 0.5, n)), "correctness": zeros + 0.5}
+    values |= {"gold": torch.arange(n) % 2, "predicted": zeros.long()}
     ids = [f"i{k}" for k in range(n)] if ids is None else ids
-    points = pd.DataFrame({"id": ids, "gold": np.arange(n) % 2, "predicted": 0, "confidence": runs.mean(axis=0)})
-    points["variability"] = rng.uniform(0, 0.5, n)
-    points["correctness"] = 0.5
-    points["region"] = rng.choice(NAMES, n)
-    if label_names:
-        points["gold_label"] = points["predicted_label"] = np.array(["no", "yes"])[points["gold"]]
-    points["text"] = [f"text of {k}" for k in ids]
-    seeds = pd.DataFrame(columns=["seed", "id", "confidence"])
-    if n_seeds > 1:
-        seeds = pd.concat([pd.DataFrame({"seed": s, "id": ids, "confidence": run}) for s, run in enumerate(runs)])
-    return StoredMap(points, seeds, {"region_rule": {rule: {}}})
+    return DataMap(
+        **values,
+        n_epochs=1,
+        ids=ids,
+        texts=[f"text of {k}" for k in ids],
+        label_names=label_names,
+        region=rng.choice(NAMES, n),
+        region_rule=rule,
+        by_seed={name: torch.from_numpy(runs) for name in COORDINATES} if n_seeds > 1 else None,
+    )
 
 
 def test_the_seed_test_is_its_definition():
@@ -60,13 +67,13 @@ def test_the_seed_test_is_its_definition():
 def test_nothing_is_found_between_seeds_of_one_model():
     found = []
     for seed in range(20):
-        diff = map_diff(stored(300, seed=2 * seed, n_seeds=5), stored(300, seed=2 * seed + 1, n_seeds=5))
+        diff = map_diff(drawn(300, seed=2 * seed, n_seeds=5), drawn(300, seed=2 * seed + 1, n_seeds=5))
         found.append(int(diff.moved["significant"].sum()))
     assert sum(count > 0 for count in found) <= 3  # one of twenty is expected at alpha .05
 
 
 def test_what_really_moved_is_found():
-    diff = map_diff(stored(300, seed=1, n_seeds=5), stored(300, seed=2, n_seeds=5, shift=0.4))
+    diff = map_diff(drawn(300, seed=1, n_seeds=5), drawn(300, seed=2, n_seeds=5, shift=0.4))
     assert {"i0", "i1", "i2"} <= set(diff.moved["id"][diff.moved["significant"]])
     assert diff.moved["significant"].sum() <= 5
 
@@ -84,12 +91,11 @@ def test_runs_that_never_vary_have_a_p_value():
 
 
 def test_changes_transitions_and_order_are_those_of_a_loop():
-    a, b = stored(seed=1), stored(seed=2)
-    shuffled = StoredMap(b.points.sample(frac=1, random_state=0), b.seeds, b.summary)
-    diff = map_diff(a, shuffled)
+    a, b = drawn(seed=1), drawn(seed=2)
+    diff = map_diff(a, b[torch.randperm(30, generator=torch.Generator().manual_seed(0))])
     rows = {row["id"]: row for row in diff.moved.to_dict("records")}
     assert len(rows) == 30
-    for one, other in zip(a.points.to_dict("records"), b.points.to_dict("records"), strict=True):
+    for one, other in zip(a.to_frame().to_dict("records"), b.to_frame().to_dict("records"), strict=True):
         row = rows[one["id"]]
         assert row["confidence_change"] == other["confidence"] - one["confidence"]
         assert (row["region_a"], row["region_b"]) == (one["region"], other["region"])
@@ -98,51 +104,52 @@ def test_changes_transitions_and_order_are_those_of_a_loop():
         )
         assert row["text"] == one["text"]
     assert diff.moved["distance"].is_monotonic_decreasing
-    counts = Counter(zip(a.points["region"], b.points["region"], strict=True))
+    counts = Counter(zip(a.region, b.region, strict=True))
     assert {(x, y): diff.transitions.loc[x, y] for x in NAMES for y in NAMES} == {
         (x, y): counts[x, y] for x in NAMES for y in NAMES
     }
-    assert "region" in diff.text()
+    assert "region" in str(diff)
     assert not diff.tested
 
 
 def test_ids_that_do_not_match_are_named_both_ways():
-    a, b = stored(3, ids=["x", "y", "a"]), stored(3, ids=["x", "y", "b"])
+    a, b = drawn(3, ids=["x", "y", "a"]), drawn(3, ids=["x", "y", "b"])
     with pytest.raises(AnalysisError, match=r"1 only in A \('a'\), 1 only in B \('b'\), 2 in both.*--shared"):
         map_diff(a, b)
     diff = map_diff(a, b, shared=True)
     assert (sorted(diff.moved["id"]), diff.only_a, diff.only_b) == (["x", "y"], ["a"], ["b"])
     with pytest.raises(AnalysisError, match="not maps of one corpus"):
-        map_diff(a, stored(2, ids=["p", "q"]), shared=True)
+        map_diff(a, drawn(2, ids=["p", "q"]), shared=True)
 
 
 def test_whole_numbers_and_texts_are_the_same_ids():
-    assert len(map_diff(stored(3, ids=[1, 2, 3]), stored(3, ids=["1", "2", "3"])).moved) == 3
+    assert len(map_diff(drawn(3, ids=[1, 2, 3]), drawn(3, ids=["1", "2", "3"])).moved) == 3
 
 
 def test_other_gold_labels_are_counted():
-    a, b = stored(seed=1), stored(seed=1)
-    b.points.loc[[4, 5], "gold_label"] = ["yes", "no"]
-    assert "2 have another gold label" in map_diff(a, b).text()
+    a, b = drawn(seed=1), drawn(seed=1)
+    b.gold[[4, 5]] = torch.tensor([1, 0])
+    assert "2 have another gold label" in str(map_diff(a, b))
 
 
 def test_labels_of_a_map_without_names_are_compared_by_number():
-    assert "another gold label" not in map_diff(stored(), stored(label_names=False)).text()
+    assert "another gold label" not in str(map_diff(drawn(), drawn(label_names=None)))
 
 
 def test_maps_with_other_region_rules_are_refused():
     with pytest.raises(AnalysisError, match="Draw one of them again"):
-        map_diff(stored(), stored(rule="data_iq"))
+        map_diff(drawn(), drawn(rule="data_iq"))
 
 
 def test_an_alpha_that_is_no_share_is_refused():
     with pytest.raises(ConfigError, match=r"alpha must be between 0 and 1, not 5"):
-        map_diff(stored(), stored(), alpha=5)
+        map_diff(drawn(), drawn(), alpha=5)
 
 
 def test_the_folder_has_tables_figures_and_a_page(tmp_path):
-    diff = map_diff(stored(seed=1, n_seeds=3), stored(seed=2, n_seeds=3))
-    write_diff(tmp_path / "out", diff, ["one", "other"])
+    diff = map_diff(drawn(seed=1, n_seeds=3), drawn(seed=2, n_seeds=3))
+    diff = replace(diff, names=("one", "other"))
+    diff.save(tmp_path / "out")
     written = pd.read_csv(tmp_path / "out" / "diff.csv")
     pd.testing.assert_frame_equal(written, diff.moved, check_dtype=False)
     assert pd.read_csv(tmp_path / "out" / "transitions.csv", index_col=0).to_numpy().sum() == 30
@@ -150,16 +157,16 @@ def test_the_folder_has_tables_figures_and_a_page(tmp_path):
     for suffix in ("png", "pdf", "svg"):
         assert (tmp_path / "out" / "figures" / f"map_diff.{suffix}").stat().st_size > 5_000
     assert "From one to other" in (tmp_path / "out" / "diff.html").read_text()
-    write_diff(tmp_path / "out", diff, ["one", "other"])  # replaces itself
+    diff.save(tmp_path / "out")  # replaces itself
 
 
 def test_another_folder_is_not_overwritten(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(StorageError, match="is no folder of cal map-diff"):
-        write_diff(tmp_path, map_diff(stored(), stored()), ["a", "b"])
+        map_diff(drawn(), drawn()).save(tmp_path)
 
 
 def test_of_a_map_and_itself_nothing_moved():
-    text = map_diff(stored(3, ids=[1, 2, 3]), stored(3, ids=[1, 2, 3])).text()
+    text = str(map_diff(drawn(3, ids=[1, 2, 3]), drawn(3, ids=[1, 2, 3])))
     assert text.endswith("Nothing moved.")
     assert "Moved most" not in text

@@ -1,7 +1,5 @@
 """A map in a file or a frame is the same map when it is read."""
 
-from dataclasses import fields
-
 import pandas as pd
 import pytest
 import torch
@@ -9,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cal.dynamics.data_map import DataMap
+from cal.dynamics.map_frame import VALUES
 from cal.dynamics.training_dynamics import TrainingDynamics
-from cal.errors import AnalysisError, DataError
-from cal.maps.map_file import map_from_frame, map_to_frame, read_map_file, write_map_file
+from cal.errors import DataError
+from cal.maps.read import read_map
 
 # A NUL ends a field for the csv reader of pandas; no toolkit gives such ids.
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
@@ -31,24 +30,24 @@ def maps(draw):
     logits = torch.randn(shape, generator=generator, dtype=torch.float64) * 3
     gold = torch.randint(0, n_classes, (1, len(names)), generator=generator).expand(shape[0], -1)
     drawn = DataMap.of(TrainingDynamics.from_logits(logits, gold, draw(st.sampled_from(["during", "end"]))), names)
-    return drawn.mean() if n_runs else drawn[0]
+    return drawn.mean() if n_runs else drawn.run(0)
 
 
 def assert_equal(given, expected):
-    for field in fields(DataMap):
-        one, two = getattr(given, field.name), getattr(expected, field.name)
-        if isinstance(two, torch.Tensor):
-            assert one.dtype == two.dtype, field.name
-            assert torch.equal(one, two), field.name
-        else:
-            assert one == two, field.name
+    for name in VALUES:
+        one, two = getattr(given, name), getattr(expected, name)
+        assert one.dtype == two.dtype, name
+        assert torch.equal(one, two), name
+    for name in ("n_epochs", "capture", "ids"):
+        assert getattr(given, name) == getattr(expected, name), name
     assert list(map(type, given.ids)) == list(map(type, expected.ids))
+    assert given.regions().tolist() == expected.regions().tolist()
 
 
 @given(data_map=maps())
 @settings(max_examples=40, deadline=None)
 def test_a_map_in_a_frame_is_the_same_map(data_map):
-    assert_equal(map_from_frame(map_to_frame(data_map)), data_map)
+    assert_equal(DataMap.from_frame(data_map.to_frame()), data_map)
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])
@@ -56,8 +55,8 @@ def test_a_map_in_a_frame_is_the_same_map(data_map):
 @settings(max_examples=40, deadline=None)
 def test_a_map_in_a_file_is_the_same_map(tmp_path_factory, suffix, data_map):
     path = tmp_path_factory.mktemp("map") / f"map.{suffix}"
-    write_map_file(data_map, path)
-    assert_equal(read_map_file(path), data_map)
+    data_map.save(path)
+    assert_equal(read_map(path), data_map)
 
 
 @pytest.fixture
@@ -67,9 +66,9 @@ def data_map():
 
 
 def test_never_learnt_is_missing_in_every_format(data_map, tmp_path):
-    assert map_to_frame(data_map)["first_learnt"].isna().tolist() == [False, True]
-    write_map_file(data_map, tmp_path / "map.csv")
-    write_map_file(data_map, tmp_path / "map.parquet")
+    assert data_map.to_frame()["first_learnt"].isna().tolist() == [False, True]
+    data_map.save(tmp_path / "map.csv")
+    data_map.save(tmp_path / "map.parquet")
     assert pd.read_csv(tmp_path / "map.csv")["first_learnt"].isna().tolist() == [False, True]
     assert pd.read_parquet(tmp_path / "map.parquet")["first_learnt"].isna().tolist() == [False, True]
 
@@ -77,28 +76,31 @@ def test_never_learnt_is_missing_in_every_format(data_map, tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda frame: frame.drop(columns=["el2n", "capture"]), "no complete data map: there is no el2n, capture"),
-        (lambda frame: frame.assign(gold=["yes", "no"]), "here not gold"),
-        (lambda frame: frame.assign(gold=[0.5, 1.0]), "here not gold"),
-        (lambda frame: frame.assign(loss=[None, 1.0]), "loss have missing values"),
+        (
+            lambda frame: frame.drop(columns=["el2n", "capture"]),
+            "not a complete data map: it has no column el2n, capture",
+        ),
+        (lambda frame: frame.assign(gold=["yes", "no"]), "not so gold"),
+        (lambda frame: frame.assign(gold=[0.5, 1.0]), "not so gold"),
+        (lambda frame: frame.assign(loss=[None, 1.0]), "missing in loss"),
         (lambda frame: frame.assign(loss=[float("inf"), 1.0]), "loss: infinite values"),
         (lambda frame: frame.assign(id=["a", "a"]), "ids occur more than once, e.g. 'a'"),
-        (lambda frame: frame.assign(n_epochs=[1, 2]), "one n_epochs"),
-        (lambda frame: frame.assign(capture="later"), "one capture of during, end, out_of_fold"),
+        (lambda frame: frame.assign(n_epochs=[1, 2]), "the same n_epochs"),
+        (lambda frame: frame.assign(capture="later"), r"the same capture \(during, end, out_of_fold\)"),
         (lambda frame: frame.head(0), "has no rows"),
     ],
 )
 def test_a_frame_that_is_no_map_is_refused(data_map, change, words):
     with pytest.raises(DataError, match=words):
-        map_from_frame(change(map_to_frame(data_map)))
+        DataMap.from_frame(change(data_map.to_frame()))
 
 
 @pytest.mark.parametrize("written", [["NA", "b"], ["001", "2"], ["1", "x"]])
 def test_text_ids_survive_a_spreadsheet_that_leaves_the_quotes_out(tmp_path, written):
     logits = torch.zeros(1, 2, 2)
     data_map = DataMap.of(TrainingDynamics.from_logits(logits, torch.tensor([0, 1])), written)
-    map_to_frame(data_map).to_csv(tmp_path / "map.csv", index=False)
-    assert read_map_file(tmp_path / "map.csv").ids == written
+    data_map.to_frame().to_csv(tmp_path / "map.csv", index=False)
+    assert read_map(tmp_path / "map.csv").ids == written
 
 
 @pytest.mark.parametrize(
@@ -117,10 +119,4 @@ def test_a_file_that_holds_no_map_is_refused_by_name(tmp_path, name, content):
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=name):
-        read_map_file(tmp_path / name)
-
-
-def test_a_map_of_several_runs_is_not_written(tmp_path):
-    several = DataMap.of(TrainingDynamics.from_logits(torch.zeros(2, 1, 1, 2), torch.zeros(2, 1, dtype=torch.int64)))
-    with pytest.raises(AnalysisError, match="holds"):
-        write_map_file(several, tmp_path / "map.csv")
+        read_map(tmp_path / name)

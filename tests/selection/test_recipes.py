@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from cal.dynamics.data_map import METRICS, DataMap
+from cal.dynamics.data_map import DataMap
+from cal.dynamics.metrics import METRICS
 from cal.dynamics.training_dynamics import TrainingDynamics
 from cal.errors import AnalysisError, ConfigError
 from cal.selection.recipes import RECIPES, Recipe, Selection, n_of, size_problems

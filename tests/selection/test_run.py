@@ -20,7 +20,6 @@ from cal.dynamics.regions import regions
 from cal.dynamics.training_dynamics import TrainingDynamics
 from cal.errors import AnalysisError, ConfigError, DataError, StorageError
 from cal.learners.mlp import MLP
-from cal.maps.map_file import map_to_frame, write_map_file
 from cal.selection.recipes import RECIPES, Recipe, Selection
 from cal.selection.run import check_select, check_weights, run_select, run_weights
 from cal.selection.select_config import _USUAL
@@ -58,7 +57,7 @@ def data_map():
 def map_folder(tmp_path_factory, data_map):
     """The tables of a map with regions, texts and names of labels, as `cal map` leaves them."""
     folder = tmp_path_factory.mktemp("map")
-    points = map_to_frame(data_map)
+    points = data_map.to_frame()
     points["region"] = regions(points, "data_iq")
     points["gold_label"] = [NAMES[label] for label in points["gold"]]
     points["text"] = [f'the "text" of {i}' for i in range(N)]
@@ -130,7 +129,7 @@ def test_every_source_of_a_map_gives_the_same_ids(chosen, tmp_path, map_folder, 
     shuffled = torch.randperm(N, generator=torch.Generator().manual_seed(3)).tolist()
     frame = pd.read_parquet(map_folder / "map.parquet").iloc[shuffled]
     frame.to_parquet(tmp_path / "shuffled.parquet")  # with the index of the rows as they were
-    write_map_file(data_map, tmp_path / "bare.csv")
+    data_map.save(tmp_path / "bare.csv")
     sources = [map_folder, map_folder / "map.csv", tmp_path / "shuffled.parquet", tmp_path / "bare.csv"]
     for recipe in ("random", "low_correctness"):
         ids = [chosen(map=str(path), count=15, recipe=recipe, within="class")["id"].tolist() for path in sources]
@@ -199,7 +198,7 @@ def test_every_format_holds_the_same_rows(chosen, tmp_path):
 
 
 def test_a_dataset_gives_texts_and_names_of_labels(chosen, tmp_path, make_task, data_map):
-    write_map_file(data_map, tmp_path / "bare.parquet")
+    data_map.save(tmp_path / "bare.parquet")
     corpus = make_task(N).corpus
     rows = chosen({"dataset": Reader(corpus)}, map=str(tmp_path / "bare.parquet"), count=5, formats=["jsonl"])
     lines = [orjson.loads(line) for line in (tmp_path / "out" / "selected.jsonl").read_bytes().splitlines()]
@@ -309,7 +308,7 @@ def test_too_many_are_refused_before_anything_is_written(chosen, tmp_path):
 
 
 def test_a_folder_without_a_map_is_refused(chosen, tmp_path):
-    with pytest.raises(DataError, match=r"holds no map\.parquet.* cal map logs=FOLDER draws"):
+    with pytest.raises(DataError, match=r"no map\.json, store\.json or dynamics_epoch_0\.jsonl"):
         chosen(map=str(tmp_path), count=3)
 
 
