@@ -90,7 +90,7 @@ STRATEGIES = {
 }
 READERS = {
     "docstrings": Entry("cal.data.docstrings:Docstrings", "docstrings of installed libraries"),
-    "files": Entry("cal.data.files:Files", "csv, tsv, jsonl or parquet"),
+    "files": Entry("cal.data.local_files:LocalFiles", "csv, tsv, jsonl or parquet"),
     "hub": Entry("cal.data.hub:Hub", "a dataset of the Hugging Face hub"),
     "glue": Entry("cal.data.glue:Glue", "a folder of GLUE's TSV files: snli, mnli, qnli or winogrande"),
 }

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cal.data.documents import Documents, ids_of_texts
-from cal.data.tables import Table
+from cal.data.documents import SourceDocuments, ids_of_texts
+from cal.data.tables import RawTable, setting
 from cal.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 DEFAULT_ID_COLUMN = "id"
 JOINER = " / "  # between the parts of a document, as people and bags of words read it
 _UNLABELLED = ("", "-", "-1")
+_CONVERT = 'df["label"] = df["label"].astype("Int64")'
 Sequences = tuple[tuple[str, ...], ...]  # of a document: a sequence for each choice
 
 
@@ -69,20 +70,26 @@ class Columns:
             yield name, "choice_columns"
 
 
-def read_documents(table: Table, columns: Columns, label_names: Sequence[str] | None = None) -> Documents:
+def read_documents(
+    table: RawTable,
+    columns: Columns,
+    label_names: Sequence[str] | None = None,
+    sequences_column: str | None = None,
+) -> SourceDocuments:
     """The documents in a table.
 
     Args:
-        table: with a document and a label in each row.
-        columns: where they are.
-        label_names: the labels; one that is among them counts, even if it is -1.
+        table: a document and a label per row.
+        columns: which columns hold them.
+        label_names: the labels; a label listed here counts even if it is -1.
+        sequences_column: column with the parts of each document, as `Split.sequences` has them.
 
     Raises:
         DataError: if a column is missing, a text or a label is empty, a blank is missing or an id occurs twice; with
             file, row (the first after the header is 1) and column.
 
     Example:
-        >>> table = Table("a.csv", {"text": ["He sleeps."], "then": ["He is awake."], "label": ["contradiction"]})
+        >>> table = RawTable("a.csv", {"text": ["He sleeps."], "then": ["He is awake."], "label": ["contradiction"]})
         >>> documents = read_documents(table, Columns(second_column="then"))
         >>> documents.texts, documents.sequences
         (['He sleeps. / He is awake.'], [(('He sleeps.', 'He is awake.'),)])
@@ -98,35 +105,41 @@ def read_documents(table: Table, columns: Columns, label_names: Sequence[str] | 
     elif columns.choice_columns is not None:
         labels = [_number(table, *given) for given in zip(rows, labels, documents, strict=True)]
         sequences = [_choices(table, row, each, columns) for row, each in zip(rows, documents, strict=True)]
+    elif sequences_column is not None:
+        nested = table.column(sequences_column, "sequences_column")
+        sequences = [tuple(tuple(map(str, choice)) for choice in nested[row]) for row in rows]
     texts = [JOINER.join(each) for each in documents]
     numbers = [table.number(row) for row in rows]
     named = columns.id_column is not None and (
         columns.id_column != DEFAULT_ID_COLUMN or DEFAULT_ID_COLUMN in table.columns
     )
     ids = _ids(table, str(columns.id_column), rows) if named else ids_of_texts(texts, labels)
-    return Documents(table.source, ids, texts, labels, named, numbers, table.unit, sequences)
+    return SourceDocuments(table.source, ids, texts, labels, named, numbers, table.unit, sequences, table.keywords)
 
 
-def _labelled(table: Table, labels: Sequence[Any], columns: Columns, names: set[str]) -> list[int]:
-    """The rows with a label; where those without are to be skipped, their number is a warning."""
+def _labelled(table: RawTable, labels: Sequence[Any], columns: Columns, names: set[str]) -> list[int]:
+    """The rows with a label; rows without one are refused, or skipped with a warning."""
     none = set(_UNLABELLED) - names
-    without = {row for row, label in enumerate(labels) if label is None or str(label).strip() in none}
+    without = [row for row, label in enumerate(labels) if label is None or str(label).strip() in none]
     if without and (columns.unlabelled == "error" or len(without) == len(labels)):
-        first = labels[min(without)]
+        first = labels[without[0]]
         what = "" if first is None or not str(first).strip() else f": {first!r} is how data sets write that"
-        way_out = "Remove the row or label it"
+        way_out = "Remove these rows or label them"
         if columns.unlabelled == "error":
-            way_out += f", or set dataset.unlabelled=skip to leave all {len(without):,} such rows out"
-            way_out += f", or list {first} in dataset.label_names if it is a label" if what else ""
-        raise DataError(f"{table.place(min(without))}: column '{columns.label_column}' has no label{what}. {way_out}.")
+            skip = setting("unlabelled", "skip", table.keywords)
+            way_out += f", or set {skip} to leave out all {len(without):,} rows without a label"
+            key = "label_names" if table.keywords else "dataset.label_names"
+            way_out += f", or list {first} in {key} if it is a label" if what else ""
+        raise DataError(f"{table.place(*without)}: column '{columns.label_column}' has no label{what}. {way_out}.")
     if without:
         logger.warning(
             "%s: %s of %s rows have no label and are left out.", table.source, f"{len(without):,}", f"{len(labels):,}"
         )
-    return [row for row in range(len(labels)) if row not in without]
+    dropped = set(without)
+    return [row for row in range(len(labels)) if row not in dropped]
 
 
-def _texts(table: Table, name: str, option: str, rows: Sequence[int]) -> list[str]:
+def _texts(table: RawTable, name: str, option: str, rows: Sequence[int]) -> list[str]:
     values = table.column(name, option)
     for row in rows:
         text = values[row]
@@ -135,13 +148,18 @@ def _texts(table: Table, name: str, option: str, rows: Sequence[int]) -> list[st
                 f"{table.place(row)}: column '{name}' holds {type(text).__name__} {text!r}, not text. "
                 "Name another column."
             )
-        if not (text or "").strip():
-            raise DataError(f"{table.place(row)}: column '{name}' is empty. Remove the row or give it a text.")
+    if empty := [row for row in rows if not (values[row] or "").strip()]:
+        raise DataError(f"{table.place(*empty)}: column '{name}' is empty. Remove these rows or give them a text.")
     return [values[row] for row in rows]
 
 
-def _label(table: Table, row: int, name: str, label: Any) -> str:
-    if not isinstance(label, str | int) or isinstance(label, bool):
+def _label(table: RawTable, row: int, name: str, label: Any) -> str:
+    if isinstance(label, float) and label.is_integer() and table.keywords is not None:
+        raise DataError(
+            f"{table.place(row)}: the label in '{name}' is the decimal number {label!r}, as pandas stores integers "
+            f"beside missing values. Labels are names or integers; convert them first: {_CONVERT}."
+        )
+    if not isinstance(label, str | int):
         raise DataError(
             f"{table.place(row)}: column '{name}' holds {type(label).__name__} {label!r}. "
             "Labels are names or integers; save the column as one of them."
@@ -149,7 +167,7 @@ def _label(table: Table, row: int, name: str, label: Any) -> str:
     return str(label)
 
 
-def _number(table: Table, row: int, label: str, document: Sequence[str]) -> str:
+def _number(table: RawTable, row: int, label: str, document: Sequence[str]) -> str:
     """The label of a document of choices: the number of the choice whose text it is, else as it was."""
     _, *choices = document
     if choices.count(label) > 1:
@@ -159,7 +177,7 @@ def _number(table: Table, row: int, label: str, document: Sequence[str]) -> str:
     return str(choices.index(label) + 1) if label in choices and not label.isdecimal() else label
 
 
-def _choices(table: Table, row: int, document: Sequence[str], columns: Columns) -> Sequences:
+def _choices(table: RawTable, row: int, document: Sequence[str], columns: Columns) -> Sequences:
     text, *choices = document
     if columns.blank is None:
         return tuple((text, choice) for choice in choices)
@@ -167,24 +185,27 @@ def _choices(table: Table, row: int, document: Sequence[str], columns: Columns) 
     if not blank or not (before + after).strip():
         raise DataError(
             f"{table.place(row)}: column '{columns.text_column}' has no blank '{columns.blank}' within a text. "
-            "Correct the row, or set dataset.blank to what marks the place of a choice."
+            f"Correct the row, or set {setting('blank', '...', table.keywords)} to what marks the place of a choice."
         )
     if not before.strip():
         return tuple((choice, after.strip()) for choice in choices)
     return tuple((before.strip(), (choice + after).strip()) for choice in choices)
 
 
-def _ids(table: Table, name: str, rows: Sequence[int]) -> list[str]:
+def _ids(table: RawTable, name: str, rows: Sequence[int]) -> list[str]:
     values = table.column(name, "id_column")
+    derived = setting("id_column", None, table.keywords)
+    if empty := [row for row in rows if values[row] is None or not str(values[row]).strip()]:
+        raise DataError(
+            f"{table.place(*empty)}: column '{name}' is empty. Give every row an id, or set {derived} to derive all "
+            "ids from the texts."
+        )
     first_of: dict[str, int] = {}
     for row in rows:
-        if values[row] is None or not str(values[row]).strip():
-            raise DataError(f"{table.place(row)}: column '{name}' is empty. Give every row an id, or none.")
         first = first_of.setdefault(str(values[row]), row)
         if first != row:
             raise DataError(
-                f"{table.source}: {table.unit}s {table.number(first)} and {table.number(row)} have the same id "
-                f"'{values[row]}' in column '{name}'. Make the ids unique, or read the file with "
-                "dataset.id_column=null to have them made from the texts."
+                f"{table.place(first, row)} have the same id '{values[row]}' in column '{name}'. Make the ids unique, "
+                f"or set {derived} to derive them from the texts."
             )
     return [str(values[row]) for row in rows]

@@ -2,145 +2,40 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cal.data.corpus_checks import check_splits
+from cal.data.describe import corpus_html, describe
+from cal.data.documents import ExtraTestDocuments, SourceDocuments, assemble
+from cal.data.holdout import held_out
+from cal.data.splits import LabelledSplits, Split, TestSet
 from cal.errors import DataError
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-@dataclass(frozen=True, eq=False)
-class Split:
-    """Documents of one split, kept in an order that depends on their ids alone.
-
-    The constructor sorts by a hash of the id, so nothing computed from a split (a seed set, a
-    shuffle, a tie between two scores) can depend on the row order of the file it came from.
-
-    Args:
-        ids: one distinct string per document.
-        texts: the documents.
-        gold: (instance,) integer gold labels, indices into the corpus' `label_names`.
-        name: for messages.
-        sequences: what an encoder reads of each document: a sequence for each choice, of one text or a pair of texts.
-            None is the text itself; `texts` is then how people and bags of words read them.
-
-    Raises:
-        DataError: if the lengths differ, an id occurs twice, or a text or a part of a sequence is empty.
-
-    Example:
-        >>> split = Split(["a", "b"], ["How far is it?", "Who wrote it?"], [0, 1])
-        >>> len(split), sorted(split.ids)
-        (2, ['a', 'b'])
-    """
-
-    ids: Sequence[str]
-    texts: Sequence[str]
-    gold: np.ndarray
-    name: str = "split"
-    sequences: Sequence[Sequence[Sequence[str]]] | None = None
-
-    def __post_init__(self) -> None:
-        ids = [str(instance_id) for instance_id in self.ids]
-        texts, gold = list(self.texts), np.asarray(self.gold, dtype=np.int64)
-        if not len(ids) == len(texts) == len(gold):
-            raise DataError(
-                f"{self.name}: {len(ids)} ids, {len(texts)} texts and {len(gold)} gold labels; "
-                "give one of each per document."
-            )
-        if twice := [instance_id for instance_id, n in Counter(ids).items() if n > 1]:
-            raise DataError(
-                f"{self.name}: {len(twice)} ids occur more than once, e.g. {_few(twice)}. "
-                "Ids must be unique; leave the id column out to have them made from the texts."
-            )
-        if blank := [i for i, text in zip(ids, texts, strict=True) if not str(text).strip()]:
-            raise DataError(
-                f"{self.name}: {len(blank)} texts are empty, e.g. id {_few(blank)}. Remove or fill these rows."
-            )
-        sequences = None if self.sequences is None else [tuple(map(tuple, choices)) for choices in self.sequences]
-        if sequences is not None:
-            self._check_sequences(ids, sequences)
-        order = sorted(range(len(ids)), key=lambda row: _id_hash(ids[row]))
-        object.__setattr__(self, "ids", [ids[row] for row in order])
-        object.__setattr__(self, "texts", [texts[row] for row in order])
-        object.__setattr__(self, "gold", gold[order])
-        object.__setattr__(self, "sequences", sequences and [sequences[row] for row in order])
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Choices of a document, one but in multiple choice, and texts of a sequence."""
-        return (1, 1) if not self.sequences else (len(self.sequences[0]), len(self.sequences[0][0]))
-
-    def as_sequences(self) -> list[tuple[tuple[str, ...], ...]]:
-        """What an encoder reads of each document, also where that is its text alone: `sequences`, never None."""
-        if self.sequences is None:
-            return [((text,),) for text in self.texts]
-        return [tuple(map(tuple, choices)) for choices in self.sequences]
-
-    def _check_sequences(self, ids: Sequence[str], sequences: Sequence[tuple[tuple[str, ...], ...]]) -> None:
-        if len(sequences) != len(ids):
-            raise DataError(f"{self.name}: {len(sequences)} documents have sequences, of {len(ids)}; give all or none.")
-        if len({(len(choices), *map(len, choices)) for choices in sequences}) > 1:
-            raise DataError(
-                f"{self.name}: documents differ in their number of choices, or sequences in their number of texts. "
-                "Give every document the same."
-            )
-        blank = [i for i, s in zip(ids, sequences, strict=True) if not all(part.strip() for c in s for part in c)]
-        if blank:
-            raise DataError(
-                f"{self.name}: a part of {len(blank)} documents is empty, e.g. of id {_few(blank)}. Fill both texts of "
-                "a pair and every choice, or remove these rows."
-            )
+__all__ = ["Corpus", "Split", "TestSet"]
 
 
-@dataclass(frozen=True, eq=False)
-class TestSet:
-    """A further test set, in or out of distribution, with labels of its own.
-
-    Args:
-        split: its documents; their gold labels are positions in its own `label_names`.
-        label_names: its labels.
-        label_of: (class of train,) the own label that each class of train stands for here: what is predicted is
-            translated before it is compared with gold. Where two classes have one label, either is right.
-
-    Example:
-        >>> split = Split(["a"], ["He sleeps."], [1])
-        >>> TestSet(split, ["entailment", "other"], [0, 1, 1]).n_classes  # of entailment, neutral, contradiction
-        2
-    """
-
-    __test__ = False  # for pytest
-
-    split: Split
-    label_names: Sequence[str]
-    label_of: np.ndarray
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "label_of", np.asarray(self.label_of, dtype=np.int64))
-
-    @property
-    def n_classes(self) -> int:
-        """How many labels there are."""
-        return len(self.label_names)
-
-
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Corpus:
     """Documents with ids, gold labels and splits.
 
+    Build one with `from_frame`, `from_texts`, `from_dataset` or `cal.read_corpus`.
+
     Args:
-        train: the documents to learn from; in a simulation, seed set and pool.
-        test: the documents that measure accuracy, never seen by anything that is fitted.
+        train: documents to learn from; in a simulation, seed set and pool.
+        test: documents that measure accuracy, never seen by anything that is fitted. None if the work needs none, as
+            data maps, selection, weights and suspects do not.
         label_names: name of each gold label.
         dev: optional documents for choices that must not be made on the test split.
-        name: shown in reports.
-        tests: further test sets, by name.
+        name: name of the corpus in reports.
+        tests: extra test sets by name.
 
     Raises:
         DataError: if fewer than two labels occur in train, a gold label is out of range, a label of test or dev does
@@ -149,103 +44,287 @@ class Corpus:
     Example:
         >>> train = Split(["a", "b"], ["How far is it?", "Who wrote it?"], [0, 1])
         >>> test = Split(["c"], ["Who is he?"], [1])
-        >>> Corpus(train, test, ["number", "person"]).n_classes
-        2
+        >>> Corpus(train, test, ["number", "person"], name="questions")
+        Corpus 'questions': 2 train, 1 test, 2 labels
     """
 
     train: Split
-    test: Split
+    test: Split | None
     label_names: Sequence[str]
     dev: Split | None = None
     name: str = "corpus"
     tests: Mapping[str, TestSet] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for split_name, split in self.splits().items():
-            names = self.tests[split_name].label_names if split_name in self.tests else self.label_names
-            if len(split) == 0:
-                raise DataError(f"{self.name}: the {split_name} split is empty.")
-            if split.gold.min() < 0 or split.gold.max() >= len(names):
+        if self.test is not None and len(self.test) == 0:
+            object.__setattr__(self, "test", None)
+        check_splits(self.name, self._labelled_splits())
+
+    @classmethod
+    def from_frame(
+        cls,
+        df: pd.DataFrame | Mapping[str, Any],
+        *,
+        text: str | Sequence[str] = "text",
+        label: str = "label",
+        id: str | Iterable[Any] | None = "id",
+        choices: Sequence[str] | None = None,
+        blank: str | None = None,
+        split: str | None = "split",
+        test: float | pd.DataFrame | None = None,
+        label_names: Sequence[str] | None = None,
+        unlabelled: str = "error",
+        name: str = "corpus",
+    ) -> Corpus:
+        """A corpus from a data frame with one document per row.
+
+        Without `test` and without a column of splits, every row is for training and the corpus has no test split;
+        `hold_out` makes one. Ids that are not given are hashes of the texts, so results never depend on row order.
+
+        Args:
+            df: pandas `DataFrame`, a frame with `to_pandas` (polars, pyarrow), or a mapping of columns.
+            text: column with the texts; for pairs, the two columns with the first and second texts.
+            label: column with the labels: names, integers or booleans. The order of a categorical is the order of the
+                labels, and categories without a document are dropped; otherwise labels are sorted.
+            id: column with the ids (`id` is used only if it exists), or one id per row, such as `df.index`. None
+                derives ids from the texts.
+            choices: columns with the choices, in multiple choice; a label is the number of the right one from 1, or
+                its text.
+            blank: mark in a text that a choice replaces, such as `_`.
+            split: column that names the split of each row: train, test or dev. `split` is used only if it exists;
+                None ignores it.
+            test: fraction to hold out for test, or a second frame with the test documents.
+            label_names: the labels in their order; integer labels are then positions in it.
+            unlabelled: `error` refuses rows without a label (missing, empty, `-` or -1), `skip` leaves them out.
+            name: name of the corpus in reports.
+
+        Raises:
+            DataError: if a column is missing or named twice, a text or label is missing or an id occurs twice; with
+                the index of the rows and what to do.
+
+        Example:
+            >>> import pandas as pd
+            >>> df = pd.DataFrame({"question": ["How far?", "Who?", "How old?", "Whose?"], "answer": list("npnp")})
+            >>> Corpus.from_frame(df, text="question", label="answer", name="questions")
+            Corpus 'questions': 4 train, 2 labels
+            >>> Corpus.from_frame(df, text="question", label="answer", id=df.index, test=0.5)
+            Corpus 'corpus': 2 train, 2 test, 2 labels
+        """
+        from cal.data.frames import FrameReader, frame_tables
+
+        fraction = test if isinstance(test, int | float) else None
+        tables, id_column = frame_tables(df, None if fraction is not None else test, split, id)
+        reader = FrameReader(text, label, id_column, choices, blank, label_names, unlabelled)
+        return cls._made(reader.read(tables), name, fraction)
+
+    @classmethod
+    def from_texts(
+        cls,
+        texts: Iterable[Any],
+        labels: Iterable[Any],
+        ids: Iterable[Any] | None = None,
+        *,
+        test: float | tuple[Iterable[Any], ...] | None = None,
+        label_names: Sequence[str] | None = None,
+        unlabelled: str = "error",
+        name: str = "corpus",
+    ) -> Corpus:
+        """A corpus from lists, tuples, arrays or Series of texts and labels.
+
+        Args:
+            texts: one text, or pair of texts, per document.
+            labels: one label per document: names, integers or booleans.
+            ids: one distinct id per document; None derives ids from the texts, so results never depend on their order.
+            test: fraction to hold out for test, or the test documents: `(texts, labels)` or `(texts, labels, ids)`.
+            label_names: the labels in their order: see `from_frame`.
+            unlabelled: `error` or `skip`: see `from_frame`.
+            name: name of the corpus in reports.
+
+        Raises:
+            DataError: if the lengths differ, a text or label is missing, or an id occurs twice.
+
+        Example:
+            >>> Corpus.from_texts(["How far?", "Who?", "How old?"], ["number", "person", "number"])
+            Corpus 'corpus': 3 train, 2 labels
+            >>> Corpus.from_texts(["How far?", "Who?"], [0, 1], test=(["Whose?"], [1]))
+            Corpus 'corpus': 2 train, 1 test, 2 labels
+        """
+        from cal.data.frames import FrameReader, list_table
+
+        fraction = test if isinstance(test, int | float) else None
+        tables = {"train": list_table(texts, labels, ids, "the texts")}
+        if test is not None and fraction is None:
+            if not isinstance(test, tuple | list) or len(test) not in (2, 3):
                 raise DataError(
-                    f"{self.name}: gold labels of {split_name} run from {split.gold.min()} to {split.gold.max()}, "
-                    f"but there are {len(names)} label names (0 to {len(names) - 1}). Leave documents without a label "
-                    "out, which often have the label -1."
+                    "test must be a fraction, or (texts, labels) or (texts, labels, ids) of the test split."
                 )
-            if split.shape != self.train.shape:
-                raise DataError(
-                    f"{self.name}: a document of train is {_described(self.train)}, one of {split_name} "
-                    f"{_described(split)}. Give all splits the same columns."
-                )
-        for name, test_set in self.tests.items():
-            if name in ("train", "test", "dev"):
-                raise DataError(f"{self.name}: a further test set cannot have the name '{name}'; give it another.")
-            positions = test_set.label_of
-            if positions.shape != (self.n_classes,) or not ((positions >= 0) & (positions < test_set.n_classes)).all():
-                raise DataError(
-                    f"{self.name}: label_of of the test set {name} is {positions.tolist()}; give for each of the "
-                    f"{self.n_classes} labels of train the position of its own, 0 to {test_set.n_classes - 1}."
-                )
-        if self.n_choices not in (1, self.n_classes):
+            tables["test"] = list_table(test[0], test[1], test[2] if len(test) == 3 else None, "the test texts")
+        pairs = "second" in tables["train"].columns
+        reader = FrameReader(("text", "second") if pairs else "text", label_names=label_names, unlabelled=unlabelled)
+        return cls._made(reader.read(tables), name, fraction)
+
+    @classmethod
+    def from_dataset(
+        cls,
+        dataset: Any,
+        *,
+        text: str | Sequence[str] = "text",
+        label: str = "label",
+        id: str | None = "id",
+        choices: Sequence[str] | None = None,
+        blank: str | None = None,
+        test: float | None = None,
+        label_names: Sequence[str] | None = None,
+        unlabelled: str = "error",
+        name: str = "corpus",
+    ) -> Corpus:
+        """A corpus from a dataset of the library `datasets`, or from a mapping of splits.
+
+        Labels keep the names and the order of a `ClassLabel`.
+
+        Args:
+            dataset: `Dataset` or `DatasetDict`, or a mapping of the splits train, test and dev (or validation) to
+                datasets or data frames. A dataset without splits is train.
+            text: column with the texts, or two columns: see `from_frame`.
+            label: column with the labels.
+            id: column with the ids; None derives ids from the texts.
+            choices: columns with the choices: see `from_frame`.
+            blank: mark in a text that a choice replaces.
+            test: fraction to hold out for test, if the dataset has no such split.
+            label_names: the labels in their order: see `from_frame`.
+            unlabelled: `error` or `skip`: see `from_frame`.
+            name: name of the corpus in reports.
+
+        Raises:
+            DataError: if there is no train split, or the documents cannot be used as given.
+
+        Example:
+            >>> from datasets import Dataset, DatasetDict
+            >>> train = Dataset.from_dict({"text": ["How far?", "Who?"], "label": ["number", "person"]})
+            >>> test = Dataset.from_dict({"text": ["Whose?"], "label": ["person"]})
+            >>> Corpus.from_dataset(DatasetDict(train=train, test=test), name="questions")
+            Corpus 'questions': 2 train, 1 test, 2 labels
+        """
+        from cal.data.frames import FrameReader, split_tables
+
+        reader = FrameReader(text, label, id, choices, blank, label_names, unlabelled)
+        return cls._made(reader.read(split_tables(dataset)), name, test)
+
+    @classmethod
+    def from_documents(
+        cls,
+        splits: Mapping[str, SourceDocuments],
+        label_names: Sequence[str] | None,
+        name: str,
+        tests: Mapping[str, ExtraTestDocuments] | None = None,
+    ) -> Corpus:
+        """A corpus from the documents that a reader has read: see `assemble`."""
+        return cls._made(assemble(splits, label_names, tests), name)
+
+    @classmethod
+    def _made(cls, parts: LabelledSplits, name: str, test: float | None = None) -> Corpus:
+        splits = parts.splits
+        corpus = cls(splits["train"], splits.get("test"), parts.label_names, splits.get("dev"), name, parts.tests)
+        return corpus if test is None else corpus.hold_out(test)
+
+    def hold_out(self, fraction: float = 0.2, seed: int = 0) -> Corpus:
+        """The corpus with a part of train as its test split, the same fraction of each label.
+
+        Which documents are held out depends on their ids and the seed alone, and copies of a text stay together.
+
+        Args:
+            fraction: fraction of the training documents to hold out.
+            seed: seed of the choice.
+
+        Raises:
+            DataError: if there is a test split already, or no document can be held out.
+
+        Example:
+            >>> corpus = Corpus.from_texts(["How far?", "Who?", "How old?", "Whose?"], [0, 1, 0, 1])
+            >>> corpus.hold_out(0.5)
+            Corpus 'corpus': 2 train, 2 test, 2 labels
+        """
+        if isinstance(fraction, bool) or not 0 < fraction < 1:
+            raise DataError(f"The fraction to hold out for test must be between 0 and 1, not {fraction!r}.")
+        if self.test is not None:
             raise DataError(
-                f"{self.name}: {self.n_choices} choices a document and {self.n_classes} labels. In multiple choice a "
-                "label is the position of the right choice; give as many label names as choices."
+                f"{self.name} has a test split of {len(self.test):,} documents. Use it, or split all documents again: "
+                f"Corpus.from_frame(corpus.to_frame(), split=None, test={fraction})."
             )
-        seen = set(np.unique(self.train.gold).tolist())
-        if len(seen) < 2:
-            only = self.label_names[next(iter(seen))]
+        labels = [self.label_names[label] for label in self.train.gold.tolist()]
+        held = np.array(held_out(self.train.ids, self.train.texts, labels, fraction, seed))
+        if not held.any():
             raise DataError(
-                f"{self.name}: every training document has the label '{only}'. A classifier needs at least two."
+                f"{self.name}: no document can be held out for test, because {len(set(self.train.texts))} different "
+                "texts leave none for each label of train. Add documents, or hold out a larger fraction."
             )
-        for split_name, split in self.splits().items():
-            if split_name in self.tests:
-                continue
-            if unknown := set(np.unique(split.gold).tolist()) - seen:
-                names = _few([self.label_names[label] for label in sorted(unknown)])
-                raise DataError(
-                    f"{self.name}: {split_name} has the label {names}, which no training document has. "
-                    "Correct the label, or add training documents with it."
-                )
+        return replace(self, train=self.train.where(~held, "train"), test=self.train.where(held, "test"))
+
+    def require_test(self, purpose: str) -> Split:
+        """The test split, for work that needs one.
+
+        Args:
+            purpose: the work, as the subject of the message.
+
+        Raises:
+            DataError: if there is none.
+        """
+        if self.test is None:
+            raise DataError(
+                f"{purpose} measures accuracy on a test split, and {self.name} has none. Hold out a fifth of its "
+                "documents, corpus.hold_out(0.2), or give test= where you build the corpus."
+            )
+        return self.test
 
     @property
     def n_classes(self) -> int:
-        """How many labels there are."""
+        """Number of labels."""
         return len(self.label_names)
 
     @property
     def n_choices(self) -> int:
-        """Choices of a document: 1 but in multiple choice, where a label is the position of the right one."""
+        """Number of choices per document: 1, except in multiple choice, where a label is the position of a choice."""
         return self.train.shape[0]
 
     def splits(self) -> dict[str, Split]:
-        """The splits that exist, by name; those of further test sets last."""
-        splits = {"train": self.train, "test": self.test} | ({} if self.dev is None else {"dev": self.dev})
+        """The splits that exist, by name; those of extra test sets last."""
+        named = {"train": self.train, "test": self.test, "dev": self.dev}
+        splits = {name: split for name, split in named.items() if split is not None}
         return splits | {name: test_set.split for name, test_set in self.tests.items()}
+
+    def to_frame(self) -> pd.DataFrame:
+        """The documents as a data frame, which `from_frame` reads back.
+
+        Returns:
+            Columns `id`, `text`, `label` (categorical) and `split`, and `sequences` if documents are pairs or choices.
+            Rows of extra test sets have the name of the set as their split; `from_frame` takes a frame without them.
+
+        Example:
+            >>> Corpus.from_texts(["How far?", "Who?"], ["n", "p"], ids=["a", "b"]).to_frame()
+              id      text label  split
+            0  a  How far?     n  train
+            1  b      Who?     p  train
+        """
+        return self._labelled_splits().to_frame()
+
+    def describe(self) -> str:
+        """Sizes, labels, lengths, repeated texts and examples in plain text, as `cal data` prints them."""
+        return describe(self.name, self._labelled_splits())
+
+    def _labelled_splits(self) -> LabelledSplits:
+        return LabelledSplits(self.label_names, self.splits(), self.tests)
+
+    def __str__(self) -> str:
+        return self.describe()
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{len(split):,} {name}" for name, split in self.splits().items())
+        return f"Corpus '{self.name}': {sizes}, {self.n_classes} labels"
+
+    def _repr_html_(self) -> str:
+        return corpus_html(repr(self), self._labelled_splits())
 
     @cached_property
     def fingerprint(self) -> str:
         """A hash of all ids, texts, sequences, gold labels and label names: equal content, equal fingerprint."""
-        digest = hashlib.blake2b(digest_size=16)
-        digest.update(repr(list(self.label_names)).encode())
-        for split_name, split in self.splits().items():
-            digest.update(f"\0{split_name}\0{len(split)}\0".encode())
-            for instance_id, text in zip(split.ids, split.texts, strict=True):
-                digest.update(f"{len(instance_id)},{len(text)}:{instance_id}{text}".encode())
-            digest.update(split.gold.tobytes())
-            if split.sequences is not None:
-                digest.update(repr(split.sequences).encode())
-        for name, test_set in self.tests.items():
-            digest.update(repr((name, list(test_set.label_names), test_set.label_of.tolist())).encode())
-        return digest.hexdigest()
-
-
-def _id_hash(instance_id: str) -> tuple[bytes, str]:
-    return hashlib.blake2b(instance_id.encode(), digest_size=8).digest(), instance_id
-
-
-def _described(split: Split) -> str:
-    n_choices, n_texts = split.shape
-    return ("a pair" if n_texts == 2 else "a text") if n_choices == 1 else f"{n_choices} choices of {n_texts} texts"
-
-
-def _few(names: Sequence[str], n: int = 3) -> str:
-    return ", ".join(f"'{name}'" for name in names[:n]) + (" ..." if len(names) > n else "")
+        return self._labelled_splits().fingerprint()

@@ -1,4 +1,4 @@
-"""Documents: checked ids, texts and labels of one source, and a corpus made of several."""
+"""Documents of one source with checked ids, texts and labels, and the splits made of several sources."""
 
 from __future__ import annotations
 
@@ -11,23 +11,25 @@ from itertools import compress
 
 import numpy as np
 
-from cal.data.corpus import Corpus, Split, TestSet
+from cal.data.splits import LabelledSplits, Split, TestSet
+from cal.data.tables import setting
 from cal.errors import DataError, nearest_name
 
 
 @dataclass(frozen=True)
-class Documents:
-    """Checked rows of a table, in its order.
+class SourceDocuments:
+    """Checked documents of one table, in its order.
 
     Args:
-        source: where they come from, for messages.
+        source: origin of the documents, for messages.
         ids: one distinct string per document.
         texts: the documents.
-        labels: as written; in multiple choice the number of the right one, unless it has a name.
-        named: whether the ids come from a column; otherwise they are made from the texts or the rows.
+        labels: labels as written; in multiple choice the number of the right choice, unless it has a name.
+        named: whether the ids come from a column; otherwise they are derived from the texts or row numbers.
         rows: number of each document's row, for messages.
-        unit: what these numbers count, `row` or `line`.
-        sequences: of each document, where it is more than one text: see `Split`.
+        unit: what these numbers count, such as `row` or `line`.
+        sequences: parts of each document, if it is more than one text: see `Split`.
+        keywords: Python's name of each setting in messages: see `RawTable`.
     """
 
     source: str
@@ -38,8 +40,9 @@ class Documents:
     rows: Sequence[int]
     unit: str = "row"
     sequences: Sequence[tuple[tuple[str, ...], ...]] | None = None
+    keywords: Mapping[str, str] | None = None
 
-    def where(self, chosen: Sequence[bool]) -> Documents:
+    def where(self, chosen: Sequence[bool]) -> SourceDocuments:
         """The chosen documents."""
         return replace(
             self,
@@ -50,8 +53,8 @@ class Documents:
             sequences=self.sequences and list(compress(self.sequences, chosen)),
         )
 
-    def of_split(self, name: str) -> Documents:
-        """The same documents with the name of a split before their ids, which may count from 0 in every file."""
+    def of_split(self, name: str) -> SourceDocuments:
+        """The same documents with a split's name before their ids, which may count from 0 in every file."""
         return replace(self, ids=[f"{name}-{instance_id}" for instance_id in self.ids])
 
     def place(self, position: int) -> str:
@@ -60,56 +63,54 @@ class Documents:
 
 
 @dataclass(frozen=True)
-class FurtherDocuments:
-    """Documents of a further test set.
+class ExtraTestDocuments:
+    """Documents of an extra test set.
 
     Args:
-        documents: their labels are names of the set's own labels, or positions among them.
-        labels: the own label of labels of train; the others keep theirs. The own labels are in the order of train's.
+        documents: the documents; their labels are names of the set's own labels, or positions among them.
+        labels: the set's own label for labels of train; the others keep theirs. The own labels are in train's order.
     """
 
-    documents: Documents
+    documents: SourceDocuments
     labels: Mapping[str, str]
 
 
-def build_corpus(
-    splits: Mapping[str, Documents],
-    label_names: Sequence[str] | None,
-    name: str,
-    tests: Mapping[str, FurtherDocuments] | None = None,
-) -> Corpus:
-    """The corpus of documents that are already split.
+def assemble(
+    splits: Mapping[str, SourceDocuments],
+    label_names: Sequence[str] | None = None,
+    tests: Mapping[str, ExtraTestDocuments] | None = None,
+) -> LabelledSplits:
+    """The splits of a corpus from documents of several sources.
 
     Args:
-        splits: documents by name of the split: `train`, `test` and perhaps `dev`.
+        splits: documents by name of the split: `train`, and perhaps `test` and `dev`.
         label_names: the labels in their order; None takes those of train, sorted, and in multiple choice the numbers
             of the choices from 1.
-        name: of the corpus.
-        tests: further test sets by name.
+        tests: extra test sets by name.
 
     Raises:
-        DataError: if an id is in two splits, a label is unknown, or train has one label only.
+        DataError: if an id is in two splits, or a label is unknown.
 
     Example:
-        >>> train = Documents("train.csv", ["a", "b"], ["How far?", "Who?"], ["NUM", "HUM"], True, [1, 2])
-        >>> test = Documents("test.csv", ["c"], ["Whose?"], ["HUM"], True, [1])
-        >>> build_corpus({"train": train, "test": test}, None, "questions").label_names
+        >>> train = SourceDocuments("train.csv", ["a", "b"], ["How far?", "Who?"], ["NUM", "HUM"], True, [1, 2])
+        >>> test = SourceDocuments("test.csv", ["c"], ["Whose?"], ["HUM"], True, [1])
+        >>> assemble({"train": train, "test": test}).label_names
         ['HUM', 'NUM']
     """
     tests = tests or {}
-    _check_overlap({**splits, **{test: further.documents for test, further in tests.items()}})
+    _check_overlap({**splits, **{name: test.documents for name, test in tests.items()}})
     names = _label_names(splits["train"]) if label_names is None else [str(label) for label in label_names]
     if repeated := [label for label, n in Counter(names).items() if n > 1]:
         raise DataError(f"label_names gives '{repeated[0]}' twice. Give each label once.")
     everything = {label for documents in splits.values() for label in documents.labels}
     index = _index(names, everything if label_names is not None else ())
-    made = {split: _split(documents, index, split) for split, documents in splits.items()}
-    further = {test: _test_set(each, names, test) for test, each in tests.items()}
-    return Corpus(made["train"], made["test"], names, dev=made.get("dev"), name=name, tests=further)
+    made = {name: _split(documents, index, name) for name, documents in splits.items()}
+    test_sets = {name: _test_set(test, names, name) for name, test in tests.items()}
+    return LabelledSplits(names, made | {name: each.split for name, each in test_sets.items()}, test_sets)
 
 
 def ids_of_texts(texts: Sequence[str], labels: Sequence[str]) -> list[str]:
-    """Hashes of the texts; the copies of a text are numbered by their labels, whatever the row order."""
+    """Hashes of the texts; copies of a text are numbered in the order of their labels, never of their rows."""
     ids = [""] * len(texts)
     seen: Counter[str] = Counter()
     for row in sorted(range(len(texts)), key=lambda row: labels[row]):
@@ -119,9 +120,9 @@ def ids_of_texts(texts: Sequence[str], labels: Sequence[str]) -> list[str]:
     return ids
 
 
-def _test_set(further: FurtherDocuments, names: Sequence[str], test: str) -> TestSet:
-    own_of = {name: str(further.labels.get(name, name)) for name in names}
-    for label in further.labels:
+def _test_set(given: ExtraTestDocuments, names: Sequence[str], test: str) -> TestSet:
+    own_of = {name: str(given.labels.get(name, name)) for name in names}
+    for label in given.labels:
         if label not in own_of:
             nearest = nearest_name(label, names)
             raise DataError(
@@ -129,24 +130,24 @@ def _test_set(further: FurtherDocuments, names: Sequence[str], test: str) -> Tes
                 f"{f' Did you mean {nearest!r}?' if nearest else ''} Labels of train: {', '.join(names)}."
             )
     own = list(dict.fromkeys(own_of.values()))
-    split = _split(further.documents, _index(own, set(further.documents.labels)), test)
+    split = _split(given.documents, _index(own, set(given.documents.labels)), test)
     return TestSet(split, own, np.array([own.index(own_of[name]) for name in names], dtype=np.int64))
 
 
-def _split(documents: Documents, index: Mapping[str, int], name: str) -> Split:
+def _split(documents: SourceDocuments, index: Mapping[str, int], name: str) -> Split:
     gold = [_gold(documents, position, index) for position in range(len(documents.labels))]
     return Split(documents.ids, documents.texts, np.array(gold, dtype=np.int64), name, documents.sequences)
 
 
 def _index(names: Sequence[str], written: set[str] | tuple[()]) -> dict[str, int]:
-    """The class of each label as it is written: integers are positions among names that are none themselves."""
+    """The class of each label as it is written: integers are positions, unless names are integers too."""
     index = {label: i for i, label in enumerate(names)}
     if not set(written) <= index.keys() and all(map(_is_integer, written)) and not any(map(_is_integer, names)):
         return {str(i): i for i in range(len(names))}
     return index
 
 
-def _gold(documents: Documents, position: int, index: Mapping[str, int]) -> int:
+def _gold(documents: SourceDocuments, position: int, index: Mapping[str, int]) -> int:
     label = documents.labels[position]
     if label not in index:
         nearest = nearest_name(label, index)
@@ -157,16 +158,17 @@ def _gold(documents: Documents, position: int, index: Mapping[str, int]) -> int:
     return index[label]
 
 
-def _way_out(documents: Documents) -> str:
+def _way_out(documents: SourceDocuments) -> str:
     if documents.sequences and len(documents.sequences[0]) > 1:
         return (
             "A label is the number of the right choice, counted from 1, or its text. Correct the row; where numbers "
-            "count from 0, set dataset.label_names=[0,1] with as many numbers as choices."
+            f"count from 0, set {setting('label_names', ['0', '1'], documents.keywords)} with as many numbers as "
+            "choices."
         )
     return "Correct the row, or add the label to train, to label_names or to the labels of this test set."
 
 
-def _label_names(train: Documents) -> list[str]:
+def _label_names(train: SourceDocuments) -> list[str]:
     if train.sequences and (n_choices := len(train.sequences[0])) > 1:
         return [str(number) for number in range(1, n_choices + 1)]
     distinct = set(train.labels)
@@ -179,13 +181,14 @@ def _is_integer(label: str) -> bool:
     return re.fullmatch(r"-?[0-9]+", label) is not None
 
 
-def _check_overlap(splits: Mapping[str, Documents]) -> None:
+def _check_overlap(splits: Mapping[str, SourceDocuments]) -> None:
     owner: dict[str, str] = {}
     for split_name, documents in splits.items():
         for position, instance_id in enumerate(documents.ids if documents.named else ()):
             if instance_id in owner:
                 raise DataError(
                     f"{documents.place(position)}: id '{instance_id}' of {split_name} is also an id of "
-                    f"{owner[instance_id]}. Make the ids unique over all splits, or set dataset.id_column=null."
+                    f"{owner[instance_id]}. Make the ids unique over all splits, or set "
+                    f"{setting('id_column', None, documents.keywords)} to derive them from the texts."
                 )
             owner[instance_id] = split_name

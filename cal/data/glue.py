@@ -9,8 +9,8 @@ from typing import Any
 
 from cal.data.columns import read_documents
 from cal.data.corpus import Corpus
-from cal.data.documents import Documents, build_corpus
-from cal.data.further import COLUMN_SETTINGS, Further, further, further_problems
+from cal.data.documents import SourceDocuments
+from cal.data.extra_tests import COLUMN_SETTINGS, ExtraTest, extra_test_problems, extra_tests
 from cal.data.glue_tsv import LAYOUTS, has_labels, read_glue_tsv, task_problems
 from cal.errors import ConfigError, DataError
 
@@ -30,7 +30,7 @@ class Glue:
         task: snli, mnli, qnli, winogrande, or wsc in WinoGrande's format.
         path: the folder.
         name: of the corpus, for reports; with null, that of the task.
-        tests: further test sets by name: see `Further`. One without columns of its own is in the format of the task.
+        tests: further test sets by name: see `ExtraTest`. One without columns of its own is in the format of the task.
     """
 
     task: str
@@ -39,7 +39,7 @@ class Glue:
     tests: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if problems := task_problems(self.task, "dataset") + further_problems(self._tests(), {}):
+        if problems := task_problems(self.task, "dataset") + extra_test_problems(self._tests(), {}):
             raise ConfigError(problems)
 
     def read(self) -> Corpus:
@@ -55,13 +55,13 @@ class Glue:
                 "read with dataset=files, which takes the names of columns."
             )
         splits = {split: self._documents(folder / file, split) for split, file in self._files(folder).items()}
-        tests = further(self._tests(), {})
+        tests = extra_tests(self._tests(), {})
         if self.task == "mnli" and (folder / "dev_mismatched.tsv").is_file():
-            tests = {_MISMATCHED: Further(path=str(folder / "dev_mismatched.tsv"), task=self.task)} | tests
+            tests = {_MISMATCHED: ExtraTest(path=str(folder / "dev_mismatched.tsv"), task=self.task)} | tests
         read = {name: test.read(name) for name, test in tests.items()}
-        return build_corpus(splits, LAYOUTS[self.task].labels, self.name or self.task, read)
+        return Corpus.from_documents(splits, LAYOUTS[self.task].labels, self.name or self.task, read)
 
-    def _documents(self, file: Path, split: str) -> Documents:
+    def _documents(self, file: Path, split: str) -> SourceDocuments:
         documents = read_documents(*read_glue_tsv(file, self.task))
         return documents if split == "train" else documents.of_split(split)
 

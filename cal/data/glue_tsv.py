@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cal.data.columns import Columns
-from cal.data.tables import Table
+from cal.data.tables import RawTable
 from cal.data.wsc import WSC
 from cal.errors import DataError, UnknownNameError
 
@@ -47,7 +47,7 @@ def task_problems(task: str | None, where: str) -> list[str]:
     return [] if task is None or task in LAYOUTS else [str(UnknownNameError(f"{where}.task", task, LAYOUTS))]
 
 
-def read_glue_tsv(path: Path, task: str) -> tuple[Table, Columns]:
+def read_glue_tsv(path: Path, task: str) -> tuple[RawTable, Columns]:
     """The table in a file, and where its columns have what. Rows without a label are to be skipped.
 
     Args:
@@ -80,7 +80,7 @@ def read_glue_tsv(path: Path, task: str) -> tuple[Table, Columns]:
     if not columns[header[-1]]:
         raise DataError(f"{path} has no rows after the header. Check the path.")
     first, *others = (header[place] for place in layout.texts)
-    return Table(str(path), dict(columns), unit="line"), Columns(
+    return RawTable(str(path), dict(columns), unit="line"), Columns(
         text_column=first,
         second_column=others[0] if layout.blank is None else None,
         choice_columns=None if layout.blank is None else others,

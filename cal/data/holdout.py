@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from cal.shares import largest_remainder
 
 
-def held_out(ids: Sequence[str], texts: Sequence[str], labels: Sequence[str], fraction: float) -> list[bool]:
+def held_out(
+    ids: Sequence[str], texts: Sequence[str], labels: Sequence[str], fraction: float, seed: int = 0
+) -> list[bool]:
     """Whether each document is held out for test.
 
     The choice goes by a hash of the ids, so it does not depend on the order of the rows. Each label
@@ -20,7 +22,8 @@ def held_out(ids: Sequence[str], texts: Sequence[str], labels: Sequence[str], fr
         ids: distinct ids.
         texts: of the same documents.
         labels: of the same documents.
-        fraction: of the documents to hold out, between 0 and 1.
+        fraction: fraction of the documents to hold out, between 0 and 1.
+        seed: seed of the choice.
 
     Example:
         >>> sum(held_out(list("abcdefghij"), list("abcdefghij"), ["x", "y"] * 5, 0.2))
@@ -30,7 +33,7 @@ def held_out(ids: Sequence[str], texts: Sequence[str], labels: Sequence[str], fr
     same_text = defaultdict(list)
     for row, text in enumerate(texts):
         same_text[text].append(row)
-    groups = sorted(same_text.values(), key=lambda rows: min(_hash(ids[row]) for row in rows))
+    groups = sorted(same_text.values(), key=lambda rows: min(_hash(ids[row], seed) for row in rows))
     taken: Counter[str] = Counter()
     held = [False] * len(ids)
     for rows in groups:
@@ -50,5 +53,6 @@ def _shares(sizes: Counter[str], fraction: float) -> dict[str, int]:
     return {label: min(share, sizes[label] - 1) for label, share in zip(labels, shares, strict=True)}
 
 
-def _hash(instance_id: str) -> tuple[bytes, str]:
-    return hashlib.blake2b(instance_id.encode(), digest_size=8, person=b"cal test").digest(), instance_id
+def _hash(instance_id: str, seed: int) -> tuple[bytes, str]:
+    salt = seed.to_bytes(16, "little", signed=True)
+    return hashlib.blake2b(instance_id.encode(), digest_size=8, person=b"cal test", salt=salt).digest(), instance_id

@@ -9,11 +9,11 @@ from typing import Any
 from cal.data import hub_connection
 from cal.data.columns import Columns
 from cal.data.corpus import Corpus
-from cal.data.documents import Documents, build_corpus
-from cal.data.files import Files
-from cal.data.further import COLUMN_SETTINGS, further, further_problems
+from cal.data.documents import SourceDocuments
+from cal.data.extra_tests import COLUMN_SETTINGS, extra_test_problems, extra_tests
 from cal.data.glue import Glue
 from cal.data.glue_tsv import LAYOUTS, task_problems
+from cal.data.local_files import LocalFiles
 from cal.errors import ConfigError
 
 
@@ -41,7 +41,7 @@ class Hub(Columns):
         train: local file of the training documents to read instead, with `test` and perhaps `dev`.
         test: local file of the test documents.
         dev: local file of the development documents.
-        tests: further test sets by name: see `Further`. Columns are those on the hub where a set gives none; one
+        tests: further test sets by name: see `ExtraTest`. Columns are those on the hub where a set gives none; one
             with neither `path` nor `hub_id` is a split of the same dataset, and is left out with local files.
     """
 
@@ -71,7 +71,7 @@ class Hub(Columns):
         if self.task is not None and self.label_names is not None:
             problems.append(f"dataset.label_names is not for {self.task}, whose labels are known. Leave one out.")
         if not problems and self._local() is None:
-            problems += further_problems(*self._tests())
+            problems += extra_test_problems(*self._tests())
         if problems:
             raise ConfigError(problems)
 
@@ -102,26 +102,26 @@ class Hub(Columns):
             for split, there in names.items()
         }
         label_names = self.label_names or (LAYOUTS[self.task].labels if self.task else None)
-        tests = {name: test.read(name) for name, test in further(*self._tests()).items()}
-        return build_corpus(splits, label_names, self._name(), tests)
+        tests = {name: test.read(name) for name, test in extra_tests(*self._tests()).items()}
+        return Corpus.from_documents(splits, label_names, self._name(), tests)
 
     def _name(self) -> str:
         return self.name or self.hub_id.rpartition("/")[2]
 
-    def _named(self, documents: Documents, split: str) -> Documents:
+    def _named(self, documents: SourceDocuments, split: str) -> SourceDocuments:
         """Documents with ids that no other split has."""
         if self.id_column is None:
             return documents.of_split(f"{self._name()}-{split}")
         return documents if split == "train" else documents.of_split(split)
 
-    def _local(self) -> Files | Glue | None:
+    def _local(self) -> LocalFiles | Glue | None:
         """The reader of the local files, where some are named."""
         if not (self.path or self.train or self.test or self.dev):
             return None
         tests = {name: settings for name, settings in self.tests.items() if not _is_split(settings)}
         if self.task is not None:
             return Glue(self.task, str(self.path), self._name(), tests)
-        return Files(
+        return LocalFiles(
             *(self.path, self.train, self.test, self.dev),
             label_names=self.label_names,
             name=self._name(),

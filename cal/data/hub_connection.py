@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 
 from cal.data.columns import Columns, read_documents
-from cal.data.documents import Documents
+from cal.data.documents import SourceDocuments
 from cal.data.tables import to_table
 from cal.data.wsc import WSC, with_choices
 from cal.errors import HubError
@@ -49,7 +49,7 @@ def load(hub_id: str, config: str | None, revision: str | None, way_out: str) ->
 
 def documents_of(
     loaded: datasets.DatasetDict, hub_id: str, split: str, key: str, columns: Columns, task: str | None
-) -> Documents:
+) -> SourceDocuments:
     """The documents of one split.
 
     Args:
@@ -70,7 +70,7 @@ def documents_of(
     if task == WSC:
         return read_documents(*with_choices(table))
     if columns.id_column is None:
-        table.columns[_ROW_COLUMN] = list(range(len(loaded[split])))
+        table = table.with_column(_ROW_COLUMN, list(range(len(loaded[split]))))
         columns = replace(columns, id_column=_ROW_COLUMN)
     return read_documents(table, columns)
 

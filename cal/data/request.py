@@ -34,6 +34,4 @@ class DataRequest(Request):
         return self.dataset.read() if corpus is None else corpus
 
     def run_in_folder(self, *, quiet: bool = False) -> tuple[str, Path]:
-        from cal.data.describe import describe
-
-        return describe(self.run(quiet=quiet)), Path()
+        return str(self.run(quiet=quiet)), Path()

@@ -7,7 +7,7 @@ from collections import defaultdict
 from itertools import product
 
 from cal.data.columns import Columns
-from cal.data.tables import Table
+from cal.data.tables import RawTable
 from cal.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -18,7 +18,7 @@ _COLUMNS = Columns(
 )
 
 
-def with_choices(table: Table) -> tuple[Table, Columns]:
+def with_choices(table: RawTable) -> tuple[RawTable, Columns]:
     """A table of pronouns and candidates as one of choices, of the shape of WinoGrande.
 
     In SuperGLUE a row asks whether a candidate (`span1_text`) is what a pronoun (`span2_text`, word number
@@ -44,7 +44,7 @@ def with_choices(table: Table) -> tuple[Table, Columns]:
         >>> text = "Ann met Mary before she left."
         >>> rows = {"text": [text] * 2, "span1_text": ["Ann", "Mary"], "span1_index": [0, 2],
         ...         "span2_text": ["she"] * 2, "span2_index": [4, 4], "label": ["False", "True"]}
-        >>> made, _ = with_choices(Table("wsc", rows))
+        >>> made, _ = with_choices(RawTable("wsc", rows))
         >>> [made.columns[name][0] for name in ("text", "choice1", "choice2", "label")]
         ['Ann met Mary before _ left.', 'Ann', 'Mary', '2']
     """
@@ -76,7 +76,7 @@ def with_choices(table: Table) -> tuple[Table, Columns]:
             "%s: %s of %s rows have no partner for a choice and are left out.",
             *(table.source, f"{n_left:,}", f"{len(text):,}"),
         )
-    return Table(f"{table.source}, as choices", made), _COLUMNS
+    return RawTable(f"{table.source}, as choices", made), _COLUMNS
 
 
 def _blanked(text: str, word: int, pronoun: str) -> str | None:

@@ -71,6 +71,10 @@ class DataMap(MapDisplay):
         DataMap 'tiny': 2 instances, 2 epochs, 1 run
         >>> data_map[data_map.correctness <= 0.2].ids
         ['b']
+        >>> data_map.ranking("confidence").tolist(), data_map.regions().tolist()
+        ([1, 0], ['ambiguous', 'hard-to-learn'])
+        >>> DataMap.from_frame(data_map.to_frame()).correctness.tolist()
+        [0.5, 0.0]
     """
 
     gold: Tensor
@@ -135,12 +139,6 @@ class DataMap(MapDisplay):
 
         Raises:
             DataError: if the table lacks columns or values of a map; nothing is made up for them.
-
-        Example:
-            >>> logits = torch.tensor([[[2.0, 0.0], [0.0, 2.0]]])
-            >>> frame = DataMap.of(TrainingDynamics.from_logits(logits, torch.tensor([0, 0])), ["a", "b"]).to_frame()
-            >>> DataMap.from_frame(frame).correctness.tolist()
-            [1.0, 0.0]
         """
         return cls(**map_frame.map_fields(frame))
 
@@ -224,7 +222,7 @@ class DataMap(MapDisplay):
         if self.n_runs > 1:
             values["by_seed"] = {name: self._runs(name) for name in COORDINATES}
         if self.curves is not None:
-            values["curves"] = self.curves.reshape(-1, *self.curves.shape[-2:]).mean(dim=0)
+            values["curves"] = self.curves.flatten(0, -3).mean(dim=0) if self.curves.dim() > 2 else self.curves
         return replace(self, **values)
 
     def spread(self) -> pd.DataFrame:
@@ -261,16 +259,11 @@ class DataMap(MapDisplay):
 
         Raises:
             ConfigError: if there is no such rule or parameter.
-
-        Example:
-            >>> logits = torch.tensor([[[5.0, 0.0], [0.0, 5.0]]])
-            >>> DataMap.of(TrainingDynamics.from_logits(logits, torch.tensor([0, 0]))).regions().tolist()
-            ['easy-to-learn', 'hard-to-learn']
         """
         if rule is None and (self.region is not None or not len(self)):
             return np.array(self.region or [], dtype=str)
         name, parameters = region_rule(rule or self.region_rule or "quantile")
-        return regions(map_frame.metrics_frame(self.one()), name, **parameters)
+        return regions(self.one()._metrics(), name, **parameters)
 
     def to_frame(self, region: str | Mapping[str, Any] | None = None) -> pd.DataFrame:
         """A row per instance: id, gold, predicted, the metrics, n_epochs, capture and region.
@@ -281,7 +274,14 @@ class DataMap(MapDisplay):
         Args:
             region: rule of the regions, as for `regions`.
         """
-        return map_frame.labelled_frame(self.one(), self.regions(region))
+        one = self.one()
+        frame = one._metrics().assign(n_epochs=self.n_epochs, capture=self.capture, region=self.regions(region))
+        if (names := self.label_names) is not None:
+            for column in ("gold", "predicted"):
+                frame[f"{column}_label"] = [names[label] if label >= 0 else None for label in frame[column]]
+        if one.by_seed is not None:
+            frame = frame.join(one.spread().drop(columns="id"))
+        return frame if self.texts is None else frame.assign(text=self.texts)
 
     def one(self) -> DataMap:
         """This map without an axis of runs: the mean of several."""
@@ -301,12 +301,6 @@ class DataMap(MapDisplay):
         Raises:
             UnknownNameError: if there is no such metric.
             AnalysisError: if the map has several runs, or its file did not hold this metric.
-
-        Example:
-            >>> logits = torch.tensor([[[2.0, 0.0], [0.0, 2.0], [1.0, 0.0]]])
-            >>> data_map = DataMap.of(TrainingDynamics.from_logits(logits, torch.tensor([0, 0, 0])), ["a", "b", "c"])
-            >>> data_map.ranking("confidence").tolist()
-            [1, 2, 0]
         """
         if metric not in METRICS:
             raise UnknownNameError("metric", metric, METRICS)
@@ -324,6 +318,11 @@ class DataMap(MapDisplay):
 
     def _ids(self) -> Sequence[str | int]:
         return range(len(self)) if self.ids is None else self.ids
+
+    def _metrics(self) -> pd.DataFrame:
+        """id, gold, predicted and the metrics of a map of one run."""
+        values = {name: getattr(self, name) for name in ("gold", "predicted", *METRICS)}
+        return map_frame.metrics_frame(values, self._ids())
 
     def _runs(self, name: str) -> Tensor:
         """(run, instance) float64 values of runs that are about the same instances."""

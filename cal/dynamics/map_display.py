@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, cast
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from cal.dynamics.data_map import DataMap
 
 
 class MapDisplay:
@@ -63,8 +61,8 @@ class MapDisplay:
 
         save_map(self, path, config=config or {}, about=about or {})
 
-    @staticmethod
-    def load(path: Path | str) -> DataMap:
+    @classmethod
+    def load(cls, path: Path | str) -> Self:
         """The map that `save` wrote, or that `cal.maps.read.read_map` finds elsewhere.
 
         Raises:
@@ -72,7 +70,7 @@ class MapDisplay:
         """
         from cal.maps.read import read_map
 
-        return read_map(path)
+        return cast(Self, read_map(path))
 
     @property
     def title(self: Any) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from cal.dynamics.metrics import METRICS
 from cal.dynamics.training_dynamics import Capture
@@ -13,8 +15,6 @@ from cal.errors import AnalysisError, DataError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from cal.dynamics.data_map import DataMap
 
 VALUES = (
     *("gold", "predicted", "confidence", "variability", "correctness", "forgetting", "aum", "el2n", "loss"),
@@ -25,35 +25,19 @@ VALUES = (
 EPOCHS = ("first_learnt", "last_learnt")
 
 
-def metrics_frame(data_map: DataMap) -> pd.DataFrame:
-    """id, gold, predicted and the metrics of a map of one run; missing epochs where an instance was never learnt."""
+def metrics_frame(values: Mapping[str, Tensor], ids: Sequence[str | int]) -> pd.DataFrame:
+    """A row per instance: id and (instance,) values by name; epochs are missing where it was never learnt."""
     import pandas as pd
 
-    ids = range(len(data_map)) if data_map.ids is None else data_map.ids
-    columns = {name: getattr(data_map, name).cpu().numpy() for name in ("gold", "predicted", *METRICS)}
-    frame = pd.DataFrame({"id": ids, **columns})
+    frame = pd.DataFrame({"id": ids, **{name: column.cpu().numpy() for name, column in values.items()}})
     for name in EPOCHS:
         whole = frame[name].dtype.kind == "i"  # the mean of several runs has fractions of epochs
         frame[name] = frame[name].where(frame[name] >= 0).astype("Int64" if whole else "Float64")
-    return frame.assign(n_epochs=data_map.n_epochs, capture=data_map.capture)
-
-
-def labelled_frame(data_map: DataMap, region: np.ndarray) -> pd.DataFrame:
-    """`metrics_frame` with regions, and with label names, spread over runs and texts where they are known."""
-    frame = metrics_frame(data_map)
-    frame["region"] = region
-    if (names := data_map.label_names) is not None:
-        for column in ("gold", "predicted"):
-            frame[f"{column}_label"] = [names[label] if label >= 0 else None for label in frame[column]]
-    if data_map.by_seed is not None:
-        frame = frame.join(data_map.spread().drop(columns="id"))
-    if data_map.texts is not None:
-        frame["text"] = data_map.texts
     return frame
 
 
 def map_fields(frame: pd.DataFrame) -> dict[str, Any]:
-    """The fields of the map in a table of `labelled_frame`; columns with other names are ignored.
+    """The fields of the map in a table of `DataMap.to_frame`; columns with other names are ignored.
 
     Raises:
         DataError: if the table lacks columns or values of a map, or a region or the name of a label in some rows.
@@ -143,7 +127,7 @@ def positions(chosen: Any, n_instances: int, n_runs: int = 1) -> np.ndarray:
     """
     if isinstance(chosen, slice):
         return np.arange(n_instances)[chosen].copy()  # torch takes no array of negative stride
-    array = np.asarray(chosen.cpu() if isinstance(chosen, torch.Tensor) else chosen)
+    array = np.asarray(chosen.cpu() if isinstance(chosen, Tensor) else chosen)
     if array.dtype.kind == "b":
         if array.size != n_instances or array.shape[-1:] != (n_instances,):
             hint = " Filter the mean over runs, or one run: data_map.mean(), data_map.run(k)." if n_runs > 1 else ""

@@ -54,6 +54,8 @@ def run_audit(request: AuditRequest, corpus: Corpus, folder: OwnedFolder | None,
             cells/NOISE-RATE-SEED-*.json and wrong/NOISE-RATE-SEED-*.csv.
         quiet: hide the progress bar.
     """
+    if request.clean_by:
+        corpus.require_test("The cleaning of an audit")
     noises = request.noise
     if len(noises) > 1 and len(np.unique(corpus.train.gold)) == 2:
         logger.warning("With two classes a wrong label is the other one, whatever the noise: only %s.", noises[0])

@@ -42,7 +42,8 @@ def labels_by_test(corpus: Corpus) -> dict[str, TestLabels]:
         name: TestLabels(torch.from_numpy(each.split.gold), each.n_classes, torch.from_numpy(each.label_of))
         for name, each in corpus.tests.items()
     }
-    test = TestLabels(torch.from_numpy(corpus.test.gold), corpus.n_classes, torch.arange(corpus.n_classes))
+    gold = corpus.require_test("A simulation").gold
+    test = TestLabels(torch.from_numpy(gold), corpus.n_classes, torch.arange(corpus.n_classes))
     return {"test": test} | others
 
 

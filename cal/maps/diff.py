@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -15,101 +13,11 @@ from cal.dynamics.data_map import DataMap
 from cal.dynamics.metrics import COORDINATES
 from cal.dynamics.regions import AMBIGUOUS, EASY, HARD, OTHER
 from cal.errors import AnalysisError, ConfigError
+from cal.maps.diff_result import MapDiff, listed
 from cal.maps.read import read_map
 from cal.maps.summary import with_label_names
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 MOST_SPLITS = 500  # of the seeds; more would make p-values finer than anybody needs
-_LISTED = 10
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class MapDiff:
-    """Two maps of the same ids, side by side; `str` says what moved.
-
-    Attributes:
-        moved: a row per shared id, the farthest moved first: id, text, gold_a, gold_b; confidence,
-            variability, correctness and region, each `_a` and `_b`; confidence_change and
-            variability_change; distance, the length of the arrow in the map. With several seeds on
-            both sides also t, p_value, q_value and significant, for the change in confidence.
-        transitions: number of instances by region in A (rows) and in B (columns).
-        only_a: ids that B lacks.
-        only_b: ids that A lacks.
-        alpha: accepted share of false discoveries among the significant changes.
-        names: names of A and B, for titles.
-    """
-
-    moved: pd.DataFrame
-    transitions: pd.DataFrame
-    only_a: list[str]
-    only_b: list[str]
-    alpha: float
-    names: tuple[str, str] = ("A", "B")
-
-    @property
-    def tested(self) -> bool:
-        """Whether changes were tested against the variation between seeds."""
-        return "q_value" in self.moved
-
-    def to_frame(self) -> pd.DataFrame:
-        """`moved`: a row per shared id, the farthest moved first."""
-        return self.moved
-
-    def plot(self) -> Figure:
-        """Arrows from A to B for the instances that moved farthest, and the transition table in colours."""
-        from cal.maps.diff_folder import diff_figure
-
-        return diff_figure(self)
-
-    def save(self, folder: Path | str) -> None:
-        """Writes diff.json, diff.csv, transitions.csv, figures and an interactive page.
-
-        Raises:
-            StorageError: if the folder holds something else or cannot be written.
-        """
-        from cal.maps.diff_folder import write_diff
-
-        write_diff(self, Path(folder))
-
-    def __repr__(self) -> str:
-        return f"MapDiff from {self.names[0]!r} to {self.names[1]!r}: {len(self.moved):,} shared ids"
-
-    def __str__(self) -> str:
-        return "\n\n".join(["\n".join(self._sentences()), *self._tables()])
-
-    def _repr_html_(self) -> str:
-        from cal.maps.page import figure_html
-
-        return figure_html(self.plot(), self._sentences()[0])
-
-    def _sentences(self) -> list[str]:
-        n, stayed = len(self.moved), int(np.trace(self.transitions))
-        lines = [f"{n:,} shared ids; {stayed:,} keep their region, {n - stayed:,} change it."]
-        if self.only_a or self.only_b:
-            lines.append(f"Left out: {_listed(self.only_a, 'A')}, {_listed(self.only_b, 'B')}.")
-        if relabelled := int((self.moved["gold_a"] != self.moved["gold_b"]).sum()):
-            lines.append(f"{relabelled:,} have another gold label in B: their confidence is that in another label.")
-        if self.tested:
-            n_significant = int(self.moved["significant"].sum())
-            lines.append(
-                f"{n_significant:,} changes in confidence are larger than seeds explain "
-                f"(accepted share of false discoveries: {self.alpha:g})."
-            )
-        else:
-            lines.append("Changes are not tested: that needs two seeds or more on both sides (cal map seeds=5).")
-        return lines
-
-    def _tables(self) -> list[str]:
-        shown = self.moved[self.moved["distance"] > 0].head(_LISTED)
-        columns = ["id", "region_a", "region_b", "confidence_a", "confidence_b", "text"]
-        top = shown[[name for name in columns if name in shown]].copy()
-        if "text" in top:
-            top["text"] = top["text"].str.slice(0, 60)
-        listed = f"Moved most:\n{top.to_string(index=False, float_format='{:.2f}'.format)}"
-        changes = f"From (rows) and to (columns):\n{self.transitions.to_string()}"
-        return [changes, listed if len(top) else "Nothing moved."]
 
 
 def map_diff(a: DataMap | Path | str, b: DataMap | Path | str, *, alpha: float = 0.05, shared: bool = False) -> MapDiff:
@@ -160,7 +68,7 @@ def map_diff(a: DataMap | Path | str, b: DataMap | Path | str, *, alpha: float =
     if not len(ids) or ((only_a or only_b) and not shared):
         hint = "Give --shared to compare the ids that both have." if len(ids) else "These are not maps of one corpus."
         raise AnalysisError(
-            f"The ids of the two maps do not match: {_listed(only_a, 'A')}, {_listed(only_b, 'B')}, "
+            f"The ids of the two maps do not match: {listed(only_a, 'A')}, {listed(only_b, 'B')}, "
             f"{len(ids):,} in both. {hint}"
         )
     moved = _moved(left.loc[ids], right.loc[ids])
@@ -283,8 +191,3 @@ def _other_splits(n_a: int, n: int) -> list[np.ndarray]:
         rng = np.random.default_rng(0)
         masks = [rng.permutation(true) for _ in range(MOST_SPLITS)]
     return [mask for mask in masks if not (mask == true).all() and not (mask == ~true).all()]
-
-
-def _listed(ids: list[str], side: str) -> str:
-    few = ", ".join(f"'{instance_id}'" for instance_id in ids[:3]) + (" ..." if len(ids) > 3 else "")
-    return f"{len(ids):,} only in {side}" + (f" ({few})" if ids else "")

@@ -44,6 +44,7 @@ def run_simulation(request: SimulationRequest, corpus: Corpus, quiet: bool) -> L
         corpus: what is learnt.
         quiet: hide the progress bar.
     """
+    corpus.require_test("A simulation")
     gold = corpus.train.gold
     check_sizes(request.seed_chooser, gold, request.seed_size, request.dev_size, corpus.label_names)
     with tempfile.TemporaryDirectory(prefix="cal-") as scratch:
@@ -89,7 +90,7 @@ def _about(request: SimulationRequest, corpus: Corpus, inputs: Inputs, vectors: 
         "corpus": corpus.name,
         "label_names": list(corpus.label_names),
         "n_train": len(corpus.train),
-        "n_test": len(corpus.test),
+        "n_test": len(corpus.require_test("A simulation")),
         "strategies": list(request.acquisitions),
         "seeds": request.seeds,
         "stopping": list(request.criteria),

@@ -82,9 +82,9 @@ def trained(given: argparse.Namespace) -> dict:
 
 def corpus_of(given: argparse.Namespace):
     from cal.data.corpus import Corpus, Split
-    from cal.data.files import Files
+    from cal.data.local_files import LocalFiles
 
-    corpus = Files(path=str(given.data)).read()
+    corpus = LocalFiles(path=str(given.data)).read()
     if given.examples is None:
         return corpus
     n, train = given.examples, corpus.train

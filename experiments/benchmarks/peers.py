@@ -57,11 +57,11 @@ def prepare(data: Path, folder: Path) -> None:
     """Writes what every contestant starts from."""
     import numpy as np
 
-    from cal.data.files import Files
+    from cal.data.local_files import LocalFiles
     from cal.data.lsa import Lsa
     from cal.simulation.seed_sets import StratifiedSeedSet, choose_seed_set
 
-    corpus = Files(path=str(data)).read()
+    corpus = LocalFiles(path=str(data)).read()
     vectors, gold = Lsa().compute(corpus), corpus.train.gold
     seed_set = choose_seed_set(StratifiedSeedSet(), gold, vectors.train, SEED_SIZE, SEED)
     arrays = {"x_train": vectors.train, "x_test": vectors.test, "gold_train": gold, "gold_test": corpus.test.gold}

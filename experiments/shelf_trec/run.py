@@ -22,7 +22,7 @@ import torch
 from cal.acquisition.base import chosen
 from cal.acquisition.pool import Pool, PoolDocuments
 from cal.acquisition.spec import make_strategies
-from cal.data.files import Files
+from cal.data.local_files import LocalFiles
 from cal.data.lsa import Lsa
 from cal.dynamics.prediction_dynamics import PredictionDynamics
 from cal.learners.mlp import MLP
@@ -68,7 +68,7 @@ def main() -> None:
     if given.query:
         print(memory_of_a_query(given.data, json.loads(given.query)))
         return
-    corpus = Files(path=str(given.data)).read()
+    corpus = LocalFiles(path=str(given.data)).read()
     for group in given.group or GROUPS:
         simulate(
             corpus,
@@ -113,7 +113,7 @@ def query_in_a_process(data: Path, spec: object) -> float:
 def memory_of_a_query(data: Path, spec: object) -> float:
     """MB by which one query, after training on the seed set, raises the peak of a process."""
     torch.set_num_threads(1)
-    corpus, ((_, strategy),) = Files(path=str(data)).read(), make_strategies([spec]).items()
+    corpus, ((_, strategy),) = LocalFiles(path=str(data)).read(), make_strategies([spec]).items()
     vectors, seed, n = Lsa().compute(corpus), list_seeds(1)[0], SETTINGS["query_size"]
     gold = torch.from_numpy(corpus.train.gold)
     seed_set = choose_seed_set(StratifiedSeedSet(), corpus.train.gold, vectors.train, SETTINGS["seed_size"], seed)

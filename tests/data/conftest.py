@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from cal.data.corpus import Corpus, Split
-from cal.data.files import Files
+from cal.data.local_files import LocalFiles
 
 SHARED = Path(__file__).resolve().parents[2] / "../shared/data"
 
@@ -54,4 +54,4 @@ def trec() -> Corpus:
     folder = SHARED / "trec"
     if not folder.is_dir():
         pytest.skip(f"needs {folder} with train.csv and test.csv")
-    return Files(path=str(folder)).read()
+    return LocalFiles(path=str(folder)).read()

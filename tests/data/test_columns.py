@@ -10,10 +10,10 @@ from omegaconf import OmegaConf
 
 from cal.data import hub_connection
 from cal.data.columns import JOINER, Columns, read_documents
-from cal.data.files import Files
 from cal.data.glue import Glue
 from cal.data.hub import Hub
-from cal.data.tables import Table
+from cal.data.local_files import LocalFiles
+from cal.data.tables import RawTable
 from cal.errors import ConfigError, DataError
 
 PAIRS = [
@@ -44,8 +44,8 @@ def save(folder, name, rows) -> str:
     return str(path)
 
 
-def table(**columns) -> Table:
-    return Table("a.csv", columns)
+def table(**columns) -> RawTable:
+    return RawTable("a.csv", columns)
 
 
 # ---- pairs
@@ -53,7 +53,7 @@ def table(**columns) -> Table:
 
 def test_a_pair_is_one_sequence_of_two_texts_and_read_joined(tmp_path):
     path = save(tmp_path, "a.csv", PAIRS)
-    corpus = Files(path=path, text_column="premise", second_column="hypothesis").read()
+    corpus = LocalFiles(path=path, text_column="premise", second_column="hypothesis").read()
     assert corpus.train.shape == corpus.test.shape == (1, 2)
     expected = {(row["premise"], row["hypothesis"]) for row in PAIRS}
     assert {pair for split in (corpus.train, corpus.test) for (pair,) in split.sequences} == expected
@@ -66,13 +66,13 @@ def test_pairs_of_the_hub_are_those_of_a_file(tmp_path, monkeypatch):
     monkeypatch.setattr(hub_connection, "load", lambda *given: splits)
     hub = Hub("owner/pairs", text_column="premise", second_column="hypothesis").read()
     files = {name: save(tmp_path, f"{name}.csv", list(splits[name])) for name in splits}
-    local = Files(**files, text_column="premise", second_column="hypothesis").read()
+    local = LocalFiles(**files, text_column="premise", second_column="hypothesis").read()
     assert sorted(hub.train.sequences) == sorted(local.train.sequences)
     assert hub.test.shape == (1, 2)
 
 
 def test_one_text_has_no_sequences(tmp_path):
-    corpus = Files(path=save(tmp_path, "a.csv", PAIRS), text_column="premise").read()
+    corpus = LocalFiles(path=save(tmp_path, "a.csv", PAIRS), text_column="premise").read()
     assert corpus.train.sequences is None
 
 
@@ -80,12 +80,12 @@ def test_one_text_has_no_sequences(tmp_path):
 def test_an_empty_part_of_a_pair_is_named_with_its_row(tmp_path, column, other):
     rows = [*PAIRS[:2], {**PAIRS[2], column: "  "}]
     with pytest.raises(DataError, match=rf"a\.csv, row 3: column '{column}' is empty"):
-        Files(path=save(tmp_path, "a.csv", rows), text_column="premise", second_column="hypothesis").read()
+        LocalFiles(path=save(tmp_path, "a.csv", rows), text_column="premise", second_column="hypothesis").read()
 
 
 def test_a_second_column_that_is_not_there_is_named_with_its_setting(tmp_path):
     with pytest.raises(DataError, match=r"no column 'hypotesis'. Did you mean 'hypothesis'.*dataset\.second_column"):
-        Files(path=save(tmp_path, "a.csv", PAIRS), text_column="premise", second_column="hypotesis").read()
+        LocalFiles(path=save(tmp_path, "a.csv", PAIRS), text_column="premise", second_column="hypotesis").read()
 
 
 # ---- choices
@@ -132,7 +132,7 @@ def test_a_text_without_a_blank_within_is_named_with_its_row(text):
 def test_an_empty_choice_is_named_with_its_row(tmp_path):
     rows = [*CLOZE[:4], {**CLOZE[4], "option2": ""}]
     with pytest.raises(DataError, match=r"row 5: column 'option2' is empty"):
-        Files(path=save(tmp_path, "a.csv", rows), **CHOICES).read()
+        LocalFiles(path=save(tmp_path, "a.csv", rows), **CHOICES).read()
 
 
 WRITTEN = {
@@ -150,7 +150,7 @@ def test_the_right_choice_may_be_written_in_several_ways(tmp_path, written):
     labels, label_names = WRITTEN[written]
     rows = [{**row, "answer": label} for row, label in zip(CLOZE, labels, strict=True)]
     train, test = (save(tmp_path, f"{name}.jsonl", part) for name, part in (("a", rows[:6]), ("b", rows[6:])))
-    corpus = Files(train=train, test=test, label_names=label_names, blank="_", **CHOICES).read()
+    corpus = LocalFiles(train=train, test=test, label_names=label_names, blank="_", **CHOICES).read()
     expected = {row["sentence"]: int(row["answer"]) - 1 for row in CLOZE}
     for split in (corpus.train, corpus.test):
         assert [expected[text.split(" / ")[0]] for text in split.texts] == split.gold.tolist()
@@ -160,7 +160,7 @@ def test_the_right_choice_may_be_written_in_several_ways(tmp_path, written):
 def test_a_label_that_is_no_choice_is_explained(tmp_path):
     rows = [*CLOZE[:6], {**CLOZE[6], "answer": "0"}]
     with pytest.raises(DataError, match=r"row 7: unknown label '0'.*counted from 1, or its text.*label_names=\[0,1\]"):
-        Files(path=save(tmp_path, "a.csv", rows), **CHOICES).read()
+        LocalFiles(path=save(tmp_path, "a.csv", rows), **CHOICES).read()
 
 
 def test_a_label_that_is_the_text_of_two_choices_is_refused():
@@ -176,8 +176,8 @@ def test_a_row_without_a_label_is_an_error_unless_it_is_to_be_skipped(tmp_path, 
     rows = [*PAIRS, {**PAIRS[0], "premise": "", "label": label}]
     path = save(tmp_path, "a.jsonl", rows)
     with pytest.raises(DataError, match=r"a\.jsonl, row 11: column 'label' has no label.*dataset\.unlabelled=skip"):
-        Files(path=path, text_column="premise").read()
-    corpus = Files(path=path, text_column="premise", unlabelled="skip").read()
+        LocalFiles(path=path, text_column="premise").read()
+    corpus = LocalFiles(path=path, text_column="premise", unlabelled="skip").read()
     assert len(corpus.train) + len(corpus.test) == 10
     assert corpus.label_names == ["e", "n"]
 
@@ -186,13 +186,13 @@ def test_a_row_without_a_label_is_an_error_unless_it_is_to_be_skipped(tmp_path, 
 def test_minus_one_is_no_class_that_nobody_named(tmp_path, label_names):
     rows = [*PAIRS, {**PAIRS[0], "label": -1}]
     with pytest.raises(DataError, match=r"'?-1'? is how data sets write that.*list -1 in dataset\.label_names"):
-        Files(path=save(tmp_path, "a.jsonl", rows), text_column="premise", label_names=label_names).read()
+        LocalFiles(path=save(tmp_path, "a.jsonl", rows), text_column="premise", label_names=label_names).read()
 
 
 def test_minus_one_is_a_class_where_it_is_named(tmp_path):
     """Such as the polarity of a review."""
     rows = [{**pair, "label": {"e": 1, "n": -1}[pair["label"]]} for pair in PAIRS]
-    given = Files(path=save(tmp_path, "a.jsonl", rows), text_column="premise", label_names=["-1", "1"]).read()
+    given = LocalFiles(path=save(tmp_path, "a.jsonl", rows), text_column="premise", label_names=["-1", "1"]).read()
     assert set(given.train.gold.tolist()) == {0, 1}
     assert len(given.train) + len(given.test) == len(PAIRS)
 
@@ -201,22 +201,22 @@ def test_skipped_rows_are_counted_in_a_warning(tmp_path, caplog):
     rows = [*PAIRS, {**PAIRS[0], "label": "-"}, {**PAIRS[1], "label": ""}]
     path = save(tmp_path, "a.csv", rows)
     with caplog.at_level(logging.WARNING):
-        Files(path=path, text_column="premise", unlabelled="skip").read()
+        LocalFiles(path=path, text_column="premise", unlabelled="skip").read()
     assert caplog.messages == [f"{path}: 2 of 12 rows have no label and are left out."]
 
 
 def test_rows_are_numbered_as_in_the_file_also_after_skipped_ones(tmp_path):
     rows = [{**PAIRS[0], "label": "-"}, *PAIRS[1:6], {**PAIRS[6], "label": "odd"}]
     with pytest.raises(DataError, match="row 7: unknown label 'odd'"):
-        Files(
+        LocalFiles(
             path=save(tmp_path, "a.csv", rows), text_column="premise", unlabelled="skip", label_names=["e", "n"]
         ).read()
 
 
 def test_only_rows_without_labels_are_no_corpus(tmp_path):
     rows = [{**row, "label": "-"} for row in PAIRS]
-    with pytest.raises(DataError, match="row 1: column 'label' has no label"):
-        Files(path=save(tmp_path, "a.csv", rows), text_column="premise", unlabelled="skip").read()
+    with pytest.raises(DataError, match=r"rows 1, 2, 3, 4, 5 \.\.\.: column 'label' has no label"):
+        LocalFiles(path=save(tmp_path, "a.csv", rows), text_column="premise", unlabelled="skip").read()
 
 
 def test_documents_of_the_hub_without_a_label_can_be_skipped(monkeypatch):
@@ -240,14 +240,14 @@ def test_documents_of_the_hub_without_a_label_can_be_skipped(monkeypatch):
         ({"choice_columns": ["a", "b"], "blank": " "}, "a sign such as '_'"),
     ],
 )
-@pytest.mark.parametrize("reader", [Files, Hub], ids=["files", "hub"])
+@pytest.mark.parametrize("reader", [LocalFiles, Hub], ids=["files", "hub"])
 def test_settings_of_columns_that_make_no_sense_are_refused(reader, settings, expected):
-    given = {"path": "a.csv"} if reader is Files else {"hub_id": "o/x"}
+    given = {"path": "a.csv"} if reader is LocalFiles else {"hub_id": "o/x"}
     with pytest.raises(ConfigError, match=expected):
         reader(**given, **settings)
 
 
-@pytest.mark.parametrize("reader", [Files, Hub, Glue], ids=["files", "hub", "glue"])
+@pytest.mark.parametrize("reader", [LocalFiles, Hub, Glue], ids=["files", "hub", "glue"])
 def test_further_test_sets_fit_the_schema_of_a_reader(reader):
     tests = {"hans": {"path": "hans.tsv", "labels": {"neutral": "non-entailment"}}}
     assert OmegaConf.merge(OmegaConf.structured(reader), {"tests": tests}).tests == tests

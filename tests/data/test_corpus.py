@@ -111,5 +111,79 @@ def test_an_empty_part_of_a_pair_is_refused():
 def test_choices_are_as_many_as_labels():
     choices = [[("one", "a"), ("one", "b"), ("one", "c")]] * 2
     split = Split(["p", "q"], ["one", "two"], [0, 1], "train", choices)
-    with pytest.raises(DataError, match="3 choices a document and 2 labels"):
+    with pytest.raises(DataError, match="3 choices per document and 2 labels"):
         Corpus(split, Split(["t"], ["three"], [1], "test", choices[:1]), ["1", "2"])
+
+
+# ---- without a test split
+
+
+def without_test(n: int = 20) -> Corpus:
+    return Corpus.from_texts([f"text {i}" for i in range(n)], ["x", "y"] * (n // 2), [f"i{i}" for i in range(n)])
+
+
+def test_an_empty_test_split_is_none():
+    train = Split(["a", "b"], ["one", "two"], [0, 1])
+    empty = Corpus(train, Split([], [], []), ["x", "y"])
+    assert empty.test is None
+    assert list(empty.splits()) == ["train"]
+    assert empty.fingerprint == Corpus(train, None, ["x", "y"]).fingerprint
+
+
+def test_what_needs_a_test_split_says_how_to_get_one():
+    with pytest.raises(DataError, match=r"A simulation measures accuracy on a test split.*corpus\.hold_out\(0\.2\)"):
+        without_test().require_test("A simulation")
+    held = without_test().hold_out(0.2)
+    assert held.require_test("A simulation") is held.test
+
+
+@given(st.integers(0, 5), st.sampled_from([0.1, 0.25, 0.5]))
+def test_a_held_out_part_has_its_share_of_each_label_and_the_rest_stays(seed, fraction):
+    corpus = without_test(40)
+    held = corpus.hold_out(fraction, seed)
+    assert np.bincount(held.test.gold).tolist() == [20 * fraction] * 2
+    assert {*held.train.ids, *held.test.ids} == {*corpus.train.ids}
+    assert len(held.train) + len(held.test) == 40
+
+
+def test_another_seed_holds_out_others():
+    assert len({tuple(without_test().hold_out(0.2, seed).test.ids) for seed in range(5)}) == 5
+
+
+def test_advice_on_splitting_again_works():
+    held = without_test().hold_out(0.2)
+    with pytest.raises(DataError, match=r"Corpus\.from_frame\(corpus\.to_frame\(\), split=None, test=0\.5\)"):
+        held.hold_out(0.5)
+    again = Corpus.from_frame(held.to_frame(), split=None, test=0.5)
+    assert again.fingerprint == without_test().hold_out(0.5).fingerprint
+
+
+@pytest.mark.parametrize("fraction", [0, 1, -0.1, True])
+def test_a_fraction_lies_between_nothing_and_everything(fraction):
+    with pytest.raises(DataError, match="must be between 0 and 1"):
+        without_test().hold_out(fraction)
+
+
+def test_nothing_is_held_out_of_one_text():
+    with pytest.raises(DataError, match="no document can be held out"):
+        Corpus.from_texts(["same", "same"], [0, 1], test=0.5)
+
+
+def test_a_label_name_may_occur_once_only():
+    with pytest.raises(DataError, match="label_names gives 'x' more than once"):
+        corpus(names=("x", "x"))
+
+
+# ---- how it shows itself
+
+
+def test_a_corpus_is_shown_in_one_line():
+    assert repr(corpus(name="news")) == "Corpus 'news': 2 train, 1 test, 2 labels"
+    assert repr(without_test(2000)) == "Corpus 'corpus': 2,000 train, 2 labels"
+    assert repr(without_test().train) == "Split 'train': 20 documents"
+
+
+def test_html_is_escaped():
+    shown = Corpus.from_texts(["<b>one</b>", "two & three"], ["<i>", "y"], name="<u>")._repr_html_()
+    assert not {"<b>", "<i>", "<u>"} & {shown[at : at + 3] for at in range(len(shown))}
+    assert "two &amp; three" in shown

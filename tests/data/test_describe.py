@@ -3,7 +3,10 @@ from collections import Counter
 import numpy as np
 
 from cal.data.corpus import Corpus, Split, TestSet
-from cal.data.describe import describe
+
+
+def describe(corpus: Corpus) -> str:
+    return corpus.describe()
 
 
 def corpus(**more) -> Corpus:
@@ -107,3 +110,14 @@ def test_ten_examples_of_train_do_not_depend_on_the_rows(trec):
     assert describe(Corpus(shuffled, trec.test, trec.label_names, name=trec.name)) == describe(trec)
     examples = describe(trec).split("Ten documents of train\n")[1].splitlines()
     assert len(examples) == 10
+
+
+def test_a_corpus_prints_its_description(trec):
+    assert str(trec) == trec.describe()
+
+
+def test_a_corpus_without_a_test_split_is_described():
+    train = corpus().train
+    text = describe(Corpus(train, None, ["first", "second"], name="small"))
+    assert text.splitlines()[0] == "small: 6 train; 2 labels"
+    assert "between train" not in text

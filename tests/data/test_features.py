@@ -51,6 +51,15 @@ def test_test_texts_do_not_touch_the_vectors_of_train(kind, questions, make_ques
 
 
 @each_kind
+def test_a_corpus_without_a_test_split_has_the_same_vectors_of_train(kind, questions):
+    made = kind.compute(Corpus(questions.train, None, questions.label_names))
+    assert made.test is None
+    assert list(made.splits()) == ["train"]
+    if isinstance(kind, Lsa):  # what fastText draws depends on the words it is asked for
+        np.testing.assert_array_equal(made.train, kind.compute(questions).train)
+
+
+@each_kind
 def test_a_text_has_one_vector_in_whatever_split_it_is(kind, questions):
     train = questions.train
     test = Split(["x", "y"], train.texts[3:5], train.gold[3:5])

@@ -8,8 +8,8 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, Value, config, 
 from huggingface_hub import constants
 
 from cal.data import hub_connection
-from cal.data.files import Files
 from cal.data.hub import Hub
+from cal.data.local_files import LocalFiles
 from cal.errors import DataError, HubError
 
 
@@ -64,7 +64,7 @@ def test_local_files_are_read_instead(write):
     path = write("a.csv", content)
     corpus = Hub("owner/trec", label_column="coarse_label", label_names=["b", "a"], path=path).read()
     assert corpus.name == "trec"
-    assert corpus.fingerprint == Files(path=path, label_names=["b", "a"]).read().fingerprint
+    assert corpus.fingerprint == LocalFiles(path=path, label_names=["b", "a"]).read().fingerprint
 
 
 @pytest.mark.parametrize("failure", ["name unknown", "name hangs", "connection refused"])

@@ -31,6 +31,11 @@ def save(path, ids=IDS, vectors=VECTORS):
 LAYOUTS = ["lists.parquet", "columns.parquet", "array.npy"]
 
 
+def test_a_corpus_needs_no_test_split(tmp_path, few):
+    made = Precomputed(save(tmp_path / "array.npy")).compute(Corpus(few.train, None, few.label_names))
+    assert list(made.splits()) == ["train"]
+
+
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_every_document_gets_the_vector_of_its_id(tmp_path, few, name):
     made = Precomputed(save(tmp_path / name)).compute(few)

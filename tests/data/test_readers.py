@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from cal.data.files import Files
 from cal.data.hub import Hub
-from cal.data.tables import read_table
+from cal.data.local_files import LocalFiles
+from cal.data.table_files import read_table
 from cal.errors import ConfigError, DataError
 
 # Values that readers of tables like to change, and the ways of writing them.
@@ -82,22 +82,22 @@ def test_any_csv_that_python_writes_is_read_as_python_reads_it(tmp_path, values)
 
 @pytest.mark.parametrize("ending", ["csv", "tsv", "jsonl", "parquet"])
 def test_every_format_gives_the_same_corpus(tmp_path, ending):
-    corpus = Files(path=save(tmp_path / f"a.{ending}", rows())).read()
-    assert contents(corpus) == contents(Files(path=save(tmp_path / "b" / "a.csv", rows())).read())
+    corpus = LocalFiles(path=save(tmp_path / f"a.{ending}", rows())).read()
+    assert contents(corpus) == contents(LocalFiles(path=save(tmp_path / "b" / "a.csv", rows())).read())
     assert corpus.name == "a"
 
 
 def test_a_folder_equals_its_files_named_one_by_one(tmp_path):
     parts = {"train": rows(6), "test": rows(8)[6:], "dev": rows(10)[8:]}
     files = {name: save(tmp_path / "folder" / f"{name}.csv", part) for name, part in parts.items()}
-    folder = Files(path=str(tmp_path / "folder")).read()
-    assert folder.fingerprint == Files(**files).read().fingerprint
+    folder = LocalFiles(path=str(tmp_path / "folder")).read()
+    assert folder.fingerprint == LocalFiles(**files).read().fingerprint
     assert {name: len(split) for name, split in folder.splits().items()} == {"train": 6, "test": 2, "dev": 2}
 
 
 def test_a_changed_file_is_read_anew(tmp_path):
-    first = Files(path=save(tmp_path / "a.csv", rows())).read()
-    second = Files(path=save(tmp_path / "a.csv", [{**row, "text": row["text"].upper()} for row in rows()])).read()
+    first = LocalFiles(path=save(tmp_path / "a.csv", rows())).read()
+    second = LocalFiles(path=save(tmp_path / "a.csv", [{**row, "text": row["text"].upper()} for row in rows()])).read()
     assert {text.upper() for text in first.train.texts} == set(second.train.texts)
 
 
@@ -106,7 +106,7 @@ def test_files_that_are_named_alone_have_the_name_of_their_folder(tmp_path, monk
     monkeypatch.chdir(tmp_path / "mine")
     for name, part in {"a.csv": rows()[:8], "b.csv": rows()[8:]}.items():
         save(Path(name), part)
-    assert Files(train="a.csv", test="b.csv").read().name == "mine"
+    assert LocalFiles(train="a.csv", test="b.csv").read().name == "mine"
 
 
 @pytest.mark.parametrize("name", ["we[i]rd *.csv", ".hidden/__x/a.csv", "a b/ä.csv", "A.CSV", "label=z/a.parquet"])
@@ -130,7 +130,7 @@ def test_reading_a_file_stays_off_the_network(tmp_path, monkeypatch, ending):
     asked = []
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: asked.append(args) or [])
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
-    Files(path=save(tmp_path / f"a.{ending}", rows())).read()
+    LocalFiles(path=save(tmp_path / f"a.{ending}", rows())).read()
     assert asked == []
     assert datasets.config.HF_HUB_OFFLINE is False
 
@@ -153,8 +153,8 @@ def test_a_text_may_be_longer_than_the_csv_module_allows(tmp_path):
 
 def test_ids_made_from_texts_do_not_depend_on_the_rows(tmp_path):
     data = [{"text": text, "label": label} for text, label in zip("ABCDEFGGGH", "ababaaabba", strict=True)]
-    forwards = Files(path=save(tmp_path / "a.csv", data)).read()
-    backwards = Files(path=save(tmp_path / "a.csv", data[::-1])).read()
+    forwards = LocalFiles(path=save(tmp_path / "a.csv", data)).read()
+    backwards = LocalFiles(path=save(tmp_path / "a.csv", data[::-1])).read()
     assert forwards.fingerprint == backwards.fingerprint
     ids = [i for split in forwards.splits().values() for i in split.ids]
     assert len(set(ids)) == 10
@@ -163,7 +163,7 @@ def test_ids_made_from_texts_do_not_depend_on_the_rows(tmp_path):
 
 def test_an_id_column_of_null_makes_the_ids_from_the_texts(tmp_path):
     path = save(tmp_path / "a.csv", rows())
-    assert not set(Files(path=path, id_column=None).read().train.ids) & {row["id"] for row in rows()}
+    assert not set(LocalFiles(path=path, id_column=None).read().train.ids) & {row["id"] for row in rows()}
 
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
@@ -181,7 +181,7 @@ def test_labels_are_names_or_positions(tmp_path, ending, labels, label_names, ex
     data = [{"text": f"t{i}", "label": label} for i, label in enumerate(labels)]
     path = save(tmp_path / f"train.{ending}", data)
     save(tmp_path / f"test.{ending}", [{"text": "new", "label": labels[0]}])
-    corpus = Files(path=str(Path(path).parent), label_names=label_names).read()
+    corpus = LocalFiles(path=str(Path(path).parent), label_names=label_names).read()
     assert corpus.label_names == expected
     first = corpus.label_names[corpus.test.gold[0]]
     assert first == (label_names[labels[0]] if expected == ["no", "yes"] else str(labels[0]))
@@ -208,7 +208,7 @@ CSV_PROBLEMS = {
 @pytest.mark.parametrize("content", CSV_PROBLEMS)
 def test_a_problem_of_a_csv_is_named_with_its_place(write, content):
     with pytest.raises(DataError) as error:
-        Files(path=write("a.csv", content), test_fraction=0.4).read()
+        LocalFiles(path=write("a.csv", content), test_fraction=0.4).read()
     assert [part for part in CSV_PROBLEMS[content] if part not in str(error.value)] == []
 
 
@@ -227,46 +227,46 @@ def test_a_problem_of_a_csv_is_named_with_its_place(write, content):
 )
 def test_a_problem_of_another_file_is_named_with_its_place(write, name, content, parts):
     with pytest.raises(DataError) as error:
-        Files(path=write(name, content)).read()
+        LocalFiles(path=write(name, content)).read()
     assert [part for part in parts if part not in str(error.value)] == []
 
 
 def test_a_column_named_on_purpose_must_exist(tmp_path):
     with pytest.raises(DataError, match="no column 'uid'"):
-        Files(path=save(tmp_path / "a.csv", rows()), id_column="uid").read()
+        LocalFiles(path=save(tmp_path / "a.csv", rows()), id_column="uid").read()
 
 
 def test_a_label_that_train_lacks_is_named_with_its_row(tmp_path):
     save(tmp_path / "train.csv", rows(4))
     save(tmp_path / "test.csv", [{"id": "x", "text": "x", "label": "a"}, {"id": "y", "text": "y", "label": "aa"}])
     with pytest.raises(DataError, match=r"test\.csv, row 2: unknown label 'aa'. Did you mean 'a'"):
-        Files(path=str(tmp_path)).read()
+        LocalFiles(path=str(tmp_path)).read()
 
 
 def test_integers_are_no_positions_among_integer_names(tmp_path):
     data = [{"text": f"t{i}", "label": i % 2} for i in range(10)]
     with pytest.raises(DataError, match="unknown label '0'"):
-        Files(path=save(tmp_path / "a.csv", data), label_names=["1", "2"]).read()
+        LocalFiles(path=save(tmp_path / "a.csv", data), label_names=["1", "2"]).read()
 
 
 def test_the_row_of_a_label_is_that_of_the_file_also_when_it_is_split(tmp_path):
     data = [*rows(30), {"id": "z", "text": "z", "label": "c"}]
     with pytest.raises(DataError, match="row 31: unknown label 'c'"):
-        Files(path=save(tmp_path / "a.csv", data), label_names=["a", "b"]).read()
+        LocalFiles(path=save(tmp_path / "a.csv", data), label_names=["a", "b"]).read()
 
 
 def test_an_id_in_two_splits_is_refused(tmp_path):
     save(tmp_path / "train.csv", rows(4))
     save(tmp_path / "test.csv", rows(1))
     with pytest.raises(DataError, match=r"test\.csv, row 1: id '000' of test is also an id of train"):
-        Files(path=str(tmp_path)).read()
+        LocalFiles(path=str(tmp_path)).read()
 
 
 def test_a_text_in_two_splits_is_allowed_without_ids(tmp_path):
     data = [{"text": row["text"], "label": row["label"]} for row in rows(4)]
     save(tmp_path / "train.csv", data)
     save(tmp_path / "test.csv", data[:1])
-    corpus = Files(path=str(tmp_path)).read()
+    corpus = LocalFiles(path=str(tmp_path)).read()
     assert corpus.test.ids[0] in corpus.train.ids
 
 
@@ -283,22 +283,22 @@ def test_a_text_in_two_splits_is_allowed_without_ids(tmp_path):
 )
 def test_settings_that_make_no_sense_are_named_all_at_once(settings, parts):
     with pytest.raises(ConfigError) as error:
-        Files(**settings).read()
+        LocalFiles(**settings).read()
     assert [part for part in parts if part not in str(error.value)] == []
 
 
 def test_a_folder_must_hold_one_file_per_split(tmp_path):
     with pytest.raises(DataError, match="holds no train file"):
-        Files(path=str(tmp_path)).read()
+        LocalFiles(path=str(tmp_path)).read()
     save(tmp_path / "train.csv", rows())
     save(tmp_path / "train.jsonl", rows())
     with pytest.raises(DataError, match=r"train\.csv and train\.jsonl"):
-        Files(path=str(tmp_path)).read()
+        LocalFiles(path=str(tmp_path)).read()
 
 
 def test_a_missing_file_is_named():
     with pytest.raises(DataError, match=r"no file nowhere/a\.csv"):
-        Files(path="nowhere/a.csv").read()
+        LocalFiles(path="nowhere/a.csv").read()
 
 
 def test_trec_has_its_published_sizes(trec):
@@ -306,7 +306,7 @@ def test_trec_has_its_published_sizes(trec):
     assert trec.label_names == ["ABBR", "DESC", "ENTY", "HUM", "LOC", "NUM"]
 
 
-@pytest.mark.parametrize("reader", [Files, Hub])
+@pytest.mark.parametrize("reader", [LocalFiles, Hub])
 def test_the_settings_of_a_reader_are_a_schema(reader):
     schema = OmegaConf.structured(reader)
     merged = OmegaConf.merge(schema, {"path": "a.csv", "label_names": ["x", "y"]})
@@ -317,4 +317,4 @@ def test_another_separator_is_named(tmp_path):
     path = tmp_path / "semicolons.csv"
     path.write_text("text;label\nWho?;HUM\n")
     with pytest.raises(DataError, match="seems to separate its columns by ';'"):
-        Files(path=str(path)).read()
+        LocalFiles(path=str(path)).read()

@@ -8,7 +8,7 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 from cal.data import hub_connection
 from cal.data.columns import read_documents
 from cal.data.hub import Hub
-from cal.data.tables import Table
+from cal.data.tables import RawTable
 from cal.data.wsc import with_choices
 from cal.errors import DataError
 
@@ -21,8 +21,8 @@ ROWS = [
 ]
 
 
-def table(rows) -> Table:
-    return Table("wsc", {name: list(values) for name, values in zip(NAMES, zip(*rows, strict=True), strict=True)})
+def table(rows) -> RawTable:
+    return RawTable("wsc", {name: list(values) for name, values in zip(NAMES, zip(*rows, strict=True), strict=True)})
 
 
 def choices(rows):

@@ -1,10 +1,13 @@
 """Audit: frames, cells kept on disk, and that what is going on does not depend on what else is audited."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import cal.label_errors.audit as module
+from cal.data.features import Features
 from cal.errors import ConfigError, DataError, StorageError
 from cal.label_errors.audit import run_audit
 from cal.label_errors.audit_request import AuditRequest
@@ -63,6 +66,15 @@ def test_every_injection_has_a_row_per_detector(audited):
     result, _ = audited
     rows = [(n, 0.1, s, d) for s in (1, 2) for n in GIVEN["noise"] for d in GIVEN["detectors"]]
     assert list(result.scores[KEYS].itertuples(index=False, name=None)) == rows
+
+
+def test_only_cleaning_needs_a_test_split(task, audited):
+    corpus = replace(task.corpus, test=None)
+    features = Features(task.features.train)
+    with pytest.raises(DataError, match=r"cleaning of an audit measures accuracy on a test split.*hold_out"):
+        audit(corpus, features=features, **GIVEN)
+    result = audit(corpus, features=features, **{**GIVEN, "mend": [], "seeds": [1]})
+    assert len(result.scores) == len(GIVEN["noises"]) * len(GIVEN["detectors"])
 
 
 def test_recall_is_of_the_labels_that_were_injected(task, audited):

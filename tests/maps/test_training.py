@@ -1,11 +1,12 @@
 """Full-dataset mode: which training an instance's dynamics come from."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
 import torch
 
+from cal.data.features import Features
 from cal.dynamics.training_dynamics import TrainingDynamics
 from cal.errors import ConfigError, DataError
 from cal.learners.grid import cross_validation
@@ -134,3 +135,8 @@ def test_everything_wrong_is_said_at_once():
 def test_more_folds_than_documents_are_refused(task):
     with pytest.raises(DataError, match="folds is 62"):
         drawn(task, capture="out_of_fold", folds=62)
+
+
+def test_a_map_needs_no_test_split(task):
+    alone = task._replace(corpus=replace(task.corpus, test=None), features=Features(task.features.train))
+    assert_equal_dynamics(drawn(alone), drawn(task))

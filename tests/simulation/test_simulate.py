@@ -1,5 +1,6 @@
 """Laws of a simulation."""
 
+import dataclasses
 import functools
 import logging
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from cal.acquisition.one_run import OneRun
 from cal.acquisition.pool import Batch, PoolDocuments
 from cal.acquisition.random import Random
 from cal.acquisition.spec import make_strategies
-from cal.errors import ConfigError, FeatureError, LearnerError, StorageError, StrategyError
+from cal.data.features import Features
+from cal.errors import ConfigError, DataError, FeatureError, LearnerError, StorageError, StrategyError
 from cal.learners.evaluate import labels_by_test
 from cal.learners.mlp import MLP, MLPLearner
 from cal.seeds import PAPER_SEEDS, list_seeds
@@ -557,3 +559,11 @@ def test_a_simulation_does_not_go_on_with_another_strategy_of_the_same_name(make
     simulate(corpus, [Versioned(1)], features=features, **{k: v for k, v in given.items() if k != "strategies"})
     with pytest.raises(StorageError, match="the code or the parameters of a strategy"):
         simulate(corpus, [Versioned(-1)], features=features, **{k: v for k, v in given.items() if k != "strategies"})
+
+
+def test_a_corpus_without_a_test_split_is_refused_before_any_work(make_task, small, tmp_path):
+    task = make_task()
+    corpus = dataclasses.replace(task.corpus, test=None)
+    with pytest.raises(DataError, match=r"A simulation measures accuracy on a test split.*corpus\.hold_out"):
+        simulate(corpus, features=Features(task.features.train), output=tmp_path / "run", **small)
+    assert not (tmp_path / "run").exists()

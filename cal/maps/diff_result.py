@@ -1,28 +1,116 @@
-"""The folder of a differential map: diff.csv, transitions.csv, diff.json, figures/map_diff.* and diff.html."""
+"""MapDiff: the result of `map_diff`; its folder has diff.csv, transitions.csv, diff.json, figures and diff.html."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from cal.files import OwnedFolder
-from cal.maps.page import N_ARROWS, map_page
+from cal.maps.page import N_ARROWS, figure_html, map_page
 from cal.report.plot_style import label, new_figure, rendered, styled
-
-if TYPE_CHECKING:
-    from cal.maps.diff import MapDiff
 
 _MOST_POINTS = 20_000
 _UP, _DOWN = "#0072B2", "#D55E00"
 
 
-def write_diff(diff: MapDiff, folder: Path) -> None:
-    """The work of `MapDiff.save`."""
+_LISTED = 10
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class MapDiff:
+    """Two maps of the same ids, side by side; `str` says what moved.
+
+    Attributes:
+        moved: a row per shared id, the farthest moved first: id, text, gold_a, gold_b; confidence,
+            variability, correctness and region, each `_a` and `_b`; confidence_change and
+            variability_change; distance, the length of the arrow in the map. With several seeds on
+            both sides also t, p_value, q_value and significant, for the change in confidence.
+        transitions: number of instances by region in A (rows) and in B (columns).
+        only_a: ids that B lacks.
+        only_b: ids that A lacks.
+        alpha: accepted share of false discoveries among the significant changes.
+        names: names of A and B, for titles.
+    """
+
+    moved: pd.DataFrame
+    transitions: pd.DataFrame
+    only_a: list[str]
+    only_b: list[str]
+    alpha: float
+    names: tuple[str, str] = ("A", "B")
+
+    @property
+    def tested(self) -> bool:
+        """Whether changes were tested against the variation between seeds."""
+        return "q_value" in self.moved
+
+    def to_frame(self) -> pd.DataFrame:
+        """`moved`: a row per shared id, the farthest moved first."""
+        return self.moved
+
+    def plot(self) -> Figure:
+        """Arrows from A to B for the instances that moved farthest, and the transition table in colours."""
+        return _figure(self)
+
+    def save(self, folder: Path | str) -> None:
+        """Writes diff.json, diff.csv, transitions.csv, figures and an interactive page.
+
+        Raises:
+            StorageError: if the folder holds something else or cannot be written.
+        """
+        _write(self, Path(folder))
+
+    def __repr__(self) -> str:
+        return f"MapDiff from {self.names[0]!r} to {self.names[1]!r}: {len(self.moved):,} shared ids"
+
+    def __str__(self) -> str:
+        return "\n\n".join(["\n".join(self._sentences()), *self._tables()])
+
+    def _repr_html_(self) -> str:
+        return figure_html(self.plot(), self._sentences()[0])
+
+    def _sentences(self) -> list[str]:
+        n, stayed = len(self.moved), int(np.trace(self.transitions))
+        lines = [f"{n:,} shared ids; {stayed:,} keep their region, {n - stayed:,} change it."]
+        if self.only_a or self.only_b:
+            lines.append(f"Left out: {listed(self.only_a, 'A')}, {listed(self.only_b, 'B')}.")
+        if relabelled := int((self.moved["gold_a"] != self.moved["gold_b"]).sum()):
+            lines.append(f"{relabelled:,} have another gold label in B: their confidence is that in another label.")
+        if self.tested:
+            n_significant = int(self.moved["significant"].sum())
+            lines.append(
+                f"{n_significant:,} changes in confidence are larger than seeds explain "
+                f"(accepted share of false discoveries: {self.alpha:g})."
+            )
+        else:
+            lines.append("Changes are not tested: that needs two seeds or more on both sides (cal map seeds=5).")
+        return lines
+
+    def _tables(self) -> list[str]:
+        shown = self.moved[self.moved["distance"] > 0].head(_LISTED)
+        columns = ["id", "region_a", "region_b", "confidence_a", "confidence_b", "text"]
+        top = shown[[name for name in columns if name in shown]].copy()
+        if "text" in top:
+            top["text"] = top["text"].str.slice(0, 60)
+        listed = f"Moved most:\n{top.to_string(index=False, float_format='{:.2f}'.format)}"
+        changes = f"From (rows) and to (columns):\n{self.transitions.to_string()}"
+        return [changes, listed if len(top) else "Nothing moved."]
+
+
+def listed(ids: Sequence[str], side: str) -> str:
+    """The ids that only one of two maps has, in a few words."""
+    few = ", ".join(f"'{instance_id}'" for instance_id in ids[:3]) + (" ..." if len(ids) > 3 else "")
+    return f"{len(ids):,} only in {side}" + (f" ({few})" if ids else "")
+
+
+def _write(diff: MapDiff, folder: Path) -> None:
     names = diff.names
     target = OwnedFolder(folder, "cal map-diff", "diff.json")
     target.refuse_foreign()
@@ -32,7 +120,7 @@ def write_diff(diff: MapDiff, folder: Path) -> None:
     target.write_json("diff.json", about)  # first: it marks our folder
     target.write("diff.csv", diff.moved.to_csv(index=False).encode())
     target.write("transitions.csv", diff.transitions.to_csv().encode())
-    for suffix, content in rendered(diff_figure(diff)).items():
+    for suffix, content in rendered(_figure(diff)).items():
         target.write(f"figures/map_diff.{suffix}", content)
     moved = diff.moved.rename(columns={"gold_b": "gold"})
     moved["transition"] = moved["region_a"] + " → " + moved["region_b"]
@@ -50,8 +138,7 @@ def write_diff(diff: MapDiff, folder: Path) -> None:
 
 
 @styled
-def diff_figure(diff: MapDiff) -> Figure:
-    """The work of `MapDiff.plot`."""
+def _figure(diff: MapDiff) -> Figure:
     names = diff.names
     figure = new_figure(10.5, 4.8)
     on_map, table = figure.subplots(1, 2, width_ratios=[1.5, 1])

@@ -10,9 +10,9 @@ from typing import Any
 
 from cal.data import hub_connection
 from cal.data.columns import Columns, read_documents
-from cal.data.documents import FurtherDocuments
+from cal.data.documents import ExtraTestDocuments
 from cal.data.glue_tsv import read_glue_tsv, task_problems
-from cal.data.tables import read_table
+from cal.data.table_files import read_table
 from cal.errors import nearest_name
 
 _TAKEN = ("train", "test", "dev")
@@ -20,7 +20,7 @@ COLUMN_SETTINGS = tuple(setting.name for setting in dataclasses.fields(Columns))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Further(Columns):
+class ExtraTest(Columns):
     """A further test set: a local file, or a split of a dataset of the Hugging Face hub.
 
     Args:
@@ -43,7 +43,7 @@ class Further(Columns):
     task: str | None = None
     labels: dict[str, str] = field(default_factory=dict)
 
-    def read(self, name: str) -> FurtherDocuments:
+    def read(self, name: str) -> ExtraTestDocuments:
         """Its documents, with its name before their ids.
 
         Raises:
@@ -58,28 +58,28 @@ class Further(Columns):
             loaded = hub_connection.load(hub_id, self.config, self.revision, way_out)
             documents = hub_connection.documents_of(loaded, hub_id, self.split, f"{where}.split", self, self.task)
         labels = {str(label): str(own) for label, own in self.labels.items()}
-        return FurtherDocuments(documents.of_split(name), labels)
+        return ExtraTestDocuments(documents.of_split(name), labels)
 
 
-def further(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Further]:
+def extra_tests(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, ExtraTest]:
     """The further test sets that a configuration describes.
 
     Args:
-        given: settings of each by its name, in which `further_problems` finds nothing.
+        given: settings of each by its name, in which `extra_test_problems` finds nothing.
         defaults: settings of the columns, for those that a set leaves out.
 
     Example:
-        >>> further({"hans": {"path": "hans.tsv"}}, {"text_column": "premise"})["hans"].text_column
+        >>> extra_tests({"hans": {"path": "hans.tsv"}}, {"text_column": "premise"})["hans"].text_column
         'premise'
     """
-    return {name: Further(**{**defaults, **settings}) for name, settings in given.items()}
+    return {name: ExtraTest(**{**defaults, **settings}) for name, settings in given.items()}
 
 
-def further_problems(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]:
+def extra_test_problems(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]:
     """A sentence about each setting of further test sets that is unknown or makes no sense.
 
     Example:
-        >>> further_problems({"hans": {"path": "hans.tsv", "lables": {}}}, {})[0][:78]
+        >>> extra_test_problems({"hans": {"path": "hans.tsv", "lables": {}}}, {})[0][:78]
         "Unknown key 'dataset.tests.hans.lables'. Did you mean 'dataset.tests.hans.labe"
     """
     problems: list[str] = []
@@ -92,13 +92,13 @@ def further_problems(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> l
         elif faults := [*_faults(settings, where)]:
             problems += faults
         else:
-            made = Further(**{**defaults, **settings})
+            made = ExtraTest(**{**defaults, **settings})
             problems += made.column_problems(where) + task_problems(made.task, where)
     return problems
 
 
 def _faults(settings: Mapping[str, Any], where: str) -> Iterator[str]:
-    known = [setting.name for setting in dataclasses.fields(Further)]
+    known = [setting.name for setting in dataclasses.fields(ExtraTest)]
     kinds = {"labels": (Mapping, "a mapping"), "choice_columns": (list, "a list")}
     for key, value in settings.items():
         kind, described = kinds.get(key, (str, "text"))

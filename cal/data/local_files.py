@@ -8,15 +8,15 @@ from typing import Any
 
 from cal.data.columns import Columns, read_documents
 from cal.data.corpus import Corpus
-from cal.data.documents import Documents, build_corpus
-from cal.data.further import COLUMN_SETTINGS, further, further_problems
+from cal.data.documents import SourceDocuments
+from cal.data.extra_tests import COLUMN_SETTINGS, extra_test_problems, extra_tests
 from cal.data.holdout import held_out
-from cal.data.tables import SUFFIXES, read_table
+from cal.data.table_files import SUFFIXES, read_table
 from cal.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True)
-class Files(Columns):
+class LocalFiles(Columns):
     """A corpus in files: one file to be split, a folder of `train.*` and `test.*`, or a file per split.
 
     Its further settings are those of `Columns`: `text_column`, `label_column` and so on.
@@ -31,7 +31,7 @@ class Files(Columns):
             labels of train in alphabetical, or numerical, order; in multiple choice the numbers from 1.
         test_fraction: of a single file, what is held out for test, equally from each label.
         name: of the corpus, for reports; with null, that of the file or folder.
-        tests: further test sets by name, each with settings of `Further`; columns are those of the corpus where a
+        tests: further test sets by name, each with settings of `ExtraTest`; columns are those of the corpus where a
             set gives none: `{hans: {path: hans.tsv, labels: {neutral: non-entailment}}}`.
     """
 
@@ -65,7 +65,7 @@ class Files(Columns):
         return self._corpus({split: self._documents(file) for split, file in files.items()}, name)
 
     def _problems(self) -> list[str]:
-        problems = self.column_problems() + further_problems(self.tests, self._columns())
+        problems = self.column_problems() + extra_test_problems(self.tests, self._columns())
         if (self.path is None) == (self.train is None):
             problems.append(
                 "Set either dataset.path (one file, or a folder with train.* and test.*) or dataset.train and "
@@ -81,10 +81,10 @@ class Files(Columns):
             problems.append(f"dataset.test_fraction must be between 0 and 1, not {self.test_fraction}.")
         return problems
 
-    def _documents(self, file: Path) -> Documents:
+    def _documents(self, file: Path) -> SourceDocuments:
         return read_documents(read_table(file), self, self.label_names)
 
-    def _held_out(self, file: Path) -> dict[str, Documents]:
+    def _held_out(self, file: Path) -> dict[str, SourceDocuments]:
         all_of_them = self._documents(file)
         held = held_out(all_of_them.ids, all_of_them.texts, all_of_them.labels, self.test_fraction)
         if not any(held):
@@ -94,9 +94,9 @@ class Files(Columns):
             )
         return {"train": all_of_them.where([not test for test in held]), "test": all_of_them.where(held)}
 
-    def _corpus(self, splits: dict[str, Documents], name: str) -> Corpus:
-        tests = {test: settings.read(test) for test, settings in further(self.tests, self._columns()).items()}
-        return build_corpus(splits, self.label_names, self.name or name, tests)
+    def _corpus(self, splits: dict[str, SourceDocuments], name: str) -> Corpus:
+        tests = {test: settings.read(test) for test, settings in extra_tests(self.tests, self._columns()).items()}
+        return Corpus.from_documents(splits, self.label_names, self.name or name, tests)
 
     def _columns(self) -> dict[str, Any]:
         """Where further test sets have what, unless they say otherwise."""

@@ -4,9 +4,9 @@ import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
 from cal.data import hub_connection
-from cal.data.files import Files
 from cal.data.glue import Glue
 from cal.data.hub import Hub
+from cal.data.local_files import LocalFiles
 from cal.errors import ConfigError, DataError, HubError
 
 NLI = ["entailment", "neutral", "contradiction"]
@@ -22,7 +22,7 @@ def main(write):
 
 
 def read(main, **tests):
-    return Files(**main, tests=tests).read()
+    return LocalFiles(**main, tests=tests).read()
 
 
 def gold_names(test_set):
@@ -153,11 +153,11 @@ PROBLEMS = {
 }
 
 
-@pytest.mark.parametrize("reader", [Files, Hub, Glue], ids=["files", "hub", "glue"])
+@pytest.mark.parametrize("reader", [LocalFiles, Hub, Glue], ids=["files", "hub", "glue"])
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_settings_that_make_no_sense_are_refused_before_anything_is_read(problem, reader):
     tests, expected = PROBLEMS[problem]
-    given = {Files: {"path": "a"}, Hub: {"hub_id": "o/x"}, Glue: {"task": "snli", "path": "a"}}[reader]
+    given = {LocalFiles: {"path": "a"}, Hub: {"hub_id": "o/x"}, Glue: {"task": "snli", "path": "a"}}[reader]
     with pytest.raises(ConfigError) as error:
         reader(**given, tests=tests)
     assert expected in str(error.value)
@@ -165,5 +165,5 @@ def test_settings_that_make_no_sense_are_refused_before_anything_is_read(problem
 
 def test_all_faulty_settings_are_named_at_once():
     with pytest.raises(ConfigError) as error:
-        Files(path="a", unlabelled="no", tests={"dev": {"path": "b"}, "x": {"pth": 7, "labels": []}})
+        LocalFiles(path="a", unlabelled="no", tests={"dev": {"path": "b"}, "x": {"pth": 7, "labels": []}})
     assert len(error.value.problems) == 5

@@ -1,0 +1,261 @@
+"""Frames: documents in a data frame, a dataset or lists, read and checked as those of a file are."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from cal.data.columns import Columns, read_documents
+from cal.data.documents import assemble
+from cal.data.splits import LabelledSplits
+from cal.data.tables import LazyColumns, RawTable, to_table
+from cal.errors import ConfigError, DataError, nearest_name
+
+_SPLITS = {"train": "train", "test": "test", "dev": "dev", "validation": "dev", "valid": "dev", "val": "dev"}
+_SPLIT, _SEQUENCES, _GIVEN_ID = "split", "sequences", "given id"
+_KEYWORDS = {
+    **{"text_column": "text", "second_column": "text", "choice_columns": "choices", "label_column": "label"},
+    "id_column": "id",
+}
+_LISTS = {"text_column": "texts", "second_column": "texts", "label_column": "labels", "id_column": "ids"}
+
+
+@dataclass(frozen=True)
+class FrameReader:
+    """Which columns of a table hold what; `Corpus.from_frame` explains the arguments."""
+
+    text: str | Sequence[str] = "text"
+    label: str = "label"
+    id: str | None = "id"
+    choices: Sequence[str] | None = None
+    blank: str | None = None
+    label_names: Sequence[str] | None = None
+    unlabelled: str = "error"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.text, str | int) and len(self.text) != 2:
+            raise ConfigError(f"text must name one column, or two for pairs, not {list(self.text)}.")
+        if problems := self._columns().column_problems(""):
+            names = {".second_column": "a second text column", ".choice_columns": "choices", ".": ""}
+            for setting, name in names.items():
+                problems = [problem.replace(setting, name, 2) for problem in problems]
+            raise ConfigError(problems)
+
+    def read(self, tables: Mapping[str, RawTable]) -> LabelledSplits:
+        """The splits in tables, one per split.
+
+        Raises:
+            DataError: if the documents cannot be used as given.
+        """
+        order = self.label_names or tables["train"].orders.get(self.label)
+        columns = self._columns()
+        plain = isinstance(self.text, str | int) and self.choices is None
+        documents = {
+            name: read_documents(table, columns, order, _SEQUENCES if plain and _is_nested(table) else None)
+            for name, table in tables.items()
+        }
+        if self.label_names is None and order is not None:
+            used = {label for each in documents.values() for label in each.labels}
+            n_choices = len((documents["train"].sequences or [()])[0])
+            order = order if n_choices == len(order) else [label for label in order if label in used]
+        return assemble(documents, order)
+
+    def _columns(self) -> Columns:
+        text, second = (self.text, None) if isinstance(self.text, str | int) else map(str, self.text)
+        return Columns(
+            text_column=str(text),
+            second_column=second,
+            choice_columns=None if self.choices is None else [str(name) for name in self.choices],
+            blank=self.blank,
+            label_column=str(self.label),
+            id_column=None if self.id is None else str(self.id),
+            unlabelled=self.unlabelled,
+        )
+
+
+def frame_tables(
+    frame: Any, test: Any = None, split: str | None = _SPLIT, id: Any = "id"
+) -> tuple[dict[str, RawTable], Any]:
+    """The table of each split in one frame, or in two, and the column of ids.
+
+    Args:
+        frame: see `table_of`.
+        test: a second frame, of the test documents.
+        split: column of `frame` that names the split of each row; `split` is used if it exists.
+        id: column with the ids, or one id per row.
+
+    Raises:
+        DataError: if a row names no split, or the test split is given twice.
+    """
+    table = table_of(frame, "the data frame")
+    if id is not None and not isinstance(id, str | int):
+        ids = plain_values(id)
+        if len(ids) != len(table.numbers or ()):
+            raise DataError(f"{len(ids)} ids for {len(table.numbers or ()):,} rows; give one per row.")
+        table, id = table.with_column(_GIVEN_ID, ids), _GIVEN_ID
+    tables = {"train": table} if split is None or _SPLIT == split not in table.columns else _by_split(table, split)
+    if test is not None:
+        if "test" in tables:
+            raise DataError(
+                f"Column '{split}' names test documents, and test= gives others. Give one of them: split=None ignores "
+                "the column."
+            )
+        tables["test"] = table_of(test, "the test frame")
+    return tables, id
+
+
+def split_tables(dataset: Any) -> dict[str, RawTable]:
+    """The table of each split of a dataset; one without splits is train.
+
+    Args:
+        dataset: Hugging Face `Dataset` or `DatasetDict`, or a mapping of split names to datasets or frames.
+
+    Raises:
+        DataError: if a split is none of train, test, dev and validation.
+    """
+    if not isinstance(dataset, Mapping):
+        return {"train": table_of(dataset, "the dataset")}
+    tables: dict[str, RawTable] = {}
+    for name, part in dataset.items():
+        own = _SPLITS.get(str(name))
+        if own is None or own in tables:
+            usable = [str(one) for one in dataset if str(one) in _SPLITS and one != name] or ["train"]
+            listed = ", ".join(f"'{one}': dataset['{one}']" for one in usable)
+            raise DataError(
+                f"The dataset has the split '{name}', and a corpus has train, test and dev (or validation), each once. "
+                f"Choose the splits to use: {{{listed}}}."
+            )
+        tables[own] = table_of(part, f"the split {name}")
+    if "train" not in tables:
+        raise DataError(f'The dataset has no train split, only {", ".join(dataset)}. Name one: {{"train": ...}}.')
+    return tables
+
+
+def list_table(texts: Iterable[Any], labels: Iterable[Any], ids: Iterable[Any] | None, source: str) -> RawTable:
+    """Lists of texts, or of pairs of them, and labels as a table; its column `second` holds second texts.
+
+    Raises:
+        DataError: if the lengths differ.
+
+    Example:
+        >>> list_table(["Who?", "When?"], ["HUM", "NUM"], None, "the texts").place(1)
+        'the texts, position 1'
+    """
+    columns = {"text": _listed(texts, "texts"), "label": _listed(labels, "labels")}
+    columns |= {} if ids is None else {"id": _listed(ids, "ids")}
+    if len({len(values) for values in columns.values()}) > 1:
+        sizes = " and ".join(f"{len(values):,} {name}s" for name, values in columns.items())
+        raise DataError(f"{source} come as {sizes}; give one of each per document.")
+    if pairs := [isinstance(text, list | tuple) and len(text) == 2 for text in columns["text"]]:
+        if any(pairs) and not all(pairs):
+            raise DataError(f"{source}, position {pairs.index(False)}: no pair of texts, as others are. Make it one.")
+        if all(pairs):
+            columns["text"], columns["second"] = (plain_values(part) for part in zip(*columns["text"], strict=True))
+    orders = {} if (order := _order(labels)) is None else {"label": order}
+    return RawTable(source, columns, "position", range(len(columns["text"])), orders, _LISTS)
+
+
+def table_of(data: Any, source: str) -> RawTable:
+    """A data frame, a dataset or a mapping of columns as a table; columns are read when they are used.
+
+    Args:
+        data: pandas `DataFrame`, anything with `to_pandas`, Hugging Face `Dataset`, or columns by name.
+        source: name of the data in messages.
+
+    Raises:
+        DataError: if it is something else.
+
+    Example:
+        >>> table_of({"text": ["Who?", float("nan")], "label": [True, False]}, "the columns").columns["text"]
+        ['Who?', None]
+    """
+    datasets = sys.modules.get("datasets")  # a dataset exists only where its library is loaded
+    if datasets is not None and isinstance(data, datasets.Dataset):
+        table = to_table(data, source)
+        return replace(table, unit="row", numbers=range(len(data)), keywords=_KEYWORDS)
+    import pandas as pd
+
+    if isinstance(data, Mapping):
+        data = pd.DataFrame({name: pd.Series(_listed(values, name), dtype=object) for name, values in data.items()})
+    if not isinstance(data, pd.DataFrame) and hasattr(data, "to_pandas"):
+        data = data.to_pandas()
+    if not isinstance(data, pd.DataFrame):
+        raise DataError(
+            f"{source} is a {type(data).__name__}; give a pandas DataFrame, a datasets.Dataset or a mapping of "
+            "columns. Lists of texts and labels go to Corpus.from_texts(texts, labels)."
+        )
+    names = [str(name) for name in data.columns]
+
+    def read(name: str) -> list[Any]:
+        if names.count(name) > 1:
+            raise DataError(
+                f"{source} has {names.count(name)} columns named '{name}'. Rename or drop one: "
+                "df.loc[:, ~df.columns.duplicated()] keeps the first of each name."
+            )
+        return plain_values(data.iloc[:, names.index(name)])
+
+    orders = {name: order for at, name in enumerate(names) if (order := _order(data.iloc[:, at])) is not None}
+    return RawTable(source, LazyColumns(names, read), "index", data.index.tolist(), orders, _KEYWORDS)
+
+
+def plain_values(values: Iterable[Any]) -> list[Any]:
+    """The values of a list, array, series or tensor as Python's own; missing ones are None.
+
+    Example:
+        >>> plain_values(np.array([1, 2])), plain_values(["a", float("nan"), np.int64(3)])
+        ([1, 2], ['a', None, 3])
+    """
+    listed = values.tolist() if hasattr(values, "tolist") else list(values)
+    plain = [value.item() if isinstance(value, np.generic) else value for value in listed]
+    return [None if _is_missing(value) else value for value in plain]
+
+
+def _listed(values: Any, name: str) -> list[Any]:
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise DataError(f"{name} is {values!r}; give a list, an array or a Series with one value per document.")
+    return plain_values(values)
+
+
+def _order(values: Any) -> list[str] | None:
+    """The categories of a categorical, in their order."""
+    categories = getattr(getattr(values, "dtype", None), "categories", None)
+    return None if categories is None else [str(category) for category in categories.tolist()]
+
+
+def _is_missing(value: Any) -> bool:
+    nan = isinstance(value, float) and value != value
+    return value is None or nan or type(value).__name__ in ("NAType", "NaTType")
+
+
+def _is_nested(table: RawTable) -> bool:
+    """Whether the table has the sequences that `Corpus.to_frame` writes of documents with several texts."""
+
+    def nested(value: Any) -> bool:
+        return isinstance(value, Sequence | np.ndarray) and not isinstance(value, str) and len(value) > 0
+
+    values = table.columns[_SEQUENCES] if _SEQUENCES in table.columns else []
+    return bool(values) and all(nested(value) and all(map(nested, value)) for value in values)
+
+
+def _by_split(table: RawTable, column: str) -> dict[str, RawTable]:
+    rows: dict[str, list[int]] = {}
+    named = [str(value).strip() for value in table.column(column, "split")]
+    if unknown := [row for row, name in enumerate(named) if name.lower() not in _SPLITS]:
+        nearest = nearest_name(named[unknown[0]], _SPLITS)
+        raise DataError(
+            f"{table.place(*unknown)}: column '{column}' holds '{named[unknown[0]]}'."
+            f"{f' Did you mean {nearest!r}?' if nearest else ''} Splits are train, test and dev (or validation). "
+            "Correct or drop these rows, or set split=None to ignore the column."
+        )
+    for row, name in enumerate(named):
+        rows.setdefault(_SPLITS[name.lower()], []).append(row)
+    if "train" not in rows:
+        raise DataError(
+            f"{table.source}: column '{column}' names no training document. Write train in it, or set split=None to "
+            "train on every row."
+        )
+    return {name: table.take(chosen) for name, chosen in rows.items()}

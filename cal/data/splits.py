@@ -1,0 +1,216 @@
+"""Splits: documents with ids and gold labels, in an order that depends on their ids alone."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from cal.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Split:
+    """Documents of one split.
+
+    The constructor sorts by a hash of the id, so nothing computed from a split (a seed set, a shuffle, a tie between
+    two scores) depends on the row order of the file it came from.
+
+    Args:
+        ids: one distinct string per document.
+        texts: the documents.
+        gold: (instance,) integer gold labels, positions in the `label_names` of the corpus.
+        name: name of the split in messages.
+        sequences: the parts of each document as an encoder reads them: one sequence per choice, each of one text or
+            a pair of texts. None if a document is just its text; otherwise `texts` is what people read.
+
+    Raises:
+        DataError: if the lengths differ, an id occurs twice, or a text or a part of a sequence is empty.
+
+    Example:
+        >>> split = Split(["a", "b"], ["How far is it?", "Who wrote it?"], [0, 1])
+        >>> split, sorted(split.ids)
+        (Split 'split': 2 documents, ['a', 'b'])
+    """
+
+    ids: Sequence[str]
+    texts: Sequence[str]
+    gold: np.ndarray
+    name: str = "split"
+    sequences: Sequence[Sequence[Sequence[str]]] | None = None
+
+    def __post_init__(self) -> None:
+        ids = [str(instance_id) for instance_id in self.ids]
+        texts, gold = list(self.texts), np.asarray(self.gold, dtype=np.int64)
+        if not len(ids) == len(texts) == len(gold):
+            raise DataError(
+                f"{self.name}: {len(ids)} ids, {len(texts)} texts and {len(gold)} gold labels; "
+                "give one of each per document."
+            )
+        if twice := [instance_id for instance_id, n in Counter(ids).items() if n > 1]:
+            raise DataError(
+                f"{self.name}: {len(twice)} ids occur more than once, e.g. {few(twice)}. "
+                "Make them unique, or leave the ids out: they are then derived from the texts."
+            )
+        if blank := [i for i, text in zip(ids, texts, strict=True) if not str(text).strip()]:
+            raise DataError(
+                f"{self.name}: {len(blank)} texts are empty, e.g. id {few(blank)}. Remove or fill these rows."
+            )
+        sequences = None if self.sequences is None else [tuple(map(tuple, choices)) for choices in self.sequences]
+        if sequences is not None:
+            self._check_sequences(ids, sequences)
+        order = sorted(range(len(ids)), key=lambda row: _id_hash(ids[row]))
+        object.__setattr__(self, "ids", [ids[row] for row in order])
+        object.__setattr__(self, "texts", [texts[row] for row in order])
+        object.__setattr__(self, "gold", gold[order])
+        object.__setattr__(self, "sequences", sequences and [sequences[row] for row in order])
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __repr__(self) -> str:
+        return f"Split '{self.name}': {len(self):,} document{'' if len(self) == 1 else 's'}"
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of choices per document (1 outside multiple choice) and of texts per sequence (2 for pairs)."""
+        return (1, 1) if not self.sequences else (len(self.sequences[0]), len(self.sequences[0][0]))
+
+    def as_sequences(self) -> list[tuple[tuple[str, ...], ...]]:
+        """`sequences`, or each text as a sequence of its own if there are none."""
+        if self.sequences is None:
+            return [((text,),) for text in self.texts]
+        return [tuple(map(tuple, choices)) for choices in self.sequences]
+
+    def where(self, chosen: Sequence[bool] | np.ndarray, name: str) -> Split:
+        """The chosen documents as a split of another name.
+
+        Args:
+            chosen: (instance,) whether to keep each document.
+            name: name of the new split.
+        """
+        rows = np.flatnonzero(chosen).tolist()
+        return Split(
+            [self.ids[row] for row in rows],
+            [self.texts[row] for row in rows],
+            self.gold[rows],
+            name,
+            self.sequences and [self.sequences[row] for row in rows],
+        )
+
+    def _check_sequences(self, ids: Sequence[str], sequences: Sequence[tuple[tuple[str, ...], ...]]) -> None:
+        if len(sequences) != len(ids):
+            raise DataError(
+                f"{self.name}: {len(sequences)} of {len(ids)} documents have sequences; give them for all or none."
+            )
+        if len({(len(choices), *map(len, choices)) for choices in sequences}) > 1:
+            raise DataError(
+                f"{self.name}: documents differ in their number of choices, or of texts per sequence. "
+                "Give every document the same."
+            )
+        blank = [i for i, s in zip(ids, sequences, strict=True) if not all(part.strip() for c in s for part in c)]
+        if blank:
+            raise DataError(
+                f"{self.name}: a part of {len(blank)} documents is empty, e.g. of id {few(blank)}. Fill both texts of "
+                "a pair and every choice, or remove these rows."
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class TestSet:
+    """An extra test set, in or out of distribution, with labels of its own.
+
+    Args:
+        split: the documents; their gold labels are positions in the set's own `label_names`.
+        label_names: names of the set's own labels.
+        label_of: (class of train,) the own label that each class of train stands for. Predictions are translated
+            with it before they are compared with gold; if two classes share a label, either is right.
+
+    Example:
+        >>> split = Split(["a"], ["He sleeps."], [1])
+        >>> TestSet(split, ["entailment", "other"], [0, 1, 1]).n_classes  # of entailment, neutral, contradiction
+        2
+    """
+
+    __test__ = False  # for pytest
+
+    split: Split
+    label_names: Sequence[str]
+    label_of: np.ndarray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "label_of", np.asarray(self.label_of, dtype=np.int64))
+
+    @property
+    def n_classes(self) -> int:
+        """Number of labels."""
+        return len(self.label_names)
+
+
+class LabelledSplits(NamedTuple):
+    """The splits of a corpus, with the labels that their gold labels are positions of.
+
+    Attributes:
+        label_names: name of each gold label.
+        splits: all splits by name, `train` first; `test` and `dev` may be missing, extra test sets come last.
+        tests: the extra test sets among them.
+    """
+
+    label_names: Sequence[str]
+    splits: Mapping[str, Split]
+    tests: Mapping[str, TestSet]
+
+    def labels_of(self, split: str) -> Sequence[str]:
+        """The label names that the gold labels of a split are positions of."""
+        return self.tests[split].label_names if split in self.tests else self.label_names
+
+    def to_frame(self) -> pd.DataFrame:
+        """All documents: columns `id`, `text`, `label`, `split`, and `sequences` for pairs and choices."""
+        import pandas as pd
+
+        order = dict.fromkeys(label for name in self.splits for label in self.labels_of(name))
+        parts = []
+        for name, split in self.splits.items():
+            names = self.labels_of(name)
+            labels = pd.Categorical([names[label] for label in split.gold.tolist()], categories=list(order))
+            part = pd.DataFrame({"id": split.ids, "text": split.texts, "label": labels, "split": name})
+            if split.sequences is not None:
+                part["sequences"] = pd.Series(list(split.sequences), dtype=object)
+            parts.append(part)
+        return pd.concat(parts, ignore_index=True)
+
+    def fingerprint(self) -> str:
+        """A hash of all ids, texts, sequences, gold labels and label names."""
+        digest = hashlib.blake2b(digest_size=16)
+        digest.update(repr(list(self.label_names)).encode())
+        for name, split in self.splits.items():
+            digest.update(f"\0{name}\0{len(split)}\0".encode())
+            for instance_id, text in zip(split.ids, split.texts, strict=True):
+                digest.update(f"{len(instance_id)},{len(text)}:{instance_id}{text}".encode())
+            digest.update(split.gold.tobytes())
+            if split.sequences is not None:
+                digest.update(repr(split.sequences).encode())
+        for name, test_set in self.tests.items():
+            digest.update(repr((name, list(test_set.label_names), test_set.label_of.tolist())).encode())
+        return digest.hexdigest()
+
+
+def few(names: Sequence[str], n: int = 3) -> str:
+    """The first names, quoted, for a message.
+
+    Example:
+        >>> few(["a", "b", "c"], n=2)
+        "'a', 'b' ..."
+    """
+    return ", ".join(f"'{name}'" for name in names[:n]) + (" ..." if len(names) > n else "")
+
+
+def _id_hash(instance_id: str) -> tuple[bytes, str]:
+    return hashlib.blake2b(instance_id.encode(), digest_size=8).digest(), instance_id
