@@ -35,8 +35,8 @@ if TYPE_CHECKING:  # the one table of public names: type checkers read it, and s
     from cal.learners.mlp import MLP as MLP
     from cal.learners.scikit import Scikit as Scikit
     from cal.learners.transformer import Transformer as Transformer
-    from cal.maps.diff import MapDiff as MapDiff
     from cal.maps.diff import map_diff as map_diff
+    from cal.maps.diff_result import MapDiff as MapDiff
     from cal.maps.read import read_logs as read_logs
     from cal.maps.read import read_map as read_map
     from cal.maps.request import map as map

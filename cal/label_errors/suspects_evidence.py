@@ -104,7 +104,7 @@ def _with_vectors(
         rows = [row_of[str(instance_id)] for instance_id in evidence.ids]
         kind = request.as_data()["features"]["kind"]
         return replace(evidence, vectors=vectors.train[rows]), f"neighbours{limit} by features={kind}"
-    if evidence.texts is None or not any(text.strip() for text in evidence.texts):
+    if evidence.texts is None or sum(bool(text.strip()) for text in evidence.texts) < 2:
         return evidence, "there are no texts, and so no neighbours: dataset=NAME gives them"
     return replace(evidence, vectors=_text_vectors(evidence.texts)), f"neighbours{limit} by the words of the texts"
 
@@ -112,8 +112,9 @@ def _with_vectors(
 def _text_vectors(texts: Any) -> np.ndarray:
     """(instance, feature) vectors of texts; zeros for those without text."""
     filled = [row for row, text in enumerate(texts) if text.strip()]
-    split = Split([str(row) for row in filled], [texts[row] for row in filled], np.zeros(len(filled), int), "train")
-    found = Lsa(n_components=N_DIMENSIONS).compute(Corpus(split, None, ["-"])).train
+    split = Split([str(row) for row in filled], [texts[row] for row in filled], np.arange(len(filled)) % 2, "train")
+    corpus = Corpus(split, None, ["even", "odd"])  # vectors do not depend on labels
+    found = Lsa(n_components=N_DIMENSIONS).compute(corpus).train
     vectors = np.zeros((len(texts), found.shape[1]), dtype=np.float32)
     vectors[[int(row) for row in split.ids]] = found  # a split has its own order
     return vectors
