@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import itertools
-import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cal.checks import whole_numbers
+from cal.checks import numbers_in, one_of, refuse, whole_numbers
 from cal.data.corpus import Corpus
 from cal.data.features import Features
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
-from cal.errors import ConfigError, FeatureError, StrategyError, UnknownNameError
+from cal.errors import FeatureError, StrategyError
 from cal.learners import backprop
 from cal.learners.base import Prediction
 from cal.learners.nn import PRECISIONS, StackedMLP
@@ -63,16 +62,9 @@ class MLP:
         problems = whole_numbers(n_epochs=self.n_epochs, batch_size=self.batch_size)
         if isinstance(self.hidden, int) or not self.hidden or any(whole_numbers(width=width) for width in self.hidden):
             problems.append(f"hidden must list at least one width, each a whole number, not {self.hidden!r}.")
-        if not 0 <= self.dropout < 1:
-            problems.append(f"dropout must be at least 0 and below 1, not {self.dropout}.")
-        if not 0 < self.lr < math.inf:
-            problems.append(f"lr must be above 0 and finite, not {self.lr}.")
-        if not 0 <= self.weight_decay < math.inf:
-            problems.append(f"weight_decay must be at least 0 and finite, not {self.weight_decay}.")
-        if self.precision not in PRECISIONS:
-            problems.append(str(UnknownNameError("precision", str(self.precision), PRECISIONS)))
-        if problems:
-            raise ConfigError(problems)
+        problems += numbers_in("[0, 1)", dropout=self.dropout) + numbers_in("(0, inf)", lr=self.lr)
+        problems += numbers_in("[0, inf)", weight_decay=self.weight_decay)
+        refuse(problems + one_of(PRECISIONS, precision=self.precision))
 
     @property
     def abilities(self) -> frozenset[str]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 
-from cal.checks import whole_numbers
+from cal.checks import numbers_in, one_of, refuse, whole_numbers
 from cal.data.corpus import Corpus
 from cal.data.features import Features
 from cal.data.pretrained import Pretrained
 from cal.data.tokens import Tokens, tokenise
-from cal.errors import ConfigError, ModelError, UnknownNameError
+from cal.errors import ModelError
 from cal.learners.classifier import Architecture, shared_classifier
 from cal.learners.finetune import Schedule
 from cal.learners.nn import PRECISIONS
@@ -82,22 +81,13 @@ class Transformer:
         problems = whole_numbers(n_epochs=self.n_epochs, batch_size=self.batch_size)
         if not isinstance(self.model, str) or not self.model:
             problems.append(f"model must be a name on the Hugging Face hub or a folder, not {self.model!r}.")
-        problems += whole_numbers(micro_batch_size=1 if self.micro_batch_size is None else self.micro_batch_size)
-        problems += whole_numbers(0, freeze=0 if self.freeze is None else self.freeze, lora=self.lora)
-        problems += whole_numbers(3, max_length=3 if self.max_length is None else self.max_length)
-        for name, low, high in (("lr", 0, math.inf), ("max_grad_norm", 0, math.inf)):
-            if not low < getattr(self, name) < high:
-                problems.append(f"{name} must be above 0 and finite, not {getattr(self, name)}.")
-        if not 0 <= self.weight_decay < math.inf:
-            problems.append(f"weight_decay must be at least 0 and finite, not {self.weight_decay}.")
-        for name in ("warmup", "dropout"):
-            if not 0 <= (getattr(self, name) or 0) < 1:
-                problems.append(f"{name} must be at least 0 and below 1, not {getattr(self, name)}.")
-        for name, known in (("pooling", POOLING), ("precision", PRECISIONS)):
-            if getattr(self, name) not in known:
-                problems.append(str(UnknownNameError(name, str(getattr(self, name)), known)))
-        if problems:
-            raise ConfigError(problems)
+        problems += whole_numbers(or_null=True, micro_batch_size=self.micro_batch_size)
+        problems += whole_numbers(0, or_null=True, freeze=self.freeze) + whole_numbers(0, lora=self.lora)
+        problems += whole_numbers(3, or_null=True, max_length=self.max_length)
+        problems += numbers_in("(0, inf)", lr=self.lr, max_grad_norm=self.max_grad_norm)
+        problems += numbers_in("[0, inf)", weight_decay=self.weight_decay)
+        problems += numbers_in("[0, 1)", warmup=self.warmup) + numbers_in("[0, 1)", or_null=True, dropout=self.dropout)
+        refuse(problems + one_of(POOLING, pooling=self.pooling) + one_of(PRECISIONS, precision=self.precision))
 
     @property
     def abilities(self) -> frozenset[str]:

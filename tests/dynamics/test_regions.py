@@ -113,7 +113,7 @@ def test_an_unknown_parameter_is_named_with_the_nearest(points):
 
 @pytest.mark.parametrize("share", [0, 1, -0.5, 33])
 def test_a_share_is_between_0_and_1(points, share):
-    with pytest.raises(ConfigError, match=f"between 0 and 1, not {share}"):
+    with pytest.raises(ConfigError, match=f"ambiguous must be a number above 0 and below 1, not {share}"):
         regions(points, "quantile", ambiguous=share)
 
 
