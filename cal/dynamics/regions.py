@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cal.checks import numbers_in, refuse
-from cal.errors import AnalysisError, UnknownNameError
+from cal.errors import AnalysisError, ConfigError, UnknownNameError
 from cal.registry import unknown_parameter
 
 if TYPE_CHECKING:
