@@ -143,7 +143,7 @@ def test_the_lower_left_of_winogrande_is_its_small_hard_region():
     [
         ("quantil", "Did you mean 'quantile'"),
         ({"quantile": {"ambigous": 0.1}}, "Did you mean 'ambiguous'"),
-        ({"quantile": {"ambiguous": 7}}, "between 0 and 1"),
+        ({"quantile": {"ambiguous": 7}}, "above 0 and below 1"),
         ({"quantile": {"ambiguous": "much"}}, "must be a finite number"),
         ({"quantile": {}, "data_iq": {}}, "the name of a rule"),
         (3, "the name of a rule"),
