@@ -66,36 +66,41 @@ def numbers_in(interval: str, /, *, or_null: bool = False, **values: object) -> 
     if opening + closing == "[]":
         described = f"a number from {lower} to {upper}"
     else:
-        described = f"a number {'above' if opening == '(' else 'of at least'} {lower}"
-        if high == math.inf:
-            described = described.replace("a number", "a finite number")
-        else:
-            described += f" and {'below' if closing == ')' else 'at most'} {upper}"
+        described = "a finite number" if high == math.inf else "a number"
+        described += "" if low == -math.inf else f" {'above' if opening == '(' else 'of at least'} {lower}"
+        described += "" if high == math.inf else f" and {'below' if closing == ')' else 'at most'} {upper}"
     return _sentences(described, fits, or_null, values)
 
 
 def one_of(known: Iterable[str], /, *, or_null: bool = False, **values: object) -> list[str]:
-    """A sentence about each value that is not one of a few known words, with the nearest one.
+    """A sentence about each value that is not one of a few known words.
 
     Example:
-        >>> one_of(["during", "end", "out_of_fold"], capture="ende")
-        ["capture must be during, end or out_of_fold, not 'ende'. Did you mean 'end'?"]
+        >>> one_of(["during", "end", "out_of_fold"], capture="begin")
+        ["capture must be during, end or out_of_fold, not 'begin'."]
+        >>> one_of(["bf16", "float32"], precision="float23")
+        ["precision must be bf16 or float32, not 'float23'. Did you mean 'float32'?"]
     """
     *others, last = words = list(known)
+
+    def suggestion(value: object) -> str:
+        nearest = nearest_name(value, words) if isinstance(value, str) else None
+        return f" Did you mean '{nearest}'?" if nearest else ""
+
     described = f"{', '.join(others)} or {last}" if others else last
-    sentences = []
-    for name, value in values.items():
-        nearest = nearest_name(str(value), words)
-        hint = f" Did you mean '{nearest}'?" if nearest else ""
-        told = _sentences(described, lambda given: given in words, or_null, {name: value})
-        sentences += [f"{sentence}{hint}" for sentence in told]
-    return sentences
+    return _sentences(described, lambda value: value in words, or_null, values, suggestion)
 
 
-def _sentences(described: str, fits: Callable[[object], bool], or_null: bool, values: dict[str, object]) -> list[str]:
+def _sentences(
+    described: str,
+    fits: Callable[[object], bool],
+    or_null: bool,
+    values: dict[str, object],
+    suggestion: Callable[[object], str] = lambda value: "",
+) -> list[str]:
     described += " or null" if or_null else ""
     return [
-        f"{name} must be {described}, not {value!r}."
+        f"{name} must be {described}, not {value!r}.{suggestion(value)}"
         for name, value in values.items()
         if not (fits(value) or (or_null and value is None))
     ]

@@ -12,6 +12,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, NamedTuple
 
+from cal.checks import refuse
 from cal.errors import ConfigError, UnknownNameError, nearest_name
 
 
@@ -211,8 +212,7 @@ def build(choice: type, parameters: Mapping[str, Any], where: str) -> Any:
     """
     if dataclasses.is_dataclass(choice):
         known = [field.name for field in dataclasses.fields(choice)]
-        if problems := [unknown_parameter(str(name), known, where) for name in parameters if name not in known]:
-            raise ConfigError(problems)
+        refuse(unknown_parameter(str(name), known, where) for name in parameters if name not in known)
     try:
         return choice(**parameters)
     except ConfigError as error:

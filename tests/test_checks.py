@@ -54,6 +54,7 @@ def test_numbers_in_agrees_with_comparisons(low, high, brackets, value):
         ("[0, 1)", "a number of at least 0 and below 1"),
         ("[0, inf)", "a finite number of at least 0"),
         ("(0, inf)", "a finite number above 0"),
+        ("(-inf, inf)", "a finite number"),
     ],
 )
 def test_intervals_are_said_in_words(interval, described):

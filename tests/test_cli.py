@@ -245,4 +245,4 @@ def test_precision_is_the_learners(smoke, precision, capsys):
 
 def test_an_unknown_precision_is_refused(smoke, capsys):
     assert main([*smoke, "precision=fp16"]) == 1
-    assert "Unknown precision 'fp16'" in capsys.readouterr().err
+    assert "precision must be float32, tf32 or bf16, not 'fp16'" in capsys.readouterr().err

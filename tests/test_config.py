@@ -130,7 +130,7 @@ def test_a_file_of_ones_own_is_found(tmp_path):
         ("query_size=0", "query_size must be"),
         ("workers=0", "workers must be"),
         ("learner.dropout=1", "learner: dropout must be"),
-        ("learner.lr=0", "learner: lr must be above 0"),
+        ("learner.lr=0", "learner: lr must be a finite number above 0"),
         ("strategies=cal", "strategies must be a list"),
         ("strategies=[]", "strategies is empty"),
         ("strategies=[cal,cal]", "listed twice"),

@@ -10,8 +10,7 @@ from torch import Tensor
 from cal.acquisition.base import Acquisition
 from cal.acquisition.pool import Pool
 from cal.acquisition.uncertainty import entropy, margin
-from cal.checks import whole_numbers
-from cal.errors import ConfigError
+from cal.checks import refuse, whole_numbers
 
 
 @dataclass
@@ -22,8 +21,7 @@ class _McDropout(Acquisition):
     n_samples: int = 10
 
     def __post_init__(self) -> None:
-        if problems := whole_numbers(n_samples=self.n_samples):
-            raise ConfigError(problems)
+        refuse(whole_numbers(n_samples=self.n_samples))
 
 
 @dataclass

@@ -10,8 +10,7 @@ from torch import Tensor
 from cal.acquisition.base import Acquisition
 from cal.acquisition.pool import Batch, Pool
 from cal.acquisition.uncertainty import entropy
-from cal.checks import whole_numbers
-from cal.errors import ConfigError
+from cal.checks import refuse, whole_numbers
 from cal.streams import Draws
 
 _CHUNK = 128  # candidates whose gain is computed at once
@@ -50,8 +49,7 @@ class BatchBald(Acquisition):
     n_configurations: int = 1000
 
     def __post_init__(self) -> None:
-        if problems := whole_numbers(n_samples=self.n_samples, n_configurations=self.n_configurations):
-            raise ConfigError(problems)
+        refuse(whole_numbers(n_samples=self.n_samples, n_configurations=self.n_configurations))
 
     def select(self, pool: Pool, n: int) -> Batch:
         order = pool.uniform("ties").argsort(dim=-1)  # the first of equally good candidates is a random one

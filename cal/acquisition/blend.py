@@ -13,7 +13,7 @@ from cal.acquisition.base import Acquisition, checked
 from cal.acquisition.map_regression import PredictedVariability
 from cal.acquisition.pool import Pool
 from cal.acquisition.uncertainty import Margin
-from cal.errors import ConfigError
+from cal.checks import refuse
 
 
 @dataclass
@@ -42,8 +42,7 @@ class Blend(Acquisition):
                 f"blend takes two strategies or more, and a weight above 0 for each; given {len(self.parts)} "
                 f"strategies and weights {self.weights}."
             )
-        if problems:
-            raise ConfigError(problems)
+        refuse(problems)
         self.needs = frozenset[str]().union(*(part.needs for part in self.parts))
 
     def score(self, pool: Pool) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cal.acquisition.discriminative import Discriminative
 from cal.acquisition.pool import Pool
-from cal.errors import ConfigError
+from cal.checks import numbers_in, refuse
 
 
 @dataclass
@@ -35,8 +35,7 @@ class Cal(Discriminative):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.threshold < 1:
-            raise ConfigError(f"threshold must be at least 0 and below 1, a fraction of epochs, not {self.threshold}.")
+        refuse(numbers_in("[0, 1)", threshold=self.threshold))
 
     def score(self, pool: Pool) -> Tensor:
         high = pool.data_map.correctness > self.threshold  # (run, labelled)

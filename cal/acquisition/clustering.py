@@ -13,8 +13,7 @@ from torch.nn.functional import one_hot
 
 from cal.acquisition.base import Acquisition
 from cal.acquisition.pool import Batch, Pool
-from cal.checks import whole_numbers
-from cal.errors import ConfigError
+from cal.checks import refuse, whole_numbers
 
 CHUNK = 2048  # rows of a distance matrix at once
 
@@ -209,8 +208,7 @@ class KMeans(Geometric):
     max_iterations: int = 20
 
     def __post_init__(self) -> None:
-        if problems := whole_numbers(max_iterations=self.max_iterations):
-            raise ConfigError(problems)
+        refuse(whole_numbers(max_iterations=self.max_iterations))
 
     def choose(self, pool: Pool, run: int, order: Tensor, n: int) -> tuple[Tensor, Tensor]:
         draws = pool.streams.uniform("k-means++", n)[run]

@@ -10,8 +10,7 @@ from torch import Tensor
 from cal.acquisition.base import Acquisition
 from cal.acquisition.clustering import CHUNK
 from cal.acquisition.pool import Pool
-from cal.checks import whole_numbers
-from cal.errors import ConfigError
+from cal.checks import refuse, whole_numbers
 
 
 @dataclass
@@ -36,8 +35,7 @@ class ContrastiveAl(Acquisition):
     n_neighbours: int = 10
 
     def __post_init__(self) -> None:
-        if problems := whole_numbers(n_neighbours=self.n_neighbours):
-            raise ConfigError(problems)
+        refuse(whole_numbers(n_neighbours=self.n_neighbours))
 
     def score(self, pool: Pool) -> Tensor:
         scores = torch.empty_like(pool.candidates, dtype=torch.float64)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -10,8 +9,7 @@ from torch import Tensor
 
 from cal.acquisition.base import Acquisition
 from cal.acquisition.pool import Pool
-from cal.checks import whole_numbers
-from cal.errors import ConfigError
+from cal.checks import numbers_in, refuse, whole_numbers
 from cal.learners import backprop
 from cal.learners.nn import StackedMLP
 from cal.stopwatch import phase
@@ -37,12 +35,9 @@ class Discriminative(Acquisition):
     lr: float = 5e-5
 
     def __post_init__(self) -> None:
-        batch_size = 1 if self.batch_size is None else self.batch_size
-        problems = whole_numbers(hidden=self.hidden, n_epochs=self.n_epochs, batch_size=batch_size)
-        if not 0 < self.lr < math.inf:
-            problems.append(f"lr must be above 0 and finite, not {self.lr}.")
-        if problems:
-            raise ConfigError(problems)
+        problems = whole_numbers(hidden=self.hidden, n_epochs=self.n_epochs)
+        problems += whole_numbers(or_null=True, batch_size=self.batch_size)
+        refuse(problems + numbers_in("(0, inf)", lr=self.lr))
 
     def prob_positive(self, pool: Pool, x: Tensor, positive: Tensor) -> Tensor:
         """P(positive | x) of the candidates by a discriminator trained, to its end, on shuffled data.
@@ -107,8 +102,7 @@ class Dal(Discriminative):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.max_unlabelled is not None and (problems := whole_numbers(max_unlabelled=self.max_unlabelled)):
-            raise ConfigError(problems)
+        refuse(whole_numbers(or_null=True, max_unlabelled=self.max_unlabelled))
 
     def score(self, pool: Pool) -> Tensor:
         unlabelled = pool

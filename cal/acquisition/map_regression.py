@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -12,9 +11,8 @@ from torch import Tensor
 
 from cal.acquisition.base import Acquisition
 from cal.acquisition.pool import Pool
-from cal.checks import whole_numbers
+from cal.checks import numbers_in, one_of, refuse, whole_numbers
 from cal.dynamics.data_map import DataMap
-from cal.errors import ConfigError
 
 _CHUNK = 8192  # candidates predicted at once
 _DIGITS = 10  # scores are rounded, so that equal candidates tie wherever they stand in a matrix product
@@ -37,11 +35,7 @@ class _PredictedMap(Acquisition):
     folds: int = 5
 
     def __post_init__(self) -> None:
-        problems = whole_numbers(2, folds=self.folds)
-        if self.seed_map not in get_args(SeedMap):
-            problems.append(f"seed_map must be end or out_of_fold, not {self.seed_map!r}.")
-        if problems:
-            raise ConfigError(problems)
+        refuse(whole_numbers(2, folds=self.folds) + one_of(get_args(SeedMap), seed_map=self.seed_map))
 
     def _predicted(self, pool: Pool, metric: str, with_std: bool = False) -> tuple[Tensor, Tensor]:
         """(run, candidate) predicted metric and, if wanted, its standard deviation, in float64."""
@@ -88,8 +82,7 @@ class PredictedBoundary(_PredictedMap):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.threshold <= 1:
-            raise ConfigError(f"threshold must be a fraction of epochs, not {self.threshold}.")
+        refuse(numbers_in("[0, 1]", threshold=self.threshold))
 
     def score(self, pool: Pool) -> Tensor:
         return -(self._predicted(pool, "correctness")[0] - self.threshold).abs()
@@ -115,13 +108,7 @@ class PredictedUcb(_PredictedMap):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        problems = []
-        if self.metric not in ("variability", "hardness"):
-            problems.append(f"metric must be variability or hardness, not {self.metric!r}.")
-        if not 0 <= self.beta < math.inf:
-            problems.append(f"beta must be at least 0 and finite, not {self.beta}.")
-        if problems:
-            raise ConfigError(problems)
+        refuse(one_of(["variability", "hardness"], metric=self.metric) + numbers_in("[0, inf)", beta=self.beta))
 
     def score(self, pool: Pool) -> Tensor:
         if self.metric == "variability":

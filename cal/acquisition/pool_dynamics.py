@@ -11,7 +11,7 @@ from cal.acquisition.base import Acquisition
 from cal.acquisition.discriminative import Discriminative
 from cal.acquisition.pool import Pool
 from cal.acquisition.uncertainty import entropy, margin
-from cal.errors import ConfigError
+from cal.checks import one_of, refuse
 
 
 @dataclass
@@ -100,8 +100,7 @@ class Tidal(Discriminative):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.measure not in ("entropy", "margin"):
-            raise ConfigError(f"measure must be entropy or margin, not {self.measure!r}.")
+        refuse(one_of(["entropy", "margin"], measure=self.measure))
 
     def score(self, pool: Pool) -> Tensor:
         target = pool.labelled_predictions.mean_probs  # (run, labelled, class)

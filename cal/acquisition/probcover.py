@@ -11,8 +11,7 @@ from torch.nn.functional import normalize
 
 from cal.acquisition.clustering import CHUNK, Geometric, k_means
 from cal.acquisition.pool import Pool
-from cal.checks import whole_numbers
-from cal.errors import ConfigError
+from cal.checks import numbers_in, refuse, whole_numbers
 
 
 @dataclass
@@ -41,13 +40,8 @@ class ProbCover(Geometric):
     max_points: int = 10_000
 
     def __post_init__(self) -> None:
-        problems = whole_numbers(max_points=self.max_points)
-        if self.delta is not None and not 0 < self.delta < math.inf:
-            problems.append(f"delta must be above 0 and finite, or None, not {self.delta}.")
-        if not 0 < self.purity <= 1:
-            problems.append(f"purity must be above 0 and at most 1, not {self.purity}.")
-        if problems:
-            raise ConfigError(problems)
+        problems = whole_numbers(max_points=self.max_points) + numbers_in("(0, inf)", or_null=True, delta=self.delta)
+        refuse(problems + numbers_in("(0, 1]", purity=self.purity))
 
     def choose(self, pool: Pool, run: int, order: Tensor, n: int) -> tuple[Tensor, Tensor]:
         x = normalize(pool.embeddings[run][order[: max(self.max_points, n)]], dim=1)

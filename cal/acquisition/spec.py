@@ -17,6 +17,7 @@ from cal.acquisition.base import Acquisition, name_of
 from cal.acquisition.mix import Mix
 from cal.acquisition.one_run import OneRun
 from cal.acquisition.pool import Pool
+from cal.checks import refuse
 from cal.errors import ConfigError
 
 StrategySpec = str | Mapping[str, Any] | Acquisition | Callable[[Pool], Tensor]
@@ -76,8 +77,7 @@ def make_strategies(specs: Sequence[StrategySpec]) -> dict[str, Acquisition]:
         strategies[label] = strategy
     if not specs:
         problems.append("strategies is empty; name at least one, such as [random, cal].")
-    if problems:
-        raise ConfigError(problems)
+    refuse(problems)
     return strategies
 
 
@@ -149,8 +149,7 @@ def _with_parts(choice: Any, parameters: Mapping[str, Any], where: str) -> dict[
                 made[name] = make_strategy(value)[1]
         except ConfigError as error:
             problems += [f"{where}: {name}: {problem}" for problem in error.problems]
-    if problems:
-        raise ConfigError(problems)
+    refuse(problems)
     return made
 
 

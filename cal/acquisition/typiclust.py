@@ -11,8 +11,7 @@ from torch import Tensor
 
 from cal.acquisition.clustering import CHUNK, Geometric, assigned, k_means
 from cal.acquisition.pool import Pool
-from cal.checks import whole_numbers
-from cal.errors import ConfigError
+from cal.checks import refuse, whole_numbers
 
 _SMALL = 5  # the authors' code drops clusters of so few instances; here they come last
 
@@ -44,10 +43,9 @@ class TypiClust(Geometric):
     max_points: int = 10_000
 
     def __post_init__(self) -> None:
-        if problems := whole_numbers(
-            n_neighbours=self.n_neighbours, max_clusters=self.max_clusters, max_points=self.max_points
-        ):
-            raise ConfigError(problems)
+        refuse(
+            whole_numbers(n_neighbours=self.n_neighbours, max_clusters=self.max_clusters, max_points=self.max_points)
+        )
 
     def choose(self, pool: Pool, run: int, order: Tensor, n: int) -> tuple[Tensor, Tensor]:
         n_clusters = min(pool.labelled.shape[1] + n, self.max_clusters)

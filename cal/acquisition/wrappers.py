@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -14,7 +13,7 @@ from cal.acquisition.base import Acquisition, checked, chosen, top
 from cal.acquisition.clustering import KMeansPlusPlus
 from cal.acquisition.pool import Batch, Pool
 from cal.acquisition.uncertainty import Entropy, Margin
-from cal.checks import whole_numbers
+from cal.checks import numbers_in, one_of, refuse, whole_numbers
 from cal.errors import ConfigError, StrategyError
 
 Kind = Literal["power", "softmax", "rank"]
@@ -42,8 +41,7 @@ class Prefilter(Acquisition):
     factor: int = 10
 
     def __post_init__(self) -> None:
-        if problems := whole_numbers(factor=self.factor):
-            raise ConfigError(problems)
+        refuse(whole_numbers(factor=self.factor))
         self.needs = self.by.needs | self.then.needs
 
     def select(self, pool: Pool, n: int) -> Batch:
@@ -72,8 +70,7 @@ class Subpool(Acquisition):
     size: int = 1000
 
     def __post_init__(self) -> None:
-        if problems := whole_numbers(size=self.size):
-            raise ConfigError(problems)
+        refuse(whole_numbers(size=self.size))
         self.needs = self.of.needs
 
     def select(self, pool: Pool, n: int) -> Batch:
@@ -145,13 +142,7 @@ class Power(Acquisition):
     kind: Kind = "power"
 
     def __post_init__(self) -> None:
-        problems = []
-        if not 0 <= self.beta < math.inf:
-            problems.append(f"beta must be at least 0 and finite, not {self.beta}.")
-        if self.kind not in get_args(Kind):
-            problems.append(f"kind must be power, softmax or rank, not {self.kind!r}.")
-        if problems:
-            raise ConfigError(problems)
+        refuse(numbers_in("[0, inf)", beta=self.beta) + one_of(get_args(Kind), kind=self.kind))
         _refuse_batches("power", self.of)
         self.needs = self.of.needs
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cal.checks import one_of
 from cal.data.documents import SourceDocuments, ids_of_texts
 from cal.data.tables import RawTable, setting
 from cal.errors import DataError
@@ -48,9 +49,7 @@ class Columns:
 
     def column_problems(self, where: str = "dataset") -> list[str]:
         """A sentence about each setting that makes no sense."""
-        problems = []
-        if self.unlabelled not in ("error", "skip"):
-            problems.append(f"{where}.unlabelled must be error or skip, not {self.unlabelled!r}.")
+        problems = [f"{where}.{each}" for each in one_of(["error", "skip"], unlabelled=self.unlabelled)]
         if self.choice_columns is not None and len(self.choice_columns) < 2:
             problems.append(f"{where}.choice_columns must name at least two columns, not {list(self.choice_columns)}.")
         if self.choice_columns is not None and self.second_column is not None:

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from cal.checks import whole_numbers
+from cal.checks import refuse, whole_numbers
 from cal.data.cache import cache_path, try_write
 from cal.data.corpus import Corpus, Split
-from cal.errors import ConfigError, DataError, missing_package
+from cal.errors import DataError, missing_package
 from cal.progress import bar
 
 # Each label is a library; the value is the name under which it is installed.
@@ -62,8 +62,7 @@ class Docstrings:
     max_per_class: int = 1500
 
     def __post_init__(self) -> None:
-        if problems := whole_numbers(5, max_per_class=self.max_per_class):
-            raise ConfigError(problems)
+        refuse(whole_numbers(5, max_per_class=self.max_per_class))
 
     def read(self) -> Corpus:
         """The corpus; ids such as `sklearn/cluster/_kmeans.py:KMeans.fit`.

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cal.checks import whole_numbers
+from cal.checks import one_of, refuse, whole_numbers
 from cal.data.corpus import Corpus
 from cal.data.features import Features, computed_once, standardised
 from cal.data.pretrained import Pretrained
 from cal.data.tokens import Tokens, passes, tokenise
-from cal.errors import ConfigError, UnknownNameError
+from cal.errors import ConfigError
 from cal.progress import bar
 
 _PRECISIONS = ("bf16", "float32", "int8")
@@ -49,11 +49,8 @@ class Encoder:
     standardise: bool = True
 
     def __post_init__(self) -> None:
-        problems = whole_numbers(3, max_length=3 if self.max_length is None else self.max_length)
-        if self.precision not in _PRECISIONS:
-            problems.append(str(UnknownNameError("precision", self.precision, _PRECISIONS)))
-        if problems:
-            raise ConfigError(problems)
+        problems = whole_numbers(3, or_null=True, max_length=self.max_length)
+        refuse(problems + one_of(_PRECISIONS, precision=self.precision))
 
     def compute(self, corpus: Corpus) -> Features:
         """The vectors of a corpus.

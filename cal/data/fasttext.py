@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from cal.checks import whole_numbers
+from cal.checks import one_of, refuse, whole_numbers
 from cal.data.corpus import Corpus
 from cal.data.features import Features, computed_once, standardised, tokens
 from cal.data.word_vectors import file_state, pretrained, trained
-from cal.errors import ConfigError, FeatureError, UnknownNameError
+from cal.errors import FeatureError
 
 logger = logging.getLogger(__name__)
 
@@ -67,13 +67,10 @@ class FastText:
 
     def __post_init__(self) -> None:
         problems = whole_numbers(dim=self.dim, epochs=self.epochs, min_n=self.min_n)
-        problems += [] if self.max_tokens is None else whole_numbers(max_tokens=self.max_tokens)
-        if self.pool not in _POOLS:
-            problems.append(str(UnknownNameError("pool", self.pool, _POOLS)))
+        problems += whole_numbers(or_null=True, max_tokens=self.max_tokens) + one_of(_POOLS, pool=self.pool)
         if self.max_n < self.min_n:
             problems.append(f"max_n ({self.max_n}) must not be below min_n ({self.min_n}).")
-        if problems:
-            raise ConfigError(problems)
+        refuse(problems)
 
     def _vectors(self, corpus: Corpus) -> dict[str, np.ndarray]:
         documents = {

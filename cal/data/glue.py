@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cal.checks import refuse
 from cal.data.columns import read_documents
 from cal.data.corpus import Corpus
 from cal.data.documents import SourceDocuments
 from cal.data.extra_tests import COLUMN_SETTINGS, ExtraTest, extra_test_problems, extra_tests
 from cal.data.glue_tsv import LAYOUTS, has_labels, read_glue_tsv, task_problems
-from cal.errors import ConfigError, DataError
+from cal.errors import DataError
 
 _MISMATCHED = "mismatched"
 
@@ -39,8 +40,7 @@ class Glue:
     tests: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if problems := task_problems(self.task, "dataset") + extra_test_problems(self._tests(), {}):
-            raise ConfigError(problems)
+        refuse(task_problems(self.task, "dataset") + extra_test_problems(self._tests(), {}))
 
     def read(self) -> Corpus:
         """The corpus in the folder.

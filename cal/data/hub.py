@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cal.checks import refuse
 from cal.data import hub_connection
 from cal.data.columns import Columns
 from cal.data.corpus import Corpus
@@ -14,7 +15,6 @@ from cal.data.extra_tests import COLUMN_SETTINGS, extra_test_problems, extra_tes
 from cal.data.glue import Glue
 from cal.data.glue_tsv import LAYOUTS, task_problems
 from cal.data.local_files import LocalFiles
-from cal.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,7 @@ class Hub(Columns):
             problems.append(f"dataset.label_names is not for {self.task}, whose labels are known. Leave one out.")
         if not problems and self._local() is None:
             problems += extra_test_problems(*self._tests())
-        if problems:
-            raise ConfigError(problems)
+        refuse(problems)
 
     def read(self) -> Corpus:
         """The corpus, from local files where they are named, else from the hub or its cache.

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cal.checks import numbers_in, refuse
 from cal.data.columns import Columns, read_documents
 from cal.data.corpus import Corpus
 from cal.data.documents import SourceDocuments
 from cal.data.extra_tests import COLUMN_SETTINGS, extra_test_problems, extra_tests
 from cal.data.holdout import held_out
 from cal.data.table_files import SUFFIXES, read_table
-from cal.errors import ConfigError, DataError
+from cal.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,7 @@ class LocalFiles(Columns):
     tests: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if problems := self._problems():
-            raise ConfigError(problems)
+        refuse(self._problems())
 
     def read(self) -> Corpus:
         """The corpus in the files.
@@ -77,9 +77,7 @@ class LocalFiles(Columns):
             )
         elif self.path is not None and (self.test or self.dev):
             problems.append("dataset.test and dataset.dev go with dataset.train, not with dataset.path.")
-        if not 0 < self.test_fraction < 1:
-            problems.append(f"dataset.test_fraction must be between 0 and 1, not {self.test_fraction}.")
-        return problems
+        return problems + [f"dataset.{each}" for each in numbers_in("(0, 1)", test_fraction=self.test_fraction)]
 
     def _documents(self, file: Path) -> SourceDocuments:
         return read_documents(read_table(file), self, self.label_names)

@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from cal.checks import whole_numbers
+from cal.checks import refuse, whole_numbers
 from cal.data.corpus import Corpus
 from cal.data.features import Features, computed_once, standardised, tokens
-from cal.errors import ConfigError
 from cal.progress import bar
 
 
@@ -39,8 +38,7 @@ class Lsa:
     max_terms: int = 20_000
 
     def __post_init__(self) -> None:
-        if problems := whole_numbers(n_components=self.n_components, max_terms=self.max_terms):
-            raise ConfigError(problems)
+        refuse(whole_numbers(n_components=self.n_components, max_terms=self.max_terms))
 
     def compute(self, corpus: Corpus) -> Features:
         """The vectors of a corpus; vocabulary, projection and scale are fitted on train alone."""

@@ -9,9 +9,10 @@ from typing import Any
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from cal.checks import refuse
 from cal.dynamics.end_pass import accepted_names, in_order, logits_of, moved, without_dropout
 from cal.dynamics.recorder import DynamicsRecorder
-from cal.errors import ConfigError, DataError, missing_package
+from cal.errors import DataError, missing_package
 
 try:
     from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments, default_data_collator
@@ -123,8 +124,7 @@ class DynamicsCallback(TrainerCallback):
                 f"Training resumes within epoch {n_trained}, after some of its batches. Resume from a checkpoint made "
                 "at the end of an epoch (save_strategy='epoch'), or record with capture='end'."
             )
-        if problems:
-            raise ConfigError(problems)
+        refuse(problems)
         self._remove_hooks()  # of a training that failed
         if self.recorder.capture == "during":
             self.collator.recording = True

@@ -13,12 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cal.checks import one_of, refuse
 from cal.dynamics.coverage import Coverage, Instances
 from cal.dynamics.jsonl import Fault, Records, epoch_of, read_epoch
 from cal.dynamics.running import RunningDynamics
 from cal.dynamics.store import LogStore, OnMissing
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
-from cal.errors import AnalysisError, ConfigError, DataError
+from cal.errors import AnalysisError, DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,8 +79,7 @@ class Logs:
         on_missing: OnMissing = "error",
         capture: Capture = "during",
     ) -> None:
-        if on_missing not in get_args(OnMissing):
-            raise ConfigError(f"on_missing must be one of {', '.join(get_args(OnMissing))}, not {on_missing!r}.")
+        refuse(one_of(get_args(OnMissing), on_missing=on_missing))
         self.files, self.on_missing, self.capture = log_files(folder, epochs), on_missing, capture
         self._instances = Instances()
         self._first: Records | None = None

@@ -11,12 +11,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from cal.checks import whole_numbers
+from cal.checks import refuse, whole_numbers
 from cal.dynamics.distributed import gathered, rank
 from cal.dynamics.ids import as_ids, few
 from cal.dynamics.store import LogStore, OnMissing
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
-from cal.errors import CalError, ConfigError, DataError, StorageError
+from cal.errors import CalError, DataError, StorageError
 
 if TYPE_CHECKING:
     from cal.dynamics.data_map import DataMap
@@ -78,8 +78,7 @@ class DynamicsRecorder:
         capture: Capture = "end",
         on_missing: OnMissing = "error",
     ) -> None:
-        if n_classes is not None and (problems := whole_numbers(2, n_classes=n_classes)):
-            raise ConfigError(problems)
+        refuse(whole_numbers(2, or_null=True, n_classes=n_classes))
         self._folder = folder
         self.store = LogStore(folder, capture, on_missing)
         self.n_classes = self.store.n_classes or n_classes

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cal.checks import numbers_in, refuse
 from cal.errors import AnalysisError, ConfigError, UnknownNameError
 from cal.registry import unknown_parameter
 
@@ -46,7 +47,7 @@ def quantile(points: pd.DataFrame, *, ambiguous: float = 1 / 3, hard: float = 0.
         >>> quantile(points).tolist()
         ['easy-to-learn', 'ambiguous', 'hard-to-learn']
     """
-    _check_inside("ambiguous", ambiguous)
+    refuse(numbers_in("(0, 1)", ambiguous=ambiguous))
     confidence, variability = _columns(points, "confidence", "variability")
     return np.select(
         [variability > np.quantile(variability, 1 - ambiguous), confidence < hard], [AMBIGUOUS, HARD], EASY
@@ -125,7 +126,7 @@ def data_iq(points: pd.DataFrame, *, easy: float = 0.75, hard: float = 0.25, cer
         >>> data_iq(points).tolist()
         ['easy-to-learn', 'ambiguous', 'hard-to-learn', 'ambiguous']
     """
-    _check_inside("certain", certain)
+    refuse(numbers_in("(0, 1)", certain=certain))
     confidence, aleatoric = _columns(points, "confidence", "aleatoric")
     low = aleatoric <= np.quantile(aleatoric, certain)
     return np.select([low & (confidence >= easy), low & (confidence <= hard)], [EASY, HARD], AMBIGUOUS)
@@ -176,8 +177,7 @@ def rule_parameters(rule: str, **given: Any) -> dict[str, Any]:
         raise UnknownNameError("region rule", rule, RULES)
     keywords = list(inspect.signature(RULES[rule]).parameters.values())[1:]  # after the points
     usual = {keyword.name: keyword.default for keyword in keywords}
-    if problems := [unknown_parameter(name, list(usual), f"region rule '{rule}'") for name in given.keys() - usual]:
-        raise ConfigError(problems)
+    refuse(unknown_parameter(name, list(usual), f"region rule '{rule}'") for name in given.keys() - usual)
     return usual | given
 
 
@@ -201,18 +201,10 @@ def region_rule(given: object) -> tuple[str, dict[str, Any]]:
         case _:
             raise ConfigError(f"region must be the name of a rule or {{name: {{parameter: value}}}}, not {given!r}.")
     complete = rule_parameters(str(name), **parameters)
-    if wrong := [
-        key for key, value in complete.items() if isinstance(value, bool) or not isinstance(value, int | float)
-    ]:
-        raise ConfigError(f"region rule '{name}': {', '.join(wrong)} must be a number.")
+    refuse(f"region rule '{name}': {each}" for each in numbers_in("(-inf, inf)", **complete))
     one_point = pd.DataFrame({"confidence": [0.5], "variability": [0.1], "aleatoric": [0.2]})
     regions(one_point, str(name), **complete)  # refuses what a rule refuses, before any training
     return str(name), complete
-
-
-def _check_inside(name: str, share: float) -> None:
-    if not 0 < share < 1:
-        raise ConfigError(f"{name} must be a share of the instances between 0 and 1, not {share}.")
 
 
 def _columns(points: pd.DataFrame, *names: str) -> list[np.ndarray]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cal.checks import whole_numbers
+from cal.checks import refuse, whole_numbers
 from cal.dynamics.recorder import DynamicsRecorder
 from cal.errors import ConfigError, DataError
 
@@ -53,8 +53,7 @@ def record_partial_fit(
         ([1, 1, 0, 0], True)
     """
     _check(recorder, classifier, ["partial_fit"])
-    if problems := whole_numbers(n_epochs=n_epochs):
-        raise ConfigError(problems)
+    refuse(whole_numbers(n_epochs=n_epochs))
     classes = np.unique(np.asarray(y))
     done = recorder.n_epochs
     for epoch in range(n_epochs):

@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 import torch
 
+from cal.checks import one_of, refuse
 from cal.dynamics.data_map import DataMap
 from cal.dynamics.ids import as_ids, few
 from cal.dynamics.log_folder import LogFolder
 from cal.dynamics.partial import partial_map
 from cal.dynamics.running import RunningDynamics
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
-from cal.errors import AnalysisError, ConfigError, DataError, StorageError
+from cal.errors import AnalysisError, DataError, StorageError
 
 OnMissing = Literal["error", "drop", "partial"]
 
@@ -58,13 +59,8 @@ class LogStore:
     def __init__(
         self, folder: Path | str | None = None, capture: Capture | None = None, on_missing: OnMissing = "error"
     ) -> None:
-        problems = []
-        if capture is not None and capture not in get_args(Capture):
-            problems.append(f"capture must be one of {', '.join(get_args(Capture))}, not {capture!r}.")
-        if on_missing not in get_args(OnMissing):
-            problems.append(f"on_missing must be one of {', '.join(get_args(OnMissing))}, not {on_missing!r}.")
-        if problems:
-            raise ConfigError(problems)
+        problems = one_of(get_args(Capture), or_null=True, capture=capture)
+        refuse(problems + one_of(get_args(OnMissing), on_missing=on_missing))
         self.capture: Capture = capture or "end"
         self.on_missing = on_missing
         self.ids, self.gold, self.faults = _NO_IDS, _NO_GOLD, _NO_FAULTS

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, default_collate
 
-from cal.checks import whole_numbers
+from cal.checks import one_of, refuse, whole_numbers
 from cal.dynamics.end_pass import accepted_names, in_order, logits_of, moved, without_dropout
 from cal.dynamics.metrics import METRICS
 from cal.dynamics.recorder import DynamicsRecorder
-from cal.errors import ConfigError, DataError
+from cal.errors import DataError
 from cal.streams import stream
 
 if TYPE_CHECKING:
@@ -69,11 +69,7 @@ def compute_training_dynamics(
         ('id', 40, True)
         >>> easy = frame[(frame["confidence"] > 0.7) & (frame["variability"] < 0.1)]
     """
-    problems = whole_numbers(n_epochs=n_epochs, batch_size=batch_size)
-    if capture not in ("during", "end"):
-        problems.append(f"capture must be during or end, not {capture!r}.")
-    if problems:
-        raise ConfigError(problems)
+    refuse(whole_numbers(n_epochs=n_epochs, batch_size=batch_size) + one_of(["during", "end"], capture=capture))
     if not isinstance(dataset, Sized) or not len(dataset):
         raise DataError("The dataset has no items, or no length; give one item per instance, by position.")
     if ids is not None and len(ids) != len(dataset):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from cal.checks import numbers_in, refuse
 from cal.data.corpus import Corpus
 from cal.errors import ConfigError, DataError, UnknownNameError
 from cal.streams import stream
@@ -124,13 +125,8 @@ def check_noise(kinds: Sequence[str], rates: Sequence[float], annotator_error: f
     """
     kinds, rates = kinds or (), rates or ()  # null in a configuration
     problems = [str(UnknownNameError("noise", str(kind), NOISE)) for kind in kinds if kind not in NOISE]
-    shares = {"rate": rates, "annotator_error": [annotator_error]}
-    problems += [
-        f"{name} must be a number above 0 and below 1, not {value!r}."
-        for name, values in shares.items()
-        for value in values
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1
-    ]
+    problems += [problem for rate in rates for problem in numbers_in("(0, 1)", rate=rate)]
+    problems += numbers_in("(0, 1)", annotator_error=annotator_error)
     problems += [
         f"{name} is empty; name one." for name, values in {"noise": kinds, "rates": rates}.items() if not values
     ]
@@ -139,8 +135,7 @@ def check_noise(kinds: Sequence[str], rates: Sequence[float], annotator_error: f
             f"An annotator who is wrong in {annotator_error:.3g} of a share cannot make {max(rates):.3g} of all labels "
             "wrong. Give a lower rate or another kind of noise."
         )
-    if problems:
-        raise ConfigError(problems)
+    refuse(problems)
 
 
 def _likely(kind: str, gold: np.ndarray, n_classes: int, confusions: np.ndarray | None) -> np.ndarray:

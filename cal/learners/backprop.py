@@ -1,9 +1,9 @@
-"""Backpropagation written out: the training steps of a stack of perceptrons, with nothing allocated in them.
+"""Backpropagation written out: training steps of a stack of perceptrons that allocate nothing.
 
-At a batch of 16 this costs a third of what autograd does on a CPU. Nothing couples the networks: the loss is the sum
-over networks of each one's mean, and AdamW is elementwise, so one optimiser over all weights is exact. On a CPU each
-network takes the steps of an epoch alone, because more of them fall out of the cache; on a GPU all take them together,
-and a step is one launch of a captured graph.
+At a batch of 16 this costs a third of autograd on a CPU. Nothing couples the networks: the loss is the sum of each
+network's mean, and AdamW is elementwise, so one optimiser over all weights is exact. On a CPU, each network takes the
+steps of an epoch alone, because several would not fit the cache; on a GPU, all take them together, and a step is one
+launch of a captured graph.
 """
 
 from __future__ import annotations
@@ -31,28 +31,24 @@ def fit(
     n_epochs: int,
     batch_size: int,
     lr: float,
-    betas: tuple[float, float] = (0.9, 0.999),
-    eps: float = 1e-8,
     weight_decay: float = 0.01,
     on_epoch_end: Callable[[int], None] = lambda epoch: None,
     on_batch: Callable[[slice, Tensor, Tensor], None] = lambda runs, positions, logits: None,
 ) -> None:
-    """Trains networks from their present weights with a fresh AdamW on shuffled batches; loss: cross-entropy.
+    """Trains networks from their current weights by cross-entropy, with a fresh AdamW on shuffled batches.
 
     Args:
-        net: the networks.
+        net: the networks, trained in place.
         x: (run, instance, feature) inputs.
         gold: (run, instance) gold classes, or (run, instance, class) probabilities of them.
-        streams: of the runs; shuffles and dropout masks are drawn from them, per epoch.
+        streams: random streams of the runs, for shuffles and dropout masks.
         purpose: prefix of the streams' names, so that two networks of a round draw differently.
-        n_epochs: passes over the data.
-        batch_size: instances a step; the last batch of an epoch may be shorter.
-        lr: learning rate.
-        betas: AdamW's decay rates.
-        eps: AdamW's epsilon.
-        weight_decay: AdamW's decoupled decay (PyTorch's default).
-        on_epoch_end: called with the epoch's index after its last step.
-        on_batch: called in each step with some of the runs, the (run, batch) positions of their batch and its
+        n_epochs: number of passes over the data.
+        batch_size: instances per step; the last batch of an epoch may be smaller.
+        lr: AdamW's learning rate.
+        weight_decay: AdamW's decoupled decay; the default is PyTorch's.
+        on_epoch_end: function called with the index of each epoch after its last step.
+        on_batch: function called in each step with some of the runs, the (run, batch) positions of their batch and its
             (run, batch, class) logits, dropout on.
 
     References:
@@ -60,8 +56,9 @@ def fit(
         https://arxiv.org/abs/1711.05101
     """
     n = x.shape[1]
+    adamw: dict[str, Any] = {"lr": lr, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": weight_decay}
     shuffle, dropout = streams.start(f"{purpose}/shuffle"), streams.start(f"{purpose}/dropout")
-    adamw: dict[str, Any] = {"lr": lr, "beta1": betas[0], "beta2": betas[1], "eps": eps, "weight_decay": weight_decay}
+
     target = (one_hot(gold, net.widths[-1]) if gold.dim() == 2 else gold).to(net.dtype)  # (run, instance, class)
     on_gpu = net.device.type == "cuda"
     together = [slice(0, net.n_runs)] if on_gpu else [slice(run, run + 1) for run in range(net.n_runs)]
@@ -74,12 +71,12 @@ def fit(
             runs = training.runs
             batches = order[runs].split(batch_size, dim=1)
             masks = (None,) * len(batches) if kept is None else kept[runs].split(batch_size, dim=1)
-            with phase("steps"), torch.inference_mode():  # which spares the bookkeeping of autograd, which none needs
+            with phase("steps"), torch.inference_mode():  # saves the bookkeeping of autograd
                 for positions, mask in zip(batches, masks, strict=True):
                     on_batch(runs, positions, training.step(positions, mask))
         on_epoch_end(epoch)
     if on_gpu:
-        torch.cuda.synchronize(net.device)  # before the graphs are gone
+        torch.cuda.synchronize(net.device)  # before the graphs are freed
 
 
 class _Training:
@@ -97,7 +94,7 @@ class _Training:
         self._graphs: dict[int, _Graph] = {}
 
     def step(self, positions: Tensor, kept: Tensor | None) -> Tensor:
-        """One step on the (run, batch) positions of a batch; its (run, batch, class) logits, until the next one."""
+        """Takes a step on the (run, batch) positions of a batch; its (run, batch, class) logits live until the next."""
         n = positions.shape[1]
         if n not in self._batches:
             self._batches[n] = Backprop(self._net, self._flat, self._flat_grad, n)
@@ -113,13 +110,13 @@ class _Training:
     def _step(self, positions: Tensor, kept: Tensor | None) -> None:
         batch = self._batches[positions.shape[1]]
         for rows, out in ((self._x, batch.x), (self._target, batch.target)):
-            if len(rows) == 1:  # many times faster than to gather
+            if len(rows) == 1:  # many times faster than gather
                 torch.index_select(rows[0], 0, positions[0], out=out[0])
             else:
                 torch.gather(rows, 1, positions.unsqueeze(-1).expand_as(out), out=out)
         batch.gradients(kept)
         self._n_steps.add_(1)
-        # What torch.optim.AdamW(fused=True) calls, without a tenth of a step of bookkeeping.
+        # What torch.optim.AdamW(fused=True) calls, without its bookkeeping, a tenth of a step.
         torch._fused_adamw_(
             [self._flat],
             [self._flat_grad],
@@ -137,15 +134,15 @@ class Backprop:
     """Gradients of the cross-entropy, summed over runs and averaged within each, for batches of one size.
 
     Args:
-        net: of which kind the networks are.
-        flat: (run, parameter) their parameters, in the order of `net.flat`.
-        flat_grad: likewise, where the gradients are written.
-        n: instances a batch.
+        net: a stack of such networks.
+        flat: (run, parameter) parameters, laid out as `net.flat`.
+        flat_grad: (run, parameter) gradients, which it writes.
+        n: instances per batch.
 
     Attributes:
-        x: (run, instance, feature) inputs, to be filled.
-        target: (run, instance, class) one-hot gold classes or probabilities of them, to be filled.
-        logits: (run, instance, class) of the last batch.
+        x: (run, instance, feature) inputs, to fill in.
+        target: (run, instance, class) one-hot gold classes or probabilities of them, to fill in.
+        logits: (run, instance, class) logits of the last batch.
     """
 
     def __init__(self, net: StackedMLP, flat: Tensor, flat_grad: Tensor, n: int) -> None:
@@ -154,7 +151,7 @@ class Backprop:
         self.x, *self._outputs = (flat.new_empty(len(flat), n, width) for width in net.widths)
         self._inputs = [self.x, *self._outputs[:-1]]
         self.target, self.logits = torch.empty_like(self._outputs[-1]), self._outputs[-1]
-        # Views are made here, not in each step.
+        # Made once and not in each step.
         self._transposed = [
             (h.transpose(1, 2), w.transpose(1, 2)) for h, (w, _) in zip(self._inputs, self._layers, strict=True)
         ]
@@ -163,14 +160,14 @@ class Backprop:
         self._factors = self._factor.split(net.widths[1:-1], dim=-1)
 
     def gradients(self, kept: Tensor | None = None) -> None:
-        """Computes them.
+        """Computes the gradients.
 
         Args:
             kept: (run, instance, unit) booleans: hidden units that dropout keeps; None keeps all.
         """
         affine, product = self._net.affine, self._net.product
         if kept is not None:
-            self._factor.copy_(kept.view(torch.uint8)).mul_(self._scale)  # as bytes, which are converted faster
+            self._factor.copy_(kept.view(torch.uint8)).mul_(self._scale)  # bytes convert faster than booleans
         for layer, (weight, bias) in enumerate(self._layers):
             h = affine(self._inputs[layer], weight, bias, out=self._outputs[layer])
             if h is not self.logits:
@@ -192,12 +189,12 @@ class Backprop:
 
 @functools.cache
 def _capturing_stream() -> torch.cuda.Stream:
-    """One for all captures: libraries keep memory for each stream they have seen."""
+    """One stream for all captures, because libraries keep memory for each stream they see."""
     return torch.cuda.Stream()
 
 
 class _Graph:
-    """A step captured once and replayed, so that it is launched as one."""
+    """A step, captured once and replayed as one launch."""
 
     def __init__(
         self, step: Callable[[Tensor, Tensor | None], None], positions: Tensor, kept: Tensor | None, state: list[Tensor]
@@ -207,7 +204,7 @@ class _Graph:
         self._graph, stream = torch.cuda.CUDAGraph(), _capturing_stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
-            step(self._positions, self._kept)  # libraries allocate at their first call, which cannot be captured
+            step(self._positions, self._kept)  # libraries allocate in their first call, which cannot be captured
             self._graph.capture_begin()
             step(self._positions, self._kept)
             self._graph.capture_end()
@@ -216,7 +213,7 @@ class _Graph:
         torch.cuda.current_stream().wait_stream(stream)
 
     def replay(self, positions: Tensor, kept: Tensor | None) -> None:
-        """Takes the step on another batch."""
+        """Takes the step on a batch."""
         self._positions.copy_(positions)
         if self._kept is not None and kept is not None:
             self._kept.copy_(kept)

@@ -1,4 +1,4 @@
-"""Checkpoint: a training on disk, so that an interrupted one goes on where it was, in the middle of an epoch."""
+"""Checkpoint: the state of trainings on disk, from which interrupted ones resume in the middle of an epoch."""
 
 from __future__ import annotations
 
@@ -19,27 +19,26 @@ from cal.files import write_whole
 from cal.learners.finetune import FineTuning
 
 logger = logging.getLogger(__name__)
-_SECONDS = 60.0  # between two, or twenty times as long as the last one took to write
-_STEPS = 20  # between two looks at the clock, by all processes together
+_SECONDS = 60.0  # between two writes, or twenty times as long as the last one took
+_STEPS = 20  # between two looks at the clock, which all processes take together
 
 
 class Checkpoint:
-    """The state of some trainings and their dynamics, in a file that is renewed every few minutes.
+    """The state of some trainings and their dynamics, in a file that is rewritten every minute or so.
 
-    Made before the trainings take a step; where there is a file already, they go on from it. As a context, it also
-    writes when the user interrupts. In several processes the first one writes.
+    Create it before the trainings take a step; if the file exists already, they resume from it. As a context manager,
+    it also writes when the user interrupts. With several processes, the first one writes.
 
     Args:
         path: the file; None keeps nothing.
-        trainings: of the runs, which are restored in place.
-        dynamics: theirs, which are restored in place.
+        trainings: trainings of the runs, restored in place.
+        dynamics: dynamics of the runs, restored in place.
 
     Raises:
-        StorageError: if there is a file that cannot be read.
+        StorageError: if the file cannot be read.
 
     Attributes:
-        n_epochs: epochs whose dynamics are recorded.
-        share: of all steps that are taken already.
+        n_epochs: number of epochs whose dynamics are recorded.
     """
 
     def __init__(self, path: Path | None, trainings: Sequence[FineTuning], dynamics: TrainingDynamics) -> None:
@@ -51,7 +50,7 @@ class Checkpoint:
 
     @property
     def share(self) -> float:
-        """The share of all steps that are taken."""
+        """Share of all steps that are done."""
         total = sum(training.steps_per_epoch for training in self._trainings) * self._dynamics.n_epochs
         return sum(training.step for training in self._trainings) / total
 
@@ -66,19 +65,19 @@ class Checkpoint:
             self.write()
 
     def step(self) -> None:
-        """Says that a step was taken; now and then, writes."""
+        """Call it after a step; now and then, it writes."""
         self._n_looks += 1
         if self._path is not None and self._n_looks % _STEPS == 0 and gathered(time.monotonic() > self._due)[0]:
             self.write()
 
     def end_epoch(self, epoch: int) -> None:
-        """Says that the dynamics of an epoch are recorded; after the last one, writes."""
+        """Call it when the dynamics of an epoch are recorded; after the last one, it writes."""
         self.n_epochs = epoch + 1
         if self.n_epochs == self._dynamics.n_epochs:
             self.write()
 
     def write(self) -> None:
-        """Writes the file anew; a disk without room is a warning, as training is not in need of it."""
+        """Rewrites the file; a full disk is a warning, because training does not depend on it."""
         if self._path is None:
             return
         start = time.monotonic()
@@ -89,7 +88,9 @@ class Checkpoint:
         }
         if rank() == 0:
             try:
-                write_whole(self._path, lambda file: torch.save(state, file), "Training goes on without a checkpoint.")
+                write_whole(
+                    self._path, lambda file: torch.save(state, file), "Training continues without a checkpoint."
+                )
             except StorageError as error:
                 logger.warning("%s", error)
         self._due = time.monotonic() + max(_SECONDS, 20 * (time.monotonic() - start))
@@ -102,12 +103,11 @@ class Checkpoint:
             for name, values in _tensors(self._dynamics).items():
                 values.copy_(state["dynamics"][name])
             self.n_epochs = state["n_epochs"]
-        except Exception as error:  # whatever pickle, zip files and tensors of another shape raise
+        except Exception as error:  # pickle, zip files and tensors of another shape raise anything
             raise StorageError(
-                f"The checkpoint of a training cannot be read, or is of another training: {path}. Remove it to train "
-                "anew."
+                f"The checkpoint {path} cannot be read, or belongs to another training. Remove it to start again."
             ) from error
-        logger.warning("Going on with the training in %s, %.0f %% of which is done.", path, 100 * self.share)
+        logger.warning("Resuming the training in %s, which is %.0f %% done.", path, 100 * self.share)
 
 
 def _tensors(dynamics: TrainingDynamics) -> dict[str, Tensor]:

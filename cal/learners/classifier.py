@@ -1,4 +1,4 @@
-"""Classifier: a pretrained encoder with a head, whose trainable weights are two vectors."""
+"""Classifier: a pretrained encoder with a head, whose trained weights are two vectors."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Architecture:
 
     Attributes:
         dropout: probability in every dropout module; None keeps each one's own.
-        freeze: so many of the lowest layers, and the embeddings, stay as they are; None trains everything.
-        lora: rank of the low-rank updates that are trained instead of the encoder's own weights; 0 trains these.
-        new_head: whether the head starts anew even where the model has one.
-        gradient_checkpointing: whether activations are computed again instead of kept.
-        compile: whether the model is compiled.
+        freeze: number of lowest layers that are not trained, and neither are the embeddings; None trains everything.
+        lora: rank of low-rank updates, trained instead of the encoder's weights; 0 trains the weights.
+        new_head: replace the head of the model by a fresh one.
+        gradient_checkpointing: recompute activations instead of keeping them.
+        compile: compile the model.
     """
 
     dropout: float | None = None
@@ -54,12 +54,12 @@ class WeightVectors(NamedTuple):
 
 
 class Output(NamedTuple):
-    """What a classifier says of a batch.
+    """What a classifier computes for a batch.
 
     Attributes:
         logits: (instance, class), in float32.
-        pooled: (instance, width) the input of the head's last layer; in multiple choice those of all choices.
-        layers: (sequence, token, width) after the embeddings and after each layer; None unless asked for.
+        pooled: (instance, width) input of the head's last layer; in multiple choice, those of all choices.
+        layers: (sequence, token, width) hidden states after the embeddings and after each layer; None by default.
     """
 
     logits: Tensor
@@ -68,16 +68,16 @@ class Output(NamedTuple):
 
 
 class Classifier:
-    """A pretrained encoder with a classification head: one module that different weights can be put into.
+    """A pretrained encoder with a classification head: one module that takes the weights of any classifier.
 
-    The module stays in evaluation mode: `dropout` says what dropout does, and nothing else may behave differently in
+    The module stays in evaluation mode: `dropout` controls dropout, and nothing else may behave differently in
     training.
 
     Args:
-        tokens: of the corpus, and the model that reads them.
+        tokens: tokens of the corpus, and the model that reads them.
         n_classes: number of labels.
         architecture: what is trained.
-        device: where it lives.
+        device: device of the module.
 
     Raises:
         ModelError: if the model has no such head, or one of another shape.
@@ -85,10 +85,10 @@ class Classifier:
     Attributes:
         module: the network.
         n_classes: number of labels.
-        pretrained: the weights that every training starts from, but for those that are new; not to be changed.
-        dropout: what its dropout modules do.
-        grads: where the gradients of whichever weights are in place are summed.
-        own_labels: names of the labels of the head, where it is a pretrained one; None where it is new.
+        pretrained: weights from which every training starts, except for the new ones; do not change them.
+        dropout: what the dropout modules do.
+        grads: sums of the gradients of the weights in place.
+        own_labels: names of the labels of a pretrained head; None if the head is new.
     """
 
     def __init__(self, tokens: Tokens, n_classes: int, architecture: Architecture, device: torch.device) -> None:
@@ -127,14 +127,14 @@ class Classifier:
 
     @property
     def n_weights(self) -> int:
-        """How many weights are trained."""
+        """Number of weights that are trained."""
         return sum(map(len, self.pretrained))
 
     def try_out(self, batch: Mapping[str, Tensor]) -> bool:
-        """Whether dropout takes part in what it says of a batch; that of attention does not.
+        """Whether dropout changes its logits of a batch; dropout of attention does not count.
 
         Raises:
-            ModelError: if it cannot read the batch, or its head does not work on one vector a sequence.
+            ModelError: if it cannot read the batch, or its head does not take one vector per sequence.
         """
         before, key = self.dropout.n_applied, Keyed(torch.zeros(1, dtype=torch.long, device=self._device))
         try:
@@ -144,22 +144,22 @@ class Classifier:
             reason = " ".join(str(error).split())
             raise ModelError(f"{self._name} cannot read its own tokens: {reason[:300]}. {ADVICE}") from error
         if self._pooled is None or self._pooled.dim() != 2:
-            raise ModelError(f"The head of {self._name} works on each token, as in models that write text. {ADVICE}")
+            raise ModelError(f"The head of {self._name} reads every token, as in models that write text. {ADVICE}")
         self._pooled = None
         return self.dropout.n_applied > before
 
     def width(self, pooling: str) -> int:
-        """Numbers in a sequence's vector: the input of the head's last layer (`head`), or a hidden state."""
+        """Width of a sequence's vector: the input of the head's last layer (`head`), or a hidden state."""
         return int(self._head.in_features if pooling == "head" else self.module.config.hidden_size)
 
     def fresh(self, generator: torch.Generator) -> WeightVectors:
-        """The pretrained weights, and new ones, drawn, for what is not pretrained: the head, and perhaps more."""
+        """The pretrained weights, with random ones for what is not pretrained: the head, and perhaps more."""
         weights = WeightVectors(*(vector.clone() for vector in self.pretrained))
         self.put(weights)
         for name, parameter in self._new:
             if parameter.dim() == 1:
                 parameter.data.fill_(0.0 if name.endswith("bias") else 1.0)
-            elif "lora_B" in name:  # so that the updates start at nothing
+            elif "lora_B" in name:  # so that the updates start at zero
                 parameter.data.zero_()
             elif "lora_A" in name:
                 bound = 1 / math.sqrt(parameter.shape[1])
@@ -168,21 +168,21 @@ class Classifier:
                 parameter.data.copy_(torch.randn(parameter.shape, generator=generator) * self._spread)
         return weights
 
-    def put(self, weights: WeightVectors) -> None:
+    def put(self, weights: Weights) -> None:
         """Makes these the weights of the module, without a copy."""
         for parameter, values in self._views(weights):
             parameter.data = values
 
     def __call__(self, batch: Mapping[str, Tensor], layers: bool = False) -> Output:
-        """What it says of a batch that `Tokens.batch` made, by the weights in place."""
+        """Output for a batch from `Tokens.batch`, by the weights in place."""
         options = {"output_hidden_states": True} if layers else {}
         answer = self._call(**moved(batch, self._device), **options)
         pooled, self._pooled = self._pooled, None
         assert pooled is not None
         return Output(answer.logits, pooled.reshape(len(answer.logits), -1), answer.hidden_states if layers else None)
 
-    def _views(self, weights: WeightVectors) -> list[tuple[nn.Parameter, Tensor]]:
-        """Each trained parameter, and its part of the vectors in its shape."""
+    def _views(self, weights: Weights) -> list[tuple[nn.Parameter, Tensor]]:
+        """Each trained parameter, and its part of the vectors, in its shape."""
         views = []
         for group, vector in zip(self._groups, weights, strict=True):
             parts = vector.split([parameter.numel() for parameter in group])
@@ -193,17 +193,17 @@ class Classifier:
         self._pooled = inputs[0]
 
 
-@lru_cache(maxsize=2)  # on the CPU to be looked at, and where it is trained
+@lru_cache(maxsize=2)  # one on the CPU for checks, and one where it is trained
 def shared_classifier(tokens: Tokens, n_classes: int, architecture: Architecture, device: str) -> Classifier:
-    """The one network of a process: all its blocks of runs start from it, and none reads it again.
+    """The one network of a process, from which all its blocks of runs start without loading it again.
 
-    Not for several threads: whoever calls it puts weights of their own into it.
+    It is not for several threads: each caller puts its own weights into it.
     """
     return Classifier(tokens, n_classes, architecture, torch.device(device))
 
 
 def _load(tokens: Tokens, n_classes: int, new_head: bool, device: torch.device) -> tuple[Any, set[str]]:
-    """The module, and the names of its parameters that are not pretrained."""
+    """The module, and the names of the parameters that are not pretrained."""
     if tokens.n_choices > 1:
         module, info = tokens.load("AutoModelForMultipleChoice", device)
     else:
@@ -211,8 +211,8 @@ def _load(tokens: Tokens, n_classes: int, new_head: bool, device: torch.device) 
     if info["mismatched_keys"] and not new_head:
         _, theirs, _ = sorted(info["mismatched_keys"])[0]
         raise ModelError(
-            f"{tokens.model.name} has a head for {theirs[0]} labels, and there are {n_classes}. Give "
-            "learner.new_head=true to put a fresh head in its place."
+            f"{tokens.model.name} has a head for {theirs[0]} labels, but there are {n_classes}. Give "
+            "learner.new_head=true to replace the head by a fresh one."
         )
     new = set(info["missing_keys"]) | {name for name, *_ in info["mismatched_keys"]}
     if new_head:
@@ -222,7 +222,7 @@ def _load(tokens: Tokens, n_classes: int, new_head: bool, device: torch.device) 
 
 
 def _last_layer(module: Any, n_outputs: int, name: str) -> Any:
-    """The layer that makes the logits: the last one outside the encoder, with an output per label."""
+    """The layer that computes the logits: the last one outside the encoder, with an output per label."""
     inner = {id(part) for part in module.base_model.modules()}
     outer = [part for part in module.modules() if isinstance(part, nn.Linear) and id(part) not in inner]
     if not outer or outer[-1].out_features != n_outputs:
@@ -231,7 +231,7 @@ def _last_layer(module: Any, n_outputs: int, name: str) -> Any:
 
 
 def _in_float32(layer: nn.Linear) -> Callable[[Tensor], Tensor]:
-    """The layer's function in float32 even where the rest is not: rounded logits would tie."""
+    """The layer's forward in float32 even if the rest is not: rounded logits would tie."""
 
     def forward(x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):

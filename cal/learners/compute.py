@@ -1,4 +1,4 @@
-"""Compute: tasks in blocks that fit a GPU's memory, or in processes of one thread each."""
+"""Compute: runs in blocks that fit a GPU's memory, or tasks in processes of one thread each."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _USABLE = 0.8  # of a GPU's free memory
 
 
 def fitting_blocks(runs: Sequence[T], bytes_per_run: int) -> list[list[T]]:
-    """Runs in blocks of about equal size, each of which should fit into the free memory of the GPU."""
-    torch.cuda.empty_cache()  # what PyTorch keeps for later is free
+    """Runs in blocks of about equal size, each small enough for the free memory of the GPU."""
+    torch.cuda.empty_cache()  # memory that PyTorch keeps for later is free, too
     free, _ = torch.cuda.mem_get_info()
     n_blocks = -(-len(runs) // max(int(_USABLE * free / bytes_per_run), 1))
     if n_blocks > 1:
         logger.warning(
-            "A run needs about %.1f GB and the GPU has %.1f GB free: %d runs go in %d blocks.",
+            "A run needs about %.1f GB and the GPU has %.1f GB free: %d runs train in %d blocks.",
             bytes_per_run / 1e9,
             free / 1e9,
             len(runs),
@@ -42,23 +42,23 @@ def fitting_blocks(runs: Sequence[T], bytes_per_run: int) -> list[list[T]]:
 
 
 def in_halves(task: Callable[[list[T]], R], block: list[T]) -> Iterator[tuple[list[T], R]]:
-    """What a task makes of a block or, where a GPU's memory runs out, of each half of it.
+    """The result of a task on a block or, if the GPU runs out of memory, on each half of it.
 
     Raises:
-        WorkerError: if memory runs out with a block of one.
+        WorkerError: if memory runs out with a block of one run.
     """
     try:
         result = task(block)
     except torch.OutOfMemoryError as error:
         if len(block) == 1:
             raise WorkerError(
-                "The GPU has too little memory for one run. Finished rounds of simulations are kept; free some of its "
-                "memory and give the same command, or start anew with device=cpu."
+                "The GPU has too little memory for one run. Finished rounds of a simulation are kept. Free some of its "
+                "memory and rerun the command, or start again with device=cpu."
             ) from error
     else:
         yield block, result
         return
-    logger.warning("The GPU's memory ran out with %d runs in a block; they go on in two halves.", len(block))
+    logger.warning("The GPU ran out of memory with %d runs in a block; they continue in two halves.", len(block))
     torch.cuda.empty_cache()
     half = len(block) // 2
     for part in (block[:half], block[half:]):
@@ -68,6 +68,11 @@ def in_halves(task: Callable[[list[T]], R], block: list[T]) -> Iterator[tuple[li
 def in_processes(task: Callable[..., T], arguments: Sequence[tuple[Any, ...]], n_workers: int) -> Iterator[T]:
     """The results of a task for each tuple of arguments, in order, from processes of one thread each.
 
+    Args:
+        task: function that can be pickled.
+        arguments: arguments of each call.
+        n_workers: number of processes; with 1, tasks run in this one.
+
     Raises:
         WorkerError: if a process was killed.
     """
@@ -75,22 +80,22 @@ def in_processes(task: Callable[..., T], arguments: Sequence[tuple[Any, ...]], n
         for given in arguments:
             yield _with_one_thread(task, *given)
         return
-    set_loky_pickler()  # deepsig, imported by anyone, leaves dill there, which cannot pickle memory maps
+    set_loky_pickler()  # importing deepsig sets dill, which cannot pickle memory maps
     with parallel_config("loky", n_jobs=n_workers, inner_max_num_threads=1):
-        # No more tasks at once than loky's queue holds: of others its thread would complain when it is interrupted.
+        # No more tasks at once than loky's queue holds: its thread would complain about others when interrupted.
         pool = Parallel(batch_size=1, pre_dispatch="2*n_jobs", return_as="generator")
         try:
             yield from pool(delayed(_in_worker)(os.getpid(), task, *given) for given in arguments)
         except TerminatedWorkerError as error:
             raise WorkerError(
-                "A worker process was killed, perhaps for lack of memory. Finished rounds are kept; give the same "
-                "command to go on, with workers=1 if memory is short."
+                "A worker process was killed, perhaps for lack of memory. Finished rounds are kept. Rerun the command "
+                "to resume, with workers=1 if memory is short."
             ) from error
 
 
 def _in_worker(parent: int, task: Callable[..., T], *given: Any) -> T:
     threading.Thread(target=_end_with, args=(parent,), name="cal-parent", daemon=True).start()
-    # A worker keeps a pretrained model on purpose; loky would take it for a leak, and start another worker.
+    # A worker keeps a pretrained model on purpose; loky would take it for a leak and start another worker.
     process_executor._MAX_MEMORY_LEAK_SIZE = math.inf
     return _with_one_thread(task, *given)
 

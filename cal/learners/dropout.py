@@ -1,4 +1,4 @@
-"""Dropout whose masks belong to instances, however a batch is cut, padded or spread over processes."""
+"""Dropout whose masks belong to instances, no matter how a batch is cut, padded or spread over processes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from cal.streams import Keyed
 
 
 class DropoutMode:
-    """What all `KeyedDropout` modules of a model do in the next forward pass: nothing, unless told.
+    """What all `KeyedDropout` modules of a model do in the next forward pass: nothing by default.
 
     Attributes:
-        n_applied: masks applied so far.
+        n_applied: number of masks applied so far.
     """
 
     def __init__(self) -> None:
@@ -26,7 +26,12 @@ class DropoutMode:
 
     @contextmanager
     def training(self, sequences: Keyed, step: Keyed) -> Iterator[None]:
-        """Masks of their own for each sequence of the batch, which have these keys; one key is the step's."""
+        """Within it, each sequence of the batch has its own masks.
+
+        Args:
+            sequences: key of each sequence.
+            step: one key, for what the sequences share.
+        """
         self.sequences, self.step = sequences, step
         try:
             yield
@@ -35,7 +40,7 @@ class DropoutMode:
 
     @contextmanager
     def sampling(self, network: Keyed) -> Iterator[None]:
-        """One network: units are dropped for all instances and positions alike, by a single key."""
+        """Within it, one key drops the same units for all instances and positions: one network is sampled."""
         self.network = network
         try:
             yield
@@ -44,14 +49,14 @@ class DropoutMode:
 
 
 class KeyedDropout(nn.Module):
-    """Dropout by masks that are a function of keys, the module and the place; takes the place of `nn.Dropout`.
+    """Replacement of `nn.Dropout` whose masks are a function of keys, the module and the position.
 
-    Attention probabilities, which have four axes, are left alone.
+    Attention probabilities, which have four axes, are never dropped.
 
     Args:
-        p: probability of dropping.
-        number: of this module in the model.
-        mode: shared by all modules of the model.
+        p: probability that a unit is dropped.
+        number: number of this module in the model.
+        mode: mode that all modules of the model share.
     """
 
     def __init__(self, p: float, number: int, mode: DropoutMode) -> None:
@@ -59,32 +64,33 @@ class KeyedDropout(nn.Module):
         self.p, self._number, self._mode = p, number, mode
 
     def forward(self, x: Tensor) -> Tensor:
-        """What is left of (sequence, width) or (sequence, token, width) numbers, scaled up."""
-        kept = self._kept(x.shape)
+        """(sequence, width) or (sequence, token, width) numbers with some dropped and the rest scaled up."""
+        kept = self._kept_uncompiled(x.shape)
         return x if kept is None else x * (kept.to(x.dtype) / (1 - self.p))
 
-    @torch.compiler.disable  # what PyTorch makes of shifted words ends the process
     def _kept(self, shape: torch.Size) -> Tensor | None:
-        """Booleans that numbers of such a shape are multiplied with; None keeps all."""
+        """Booleans by which numbers of this shape are multiplied; None keeps all."""
         mode = self._mode
         if len(shape) > 3 or (mode.network is None and mode.sequences is None):
             return None
         mode.n_applied += 1
         if mode.network is not None:
             return mode.network.derived(self._number).keep(1 - self.p, shape[-1])  # (1, width)
-        # What all sequences share, such as relative positions, has no sequence's key.
+        # What all sequences share, such as relative positions, has the key of the step.
         keys = mode.sequences if mode.sequences is not None and len(mode.sequences.keys) == shape[0] else mode.step
         assert keys is not None
         # Tokens vary slowest, so a mask does not depend on how far its sequence is padded.
         return keys.derived(self._number).keep(1 - self.p, shape[1:].numel()).view(-1, *shape[1:])
 
+    _kept_uncompiled = torch.compiler.disable(_kept)  # PyTorch's compiled shifts of words kill the process
+
 
 def replace_dropout(model: nn.Module, p: float | None = None) -> DropoutMode:
-    """Puts `KeyedDropout` in the place of every `nn.Dropout` that drops, and says what governs them.
+    """Replaces every `nn.Dropout` that drops anything by a `KeyedDropout`, and returns the mode that governs them.
 
     Args:
-        model: changed in place.
-        p: probability of dropping; None keeps each module's own.
+        model: model, changed in place.
+        p: probability that a unit is dropped; None keeps each module's own.
 
     Example:
         >>> model = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5))

@@ -1,4 +1,4 @@
-"""FineTuning: the training of one classifier, step by step; it can be stopped, saved and gone on with anywhere."""
+"""FineTuning: the training of one classifier, step by step; it can stop, be saved and resume anywhere."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from cal.streams import Keyed, Streams, stream
 
 logger = logging.getLogger(__name__)
 TOO_LARGE = (
-    "The memory ran out with a single document in a pass. Give learner.gradient_checkpointing=true, a smaller "
+    "Memory ran out with a single document in a pass. Give learner.gradient_checkpointing=true, a smaller "
     "learner.max_length, or a smaller model."
 )
-_BUCKET = 50  # batches whose instances are sorted by length among themselves
+_BUCKET = 50  # batches whose instances are sorted by length together
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ class Schedule:
     """How a classifier is trained.
 
     Attributes:
-        n_epochs: passes over the instances.
-        batch_size: instances a step, over all processes.
+        n_epochs: number of passes over the instances.
+        batch_size: instances per step, over all processes.
         micro_batch_size: instances in one forward and backward pass; a step sums the gradients of several.
-        lr: the highest learning rate.
-        warmup: share of the steps in which it rises from 0; then it falls to 0 in a line.
-        weight_decay: AdamW's, of matrices and embeddings.
-        max_grad_norm: gradients longer than this are shortened to it.
+        lr: highest learning rate.
+        warmup: fraction of the steps in which the learning rate rises from 0; then it falls linearly to 0.
+        weight_decay: AdamW's decay of matrices and embeddings.
+        max_grad_norm: norm to which longer gradients are clipped.
     """
 
     n_epochs: int
@@ -65,23 +65,23 @@ class Schedule:
 class FineTuning:
     """The training of one classifier on one labelled set.
 
-    Several processes that do the same each see a part of every batch, and add up their gradients.
+    Several processes can share it: each sees a part of every batch, and they add up their gradients.
 
     Args:
-        classifier: into which the weights are put while they are trained.
-        tokens: of the corpus.
-        rows: (instance,) of the train split.
+        classifier: network that holds the weights while they are trained.
+        tokens: tokens of the corpus.
+        rows: (instance,) rows of the train split.
         gold: (instance,) their gold classes.
-        streams: of one run; weights of the head, shuffles and dropout come from them.
+        streams: random streams of one run, for the weights of the head, shuffles and dropout.
         schedule: how it is trained.
-        autocast: within which the network is called.
+        autocast: context in which the network is called.
 
     Attributes:
-        weights: as far as they are trained.
-        step: steps taken.
-        within_update: whether weights are being changed just now; otherwise they are those after `step` steps.
-        logits: (instance, class) of the epoch's training passes; 0 of instances that other processes, or later steps,
-            see.
+        weights: the weights after the steps so far.
+        step: number of steps so far.
+        within_update: whether the weights are being changed; otherwise they are those after `step` steps.
+        logits: (instance, class) logits of the epoch's training passes; 0 for instances that other processes, or later
+            steps, see.
     """
 
     def __init__(
@@ -117,22 +117,22 @@ class FineTuning:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Batches in a pass over the instances."""
+        """Number of batches in a pass over the instances."""
         return -(-len(self._rows) // self._schedule.batch_size)
 
     def train_epoch(self, epoch: int) -> Iterator[int]:
-        """Takes the steps of an epoch that are not taken yet; gives the tokens of each when it is taken."""
+        """Takes the remaining steps of an epoch; yields the number of tokens of each."""
         self._classifier.put(self.weights)
         batches = bucketed(self._orders[epoch], self._lengths, self._schedule.batch_size)
         done = self.step - epoch * self.steps_per_epoch
         if done == 0:
-            self.logits.zero_()  # in another epoch an instance may have been another process'
+            self.logits.zero_()  # another process may have seen an instance in the epoch before
         for batch in batches[max(done, 0) :]:
             self._take_step(epoch, batch)
             yield int(self._lengths[batch].sum())
 
     def state(self) -> dict[str, Any]:
-        """What another training needs to go on from here."""
+        """What another training needs to resume from here."""
         return {
             "step": self.step,
             "weights": list(self.weights),
@@ -141,7 +141,7 @@ class FineTuning:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Goes on from the state of another training of the same."""
+        """Resumes from the state of another training of the same classifier."""
         self.step = state["step"]
         for vector, saved in zip(self.weights, state["weights"], strict=True):
             vector.copy_(saved)
@@ -161,12 +161,12 @@ class FineTuning:
             except torch.OutOfMemoryError as error:
                 if self._micro == 1:
                     raise WorkerError(TOO_LARGE) from error
-            self._halve()  # only here, as the error holds on to what was in memory
+            self._halve()  # only here, because the error holds on to the memory
         for gradient in grads:
             summed(gradient)
         norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(gradient) for gradient in grads]))
         factor = (schedule.max_grad_norm / (norm + 1e-6)).clamp(max=1.0)
-        if grads.free.is_cuda or factor < 1:  # to look would make a GPU wait
+        if grads.free.is_cuda or factor < 1:  # reading the factor would make a GPU wait
             for gradient in grads:
                 gradient.mul_(factor)
         for group in self._optimizer.param_groups:
@@ -177,7 +177,7 @@ class FineTuning:
         self.within_update = False
 
     def _add_gradient(self, epoch: int, positions: np.ndarray, n_batch: int) -> None:
-        """Adds what some instances contribute to the gradient of a batch of `n_batch`."""
+        """Adds the contribution of some instances to the gradient of a batch of `n_batch`."""
         n_choices, rows = self._tokens.n_choices, self._rows[positions]
         sequences = torch.from_numpy((rows[:, None] * n_choices + np.arange(n_choices)).ravel()).to(
             self._keys.keys.device
@@ -188,14 +188,13 @@ class FineTuning:
             with self._autocast():
                 logits = self._classifier(self._tokens.batch("train", rows)).logits
             loss = torch.nn.functional.cross_entropy(logits, self._gold[at], reduction="sum") / n_batch
-            loss.backward()  # may compute layers again, with the same dropout
+            loss.backward()  # within it, because gradient checkpointing needs the same dropout
         self.logits[at] = logits.detach()
 
     def _halve(self) -> None:
         self._micro = (min(self._micro, self._schedule.batch_size) + 1) // 2
         logger.warning(
-            "The memory ran out; passes of %d instances from here on, whose gradients are summed to the same batches "
-            "of %d.",
+            "Memory ran out. From here on, passes have %d instances; their gradients are summed to batches of %d.",
             *(self._micro, self._schedule.batch_size),
         )
         if self._gold.is_cuda:
@@ -203,15 +202,15 @@ class FineTuning:
 
 
 def bucketed(order: np.ndarray, lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:
-    """Batches of shuffled instances in which lengths are alike, so that little is padded.
+    """Batches of shuffled instances of similar length, so that little is padded.
 
-    Each fifty batches' worth of instances is sorted by length and cut; the order of batches is shuffled again. Only
-    the last batch may be smaller.
+    Every fifty batches of instances are sorted by length and cut; then the order of batches is shuffled again. Only the
+    last batch may be smaller.
 
     Args:
         order: (instance,) shuffled positions.
-        lengths: (instance,) tokens of each.
-        batch_size: instances a batch.
+        lengths: (instance,) number of tokens of each.
+        batch_size: instances per batch.
 
     Example:
         >>> order, lengths = np.array([3, 0, 2, 1, 4]), np.array([9, 2, 8, 3, 5])
@@ -224,7 +223,7 @@ def bucketed(order: np.ndarray, lengths: np.ndarray, batch_size: int) -> list[np
         chunk = order[start : start + size]
         chunk = chunk[np.argsort(-lengths[chunk], kind="stable")]
         batches += [chunk[at : at + batch_size] for at in range(0, len(chunk), batch_size)]
-    # In the order in which their instances were drawn first: a shuffle that needs no further draw.
+    # In the order in which their longest instances were drawn: a shuffle without further draws.
     drawn = np.empty_like(order)
     drawn[order] = np.arange(len(order))
     whole = sorted((batch for batch in batches if len(batch) == batch_size), key=lambda batch: drawn[batch[0]])

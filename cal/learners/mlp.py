@@ -1,10 +1,9 @@
-"""MLPLearner: stacked perceptrons on frozen document vectors, the paper's main classifier."""
+"""MLP: stacked perceptrons on frozen document vectors, the paper's main classifier."""
 
 from __future__ import annotations
 
 import copy
 import itertools
-import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,18 +13,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cal.checks import whole_numbers
+from cal.checks import numbers_in, one_of, refuse, whole_numbers
 from cal.data.corpus import Corpus
 from cal.data.features import Features
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
-from cal.errors import ConfigError, FeatureError, StrategyError, UnknownNameError
+from cal.errors import FeatureError, StrategyError
 from cal.learners import backprop
 from cal.learners.base import Prediction
 from cal.learners.nn import PRECISIONS, StackedMLP
 from cal.stopwatch import phase
 from cal.streams import Streams
 
-# Instances scored at once: on a CPU few enough for the cache, on a GPU enough to keep it busy.
+# Instances predicted at once: on a CPU few enough for the cache, on a GPU enough to keep it busy.
 _CHUNK = {"cpu": 2_048, "cuda": 32_768}
 
 
@@ -34,12 +33,12 @@ class MLP:
     """Hyperparameters of a multi-layer perceptron; the defaults are those of the paper (section 4.3).
 
     Args:
-        hidden: widths of the hidden layers; the last is the representation that strategies see.
-        dropout: after each hidden layer.
-        n_epochs: passes over the labelled instances, without early stopping.
-        batch_size: 16 for TREC and 64 for AG News in the paper (section 7).
+        hidden: widths of the hidden layers; strategies see the last one as embeddings.
+        dropout: probability of dropout after each hidden layer.
+        n_epochs: number of passes over the labelled instances; there is no early stopping.
+        batch_size: instances per training step; the paper has 16 for TREC and 64 for AG News (section 7).
         lr: AdamW's learning rate.
-        weight_decay: AdamW's decay; the paper gives none, this is PyTorch's default.
+        weight_decay: AdamW's decay; the paper gives none, and this is PyTorch's default.
         precision: what matrix products round their factors to: float32; tf32, on GPUs that have it; or bf16, which
             is no faster on a CPU.
 
@@ -63,20 +62,13 @@ class MLP:
         problems = whole_numbers(n_epochs=self.n_epochs, batch_size=self.batch_size)
         if isinstance(self.hidden, int) or not self.hidden or any(whole_numbers(width=width) for width in self.hidden):
             problems.append(f"hidden must list at least one width, each a whole number, not {self.hidden!r}.")
-        if not 0 <= self.dropout < 1:
-            problems.append(f"dropout must be at least 0 and below 1, not {self.dropout}.")
-        if not 0 < self.lr < math.inf:
-            problems.append(f"lr must be above 0 and finite, not {self.lr}.")
-        if not 0 <= self.weight_decay < math.inf:
-            problems.append(f"weight_decay must be at least 0 and finite, not {self.weight_decay}.")
-        if self.precision not in PRECISIONS:
-            problems.append(str(UnknownNameError("precision", str(self.precision), PRECISIONS)))
-        if problems:
-            raise ConfigError(problems)
+        problems += numbers_in("[0, 1)", dropout=self.dropout) + numbers_in("(0, inf)", lr=self.lr)
+        problems += numbers_in("[0, inf)", weight_decay=self.weight_decay)
+        refuse(problems + one_of(PRECISIONS, precision=self.precision))
 
     @property
     def abilities(self) -> frozenset[str]:
-        """What strategies may ask of it."""
+        """What strategies may use."""
         return frozenset({"features", "embeddings"} | ({"dropout"} if self.dropout else set()))
 
     def inputs(self, corpus: Corpus, features: Features | None, needs: frozenset[str] = frozenset()) -> Features:
@@ -94,26 +86,26 @@ class MLP:
         return MLPLearner(self, inputs, n_classes, n_runs, device)
 
     def bytes_per_run(self, inputs: Features, n_instances: int, n_labelled: int, n_classes: int) -> int:
-        """About how much memory of a GPU one run takes."""
+        """Approximate memory of a GPU that one run takes."""
         n_features = inputs.width
         widths = [n_features, *self.hidden, n_classes]
         n_weights = sum((n_in + 1) * n_out for n_in, n_out in itertools.pairwise(widths))
         training = 4 * 4 * n_weights  # with their gradients and AdamW's two moments, in float32
         training += n_labelled * (4 * n_features + 4 * sum(self.hidden) + 4 * 5 * self.n_epochs)
-        # Vectors, a hidden layer and twenty probabilities in float64 of each document, and what strategies sort.
+        # For each document: its vector, a hidden layer, twenty probabilities in float64, and what strategies sort.
         return training + n_instances * (4 * n_features + 4 * self.hidden[-1] + 8 * 20 * n_classes + 8 * 8)
 
 
 class MLPLearner:
-    """R perceptrons trained side by side; fulfils `cal.learners.base.Learner`.
+    """R perceptrons trained side by side; implements `cal.learners.base.Learner`.
 
     Args:
         config: hyperparameters.
         features: document vectors.
         n_classes: number of labels.
-        n_runs: R.
-        device: where the networks live.
-        dtype: of weights and activations.
+        n_runs: number of runs, R.
+        device: device of the networks.
+        dtype: data type of weights and activations.
     """
 
     def __init__(
@@ -193,14 +185,14 @@ class MLPLearner:
         return self._forward(self._x[name].unsqueeze(0))[-1]
 
     def dropout_probs(self, instances: Tensor, n_samples: int, streams: Streams) -> Tensor:
-        """Each sample is one network: its dropout mask is the same for all instances.
+        """Each sample is one network, with the same dropout mask for all instances.
 
         References:
             BatchBALD: Efficient and Diverse Batch Acquisition (Kirsch et al., 2019), consistent MC dropout
             https://arxiv.org/abs/1906.08158
         """
         if not self.net.dropout:
-            raise StrategyError("There is no dropout to sample networks by; set learner.dropout above 0.")
+            raise StrategyError("There is no dropout to sample networks by. Set learner.dropout above 0.")
         net, draws = self.net, streams.start("mc_dropout")
         kept = [draws.keep(1 - net.dropout, sum(net.widths[1:-1])) for _ in range(n_samples)]  # each (run, unit)
         with phase("dropout"):
@@ -208,7 +200,7 @@ class MLPLearner:
         return torch.softmax(logits.to(torch.float64), dim=-1)
 
     def _sampled(self, instances: Tensor, kept: Sequence[Tensor]) -> Tensor:
-        """(run, sample, instance, class) logits of networks with the (run, unit) units kept in each sample."""
+        """(run, sample, instance, class) logits of networks; `kept` has the (run, unit) units kept in each sample."""
         net, (n_runs, n) = self.net, instances.shape
         logits = self.x_train.new_empty(n_runs, len(kept), n, self.n_classes)
         for run in range(n_runs):
@@ -240,9 +232,12 @@ class MLPLearner:
         instances: Tensor | None = None,
         layer: int | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """A hidden layer, the last by default, and logits of (run, instance, feature) inputs.
+        """Activations of a hidden layer, the last by default, and logits.
 
-        With `instances`, of these (run, instance) rows of (instance, feature) inputs.
+        Args:
+            x: (run, instance, feature) inputs, or (instance, feature) inputs if `instances` are given.
+            instances: (run, instance) rows of them.
+            layer: the hidden layer; None is the last.
         """
         n = x.shape[1] if instances is None else instances.shape[1]
         layer = len(self.config.hidden) - 1 if layer is None else layer
@@ -257,7 +252,7 @@ class MLPLearner:
 
 
 def _as_tensor(x: np.ndarray) -> Tensor:
-    """A tensor over the array's memory; a read-only memory map stays one copy for all processes."""
+    """A tensor that shares the array's memory; all processes share a read-only memory map."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(np.asarray(x))

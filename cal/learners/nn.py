@@ -13,27 +13,26 @@ from torch import Tensor
 from cal.streams import Streams
 
 PRECISIONS = ("float32", "tf32", "bf16")
-
 """What matrix products round their factors to; weights, sums and the optimiser stay in float32."""
 
-_ALIGN = 64  # elements; keeps every tensor on a cache line and every weight in the vectorised part of AdamW
+_ALIGN = 64  # elements; starts every tensor on a cache line and keeps weights in the vectorised part of AdamW
 
 
 class StackedMLP:
     """R independent perceptrons with ReLU after each hidden layer; `cal.learners.backprop.fit` trains them.
 
     Args:
-        n_runs: R, how many networks.
-        widths: input width, hidden widths, number of classes; any depth.
+        n_runs: number of networks, R.
+        widths: input width, hidden widths and number of classes; any depth.
         dropout: probability that a hidden unit is dropped in training.
-        device: where the networks live.
-        dtype: of weights and activations.
-        precision: of `PRECISIONS`.
+        device: device of the networks.
+        dtype: data type of weights and activations.
+        precision: precision of matrix products, one of `PRECISIONS`.
 
     Attributes:
         flat: (run, parameter) all weights and biases of a network in one row, with zeros between them.
-        weights: per layer (run, in, out); views of `flat`.
-        biases: per layer (run, 1, out).
+        weights: (run, in, out) of each layer; views of `flat`.
+        biases: (run, 1, out) of each layer; views of `flat`.
     """
 
     def __init__(
@@ -54,7 +53,7 @@ class StackedMLP:
         return [shape for n_in, n_out in itertools.pairwise(self.widths) for shape in ((n_in, n_out), (1, n_out))]
 
     def views(self, flat: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """Per layer the (run, in, out) weights and the (run, 1, out) biases in rows such as those of `flat`."""
+        """The (run, in, out) weights and the (run, 1, out) biases of each layer, in rows laid out as `flat`."""
         views, start = [], 0
         for n_in, n_out in self._shapes():
             views.append(flat[:, start : start + n_in * n_out].view(len(flat), n_in, n_out))
@@ -62,7 +61,7 @@ class StackedMLP:
         return views[0::2], views[1::2]
 
     def initialise(self, streams: Streams, purpose: str) -> None:
-        """Draws fresh weights and biases, uniform in ±1/sqrt(inputs): PyTorch's default for linear layers."""
+        """Draws fresh weights and biases, uniform in ±1/sqrt(inputs), as PyTorch does for linear layers."""
         draws = streams.start(f"{purpose}/init")
         for weight, bias in zip(self.weights, self.biases, strict=True):
             bound = 1 / math.sqrt(weight.shape[1])
@@ -73,7 +72,7 @@ class StackedMLP:
         """Input, hidden activations and logits, dropout off.
 
         Args:
-            x: (run, instance, feature), or (1, instance, feature) for inputs that all runs share.
+            x: (run, instance, feature) inputs, or (1, instance, feature) if all runs share them.
 
         Returns:
             [x, h1, ..., logits], each (run, instance, width).
@@ -87,7 +86,7 @@ class StackedMLP:
     def affine(self, x: Tensor, weight: Tensor, bias: Tensor, out: Tensor | None = None) -> Tensor:
         """X @ weight + bias, run by run: (run, instance, in), (run, in, out) and (run, 1, out)."""
         if len(weight) > 1 and self.device.type == "cpu":
-            # One call per run costs the same, and makes a run bit for bit the same in any stack.
+            # One call per run costs the same, and a run is then bit for bit the same in any stack.
             runs = zip(x.split(1), weight.split(1), bias.split(1), strict=True)
             return torch.cat([self.affine(*run) for run in runs], out=out)
         if self.precision != "float32":
@@ -110,11 +109,11 @@ class StackedMLP:
         """One network without the hidden units that a dropout mask drops, from its first hidden layer on.
 
         Args:
-            run: which network.
-            kept: (unit,) booleans: which units of all hidden layers the mask keeps.
+            run: position of the network.
+            kept: (unit,) booleans: the units of all hidden layers that the mask keeps.
 
         Returns:
-            Positions of the units kept in the first hidden layer, and of each later layer the (in, out) weight,
+            Positions of the units kept in the first hidden layer; and for each later layer the (in, out) weight,
             scaled by 1 / (1 - dropout), and the (out,) bias.
         """
         first, *units = [part.nonzero().squeeze(1) for part in kept.split(self.widths[1:-1])]
@@ -125,11 +124,11 @@ class StackedMLP:
         return first, layers
 
     def untrained(self, n_runs: int) -> StackedMLP:
-        """So many networks of the same kind, all weights zero."""
+        """Networks of the same kind, with all weights zero."""
         return StackedMLP(n_runs, self.widths, self.dropout, self.device, self.dtype, self.precision)
 
     def select(self, rows: Sequence[int]) -> StackedMLP:
-        """A copy of some of the networks, each as often as it is named; the whole stack is returned as it is."""
+        """A copy of some of the networks, which may repeat; the whole stack is returned without a copy."""
         if list(rows) == list(range(self.n_runs)):
             return self
         chosen = self.untrained(len(rows))
@@ -143,7 +142,7 @@ def _padded(shape: tuple[int, int]) -> int:
 
 @contextmanager
 def in_tf32() -> Iterator[None]:
-    """Within it a GPU rounds the factors of matrix products to tf32."""
+    """Within it, a GPU rounds the factors of matrix products to tf32."""
     before, torch.backends.cuda.matmul.allow_tf32 = torch.backends.cuda.matmul.allow_tf32, True
     try:
         yield

@@ -1,4 +1,4 @@
-"""Out-of-fold dynamics: each instance seen by classifiers that were not trained on it."""
+"""Out-of-fold dynamics: each instance as a classifier that was not trained on it sees it."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from cal.streams import Streams, stream
 def out_of_fold_dynamics(
     learner: Learner, labelled: Tensor, gold: Tensor, streams: Streams, n_folds: int
 ) -> TrainingDynamics:
-    """The dynamics of labelled instances, each from the training that did not see it.
+    """The dynamics of labelled instances, each from a training that did not see it.
 
-    Trains `n_folds` fresh classifiers a run, those on equally many instances side by side. Folds of a run share
-    initial weights and shuffles, as runs of one seed do everywhere.
+    Trains `n_folds` fresh classifiers per run; those on equally many instances train side by side. Folds of a run
+    share initial weights and shuffles, as runs of one seed always do.
 
     Args:
-        learner: whose kind of classifier is trained; it stays as it is.
+        learner: learner of the same kind; it stays as it is.
         labelled: (run, labelled) rows of the train split.
         gold: (run, labelled) their gold classes.
-        streams: of the runs in this round.
-        n_folds: parts of the labelled set; each is held out once.
+        streams: random streams of the runs in this round.
+        n_folds: number of parts of the labelled set; each is held out once.
 
     Returns:
         (run, epoch, labelled) dynamics with capture `out_of_fold`.
@@ -55,14 +55,15 @@ def out_of_fold_dynamics(
 
 
 def folds_of(gold: np.ndarray, n_folds: int, generator: torch.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Positions to train on and positions held out, fold by fold.
+    """Positions to train on and positions to hold out, fold by fold.
 
-    Shuffled positions, sorted by class, are dealt out like cards: folds, and a class in them, differ by one at most.
+    Shuffled positions, sorted by class, are dealt out like cards: folds differ in size by one at most, and so does
+    each class within them.
 
     Args:
         gold: (instance,) gold classes.
-        n_folds: how many.
-        generator: shuffles.
+        n_folds: number of folds.
+        generator: generator of the shuffle.
 
     Example:
         >>> splits = folds_of(np.array([0, 0, 0, 1, 1, 1]), 3, torch.Generator().manual_seed(0))

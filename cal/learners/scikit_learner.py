@@ -124,7 +124,7 @@ class ScikitLearner:
         return self._logits([self._x[name]] * self.n_runs)
 
     def dropout_probs(self, instances: Tensor, n_samples: int, streams: Streams) -> Tensor:
-        raise StrategyError("A scikit-learn classifier has no dropout to sample networks by; leave the strategy out.")
+        raise StrategyError("A scikit-learn classifier has no dropout to sample networks by. Leave the strategy out.")
 
     def select(self, rows: Sequence[int]) -> ScikitLearner:
         chosen = copy.copy(self)
@@ -143,7 +143,9 @@ class ScikitLearner:
     def _logits(self, x: Sequence[Any]) -> Tensor:
         """(run, instance, class) logits of the vectors of each run."""
         if len(self._classifiers) != len(x):
-            raise LearnerError(f"{len(self._classifiers)} classifiers are trained, and {len(x)} are asked. Fit first.")
+            raise LearnerError(
+                f"{len(self._classifiers)} classifiers are trained, but {len(x)} must predict. Call fit."
+            )
         with _one_thread():
             return torch.stack([each.logits(vectors) for each, vectors in zip(self._classifiers, x, strict=True)])
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 
-from cal.checks import whole_numbers
+from cal.checks import numbers_in, one_of, refuse, whole_numbers
 from cal.data.corpus import Corpus
 from cal.data.features import Features
 from cal.data.pretrained import Pretrained
 from cal.data.tokens import Tokens, tokenise
-from cal.errors import ConfigError, ModelError, UnknownNameError
+from cal.errors import ModelError
 from cal.learners.classifier import Architecture, shared_classifier
 from cal.learners.finetune import Schedule
 from cal.learners.nn import PRECISIONS
@@ -26,28 +25,28 @@ class Transformer:
     """Hyperparameters of a pretrained encoder with a classification head, fine-tuned.
 
     Args:
-        model: a name on the Hugging Face hub, a folder, or `pkg://PACKAGE/FOLDER` for one in an installed package.
+        model: name on the Hugging Face hub, a folder, or `pkg://PACKAGE/FOLDER` for one in an installed package.
         revision: branch, tag or commit on the hub; null is the newest.
-        n_epochs: passes over the labelled instances, without early stopping.
-        batch_size: instances a training step.
-        micro_batch_size: instances in one forward and backward pass, whose gradients are summed to a step's; null is
-            the whole batch. Where memory runs out, it is halved.
+        n_epochs: number of passes over the labelled instances; there is no early stopping.
+        batch_size: instances per training step.
+        micro_batch_size: instances in one forward and backward pass; a step sums the gradients of several. Null is the
+            whole batch. If memory runs out, it is halved, and results stay the same.
         lr: AdamW's highest learning rate.
-        warmup: share of the steps in which it rises to that; then it falls to 0 in a line.
+        warmup: fraction of the steps in which the learning rate rises to `lr`; then it falls linearly to 0.
         weight_decay: AdamW's decay of matrices and embeddings.
-        max_grad_norm: longer gradients are shortened to it.
-        max_length: tokens of a text, the rest is cut; null is the most that the model reads.
-        pooling: the vector of a text that strategies see: `head`, the input of the head's last layer; `cls`, the last
+        max_grad_norm: norm to which longer gradients are clipped.
+        max_length: number of tokens after which a text is cut; null is the most that the model reads.
+        pooling: vector of a text that strategies see: `head`, the input of the head's last layer; `cls`, the last
             hidden state of the first token; or `mean`, that of all tokens. In multiple choice, one for each choice.
         dropout: probability in all of the model's dropout modules; null keeps their own. Attention probabilities
             are never dropped, so that masks can belong to instances.
-        precision: what matrix products round their factors to: bf16, where the device computes in it, else float32;
-            float32; or tf32, on GPUs that have it. Weights, logits and the optimiser stay in float32.
-        freeze: so many of the lowest layers, and the embeddings, are not trained; null trains everything.
-        lora: rank of the low-rank updates trained instead of the encoder's weights; 0 trains these.
-        new_head: whether a head that the model has is replaced by a fresh one.
-        gradient_checkpointing: whether activations are computed again instead of kept: less memory, more time.
-        compile: whether the model is compiled first, which takes a minute or more.
+        precision: what matrix products round their factors to: bf16, or float32 on devices without it; float32; or
+            tf32, on GPUs that have it. Weights, logits and the optimiser stay in float32.
+        freeze: number of lowest layers that are not trained, and neither are the embeddings; null trains everything.
+        lora: rank of low-rank updates, trained instead of the encoder's weights; 0 trains the weights.
+        new_head: replace the head of the model by a fresh one.
+        gradient_checkpointing: recompute activations instead of keeping them, which saves memory and takes time.
+        compile: compile the model first, which takes a minute or more.
 
     References:
         BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding (Devlin et al., 2019)
@@ -82,26 +81,17 @@ class Transformer:
         problems = whole_numbers(n_epochs=self.n_epochs, batch_size=self.batch_size)
         if not isinstance(self.model, str) or not self.model:
             problems.append(f"model must be a name on the Hugging Face hub or a folder, not {self.model!r}.")
-        problems += whole_numbers(micro_batch_size=1 if self.micro_batch_size is None else self.micro_batch_size)
-        problems += whole_numbers(0, freeze=0 if self.freeze is None else self.freeze, lora=self.lora)
-        problems += whole_numbers(3, max_length=3 if self.max_length is None else self.max_length)
-        for name, low, high in (("lr", 0, math.inf), ("max_grad_norm", 0, math.inf)):
-            if not low < getattr(self, name) < high:
-                problems.append(f"{name} must be above 0 and finite, not {getattr(self, name)}.")
-        if not 0 <= self.weight_decay < math.inf:
-            problems.append(f"weight_decay must be at least 0 and finite, not {self.weight_decay}.")
-        for name in ("warmup", "dropout"):
-            if not 0 <= (getattr(self, name) or 0) < 1:
-                problems.append(f"{name} must be at least 0 and below 1, not {getattr(self, name)}.")
-        for name, known in (("pooling", POOLING), ("precision", PRECISIONS)):
-            if getattr(self, name) not in known:
-                problems.append(str(UnknownNameError(name, str(getattr(self, name)), known)))
-        if problems:
-            raise ConfigError(problems)
+        problems += whole_numbers(or_null=True, micro_batch_size=self.micro_batch_size)
+        problems += whole_numbers(0, or_null=True, freeze=self.freeze) + whole_numbers(0, lora=self.lora)
+        problems += whole_numbers(3, or_null=True, max_length=self.max_length)
+        problems += numbers_in("(0, inf)", lr=self.lr, max_grad_norm=self.max_grad_norm)
+        problems += numbers_in("[0, inf)", weight_decay=self.weight_decay)
+        problems += numbers_in("[0, 1)", warmup=self.warmup) + numbers_in("[0, 1)", or_null=True, dropout=self.dropout)
+        refuse(problems + one_of(POOLING, pooling=self.pooling) + one_of(PRECISIONS, precision=self.precision))
 
     @property
     def abilities(self) -> frozenset[str]:
-        """What strategies may ask of it."""
+        """What strategies may use."""
         return frozenset({"features", "embeddings"} | ({"dropout"} if self.dropout != 0 else set()))
 
     @property
@@ -128,8 +118,8 @@ class Transformer:
         """The tokens of the texts.
 
         Raises:
-            ModelError: if the model cannot be had or called, its head does not fit the labels, or it has no dropout
-                where strategies sample networks by it.
+            ModelError: if the model cannot be loaded or called, its head does not fit the labels, or a strategy samples
+                networks by dropout and the model has none.
         """
         tokens = tokenise(corpus, Pretrained.find(self.model, self.revision), self.max_length)
         classifier = shared_classifier(tokens, corpus.n_classes, self.architecture, "cpu")
@@ -141,7 +131,7 @@ class Transformer:
         named = theirs is not None and theirs != [f"LABEL_{i}" for i in range(len(theirs))]
         if theirs is not None and named and [name.lower() for name in theirs] != [name.lower() for name in ours]:
             raise ModelError(
-                f"The head of {self.model} is for the labels {', '.join(theirs)}, and {corpus.name} has "
+                f"The head of {self.model} has the labels {', '.join(theirs)}, but {corpus.name} has "
                 f"{', '.join(ours)}. Give dataset.label_names in the order of the head, or learner.new_head=true."
             )
         return tokens
@@ -160,8 +150,9 @@ class Transformer:
         )
 
     def bytes_per_run(self, inputs: Tokens, n_instances: int, n_labelled: int, n_classes: int) -> int:
-        """About how much memory of a GPU one run takes."""
+        """Approximate memory of a GPU that one run takes."""
         classifier = shared_classifier(inputs, n_classes, self.architecture, "cpu")
         weights = 4 * 4 * classifier.n_weights  # with AdamW's two moments, and gradients
         width = classifier.module.config.hidden_size * inputs.n_choices
-        return weights + n_labelled * 4 * 5 * self.n_epochs + n_instances * (4 * width + 8 * 20 * n_classes + 8 * 8)
+        of_documents = n_labelled * 4 * 5 * self.n_epochs + n_instances * (4 * width + 8 * 20 * n_classes + 8 * 8)
+        return int(weights + of_documents)

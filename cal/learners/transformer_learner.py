@@ -1,4 +1,4 @@
-"""TransformerLearner: R pretrained encoders, each fine-tuned on what its run has labelled."""
+"""TransformerLearner: R pretrained encoders, each fine-tuned on the labelled instances of its run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from cal.streams import Keyed, Streams
 
 
 class TransformerLearner:
-    """R fine-tuned encoders over one corpus; fulfils `cal.learners.base.Learner`.
+    """R fine-tuned encoders over one corpus; implements `cal.learners.base.Learner`.
 
     The runs take turns in one network, epoch by epoch. Every training starts from the same copy of the pretrained
     weights, which stays in memory.
@@ -36,11 +36,11 @@ class TransformerLearner:
     Args:
         tokens: tokens of the corpus, and the model that reads them.
         n_classes: number of labels.
-        n_runs: R.
-        device: where the networks live.
+        n_runs: number of runs, R.
+        device: device of the network.
         architecture: what is trained of the model.
         schedule: how it is trained.
-        pooling: the vector of a text: `head`, `cls` or `mean`.
+        pooling: vector of a text: `head`, `cls` or `mean`.
         precision: what matrix products round their factors to.
     """
 
@@ -59,7 +59,7 @@ class TransformerLearner:
         self.tokens, self.n_classes, self.n_runs = tokens, n_classes, n_runs
         self.schedule, self.batch_size = schedule, schedule.batch_size
         self.device = torch.device(device)
-        # Networks of strategies are small: bf16 would gain them nothing.
+        # Networks of strategies are too small to gain from bf16.
         self.precision = "float32" if precision == "bf16" else precision
         self.classifier = shared_classifier(tokens, n_classes, architecture, str(self.device))
         self._pooling, self._precision = pooling, precision
@@ -127,7 +127,7 @@ class TransformerLearner:
         return self._scored("train", instances, layer=layer % n_layers + 1, pooling=how).embeddings
 
     def inputs(self, instances: Tensor) -> Tensor:
-        """(run, instance, feature) the mean of the last hidden states before any training."""
+        """(run, instance, feature) mean of the last hidden states before any training."""
         untrained = self.select([])
         untrained._weights = [self.classifier.pretrained] * len(instances)
         return untrained._scored("train", instances, pooling="mean").embeddings
@@ -137,7 +137,7 @@ class TransformerLearner:
         return self._scored(name, rows.expand(self.n_runs, -1)).logits
 
     def dropout_probs(self, instances: Tensor, n_samples: int, streams: Streams) -> Tensor:
-        """Each sample is one network: its dropout mask is the same for all instances and tokens.
+        """Each sample is one network, with the same dropout mask for all instances and tokens.
 
         References:
             BatchBALD: Efficient and Diverse Batch Acquisition (Kirsch et al., 2019), consistent MC dropout
@@ -145,7 +145,7 @@ class TransformerLearner:
         """
         if not self.classifier.try_out(self.tokens.batch("train", [0])):
             name = self.tokens.model.name
-            raise StrategyError(f"{name} has no dropout to sample networks by; leave the strategy out.")
+            raise StrategyError(f"{name} has no dropout to sample networks by. Leave the strategy out.")
         keys = Keyed.of(streams, "mc_dropout")
         logits = instances.new_empty(
             *instances.shape[:1], n_samples, instances.shape[1], self.n_classes, dtype=torch.float32
@@ -174,20 +174,20 @@ class TransformerLearner:
         pooling: str | None = None,
         networks: Keyed | None = None,
     ) -> Prediction:
-        """What is said of (run, instance) rows of a split.
+        """Predictions for (run, instance) rows of a split.
 
-        Texts stream by in order of length, so memory does not grow with their number; several processes share them.
+        Texts stream by in order of length, so memory does not grow with their number. Several processes share them.
 
         Args:
-            split: of the corpus.
+            split: name of the split.
             instances: (run, instance) rows of it.
-            layer: whose hidden states are pooled: 0 are the embeddings, None is the last.
-            pooling: how; None leaves embeddings out, whose width is 0 then.
-            networks: a key for each run, by which units are dropped; None drops nothing.
+            layer: layer whose hidden states are pooled: 0 is the embeddings, None the last.
+            pooling: how they are pooled; None leaves embeddings out, and their width is 0.
+            networks: key of each run, by which units are dropped; None drops nothing.
         """
         if len(self._weights) != len(instances):
             raise LearnerError(
-                f"{len(self._weights)} classifiers are trained, and {len(instances)} are asked; fit first."
+                f"{len(self._weights)} classifiers are trained, but {len(instances)} must predict. Call fit."
             )
         width = 0 if pooling is None else self.classifier.width(pooling) * self.tokens.n_choices
         logits = torch.zeros(*instances.shape, self.n_classes, device=self.device)
@@ -195,13 +195,13 @@ class TransformerLearner:
         lengths = self.tokens.document_lengths(split)
         for run, weights in enumerate(self._weights):
             rows = instances[run].cpu().numpy()
-            # Sorted by row first: which documents are read together does not depend on their order.
+            # Sorted by row first, so that the order of instances does not change which documents are read together.
             mine = np.argsort(rows)[rank() :: n_processes()]
             self.classifier.put(weights)
             sampling = (
                 nullcontext() if networks is None else self.classifier.dropout.sampling(networks[torch.tensor([run])])
             )
-            # Casts of weights are kept as long as these contexts, so each run needs its own.
+            # These contexts cache casts of the weights, so each run needs its own.
             with torch.no_grad(), self._rounded(), self._autocast(), sampling:
                 for together in passes(lengths[rows[mine]], self.device.type):
                     at = mine[together]
@@ -210,7 +210,7 @@ class TransformerLearner:
         return Prediction(summed(logits), summed(vectors) if width else vectors)
 
     def _read(self, split: str, rows: np.ndarray, layer: int | None, pooling: str | None) -> tuple[Tensor, Tensor]:
-        """Logits and vectors of some documents at once or, where memory runs out, of each half of them."""
+        """Logits and vectors of some documents at once or, if memory runs out, of each half of them."""
         batch = self.tokens.batch(split, rows)
         try:
             output = self.classifier(batch, layers=pooling in ("cls", "mean"))
@@ -223,24 +223,23 @@ class TransformerLearner:
             mask = batch["attention_mask"].to(self.device).flatten(0, -2)
             chosen = output.layers[-1 if layer is None else layer]
             return output.logits, pooled(chosen, mask, str(pooling)).float().reshape(len(rows), -1)
-        # Only here, as the error holds on to what was in memory.
+        # Only here, because the error holds on to the memory.
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         halves = [self._read(split, part, layer, pooling) for part in np.array_split(rows, 2)]
         return torch.cat([logits for logits, _ in halves]), torch.cat([vectors for _, vectors in halves])
 
     def _rounded(self) -> AbstractContextManager[Any]:
-        """Around whatever a GPU may do in tf32."""
+        """Context for work that a GPU may do in tf32."""
         return in_tf32() if self._precision == "tf32" else nullcontext()
 
     def _autocast(self) -> AbstractContextManager[Any]:
-        """Around the calls of the network, for bf16."""
+        """Context for calls of the network, for bf16."""
         return autocast(self.device, self._precision)
 
 
 def _check_finite(logits: Tensor, epoch: int) -> None:
     if not torch.isfinite(logits).all():
         raise LearnerError(
-            f"The training diverged in epoch {epoch}: logits are not finite. Lower learner.lr, or give "
-            "precision=float32."
+            f"Training diverged in epoch {epoch}: logits are not finite. Lower learner.lr, or give precision=float32."
         )

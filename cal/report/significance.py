@@ -12,6 +12,7 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
+from cal.checks import numbers_in, whole_numbers
 from cal.errors import AnalysisError, UnknownNameError
 
 EXACT_SEEDS = 14  # up to 14 seeds, all 2^n sign patterns are enumerated; beyond, 2^14 - 1 random ones
@@ -87,8 +88,8 @@ def aso(
     """
     first, second = checked_scores(a, "a"), checked_scores(b, "b")
     quantile = bonferroni_quantile(alpha, n_comparisons)
-    if n_bootstrap < 2:
-        raise AnalysisError(f"n_bootstrap must be at least 2, not {n_bootstrap}.")
+    if problems := whole_numbers(2, n_bootstrap=n_bootstrap):
+        raise AnalysisError(*problems)
     if engine == "deepsig":
         return _deepsig_aso(first, second, alpha / n_comparisons, n_bootstrap, seed)
     if engine != "vectorised":
@@ -201,10 +202,8 @@ def checked_scores(scores: npt.ArrayLike, name: str) -> np.ndarray:
 
 def bonferroni_quantile(alpha: float, n_comparisons: int) -> float:
     """Φ⁻¹(1 - α/m): the number of standard deviations by which the upper bound exceeds the estimate."""
-    if not 0 < alpha < 1:
-        raise AnalysisError(f"alpha must lie between 0 and 1, not {alpha}; .05 is common.")
-    if n_comparisons < 1:
-        raise AnalysisError(f"n_comparisons must be at least 1, not {n_comparisons}.")
+    if problems := numbers_in("(0, 1)", alpha=alpha) + whole_numbers(n_comparisons=n_comparisons):
+        raise AnalysisError(" ".join(problems))
     return NormalDist().inv_cdf(1 - alpha / n_comparisons)
 
 

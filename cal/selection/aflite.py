@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from cal.checks import whole_numbers
-from cal.errors import AnalysisError, ConfigError
+from cal.checks import numbers_in, refuse, whole_numbers
+from cal.errors import AnalysisError
 from cal.streams import Streams
 
 logger = logging.getLogger(__name__)
@@ -180,12 +180,7 @@ def _check(
     problems = whole_numbers(count=count, n_probes=n_probes, slice_size=slice_size)
     if not problems and count > len(x):
         problems.append(f"count is {count:,}, but there are {len(x):,} instances; give fewer.")
-    if not 0 < train_share < 1:
-        problems.append(f"train_share must be a share between 0 and 1, not {train_share}.")
-    if not 0 < threshold <= 1:
-        problems.append(f"threshold must be a share above 0, and at most 1, not {threshold}.")
-    if problems:
-        raise ConfigError(problems)
+    refuse(problems + numbers_in("(0, 1)", train_share=train_share) + numbers_in("(0, 1]", threshold=threshold))
     if x.ndim != 2 or gold.shape != x.shape[:1]:
         raise AnalysisError(
             f"Vectors of shape {x.shape} and classes of shape {gold.shape} do not fit each other; give "

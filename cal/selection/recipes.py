@@ -13,11 +13,11 @@ from fractions import Fraction
 import numpy as np
 import torch
 
-from cal.checks import whole_numbers
+from cal.checks import numbers_in, one_of, refuse, whole_numbers
 from cal.dynamics.data_map import DataMap
 from cal.dynamics.metrics import METRICS
 from cal.dynamics.suspicion import SUSPICION
-from cal.errors import AnalysisError, ConfigError, UnknownNameError
+from cal.errors import AnalysisError
 from cal.shares import largest_remainder
 from cal.streams import stream
 
@@ -64,19 +64,10 @@ class Recipe:
     suspicion: str = "aum"
 
     def __post_init__(self) -> None:
-        problems = []
-        for kind, given, known in (
-            ("metric", self.metric, (*METRICS, RANDOM)),
-            ("direction", self.direction, DIRECTIONS),
-            ("suspicion", self.suspicion, SUSPICION),
-        ):
-            if given not in known:
-                problems.append(str(UnknownNameError(kind, given, known)))
-        for name, share, most in (("ratio", self.ratio, 1), ("easy", self.easy, 1), ("suspects", self.suspects, 0.99)):
-            if not 0 <= share <= most:
-                problems.append(f"{name} must be a share from 0 to {most}, not {share}.")
-        if problems:
-            raise ConfigError(problems)
+        problems = one_of((*METRICS, RANDOM), metric=self.metric) + one_of(DIRECTIONS, direction=self.direction)
+        problems += one_of(SUSPICION, suspicion=self.suspicion)
+        problems += numbers_in("[0, 1]", ratio=self.ratio, easy=self.easy)
+        refuse(problems + numbers_in("[0, 0.99]", suspects=self.suspects))
 
 
 RECIPES = {
@@ -181,8 +172,7 @@ def n_of(n: int, *, fraction: float | None = None, count: int | None = None) -> 
         >>> n_of(5452, fraction=0.33), n_of(5452, count=100)
         (1799, 100)
     """
-    if problems := size_problems(fraction, count):
-        raise ConfigError(problems)
+    refuse(size_problems(fraction, count))
     wanted = int(fraction * n) if fraction is not None else count or 0
     _check_count(wanted, n, 0)
     return wanted
@@ -195,9 +185,7 @@ def size_problems(fraction: object, count: object) -> list[str]:
         return [f"Give fraction=SHARE or count=NUMBER of the instances to choose, one of them; {given} given."]
     if count is not None:
         return whole_numbers(1, count=count)
-    if isinstance(fraction, bool) or not isinstance(fraction, int | float) or not 0 < fraction <= 1:
-        return [f"fraction must be a share above 0 and up to 1, not {fraction!r}; count takes a number of instances."]
-    return []
+    return [f"{each} For a number of instances, give count." for each in numbers_in("(0, 1]", fraction=fraction)]
 
 
 def _order(data_map: DataMap, recipe: Recipe, seed: int) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.utils.data import Sampler
 
-from cal.checks import whole_numbers
+from cal.checks import refuse, whole_numbers
 from cal.dynamics.data_map import DataMap
 from cal.errors import ConfigError
 from cal.streams import stream
@@ -46,8 +46,7 @@ class _Buckets(Sampler[int]):
     """
 
     def __init__(self, order: Sequence[int] | np.ndarray, n_buckets: int, seed: int) -> None:
-        if problems := whole_numbers(n_buckets=n_buckets) + whole_numbers(0, seed=seed):
-            raise ConfigError(problems)
+        refuse(whole_numbers(n_buckets=n_buckets) + whole_numbers(0, seed=seed))
         if n_buckets > len(order):
             raise ConfigError(f"{len(order)} instances make no {n_buckets} buckets; give fewer.")
         self.buckets = np.array_split(np.asarray(order, dtype=np.int64), n_buckets)
@@ -118,8 +117,7 @@ class SelfPaced(_Buckets):
     def __init__(
         self, order: Sequence[int] | np.ndarray, n_buckets: int = 5, epochs_per_stage: int = 1, seed: int = 0
     ) -> None:
-        if problems := whole_numbers(epochs_per_stage=epochs_per_stage):
-            raise ConfigError(problems)
+        refuse(whole_numbers(epochs_per_stage=epochs_per_stage))
         super().__init__(order, n_buckets, seed)
         self.epochs_per_stage = epochs_per_stage
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cal.checks import numbers_in, refuse
 from cal.dynamics.data_map import DataMap
-from cal.errors import AnalysisError, ConfigError
+from cal.errors import AnalysisError
 
 
 def by_variability(data_map: DataMap) -> np.ndarray:
@@ -67,8 +68,7 @@ def by_inverse_confidence(data_map: DataMap, *, floor: float = 0.01) -> np.ndarr
         >>> by_inverse_confidence(DataMap.of(TrainingDynamics.from_logits(logits, torch.tensor([0, 0])))).round(3)
         array([1.333, 0.667])
     """
-    if not 0 < floor <= 1:
-        raise ConfigError(f"floor must be a confidence above 0 and up to 1, not {floor}.")
+    refuse(numbers_in("(0, 1]", floor=floor))
     confidence = data_map.to_frame()["confidence"].to_numpy(np.float64)
     return _of_mean_one(1 / np.maximum(confidence, floor), "the map is empty")
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from cal import registry
 from cal.acquisition.clustering import assigned, k_means
 from cal.acquisition.typiclust import TypiClust, typical
-from cal.checks import whole_numbers
+from cal.checks import refuse, whole_numbers
 from cal.errors import ConfigError
 from cal.shares import largest_remainder
 from cal.streams import stream
@@ -96,8 +96,7 @@ class KMeansSeedSet(SeedSet):
     max_points: int = 10_000
 
     def __post_init__(self) -> None:
-        if problems := whole_numbers(max_iterations=self.max_iterations, max_points=self.max_points):
-            raise ConfigError(problems)
+        refuse(whole_numbers(max_iterations=self.max_iterations, max_points=self.max_points))
 
     def choose(self, gold: np.ndarray, x: Tensor, n: int, draws: Tensor) -> np.ndarray:
         centres = k_means(x[: max(self.max_points, n)], draws, self.max_iterations).centres
@@ -121,8 +120,7 @@ class TypicalSeedSet(SeedSet):
     n_neighbours: int = 20
 
     def __post_init__(self) -> None:
-        if problems := whole_numbers(n_neighbours=self.n_neighbours):
-            raise ConfigError(problems)
+        refuse(whole_numbers(n_neighbours=self.n_neighbours))
 
     def choose(self, gold: np.ndarray, x: Tensor, n: int, draws: Tensor) -> np.ndarray:
         return typical(x, x[:0], n, draws[: TypiClust.max_clusters], self.n_neighbours)[0].numpy()

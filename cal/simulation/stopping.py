@@ -7,7 +7,6 @@ resumed, and criteria can be combined.
 from __future__ import annotations
 
 import base64
-import math
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from cal import registry
-from cal.checks import all_problems, whole_numbers
+from cal.checks import all_problems, numbers_in, refuse, whole_numbers
 from cal.errors import ConfigError
 
 
@@ -100,7 +99,7 @@ class StabilisingPredictions(Criterion):
     window: int = 3
 
     def __post_init__(self) -> None:
-        _refuse(_outside(0, 1, threshold=self.threshold) + whole_numbers(window=self.window))
+        refuse(numbers_in("[0, 1]", threshold=self.threshold) + whole_numbers(window=self.window))
 
     def met(self, history: Sequence[Observation]) -> bool:
         last = history[-self.window - 1 :]
@@ -127,7 +126,7 @@ class ClassificationChange(Criterion):
     share: float = 0.0
 
     def __post_init__(self) -> None:
-        _refuse(_outside(0, 1, share=self.share))
+        refuse(numbers_in("[0, 1]", share=self.share))
 
     def met(self, history: Sequence[Observation]) -> bool:
         return len(history) > 1 and bool(np.mean(history[-2].predicted != history[-1].predicted) <= self.share)
@@ -148,7 +147,7 @@ class OverallUncertainty(Criterion):
     threshold: float = 0.1
 
     def __post_init__(self) -> None:
-        _refuse(_outside(0, math.inf, threshold=self.threshold))
+        refuse(numbers_in("[0, inf]", threshold=self.threshold))
 
     def met(self, history: Sequence[Observation]) -> bool:
         return history[-1].uncertainty < self.threshold
@@ -175,7 +174,7 @@ class ExpectedGain(Criterion):
     window: int = 3
 
     def __post_init__(self) -> None:
-        _refuse(_outside(0, 1, threshold=self.threshold) + whole_numbers(window=self.window))
+        refuse(numbers_in("[0, 1]", threshold=self.threshold) + whole_numbers(window=self.window))
 
     def met(self, history: Sequence[Observation]) -> bool:
         if len(history) <= self.window:
@@ -191,7 +190,7 @@ class MaxRounds(Criterion):
     rounds: int
 
     def __post_init__(self) -> None:
-        _refuse(whole_numbers(0, rounds=self.rounds))
+        refuse(whole_numbers(0, rounds=self.rounds))
 
     def met(self, history: Sequence[Observation]) -> bool:
         return history[-1].round >= self.rounds
@@ -206,7 +205,7 @@ class TargetAccuracy(Criterion):
     accuracy: float
 
     def __post_init__(self) -> None:
-        _refuse(_outside(0, 1, accuracy=self.accuracy))
+        refuse(numbers_in("[0, 1]", accuracy=self.accuracy))
 
     def met(self, history: Sequence[Observation]) -> bool:
         accuracy = history[-1].dev_accuracy
@@ -297,18 +296,3 @@ def _make_criterion(spec: Any) -> tuple[str, Criterion]:
     if not isinstance(criterion, Criterion):
         raise ConfigError(f"{label} is not a stopping criterion; subclass cal.simulation.stopping.Criterion.")
     return label, criterion
-
-
-def _outside(low: float, high: float, **values: Any) -> list[str]:
-    """A sentence about each value that is not a number between two limits."""
-    limits = f"at least {low}" if high == math.inf else f"between {low} and {high}"
-    return [
-        f"{name} must be a number {limits}, not {value!r}."
-        for name, value in values.items()
-        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high
-    ]
-
-
-def _refuse(problems: Sequence[str]) -> None:
-    if problems:
-        raise ConfigError(problems)

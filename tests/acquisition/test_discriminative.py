@@ -84,7 +84,7 @@ def test_dal_trains_against_all_of_a_pool_that_is_not_large(oracle_pool, task, m
 
 
 def test_dal_needs_some_of_the_pool():
-    with pytest.raises(ConfigError, match="max_unlabelled must be a whole number of at least 1, not 0"):
+    with pytest.raises(ConfigError, match="max_unlabelled must be a whole number of at least 1 or null, not 0"):
         Dal(max_unlabelled=0)
 
 
@@ -160,7 +160,7 @@ def test_everything_wrong_with_a_discriminator_is_said_at_once(make):
 
 @pytest.mark.parametrize("threshold", [-0.1, 1.0, 20])
 def test_a_threshold_is_a_fraction_of_epochs(threshold):
-    with pytest.raises(ConfigError, match="threshold must be at least 0 and below 1"):
+    with pytest.raises(ConfigError, match="threshold must be a number of at least 0 and below 1"):
         Cal(threshold=threshold)
 
 

@@ -102,9 +102,9 @@ def test_of_a_large_pool_a_random_sample_is_covered(pool):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"delta": 0}, "delta must be above 0 and finite, or None, not 0"),
-        ({"delta": math.inf}, "delta must be above 0"),
-        ({"purity": 0}, "purity must be above 0 and at most 1, not 0"),
+        ({"delta": 0}, "delta must be a finite number above 0 or null, not 0"),
+        ({"delta": math.inf}, "delta must be a finite number above 0"),
+        ({"purity": 0}, "purity must be a number above 0 and at most 1, not 0"),
         ({"purity": 1.1}, "purity must be"),
         ({"max_points": 0}, "max_points must be a whole number"),
     ],

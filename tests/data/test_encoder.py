@@ -108,7 +108,7 @@ def test_a_wrong_precision_and_length_are_refused_together():
     with pytest.raises(ConfigError) as caught:
         Encoder(MINILM, precision="int4", max_length=1)
     assert len(caught.value.problems) == 2
-    assert "Known: bf16, float32, int8." in str(caught.value)
+    assert "precision must be bf16, float32 or int8" in str(caught.value)
 
 
 def test_an_unknown_model_is_refused(corpus):

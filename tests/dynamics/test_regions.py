@@ -113,7 +113,7 @@ def test_an_unknown_parameter_is_named_with_the_nearest(points):
 
 @pytest.mark.parametrize("share", [0, 1, -0.5, 33])
 def test_a_share_is_between_0_and_1(points, share):
-    with pytest.raises(ConfigError, match=f"between 0 and 1, not {share}"):
+    with pytest.raises(ConfigError, match=f"ambiguous must be a number above 0 and below 1, not {share}"):
         regions(points, "quantile", ambiguous=share)
 
 
@@ -143,8 +143,8 @@ def test_the_lower_left_of_winogrande_is_its_small_hard_region():
     [
         ("quantil", "Did you mean 'quantile'"),
         ({"quantile": {"ambigous": 0.1}}, "Did you mean 'ambiguous'"),
-        ({"quantile": {"ambiguous": 7}}, "between 0 and 1"),
-        ({"quantile": {"ambiguous": "much"}}, "must be a number"),
+        ({"quantile": {"ambiguous": 7}}, "above 0 and below 1"),
+        ({"quantile": {"ambiguous": "much"}}, "must be a finite number"),
         ({"quantile": {}, "data_iq": {}}, "the name of a rule"),
         (3, "the name of a rule"),
     ],

@@ -187,7 +187,7 @@ def test_without_dropout_nothing_can_be_sampled(make_learner, tiny, corpus, how)
     without = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
     changes = {"dropout": 0.0} if how == "learner" else {"model": tiny(**without)}
     learner = make_learner(n_epochs=1, **changes)
-    with pytest.raises(StrategyError, match=r"has no dropout to sample networks by; leave the strategy out"):
+    with pytest.raises(StrategyError, match=r"has no dropout to sample networks by\. Leave the strategy out"):
         learner.dropout_probs(ROWS, 2, STREAMS)
 
 

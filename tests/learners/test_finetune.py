@@ -202,7 +202,7 @@ def test_where_memory_runs_out_the_training_is_the_same(make_learner, corpus, sh
     with caplog.at_level(logging.WARNING, "cal"):
         given = fit(learner, corpus)
     assert_near_dynamics(given, expected, 1e-4)
-    assert "The memory ran out; passes of 4 instances from here on" in caplog.text
+    assert "From here on, passes have 4 instances" in caplog.text
     assert "the same batches of 8" in caplog.text
 
 
@@ -373,7 +373,7 @@ def test_killed_it_goes_on_from_what_it_wrote_now_and_then(
     for i in range(len(written)):
         with caplog.at_level(logging.WARNING, "cal"):
             assert_goes_on(make_learner, corpus, through, tmp_path / f"copy{i}")
-    assert "Going on with the training in" in caplog.text
+    assert "Resuming the training in" in caplog.text
 
 
 def test_a_finished_training_is_there_at_once(make_learner, corpus, through, tmp_path, monkeypatch):
@@ -407,4 +407,4 @@ def test_a_folder_that_cannot_be_written_is_a_warning(make_learner, corpus, thro
     (tmp_path / "file").write_text("a file is no folder")
     with caplog.at_level(logging.WARNING, "cal"):
         assert_goes_on(make_learner, corpus, through, tmp_path / "file" / "training")
-    assert "Training goes on without a checkpoint" in caplog.text
+    assert "Training continues without a checkpoint" in caplog.text

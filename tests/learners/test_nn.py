@@ -127,8 +127,6 @@ def test_fit_equals_a_plain_training_loop(dropout):
         n_epochs=n_epochs,
         batch_size=batch_size,
         lr=3e-2,
-        betas=(0.8, 0.95),
-        eps=1e-6,
         weight_decay=0.1,
         on_epoch_end=seen.append,
     )
@@ -137,7 +135,7 @@ def test_fit_equals_a_plain_training_loop(dropout):
     for run, seed in enumerate(seeds):
         layers = plain[run]
         parameters = [parameter for layer in layers for parameter in layer.parameters()]
-        optimiser = torch.optim.AdamW(parameters, lr=3e-2, betas=(0.8, 0.95), eps=1e-6, weight_decay=0.1)
+        optimiser = torch.optim.AdamW(parameters, lr=3e-2, weight_decay=0.1)
         alone = Streams([seed], 3)
         shuffle, masks = alone.start("net/shuffle"), alone.start("net/dropout")
         for _ in range(n_epochs):

@@ -328,7 +328,7 @@ def test_frozen_weights_are_not_kept_per_run(make_learner):
 
 
 def test_more_frozen_layers_than_there_are_is_said(make_learner):
-    with pytest.raises(ModelError, match=r"learner\.freeze is 3, but .* has 2 layers; give as many or fewer"):
+    with pytest.raises(ModelError, match=r"learner\.freeze is 3, but .* has 2 layers\. Give 2 or fewer"):
         make_learner(freeze=3)
 
 
@@ -442,7 +442,7 @@ def renamed(corpus, names):
 
 
 def test_a_head_for_another_number_of_labels_is_said(make_learner, tiny):
-    message = r"has a head for 2 labels, and there are 3\. Give learner\.new_head=true"
+    message = r"has a head for 2 labels, but there are 3\. Give learner\.new_head=true"
     with pytest.raises(ModelError, match=message):
         make_learner(model=tiny(head=True, num_labels=2))
     assert make_learner(model=tiny(head=True, num_labels=2), new_head=True).classifier.own_labels is None
@@ -452,7 +452,7 @@ def test_a_head_with_its_labels_in_another_order_is_said(make_learner, corpus, t
     labels = {0: "Class 1", 1: "class 0", 2: "class 2"}
     folder = tiny(head=True, id2label=labels, label2id={name: i for i, name in labels.items()})
     with pytest.raises(
-        ModelError, match=r"is for the labels Class 1, class 0, class 2, and corpus has class 0, .*new_head"
+        ModelError, match=r"has the labels Class 1, class 0, class 2, but corpus has class 0, .*new_head"
     ):
         make_learner(model=folder)
     assert make_learner(renamed(corpus, ["class 1", "class 0", "class 2"]), model=folder).classifier.own_labels

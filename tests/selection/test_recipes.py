@@ -202,7 +202,7 @@ def test_fractions_are_rounded_down_and_counts_are_as_given():
     ({}, "neither is given"),
     ({"fraction": 0.1, "count": 3}, "both are given"),
     ({"fraction": 0}, "above 0"),
-    ({"fraction": 1.5}, "count takes a number"),
+    ({"fraction": 1.5}, "For a number of instances, give count"),
     ({"fraction": "much"}, "above 0"),
     ({"count": 0}, "at least 1"),
     ({"count": 2.5}, "whole number"),
@@ -221,8 +221,8 @@ def test_a_size_that_there_is_not_is_refused(given):
 
 @pytest.mark.parametrize(("given", "expected"), [
     ({"metric": "variabilty"}, "Did you mean 'variability'"),
-    ({"direction": "top"}, "Unknown direction"),
-    ({"suspicion": "variability"}, "Unknown suspicion"),
+    ({"direction": "top"}, "direction must be"),
+    ({"suspicion": "variability"}, "suspicion must be"),
     ({"ratio": 1.1}, "ratio must be"),
     ({"suspects": 1}, "suspects must be"),
     ({"easy": float("nan")}, "easy must be"),

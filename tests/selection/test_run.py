@@ -313,7 +313,7 @@ def test_a_map_that_lacks_names_in_some_rows_is_refused(chosen, tmp_path, map_fo
     ({"map": "m", "count": 3, "recipe": "eazy"}, ["Did you mean 'easy'"]),
     ({"count": 3}, ["map=FILE or logs=FOLDER, one of them; neither is given"]),
     ({"map": "m", "logs": "l", "count": 3, "on_missing": "no"}, ["both are given", "on_missing must be"]),
-    ({"map": "m", "fraction": 2, "recipe": "easy", "metric": "aum"}, ["share above 0", "recipe=easy .* metric=aum"]),
+    ({"map": "m", "fraction": 2, "recipe": "easy", "metric": "aum"}, ["fraction must be", "recipe=easy .* metric=aum"]),
     ({"map": "m", "count": 3, "easy": 0.5}, ["metric=variability direction=best does not use easy=0.5"]),
     ({"map": "m", "count": 3, "ratio": 0.5}, ["direction=best does not use ratio=0.5"]),
     ({"map": "m", "count": 3, "recipe": "hard", "n_epochs": 7, "seed": 9}, ["=hard does not .* seed=9, n_epochs=7"]),

@@ -142,7 +142,7 @@ def test_a_grid_that_does_not_fit_is_cut_into_equal_blocks_and_a_line_says_so(mo
     with caplog.at_level(logging.WARNING, "cal"):
         blocks = fitting_blocks(range(8), 10**9)
     assert blocks == [[0, 1, 2], [3, 4, 5], [6, 7]]
-    assert "A run needs about 1.0 GB and the GPU has 4.9 GB free: 8 runs go in 3 blocks." in caplog.text
+    assert "A run needs about 1.0 GB and the GPU has 4.9 GB free: 8 runs train in 3 blocks." in caplog.text
 
 
 def test_a_run_that_will_hardly_fit_is_tried_alone(monkeypatch):
@@ -189,7 +189,7 @@ def test_where_memory_runs_out_halves_go_on(plan_of, crowded, caplog):
     with caplog.at_level(logging.WARNING, "cal"):
         parts = advanced(plan, runs)
     assert parts == [runs[0:2], runs[2:4], runs[4:6], runs[6:8]]
-    assert caplog.text.count("go on in two halves") == 3
+    assert caplog.text.count("continue in two halves") == 3
     for run in runs:
         advance_block(apart, [run])
     assert kept(plan, runs) == kept(apart, runs)
