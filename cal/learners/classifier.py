@@ -168,7 +168,7 @@ class Classifier:
                 parameter.data.copy_(torch.randn(parameter.shape, generator=generator) * self._spread)
         return weights
 
-    def put(self, weights: Weights) -> None:
+    def put(self, weights: WeightVectors) -> None:
         """Makes these the weights of the module, without a copy."""
         for parameter, values in self._views(weights):
             parameter.data = values
@@ -181,7 +181,7 @@ class Classifier:
         assert pooled is not None
         return Output(answer.logits, pooled.reshape(len(answer.logits), -1), answer.hidden_states if layers else None)
 
-    def _views(self, weights: Weights) -> list[tuple[nn.Parameter, Tensor]]:
+    def _views(self, weights: WeightVectors) -> list[tuple[nn.Parameter, Tensor]]:
         """Each trained parameter, and its part of the vectors, in its shape."""
         views = []
         for group, vector in zip(self._groups, weights, strict=True):

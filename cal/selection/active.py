@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from cal.acquisition.spec import StrategySpec
-from cal.checks import whole_numbers
+from cal.checks import refuse, whole_numbers
 from cal.data.corpus import Corpus
-from cal.errors import ConfigError
 from cal.learners.grid import Setup
 from cal.simulation.request import simulate
 
@@ -60,8 +59,7 @@ def active_selection(
         >>> len(set(rows.tolist()))
         4
     """
-    if problems := whole_numbers(count=count):
-        raise ConfigError(problems)
+    refuse(whole_numbers(count=count))
     n_train, n_present = len(corpus.train), len(np.unique(corpus.train.gold))
     n_start = max(count // 10, n_present) if seed_size is None else seed_size
     per_round = max(-(-(count - n_start) // 10), 1) if query_size is None else query_size
@@ -73,8 +71,7 @@ def active_selection(
             f"count is {count:,}, but the learner starts from {n_start:,} documents, one of each of the {n_present} "
             f"classes at least; the smallest count is {n_start + 1:,}."
         ]
-    if problems:
-        raise ConfigError(problems)
+    refuse(problems)
     curves = simulate(
         corpus,
         [strategy],
