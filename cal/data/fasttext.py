@@ -103,5 +103,7 @@ def _pooled(documents: Sequence[Sequence[str]], index: Mapping[str, int], vector
     ends = np.cumsum([0, *map(len, rows)])
     columns = np.array([column for row in rows for column in row], dtype=np.int64)
     counts = csr_array((np.ones(len(columns), np.float32), columns, ends), shape=(len(rows), len(vectors)))
-    pooled = counts @ vectors
-    return pooled / np.maximum(np.diff(ends), 1)[:, None].astype(np.float32) if pool == "mean" else pooled
+    pooled: np.ndarray = counts @ vectors
+    if pool == "mean":
+        pooled /= np.maximum(np.diff(ends), 1)[:, None].astype(np.float32)
+    return pooled

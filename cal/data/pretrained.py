@@ -192,8 +192,7 @@ def _snapshot(name: str, revision: str | None) -> Path:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keeps transformers from reporting on weights that are new on purpose, and from drawing its bars."""
-    from transformers.utils import logging
-
+    logging = _transformers().utils.logging
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity(50)  # above errors
     logging.disable_progress_bar()

@@ -67,7 +67,8 @@ class Tokens:
     def document_lengths(self, split: str) -> np.ndarray:
         """(instance,) tokens of the longest sequence of each document."""
         first, n = self._place[split]
-        return self.lengths[first : first + n * self.n_choices].reshape(n, self.n_choices).max(axis=1)
+        longest: np.ndarray = self.lengths[first : first + n * self.n_choices].reshape(n, self.n_choices).max(axis=1)
+        return longest
 
     def batch(self, split: str, rows: Sequence[int] | np.ndarray) -> dict[str, Tensor]:
         """What a model is called with for some documents, padded to the longest of them.

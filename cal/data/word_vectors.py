@@ -40,7 +40,7 @@ def trained(
     from gensim.models import FastText
     from gensim.models.callbacks import CallbackAny2Vec
 
-    class Progress(CallbackAny2Vec):
+    class Progress(CallbackAny2Vec):  # type: ignore[misc]  # gensim has no types
         def on_epoch_end(self, model: object) -> None:
             steps.update()
 

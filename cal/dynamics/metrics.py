@@ -123,7 +123,8 @@ def el2n(logits: Tensor, gold: Tensor) -> Tensor:
     """
     error = torch.softmax(logits, dim=-1)
     error = error.scatter_add(-1, gold.unsqueeze(-1), torch.full_like(error[..., :1], -1.0))
-    return torch.linalg.vector_norm(error, dim=-1)
+    norm: Tensor = torch.linalg.vector_norm(error, dim=-1)
+    return norm
 
 
 def confidence(gold_prob: Tensor) -> Tensor:

@@ -118,7 +118,8 @@ def estimate_errors(
 
     def judged(of_bins: np.ndarray) -> np.ndarray:
         """(instance,) means over the trainings in which they were not flipped."""
-        return np.where(flipped, 0.0, of_bins[bins]).sum(axis=0) / (~flipped).sum(axis=0)
+        means: np.ndarray = np.where(flipped, 0.0, of_bins[bins]).sum(axis=0) / (~flipped).sum(axis=0)
+        return means
 
     return ErrorEstimate(
         *(np.clip(judged(each), 0.0, 1.0) for each in probabilities),
@@ -220,4 +221,5 @@ def _density_ratio(flipped: np.ndarray, rest: np.ndarray) -> np.ndarray:
     n_flipped[0] += 1
     n[[0, -1]] += 1
     rising = isotonic_regression(n_flipped / n.clip(1), weights=n.clip(1e-9)).x  # P(flipped | bin)
-    return rising / (1 - rising) * rest.sum() / flipped.sum()
+    odds: np.ndarray = rising / (1 - rising) * rest.sum() / flipped.sum()
+    return odds

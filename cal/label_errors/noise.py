@@ -156,7 +156,8 @@ def _likely(kind: str, gold: np.ndarray, n_classes: int, confusions: np.ndarray 
             others = [other for other in range(n_classes) if other != label and sizes[other]]
             weights[label, max(others, key=lambda other: (confusions[label][other], sizes[other]))] = 1
     np.fill_diagonal(weights, 0)
-    return weights / weights.sum(axis=1, keepdims=True)
+    shares: np.ndarray = weights / weights.sum(axis=1, keepdims=True)
+    return shares
 
 
 def _never_the_last(order: np.ndarray, gold: np.ndarray) -> np.ndarray:

@@ -24,7 +24,8 @@ def other_classes(gold: np.ndarray, n_classes: int, generator: torch.Generator) 
         >>> other_classes(np.array([0, 1, 1]), 2, torch.Generator().manual_seed(0)).tolist()
         [1, 0, 0]
     """
-    return (gold + torch.randint(1, n_classes, (len(gold),), generator=generator).numpy()) % n_classes
+    others: np.ndarray = (gold + torch.randint(1, n_classes, (len(gold),), generator=generator).numpy()) % n_classes
+    return others
 
 
 def flips_from_easy(
@@ -107,7 +108,8 @@ class NoiseDetector:
         """(instance,) P(wrong) as if half of all labels were: it ranks, and `error_estimate` says how many are."""
         from scipy.special import expit
 
-        return expit(self.slope * feature + self.intercept)
+        probability: np.ndarray = expit(self.slope * feature + self.intercept)
+        return probability
 
     def flagged(self, feature: np.ndarray) -> np.ndarray:
         """(instance,) whether a label is more like the flipped than like the others."""

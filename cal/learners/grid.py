@@ -1,4 +1,4 @@
-"""Trainings: classifiers trained from scratch on parts of a train split, all of a grid at once."""
+"""Grids of trainings: classifiers trained from scratch on parts of a train split, side by side."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from cal.streams import Streams, stream
 logger = logging.getLogger(__name__)
 
 Ask = Callable[[Learner, Tensor, Streams], Mapping[str, Tensor]]
-"""What a finished stack is asked: of (run, instance) recorded rows, tensors (run, ...) by name."""
+"""Function of a trained stack, (run, instance) recorded rows and streams; returns tensors (run, ...) by name."""
 
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """One classifier to be trained from scratch.
+    """One classifier to train from scratch.
 
-    Trainings of one seed share initial weights, shuffles and dropout, as runs of one seed do everywhere.
+    Trainings of one seed share initial weights, shuffles and dropout, as runs of one seed always do.
 
     Attributes:
-        seed: of its random streams.
-        rows: (instance,) rows of the train split that it is trained on.
-        gold: (instance,) their classes, which need not be those of the corpus.
-        held_out: (other instance,) rows whose dynamics are recorded in place of those trained on.
+        seed: seed of its random streams.
+        rows: (instance,) rows of the train split to train on.
+        gold: (instance,) their classes, which may differ from those of the corpus.
+        held_out: (other instance,) rows to record instead of those trained on.
         held_out_gold: (other instance,) their classes.
     """
 
@@ -59,11 +59,11 @@ class Training:
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """What is kept of a training.
+    """What a training leaves.
 
     Attributes:
-        dynamics: (epoch, instance) of the recorded rows.
-        answers: what `ask` said, by name.
+        dynamics: (epoch, instance) dynamics of the recorded rows.
+        answers: what `ask` returned, by name.
     """
 
     dynamics: TrainingDynamics
@@ -146,31 +146,26 @@ def train_all(
     shown = not quiet and n_workers == 1
     given = (inputs, n_classes, learner, ask, capture, device, checkpoints, not shown)
 
-    results: Iterable[tuple[list[int], list[Trained]]]
-    if device == "cpu":
+    def train(numbers: list[int]) -> list[Trained]:
+        return _trained([trainings[number] for number in numbers], *given)
+
+    results: Iterable[tuple[list[int], list[Trained]]] = (part for block in blocks for part in in_halves(train, block))
+    if device == "cpu" and blocks:
         tasks = [([trainings[number] for number in block], *given) for block in blocks]
-        results = zip(blocks, in_processes(_trained, tasks, n_workers), strict=True) if tasks else ()
-    else:
-
-        def on_gpu(numbers: list[int]) -> list[Trained]:
-            return _trained([trainings[number] for number in numbers], *given)
-
-        results = (part for block in blocks for part in in_halves(on_gpu, block))
-    done = {
-        number: trained
-        for numbers, part in counted(results, len(blocks), "training", quiet)
-        for number, trained in zip(numbers, part, strict=True)
-    }
+        results = zip(blocks, in_processes(_trained, tasks, n_workers), strict=True)
+    done: dict[int, Trained] = {}
+    for numbers, part in counted(results, len(blocks), "training", quiet):
+        done |= zip(numbers, part, strict=True)
     return [done[number] for number in range(len(trainings))]
 
 
 def cross_validation(gold: np.ndarray, seed: int, n_folds: int) -> list[Training]:
-    """Trainings of which each holds out one fold: stratified, drawn per seed.
+    """Trainings that each hold out one fold; folds are stratified and drawn by seed.
 
     Args:
         gold: (instance,) classes of the whole train split.
-        seed: of the folds and of the trainings.
-        n_folds: how many.
+        seed: seed of the folds and of the trainings.
+        n_folds: number of folds.
 
     Example:
         >>> [training.held_out.tolist() for training in cross_validation(np.array([0, 0, 1, 1]), 7, 2)]
@@ -214,7 +209,7 @@ class TestScores:
 
 
 def _equally_long(trainings: Sequence[Training]) -> list[list[int]]:
-    """Positions of trainings that can be a stack: runs side by side need equally many instances."""
+    """Positions of trainings that fit one stack, whose runs need equally many instances."""
     alike: dict[tuple[int, int, bool], list[int]] = {}
     for number, training in enumerate(trainings):
         key = len(training.rows), len(training.recorded), training.held_out is None
@@ -233,7 +228,7 @@ def _trained(
     checkpoints: Path | None,
     quiet: bool,
 ) -> list[Trained]:
-    """What is left of trainings that are one stack."""
+    """What trainings leave that fit one stack."""
     model = learner.build(inputs, n_classes, len(block), torch.device(device))
 
     def stacked(parts: Iterable[np.ndarray | None]) -> Tensor:
@@ -243,7 +238,7 @@ def _trained(
     if block[0].held_out is not None:
         capture = "out_of_fold"
         held_out = stacked(each.held_out for each in block), stacked(each.held_out_gold for each in block)
-    # Folds of one seed share initial weights and shuffles, as runs of one seed do everywhere.
+    # Folds of one seed share initial weights and shuffles, as runs of one seed always do.
     streams = Streams([each.seed for each in block], 0, device)
     kept = checkpoints and checkpoints / _digest(block, inputs, n_classes, learner, capture)
     dynamics = model.fit(
@@ -263,7 +258,7 @@ def _trained(
 
 
 def _digest(block: Sequence[Training], inputs: Inputs, n_classes: int, learner: LearnerConfig, capture: Capture) -> str:
-    """A name for all that the dynamics of trainings depend on, so that no other's checkpoint is gone on with."""
+    """A hash of all that the dynamics of trainings depend on, so that none resumes from another's checkpoint."""
     digest = hashlib.blake2b(repr((learner, inputs.fingerprint, n_classes, capture)).encode(), digest_size=8)
     for each in block:
         parts = (each.rows, each.gold, each.held_out, each.held_out_gold)

@@ -194,7 +194,8 @@ def _order(data_map: DataMap, recipe: Recipe, seed: int) -> np.ndarray:
         return data_map.ranking(recipe.metric, worst=recipe.direction == "worst")
     ids = np.array([str(i) for i in (range(len(data_map)) if data_map.ids is None else data_map.ids)])
     drawn = torch.randperm(len(ids), generator=stream(seed, "selection")).numpy()
-    return np.argsort(ids, kind="stable")[drawn]
+    positions: np.ndarray = np.argsort(ids, kind="stable")[drawn]
+    return positions
 
 
 def _in_proportion(sizes: np.ndarray, count: int) -> np.ndarray:

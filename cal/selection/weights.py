@@ -101,4 +101,5 @@ def by_mislabel(probability: Sequence[float] | np.ndarray) -> np.ndarray:
 def _of_mean_one(values: np.ndarray, why_not: str) -> np.ndarray:
     if not values.sum() > 0:
         raise AnalysisError(f"There are no such weights: {why_not}. Weigh by something else, or not at all.")
-    return values / values.mean()
+    weights: np.ndarray = values / values.mean()
+    return weights
