@@ -123,8 +123,8 @@ def test_a_file_of_ones_own_is_found(tmp_path):
 @pytest.mark.parametrize(
     ("override", "expected"),
     [
-        ("seeds=0", "seeds must be how many"),
-        ("seeds=[1,1]", "one seed twice"),
+        ("seeds=0", "seeds must be a number of seeds"),
+        ("seeds=[1,1]", "seeds has a seed twice"),
         ("seeds=[]", "seeds must be"),
         ("rounds=-1", "rounds must be a whole number of at least 0"),
         ("query_size=0", "query_size must be"),
