@@ -136,7 +136,7 @@ def test_a_file_of_ones_own_is_found(tmp_path):
         ("strategies=[cal,cal]", "listed twice"),
         ("strategies=[{cal:{treshold:.4}}]", "Did you mean 'threshold'"),
         ("strategies=[{cal:{threshold:1.5}}]", "threshold must be"),
-        ("strategies=[{mix:{cal:.5}}]", "mix takes"),
+        ("strategies=[{mix:{cal:.5}}]", "mix needs"),
         ("strategies=[{mix:{cal:.5,dall:.5}}]", "Did you mean 'dal'"),
         ("strategies=[{_target_:cal.nowhere.Strategy}]", "Cannot import"),
         ("seed_set=kmean", "Did you mean 'kmeans'"),
