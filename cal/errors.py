@@ -1,19 +1,19 @@
-"""Every error `cal` raises on purpose.
+"""The errors that `cal` raises on purpose.
 
 CalError
-├── ConfigError         a key, a value or a combination of them in the configuration
-│   └── UnknownNameError    a name that is not registered; suggests the nearest one
+├── ConfigError         parameters that are wrong, or do not go together
+│   └── UnknownNameError    an unknown name; the message suggests the nearest one
 ├── DataError           a corpus that cannot be used as given: missing column, empty text, duplicate id ...
-│   └── HubError            a corpus of the Hugging Face hub that cannot be reached
+│   └── HubError            a corpus on the Hugging Face hub that cannot be reached
 ├── FeatureError        document vectors that cannot be computed or do not fit the corpus
-├── ModelError          a pretrained model that cannot be had, or does not fit the corpus
+├── ModelError          a pretrained model that cannot be loaded, or does not fit the corpus
 ├── LearnerError        a classifier that diverged
 ├── StrategyError       a strategy that broke its contract
 ├── WorkerError         a worker process that was killed
 ├── AnalysisError       scores that cannot be compared
-└── StorageError        a run folder that cannot be read, written or continued
+└── StorageError        a file or folder that cannot be read or written, or belongs to something else
 
-Each message says what was wrong, what was given and what to do.
+Each message says what is wrong, what was given and what to do.
 """
 
 from __future__ import annotations
@@ -23,16 +23,19 @@ from difflib import get_close_matches
 
 
 class CalError(Exception):
-    """Root of all errors raised on purpose; the command line prints its message without a traceback."""
+    """Base class of all errors raised on purpose; the command line prints only their message."""
 
 
 class ConfigError(CalError):
-    """The configuration cannot be run; `problems` lists everything wrong with it at once.
+    """Parameters are wrong, or do not go together.
+
+    Args:
+        problems: a sentence about each problem; kept as a list in the attribute of the same name.
 
     Example:
-        >>> print(ConfigError(["rounds must be at least 0, not -1.", "seeds is empty."]))
+        >>> print(ConfigError(["rounds must be a whole number of at least 0, not -1.", "seeds is empty."]))
         2 problems in the configuration:
-        - rounds must be at least 0, not -1.
+        - rounds must be a whole number of at least 0, not -1.
         - seeds is empty.
     """
 
@@ -46,12 +49,18 @@ class ConfigError(CalError):
         super().__init__(message)
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Subclasses compose their message from other arguments; a process that unpickles has only the message.
+        # Subclasses build their message from other arguments, and unpickling has only the message.
         return Exception.__new__, (type(self), *self.args), self.__dict__
 
 
 class UnknownNameError(ConfigError):
-    """A name that is not known, with the nearest known one.
+    """An unknown name; the message suggests the nearest known one.
+
+    Args:
+        kind: what the name stands for, such as "strategy".
+        given: the unknown name.
+        known: the known names.
+        hint: last sentence of the message.
 
     Example:
         >>> print(UnknownNameError("strategy", "entrpy", ["cal", "entropy"]))
@@ -71,7 +80,7 @@ class DataError(CalError):
 
 
 class HubError(DataError):
-    """A corpus of the Hugging Face hub cannot be reached."""
+    """A corpus on the Hugging Face hub cannot be reached."""
 
 
 class FeatureError(CalError):
@@ -79,7 +88,7 @@ class FeatureError(CalError):
 
 
 class ModelError(CalError):
-    """A pretrained model cannot be had, or does not fit the corpus."""
+    """A pretrained model cannot be loaded, or does not fit the corpus."""
 
 
 class LearnerError(CalError):
@@ -99,7 +108,7 @@ class AnalysisError(CalError):
 
 
 class StorageError(CalError):
-    """A run folder cannot be read, written or continued."""
+    """A file or folder cannot be read or written, or belongs to something else."""
 
 
 def missing_package(feature: str, package: str, extra: str) -> str:
@@ -113,7 +122,7 @@ def missing_package(feature: str, package: str, extra: str) -> str:
 
 
 def nearest_name(given: str, known: Iterable[str]) -> str | None:
-    """The known name most like `given`, or None when none is near.
+    """The known name most similar to `given`; None if none is similar.
 
     Example:
         >>> nearest_name("dtaset", ["dataset", "device"])

@@ -1,4 +1,4 @@
-"""Progress bars: shown in a terminal only."""
+"""Progress bars, shown only in a terminal."""
 
 from __future__ import annotations
 
@@ -15,16 +15,23 @@ T = TypeVar("T")
 
 
 def bar(*args: Any, **options: Any) -> tqdm[Any]:
-    """A tqdm bar that leaves no trace; takes tqdm's arguments."""
+    """A tqdm bar that disappears when it is done; takes the arguments of tqdm."""
     from tqdm import tqdm
 
-    disable = None if logger.isEnabledFor(logging.WARNING) else True  # None: where there is no terminal
+    disable = None if logger.isEnabledFor(logging.WARNING) else True  # None disables it outside a terminal
     shown: tqdm[Any] = tqdm(*args, **{"disable": disable, "leave": False, **options})
     return shown
 
 
 def counted(results: Iterable[T], total: int, unit: str, quiet: bool = False) -> Iterator[T]:
-    """The results as they come, under a bar; nothing is shown where there is no terminal."""
+    """Yields results under a progress bar.
+
+    Args:
+        results: the results, which may be lazy.
+        total: number of results.
+        unit: what a result is, for the bar.
+        quiet: hide the progress bar.
+    """
     from tqdm import tqdm
 
     yield from tqdm(results, total=total, unit=unit, disable=quiet or None, dynamic_ncols=True)

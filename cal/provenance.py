@@ -1,4 +1,4 @@
-"""Where results come from: versions, git commit, device, command."""
+"""Provenance of results: versions, git commit, device and command."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ _PACKAGES = ("cartography-active-learning", "torch", "numpy", "scikit-learn", "g
 
 
 def provenance(device: str) -> dict[str, Any]:
-    """Versions, git commit, device, command and time of this process."""
+    """Versions, git commit, device, command and time of this process.
+
+    Args:
+        device: device of the computation, such as `cpu` or `cuda`.
+    """
     name = torch.cuda.get_device_name() if device.startswith("cuda") else platform.processor() or platform.machine()
     return {
         "versions": {"python": platform.python_version()} | {package: _version(package) for package in _PACKAGES},
@@ -36,7 +40,7 @@ def _version(package: str) -> str:
 
 
 def _git_commit() -> str | None:
-    """The commit of the checkout this package runs from, with + if it has changes; None outside a checkout."""
+    """The commit of the checkout that this package runs from, with a + if files have changed; None outside one."""
     root = Path(__file__).parents[1]
     if not (root / ".git").exists():
         return None

@@ -1,4 +1,4 @@
-"""Seeds: those of the paper first."""
+"""Seeds of runs: the paper's first."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from collections.abc import Sequence
 from cal.errors import ConfigError
 
 PAPER_SEEDS = (398048, 127003, 259479, 869323, 570852)
-"""The five seeds of the paper (section 7)."""
+"""The five seeds of Cartography Active Learning (section 7)."""
 
 
 def list_seeds(seeds: int | Sequence[int]) -> list[int]:
-    """The seeds of a list, or so many: the paper's five, then others that are always the same.
+    """A list of seeds, from a list or from their number.
+
+    Args:
+        seeds: distinct whole numbers, or how many seeds: the paper's five come first, then a fixed sequence of others.
 
     Raises:
-        ConfigError: if there are none, one is not a whole number, or one occurs twice.
+        ConfigError: if the list is empty, has an item twice, or one that is not a whole number of at least 0.
 
     Example:
         >>> list_seeds(2), list_seeds([7]), len(set(list_seeds(100)))
@@ -36,7 +39,7 @@ def list_seeds(seeds: int | Sequence[int]) -> list[int]:
     except TypeError:
         given, listed = [], []
     if not listed or min(listed) < 0 or len(listed) < len(given):
-        raise ConfigError(f"seeds must be how many (1 or more) or a list of whole numbers, not {seeds!r}.")
+        raise ConfigError(f"seeds must be a number of seeds, 1 or more, or a list of whole numbers, not {seeds!r}.")
     if len(set(listed)) < len(listed):
-        raise ConfigError(f"seeds lists one seed twice: {listed}.")
+        raise ConfigError(f"seeds has a seed twice: {listed}. List each one once.")
     return listed

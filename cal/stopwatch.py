@@ -1,4 +1,4 @@
-"""Where the seconds go: phases by name, one within another."""
+"""Stopwatch: how many seconds each phase of the work takes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ _running: ContextVar[Stopwatch | None] = ContextVar("cal_stopwatch", default=Non
 
 
 class Stopwatch:
-    """Counts the seconds of phases while it runs: `with Stopwatch() as watch`, and `with phase("fit")` anywhere inside.
+    """Measures phases: `with Stopwatch() as watch:` around the work, and `with phase("fit"):` anywhere inside.
 
     Args:
-        device: whose work the phases wait for.
-        detailed: whether phases within phases, by paths such as `fit/steps`, count on a GPU too, which has to be
-            waited for at both ends of each.
+        device: device that each phase waits for.
+        detailed: measure nested phases, such as `fit/steps`, on a GPU too; each one waits for the GPU twice.
+
+    Attributes:
+        seconds: seconds by the path of the phase.
 
     Example:
         >>> with Stopwatch() as watch:
@@ -44,7 +46,7 @@ class Stopwatch:
         _running.reset(self._token)
 
     def taken(self, share: int = 1) -> dict[str, float]:
-        """The seconds since it was last asked, divided among so many, by phase."""
+        """Seconds of each phase since the last call, divided by `share`."""
         seconds, self.seconds = self.seconds, {}
         return {name: value / share for name, value in seconds.items()}
 
@@ -70,11 +72,11 @@ class Stopwatch:
 
 @contextmanager
 def phase(name: str, always: bool = False) -> Iterator[None]:
-    """What happens inside is a phase of the stopwatch that runs, if one does.
+    """Measures a `with` block as a phase of the running stopwatch, if there is one.
 
     Args:
-        name: of the phase, within that around it.
-        always: whether it counts although phases within phases do not.
+        name: name of the phase; the path of a nested phase starts with those around it.
+        always: measure it even if it is nested and the stopwatch is not detailed.
     """
     watch = _running.get()
     if watch is None:

@@ -1,9 +1,9 @@
-"""Named random streams: one per (seed, purpose, round), whatever else runs beside it.
+"""Named random streams: one per (seed, purpose, round), independent of everything else that runs.
 
-Every strategy of a seed reads the same streams, so strategies are compared on the same seed set,
-initial weights, shuffles and dropout masks, and adding a strategy never changes another's curve.
-The draws of a stream are a function of their position, computed where they are used: a CPU and a
-GPU see the same numbers, and none has to travel.
+All strategies with the same seed use the same streams. They are therefore compared on the same seed set, initial
+weights, shuffles and dropout masks, and adding a strategy never changes the curve of another. Each draw is a function
+of its position in the stream and is computed where it is used, so a CPU and a GPU get the same numbers and nothing is
+copied between them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,12 @@ from torch import Tensor
 
 
 def stream(seed: int, purpose: str, round: int = 0) -> torch.Generator:
-    """The random generator, on the CPU, of one purpose in one round of one seed.
+    """A random generator on the CPU for one purpose, seed and round.
+
+    Args:
+        seed: seed of the run.
+        purpose: what is drawn, such as "shuffle".
+        round: active-learning round.
 
     Example:
         >>> first, again = stream(7, "shuffle", 3), stream(7, "shuffle", 3)
@@ -27,19 +32,19 @@ def stream(seed: int, purpose: str, round: int = 0) -> torch.Generator:
         False
     """
     generator = torch.Generator()
-    generator.manual_seed(_key(seed, purpose, round) >> 1)  # manual_seed takes 63 bits
+    generator.manual_seed(_key(seed, purpose, round) >> 1)  # manual_seed accepts 63 bits
     return generator
 
 
 class Streams:
-    """The streams of several runs of one round, drawn side by side.
+    """The streams of several runs in one round, drawn side by side.
 
-    Runs of one seed share their draws, so each draw is made once per distinct seed.
+    Runs with the same seed share their draws, which are made once per distinct seed.
 
     Args:
         seeds: seed of each run.
-        round: the active-learning round.
-        device: where the draws are made.
+        round: active-learning round.
+        device: device of the draws.
 
     Example:
         >>> draws = Streams([1, 2, 1], round=0).uniform("ties", 4)
@@ -55,26 +60,26 @@ class Streams:
         self._row = torch.tensor([self._distinct.index(seed) for seed in self.seeds], device=self.device)
 
     def __getitem__(self, rows: Sequence[int]) -> Streams:
-        """The streams of some of the runs."""
+        """The streams of the given runs."""
         return Streams([self.seeds[row] for row in rows], self.round, self.device)
 
     def start(self, purpose: str) -> Draws:
-        """A sequence of draws for one purpose; starting again repeats it."""
+        """The draws for one purpose, from the first one."""
         return Draws([_key(seed, purpose, self.round) for seed in self._distinct], self._row)
 
     def uniform(self, purpose: str, *shape: int) -> Tensor:
-        """(run, *shape) numbers in [0, 1): the first draw of the purpose."""
+        """(run, *shape) numbers in [0, 1): the first draw for a purpose."""
         return self.start(purpose).uniform(*shape)
 
 
 class Draws:
-    """Successive draws of one purpose, a row per run: SplitMix64 from a key per distinct seed.
+    """Successive draws for one purpose, one row per run: SplitMix64 with one key per distinct seed.
 
-    The k-th word of a stream is a hash of key + k * golden ratio, so that it can be computed anywhere and in any order.
+    The k-th word of a stream is a hash of key + k * golden ratio, so words can be computed anywhere and in any order.
 
     Args:
         keys: 64 bits per distinct seed.
-        row: (run,) which of the keys each run has; on the device where the draws are made.
+        row: (run,) position of each run's key, on the device of the draws.
 
     References:
         Fast Splittable Pseudorandom Number Generators (Steele et al., 2014)
@@ -92,16 +97,16 @@ class Draws:
         return self._of_runs(_shifted(words, 64 - bits).to(dtype).mul_(2.0**-bits), shape)
 
     def permutation(self, n: int) -> Tensor:
-        """(run, n) shuffled positions 0 ... n - 1."""
+        """(run, n) the positions 0 ... n - 1, shuffled."""
         return self._of_runs(torch.cat(list(self._words(n)), dim=1).argsort(dim=1, stable=True), (n,))
 
     def keep(self, probability: float, *shape: int) -> Tensor:
-        """(run, *shape) booleans, true with the given probability in steps of 2^-16: dropout masks."""
+        """(run, *shape) dropout masks: true with the given probability, in steps of 2^-16."""
         n = math.prod(shape)
         return self._of_runs(_kept(self._words((n + 3) // 4), probability, n), shape)
 
     def _words(self, n: int) -> Iterator[Tensor]:
-        """(seed, m) words of 64 bits, n in all; in parts that stay in a CPU's cache."""
+        """Blocks (seed, m) of 64-bit words, n in total; each block fits the cache of a CPU."""
         first = self._n_drawn
         self._n_drawn += n
         return _words(self._keys, first, n)
@@ -112,13 +117,13 @@ class Draws:
 
 
 class Keyed:
-    """Masks that belong to keys, whatever stands beside them: for dropout in batches that may be cut anyhow.
+    """Dropout masks by key: the mask of an instance does not depend on the others in its batch.
 
     Args:
-        keys: (key,) whole numbers, such as those that `of` makes.
+        keys: (key,) whole numbers, such as those of `Keyed.of`.
 
     Example:
-        >>> keys = Keyed.of(Streams([7], 0), "dropout").derived(torch.tensor([3, 5, 9]))  # of three instances
+        >>> keys = Keyed.of(Streams([7], 0), "dropout").derived(torch.tensor([3, 5, 9]))  # three instances
         >>> bool((keys.keep(0.9, 100)[1] == keys[torch.tensor([1])].keep(0.9, 60 + 40)[0]).all())
         True
     """
@@ -133,26 +138,26 @@ class Keyed:
         return cls(torch.tensor(keys, device=streams.device))
 
     def __getitem__(self, rows: Tensor) -> Keyed:
-        """Some of the keys."""
+        """The keys in the given rows."""
         return Keyed(self.keys[rows])
 
     def derived(self, numbers: Tensor | int) -> Keyed:
-        """A key of each key and number; one of the two may be single."""
-        # A number of Python's stays one: a GPU would wait for a tensor of it.
+        """A new key for each key and number; either may be a single one."""
+        # A Python number is not made a tensor, because a GPU would wait for it.
         steps = (numbers + 1) * _GOLDEN if isinstance(numbers, Tensor) else _signed((numbers + 1) * _GOLDEN % 2**64)
         words = self.keys + steps
         return Keyed(_mixed(words, torch.empty_like(words)))
 
     def keep(self, probability: float, n: int) -> Tensor:
-        """(key, n) booleans, true with the given probability in steps of 2^-16; more of them begin alike."""
+        """(key, n) true with the given probability, in steps of 2^-16; a longer mask starts with the shorter one."""
         return _kept(_words(self.keys.unsqueeze(1), 0, (n + 3) // 4), probability, n)
 
 
 def _words(keys: Tensor, first: int, n: int) -> Iterator[Tensor]:
-    """(key, m) words of 64 bits, n in all; in parts that stay in a CPU's cache."""
+    """Blocks (key, m) of 64-bit words, n in total; each block fits the cache of a CPU."""
     block = max(_BLOCK // len(keys) // 1024, 1) * 1024 if keys.device.type == "cpu" else -(-n // _BLOCK) * _BLOCK
     counters = torch.arange(1, 1025, device=keys.device)
-    # A sum of rows and columns, because counting takes longer than all that follows.
+    # A sum of rows and columns, because counting directly would take longer than the rest.
     counters = (torch.arange(0, block, 1024, device=keys.device).unsqueeze(1) + counters).view(-1)
     for start in range(0, max(n, 1), block):
         words = (counters[: n - start] + (first + start)).mul_(_GOLDEN) + keys
@@ -167,7 +172,7 @@ def _mixed(words: Tensor, spare: Tensor) -> Tensor:
 
 
 def _kept(words: Iterator[Tensor], probability: float, n: int) -> Tensor:
-    """(key, n) booleans, true with the given probability; each word makes four."""
+    """(key, n) true with the given probability; each word gives four values."""
     highest = max(round(probability * 65536), 1) - 32769  # of 16 bits, so that keeping all does not overflow
     return torch.cat([part.view(torch.int16) <= highest for part in words], dim=1)[:, :n]
 
@@ -177,12 +182,12 @@ def _key(seed: int, purpose: str, round: int) -> int:
 
 
 def _signed(word: int) -> int:
-    """64 bits as the number that they are in two's complement."""
+    """64 bits read as a number in two's complement."""
     return word - 2**64 if word >= 2**63 else word
 
 
 def _shifted(words: Tensor, n_bits: int, out: Tensor | None = None) -> Tensor:
-    """Words of 64 bits shifted to the right, zeros moving in."""
+    """64-bit words shifted to the right and filled with zeros."""
     return torch.bitwise_right_shift(words, n_bits, out=out).bitwise_and_((1 << (64 - n_bits)) - 1)
 
 

@@ -123,8 +123,8 @@ def test_a_file_of_ones_own_is_found(tmp_path):
 @pytest.mark.parametrize(
     ("override", "expected"),
     [
-        ("seeds=0", "seeds must be how many"),
-        ("seeds=[1,1]", "one seed twice"),
+        ("seeds=0", "seeds must be a number of seeds"),
+        ("seeds=[1,1]", "seeds has a seed twice"),
         ("seeds=[]", "seeds must be"),
         ("rounds=-1", "rounds must be a whole number of at least 0"),
         ("query_size=0", "query_size must be"),
@@ -136,7 +136,7 @@ def test_a_file_of_ones_own_is_found(tmp_path):
         ("strategies=[cal,cal]", "listed twice"),
         ("strategies=[{cal:{treshold:.4}}]", "Did you mean 'threshold'"),
         ("strategies=[{cal:{threshold:1.5}}]", "threshold must be"),
-        ("strategies=[{mix:{cal:.5}}]", "mix takes"),
+        ("strategies=[{mix:{cal:.5}}]", "mix needs"),
         ("strategies=[{mix:{cal:.5,dall:.5}}]", "Did you mean 'dal'"),
         ("strategies=[{_target_:cal.nowhere.Strategy}]", "Cannot import"),
         ("seed_set=kmean", "Did you mean 'kmeans'"),

@@ -106,7 +106,7 @@ def test_objects_and_functions_of_a_package_are_shown_too(installed, tmp_path):
     table = cal(["strategies"], installed, tmp_path).stdout
     assert re.search(r"^by_first .*First class first", table, re.MULTILINE)
     assert re.search(r"^plain .*First class last", table, re.MULTILINE)
-    assert re.search(r"^Kind .*says nothing of itself", table, re.MULTILINE)
+    assert re.search(r"^Kind .*no description", table, re.MULTILINE)
     assert re.search(r"^number .*not a strategy", table, re.MULTILINE)
     assert len(re.findall(r"^margin ", table, re.MULTILINE)) == 1
     for name in ("by_first", "plain", "Kind", "made"):

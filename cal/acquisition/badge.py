@@ -12,10 +12,10 @@ from cal.acquisition.pool import GradientEmbeddings, Pool
 
 @dataclass
 class Badge(Geometric):
-    """P(x) ~ min_c ||g(x) - g(c)||^2, g being the gradient by the last layer and the c those chosen before.
+    """P(x) ~ min_c ||g(x) - g(c)||^2, where g is the last-layer gradient and c runs over the candidates chosen so far.
 
-    Gradients are long where the classifier is unsure, so this is both uncertain and diverse. The first is drawn from
-    all alike, as in the paper's algorithm; scores are ranks, n for the first.
+    Gradients are long where the classifier is unsure, so batches are both uncertain and diverse. The first candidate is
+    drawn uniformly, as in the paper's algorithm. Scores are ranks: n for the first.
 
     References:
         Deep Batch Active Learning by Diverse, Uncertain Gradient Lower Bounds (Ash et al., 2020)
@@ -30,16 +30,19 @@ class Badge(Geometric):
 
 
 def spread_gradients(gradients: GradientEmbeddings, draws: Tensor) -> Tensor:
-    """(n,) candidates drawn by `d2_sampling` on the distances between gradient embeddings.
+    """Draws candidates by `d2_sampling` on the distances between their gradient embeddings.
 
-    ||g - c||^2 = ||g||^2 + ||c||^2 - 2 <g, c>, and both norms and scalar products are products of those of the factors,
-    so that only the factors are held: `class + width` numbers a candidate instead of `class * width`.
+    ||g - c||^2 = ||g||^2 + ||c||^2 - 2 <g, c>, where norms and inner products are products of those of the two factors.
+    Only the factors are stored: `class + width` numbers per candidate instead of `class * width`.
 
     Args:
-        gradients: of one run, (candidate, class) and (candidate, width).
-        draws: (n,) numbers in [0, 1).
+        gradients: factors of one run, (candidate, class) and (candidate, width).
+        draws: (n,) random numbers in [0, 1).
+
+    Returns:
+        (n,) candidates.
     """
-    # In float64, because the squared errors of confident predictions are below what float32 can hold.
+    # In float64, because float32 cannot represent the squared errors of confident predictions.
     errors, embeddings = gradients.errors.double(), gradients.embeddings
     squares = errors.square().sum(dim=1) * embeddings.square().sum(dim=1)  # (candidate,)
 
@@ -47,6 +50,6 @@ def spread_gradients(gradients: GradientEmbeddings, draws: Tensor) -> Tensor:
         products = (errors @ errors[candidate]) * (embeddings @ embeddings[candidate])
         both = squares + squares[candidate]
         distances = both - 2 * products
-        return distances.where(distances > 1e-6 * both, 0.0)  # of a copy only rounding is left
+        return distances.where(distances > 1e-6 * both, 0.0)  # below that, it is the rounding error of a copy
 
     return d2_sampling(squared_distances, len(errors), draws)

@@ -1,4 +1,4 @@
-"""Strategies on Monte Carlo dropout: what networks sampled by dropout say of a candidate."""
+"""Monte Carlo dropout: strategies that compare the predictions of networks sampled by dropout."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class _McDropout(Acquisition):
 
 @dataclass
 class Bald(_McDropout):
-    """H(mean_s p_s) - mean_s H(p_s): mutual information of a candidate's class and the network, in bits.
+    """H(mean_s p_s) - mean_s H(p_s): mutual information between the class and the network, in bits.
 
     Args:
-        n_samples: dropout networks; ten in the paper.
+        n_samples: number of dropout samples; 10 in the CAL paper.
 
     References:
         Bayesian Active Learning for Classification and Preference Learning (Houlsby et al., 2011)
@@ -45,10 +45,10 @@ class Bald(_McDropout):
 
 @dataclass
 class McEntropy(_McDropout):
-    """H(mean_s p_s), in bits: what the CAL paper calls BALD (section 4.2, "max-entropy").
+    """H(mean_s p_s), in bits. The CAL paper calls it BALD (section 4.2, "max-entropy").
 
     Args:
-        n_samples: dropout networks; ten in the paper.
+        n_samples: number of dropout samples; 10 in the CAL paper.
 
     References:
         Deep Bayesian Active Learning with Image Data (Gal et al., 2017), max entropy
@@ -63,10 +63,10 @@ class McEntropy(_McDropout):
 
 @dataclass
 class McMargin(_McDropout):
-    """p(second y) - p(first y) of mean_s p_s: the gap between the two likeliest classes, negated.
+    """p(second y) - p(first y) of mean_s p_s: the negated gap between the two likeliest classes.
 
     Args:
-        n_samples: dropout networks.
+        n_samples: number of dropout samples.
 
     References:
         Deep Bayesian Active Learning with Image Data (Gal et al., 2017), for the mean of dropout samples
@@ -83,13 +83,13 @@ class McMargin(_McDropout):
 
 @dataclass
 class VariationRatio(_McDropout):
-    """1 - max_y |{s: argmax p_s = y}| / S: the share of dropout networks that vote against the majority.
+    """1 - max_y |{s: argmax p_s = y}| / S: share of dropout samples that vote against the majority.
 
     Args:
-        n_samples: dropout networks; the fewer, the more ties.
+        n_samples: number of dropout samples S; fewer samples mean more ties.
 
     References:
-        Elementary Applied Statistics (Freeman, 1965), by way of
+        Elementary Applied Statistics (Freeman, 1965), via
         Deep Bayesian Active Learning with Image Data (Gal et al., 2017)
         https://arxiv.org/abs/1703.02910
     """

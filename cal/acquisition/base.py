@@ -1,4 +1,4 @@
-"""Acquisition: what a strategy must give, and what is made sure of."""
+"""Acquisition: what a strategy must define, and checks of what it returns."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from cal.acquisition.pool import Batch, Pool
 from cal.errors import CalError, ConfigError, StrategyError, UnknownNameError
 
 NEEDS = {
-    "features": "what the classifiers are given, as vectors",
-    "embeddings": "the classifiers' hidden layers",
+    "features": "input vectors of the classifiers",
+    "embeddings": "hidden layers of the classifiers",
     "dropout": "networks sampled by dropout; set learner.dropout above 0",
-    "texts": "the texts of the documents",
-    "predictions": "what the classifiers predicted of the pool after each epoch",
+    "texts": "texts of the documents",
+    "predictions": "predictions for the pool after each epoch",
 }
-"""What a strategy may need, beyond probabilities and the seed map, which every learner gives."""
+"""What a strategy may need in addition to probabilities and the seed map, which every learner provides."""
 _OF_ANY_LEARNER = {"texts", "predictions"}  # the loop provides them
 
 Cost = Literal["nothing", "pass", "passes", "distances", "training", "parts"]
-"""What a query costs: `nothing` of the classifiers; a `pass` over the pool; several `passes`, by dropout; `distances`
-between instances; the `training` of a small model; what its `parts` cost."""
+"""What dominates the cost of a query: `nothing`, a `pass` over the pool, several `passes` (dropout samples or epochs),
+`distances` between instances, the `training` of a small model, or the `parts` of a wrapper."""
 
 
 class Acquisition:
-    """A strategy: scores candidates, and the highest are acquired first.
+    """A strategy: scores the candidates, and those with the highest scores are acquired.
 
-    Subclasses are dataclasses whose fields are their parameters, and define `score`; those that choose a batch as a
-    whole define `select` instead. `OneRun` is for strategies that shall not know of the run axis.
+    Subclasses are dataclasses whose fields are the parameters of the strategy. They define `score`, or `select` to
+    choose a whole batch. `OneRun` is the base class for strategies that see one run at a time.
 
     Attributes:
-        needs: names of `NEEDS` without which it cannot work.
-        year: of its paper.
-        cost: of a query.
+        needs: what the strategy needs from the learner and the pool, names of `NEEDS`.
+        year: year of its paper.
+        cost: cost of a query, see `Cost`.
 
     Example:
         >>> class MostConfident(Acquisition):
@@ -50,30 +50,30 @@ class Acquisition:
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """The name in messages."""
         return type(self).__name__
 
     @property
     def scores_candidates(self) -> bool:
-        """Whether it scores candidates; else it only chooses batches as a whole."""
+        """Whether it scores candidates; otherwise it only chooses whole batches."""
         return type(self).score is not Acquisition.score
 
     @property
     def chooses_batches(self) -> bool:
-        """Whether it chooses batches as a whole."""
+        """Whether it chooses whole batches."""
         return type(self).select is not Acquisition.select
 
     def score(self, pool: Pool) -> Tensor:
-        """(run, candidate) scores; higher is acquired first."""
+        """Returns (run, candidate) scores; the highest are acquired first."""
         raise StrategyError(f"{self.name} must define score(pool) or select(pool, n).")
 
     def select(self, pool: Pool, n: int) -> Batch:
-        """The n best candidates of each run; ties are broken at random."""
+        """Chooses n candidates of each run: those with the highest scores, with ties broken at random."""
         return top(checked(self, self.score(pool), pool), n, pool.uniform("ties"))
 
 
 def name_of(function: Callable[..., object]) -> str:
-    """What a function is called, without its address in memory: a name is the same in every process."""
+    """The name of a function, without its address in memory, so that it is the same in every process."""
     if isinstance(function, partial):
         given = [*map(repr, function.args), *(f"{key}={value!r}" for key, value in function.keywords.items())]
         return f"{name_of(function.func)}({','.join(given)})"
@@ -81,10 +81,10 @@ def name_of(function: Callable[..., object]) -> str:
 
 
 def unmet_needs(strategy: Acquisition, abilities: Iterable[str]) -> list[str]:
-    """A sentence about each thing that a strategy needs and a learner with such abilities does not give.
+    """A sentence about each need of a strategy that a learner with the given abilities does not meet.
 
     Raises:
-        ConfigError: if the strategy needs something that does not exist.
+        ConfigError: if a need is unknown.
 
     Example:
         >>> class Sampled(Acquisition):
@@ -102,12 +102,12 @@ def unmet_needs(strategy: Acquisition, abilities: Iterable[str]) -> list[str]:
 
 
 def top(scores: Tensor, n: int, tie_draws: Tensor) -> Batch:
-    """The n highest scores of each run, best first; equal scores come in the order of their draws.
+    """Chooses the candidates with the n highest scores of each run, best first.
 
     Args:
-        scores: (run, candidate).
-        n: how many.
-        tie_draws: (run, candidate) random numbers.
+        scores: (run, candidate) scores.
+        n: number of candidates to choose.
+        tie_draws: (run, candidate) random numbers that order candidates with equal scores.
 
     Example:
         >>> scores, draws = torch.tensor([[0.5, 0.9, 0.5]]), torch.tensor([[0.7, 0.3, 0.1]])
@@ -121,21 +121,29 @@ def top(scores: Tensor, n: int, tie_draws: Tensor) -> Batch:
 
 
 def chosen(strategy: Acquisition, pool: Pool, n: int) -> Batch:
-    """What a strategy selects, if it is n different candidates of each run with a finite score each.
+    """Lets a strategy choose a batch, and checks it.
+
+    Args:
+        strategy: the strategy.
+        pool: pool of the runs.
+        n: number of candidates to choose for each run.
+
+    Returns:
+        The batch, with positions in int64 and scores in float64.
 
     Raises:
-        StrategyError: if it is not.
+        StrategyError: if the strategy fails, or does not return n different candidates with finite scores for each run.
     """
     try:
         batch = strategy.select(pool, n)
-    except (CalError, torch.OutOfMemoryError):  # the latter is met by smaller blocks of runs
+    except (CalError, torch.OutOfMemoryError):  # smaller blocks of runs are tried when memory runs out
         raise
     except Exception as error:  # whatever a user's own strategy raises
         raise StrategyError(f"{strategy.name} failed: {type(error).__name__}: {error}.") from error
     n_runs, n_candidates = pool.candidates.shape
     wanted = (
-        f"{strategy.name}.select must return a Batch: {n} different positions below {n_candidates}, "
-        f"and their finite scores, for each of {n_runs} runs"
+        f"{strategy.name}.select must return a Batch of {n} different positions below {n_candidates}, with finite "
+        f"scores, for each of {n_runs} runs"
     )
     if not isinstance(batch, Batch) or not all(isinstance(tensor, Tensor) for tensor in batch):
         raise StrategyError(f"{wanted}; it returned {type(batch).__name__}.")
@@ -146,14 +154,14 @@ def chosen(strategy: Acquisition, pool: Pool, n: int) -> Batch:
     ordered = positions.sort(dim=-1).values
     fits = positions.shape == scores.shape == (n_runs, n) and bool(torch.isfinite(scores).all())
     if not fits or ordered[:, 0].min() < 0 or ordered[:, -1].max() >= n_candidates or (ordered.diff() == 0).any():
-        first = f"of the first run {positions[:1].tolist()}, scores {scores[:1].tolist()}"
+        first = f"those of the first run are {positions[:1].tolist()} with scores {scores[:1].tolist()}"
         shapes = f"{tuple(positions.shape)} positions and {tuple(scores.shape)} scores"
-        raise StrategyError(f"{wanted}; it returned {shapes}, {first}.")
+        raise StrategyError(f"{wanted}; it returned {shapes}; {first}.")
     return Batch(positions, scores)
 
 
 def checked(strategy: Acquisition, scores: Tensor, pool: Pool) -> Tensor:
-    """The scores in float64, if they are one finite number per candidate.
+    """Checks that scores are one finite number per candidate, and returns them in float64.
 
     Raises:
         StrategyError: if they are not.
@@ -163,5 +171,5 @@ def checked(strategy: Acquisition, scores: Tensor, pool: Pool) -> Tensor:
         given = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
         raise StrategyError(f"{name}.score returned {given}; it must return a tensor (run, candidate) = {shape}.")
     if n_bad := int((~torch.isfinite(scores)).sum()):
-        raise StrategyError(f"{name}.score returned {n_bad} scores that are NaN or infinite, of {scores.numel()}.")
+        raise StrategyError(f"{n_bad} of the {scores.numel()} scores of {name} are NaN or infinite.")
     return scores.to(pool.candidates.device, torch.float64)

@@ -1,4 +1,4 @@
-"""BatchBALD: a batch that tells as much as possible about the network, taken together."""
+"""BatchBALD: the batch that is jointly most informative about the network."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from cal.acquisition.uncertainty import entropy
 from cal.checks import refuse, whole_numbers
 from cal.streams import Draws
 
-_CHUNK = 128  # candidates whose gain is computed at once
-_DIGITS = 10  # gains are rounded, so that equal candidates tie wherever they stand in a matrix product
+_CHUNK = 128  # candidates per matrix product
+_DIGITS = 10  # rounding, so that equal candidates tie wherever they are in a matrix product
 
 
 @dataclass
 class BatchBald(Acquisition):
-    """I(y_1, ..., y_n; network), in bits, gathered greedily: what a batch as a whole tells about the network.
+    """I(y_1, ..., y_n; network), in bits: information of the whole batch about the network, maximised greedily.
 
-    A candidate's score is what it adds to those chosen before it, I(y; network | y_1, ..., y_k). All of a batch adds
-    up to log2(n_samples) bits at most, so this is for small batches: late candidates of large ones add next to
-    nothing, and are chosen by the noise of the estimate.
+    The score of a candidate is what it adds to those chosen before it, I(y; network | y_1, ..., y_k). A batch holds at
+    most log2(n_samples) bits, so the strategy suits small batches: in large ones, the last candidates add next to
+    nothing, and the noise of the estimate decides.
 
-    The joint probabilities are exact while classes^k is at most `n_configurations`; beyond, so many configurations of
-    labels are drawn by their probability. The paper draws them anew for each k; here those at hand are extended by a
-    label, and as many kept, one from each of equal strata. What a candidate adds can only shrink when the batch grows,
-    so it is computed again only for candidates that added enough before to be the best now.
+    Joint probabilities are exact while classes^k ≤ `n_configurations`; beyond that, label configurations are sampled by
+    their probability. The paper samples them again for each k. Here the present configurations are extended by one
+    label and then thinned, one from each of `n_configurations` strata of equal probability. The gain of a candidate can
+    only shrink as the batch grows, so it is updated only where its last value could still be the best.
 
     Args:
-        n_samples: dropout networks; up to a hundred in the paper.
-        n_configurations: configurations of the batch's labels that are kept.
+        n_samples: number of dropout samples; up to 100 in the paper.
+        n_configurations: number of label configurations to keep.
 
     References:
         BatchBALD: Efficient and Diverse Batch Acquisition for Deep Bayesian Active Learning (Kirsch et al., 2019)
         https://arxiv.org/abs/1906.08158
-        Accelerated Greedy Algorithms for Maximizing Submodular Set Functions (Minoux, 1978), for the shortcut
+        Accelerated Greedy Algorithms for Maximizing Submodular Set Functions (Minoux, 1978), for the lazy updates
         https://doi.org/10.1007/BFb0006528
     """
 
@@ -52,7 +52,7 @@ class BatchBald(Acquisition):
         refuse(whole_numbers(n_samples=self.n_samples, n_configurations=self.n_configurations))
 
     def select(self, pool: Pool, n: int) -> Batch:
-        order = pool.uniform("ties").argsort(dim=-1)  # the first of equally good candidates is a random one
+        order = pool.uniform("ties").argsort(dim=-1)  # so that the first of equal candidates is a random one
         probs = pool.mc_probs(self.n_samples)  # (run, sample, candidate, class)
         batches = [
             self._greedy(probs[run][:, order[run]], n, pool.streams[[run]].start("batch_bald"))
@@ -62,12 +62,12 @@ class BatchBald(Acquisition):
         return Batch(order.gather(-1, positions), gains)
 
     def _greedy(self, probs: Tensor, n: int, draws: Draws) -> tuple[Tensor, Tensor]:
-        """(n,) positions in (sample, candidate, class) probabilities and gains, in the order of choice."""
+        """(n,) candidates of (sample, candidate, class) probabilities and their gains, in the order of choice."""
         n_samples, n_candidates, _ = probs.shape
         expected = torch.cat([entropy(part).mean(dim=0) for part in probs.split(_CHUNK, dim=1)])  # (candidate,)
         bounds = torch.full((n_candidates,), torch.inf, dtype=probs.dtype, device=probs.device)
-        weights = probs.new_ones(1)  # (configuration,) probability of the labels of the batch
-        posterior = probs.new_full((1, n_samples), 1 / n_samples)  # (configuration, sample) of the network, given them
+        weights = probs.new_ones(1)  # (configuration,) probability of the labels
+        posterior = probs.new_full((1, n_samples), 1 / n_samples)  # (configuration, sample) given the labels
         positions, gains = [], []
         for _ in range(n):
             best = -torch.inf
@@ -80,18 +80,18 @@ class BatchBald(Acquisition):
             position = bounds.argmax()
             positions.append(position)
             gains.append(bounds[position].clone())
-            expected[position] = torch.inf  # no gain from it again
+            expected[position] = torch.inf  # never again
             weights, posterior = self._extended(weights, posterior, probs[:, position], draws)
         return torch.stack(positions), torch.stack(gains)
 
     def _extended(self, weights: Tensor, posterior: Tensor, probs: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
-        """Configurations with one more label, of (sample, class) probabilities; a sample of them if they are many."""
+        """Extends the configurations by a label with (sample, class) probabilities, and thins them if necessary."""
         joint = (weights.unsqueeze(1) * (posterior @ probs)).flatten()  # (configuration * class,)
         if len(joint) <= self.n_configurations:
-            kept = (joint > 1e-30).nonzero().squeeze(1)  # less is no more than rounding
+            kept = (joint > 1e-30).nonzero().squeeze(1)  # less is a rounding error
             weights = joint[kept]
         else:
-            # One draw for each: a common one would give all configurations the label of the same quantile.
+            # A draw per stratum: with a common draw, all configurations would get labels of the same quantile.
             n = self.n_configurations
             ticks = (torch.arange(n, device=joint.device) + draws.uniform(n)[0]) / n
             cumulated = joint.cumsum(dim=0)

@@ -1,4 +1,4 @@
-"""Blend: several scores made one, by ranks."""
+"""Blend: a weighted sum of the ranks that several strategies give."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from cal.checks import refuse
 
 @dataclass
 class Blend(Acquisition):
-    """sum_i w_i rank_i(x): candidates that several strategies want at once, whatever the scale of their scores.
+    """sum_i w_i rank_i(x): candidates that several strategies rank high, whatever the scales of their scores.
 
     Args:
-        parts: strategies that score; margin and predicted variability by default.
-        weights: of their ranks; None weighs all alike.
+        parts: strategies that score candidates; margin and predicted variability by default.
+        weights: weight of each rank; None for equal weights.
     """
 
     cost = "parts"
@@ -33,13 +33,13 @@ class Blend(Acquisition):
     def __post_init__(self) -> None:
         weights = [1.0] * len(self.parts) if self.weights is None else list(self.weights)
         problems = [
-            f"blend adds up scores, and {part.name} chooses batches as a whole; use prefilter or mix with it."
+            f"blend adds up scores, but {part.name} chooses whole batches; use prefilter or mix instead."
             for part in self.parts
             if not part.scores_candidates
         ]
         if len(self.parts) < 2 or len(weights) != len(self.parts) or not all(0 < w < math.inf for w in weights):
             problems.append(
-                f"blend takes two strategies or more, and a weight above 0 for each; given {len(self.parts)} "
+                f"blend needs at least two strategies, and a weight above 0 for each; given {len(self.parts)} "
                 f"strategies and weights {self.weights}."
             )
         refuse(problems)
@@ -55,7 +55,7 @@ class Blend(Acquisition):
 
 
 def _ranks(scores: Tensor) -> Tensor:
-    """(run, candidate) share of candidates that score lower; equal scores have equal ranks.
+    """(run, candidate) share of candidates with a lower score; equal scores get equal ranks.
 
     Example:
         >>> _ranks(torch.tensor([[3.0, 1.0, 3.0, 2.0]])).tolist()

@@ -1,4 +1,4 @@
-"""CAL: cartography active learning, the strategy on the seed data map."""
+"""CAL: cartography active learning, a strategy on the seed map."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ from cal.checks import numbers_in, refuse
 
 @dataclass
 class Cal(Discriminative):
-    """-|P(high | h(x)) - 1/2|: nearest to the border of the seed map's hard-to-learn region.
+    """-|P(high | h(x)) - 1/2|: closeness to the border of the seed map's hard-to-learn region.
 
-    A discriminator learns from the labelled set which instances have a correctness above the
-    threshold (high) and which do not (low). Where all labelled instances of a run are high, or all
-    are low, there is no border: the candidates are ranked by 1 - max_y p(y|x), least likely to be
-    classified correctly first, and a note says so.
+    A discriminator learns from the labelled set to tell instances with a correctness above the threshold (high) from
+    the others (low). If all labelled instances of a run are high, or all are low, there is no border: candidates are
+    ranked by 1 - max_y p(y|x) instead, and a note says so.
 
     Args:
-        threshold: correctness, as a fraction of epochs, up to which an instance is low.
+        threshold: highest correctness of a low instance, as a fraction of epochs.
 
     References:
         Cartography Active Learning (Zhang and Plank, 2021)

@@ -1,4 +1,4 @@
-"""k-means and k-means++ of embeddings, and what strategies that choose by distances share."""
+"""k-means and k-means++ on embeddings, and the base class of strategies that choose by distances."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from cal.acquisition.base import Acquisition
 from cal.acquisition.pool import Batch, Pool
 from cal.checks import refuse, whole_numbers
 
-CHUNK = 2048  # rows of a distance matrix at once
+CHUNK = 2048  # rows of a distance matrix to compute at once
 
 
 class Geometric(Acquisition, ABC):
-    """A strategy that chooses a batch by distances, one run at a time, among candidates in random order.
+    """A strategy that chooses a batch by distances, one run at a time, from candidates in random order.
 
-    The order belongs to the instances, not to their positions. So what falls to the first of equals is no position's
-    privilege, the first m are a random sample, and the order of the pool does not matter.
+    The random order belongs to the instances, not to their positions. Thus the first of equal candidates is a random
+    one, the first m candidates are a random sample, and the order of the pool does not matter.
     """
 
     needs = frozenset({"embeddings"})
@@ -30,16 +30,16 @@ class Geometric(Acquisition, ABC):
 
     @abstractmethod
     def choose(self, pool: Pool, run: int, order: Tensor, n: int) -> tuple[Tensor, Tensor]:
-        """What one run acquires.
+        """Chooses the batch of one run.
 
         Args:
-            pool: of all runs.
-            run: which of them.
-            order: (candidate,) the positions of its candidates, in random order.
-            n: how many to choose.
+            pool: pool of all runs.
+            run: position of the run.
+            order: (candidate,) positions of its candidates, in random order.
+            n: number of candidates to choose.
 
         Returns:
-            (n,) places in `order`, best first, and (n,) their scores.
+            (n,) places in `order`, best first, and (n,) scores.
         """
 
     def select(self, pool: Pool, n: int) -> Batch:
@@ -50,12 +50,12 @@ class Geometric(Acquisition, ABC):
 
 
 class Clusters(NamedTuple):
-    """Instances in clusters.
+    """Clusters of instances.
 
     Attributes:
-        centres: (cluster, width).
-        assignment: (instance,) the cluster of the nearest centre.
-        distances: (instance,) Euclidean distance to it.
+        centres: (cluster, width) cluster centres.
+        assignment: (instance,) cluster with the nearest centre.
+        distances: (instance,) Euclidean distance to that centre.
     """
 
     centres: Tensor
@@ -63,35 +63,35 @@ class Clusters(NamedTuple):
     distances: Tensor
 
     def nearest(self, n: int) -> tuple[Tensor, Tensor]:
-        """The instance of each cluster nearest to its centre, those of large clusters first.
+        """The instance nearest to the centre of each cluster, large clusters first.
 
-        The places of empty clusters are taken by other instances, the nearest to any centre.
+        Empty clusters are replaced by the other instances that are nearest to any centre.
 
         Args:
-            n: how many; as many as there are clusters.
+            n: number of clusters.
 
         Returns:
-            (n,) instances, and (n,) the sizes of the clusters they stand for: 0 of the others.
+            (n,) instances, and (n,) sizes of the clusters that they represent, 0 for replacements.
         """
         near = self.distances.argsort(stable=True)
         places = torch.arange(len(near), device=near.device)
         first = places.new_full((len(self.centres),), len(near))
-        first.scatter_reduce_(0, self.assignment[near], places, "amin")  # of each cluster, in the order of distance
+        first.scatter_reduce_(0, self.assignment[near], places, "amin")  # nearest of each cluster
         sizes, large_first = self.assignment.bincount(minlength=len(first)).sort(descending=True, stable=True)
         others = places[~torch.isin(places, first)]
         return near[torch.cat([first[large_first][sizes > 0], others])[:n]], sizes
 
 
 def d2_sampling(squared_distances: Callable[[int], Tensor], n_instances: int, draws: Tensor) -> Tensor:
-    """Instances drawn one after the other, each with a probability proportional to D(x)^2: k-means++ seeding.
+    """Draws instances one after the other, each with a probability proportional to D(x)^2: k-means++ seeding.
 
-    D(x) is the distance to the nearest instance drawn before; the first is drawn from all alike. Once all others are
-    copies of those drawn, the first of them come.
+    D(x) is the distance to the nearest instance drawn before; the first instance is drawn uniformly. If only copies of
+    drawn instances are left, they are taken in their order.
 
     Args:
-        squared_distances: of an instance, (instance,) squared distances of all to it.
-        n_instances: how many there are.
-        draws: (n,) numbers in [0, 1), one for each to be drawn.
+        squared_distances: function from an instance to the (instance,) squared distances of all instances from it.
+        n_instances: number of instances.
+        draws: (n,) random numbers in [0, 1), one for each instance to draw.
 
     Returns:
         (n,) different instances.
@@ -110,7 +110,7 @@ def d2_sampling(squared_distances: Callable[[int], Tensor], n_instances: int, dr
     nearest = squared_distances(chosen[0]).to(torch.float64)
     for draw in others:
         nearest[chosen[-1]] = 0
-        cumulative = nearest.cpu().cumsum(0)  # on a GPU its last bits differ from call to call
+        cumulative = nearest.cpu().cumsum(0)  # on a GPU the last bits may differ between calls
         if cumulative[-1] > 0:
             new = int(torch.searchsorted(cumulative, draw * cumulative[-1], right=True))
         else:
@@ -123,22 +123,22 @@ def d2_sampling(squared_distances: Callable[[int], Tensor], n_instances: int, dr
 
 
 def spread(x: Tensor, draws: Tensor) -> Tensor:
-    """(n,) instances of (instance, width) vectors, drawn by `d2_sampling` on Euclidean distances."""
+    """Draws (n,) of (instance, width) vectors by `d2_sampling` on Euclidean distances."""
 
     def squared_distances(instance: int) -> Tensor:
-        # By differences: a copy of what was drawn must have no chance at all, and rounding errors are no distance.
+        # Without a matrix product, whose rounding errors would give copies of drawn instances a chance.
         return torch.cdist(x, x[instance, None], compute_mode="donot_use_mm_for_euclid_dist").squeeze(1).square()
 
     return d2_sampling(squared_distances, len(x), draws)
 
 
 def k_means(x: Tensor, draws: Tensor, max_iterations: int = 20) -> Clusters:
-    """Lloyd's algorithm from k-means++ seeds, a cluster per draw.
+    """k-means by Lloyd's algorithm, initialised by k-means++.
 
     Args:
-        x: (instance, width), in random order.
-        draws: (cluster,) numbers in [0, 1).
-        max_iterations: of Lloyd's algorithm.
+        x: (instance, width) vectors, in random order.
+        draws: (cluster,) random numbers in [0, 1).
+        max_iterations: maximum number of iterations.
 
     Example:
         >>> x = torch.tensor([[0.0], [8.0], [2.0], [9.0]])
@@ -149,14 +149,14 @@ def k_means(x: Tensor, draws: Tensor, max_iterations: int = 20) -> Clusters:
 
 
 def lloyd(x: Tensor, centres: Tensor, max_iterations: int) -> Clusters:
-    """Clusters whose centres are the means of the instances nearest to them: centres are moved until nothing changes.
+    """Lloyd's algorithm: moves each centre to the mean of the instances nearest to it, until no assignment changes.
 
     The centre of an empty cluster stays where it is.
 
     Args:
-        x: (instance, width).
-        centres: (cluster, width) to begin with.
-        max_iterations: how often they are moved at most.
+        x: (instance, width) vectors.
+        centres: (cluster, width) initial centres.
+        max_iterations: maximum number of iterations.
 
     References:
         Least Squares Quantization in PCM (Lloyd, 1982)
@@ -172,18 +172,18 @@ def lloyd(x: Tensor, centres: Tensor, max_iterations: int) -> Clusters:
 
 
 def assigned(x: Tensor, centres: Tensor) -> Clusters:
-    """(instance, width) vectors in the clusters of their nearest (cluster, width) centres."""
+    """Assigns (instance, width) vectors to the nearest of (cluster, width) centres."""
     chunks = [torch.cdist(chunk, centres).min(dim=1) for chunk in x.split(CHUNK)]
     distances, assignment = (torch.cat(parts) for parts in zip(*chunks, strict=True))
     return Clusters(centres, assignment, distances)
 
 
 def _means(x: Tensor, clusters: Clusters) -> Tensor:
-    """(cluster, width) means of clusters; the old centre of an empty one."""
+    """(cluster, width) means of the clusters; for an empty one, its old centre."""
     n_clusters = len(clusters.centres)
     sums = torch.zeros_like(clusters.centres)
     for chunk, assignment in zip(x.split(CHUNK), clusters.assignment.split(CHUNK), strict=True):
-        # As a product, because on a GPU index_add_ adds in an order that differs from call to call.
+        # As a matrix product, because the order in which index_add_ adds on a GPU differs between calls.
         sums += one_hot(assignment, n_clusters).to(x.dtype).T @ chunk
     sizes = clusters.assignment.bincount(minlength=n_clusters).unsqueeze(1)
     return torch.where(sizes > 0, sums / sizes.clamp(min=1), clusters.centres)
@@ -191,12 +191,12 @@ def _means(x: Tensor, clusters: Clusters) -> Tensor:
 
 @dataclass
 class KMeans(Geometric):
-    """argmin_x ||h(x) - c|| for each centre c of n clusters of the pool, those of large clusters first.
+    """argmin_x ||h(x) - c|| for each centre c of n clusters of the pool, large clusters first.
 
     The score is the size of the cluster.
 
     Args:
-        max_iterations: of Lloyd's algorithm, which starts from k-means++ seeds.
+        max_iterations: maximum number of iterations of Lloyd's algorithm, which is initialised by k-means++.
 
     References:
         Cold-start Active Learning through Self-supervised Language Modeling (Yuan et al., 2020), BERT-KM
@@ -217,9 +217,9 @@ class KMeans(Geometric):
 
 @dataclass
 class KMeansPlusPlus(Geometric):
-    """P(x) ~ min_c ||h(x) - h(c)||^2: spread over the embeddings, the c being those chosen before.
+    """P(x) ~ min_c ||h(x) - h(c)||^2: spread over the embeddings, where c runs over the candidates chosen so far.
 
-    The labelled instances play no part. Scores are ranks: n for the first, 1 for the last.
+    Labelled instances play no part. Scores are ranks: n for the first, 1 for the last.
 
     References:
         k-means++: The Advantages of Careful Seeding (Arthur and Vassilvitskii, 2007)
@@ -233,5 +233,5 @@ class KMeansPlusPlus(Geometric):
 
 
 def ranked(places: Tensor) -> tuple[Tensor, Tensor]:
-    """Places with a score each: n for the first, 1 for the last."""
+    """Adds scores to places: n for the first, 1 for the last."""
     return places, torch.arange(len(places), 0, -1, device=places.device, dtype=torch.float64)

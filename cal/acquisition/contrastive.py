@@ -1,4 +1,4 @@
-"""Contrastive active learning: candidates that are predicted otherwise than their labelled neighbours."""
+"""Contrastive active learning: candidates whose predictions differ from those of their labelled neighbours."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from cal.checks import refuse, whole_numbers
 class ContrastiveAl(Acquisition):
     """mean_l KL(p_l || p), in nats, over the k labelled instances l nearest to the candidate.
 
-    Neighbours are found in the last hidden layer, by Euclidean distance. The paper calls it CAL, which here is
-    cartography.
+    Neighbours are found by Euclidean distance in the last hidden layer. The paper calls the strategy CAL, which here
+    means cartography active learning.
 
     Args:
-        n_neighbours: k; ten in the paper. Where fewer are labelled, all are neighbours.
+        n_neighbours: number of neighbours k, 10 in the paper; all labelled instances if there are fewer.
 
     References:
         Active Learning by Acquiring Contrastive Examples (Margatina et al., 2021)
@@ -39,7 +39,7 @@ class ContrastiveAl(Acquisition):
 
     def score(self, pool: Pool) -> Tensor:
         scores = torch.empty_like(pool.candidates, dtype=torch.float64)
-        log_probs = torch.log_softmax(pool.logits.double(), dim=-1)  # finite, where probabilities underflow to 0
+        log_probs = torch.log_softmax(pool.logits.double(), dim=-1)  # finite even if a probability underflows
         k = min(self.n_neighbours, pool.labelled.shape[1])
         for run, labelled_probs in enumerate(pool.labelled_probs):
             negentropy = torch.xlogy(labelled_probs, labelled_probs).sum(dim=-1)  # (labelled,)

@@ -1,4 +1,4 @@
-"""Coreset: candidates that leave no instance far from what is labelled."""
+"""Coreset: candidates that leave no instance far from the labelled set."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from cal.acquisition.pool import Pool
 
 @dataclass
 class Coreset(Geometric):
-    """min_c ||h(x) - h(c)||: farthest from all c that are labelled or were chosen before (greedy k-centre).
+    """min_c ||h(x) - h(c)||: distance to the nearest c that is labelled or already chosen (greedy k-centre).
 
-    The score is that distance when the candidate is chosen. The paper's second step, which improves on the greedy
-    solution by integer programming, is not done.
+    The score is the distance at the time of the choice. The paper's second step, which improves the greedy solution by
+    integer programming, is left out.
 
     References:
         Active Learning for Convolutional Neural Networks: A Core-Set Approach (Sener and Savarese, 2018)
@@ -30,15 +30,15 @@ class Coreset(Geometric):
 
 
 def k_centre(x: Tensor, centres: Tensor, n: int) -> tuple[Tensor, Tensor]:
-    """Instances chosen one after the other, each the farthest from all centres and those chosen before.
+    """Chooses instances one after the other, each the farthest from all centres and earlier choices.
 
     Args:
-        x: (instance, width); the first of equals is chosen.
-        centres: (centre, width), at least one.
-        n: how many.
+        x: (instance, width) vectors; the first of equally distant ones is chosen.
+        centres: (centre, width) vectors, at least one.
+        n: number of instances to choose.
 
     Returns:
-        (n,) instances, and (n,) how far they were.
+        (n,) instances, and (n,) distances.
 
     Example:
         >>> x = torch.tensor([[1.0], [5.0], [6.0], [-4.0]])
@@ -53,5 +53,5 @@ def k_centre(x: Tensor, centres: Tensor, n: int) -> tuple[Tensor, Tensor]:
         distances.append(distance)
         to_it = torch.cdist(x, x[instance, None], compute_mode="donot_use_mm_for_euclid_dist").squeeze(1)
         nearest = torch.minimum(nearest, to_it)
-        nearest[instance] = -1  # never again, not even among copies
+        nearest[instance] = -1  # never again, even if only copies are left
     return torch.stack(chosen), torch.stack(distances)

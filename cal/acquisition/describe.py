@@ -1,4 +1,4 @@
-"""What strategies say of themselves: a table of all, and all about one."""
+"""Descriptions of strategies: a table of all of them, and everything about one."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from cal.acquisition.base import NEEDS, Acquisition
 from cal.errors import ConfigError
 
 _COSTS = {
-    "nothing": "nothing of the classifiers",
-    "pass": "a pass over the pool",
-    "passes": "a pass over the pool for each dropout sample, or each epoch",
+    "nothing": "no use of the classifiers",
+    "pass": "one pass over the pool",
+    "passes": "one pass over the pool per dropout sample or epoch",
     "distances": "distances between instances",
-    "training": "the training of a small model",
-    "parts": "what its parts cost",
+    "training": "training of a small model",
+    "parts": "the cost of its parts",
 }
 
 
 def strategies_table() -> str:
-    """Name, year, cost, needs and one line of every built-in and installed strategy."""
+    """Table of all built-in and installed strategies: name, year, cost, needs and a one-line summary."""
     rows = [("name", "year", "cost", "needs", "acquires")]
     for name in registry.strategy_names():
         try:
             kind = _kind(name)
-        except ConfigError as error:  # a package that cannot be loaded shall not hide the others
+        except ConfigError as error:  # one broken package must not hide the others
             rows.append((name, "", "", "", str(error)))
             continue
         summary = (
@@ -42,16 +42,15 @@ def strategies_table() -> str:
     ]
     costs = "\n".join(f"  {cost:<9}  {text}" for cost, text in _COSTS.items())
     needs = "\n".join(f"  {need:<11}  {text}" for need, text in NEEDS.items())
-    return "\n".join(
-        [*lines, "", "cost", costs, "", "needs", needs, "", "`cal strategies show NAME` tells the rest of one."]
-    )
+    more = "`cal strategies show NAME` shows formula, parameters and reference."
+    return "\n".join([*lines, "", "cost", costs, "", "needs", needs, "", more])
 
 
 def describe_strategy(name: str) -> str:
-    """Everything about one strategy: formula, needs, cost, parameters with their defaults, reference.
+    """Describes one strategy: formula, cost, needs, parameters with their defaults, reference.
 
     Raises:
-        UnknownNameError: if there is none of that name.
+        UnknownNameError: if there is no strategy of that name.
         ConfigError: if its package cannot be loaded.
 
     Example:
@@ -61,7 +60,7 @@ def describe_strategy(name: str) -> str:
     kind = _kind(name)
     own = _sections(kind)
     year = f" ({kind.year})" if getattr(kind, "year", None) else ""
-    needs = _needs(kind) or ["nothing beyond probabilities and the seed map"]
+    needs = _needs(kind) or ["only probabilities and the seed map"]
     blocks = [
         name + year,
         own[""],
@@ -77,43 +76,43 @@ def describe_strategy(name: str) -> str:
 
 
 def _kind(name: str) -> Any:
-    """The class of a strategy; a strategy that is an object or a function as it is."""
+    """The class of a strategy, or the strategy itself if it is registered as an object or a function."""
     found: Any = registry.find_strategy(name)
     is_strategy = issubclass(found, Acquisition) if isinstance(found, type) else isinstance(found, Acquisition)
     if not is_strategy and (isinstance(found, type) or not callable(found)):
-        raise ConfigError(f"'{name}' is {found!r}, not a strategy; its package offers something else.")
+        raise ConfigError(f"'{name}' is {found!r}, not a strategy; correct the entry point of its package.")
     return found
 
 
 def _needs(kind: Any) -> list[str]:
-    """What it needs; of a strategy made of others, what these need."""
+    """Names of its needs; "as parts" if it is made of other strategies."""
     return ["as parts"] if getattr(kind, "cost", "") == "parts" else sorted(getattr(kind, "needs", ()))
 
 
 def _parameters(kind: Any) -> list[str]:
-    """`name = default: what it is` of each field; what a base class says of its fields holds too."""
+    """`name = default: description` of each field; descriptions may come from a base class."""
     if not isinstance(kind, type) or not dataclasses.is_dataclass(kind):
         return []
-    said: dict[str, str] = {}
+    described: dict[str, str] = {}
     for base in reversed(kind.__mro__):
         if issubclass(base, Acquisition) and base.__doc__:
             for entry in re.split(r"\n(?=\S)", _sections(base).get("Args", "")):
                 name, _, text = entry.partition(":")
-                said[name.strip()] = " ".join(text.split())
+                described[name.strip()] = " ".join(text.split())
     lines = []
     for field in dataclasses.fields(kind):
         default: Any = field.default
         if field.default_factory is not dataclasses.MISSING:
             default = field.default_factory()
         given = "" if default is dataclasses.MISSING else f" = {default}"
-        lines.append(f"{field.name}{given}" + (f": {said[field.name]}" if field.name in said else ""))
+        lines.append(f"{field.name}{given}" + (f": {described[field.name]}" if field.name in described else ""))
     return lines
 
 
 def _sections(kind: Any) -> dict[str, str]:
-    """The parts of a docstring by their heading; "" is what comes before the first."""
+    """Sections of a docstring by heading; "" is the text before the first heading."""
     own = kind.__dict__.get("__doc__") if isinstance(kind, type) else kind.__doc__
-    document = inspect.cleandoc(own or "(says nothing of itself)")
+    document = inspect.cleandoc(own or "(no description)")
     parts = re.split(
         r"^(Args|Attributes|Example|Examples|References|Raises|Returns|Note):\n", document, flags=re.MULTILINE
     )

@@ -1,4 +1,4 @@
-"""DAL, and the stacked binary discriminator that it shares with CAL."""
+"""DAL, and the discriminator that it shares with CAL."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Discriminative(Acquisition):
     """A strategy that trains a small classifier on the main classifier's last hidden layer.
 
     Args:
-        hidden: width of its one hidden layer; the defaults of these four are those of the CAL paper (section 4.3).
+        hidden: width of its hidden layer; defaults follow the CAL paper (section 4.3).
         n_epochs: passes over its training set.
-        batch_size: instances a step; None is the main classifier's (section 7).
-        lr: AdamW's learning rate.
+        batch_size: instances per step; None for the batch size of the main classifier (section 7).
+        lr: learning rate of AdamW.
     """
 
     needs = frozenset({"embeddings"})
@@ -40,12 +40,12 @@ class Discriminative(Acquisition):
         refuse(problems + numbers_in("(0, inf)", lr=self.lr))
 
     def prob_positive(self, pool: Pool, x: Tensor, positive: Tensor) -> Tensor:
-        """P(positive | x) of the candidates by a discriminator trained, to its end, on shuffled data.
+        """P(positive | h(x)) of the candidates, by a discriminator trained on labelled vectors.
 
         Args:
-            pool: whose candidates it scores, and whose streams its weights and shuffles come from.
-            x: (run, instance, width) its training inputs.
-            positive: (run, instance) booleans.
+            pool: pool with the candidates, and with the random streams of the weights and shuffles.
+            x: (run, instance, width) training inputs.
+            positive: (run, instance) which of them are positive.
 
         Returns:
             (run, candidate) probabilities, in float64.
@@ -53,13 +53,13 @@ class Discriminative(Acquisition):
         return self.class_probs(pool, x, positive.long(), 2)[..., 1]
 
     def class_probs(self, pool: Pool, x: Tensor, gold: Tensor, n_classes: int) -> Tensor:
-        """P(class | x) of the candidates, likewise.
+        """P(class | h(x)) of the candidates, by a classifier trained on vectors with classes or class probabilities.
 
         Args:
-            pool: whose candidates it scores, and whose streams its weights and shuffles come from.
-            x: (run, instance, width) its training inputs.
-            gold: (run, instance) their classes, or (run, instance, class) probabilities of them.
-            n_classes: how many classes.
+            pool: pool with the candidates, and with the random streams of the weights and shuffles.
+            x: (run, instance, width) training inputs.
+            gold: (run, instance) classes, or (run, instance, class) probabilities.
+            n_classes: number of classes.
 
         Returns:
             (run, candidate, class) probabilities, in float64.
@@ -83,13 +83,14 @@ class Discriminative(Acquisition):
 
 @dataclass
 class Dal(Discriminative):
-    """P(unlabelled | h(x)) of a discriminator between labelled set and pool.
+    """P(unlabelled | h(x)) by a discriminator between the labelled set and the pool.
 
-    The batch is chosen at once, as the CAL paper does; its authors choose it in several parts, training anew for each.
+    The whole batch is chosen at once, as in the CAL paper. The authors of DAL choose it in several parts, and train a
+    new discriminator for each.
 
     Args:
-        max_unlabelled: candidates that the discriminator is trained against: beyond, a random sample of the pool,
-            so that its training takes no longer in a larger one; None trains against all, as the paper does.
+        max_unlabelled: number of candidates to train the discriminator on, a random sample of larger pools, so that
+            training time is bounded; None for all candidates, as in the paper.
 
     References:
         Discriminative Active Learning (Gissin and Shalev-Shwartz, 2019)

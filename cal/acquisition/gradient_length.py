@@ -1,4 +1,4 @@
-"""Expected gradient length: the candidates whose label would change the classifier most."""
+"""Expected gradient length: candidates whose labels would change the classifier most."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from cal.acquisition.pool import Pool
 
 @dataclass
 class ExpectedGradientLength(Acquisition):
-    """sum_y p_y |p - e_y| |(h, 1)|: expected length of the loss gradient by the last layer's weights and biases.
+    """sum_y p_y |p - e_y| |(h, 1)|: expected length of the gradient of the loss with respect to the last layer.
 
-    The gradient for class y is the outer product of the error p - e_y and the last hidden layer h with a 1 for the
-    bias, so its length is the product of theirs. Earlier layers, which the paper's classifier does not have, are left
-    out.
+    The gradient for class y is the outer product of the error p - e_y and the last hidden layer h, extended by a 1 for
+    the bias; its length is the product of their lengths. Earlier layers, which the paper's classifier does not have,
+    are left out.
 
     References:
         Multiple-Instance Active Learning (Settles et al., 2007)

@@ -1,4 +1,4 @@
-"""Strategies on a predicted data map: where a candidate would lie, regressed from the seed map onto embeddings."""
+"""Strategies on a predicted data map: the seed map's metrics, regressed on embeddings and predicted for the pool."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from cal.acquisition.pool import Pool
 from cal.checks import numbers_in, one_of, refuse, whole_numbers
 from cal.dynamics.data_map import DataMap
 
-_CHUNK = 8192  # candidates predicted at once
-_DIGITS = 10  # scores are rounded, so that equal candidates tie wherever they stand in a matrix product
+_CHUNK = 8192  # candidates to predict at once
+_DIGITS = 10  # rounding, so that equal candidates tie wherever they are in a matrix product
 SeedMap = Literal["end", "out_of_fold"]
 
 
@@ -23,8 +23,13 @@ SeedMap = Literal["end", "out_of_fold"]
 class _PredictedMap(Acquisition):
     """Bayesian ridge regressions of the seed map's metrics on the last hidden layer.
 
+    Args:
+        seed_map: `end` for the map of the trained classifiers, which see the labelled instances in every epoch and
+            mostly memorise them; `out_of_fold` to train `folds` more classifiers, each on the other folds.
+        folds: number of folds of the labelled set for `out_of_fold`.
+
     References:
-        Sparse Bayesian Learning and the Relevance Vector Machine (Tipping, 2001), as scikit-learn's BayesianRidge
+        Sparse Bayesian Learning and the Relevance Vector Machine (Tipping, 2001), as in scikit-learn's BayesianRidge
         https://www.jmlr.org/papers/v1/tipping01a.html
     """
 
@@ -38,7 +43,7 @@ class _PredictedMap(Acquisition):
         refuse(whole_numbers(2, folds=self.folds) + one_of(get_args(SeedMap), seed_map=self.seed_map))
 
     def _predicted(self, pool: Pool, metric: str, with_std: bool = False) -> tuple[Tensor, Tensor]:
-        """(run, candidate) predicted metric and, if wanted, its standard deviation, in float64."""
+        """(run, candidate) predictions of a metric and, on request, their standard deviations, in float64."""
         seed_map = pool.data_map if self.seed_map == "end" else DataMap.of(pool.out_of_fold(self.folds))
         metrics = getattr(seed_map, metric).cpu().double().numpy()  # (run, labelled)
         runs = [
@@ -52,14 +57,9 @@ class _PredictedMap(Acquisition):
 
 @dataclass
 class PredictedVariability(_PredictedMap):
-    """v(x): the variability that a candidate would have on the seed map, so that ambiguous ones come first.
+    """v(x): predicted variability on the seed map, so that ambiguous candidates come first.
 
-    One of our own, with no claim but the table in experiments/shelf_trec.
-
-    Args:
-        seed_map: `end` is the map of the classifiers in use, which have seen the labelled instances in every epoch
-            and have mostly memorised them; `out_of_fold` trains `folds` more, each on the rest.
-        folds: parts of the labelled set, for `out_of_fold`.
+    A strategy of our own, whose only evidence is the table in experiments/shelf_trec.
     """
 
     def score(self, pool: Pool) -> Tensor:
@@ -68,14 +68,12 @@ class PredictedVariability(_PredictedMap):
 
 @dataclass
 class PredictedBoundary(_PredictedMap):
-    """-|c(x) - threshold|: nearest to the border of hard-to-learn, by the correctness a candidate would have.
+    """-|c(x) - threshold|: closeness of the predicted correctness to the border of the hard-to-learn region.
 
-    What CAL looks for, with a regression in place of its discriminator.
+    CAL with a regression instead of a discriminator.
 
     Args:
-        seed_map: as for `predicted_variability`.
-        folds: parts of the labelled set, for `out_of_fold`.
-        threshold: correctness, as a fraction of epochs, at the border.
+        threshold: correctness at the border, as a fraction of epochs.
     """
 
     threshold: float = 0.2
@@ -90,13 +88,11 @@ class PredictedBoundary(_PredictedMap):
 
 @dataclass
 class PredictedUcb(_PredictedMap):
-    """m(x) + beta * s(x): upper confidence bound on what a candidate would be on the seed map.
+    """m(x) + beta * s(x): upper confidence bound on a predicted metric of the seed map.
 
     Args:
-        seed_map: as for `predicted_variability`.
-        folds: parts of the labelled set, for `out_of_fold`.
-        metric: `variability`, or `hardness`, 1 - confidence.
-        beta: weight of the regression's standard deviation; 0 is its mean.
+        metric: `variability`, or `hardness` for 1 - confidence.
+        beta: weight of the predicted standard deviation s.
 
     References:
         Using Confidence Bounds for Exploitation-Exploration Trade-offs (Auer, 2002), for the bound
@@ -119,7 +115,7 @@ class PredictedUcb(_PredictedMap):
 
 
 def _regressed(x: Tensor, y: np.ndarray, x_new: Tensor, with_std: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation at (instance, width) new points, fitted to (labelled, width) known ones."""
+    """Fits (labelled, width) vectors, and predicts means and standard deviations at (instance, width) new ones."""
     from sklearn.linear_model import BayesianRidge
 
     model = BayesianRidge().fit(x.double().cpu().numpy(), y)

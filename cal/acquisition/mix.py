@@ -16,11 +16,11 @@ from cal.shares import largest_remainder
 
 @dataclass
 class Mix(Acquisition):
-    """Parts choose one after the other, each its share of the batch among what is left.
+    """Shares the batch among several strategies, which choose one after the other from what is left.
 
     Args:
-        parts: the strategies, in the order in which they choose.
-        shares: of the batch; they are scaled to sum to 1, and rounded by largest remainder.
+        parts: strategies, in the order in which they choose.
+        shares: share of the batch for each, scaled to sum to 1; sizes are rounded by largest remainder.
 
     Example:
         >>> Mix.counts([0.5, 0.5], 25)
@@ -39,7 +39,7 @@ class Mix(Acquisition):
         )
         if not numbers or len(self.parts) < 2 or len(self.shares) != len(self.parts):
             raise ConfigError(
-                f"mix takes strategies with shares above 0, such as {{dal: .5, cal: .5}}; "
+                f"mix needs at least two strategies with shares above 0, such as {{dal: .5, cal: .5}}; "
                 f"given {len(self.parts)} strategies and shares {self.shares}."
             )
         self.needs = frozenset[str]().union(*(part.needs for part in self.parts))

@@ -1,4 +1,4 @@
-"""OneRun: strategies in plain NumPy, which see one run at a time."""
+"""OneRun: strategies in plain NumPy that see one run at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cal.errors import StrategyError
 class OneRun(Acquisition):
     """A strategy that sees one run at a time: no run axis, and NumPy arrays instead of tensors.
 
-    Subclasses define `score_run`, or `select_run` if they choose a batch as a whole.
+    Subclasses define `score_run`, or `select_run` to choose a whole batch.
 
     Example:
         >>> class Unsure(OneRun):
@@ -46,8 +46,8 @@ class OneRun(Acquisition):
         runs = [np.asarray(self.score_run(pool[run]), dtype=np.float64) for run in range(len(pool))]
         if wrong := [scores.shape for scores in runs if scores.shape != (pool.candidates.shape[1],)]:
             raise StrategyError(
-                f"{self.name}.score_run returned an array {wrong[0]}; "
-                f"it must return a score for each of {pool.candidates.shape[1]} candidates."
+                f"{self.name}.score_run returned an array of shape {wrong[0]}; "
+                f"it must return a score for each of the {pool.candidates.shape[1]} candidates."
             )
         return torch.from_numpy(np.stack(runs)).to(pool.candidates.device)
 
@@ -58,7 +58,7 @@ class OneRun(Acquisition):
         if wrong := [chosen for chosen in runs if chosen.shape != (n,) or chosen.dtype.kind not in "iu"]:
             raise StrategyError(
                 f"{self.name}.select_run returned {wrong[0].dtype} of shape {wrong[0].shape}; "
-                f"it must return {n} whole numbers, the positions of candidates."
+                f"it must return the positions of {n} candidates, as whole numbers."
             )
         positions = torch.from_numpy(np.stack(runs).astype(np.int64)).to(pool.candidates.device)
         ranks = torch.arange(n, 0, -1, dtype=torch.float64, device=positions.device)  # first chosen, highest score
@@ -78,11 +78,11 @@ class _Function(OneRun):
 
 
 def one_run(function: Callable[[RunView], ArrayLike], needs: Iterable[str] = ()) -> Acquisition:
-    """The strategy of a function from one run of a pool to (candidate,) scores; a decorator.
+    """Makes a strategy of a function that scores one run; can be used as a decorator.
 
     Args:
-        function: of one run.
-        needs: names of `NEEDS` without which it cannot work.
+        function: function from one run of a pool to (candidate,) scores.
+        needs: what the function needs, names of `NEEDS`.
 
     Example:
         >>> @one_run

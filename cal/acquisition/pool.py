@@ -23,12 +23,12 @@ from cal.streams import Streams, stream
 
 @dataclass(frozen=True)
 class PoolDocuments:
-    """What a pool says of the documents of the train split, beside what a learner makes of them.
+    """What a pool shows about the documents of the train split.
 
     Attributes:
-        ids: (instance,).
+        ids: (instance,) ids.
         label_names: name of each class.
-        texts: (instance,); None where no strategy needs them.
+        texts: (instance,) texts; None if no strategy needs them.
     """
 
     ids: Sequence[str]
@@ -37,20 +37,25 @@ class PoolDocuments:
 
 
 class Batch(NamedTuple):
-    """What a strategy chose: (run, n) positions in the pool and their scores, best first."""
+    """The candidates that a strategy chooses, best first.
+
+    Attributes:
+        positions: (run, n) positions of the candidates in the pool.
+        scores: (run, n) their scores.
+    """
 
     positions: Tensor
     scores: Tensor
 
 
 class GradientEmbeddings(NamedTuple):
-    """Gradients of the loss by the last layer's weights, as if the predicted class were gold; in two factors.
+    """Gradients of the loss with respect to the last layer's weights, as if the predicted class were gold, factorised.
 
-    The embedding of a candidate is the outer product of its error and its last hidden layer, `class * width` numbers;
-    the scalar product of two of them is the product of the two scalar products of the factors.
+    The gradient embedding of a candidate is the outer product of its error and its last hidden layer, `class * width`
+    numbers. The inner product of two embeddings is the product of the inner products of their factors.
 
     Attributes:
-        errors: (run, candidate, class) probabilities less the one-hot predicted class, in float32.
+        errors: (run, candidate, class) probabilities minus the one-hot predicted class, in float32.
         embeddings: (run, candidate, width) last hidden layer.
 
     References:
@@ -63,22 +68,22 @@ class GradientEmbeddings(NamedTuple):
 
 
 class Pool:
-    """What one round shows a strategy: the candidates, and the labelled side.
+    """What a strategy sees in one round: the candidates and the labelled instances.
 
-    A candidate's gold label is not here. Everything is computed when first asked for and kept for the round; tensors
-    have the axes they name, and `run` is always the first. `pool[r]` is one run of it, in NumPy arrays.
+    The gold labels of candidates are not part of it. Everything is computed on first use and cached for the round. The
+    first axis of every tensor is `run`; `pool[r]` shows a single run in NumPy arrays.
 
     Args:
-        learner: the trained classifiers of these runs.
-        candidates: (run, candidate) rows of the train split that are not labelled.
-        labelled: (run, labelled) rows that are.
-        gold: (run, labelled) their gold classes.
-        dynamics: training dynamics of the labelled instances, (run, epoch, labelled).
-        streams: of these runs in this round.
-        documents: of the train split.
-        query_size: candidates to acquire in this round.
-        predictions: prediction dynamics of the labelled instances and then the candidates, (run, epoch, instance);
-            None where no strategy needs them.
+        learner: trained classifiers of these runs.
+        candidates: (run, candidate) unlabelled rows of the train split.
+        labelled: (run, labelled) labelled rows of the train split.
+        gold: (run, labelled) gold classes of the labelled rows.
+        dynamics: (run, epoch, labelled) training dynamics.
+        streams: random streams of these runs in this round.
+        documents: documents of the train split.
+        query_size: number of candidates that each run acquires in this round.
+        predictions: (run, epoch, instance) prediction dynamics of the labelled instances followed by the candidates;
+            None if no strategy needs them.
     """
 
     def __init__(
@@ -108,19 +113,19 @@ class Pool:
         return len(self.candidates)
 
     def __getitem__(self, run: int) -> RunView:
-        """One run: every attribute less its run axis, tensors as NumPy arrays."""
+        """One run: all attributes without the run axis, and tensors as NumPy arrays."""
         return RunView(self, range(len(self))[run])
 
     # The candidates
 
     @cached_property
     def ids(self) -> list[list[str]]:
-        """Per run the ids of its candidates."""
+        """Ids of the candidates, one list per run."""
         return [[self._documents.ids[row] for row in rows] for rows in self.candidates.tolist()]
 
     @cached_property
     def texts(self) -> list[list[str]]:
-        """Per run the texts of its candidates; the strategy must need `texts`."""
+        """Texts of the candidates, one list per run; the strategy must need `texts`."""
         texts = self._documents.texts
         if texts is None:
             raise _not_needed("texts")
@@ -128,17 +133,17 @@ class Pool:
 
     @cached_property
     def features(self) -> Tensor:
-        """(run, candidate, feature) what the classifiers are given."""
+        """(run, candidate, feature) input vectors of the classifiers."""
         return self._learner.inputs(self.candidates)
 
     @property
     def logits(self) -> Tensor:
-        """(run, candidate, class) logits, dropout off."""
+        """(run, candidate, class) logits, without dropout."""
         return self._prediction.logits
 
     @cached_property
     def probs(self) -> Tensor:
-        """(run, candidate, class) probabilities, in float64 so that confident ones stay apart."""
+        """(run, candidate, class) probabilities, in float64 so that confident ones remain distinct."""
         return self._prediction.probs
 
     @property
@@ -147,7 +152,7 @@ class Pool:
         return self._prediction.embeddings
 
     def hidden(self, layer: int) -> Tensor:
-        """(run, candidate, width) activations of a hidden layer: 0 is the first, -1 the last."""
+        """(run, candidate, width) activations of a hidden layer; 0 is the first, -1 the last."""
         if layer == -1:
             return self.embeddings
         if layer not in self._hidden:
@@ -162,7 +167,7 @@ class Pool:
 
     @cached_property
     def gradient_embeddings(self) -> GradientEmbeddings:
-        """Gradients by the last layer, (run, candidate, class) and (run, candidate, width) factors of them."""
+        """Last-layer gradients, as (run, candidate, class) and (run, candidate, width) factors."""
         errors = self.probs.scatter_add(
             -1, self.probs.argmax(dim=-1, keepdim=True), torch.full_like(self.probs[..., :1], -1.0)
         )
@@ -170,10 +175,10 @@ class Pool:
 
     @cached_property
     def predictions(self) -> PredictionDynamics:
-        """Prediction dynamics of the candidates, (run, epoch, candidate); the strategy must need `predictions`."""
+        """(run, epoch, candidate) prediction dynamics of the candidates; the strategy must need `predictions`."""
         return self._recorded.at(self._positions)
 
-    # The labelled side: `labelled`, `gold`, `dynamics` and
+    # The labelled instances: `labelled`, `gold`, `dynamics` and
 
     @cached_property
     def data_map(self) -> DataMap:
@@ -192,21 +197,21 @@ class Pool:
 
     @cached_property
     def labelled_features(self) -> Tensor:
-        """(run, labelled, feature) what the classifiers are given of the labelled instances."""
+        """(run, labelled, feature) input vectors of the labelled instances."""
         return self._learner.inputs(self.labelled)
 
     @cached_property
     def labelled_predictions(self) -> PredictionDynamics:
-        """Those of the labelled instances, (run, epoch, labelled); the strategy must need `predictions`."""
+        """(run, epoch, labelled) prediction dynamics of the labelled side; the strategy must need `predictions`."""
         n = self.labelled.shape[1]
         return self._recorded.at(torch.arange(n, device=self.labelled.device).expand(len(self), n))
 
     def out_of_fold(self, n_folds: int = 5) -> TrainingDynamics:
-        """(run, epoch, labelled) dynamics, each instance from a training that did not see it: `n_folds` more fits."""
+        """(run, epoch, labelled) dynamics of each instance in a training without it; takes `n_folds` more fits."""
         if not 2 <= n_folds <= self.labelled.shape[1]:
             raise StrategyError(
-                f"The {self.labelled.shape[1]} labelled instances cannot be cut into {n_folds} folds; give 2 or more, "
-                "and no more than there are instances."
+                f"The {self.labelled.shape[1]} labelled instances cannot be split into {n_folds} folds; give at least "
+                "2 folds, and at most one per instance."
             )
         if n_folds not in self._out_of_fold:
             given = (self.labelled, self.gold, self.streams)
@@ -216,26 +221,26 @@ class Pool:
     # Randomness
 
     def uniform(self, purpose: str) -> Tensor:
-        """(run, candidate) random numbers in [0, 1) that belong to the instances, whatever their order."""
+        """(run, candidate) random numbers in [0, 1); each belongs to its instance, whatever the order of the pool."""
         return self.streams.uniform(purpose, len(self._documents.ids)).gather(-1, self.candidates)
 
     def generators(self, purpose: str = "strategy") -> list[np.random.Generator]:
-        """Per run a NumPy generator, for arguments such as `random_state`.
+        """One NumPy generator per run, for arguments such as `random_state`.
 
-        What it draws belongs to positions and not to instances; scores come from `uniform`, which keeps the law that a
-        choice does not depend on the order of the pool.
+        Its draws belong to positions, not to instances. Draw scores from `uniform` instead: choices must not depend on
+        the order of the pool.
         """
         draws = [stream(seed, f"numpy/{purpose}", self.round) for seed in self.streams.seeds]
         return [np.random.default_rng(int(torch.randint(2**62, (1,), generator=draw))) for draw in draws]
 
-    # Pools made of this one, and what goes back
+    # Parts of the pool, and results
 
     def only(self, positions: Tensor) -> PoolPart:
-        """The pool of (run, m) of its candidates; what is computed of all is not computed again."""
+        """The pool of the candidates at (run, m) positions; it reuses what is already computed."""
         return PoolPart(self, positions)
 
     def without(self, positions: Tensor) -> PoolPart:
-        """The pool less (run, m) of its candidates."""
+        """The pool without the candidates at (run, m) positions."""
         left = torch.ones_like(self.candidates, dtype=torch.bool).scatter_(1, positions, False)
         return self.only(left.nonzero()[:, 1].view(len(self), -1))
 
@@ -245,11 +250,11 @@ class Pool:
         return Batch(none, none.double())
 
     def note(self, message: str, runs: Tensor) -> None:
-        """Records something the user should know about this round; it is logged once per strategy.
+        """Records something that the user should know about this round; it is logged once per strategy.
 
         Args:
-            message: a sentence.
-            runs: (run,) booleans: which runs it is about.
+            message: a full sentence.
+            runs: (run,) booleans, true for the runs concerned.
         """
         for run in runs.nonzero().flatten().tolist():
             self.notes[run].append(message)
@@ -270,13 +275,13 @@ class Pool:
 
     @cached_property
     def _positions(self) -> Tensor:
-        """(run, candidate) where the candidates are among the instances of the recorded predictions."""
+        """(run, candidate) positions of the candidates among the instances of the recorded predictions."""
         n_labelled, n = self.labelled.shape[1], self.candidates.shape[1]
         return torch.arange(n_labelled, n_labelled + n, device=self.candidates.device).expand(len(self), n)
 
 
 class PoolPart(Pool):
-    """Some candidates of a pool; takes from the whole what was computed there."""
+    """Some candidates of a pool; reuses what the whole pool has computed."""
 
     def __init__(self, whole: Pool, positions: Tensor) -> None:
         self.__dict__ |= {name: value for name, value in whole.__dict__.items() if name not in _OF_CANDIDATES}
@@ -285,7 +290,7 @@ class PoolPart(Pool):
         self._whole, self._chosen = whole, positions
 
     def in_whole(self, batch: Batch) -> Batch:
-        """What was selected here, by its positions in the whole pool."""
+        """The batch with positions in the whole pool."""
         return Batch(self._chosen.gather(1, batch.positions), batch.scores)
 
     @cached_property
@@ -318,7 +323,7 @@ class PoolPart(Pool):
         return self._whole._positions.gather(1, self._chosen)
 
     def _asks_whole(self, name: str = "") -> bool:
-        """Whether the whole has it, or is so little more that others will be glad of it too."""
+        """Whether the whole pool has computed it, or is so little larger that it may as well do so for later use."""
         return name in self._whole.__dict__ or 2 * self.candidates.shape[1] >= self._whole.candidates.shape[1]
 
     def _taken(self, values: Tensor) -> Tensor:
@@ -331,4 +336,4 @@ _OF_CANDIDATES |= {"_prediction", "_positions", "_samples", "_hidden"}
 
 
 def _not_needed(what: str) -> StrategyError:
-    return StrategyError(f"A strategy that reads {what} must say so: needs = frozenset({{'{what}'}}).")
+    return StrategyError(f"A strategy that uses {what} must declare it: needs = frozenset({{'{what}'}}).")

@@ -1,4 +1,4 @@
-"""Strategies on the pool's own dynamics: what the classifier predicted of candidates while it was trained."""
+"""Strategies on prediction dynamics: what the classifier predicted for candidates after each epoch of its training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cal.checks import one_of, refuse
 class AveragedEntropy(Acquisition):
     """H(mean_t p_t), in bits: entropy of the class probabilities averaged over epochs.
 
-    What TiDAL predicts for candidates is recorded here, by a pass over the pool after each epoch.
+    TiDAL predicts these averages; here they are recorded, with one pass over the pool after each epoch.
 
     References:
         TiDAL: Learning Training Dynamics for Active Learning (Kye et al., 2023)
@@ -35,7 +35,7 @@ class AveragedEntropy(Acquisition):
 
 @dataclass
 class AveragedMargin(Acquisition):
-    """p(second y) - p(first y) of mean_t p_t: the negated margin of the class probabilities averaged over epochs.
+    """p(second y) - p(first y) of mean_t p_t: negated margin of the class probabilities averaged over epochs.
 
     References:
         TiDAL: Learning Training Dynamics for Active Learning (Kye et al., 2023)
@@ -52,13 +52,13 @@ class AveragedMargin(Acquisition):
 
 @dataclass
 class EpochDisagreement(Acquisition):
-    """|{t: argmax p_t != argmax p_T}| / T: share of epochs that predicted another class than the last.
+    """|{t: argmax p_t != argmax p_T}| / T: share of epochs that predicted a class other than the last epoch.
 
     References:
-        Selective Prediction via Training Dynamics (Rabanser et al., 2022), which weighs late epochs more
+        Selective Prediction via Training Dynamics (Rabanser et al., 2022), which weights late epochs more
         https://arxiv.org/abs/2205.13532
         When Deep Learners Change Their Mind: Learning Dynamics for Active Learning (Zolfaghari Bengar et al., 2021),
-        which compares with the class predicted most often
+        which compares with the most frequent prediction
         https://arxiv.org/abs/2107.14707
     """
 
@@ -72,21 +72,17 @@ class EpochDisagreement(Acquisition):
 
 @dataclass
 class Tidal(Discriminative):
-    """H(m(h(x))), in bits: entropy of averaged class probabilities that a module predicts from the last hidden layer.
+    """H(m(h(x))), in bits: entropy of the averaged class probabilities that a module m predicts from the embedding.
 
-    The module learns, on the labelled set, the class probabilities averaged over the epochs of the training.
+    The module is trained on the labelled set, with the class probabilities averaged over epochs as targets.
 
-    The paper trains its module beside the classifier, on several of its layers and with a common loss, and averages
-    probabilities with dropout and augmentation on. Here it is trained afterwards, on the last hidden layer, and so
-    changes nothing of the classifier; it averages what the classifier predicted after each epoch.
+    The paper trains the module jointly with the classifier, on several of its layers, and averages probabilities with
+    dropout and augmentation on. Here the module is trained afterwards, on the last hidden layer, so that it does not
+    affect the classifier, and its targets average the predictions after each epoch.
 
     Args:
-        hidden: width of the module's one hidden layer.
-        n_epochs: passes over the labelled set.
-        batch_size: instances a step; None is the main classifier's.
-        lr: AdamW's learning rate.
-        measure: `entropy`, or `margin`: the largest probability of another class, less that of the class which the
-            classifier predicts.
+        measure: `entropy`, or `margin` for the largest probability of another class minus the probability of the class
+            that the classifier predicts.
 
     References:
         TiDAL: Learning Training Dynamics for Active Learning (Kye et al., 2023)

@@ -1,4 +1,4 @@
-"""ProbCover: candidates whose neighbourhoods cover most of the pool."""
+"""ProbCover: candidates whose neighbourhoods cover as much of the pool as possible."""
 
 from __future__ import annotations
 
@@ -16,17 +16,16 @@ from cal.checks import numbers_in, refuse, whole_numbers
 
 @dataclass
 class ProbCover(Geometric):
-    """|{x' not covered: ||h(x) - h(x')|| < delta}|: most candidates are near it, and near nothing labelled or chosen.
+    """|{x' not covered: ||h(x) - h(x')|| < delta}|: number of candidates that its ball would newly cover.
 
     Embeddings are the classifier's, scaled to length 1; the paper's are self-supervised. Once the balls cover
     the whole pool, choices are random; with a large labelled set that is soon, since the method is made for small ones.
 
     Args:
-        delta: radius; None takes in each round the largest of which a share `purity` of the balls hold no candidate of
-            another cluster than their centre's, of as many k-means clusters as there are classes (as in the paper).
-        purity: that share.
-        max_points: of a larger pool, a random sample of this size is covered and chosen from, since the time of a query
-            grows with its square.
+        delta: radius of the balls; None for the largest radius at which a share `purity` of the balls stay within one
+            of k-means clusters, one per class (as in the paper), computed in each round.
+        purity: share of balls that must be pure.
+        max_points: size of the random sample that replaces a larger pool, because time grows with the square of it.
 
     References:
         Active Learning Through a Covering Lens (Yehuda et al., 2022)
@@ -57,11 +56,11 @@ def pure_radius(x: Tensor, cluster: Tensor, purity: float) -> float:
 
     Args:
         x: (instance, width) centres of the balls.
-        cluster: (instance,).
-        purity: of the instances.
+        cluster: (instance,) cluster of each.
+        purity: share of balls that must lie in one cluster.
 
     Returns:
-        delta; infinite if there is one cluster only.
+        delta; infinite if there is only one cluster.
 
     Example:
         >>> pure_radius(torch.tensor([[0.0], [1.0], [3.0], [4.0]]), torch.tensor([0, 0, 1, 1]), 0.5)
@@ -76,16 +75,16 @@ def pure_radius(x: Tensor, cluster: Tensor, purity: float) -> float:
 
 
 def greedy_cover(x: Tensor, labelled: Tensor, n: int, delta: float) -> tuple[Tensor, Tensor]:
-    """Instances chosen one after the other, each the one with most instances near it that are near no other.
+    """Chooses instances one after the other, each the one whose ball newly covers the most instances.
 
     Args:
-        x: (instance, width), in random order.
-        labelled: (labelled, width).
-        n: how many to choose.
-        delta: below which distance an instance is near.
+        x: (instance, width) vectors, in random order.
+        labelled: (labelled, width) vectors, whose balls are covered from the start.
+        n: number of instances to choose.
+        delta: radius of the balls.
 
     Returns:
-        (n,) instances, and (n,) how many each added to those covered.
+        (n,) instances, and (n,) numbers of newly covered instances.
 
     Example:
         >>> x = torch.tensor([[0.0], [1.0], [2.0], [8.0], [9.0]])
@@ -107,5 +106,5 @@ def greedy_cover(x: Tensor, labelled: Tensor, n: int, delta: float) -> tuple[Ten
 
 
 def _n_near(x: Tensor, others: Tensor, delta: float) -> Tensor:
-    """(instance,) how many of the others are nearer than delta."""
+    """(instance,) number of the others that are nearer than delta."""
     return torch.cat([(torch.cdist(chunk, others) < delta).sum(dim=1) for chunk in x.split(CHUNK)]).to(x.dtype)

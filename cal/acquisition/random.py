@@ -1,4 +1,4 @@
-"""Random: the baseline every strategy must beat."""
+"""Random: the baseline that every strategy must beat."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cal.acquisition.pool import Pool
 
 @dataclass
 class Random(Acquisition):
-    """u ~ U[0, 1): every candidate alike."""
+    """u ~ U[0, 1): candidates are drawn uniformly."""
 
     cost = "nothing"
 

@@ -9,11 +9,10 @@ from torch import Tensor
 
 
 class RunView:
-    """One run of a pool, or of a data map or dynamics in it: every attribute less its run axis.
+    """One run of a pool, or of a data map or dynamics in it: all attributes without the run axis.
 
-    Tensors come as NumPy arrays that cannot be written to, the lists of a pool (`ids`, `texts`) as the list of this
-    run, numbers and names as they are; `view.data_map.variability` is the (labelled,) array of
-    `pool.data_map.variability[run]`.
+    Tensors become read-only NumPy arrays, lists of a pool (`ids`, `texts`) become the list of the run, and numbers and
+    names stay as they are. For example, `view.data_map.variability` is `pool.data_map.variability[run]` as an array.
 
     Example:
         >>> import torch
@@ -32,22 +31,22 @@ class RunView:
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name in _OF_ALL_RUNS:
-            raise AttributeError(f"{name} is not to be had of one run; it belongs to strategies that define score.")
+            raise AttributeError(f"'{name}' is not available for one run; define score or select to use it.")
         return self._of_run(getattr(self._whole, name))
 
     def generator(self, purpose: str = "strategy") -> np.random.Generator:
-        """The NumPy generator of this run and round; it draws for positions, so a choice by it hangs on their order."""
+        """The NumPy generator of this run and round. Its draws belong to positions, so they depend on their order."""
         generator: np.random.Generator = self._whole.generators(purpose)[self._run]
         return generator
 
     def note(self, message: str) -> None:
-        """Records something the user should know about this round."""
+        """Records something that the user should know about this round."""
         self._whole.notes[self._run].append(message)
 
     def _of_run(self, value: Any) -> Any:
         if isinstance(value, Tensor):
             array = value[self._run].cpu().numpy()
-            array.flags.writeable = False  # it may be the memory of the tensor, which is everybody's
+            array.flags.writeable = False  # it may share its memory with the pool's tensor
             return array
         if isinstance(value, list):
             return value[self._run]

@@ -1,4 +1,4 @@
-"""From what a user writes to strategies: names, parameters, mixtures, own classes and functions."""
+"""Building strategies from names, parameters, mixtures, classes and functions."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ StrategySpec = str | Mapping[str, Any] | Acquisition | Callable[[Pool], Tensor]
 
 _HINT = (
     "Give a name (entropy), a name with parameters ({cal: {threshold: 0.4}}), a mixture ({mix: {dal: .5, cal: .5}}) "
-    "or your own class ({_target_: package.module.Strategy})."
+    "or a class of your own ({_target_: package.module.Strategy})."
 )
 
 
 class Function(Acquisition):
-    """A plain function of the pool as a strategy."""
+    """A strategy made of a plain function of the pool."""
 
     def __init__(self, function: Callable[[Pool], Tensor]) -> None:
         self.function, self.__doc__ = function, function.__doc__
@@ -44,16 +44,16 @@ class Function(Acquisition):
 
 
 def make_strategies(specs: Sequence[StrategySpec]) -> dict[str, Acquisition]:
-    """Strategies by label, in the order given.
+    """Builds strategies.
 
     Args:
-        specs: names, `{name: parameters}`, `{mix: shares}`, `{_target_: path, ...}`, objects or functions.
+        specs: names, `{name: parameters}`, `{mix: shares}`, `{_target_: path, ...}`, objects, classes or functions.
 
     Returns:
-        label -> strategy; labels show the parameters given, `cal(threshold=0.4)`.
+        The strategies by label, in the order given; labels show the parameters given, as in `cal(threshold=0.4)`.
 
     Raises:
-        ConfigError: listing everything wrong with any of them.
+        ConfigError: listing everything that is wrong with any of them.
 
     Example:
         >>> list(make_strategies(["random", {"cal": {"threshold": 0.4}}, {"mix": {"dal": 0.5, "cal": 0.5}}]))
@@ -73,7 +73,7 @@ def make_strategies(specs: Sequence[StrategySpec]) -> dict[str, Acquisition]:
             suffix = "_run" if isinstance(strategy, OneRun) else ""
             problems.append(f"Strategy '{label}' must define score{suffix}(pool) or select{suffix}(pool, n).")
         if label in strategies:
-            problems.append(f"Strategy '{label}' is listed twice; give one another label: {{label: strategy}}.")
+            problems.append(f"Strategy '{label}' is listed twice; label one of them: {{label: strategy}}.")
         strategies[label] = strategy
     if not specs:
         problems.append("strategies is empty; name at least one, such as [random, cal].")
@@ -82,10 +82,13 @@ def make_strategies(specs: Sequence[StrategySpec]) -> dict[str, Acquisition]:
 
 
 def make_strategy(spec: StrategySpec) -> tuple[str, Acquisition]:
-    """The label and the strategy of one specification.
+    """Builds one strategy.
+
+    Returns:
+        Its label and the strategy.
 
     Raises:
-        ConfigError: if it cannot be understood.
+        ConfigError: if the specification or a parameter is wrong.
     """
     if isinstance(spec, Acquisition):
         return _labelled(spec.name, _changed(spec)), spec
@@ -123,19 +126,19 @@ def _as_strategy(choice: Any, parameters: Mapping[str, Any], where: str) -> Acqu
         return choice
     if callable(choice) and not isinstance(choice, type | Acquisition):
         if parameters:
-            raise ConfigError(f"{where} is a function of the pool and takes no parameters, not {dict(parameters)}.")
+            raise ConfigError(f"{where} is a function of the pool and takes no parameters; given {dict(parameters)}.")
         return Function(choice)
     strategy = registry.build(choice, _with_parts(choice, parameters, where), where)
     if not isinstance(strategy, Acquisition):
-        raise ConfigError(f"{where} is a {type(strategy).__name__}, not an Acquisition; subclass cal.Acquisition.")
+        raise ConfigError(f"{where} is a {type(strategy).__name__}, not a strategy; subclass cal.Acquisition.")
     return strategy
 
 
 def _with_parts(choice: Any, parameters: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """The parameters with strategies in place of what was written for them."""
+    """The parameters, with strategies built from the specifications among them."""
     try:
         hints = typing.get_type_hints(choice) if dataclasses.is_dataclass(choice) else {}
-    except Exception:  # names that are there for type checkers only
+    except Exception:  # names imported for type checkers only
         hints = {}
     made, problems = dict(parameters), []
     for name, value in parameters.items():
@@ -155,16 +158,16 @@ def _with_parts(choice: Any, parameters: Mapping[str, Any], where: str) -> dict[
 
 def _mixture(shares: Any) -> tuple[str, Acquisition]:
     if not isinstance(shares, Mapping) or not shares:
-        raise ConfigError(f"mix takes strategies with shares above 0, such as {{dal: .5, cal: .5}}, not {shares}.")
+        raise ConfigError(f"mix needs strategies with shares above 0, such as {{dal: .5, cal: .5}}, not {shares}.")
     return _labelled("mix", shares), Mix(list(make_strategies(list(shares)).values()), list(shares.values()))
 
 
 def digest(strategy: Acquisition) -> str:
-    """A number of a strategy's code and parameters: with another one, a simulation is another simulation."""
+    """A hash of the code and the parameters of a strategy; a simulation with another digest is another simulation."""
     written = getattr(strategy, "function", type(strategy))
     try:
         code = inspect.getsource(written)
-    except (OSError, TypeError):  # typed into a session, or a callable object
+    except (OSError, TypeError):  # defined in an interactive session, or a callable object
         code = getattr(getattr(written, "__code__", None), "co_code", b"").hex()
     parameters = {name: _digested(value) for name, value in sorted(vars(strategy).items())}
     return hashlib.blake2b(f"{code}\n{parameters}".encode(), digest_size=8).hexdigest()
@@ -176,19 +179,19 @@ def _digested(value: Any) -> str:
     if isinstance(value, list | tuple):
         return str([_digested(part) for part in value])
     if isinstance(value, set | frozenset):
-        return str(sorted(map(repr, value)))  # their own order differs from process to process
+        return str(sorted(map(repr, value)))  # the order of a set differs between processes
     return re.sub(r" at 0x[0-9a-f]+", "", repr(value))
 
 
 def _changed(strategy: Acquisition) -> dict[str, Any]:
-    """The parameters of an object that are not at their defaults: two of a class get two labels."""
+    """Parameters of an object that differ from their defaults; they tell two objects of one class apart."""
     if not dataclasses.is_dataclass(strategy):
         return {}
     changed = {}
     for field in dataclasses.fields(strategy):
         made = field.default_factory is not dataclasses.MISSING
         default = field.default_factory() if made else field.default
-        if repr(value := getattr(strategy, field.name)) != repr(default):  # arrays have no one answer to !=
+        if repr(value := getattr(strategy, field.name)) != repr(default):  # comparing arrays by != gives an array
             changed[field.name] = value
     return changed
 
@@ -198,7 +201,7 @@ def _labelled(name: str, parameters: Mapping[str, Any]) -> str:
 
 
 def _short(value: Any) -> Any:
-    """A strategy within a strategy, as its own label shows it."""
+    """A parameter as a label shows it; strategies are shown by their own labels."""
     if isinstance(value, Acquisition):
         return _labelled(value.name, _changed(value))
     if callable(value):

@@ -1,4 +1,4 @@
-"""TypiClust: the most typical candidates of clusters in which nothing is labelled."""
+"""TypiClust: the most typical candidates of the clusters with the fewest labels."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from cal.acquisition.clustering import CHUNK, Geometric, assigned, k_means
 from cal.acquisition.pool import Pool
 from cal.checks import refuse, whole_numbers
 
-_SMALL = 5  # the authors' code drops clusters of so few instances; here they come last
+_SMALL = 5  # the authors' code drops clusters of at most this size; here they come last
 
 
 @dataclass
 class TypiClust(Geometric):
-    """-mean_k ||h(x) - h(x_k)|| over a candidate's nearest neighbours, in clusters where the least is labelled.
+    """-mean_k ||h(x) - h(x_k)|| over the nearest neighbours of a candidate, in clusters with the fewest labels.
 
-    Labelled set and pool are put into as many clusters as there will be labelled instances. Each choice is the most
-    typical candidate of the largest cluster among those with the fewest labelled and chosen instances. The paper's
-    typicality is the inverse of the distance, which orders candidates alike; its embeddings are self-supervised, here
-    they are the classifier's.
+    The labelled set and the pool are clustered, with one cluster for each instance that will be labelled after the
+    query. Each choice is the most typical candidate of the largest cluster among those with the fewest labelled or
+    chosen instances. The paper defines typicality as the inverse of the mean distance, which gives the same order, and
+    uses self-supervised embeddings; here they are the classifier's.
 
     Args:
-        n_neighbours: over which the mean is taken.
-        max_clusters: at most so many, however many are labelled.
-        max_points: a bound on the time of a query: centres are computed from at most so many candidates, and at most
-            so many of a cluster are considered; of more, a random sample.
+        n_neighbours: number of neighbours in the mean.
+        max_clusters: maximum number of clusters.
+        max_points: maximum number of candidates to compute the centres from, and to consider in a cluster; larger sets
+            are replaced by a random sample, which bounds the time of a query.
 
     References:
         Active Learning on a Budget: Opposite Strategies Suit High and Low Budgets (Hacohen et al., 2022)
@@ -57,18 +57,18 @@ class TypiClust(Geometric):
 def typical(
     x: Tensor, labelled: Tensor, n: int, draws: Tensor, n_neighbours: int = 20, max_points: int = 10_000
 ) -> tuple[Tensor, Tensor]:
-    """The most typical instances of clusters with few labelled ones.
+    """Chooses the most typical instances of the clusters with the fewest labels.
 
     Args:
-        x: (instance, width), in random order.
-        labelled: (labelled, width); may be none.
-        n: how many to choose.
-        draws: (cluster,) numbers in [0, 1).
+        x: (instance, width) vectors, in random order.
+        labelled: (labelled, width) vectors; may be empty.
+        n: number of instances to choose.
+        draws: (cluster,) random numbers in [0, 1).
         n_neighbours: see `TypiClust`.
         max_points: see `TypiClust`.
 
     Returns:
-        (n,) instances in the order of choice, and (n,) their negated mean distances to their neighbours.
+        (n,) instances in the order of choice, and (n,) negated mean distances from their neighbours.
 
     Example:
         >>> x = torch.tensor([[0.0], [1.0], [1.1], [8.0], [8.1], [8.3]])
@@ -86,7 +86,7 @@ def typical(
         if size > n_known
     ]
     heapq.heapify(queue)
-    ranking: dict[int, Iterator[tuple[int, float]]] = {}  # of the clusters whose turn came
+    ranking: dict[int, Iterator[tuple[int, float]]] = {}  # of the clusters visited so far
     chosen: list[tuple[int, float]] = []
     while len(chosen) < n:
         small, n_known, size, cluster = heapq.heappop(queue)
@@ -102,7 +102,7 @@ def typical(
 
 
 def _typicality(x: Tensor, n_neighbours: int) -> Tensor:
-    """(instance,) negated mean distance to the nearest others; 0 of one alone."""
+    """(instance,) negated mean distance from the nearest others; 0 for an instance alone."""
     n_neighbours = min(n_neighbours, len(x) - 1)
     means = []
     for start in range(0, len(x), CHUNK):

@@ -1,4 +1,4 @@
-"""Uncertainty sampling: the candidates of which the classifier is least sure."""
+"""Uncertainty sampling: candidates that the classifier is least sure about."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class LeastConfidence(Acquisition):
 
 @dataclass
 class Margin(Acquisition):
-    """p(second y|x) - p(first y|x): the gap between the two likeliest classes, negated.
+    """p(second y|x) - p(first y|x): the negated gap between the two likeliest classes.
 
     References:
         Active Hidden Markov Models for Information Extraction (Scheffer et al., 2001)

@@ -1,4 +1,4 @@
-"""Wrappers: strategies made of others, which choose from a part of the pool, by class, or with some noise."""
+"""Wrappers: strategies made of others, which choose from a part of the pool, by class, or with noise."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Kind = Literal["power", "softmax", "rank"]
 
 @dataclass
 class Prefilter(Acquisition):
-    """then(best of the pool by another strategy): a diverse batch of informative candidates, by default.
+    """then(best candidates according to by): by default, a diverse batch of uncertain candidates.
 
     Args:
-        by: chooses the candidates that are looked at; margin by default.
-        then: chooses among them; k-means++ by default.
-        factor: how many are looked at, as a multiple of the batch.
+        by: strategy that shortlists candidates; margin by default.
+        then: strategy that chooses from the shortlist; k-means++ by default.
+        factor: size of the shortlist, as a multiple of the batch.
 
     References:
         Diverse mini-batch Active Learning (Zhdanov, 2019), with clusters weighted by informativeness
@@ -52,11 +52,11 @@ class Prefilter(Acquisition):
 
 @dataclass
 class Subpool(Acquisition):
-    """of(a random part of the pool): cheap where a strategy is not, and less prone to redundant batches.
+    """of(a random part of the pool): makes expensive strategies cheap, and batches less redundant.
 
     Args:
         of: the strategy.
-        size: of the random part; at least as many as are acquired.
+        size: number of candidates in the random part; raised to the size of the batch if necessary.
 
     References:
         Learning on the Border: Active Learning in Imbalanced Data Classification (Ertekin et al., 2007)
@@ -81,14 +81,13 @@ class Subpool(Acquisition):
 
 @dataclass
 class Balanced(Acquisition):
-    """The best candidate predicted to be of the class with the fewest labels so far, again and again.
+    """Repeatedly the best candidate of the predicted class with the fewest labels so far.
 
-    Each choice counts as a label of the class that the classifier predicts. Of classes with equally few labels, that
-    with the better candidate goes first; a class with no candidates left is passed over. Candidates of a class are
-    taken in the order of their scores.
+    Each choice counts as a label of its predicted class. Among classes with equally few labels, the one with the better
+    candidate goes first; classes without candidates are skipped.
 
     Args:
-        of: a strategy that scores candidates.
+        of: strategy that scores candidates.
 
     References:
         Class-Balanced Active Learning for Image Classification (Zolfaghari Bengar et al., 2022), which balances
@@ -110,7 +109,7 @@ class Balanced(Acquisition):
         predicted = pool.probs.argmax(dim=-1).gather(1, ranked.positions)  # (run, rank)
         n_before = one_hot(predicted, pool.n_classes).cumsum(dim=1).gather(2, predicted.unsqueeze(2)).squeeze(2) - 1
         n_labelled = one_hot(pool.gold, pool.n_classes).sum(dim=1)  # (run, class)
-        # So many labels its class would have when it is the turn of the candidate.
+        # Labels that the class of a candidate would have if all better candidates of the class were chosen first.
         level = n_labelled.gather(1, predicted) + n_before
         first = level.argsort(dim=1, stable=True)[:, :n]
         return Batch(ranked.positions.gather(1, first), ranked.scores.gather(1, first))
@@ -118,16 +117,16 @@ class Balanced(Acquisition):
 
 @dataclass
 class Power(Acquisition):
-    """beta log s(x) + g(x), g of the Gumbel distribution: a batch drawn in proportion to s(x)^beta, without repeats.
+    """beta log s(x) + g(x), g ~ Gumbel: a batch drawn without replacement, in proportion to s(x)^beta.
 
-    The scores of a strategy are those of its best next candidate; they will have changed before the last of a batch
-    is labelled, and the noise stands for that change.
+    Scores rate candidates for the next label only. They would change while the rest of the batch is labelled; the noise
+    accounts for that change.
 
     Args:
-        of: a strategy that scores candidates; its scores must not be negative for `power`.
-        beta: 0 draws at random, large values approach the best of the pool.
-        kind: `power` takes the logarithms of scores, `softmax` the scores themselves, and `rank` the negated
-            logarithms of their ranks, 1 for the highest.
+        of: strategy that scores candidates; scores must not be negative for `power`.
+        beta: 0 for uniform draws; large values approach the highest scores.
+        kind: what takes the place of log s(x): the logarithm of the score (`power`), the score itself (`softmax`), or
+            the negated logarithm of its rank, which is 1 for the highest score (`rank`).
 
     References:
         Stochastic Batch Acquisition: A Simple Baseline for Deep Active Learning (Kirsch et al., 2023)
@@ -157,9 +156,9 @@ class Power(Acquisition):
         return self.beta * scores - (-draws.log()).log()
 
     def _logarithms(self, scores: Tensor) -> Tensor:
-        if scores.min() < -1e-9:  # what rounding leaves of a score of 0 may be
+        if scores.min() < -1e-9:  # rounding may leave a score of 0 slightly negative
             raise StrategyError(
-                f"power draws in proportion to scores, and {self.of.name} gives some below 0, down to "
+                f"power draws in proportion to scores, but some scores of {self.of.name} are negative, down to "
                 f"{float(scores.min()):.3g}; set kind to softmax or rank."
             )
         return scores.clamp_min(torch.finfo(torch.float64).tiny).log()
@@ -167,4 +166,6 @@ class Power(Acquisition):
 
 def _refuse_batches(wrapper: str, of: Acquisition) -> None:
     if not of.scores_candidates:
-        raise ConfigError(f"{wrapper} orders scores, and {of.name} chooses batches as a whole; use prefilter with it.")
+        raise ConfigError(
+            f"{wrapper} orders scores, but {of.name} chooses whole batches; wrap it in prefilter instead."
+        )

@@ -1,6 +1,6 @@
-"""The user's cache folder: results that depend only on their recipe are computed once and kept there.
+"""The user's cache: results that depend only on their recipe are computed once and kept in a folder.
 
-Nothing in the folder is ever needed: delete any of it and it is computed again.
+The folder can be deleted at any time; what is missing is computed again.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ def cache_dir() -> Path:
 
 
 def cache_path(name: str, recipe: Mapping[str, object], suffix: str) -> Path:
-    """The file in which the result of a recipe is kept: equal recipes, equal path.
+    """The cache file for the result of a recipe; equal recipes have equal paths.
 
     Args:
-        name: what the result is, such as `features/lsa`.
-        recipe: everything the result depends on, as values whose `repr` is their content.
-        suffix: of the file, such as `.npy`.
+        name: kind of result, such as `features/lsa`.
+        recipe: everything that the result depends on, as values whose `repr` shows their content.
+        suffix: suffix of the file, such as `.npy`.
 
     Example:
         >>> path = cache_path("features/lsa", {"n_components": 300, "recipe": 1}, ".npy")
@@ -72,14 +72,17 @@ def try_write(path: Path, content: bytes | Callable[[IO[bytes]], object]) -> boo
 
 
 def cached_array(name: str, recipe: Mapping[str, object], make: Callable[[], np.ndarray]) -> np.ndarray:
-    """The array that `make` makes, from the cache if its recipe was made before; read-only, memory-mapped.
+    """The array of a recipe: read from the cache, or else computed and kept there.
 
-    The file is a `.npy` followed by a digest of its numbers: a damaged file is made anew.
+    The file is a `.npy` with a digest of the numbers at its end, so a damaged file is noticed and computed again.
 
     Args:
-        name: what the array is, such as `features/lsa`.
-        recipe: everything the array depends on.
-        make: called when the cache does not hold the array.
+        name: kind of array, such as `features/lsa`.
+        recipe: everything that the array depends on.
+        make: computes the array if the cache does not have it.
+
+    Returns:
+        A read-only array, memory-mapped if the cache can be written.
     """
     path = cache_path(name, recipe, ".npy")
     if (array := _load(path)) is not None:
@@ -117,8 +120,8 @@ def _digest(array: np.ndarray) -> bytes:
 @cache
 def _warn_once(folder: Path, reason: str) -> None:
     logger.warning(
-        "Nothing can be kept in the cache folder %s (%s), so it is computed anew each time. "
-        "Set CAL_CACHE to a folder that can be written.",
+        "Cannot write to the cache folder %s (%s); results are computed again each time. "
+        "Set CAL_CACHE to a writable folder.",
         folder,
         reason,
     )

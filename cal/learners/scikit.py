@@ -61,13 +61,14 @@ class Scikit:
 
     def __post_init__(self) -> None:
         self._unfitted = unfitted(self.estimator, self.parameters, "learner", ["fit"])
-        problems = _refused(self._unfitted) + whole_numbers(n_epochs=1 if self.n_epochs is None else self.n_epochs)
+        problems = _refused(self._unfitted) + whole_numbers(or_null=True, n_epochs=self.n_epochs)
         if not problems:
             self._way, own = _way(self._unfitted, self.n_epochs)
             if self.n_epochs not in (None, own):
+                name, way = type(self._unfitted).__name__, "is fitted once" if own == 1 else f"trains in {own} stages"
                 problems.append(
-                    f"n_epochs is {self.n_epochs}, but {type(self._unfitted).__name__} has {own}. Leave it out, or set "
-                    "the classifier's own number of stages; SGDClassifier(loss='log_loss') learns in passes."
+                    f"n_epochs is {self.n_epochs}, but {name} {way}. Leave it out, or give a classifier that learns in "
+                    "passes, such as SGDClassifier(loss='log_loss')."
                 )
             self.n_epochs = own
         if problems:

@@ -1,4 +1,4 @@
-"""ScikitLearner: R scikit-learn classifiers, each trained on what its run has labelled."""
+"""ScikitLearner: R scikit-learn classifiers, each trained on the labelled instances of its run."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class ScikitLearner:
         n_epochs: number of epochs.
         inputs: document vectors.
         n_classes: number of labels.
-        n_runs: R.
+        n_runs: number of runs, R.
     """
 
     batch_size, precision = 16, "float32"

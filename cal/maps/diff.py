@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cal.checks import numbers_in, refuse
 from cal.dynamics.data_map import DataMap
 from cal.dynamics.metrics import COORDINATES
 from cal.dynamics.regions import AMBIGUOUS, EASY, HARD, OTHER
-from cal.errors import AnalysisError, ConfigError
+from cal.errors import AnalysisError
 from cal.maps.diff_result import MapDiff, listed
 from cal.maps.read import read_map
 from cal.maps.summary import with_label_names
@@ -50,8 +51,7 @@ def map_diff(a: DataMap | Path | str, b: DataMap | Path | str, *, alpha: float =
         0  b  easy-to-learn  hard-to-learn
         1  a  easy-to-learn  easy-to-learn
     """
-    if not 0 < alpha < 1:
-        raise ConfigError(f"alpha must be between 0 and 1, not {alpha}.")
+    refuse(numbers_in("(0, 1)", alpha=alpha))
     names = _names(a, b)
     a, b = (given if isinstance(given, DataMap) else read_map(given) for given in (a, b))
     a, b = a.one(), b.one()

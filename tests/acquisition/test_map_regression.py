@@ -81,9 +81,9 @@ def test_predicted_ucb_adds_standard_deviations(pool, metric):
         ({"predicted_variability": {"seed_map": "during", "folds": 1}}, r"(?s)folds.*seed_map must be end"),
         ({"predicted_boundary": {"threshold": 2}}, "threshold must be a number from 0 to 1, not 2"),
         ({"predicted_ucb": {"metric": "loss", "beta": -1}}, r"(?s)metric must be.*beta must be"),
-        ({"blend": {"parts": ["margin"]}}, "two strategies or more"),
+        ({"blend": {"parts": ["margin"]}}, "at least two strategies"),
         ({"blend": {"weights": [1, 2, 3]}}, "a weight above 0 for each"),
-        ({"blend": {"parts": ["margin", {"mix": {"dal": 1, "cal": 1}}]}}, "chooses batches as a whole"),
+        ({"blend": {"parts": ["margin", {"mix": {"dal": 1, "cal": 1}}]}}, "chooses whole batches"),
     ],
 )
 def test_refused_parameters_say_why(spec, message):

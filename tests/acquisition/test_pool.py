@@ -151,8 +151,14 @@ def test_a_strategy_for_one_run_may_choose_a_batch(pool):
 @pytest.mark.parametrize(
     ("methods", "message"),
     [
-        ({"score_run": lambda self, pool: pool.probs}, r"score_run returned an array \(50, 3\).*each of 50"),
-        ({"select_run": lambda self, pool, n: np.arange(n + 1)}, r"select_run returned int64 of shape \(5,\).*4 whole"),
+        (
+            {"score_run": lambda self, pool: pool.probs},
+            r"score_run returned an array of shape \(50, 3\).*each of the 50",
+        ),
+        (
+            {"select_run": lambda self, pool, n: np.arange(n + 1)},
+            r"select_run returned int64 of shape \(5,\).*positions of 4",
+        ),
         ({"select_run": lambda self, pool, n: np.ones(n)}, "returned float64"),
         ({}, "must define score_run"),
     ],
@@ -264,7 +270,7 @@ def test_a_part_that_is_most_of_the_pool_computes_for_the_whole(pool):
 
 @pytest.mark.parametrize("n_folds", [0, 1, 21])
 def test_folds_must_fit_what_is_labelled(pool, n_folds):
-    with pytest.raises(StrategyError, match=f"cannot be cut into {n_folds} folds"):
+    with pytest.raises(StrategyError, match=f"cannot be split into {n_folds} folds"):
         pool.out_of_fold(n_folds)
 
 
@@ -276,7 +282,7 @@ def test_what_a_view_shows_cannot_be_written_to(pool):
 
 @pytest.mark.parametrize("name", ["only", "without", "streams"])
 def test_what_is_of_all_runs_is_not_of_one(pool, name):
-    with pytest.raises(AttributeError, match="not to be had of one run"):
+    with pytest.raises(AttributeError, match="not available for one run"):
         getattr(pool[0], name)
 
 

@@ -1,5 +1,6 @@
 import functools
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -114,7 +115,7 @@ def test_a_value_of_the_wrong_kind_is_a_configuration_error(spec):
 
 def test_a_label_may_stand_only_once():
     (problem,) = problems("entropy", "random", "entropy")
-    assert problem == "Strategy 'entropy' is listed twice; give one another label: {label: strategy}."
+    assert problem == "Strategy 'entropy' is listed twice; label one of them: {label: strategy}."
 
 
 @pytest.mark.parametrize("specs", [[], "random", None, 5], ids=str)
@@ -140,7 +141,7 @@ def test_strategies_must_be_a_list_of_some(specs):
 )
 def test_a_mixture_needs_two_strategies_with_shares_above_zero(shares):
     (problem,) = problems({"mix": shares})
-    assert "mix takes strategies with shares above 0" in problem
+    assert re.search("mix needs .*strategies with shares above 0", problem)
 
 
 def test_unknown_parts_of_a_mixture_are_all_named():

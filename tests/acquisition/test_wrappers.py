@@ -143,7 +143,7 @@ def test_power_of_rounding_below_zero_is_that_of_zero(pool):
 
 
 def test_power_refuses_scores_below_zero(pool):
-    with pytest.raises(StrategyError, match=r"Margin gives some below 0, down to -.*; set kind to softmax or rank"):
+    with pytest.raises(StrategyError, match=r"Margin are negative, down to -.*; set kind to softmax or rank"):
         Power(Margin()).score(pool)
 
 
@@ -155,7 +155,9 @@ class ChoosesOneRun(OneRun):
 @pytest.mark.parametrize("of", [FirstAndLast(), ChoosesOneRun(), Prefilter()], ids=lambda of: of.name)
 @pytest.mark.parametrize("wrapper", [Balanced, Power])
 def test_wrappers_that_order_scores_refuse_strategies_without(wrapper, of):
-    with pytest.raises(ConfigError, match=f"{wrapper.__name__.lower()} orders scores, and {of.name} chooses batches"):
+    with pytest.raises(
+        ConfigError, match=f"{wrapper.__name__.lower()} orders scores, but {of.name} chooses whole batches"
+    ):
         wrapper(of)
 
 
@@ -180,7 +182,7 @@ def test_strategies_within_are_written_like_others():
         ({"power": {"beta": -1}}, "beta must be a finite number of at least 0, not -1"),
         ({"power": {"beta": math.inf}}, "beta must be a finite number of at least 0, not inf"),
         ({"power": {"kind": "softrank"}}, "kind must be power, softmax or rank, not 'softrank'"),
-        ({"balanced": {"of": "prefilter"}}, "balanced orders scores, and Prefilter chooses batches as a whole"),
+        ({"balanced": {"of": "prefilter"}}, "balanced orders scores, but Prefilter chooses whole batches"),
     ],
     ids=str,
 )

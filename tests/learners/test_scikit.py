@@ -264,6 +264,19 @@ def test_epochs_are_what_a_classifier_shows(classifier, n_epochs, expected):
     assert as_learner(learner, n_epochs=expected).n_epochs == expected
 
 
+@pytest.mark.parametrize(
+    ("classifier", "n_epochs", "message"),
+    [
+        (LogisticRegression(), 10, r"n_epochs is 10, but LogisticRegression is fitted once\. Leave it out, or give"),
+        (AdaBoostClassifier(n_estimators=4), 10, "n_epochs is 10, but AdaBoostClassifier trains in 4 stages"),
+        (SGDClassifier(loss="log_loss"), 0, "n_epochs must be a whole number of at least 1"),
+    ],
+)
+def test_epochs_that_a_classifier_does_not_have_are_refused(classifier, n_epochs, message):
+    with pytest.raises(ConfigError, match=message):
+        Scikit(classifier, n_epochs=n_epochs)
+
+
 def test_held_out_probabilities_are_those_of_cross_validation(corpus, x, never_dense):
     """`cross_val_predict` with the same folds; that is what suspects rank by."""
     gold, classifier = corpus.train.gold, LogisticRegression(C=2)

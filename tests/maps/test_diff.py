@@ -142,7 +142,7 @@ def test_maps_with_other_region_rules_are_refused():
 
 
 def test_an_alpha_that_is_no_share_is_refused():
-    with pytest.raises(ConfigError, match=r"alpha must be between 0 and 1, not 5"):
+    with pytest.raises(ConfigError, match=r"alpha must be a number above 0 and below 1, not 5"):
         map_diff(drawn(), drawn(), alpha=5)
 
 
