@@ -40,10 +40,10 @@ def trained(
     from gensim.models import FastText
     from gensim.models.callbacks import CallbackAny2Vec
 
-    class Progress(CallbackAny2Vec):  # type: ignore[misc]  # gensim has no types
-        def on_epoch_end(self, model: object) -> None:
-            steps.update()
+    def update(*_: object) -> None:
+        steps.update()
 
+    progress = type("Progress", (CallbackAny2Vec,), {"on_epoch_end": update})  # mypy knows no such base class
     with bar(total=epochs, desc="Training word vectors", unit="epoch") as steps:
         model = FastText(
             sentences=sentences,
@@ -57,7 +57,7 @@ def trained(
             bucket=100_000,
             workers=1,  # two would race for the same weights
             hashfxn=_text_hash,  # Python's own hash differs between processes
-            callbacks=[Progress()],
+            callbacks=[progress()],
         )
     return _looked_up(model.wv, words)
 
