@@ -1,4 +1,4 @@
-"""Columns: how a row of a table is a document, one text, a pair of texts or several choices, and its label."""
+"""Columns: how a row of a table becomes a document (a text, a pair of texts or several choices) with a label."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ logger = logging.getLogger(__name__)
 DEFAULT_ID_COLUMN = "id"
 JOINER = " / "  # between the parts of a document, as people and bags of words read it
 _UNLABELLED = ("", "-", "-1")
-_CONVERT = 'df["label"] = df["label"].astype("Int64")'
-Sequences = tuple[tuple[str, ...], ...]  # of a document: a sequence for each choice
+Sequences = tuple[tuple[str, ...], ...]  # one document: a sequence per choice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,15 +27,15 @@ class Columns:
     Args:
         text_column: column with the texts.
         second_column: column with the second text of a pair.
-        choice_columns: columns with the choices, in multiple choice. A label is then the number of the right one,
-            counted from 1, or its text; for numbers counted from 0 give `label_names` [0, 1].
-        blank: in multiple choice, what stands in a text where a choice goes, such as `_`: a choice is then read as
-            the pair of the text before the blank and the choice with the text after it (where the text begins with
-            the blank: as the choice and the text after it). With null it is the pair of the text and the choice.
-        label_column: column with the labels: names, or integers.
-        id_column: column with the ids. With null, or without a column `id`, ids are made from the texts.
-        unlabelled: of rows whose label is empty, `-` or -1, which is how data sets write that there is none: `error`
-            refuses them, `skip` leaves them out and warns of how many.
+        choice_columns: columns with the choices, in multiple choice. A label is then the number of the right choice,
+            counted from 1, or its text; for numbers counted from 0 set `label_names` to [0, 1].
+        blank: in multiple choice, mark in the text that a choice replaces, such as `_`. Each choice is then read as a
+            pair: the text before the blank, and the choice with the text after it (the choice and the text after it,
+            if the text starts with the blank). With null the pair is the text and the choice.
+        label_column: column with the labels: names or integers.
+        id_column: column with the ids. With null, or without a column `id`, ids are derived from the texts.
+        unlabelled: what to do with rows whose label is empty, `-` or -1, which data sets write for "no label":
+            `error` refuses them, `skip` leaves them out with a warning.
     """
 
     text_column: str = "text"
@@ -48,7 +47,7 @@ class Columns:
     unlabelled: str = "error"
 
     def column_problems(self, where: str = "dataset") -> list[str]:
-        """A sentence about each setting that makes no sense."""
+        """One sentence per setting that makes no sense."""
         problems = [f"{where}.{each}" for each in one_of(["error", "skip"], unlabelled=self.unlabelled)]
         if self.choice_columns is not None and len(self.choice_columns) < 2:
             problems.append(f"{where}.choice_columns must name at least two columns, not {list(self.choice_columns)}.")
@@ -56,12 +55,12 @@ class Columns:
             problems.append(f"{where}.second_column and {where}.choice_columns exclude each other. Set one of them.")
         if self.blank is not None and (self.choice_columns is None or not self.blank.strip()):
             problems.append(
-                f"{where}.blank marks where in a text a choice goes: a sign such as '_', beside choice_columns."
+                f"{where}.blank marks where a choice goes in a text: give a mark such as '_', and choice_columns."
             )
         return problems
 
     def text_columns(self) -> Iterator[tuple[str, str]]:
-        """Each column with a part of a document, and the setting that names it."""
+        """Each column with a part of the document, and the setting that names it."""
         yield self.text_column, "text_column"
         if self.second_column is not None:
             yield self.second_column, "second_column"
@@ -84,8 +83,8 @@ def read_documents(
         sequences_column: column with the parts of each document, as `Split.sequences` has them.
 
     Raises:
-        DataError: if a column is missing, a text or a label is empty, a blank is missing or an id occurs twice; with
-            file, row (the first after the header is 1) and column.
+        DataError: if a column is missing, a text or label is empty, a blank is missing or an id occurs twice; naming
+            the file, the row (1 is the first after the header) and the column.
 
     Example:
         >>> table = RawTable("a.csv", {"text": ["He sleeps."], "then": ["He is awake."], "label": ["contradiction"]})
@@ -154,9 +153,10 @@ def _texts(table: RawTable, name: str, option: str, rows: Sequence[int]) -> list
 
 def _label(table: RawTable, row: int, name: str, label: Any) -> str:
     if isinstance(label, float) and label.is_integer() and table.keywords is not None:
+        column = f"df[{name!r}]"
         raise DataError(
             f"{table.place(row)}: the label in '{name}' is the decimal number {label!r}, as pandas stores integers "
-            f"beside missing values. Labels are names or integers; convert them first: {_CONVERT}."
+            f"beside missing values. Labels are names or integers; convert them: {column} = {column}.astype('Int64')."
         )
     if not isinstance(label, str | int):
         raise DataError(
@@ -167,7 +167,7 @@ def _label(table: RawTable, row: int, name: str, label: Any) -> str:
 
 
 def _number(table: RawTable, row: int, label: str, document: Sequence[str]) -> str:
-    """The label of a document of choices: the number of the choice whose text it is, else as it was."""
+    """The label of a document of choices: the number of the choice with that text, or the label as it is."""
     _, *choices = document
     if choices.count(label) > 1:
         raise DataError(
@@ -184,7 +184,7 @@ def _choices(table: RawTable, row: int, document: Sequence[str], columns: Column
     if not blank or not (before + after).strip():
         raise DataError(
             f"{table.place(row)}: column '{columns.text_column}' has no blank '{columns.blank}' within a text. "
-            f"Correct the row, or set {setting('blank', '...', table.keywords)} to what marks the place of a choice."
+            f"Correct the row, or set {setting('blank', '...', table.keywords)} to the mark that a choice replaces."
         )
     if not before.strip():
         return tuple((choice, after.strip()) for choice in choices)

@@ -1,4 +1,4 @@
-"""Dataset folder: a table as a dataset of the library `datasets` has it on disk."""
+"""Dataset folder: a table in the format in which the library `datasets` saves it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 def write_dataset_folder(table: pd.DataFrame, folder: Path, label_names: Sequence[str] | None = None) -> None:
-    """Writes a folder that `datasets.load_from_disk` reads, whole or not at all; one that is there is replaced.
+    """Writes a folder that `datasets.load_from_disk` reads, completely or not at all; an old one is replaced.
 
     Args:
-        table: its column `label` holds positions in `label_names`.
-        folder: where to.
-        label_names: names of the labels; None leaves the column `label` one of numbers.
+        table: rows to write; the column `label` holds positions in `label_names`.
+        folder: folder to write.
+        label_names: names of the labels; None leaves numbers in the column `label`.
 
     Raises:
         StorageError: if the disk is full or the folder cannot be written.

@@ -1,4 +1,4 @@
-"""Docstrings: the built-in corpus, harvested from installed libraries. Needs no download."""
+"""Docstrings: the built-in corpus, collected from installed libraries without a download."""
 
 from __future__ import annotations
 
@@ -48,15 +48,15 @@ class _Docstring:
 
 @dataclass
 class Docstrings:
-    """The first paragraphs of docstrings of six installed libraries; the label is the library.
+    """First paragraphs of docstrings from six installed libraries; the label is the library.
 
-    Functions and classes of public packages with at least eight words in the first paragraph; names
-    of the libraries are masked and repeated texts dropped. Train and test share no source file, as
-    functions of one file are described in nearly the same words. The files are parsed, not imported.
-    What is harvested is kept in the cache, under the versions of the libraries.
+    A document is the docstring of a public function or class whose first paragraph has at least eight words. Names of
+    the libraries are masked, and repeated texts are dropped. Train and test share no source file, because functions of
+    one file are described in nearly the same words. Files are parsed, not imported. The result is cached per version
+    of the libraries.
 
     Args:
-        max_per_class: at most this many documents a library, a fifth of them for test.
+        max_per_class: largest number of documents per library; a fifth of them are for test.
     """
 
     max_per_class: int = 1500
@@ -65,7 +65,7 @@ class Docstrings:
         refuse(whole_numbers(5, max_per_class=self.max_per_class))
 
     def read(self) -> Corpus:
-        """The corpus; ids such as `sklearn/cluster/_kmeans.py:KMeans.fit`.
+        """The corpus; its ids look like `sklearn/cluster/_kmeans.py:KMeans.fit`.
 
         Raises:
             DataError: if one of the libraries is not installed.
@@ -73,7 +73,7 @@ class Docstrings:
         labels = list(_LIBRARIES)
         n_test = round(self.max_per_class * _TEST_FRACTION)
         chosen: dict[bool, list[_Docstring]] = {False: [], True: []}
-        # In the order of a hash, so that a smaller corpus is a fair and nested sample of a larger one.
+        # Sorted by a hash, so that a smaller corpus is a fair sample, and a subset, of a larger one.
         docstrings = sorted(_harvested(), key=lambda docstring: _hash(docstring.id))
         for label in labels:
             for test, n in ((False, self.max_per_class - n_test), (True, n_test)):
@@ -88,7 +88,7 @@ def _split(docstrings: list[_Docstring], name: str) -> Split:
 
 
 def _harvested() -> list[_Docstring]:
-    """All docstrings, from the cache if these versions of the libraries were harvested before."""
+    """All docstrings, from the cache if these versions of the libraries were read before."""
     import orjson
 
     roots = {label: _root(label) for label in _LIBRARIES}
@@ -126,7 +126,7 @@ def _root(label: str) -> Path:
 
 
 def _public_files(root: Path) -> list[Path]:
-    """Source files that lie in no private, test or vendored folder."""
+    """Source files outside private, test and vendored folders."""
     return [
         file
         for file in sorted(root.rglob("*.py"))
@@ -137,10 +137,10 @@ def _public_files(root: Path) -> list[Path]:
 def _docstrings(file: Path) -> list[tuple[str, str]]:
     """Qualified name and docstring of the functions, classes and methods in a file."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SyntaxWarning)  # of other people's escape sequences
+        warnings.simplefilter("ignore", SyntaxWarning)  # about escape sequences in other people's code
         try:
             return list(_documented(ast.parse(file.read_bytes()), ""))
-        except (SyntaxError, ValueError):  # a template, or source of another Python
+        except (SyntaxError, ValueError):  # a template, or source for another version of Python
             return []
 
 

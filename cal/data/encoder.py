@@ -1,4 +1,4 @@
-"""Encoder: documents as sentence vectors of a pretrained encoder that is not trained further."""
+"""Encoder: documents as sentence vectors of a frozen pretrained encoder."""
 
 from __future__ import annotations
 
@@ -25,17 +25,16 @@ _PRECISIONS = ("bf16", "float32", "int8")
 
 @dataclass
 class Encoder:
-    """Means of the last hidden states of a pretrained encoder over the tokens of a document.
+    """The last hidden state of a pretrained encoder, averaged over the tokens of a document.
 
-    Of a pair, both texts are read together; in multiple choice, the vectors of all choices are put side by side.
+    The texts of a pair are read together; in multiple choice, the vectors of all choices are concatenated.
 
     Args:
-        model: a name on the Hugging Face hub, a folder, or `pkg://PACKAGE/FOLDER` for one in an installed package.
-        revision: branch, tag or commit on the hub; null is the newest.
-        max_length: tokens of a text, the rest is cut; null is the most that the model reads.
-        precision: of the model: bf16, where the device computes in it, else float32; float32; or int8 weights in
-            linear layers, on a CPU.
-        standardise: to mean 0 and standard deviation 1 over train, feature by feature.
+        model: name on the Hugging Face hub, folder, or `pkg://PACKAGE/FOLDER` for a folder in an installed package.
+        revision: branch, tag or commit on the hub; null takes the newest.
+        max_length: largest number of tokens per text, the rest is cut; null takes the model's limit.
+        precision: bf16 (float32 on devices without bf16), float32, or int8 for int8 weights in linear layers on a CPU.
+        standardise: scale each feature to mean 0 and standard deviation 1 over train.
 
     References:
         Sentence-BERT: Sentence Embeddings using Siamese BERT-Networks (Reimers and Gurevych, 2019)
@@ -56,7 +55,7 @@ class Encoder:
         """The vectors of a corpus.
 
         Raises:
-            ModelError: if the model cannot be had or used.
+            ModelError: if the model cannot be loaded or used.
         """
         tokens = tokenise(corpus, Pretrained.find(self.model, self.revision), self.max_length)
         device = torch.device("cuda" if torch.cuda.is_available() and self.precision != "int8" else "cpu")
@@ -90,7 +89,7 @@ class Encoder:
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """The context in which matrix products round their factors to bf16, if that is asked for and the device has it."""
+    """A context in which matrix products round their factors to bf16, if asked for and if the device supports it."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16" and _computes_in_bf16(device))
 
 
@@ -101,12 +100,12 @@ def _computes_in_bf16(device: torch.device) -> bool:
 
 
 def pooled(layer: Tensor, mask: Tensor, how: str) -> Tensor:
-    """(sequence, width) one vector of each sequence.
+    """(sequence, width) one vector per sequence.
 
     Args:
         layer: (sequence, token, width) hidden states.
-        mask: (sequence, token) 1 where there is a token.
-        how: `cls` takes the first token's, `mean` the mean of all tokens'.
+        mask: (sequence, token) 1 for tokens, 0 for padding.
+        how: `cls` for the state of the first token, `mean` for the mean over all tokens.
 
     Example:
         >>> pooled(torch.tensor([[[1.0], [3.0], [9.0]]]), torch.tensor([[1, 1, 0]]), "mean").tolist()
@@ -119,15 +118,15 @@ def pooled(layer: Tensor, mask: Tensor, how: str) -> Tensor:
 
 
 def _in_int8(module: Any) -> Any:
-    """The module with linear layers whose weights are int8, and inputs too while they are multiplied."""
+    """The module with int8 weights in its linear layers, whose inputs are also int8 while they are multiplied."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # PyTorch will move it to a package of its own, torchao
-            # A scale for each unit; with one for a whole matrix, vectors are twice as far from those of float32.
+            # One scale per unit: with one per matrix, vectors are twice as far from those of float32.
             scales = {nn.Linear: torch.ao.quantization.per_channel_dynamic_qconfig}
             return torch.ao.quantization.quantize_dynamic(module.eval(), scales)
     except AttributeError as error:
-        raise ConfigError(f"This PyTorch, {version('torch')}, has no int8 layers; give precision=bf16.") from error
+        raise ConfigError(f"PyTorch {version('torch')} has no int8 layers; give precision=bf16.") from error
 
 
 def _embedded(module: Any, tokens: Tokens, split: str, device: torch.device, shown: Any) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Further test sets: where each is, which columns it has, and what the labels of train are called there."""
+"""Extra test sets: where to find them, which columns they have, and how their labels relate to train's."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ COLUMN_SETTINGS = tuple(setting.name for setting in dataclasses.fields(Columns))
 
 @dataclass(frozen=True, kw_only=True)
 class ExtraTest(Columns):
-    """A further test set: a local file, or a split of a dataset of the Hugging Face hub.
+    """An extra test set: a local file, or a split of a dataset on the Hugging Face hub.
 
     Args:
-        path: the file.
+        path: local file.
         hub_id: owner and name of the dataset on the hub, instead of `path`.
-        config: of the dataset, where it has several.
+        config: configuration of the dataset, if it has several.
         revision: branch, tag or commit; null takes the newest.
-        split: of the dataset.
-        task: whose files in the style of GLUE `path` is one of: snli, mnli, qnli, winogrande or wsc; columns are then
-            known. Of the hub's wsc, rows become choices.
-        labels: the own label of labels of train; those left out keep theirs. Gold labels of the set are names of its
-            own labels, or positions among them in the order of train's labels.
+        split: split of the dataset.
+        task: snli, mnli, qnli, winogrande or wsc, if `path` is a GLUE-style file of that task; its columns are then
+            known. For wsc on the hub, rows become choices.
+        labels: the set's own label for labels of train; labels that are not listed stay the same. Gold labels of the
+            set are names of its own labels, or positions among them in the order of train's labels.
     """
 
     path: str | None = None
@@ -44,17 +44,17 @@ class ExtraTest(Columns):
     labels: dict[str, str] = field(default_factory=dict)
 
     def read(self, name: str) -> ExtraTestDocuments:
-        """Its documents, with its name before their ids.
+        """The documents of the set, with its name before their ids.
 
         Raises:
-            DataError: if they cannot be had, or not be used as they are.
+            DataError: if they cannot be loaded, or not be used as given.
         """
         if self.path is not None:
             file = Path(self.path)
             documents = read_documents(*(read_glue_tsv(file, self.task) if self.task else (read_table(file), self)))
         else:
             hub_id, where = str(self.hub_id), f"dataset.tests.{name}"
-            way_out = f"Copy the file to this machine and name it with {where}.path, or leave it out: ~{where}."
+            way_out = f"Copy the file to this machine and set {where}.path, or leave the set out: ~{where}."
             loaded = hub_connection.load(hub_id, self.config, self.revision, way_out)
             documents = hub_connection.documents_of(loaded, hub_id, self.split, f"{where}.split", self, self.task)
         labels = {str(label): str(own) for label, own in self.labels.items()}
@@ -62,11 +62,11 @@ class ExtraTest(Columns):
 
 
 def extra_tests(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, ExtraTest]:
-    """The further test sets that a configuration describes.
+    """The extra test sets that a configuration describes.
 
     Args:
-        given: settings of each by its name, in which `extra_test_problems` finds nothing.
-        defaults: settings of the columns, for those that a set leaves out.
+        given: settings of each set by name, in which `extra_test_problems` finds nothing.
+        defaults: column settings for sets that leave them out.
 
     Example:
         >>> extra_tests({"hans": {"path": "hans.tsv"}}, {"text_column": "premise"})["hans"].text_column
@@ -76,7 +76,7 @@ def extra_tests(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[s
 
 
 def extra_test_problems(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]:
-    """A sentence about each setting of further test sets that is unknown or makes no sense.
+    """One sentence per setting of extra test sets that is unknown or makes no sense.
 
     Example:
         >>> extra_test_problems({"hans": {"path": "hans.tsv", "lables": {}}}, {})[0][:78]
@@ -86,7 +86,7 @@ def extra_test_problems(given: Mapping[str, Any], defaults: Mapping[str, Any]) -
     for name, settings in given.items():
         where = f"dataset.tests.{name}"
         if name in _TAKEN:
-            problems.append(f"{where}: a further test set cannot have the name of a split. Give it another name.")
+            problems.append(f"{where}: an extra test set cannot have the name of a split. Give it another name.")
         elif not isinstance(settings, Mapping):
             problems.append(f"{where} must be settings such as {{path: FILE}}, not {settings!r}.")
         elif faults := [*_faults(settings, where)]:
@@ -109,4 +109,4 @@ def _faults(settings: Mapping[str, Any], where: str) -> Iterator[str]:
         elif value is not None and not isinstance(value, kind):
             yield f"{where}.{key} must be {described}, not {value!r}."
     if (settings.get("path") is None) == (settings.get("hub_id") is None):
-        yield f"Give either {where}.path, a local file, or {where}.hub_id, a dataset of the Hugging Face hub."
+        yield f"Give either {where}.path, a local file, or {where}.hub_id, a dataset on the Hugging Face hub."

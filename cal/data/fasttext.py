@@ -1,4 +1,4 @@
-"""FastText: documents as the mean or the sum of their words' vectors."""
+"""FastText: documents as the mean or the sum of the vectors of their words."""
 
 from __future__ import annotations
 
@@ -23,25 +23,27 @@ _POOLS = ("mean", "sum")
 
 @dataclass
 class FastText:
-    """The words' vectors of a document, pooled: trained on the training texts, or pretrained ones.
+    """Pooled word vectors, either trained on the training texts or pretrained.
 
-    Enriching Word Vectors with Subword Information (Bojanowski et al., 2017),
-    https://aclanthology.org/Q17-1010. A word is what `cal.data.features.tokens` makes of a text: a
-    lower-cased run of letters and digits, or a punctuation mark. A document without a known word is
-    the zero vector (before standardising).
+    A word is a token of `cal.data.features.tokens`: a lower-cased run of letters and digits, or a punctuation mark. A
+    document without a known word is the zero vector (before standardising).
 
     Args:
-        vectors: file of pretrained vectors: `.bin` (fastText's own), `.vec` (word2vec text) or `.kv`
-            (gensim `KeyedVectors`; a pickle, so only from people you trust). Null trains skip-gram
-            vectors on the training texts.
+        vectors: file of pretrained vectors: `.bin` (fastText's own format), `.vec` (word2vec text) or `.kv` (gensim
+            `KeyedVectors`; a pickle, so only from people you trust). Null trains skip-gram vectors on the training
+            texts.
         pool: `mean` or `sum` over the words of a document.
-        standardise: to mean 0 and standard deviation 1 over train, feature by feature.
-        max_tokens: words of a document that count, from its start; null is all.
-        dim: features of a word; only when training.
-        epochs: passes over the training texts; only when training.
-        min_n: shortest part of a word that has a vector of its own; only when training.
-        max_n: longest part of a word that has a vector of its own; only when training.
-        seed: of the training.
+        standardise: scale each feature to mean 0 and standard deviation 1 over train.
+        max_tokens: number of words to use from the start of each document; null uses all.
+        dim: number of features; only for training.
+        epochs: number of passes over the training texts; only for training.
+        min_n: length of the shortest part of a word with a vector of its own; only for training.
+        max_n: length of the longest part of a word with a vector of its own; only for training.
+        seed: seed of the training.
+
+    References:
+        Enriching Word Vectors with Subword Information (Bojanowski et al., 2017)
+        https://aclanthology.org/Q17-1010
     """
 
     vectors: str | None = None
@@ -55,10 +57,10 @@ class FastText:
     seed: int = 0
 
     def compute(self, corpus: Corpus) -> Features:
-        """The vectors of a corpus; words of test and dev are looked up, never learnt from.
+        """The vectors of a corpus; words of test and dev are looked up, but not used for training.
 
         Raises:
-            FeatureError: if the pretrained vectors cannot be read, or no training text holds a known word.
+            FeatureError: if the pretrained vectors cannot be read, or no training text has a known word.
         """
         recipe = {**asdict(self), "recipe": 1, "gensim": version("gensim")}
         if self.vectors is not None:
@@ -89,7 +91,7 @@ class FastText:
             if name == "train" and n_known == 0:
                 raise FeatureError(
                     f"None of the {len(words)} different words of {corpus.name} has a vector in {self.vectors}. "
-                    "Check that the vectors are of the same language, and lower-cased."
+                    "Check that the vectors are in the same language and lower-cased."
                 )
         pooled = {name: _pooled(split, index, vectors[known], self.pool) for name, split in documents.items()}
         return standardised(pooled) if self.standardise else pooled

@@ -1,4 +1,4 @@
-"""Glue: a corpus in a folder of GLUE's TSV files, as the data-map literature has them."""
+"""Glue: a corpus in a folder of GLUE's TSV files, the format of the data-map literature."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _MISMATCHED = "mismatched"
 
 @dataclass(frozen=True)
 class Glue:
-    """A folder with `train.tsv`, `dev.tsv` and perhaps `test.tsv` of SNLI, MNLI, QNLI or WinoGrande.
+    """A folder with `train.tsv`, `dev.tsv` and optionally `test.tsv` of SNLI, MNLI, QNLI or WinoGrande.
 
-    Where `test.tsv` has labels it is the test split and `dev.tsv` the development split; else `dev.tsv` is the test
-    split. For MNLI `dev_matched.tsv` is the test split and `dev_mismatched.tsv` a further test set, `mismatched`.
-    Ids of train are as they are written, for training logs refer to them; those of other splits, which count from 0
-    again, have the name of the split before them: `test-0`. Rows without a gold label (`-`) are left out.
+    If `test.tsv` has labels, it is the test split and `dev.tsv` the development split; otherwise `dev.tsv` is the test
+    split. For MNLI, `dev_matched.tsv` is the test split and `dev_mismatched.tsv` an extra test set, `mismatched`.
+    Ids of train stay as written, because training logs refer to them; other splits count from 0 again, so their ids
+    start with the name of the split: `test-0`. Rows without a gold label (`-`) are left out.
 
     Args:
         task: snli, mnli, qnli, winogrande, or wsc in WinoGrande's format.
-        path: the folder.
-        name: of the corpus, for reports; with null, that of the task.
-        tests: further test sets by name: see `ExtraTest`. One without columns of its own is in the format of the task.
+        path: folder with the files.
+        name: name of the corpus in reports; null takes the name of the task.
+        tests: extra test sets by name: see `ExtraTest`. A set without columns of its own is in the task's format.
     """
 
     task: str
@@ -46,13 +46,13 @@ class Glue:
         """The corpus in the folder.
 
         Raises:
-            DataError: if a file is missing or cannot be used as it is.
+            DataError: if a file is missing or cannot be used as given.
         """
         folder = Path(self.path)
         if not folder.is_dir():
             raise DataError(
-                f"{folder} is not a folder with train.tsv and dev.tsv of {self.task}. Check the path; other files are "
-                "read with dataset=files, which takes the names of columns."
+                f"{folder} is not a folder with train.tsv and dev.tsv of {self.task}. Check the path, or use "
+                "dataset=files, which reads files with any columns."
             )
         splits = {split: self._documents(folder / file, split) for split, file in self._files(folder).items()}
         tests = extra_tests(self._tests(), {})
@@ -74,13 +74,13 @@ class Glue:
         if absent := [file for file in files.values() if not (folder / file).is_file()]:
             alternative = f" or {test} with labels" if test and absent[-1] == dev else ""
             raise DataError(
-                f"{folder} holds no {' and no '.join(absent)}{alternative}. Copy the files of {self.task} there; files "
-                "of other names are read with dataset=files."
+                f"{folder} holds no {' and no '.join(absent)}{alternative}. Copy the files of {self.task} there, or "
+                "use dataset=files, which reads files of any name."
             )
         return files
 
     def _tests(self) -> dict[str, Any]:
-        """Settings of further test sets, which are files of the task unless they say otherwise."""
+        """Settings of extra test sets; by default, a set is a file of the task."""
         own = {"task", "hub_id", *COLUMN_SETTINGS}
         return {
             name: {"task": self.task, **settings}

@@ -1,4 +1,4 @@
-"""GLUE's TSV files: a table read by the places of its columns, where quotes are plain characters."""
+"""GLUE's TSV files: tables read by column position, in which quotes are plain characters."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from cal.data.wsc import WSC
 from cal.errors import DataError, UnknownNameError
 
 UNLABELLED = ("", "-")
-"""What stands in the place of a label where there is none."""
+"""What the files write instead of a label."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a task's TSV files have what; the label is the last column.
+    """Columns of a task's TSV files; the label is the last column.
 
     Args:
-        id: column of the id, which training logs and coordinates refer to.
-        texts: columns of a pair's texts; with a blank, of the text and its two choices.
-        labels: their names, in the order of the logits in published training logs.
-        blank: what stands in a text where a choice goes.
+        id: position of the id, which training logs and coordinates refer to.
+        texts: positions of the texts of a pair; with a blank, of the text and its two choices.
+        labels: label names in the order of the logits in published training logs.
+        blank: mark in a text that a choice replaces.
     """
 
     id: int
@@ -43,20 +43,20 @@ LAYOUTS = {
 
 
 def task_problems(task: str | None, where: str) -> list[str]:
-    """A sentence about a task whose files are not known."""
+    """A sentence about a task without a known layout."""
     return [] if task is None or task in LAYOUTS else [str(UnknownNameError(f"{where}.task", task, LAYOUTS))]
 
 
 def read_glue_tsv(path: Path, task: str) -> tuple[RawTable, Columns]:
-    """The table in a file, and where its columns have what. Rows without a label are to be skipped.
+    """The table in a file, and what its columns hold. Rows without a label are marked to be skipped.
 
     Args:
-        path: of a TSV file with a header.
-        task: of `LAYOUTS`.
+        path: TSV file with a header.
+        task: a key of `LAYOUTS`.
 
     Raises:
-        DataError: if the file is missing, has no header or no column of labels, or a line has another number of
-            fields; more are right where each annotator's label stands before the last column.
+        DataError: if the file is missing, has no header or no column of labels, or a line has the wrong number of
+            fields. Extra fields are accepted if they are the labels of further annotators before the last column.
     """
     layout, lines = LAYOUTS[task], tsv_fields(path)
     header = next(lines, [])
@@ -64,18 +64,18 @@ def read_glue_tsv(path: Path, task: str) -> tuple[RawTable, Columns]:
         raise DataError(
             f"{path} has {len(header)} columns, fewer than the labelled files of {task}, whose texts are columns "
             f"{' and '.join(str(place + 1) for place in layout.texts)} and whose label is the last. "
-            "Give a file with labels, with tabs between its columns; of a further test set in another format, name the "
-            "columns, such as text_column."
+            "Give a tab-separated file with labels; for an extra test set in another format, name the columns, such as "
+            "text_column."
         )
     if header[-1] in layout.labels:
         raise DataError(f"{path}, line 1: the header ends with '{header[-1]}', which is a label. Add a header line.")
     places = [layout.id, *layout.texts, -1]
     if len({header[place] for place in places}) < len(places):
-        raise DataError(f"{path}, line 1: the header gives two columns one name. Give each column its own name.")
+        raise DataError(f"{path}, line 1: the header names two columns alike. Give each column its own name.")
     columns: dict[str, list[str]] = {header[place]: [] for place in places}
     for number, fields in enumerate(lines, 2):
         _check(fields, number, header, path, layout)
-        for place in places:  # the others are large: parses of every text
+        for place in places:  # the others are large, such as parses of every text
             columns[header[place]].append(fields[place])
     if not columns[header[-1]]:
         raise DataError(f"{path} has no rows after the header. Check the path.")
@@ -92,17 +92,19 @@ def read_glue_tsv(path: Path, task: str) -> tuple[RawTable, Columns]:
 
 
 def has_labels(path: Path, task: str) -> bool:
-    """Whether any row of a file has a label; the test files of GLUE do not."""
+    """Whether any row of a file has a label; GLUE's test files have none."""
     lines = tsv_fields(path)
     n_columns = len(next(lines, []))
     return n_columns > max(LAYOUTS[task].texts) + 1 and any(fields[-1] not in UNLABELLED for fields in lines)
 
 
 def tsv_fields(path: Path) -> Iterator[list[str]]:
-    """The fields of each line, but for blank ones at the end. Nothing is quoted, and only a line feed ends a line.
+    """The fields of each line; blank lines at the end are skipped.
+
+    Quotes have no meaning, and only a line feed ends a line.
 
     Raises:
-        DataError: if there is no such file, or it is not in UTF-8.
+        DataError: if the file is missing or not in UTF-8.
     """
     if not path.is_file():
         raise DataError(f"There is no file {path}. Check the path; it is relative to {Path.cwd()}.")

@@ -1,4 +1,4 @@
-"""A test split held out of one set of documents: stratified, and a matter of the documents alone."""
+"""A stratified test split held out of one set of documents, which depends on the documents alone."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ def held_out(
 ) -> list[bool]:
     """Whether each document is held out for test.
 
-    The choice goes by a hash of the ids, so it does not depend on the order of the rows. Each label
-    gives its share (rounded so that the shares add up, and keeping one document for train), and
-    documents with the same text stay together, even where that misses a share.
+    Documents are chosen by a hash of their ids, so the order of the rows has no effect. Each label contributes its
+    share (rounded so that the shares add up, and leaving one document to train). Documents with the same text stay
+    together, even if a share is then missed.
 
     Args:
         ids: distinct ids.
-        texts: of the same documents.
-        labels: of the same documents.
+        texts: text of each document.
+        labels: label of each document.
         fraction: fraction of the documents to hold out, between 0 and 1.
         seed: seed of the choice.
 

@@ -1,4 +1,4 @@
-"""Hub: a corpus of the Hugging Face hub, or its copy in local files."""
+"""Hub: a corpus on the Hugging Face hub, or a copy of it in local files."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from cal.data.local_files import LocalFiles
 
 @dataclass(frozen=True)
 class Hub(Columns):
-    """A corpus of the Hugging Face hub, or its copy in local files where one is named.
+    """A corpus on the Hugging Face hub, or a copy of it in local files if they are named.
 
-    Its further settings are those of `Columns`, for the dataset on the hub. Without an `id_column` ids are name,
-    split and row; with one, ids of train are as they are written, and those of other splits, which may count from 0
-    again, have the name of the split before them.
+    It also has the settings of `Columns`, for the dataset on the hub. Without an `id_column`, an id is made of name,
+    split and row. With one, ids of train stay as written; other splits may count from 0 again, so their ids start with
+    the name of the split.
 
     Args:
         hub_id: owner and name of the dataset, such as `fancyzhx/ag_news`.
-        config: of the dataset, where it has several.
+        config: configuration of the dataset, if it has several.
         revision: branch, tag or commit; null takes the newest.
         train_split: split on the hub with the training documents.
         test_split: split on the hub with the test documents.
         dev_split: split on the hub with the development documents.
-        task: snli, mnli, qnli, winogrande or wsc, where the dataset is one of these: gives the labels in their usual
-            order, and lets `path` name a folder of GLUE's TSV files. Of wsc, rows become choices.
+        task: snli, mnli, qnli, winogrande or wsc, if the dataset is one of these. Sets the usual order of the labels,
+            and allows `path` to be a folder of GLUE's TSV files. For wsc, rows become choices.
         label_names: the labels in their order; null takes those of the task, or of train, sorted.
-        name: of the corpus; with null, the last part of `hub_id`.
-        path: local file or folder to read instead, with columns `text`, `label` and perhaps `id`; with a task, a
+        name: name of the corpus; null takes the last part of `hub_id`.
+        path: local file or folder to read instead, with columns `text`, `label` and optionally `id`; with a task, a
             folder as `Glue` reads it.
-        train: local file of the training documents to read instead, with `test` and perhaps `dev`.
+        train: local file of the training documents to read instead, with `test` and optionally `dev`.
         test: local file of the test documents.
         dev: local file of the development documents.
-        tests: further test sets by name: see `ExtraTest`. Columns are those on the hub where a set gives none; one
-            with neither `path` nor `hub_id` is a split of the same dataset, and is left out with local files.
+        tests: extra test sets by name: see `ExtraTest`. Columns default to those on the hub. A set with neither
+            `path` nor `hub_id` is a split of the same dataset; it is left out if local files are read.
     """
 
     hub_id: str
@@ -65,21 +65,23 @@ class Hub(Columns):
         problems = self.column_problems() + task_problems(self.task, "dataset")
         if self.task is not None and (self.train or self.test or self.dev):
             problems.append(
-                f"dataset.train, dataset.test and dataset.dev are not for {self.task}, whose files are a folder, "
-                "dataset.path. Other files of it are read with dataset=files, which takes the names of columns."
+                f"dataset.train, dataset.test and dataset.dev cannot be used with {self.task}, whose files are a "
+                "folder: set dataset.path, or use dataset=files, which reads files with any columns."
             )
         if self.task is not None and self.label_names is not None:
-            problems.append(f"dataset.label_names is not for {self.task}, whose labels are known. Leave one out.")
+            problems.append(
+                f"dataset.label_names cannot be used with {self.task}, whose labels are known. Leave one of them out."
+            )
         if not problems and self._local() is None:
             problems += extra_test_problems(*self._tests())
         refuse(problems)
 
     def read(self) -> Corpus:
-        """The corpus, from local files where they are named, else from the hub or its cache.
+        """The corpus, from local files if they are named, otherwise from the hub or its cache.
 
         Raises:
-            HubError: if the hub cannot be reached and its cache does not hold the dataset.
-            DataError: if the documents cannot be used as they are.
+            HubError: if the hub cannot be reached and its cache lacks the dataset.
+            DataError: if the documents cannot be used as given.
         """
         if local := self._local():
             return local.read()
@@ -90,7 +92,7 @@ class Hub(Columns):
             self.hub_id,
             self.config,
             self.revision,
-            "Copy the corpus to this machine and name it, such as dataset.path=FOLDER with "
+            "Copy the corpus to this machine and set dataset.path=FOLDER, a folder with "
             f"{'the TSV files of GLUE' if self.task else way_out}, or use the built-in corpus dataset=docstrings.",
         )
         splits = {
@@ -108,13 +110,13 @@ class Hub(Columns):
         return self.name or self.hub_id.rpartition("/")[2]
 
     def _named(self, documents: SourceDocuments, split: str) -> SourceDocuments:
-        """Documents with ids that no other split has."""
+        """The documents with ids that no other split has."""
         if self.id_column is None:
             return documents.of_split(f"{self._name()}-{split}")
         return documents if split == "train" else documents.of_split(split)
 
     def _local(self) -> LocalFiles | Glue | None:
-        """The reader of the local files, where some are named."""
+        """The reader of the local files, if any are named."""
         if not (self.path or self.train or self.test or self.dev):
             return None
         tests = {name: settings for name, settings in self.tests.items() if not _is_split(settings)}
@@ -128,7 +130,7 @@ class Hub(Columns):
         )
 
     def _tests(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Settings of further test sets, and those of their columns unless they say otherwise."""
+        """Settings of extra test sets, and their default columns."""
         same = {"hub_id": self.hub_id, "config": self.config, "revision": self.revision, "task": self.task}
         given = {
             name: {**same, **settings} if _is_split(settings) else settings for name, settings in self.tests.items()
@@ -137,5 +139,5 @@ class Hub(Columns):
 
 
 def _is_split(settings: Any) -> bool:
-    """Whether a further test set is another split of the dataset itself."""
+    """Whether an extra test set is another split of the dataset itself."""
     return isinstance(settings, Mapping) and settings.get("path") is None and settings.get("hub_id") is None

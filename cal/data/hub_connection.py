@@ -1,4 +1,4 @@
-"""The connection to the Hugging Face hub: a dataset and its splits, or at once a word on what to do without."""
+"""The connection to the Hugging Face hub: a dataset with its splits, or a quick error that says what to do."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _ROW_COLUMN = "row on the hub"
 
 
 def load(hub_id: str, config: str | None, revision: str | None, way_out: str) -> datasets.DatasetDict:
-    """The splits of a dataset; without a connection, those the hub's own cache holds.
+    """The splits of a dataset; without a connection, those in the cache of `datasets`.
 
     Args:
         hub_id: owner and name of the dataset.
-        config: of the dataset, where it has several.
+        config: configuration of the dataset, if it has several.
         revision: branch, tag or commit; None takes the newest.
-        way_out: a sentence on what to do without the dataset.
+        way_out: sentence on what to do without the dataset.
 
     Raises:
-        HubError: if it cannot be had.
+        HubError: if it cannot be loaded.
     """
     online = reachable()
     import datasets
@@ -44,7 +44,7 @@ def load(hub_id: str, config: str | None, revision: str | None, way_out: str) ->
             return datasets.load_dataset(hub_id, config, revision=revision)
     except Exception as error:  # network, missing dataset, damaged cache: whatever the hub's libraries raise
         what = str(error) if online else "it cannot be reached, and its cache lacks the dataset"
-        raise HubError(f"{hub_id} cannot be had from the Hugging Face hub: {what}. {way_out}") from error
+        raise HubError(f"{hub_id} cannot be loaded from the Hugging Face hub: {what}. {way_out}") from error
 
 
 def documents_of(
@@ -54,15 +54,15 @@ def documents_of(
 
     Args:
         loaded: the splits of a dataset.
-        hub_id: its name, for messages.
-        split: which of them.
-        key: the setting that names the split.
-        columns: where documents are; without an id column, ids are the numbers of the rows, from 0.
-        task: `wsc` has its rows made into choices.
+        hub_id: name of the dataset, for messages.
+        split: name of the split.
+        key: setting that names the split.
+        columns: columns of the documents; without an id column, ids are row numbers from 0.
+        task: `wsc` turns rows into choices.
 
     Raises:
         HubError: if there is no such split.
-        DataError: if the documents cannot be used as they are.
+        DataError: if the documents cannot be used as given.
     """
     if split not in loaded:
         raise HubError(f"{hub_id} has no split '{split}'; set {key} to {' or '.join(loaded)}.")
@@ -76,7 +76,7 @@ def documents_of(
 
 
 def reachable() -> bool:
-    """Whether the hub answers, in any way: `datasets` itself would keep trying for 20 s and more."""
+    """Whether the hub answers in any way; `datasets` itself keeps trying for 20 s and more."""
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
@@ -92,7 +92,7 @@ def reachable() -> bool:
                 return
         answered.set()
 
-    # In a thread, as looking up the name of the host may hang beyond any timeout.
+    # In a thread, because looking up the host's name may hang beyond any timeout.
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(_PATIENCE)

@@ -1,4 +1,4 @@
-"""Files: a corpus in your own CSV, TSV, JSONL or Parquet files."""
+"""Local files: a corpus in your own CSV, TSV, JSONL or Parquet files."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from cal.errors import DataError
 
 @dataclass(frozen=True)
 class LocalFiles(Columns):
-    """A corpus in files: one file to be split, a folder of `train.*` and `test.*`, or a file per split.
+    """A corpus in files: one file to split, a folder with `train.*` and `test.*`, or one file per split.
 
-    Its further settings are those of `Columns`: `text_column`, `label_column` and so on.
+    It also has the settings of `Columns`: `text_column`, `label_column` and so on.
 
     Args:
-        path: one file, of which `test_fraction` is held out, or a folder with `train.*`, `test.*` and
-            perhaps `dev.*`.
+        path: one file, of which `test_fraction` is held out, or a folder with `train.*`, `test.*` and optionally
+            `dev.*`.
         train: file of the training documents, instead of `path`.
         test: file of the test documents, with `train`.
         dev: file of the development documents, with `train`.
-        label_names: the labels in their order; integer labels are positions in it. With null, the
-            labels of train in alphabetical, or numerical, order; in multiple choice the numbers from 1.
-        test_fraction: of a single file, what is held out for test, equally from each label.
-        name: of the corpus, for reports; with null, that of the file or folder.
-        tests: further test sets by name, each with settings of `ExtraTest`; columns are those of the corpus where a
-            set gives none: `{hans: {path: hans.tsv, labels: {neutral: non-entailment}}}`.
+        label_names: the labels in their order; integer labels are positions in it. Null takes the labels of train in
+            alphabetical or numerical order, and in multiple choice the numbers from 1.
+        test_fraction: fraction of a single file to hold out for test, the same of each label.
+        name: name of the corpus in reports; null takes the name of the file or folder.
+        tests: extra test sets by name, each with the settings of `ExtraTest`; columns default to those of the corpus:
+            `{hans: {path: hans.tsv, labels: {neutral: non-entailment}}}`.
     """
 
     path: str | None = None
@@ -52,7 +52,7 @@ class LocalFiles(Columns):
         """The corpus in the files.
 
         Raises:
-            DataError: if a file cannot be used as it is.
+            DataError: if a file cannot be used as given.
         """
         if self.path is None:
             files = {"train": Path(str(self.train)), "test": Path(str(self.test))}
@@ -73,7 +73,7 @@ class LocalFiles(Columns):
             )
         elif self.path is None and self.test is None:
             problems.append(
-                "dataset.train is set without dataset.test. Set both, or dataset.path to have a test split held out."
+                "dataset.train is set without dataset.test. Set both, or set dataset.path to hold out a test split."
             )
         elif self.path is not None and (self.test or self.dev):
             problems.append("dataset.test and dataset.dev go with dataset.train, not with dataset.path.")
@@ -87,8 +87,8 @@ class LocalFiles(Columns):
         held = held_out(all_of_them.ids, all_of_them.texts, all_of_them.labels, self.test_fraction)
         if not any(held):
             raise DataError(
-                f"{file}: no document can be held out for test, as {len(set(all_of_them.texts))} different texts leave "
-                "none over. Add documents, raise dataset.test_fraction, or set dataset.train and dataset.test."
+                f"{file}: no document can be held out for test, because {len(set(all_of_them.texts))} different texts "
+                "leave none over. Add documents, raise dataset.test_fraction, or set dataset.train and dataset.test."
             )
         return {"train": all_of_them.where([not test for test in held]), "test": all_of_them.where(held)}
 
@@ -97,12 +97,12 @@ class LocalFiles(Columns):
         return Corpus.from_documents(splits, self.label_names, self.name or name, tests)
 
     def _columns(self) -> dict[str, Any]:
-        """Where further test sets have what, unless they say otherwise."""
+        """Columns of extra test sets that name none of their own."""
         return {name: getattr(self, name) for name in COLUMN_SETTINGS}
 
 
 def _files_of(folder: Path) -> dict[str, Path]:
-    """The file of each split in a folder; dev may be absent."""
+    """The file of each split in a folder; dev may be missing."""
     files = {}
     for split in ("train", "test", "dev"):
         found = sorted(file for file in folder.glob(f"{split}.*") if file.suffix.lower() in SUFFIXES)

@@ -1,4 +1,4 @@
-"""Precomputed: document vectors made elsewhere, such as by a sentence encoder, read from a file."""
+"""Precomputed: document vectors computed elsewhere, such as by a sentence encoder, and read from a file."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Precomputed:
     """Vectors from a file, matched to the documents by id; ids that the corpus lacks are ignored.
 
     Args:
-        path: a `.parquet` file with a column `id` and either one column of lists or columns of numbers,
-            or a `.npy` file of shape (instance, feature).
-        ids: with `.npy`, the file with the id of each row: text, one id a line, or `.npy` of strings.
+        path: `.parquet` file with a column `id` and either one column of lists or columns of numbers, or `.npy` file
+            of shape (instance, feature).
+        ids: file with the id of each row of a `.npy` file: a text file with one id per line, or `.npy` of strings.
             Null takes the file beside it: `vectors.ids.txt` for `vectors.npy`.
-        standardise: to mean 0 and standard deviation 1 over train, feature by feature.
+        standardise: scale each feature to mean 0 and standard deviation 1 over train.
     """
 
     path: str
@@ -32,7 +32,7 @@ class Precomputed:
         """The vectors of a corpus.
 
         Raises:
-            FeatureError: if the file cannot be read, has an id twice, lacks a document or holds NaN.
+            FeatureError: if the file cannot be read, repeats an id, lacks a document or holds NaN.
         """
         ids, vectors = self._read()
         features = Features.by_id(corpus, ids, vectors, source=str(self.path))
@@ -44,7 +44,7 @@ class Precomputed:
         if not path.is_file():
             raise FeatureError(f"There is no file {path} with vectors. Check the path; it is relative to {Path.cwd()}.")
         if path.suffix not in (".parquet", ".npy"):
-            raise FeatureError(f"{path} is not a file of vectors cal can read. Give a .parquet or .npy file.")
+            raise FeatureError(f"{path} is not a file of vectors that cal can read. Give a .parquet or .npy file.")
         try:
             ids, vectors = _read_parquet(path) if path.suffix == ".parquet" else self._read_npy(path)
         except FeatureError:
@@ -61,7 +61,7 @@ class Precomputed:
         ids = Path(self.ids) if self.ids else path.with_suffix(".ids.txt")
         if not ids.is_file():
             raise FeatureError(
-                f"There is no file {ids} with the ids of {path}. Write one id a line, or set features.ids."
+                f"There is no file {ids} with the ids of {path}. Write one id per line, or set features.ids."
             )
         if ids.suffix == ".npy":
             names = [str(instance_id) for instance_id in np.load(ids, allow_pickle=False)]

@@ -1,4 +1,4 @@
-"""Pretrained: an encoder of the Hugging Face hub or of a folder, found once and then read from disk alone."""
+"""Pretrained: an encoder from the Hugging Face hub or a folder, found once and then read from disk."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cal.data.hub_connection import reachable
 from cal.errors import ModelError, missing_package
 
 _PACKAGE = "pkg://"
-_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]  # of a snapshot; weights in other formats only if need be
+_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]  # of a snapshot; weights in other formats only if needed
 _WEIGHTS = ("*.safetensors", "*.bin")
 
 
@@ -26,8 +26,8 @@ class Pretrained:
     """A pretrained encoder with its tokenizer, in a folder.
 
     Args:
-        name: as it was asked for, for messages.
-        folder: with `config.json`, weights and the files of the tokenizer.
+        name: name that the user gave, for messages.
+        folder: folder with `config.json`, weights and the files of the tokenizer.
     """
 
     name: str
@@ -35,15 +35,15 @@ class Pretrained:
 
     @classmethod
     def find(cls, name: str, revision: str | None = None) -> Pretrained:
-        """The model of a name.
+        """The model with a name.
 
         Args:
-            name: on the Hugging Face hub, such as `FacebookAI/roberta-base`; a folder; or `pkg://PACKAGE/FOLDER`, a
-                folder within an installed Python package.
-            revision: branch, tag or commit on the hub; None is the newest.
+            name: name on the Hugging Face hub, such as `FacebookAI/roberta-base`; a folder; or `pkg://PACKAGE/FOLDER`,
+                a folder in an installed Python package.
+            revision: branch, tag or commit on the hub; None takes the newest.
 
         Raises:
-            ModelError: if it is in no such place, or the hub cannot be reached and its cache lacks it.
+            ModelError: if there is no such model, or the hub cannot be reached and its cache lacks the model.
         """
         if name.startswith(_PACKAGE):
             folder = _package_folder(name)
@@ -62,7 +62,7 @@ class Pretrained:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hash of its configuration and weights."""
+        """A hash of the configuration and the weights."""
         digest = hashlib.blake2b(digest_size=16)
         for path in sorted(self.folder.glob("*")):
             if path.name == "config.json" or any(path.match(pattern) for pattern in _WEIGHTS):
@@ -71,10 +71,10 @@ class Pretrained:
         return digest.hexdigest()
 
     def config(self) -> Any:
-        """Its configuration.
+        """The configuration of the model.
 
         Raises:
-            ModelError: if it cannot be read, or is that of a model with a decoder behind its encoder.
+            ModelError: if it cannot be read, or the model has a decoder behind its encoder.
         """
         auto = _transformers().AutoConfig
         config = self._read("configuration", lambda: auto.from_pretrained(self.folder, local_files_only=True))
@@ -83,7 +83,7 @@ class Pretrained:
         return config
 
     def tokenizer(self) -> Any:
-        """Its tokenizer.
+        """The tokenizer of the model.
 
         Raises:
             ModelError: if it cannot be read, or has no words or no padding token.
@@ -104,7 +104,7 @@ class Pretrained:
         return tokenizer
 
     def max_length(self, config: Any, tokenizer: Any) -> int:
-        """The most tokens that it can read in one sequence, special ones included."""
+        """The largest number of tokens that the model can read in one sequence, special ones included."""
         positions = getattr(config, "max_position_embeddings", None) or -1
         positions = positions if positions > 0 else 10**9  # XLNet says -1
         if config.model_type in _COUNTS_FROM_PAD:
@@ -112,17 +112,17 @@ class Pretrained:
         return int(min(positions, tokenizer.model_max_length))
 
     def load(self, auto: str, **options: Any) -> tuple[Any, dict[str, Any]]:
-        """A model of one of the `AutoModel` classes in float32, and what of it the weights on disk lack or misfit.
+        """A model of an `AutoModel` class in float32, and the weights that are missing or misfit on disk.
 
         Args:
             auto: name of the class.
-            options: for its `from_pretrained`.
+            options: options of its `from_pretrained`.
 
         Raises:
-            ModelError: if there is no such model of this architecture, or the weights cannot be read.
+            ModelError: if the class has no model of this architecture, or the weights cannot be read.
         """
         kind = getattr(_transformers(), auto)
-        with torch.random.fork_rng():  # what is new in it is drawn from the global generator, and drawn again later
+        with torch.random.fork_rng():  # new weights use the global generator here, and are drawn again later
             model, info = self._read(
                 "weights",
                 lambda: kind.from_pretrained(
@@ -169,7 +169,7 @@ def _package_folder(name: str) -> Path:
 
 
 def _snapshot(name: str, revision: str | None) -> Path:
-    """The folder in the cache of the hub's client, filled if need be and possible."""
+    """The folder in the cache of the hub's client, downloaded if needed."""
     from huggingface_hub import snapshot_download
 
     online = reachable()
@@ -180,10 +180,10 @@ def _snapshot(name: str, revision: str | None) -> Path:
             folder = Path(
                 snapshot_download(name, revision=revision, allow_patterns=patterns, local_files_only=not online)
             )
-    except Exception as error:  # no such model, no connection, no such name: whatever the hub's client raises
+    except Exception as error:  # a missing model, an invalid name, the network: whatever the hub's client raises
         what = " ".join(str(error).split()).rstrip(".") if online else "it cannot be reached, and its cache lacks it"
         raise ModelError(
-            f"The model '{name}' is no folder here, and cannot be had from the Hugging Face hub: {what}. Check the "
+            f"The model '{name}' is not a folder, and cannot be loaded from the Hugging Face hub: {what}. Check the "
             "name, or give the folder of a model: model=FOLDER."
         ) from error
     return folder
@@ -191,7 +191,7 @@ def _snapshot(name: str, revision: str | None) -> Path:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps transformers from reporting on weights that are new on purpose, and from drawing its bars."""
+    """Keeps transformers from reporting weights that are new on purpose, and from drawing progress bars."""
     logging = _transformers().utils.logging
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity(50)  # above errors

@@ -17,10 +17,10 @@ SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 def read_table(path: Path) -> RawTable:
     """The table in a `.csv`, `.tsv`, `.jsonl` or `.parquet` file.
 
-    Nothing is guessed: in CSV and TSV every value is text, so `007`, `NA` and `null` stay what they are.
+    Values are never converted: in CSV and TSV all of them are text, so `007`, `NA` and `null` stay as they are.
 
     Raises:
-        DataError: if the file is missing, empty, damaged or of another kind.
+        DataError: if the file is missing, empty, damaged or in another format.
     """
     if not path.is_file():
         raise DataError(f"There is no file {path}. Check the path; it is relative to {Path.cwd()}.")
@@ -35,7 +35,7 @@ def read_table(path: Path) -> RawTable:
     except Exception as error:  # whatever csv, codecs and pyarrow raise on a damaged file
         reason = str(error).strip().rstrip(".") or type(error).__name__
         raise DataError(
-            f"{path} cannot be read as {path.suffix}: {reason}. Mend the file or write it again; text files in UTF-8."
+            f"{path} cannot be read as {path.suffix}: {reason}. Repair the file or write it again; text files in UTF-8."
         ) from error
 
 

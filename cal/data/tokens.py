@@ -1,4 +1,4 @@
-"""Tokens: the documents of a corpus as an encoder reads them, tokenised once and kept in the user's cache."""
+"""Tokens: the documents of a corpus as an encoder reads them, tokenised once and cached."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ from cal.progress import bar
 
 logger = logging.getLogger(__name__)
 _CHUNK = 1_000  # sequences between two updates of the progress bar
-# Up to so many tokens, a CPU takes a quarter of the time for attention that is written out than for PyTorch's fused
+# Up to this number of tokens, attention in separate operations takes a CPU a quarter of the time of PyTorch's fused
 # function, whose backward pass is made for long texts.
 _SHORT = 128
-_PASS = {"cpu": 2_048, "cuda": 65_536}  # tokens read together where no gradients are needed
+_PASS = {"cpu": 2_048, "cuda": 65_536}  # tokens read together if no gradients are needed
 
 
 @dataclass(frozen=True, eq=False)
 class Tokens:
     """Token ids of all documents of a corpus, end to end.
 
-    A document is `n_choices` sequences, one but in multiple choice. Can be sent to another process: the ids are a
-    memory map of one file.
+    A document has `n_choices` sequences: one, except in multiple choice. Tokens can be sent to other processes,
+    because the ids are a memory map of one file.
 
     Args:
-        model: whose tokenizer made them.
-        n_choices: sequences of a document.
-        sizes: documents of each split, by name.
-        lengths: (sequence,) tokens of each sequence, split after split.
-        vocabulary: (entry,) the model's id of each token that occurs: what a model needs to know of its embeddings.
-        ids: (token,) of all sequences, as positions in `vocabulary`.
-        types: (token,) which of two texts each token is of; None where the model does not ask.
-        pad_id: fills up short sequences; the model's own, as some count positions by it.
-        fingerprint: of all of these and the weights of the model.
+        model: model whose tokenizer made them.
+        n_choices: number of sequences per document.
+        sizes: number of documents in each split, by name.
+        lengths: (sequence,) number of tokens of each sequence, split after split.
+        vocabulary: (entry,) the model's id of each token that occurs; the model needs only these embeddings.
+        ids: (token,) tokens of all sequences, as positions in `vocabulary`.
+        types: (token,) which of two texts a token belongs to; None if the model does not use it.
+        pad_id: id that fills up short sequences; the model's own, because some models count positions by it.
+        fingerprint: hash of all of these and the weights of the model.
     """
 
     model: Pretrained
@@ -58,24 +58,28 @@ class Tokens:
     fingerprint: str
 
     def __eq__(self, other: object) -> bool:
-        """Whether both are the same model's tokens of the same corpus; also where one came from another process."""
+        """Whether both are the same model's tokens of the same corpus, even if one came from another process."""
         return isinstance(other, Tokens) and self.fingerprint == other.fingerprint
 
     def __hash__(self) -> int:
         return hash(self.fingerprint)
 
     def document_lengths(self, split: str) -> np.ndarray:
-        """(instance,) tokens of the longest sequence of each document."""
+        """(instance,) number of tokens of each document's longest sequence."""
         first, n = self._place[split]
         longest: np.ndarray = self.lengths[first : first + n * self.n_choices].reshape(n, self.n_choices).max(axis=1)
         return longest
 
     def batch(self, split: str, rows: Sequence[int] | np.ndarray) -> dict[str, Tensor]:
-        """What a model is called with for some documents, padded to the longest of them.
+        """The inputs of a model for some documents, padded to the longest of them.
+
+        Args:
+            split: name of the split.
+            rows: positions of the documents in the split.
 
         Returns:
-            `input_ids`, `attention_mask` and, where the model asks, `token_type_ids`: (instance, token), in multiple
-            choice (instance, choice, token).
+            `input_ids`, `attention_mask` and, if the model uses them, `token_type_ids`: (instance, token), or
+            (instance, choice, token) in multiple choice.
         """
         first = self._place[split][0]
         sequences = (first + np.asarray(rows)[:, None] * self.n_choices + np.arange(self.n_choices)).ravel()
@@ -90,14 +94,14 @@ class Tokens:
         return {name: torch.from_numpy(values.astype(np.int64)).view(shape) for name, values in batch.items()}
 
     def load(self, auto: str, device: torch.device, **options: Any) -> tuple[Any, dict[str, Any]]:
-        """The model that reads them, on the CPU, and what of it is not pretrained, as `Pretrained.load` gives it.
+        """The model that reads them, on the CPU, and which of its weights are not pretrained: see `Pretrained.load`.
 
-        Embeddings of words that do not occur are left out: an optimiser would go through all of them in each step.
+        Embeddings of words that do not occur are dropped, because an optimiser would visit all of them in each step.
 
         Args:
             auto: name of one of the `AutoModel` classes.
-            device: where it will run.
-            options: for its `from_pretrained`.
+            device: device on which the model will run.
+            options: options of its `from_pretrained`.
 
         Raises:
             ModelError: if there is no such model.
@@ -108,8 +112,8 @@ class Tokens:
         embedding = module.get_input_embeddings()
         if type(embedding) is not torch.nn.Embedding or self.vocabulary.max() >= embedding.num_embeddings:
             raise ModelError(
-                f"The tokenizer of {self.model.name} has words up to number {self.vocabulary.max()}, and the model no "
-                f"plain embeddings of so many. Save both again after model.resize_token_embeddings. {ADVICE}"
+                f"The tokenizer of {self.model.name} has words up to number {self.vocabulary.max()}, but the model has "
+                f"no plain embeddings for them. Save both again after model.resize_token_embeddings. {ADVICE}"
             )
         rows = embedding.weight.data[torch.from_numpy(self.vocabulary.astype(np.int64))]
         module.set_input_embeddings(
@@ -123,17 +127,17 @@ class Tokens:
 
     @cached_property
     def _place(self) -> dict[str, tuple[int, int]]:
-        """First sequence and documents of each split."""
+        """First sequence and number of documents of each split."""
         ends = np.cumsum([n * self.n_choices for n in self.sizes.values()]).tolist()
         return {name: (end - n * self.n_choices, n) for (name, n), end in zip(self.sizes.items(), ends, strict=True)}
 
 
 def passes(lengths: np.ndarray, device: str) -> list[np.ndarray]:
-    """Positions of documents to be read together, longest first: little padding, and memory that does not grow.
+    """Positions of documents to read together, longest first, for little padding and memory that does not grow.
 
     Args:
-        lengths: (instance,) tokens of each document.
-        device: cpu, where few tokens stay in the cache, or cuda, which many keep busy.
+        lengths: (instance,) number of tokens of each document.
+        device: `cpu`, whose cache holds few tokens, or `cuda`, which needs many to be busy.
 
     Example:
         >>> [rows.tolist() for rows in passes(np.array([900, 1500, 7, 950]), "cpu")]
@@ -148,12 +152,12 @@ def passes(lengths: np.ndarray, device: str) -> list[np.ndarray]:
 
 
 def tokenise(corpus: Corpus, model: Pretrained, max_length: int | None = None) -> Tokens:
-    """The tokens of a corpus; texts too long for the model are cut, and counted in a warning.
+    """The tokens of a corpus; texts too long for the model are cut, with a warning.
 
     Args:
-        corpus: every split of it.
-        model: whose tokenizer is used.
-        max_length: tokens of a sequence, special ones included; None is the most that the model can read.
+        corpus: corpus whose splits are all tokenised.
+        model: model whose tokenizer is used.
+        max_length: largest number of tokens per sequence, special ones included; None takes the model's limit.
 
     Raises:
         ModelError: if the tokenizer cannot be used, or `max_length` is more than the model can read.
@@ -161,7 +165,7 @@ def tokenise(corpus: Corpus, model: Pretrained, max_length: int | None = None) -
     tokenizer = model.tokenizer()
     limit = model.max_length(model.config(), tokenizer)
     if max_length is not None and max_length > limit:
-        raise ModelError(f"max_length is {max_length}, but {model.name} reads {limit} tokens at the most.")
+        raise ModelError(f"max_length is {max_length}, but {model.name} reads at most {limit} tokens.")
     limit = max_length or limit
     n_texts = corpus.train.shape[1]
     least = tokenizer.num_special_tokens_to_add(pair=n_texts == 2) + n_texts
@@ -244,7 +248,9 @@ def _encodings(corpus: Corpus, tokenizer: Any, limit: int) -> Iterator[tuple[int
 
 
 def _vocabulary(ids: np.ndarray, pad_id: int) -> tuple[np.ndarray, np.ndarray]:
-    """The ids that occur, the padding at its own place, and the place of each; all ids, should there be no such place.
+    """The ids that occur, with the padding at its own position, and the position of each id.
+
+    If the padding's position lies beyond the ids that occur, all ids are kept.
 
     Example:
         >>> _vocabulary(np.array([7, 9, 7, 5]), 1)

@@ -1,4 +1,4 @@
-"""Word vectors: trained on a corpus' own texts, or looked up in a file of pretrained ones."""
+"""Word vectors: trained on the texts of a corpus, or looked up in a file of pretrained vectors."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ def trained(
     max_n: int,
     seed: int,
 ) -> np.ndarray:
-    """FastText skip-gram vectors of words, trained on sentences; the same bits on every run.
+    """FastText skip-gram vectors trained on sentences; bit-identical on every run.
 
     Args:
-        sentences: the words of each training text.
-        words: the words to look up; those that were not trained on are put together from their parts.
-        dim: features of a word.
-        epochs: passes over the sentences.
-        min_n: shortest part of a word with a vector of its own.
-        max_n: longest part of a word with a vector of its own.
-        seed: of initial vectors and sampling.
+        sentences: words of each training text.
+        words: words to look up; the vector of a word that was not trained on is built from its parts.
+        dim: number of features.
+        epochs: number of passes over the sentences.
+        min_n: length of the shortest part of a word with a vector of its own.
+        max_n: length of the longest part of a word with a vector of its own.
+        seed: seed of initial vectors and sampling.
 
     Returns:
-        (word, feature) float32; NaN where a word and its parts are unknown.
+        (word, feature) float32; NaN if a word and its parts are unknown.
     """
     from gensim.models import FastText
     from gensim.models.callbacks import CallbackAny2Vec
 
-    class Progress(CallbackAny2Vec):  # type: ignore[misc]  # gensim has no types
-        def on_epoch_end(self, model: object) -> None:
-            steps.update()
+    def update(*_: object) -> None:
+        steps.update()
 
+    progress = type("Progress", (CallbackAny2Vec,), {"on_epoch_end": update})  # mypy knows no such base class
     with bar(total=epochs, desc="Training word vectors", unit="epoch") as steps:
         model = FastText(
             sentences=sentences,
@@ -56,25 +56,25 @@ def trained(
             min_count=1,
             bucket=100_000,
             workers=1,  # two would race for the same weights
-            hashfxn=_text_hash,  # Python's own hash differs from process to process
-            callbacks=[Progress()],
+            hashfxn=_text_hash,  # Python's own hash differs between processes
+            callbacks=[progress()],
         )
     return _looked_up(model.wv, words)
 
 
 def pretrained(path: Path, words: Sequence[str]) -> np.ndarray:
-    """The vectors of words in a file of pretrained ones; a large file is read once per corpus, then cached.
+    """The vectors of words in a file of pretrained vectors; a large file is read once per corpus, then cached.
 
     Args:
-        path: `.bin` (fastText's own format; unknown words are put together from their parts), `.vec`
-            (word2vec's text format, with or without its first line) or `.kv` (gensim `KeyedVectors`).
+        path: `.bin` (fastText's own format, which builds unknown words from their parts), `.vec` (word2vec's text
+            format, with or without its first line) or `.kv` (gensim `KeyedVectors`).
         words: distinct words to look up.
 
     Returns:
-        (word, feature) float32; NaN where a word is unknown.
+        (word, feature) float32; NaN if a word is unknown.
 
     Raises:
-        FeatureError: if the file is missing, damaged or of another kind.
+        FeatureError: if the file is missing, damaged or in another format.
     """
     readers: dict[str, Callable[[Path, Sequence[str]], np.ndarray]] = {
         ".bin": _read_bin,
@@ -99,7 +99,7 @@ def pretrained(path: Path, words: Sequence[str]) -> np.ndarray:
 
 
 def file_state(path: Path) -> tuple[str, int, int]:
-    """What tells one version of a file from the next without reading it: path, size and time of change.
+    """Path, size and modification time of a file, which identify its version without reading it.
 
     Raises:
         FeatureError: if there is no such file.
@@ -126,7 +126,7 @@ def _read_kv(path: Path, words: Sequence[str]) -> np.ndarray:
 
 
 def _read_vec(path: Path, words: Sequence[str]) -> np.ndarray:
-    """The vectors wanted, line by line: the whole file may not fit into memory."""
+    """The vectors of the words, read line by line: the whole file may not fit into memory."""
     rows = {word.encode(): row for row, word in enumerate(words)}
     vectors: np.ndarray | None = None
     size = path.stat().st_size
@@ -135,7 +135,7 @@ def _read_vec(path: Path, words: Sequence[str]) -> np.ndarray:
             steps.update(len(line))
             word, *numbers = line.rstrip().split(b" ")
             if number == 1 and len(numbers) == 1:
-                continue  # how many words and features follow
+                continue  # the numbers of words and features
             if vectors is None:
                 vectors = np.full((len(words), len(numbers)), np.nan, dtype=np.float32)
             if word in rows:
@@ -157,7 +157,7 @@ def _looked_up(model: Any, words: Sequence[str]) -> np.ndarray:
             vector = model.get_vector(word)
         except KeyError:
             continue
-        if vector.any():  # gensim answers zeros for a word too short to have parts
+        if vector.any():  # gensim returns zeros for a word too short to have parts
             vectors[row] = vector
     return vectors
 

@@ -1,4 +1,4 @@
-"""WSC, the Winograd schema challenge as in SuperGLUE, made into multiple choice."""
+"""WSC, the Winograd schema challenge of SuperGLUE, as multiple choice."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ _COLUMNS = Columns(
 
 
 def with_choices(table: RawTable) -> tuple[RawTable, Columns]:
-    """A table of pronouns and candidates as one of choices, of the shape of WinoGrande.
+    """A table of pronouns and candidates as a table of choices, in the format of WinoGrande.
 
-    In SuperGLUE a row asks whether a candidate (`span1_text`) is what a pronoun (`span2_text`, word number
-    `span2_index` of `text`) means: yes or no. Here rows with one text and pronoun go together, and each pair of a
-    right and a wrong candidate is a document: the text with a blank for the pronoun, and the two candidates in the
-    order in which the text has them. Candidates go in as they are, also where the pronoun is a possessive. Its id is
-    made of the numbers of the two rows. Rows that are in no such pair are left out and counted in a warning.
+    In SuperGLUE, each row asks whether a pronoun (`span2_text`, word number `span2_index` of `text`) refers to a
+    candidate (`span1_text`): yes or no. Here, rows with the same text and pronoun are combined, and each pair of a
+    right and a wrong candidate becomes a document: the text with a blank for the pronoun, and the two candidates in
+    the order of the text. Candidates are inserted unchanged, even for possessive pronouns. The id is made of the
+    numbers of the two rows. Rows that belong to no such pair are left out with a warning.
 
     Args:
-        table: with the columns of SuperGLUE's wsc.
+        table: table with the columns of SuperGLUE's wsc.
 
     Returns:
-        The table of choices, and where its columns have what.
+        The table of choices, and what its columns hold.
 
     Raises:
-        DataError: if a column is missing, or no row finds a partner.
+        DataError: if a column is missing, or no row has a partner.
 
     References:
         SuperGLUE: A Stickier Benchmark for General-Purpose Language Understanding Systems (Wang et al., 2019)
@@ -68,7 +68,7 @@ def with_choices(table: RawTable) -> tuple[RawTable, Columns]:
                 made[name].append(value)
     if not used:
         raise DataError(
-            f"{table.source}: no text has a right and a wrong candidate for one pronoun, out of {len(text):,} rows. "
+            f"{table.source}: in {len(text):,} rows no pronoun has both a right and a wrong candidate. "
             "Give a split with labels, such as train or validation."
         )
     if n_left := len(text) - len(used):
@@ -80,10 +80,10 @@ def with_choices(table: RawTable) -> tuple[RawTable, Columns]:
 
 
 def _blanked(text: str, word: int, pronoun: str) -> str | None:
-    """The text with a blank for its pronoun, or None where the pronoun is not at that word."""
+    """The text with a blank for its pronoun, or None if the pronoun is not at that word."""
     words = text.split()
     rest = " ".join(words[word:])
-    # Before the pronoun the word may have a quotation mark or a bracket.
+    # The word may have a quotation mark or a bracket before the pronoun.
     start = rest.lower().find(pronoun.lower().strip(), 0, len(words[word]) if word < len(words) else 0)
     if start < 0 or "_" in text:
         return None

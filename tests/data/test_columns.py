@@ -236,8 +236,8 @@ def test_documents_of_the_hub_without_a_label_can_be_skipped(monkeypatch):
         ({"unlabelled": "ignore"}, "unlabelled must be error or skip, not 'ignore'"),
         ({"choice_columns": ["a"]}, r"choice_columns must name at least two columns, not \['a'\]"),
         ({"choice_columns": ["a", "b"], "second_column": "c"}, "exclude each other"),
-        ({"blank": "_"}, "beside choice_columns"),
-        ({"choice_columns": ["a", "b"], "blank": " "}, "a sign such as '_'"),
+        ({"blank": "_"}, "and choice_columns"),
+        ({"choice_columns": ["a", "b"], "blank": " "}, "a mark such as '_'"),
     ],
 )
 @pytest.mark.parametrize("reader", [LocalFiles, Hub], ids=["files", "hub"])
@@ -248,6 +248,6 @@ def test_settings_of_columns_that_make_no_sense_are_refused(reader, settings, ex
 
 
 @pytest.mark.parametrize("reader", [LocalFiles, Hub, Glue], ids=["files", "hub", "glue"])
-def test_further_test_sets_fit_the_schema_of_a_reader(reader):
+def test_extra_test_sets_fit_the_schema_of_a_reader(reader):
     tests = {"hans": {"path": "hans.tsv", "labels": {"neutral": "non-entailment"}}}
     assert OmegaConf.merge(OmegaConf.structured(reader), {"tests": tests}).tests == tests

@@ -76,25 +76,25 @@ def test_any_change_of_content_changes_the_fingerprint(change):
     assert corpus(**change).fingerprint != corpus().fingerprint
 
 
-def further(label_of, name="hans", names=("x", "other")):
+def with_extra(label_of, name="hans", names=("x", "other")):
     return corpus(tests={name: TestSet(Split(["h"], ["four"], [1]), list(names), label_of)})
 
 
-def test_a_further_test_set_is_among_the_splits():
-    assert list(further([0, 1]).splits()) == ["train", "test", "hans"]
-    assert further([0, 1]).fingerprint != further([1, 0]).fingerprint != corpus().fingerprint
+def test_an_extra_test_set_is_among_the_splits():
+    assert list(with_extra([0, 1]).splits()) == ["train", "test", "hans"]
+    assert with_extra([0, 1]).fingerprint != with_extra([1, 0]).fingerprint != corpus().fingerprint
 
 
 @pytest.mark.parametrize("label_of", [[0], [0, 2], [0, -1], [0, 1, 1]])
-def test_labels_of_a_further_test_set_must_be_its_own(label_of):
+def test_labels_of_an_extra_test_set_must_be_its_own(label_of):
     with pytest.raises(DataError, match="label_of of the test set hans"):
-        further(label_of)
+        with_extra(label_of)
 
 
 @pytest.mark.parametrize("name", ["train", "test", "dev"])
-def test_a_further_test_set_cannot_take_the_place_of_a_split(name):
+def test_an_extra_test_set_cannot_take_the_place_of_a_split(name):
     with pytest.raises(DataError, match=f"cannot have the name '{name}'"):
-        further([0, 1], name)
+        with_extra([0, 1], name)
 
 
 def test_documents_of_all_splits_must_be_of_one_kind():

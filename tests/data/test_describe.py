@@ -44,7 +44,7 @@ def test_dev_is_described_too():
     assert "6 train, 2 test, 1 dev" in text
 
 
-def test_a_further_test_set_with_labels_of_train_is_a_column_and_one_with_its_own_a_table():
+def test_an_extra_test_set_with_labels_of_train_is_a_column_and_one_with_its_own_a_table():
     same = TestSet(Split(["s"], ["new"], [0]), ["first", "second"], [0, 1])
     own = TestSet(Split(["o", "p"], ["same", "lone"], [1, 0]), ["other", "any"], [1, 1])
     lines = describe(corpus(tests={"alike": same, "apart": own})).splitlines()
@@ -57,7 +57,7 @@ def test_a_further_test_set_with_labels_of_train_is_a_column_and_one_with_its_ow
     ]
 
 
-def test_labels_of_repeats_are_compared_as_the_further_test_set_names_them():
+def test_labels_of_repeats_are_compared_as_the_extra_test_set_names_them():
     own = TestSet(Split(["o", "p"], ["same", "lone"], [1, 0]), ["other", "any"], [1, 1])
     text = describe(corpus(tests={"apart": own}))
     assert "between train and apart: 2 of 2 apart documents repeat one of train" in text

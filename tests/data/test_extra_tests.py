@@ -1,4 +1,4 @@
-"""Further test sets: where they come from, what their labels mean, and what is refused."""
+"""Extra test sets: where they come from, what their labels mean, and what is refused."""
 
 import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
@@ -87,11 +87,11 @@ def test_a_set_of_the_hub_beside_local_files(main, monkeypatch):
 
 def test_without_the_hub_the_set_that_needs_it_is_named(main, monkeypatch):
     monkeypatch.setattr(hub_connection, "reachable", lambda: False)
-    with pytest.raises(HubError, match=r"name it with dataset\.tests\.hard\.path, or leave it out"):
+    with pytest.raises(HubError, match=r"set dataset\.tests\.hard\.path, or leave the set out"):
         read(main, hard={"hub_id": "owner/not-there"})
 
 
-def test_another_split_of_a_dataset_of_the_hub_is_a_further_test_set(monkeypatch):
+def test_another_split_of_a_dataset_of_the_hub_is_an_extra_test_set(monkeypatch):
     rows = Dataset.from_dict({"text": ["one", "two"], "label": ["a", "b"], "idx": [0, 1]})
     loaded = DatasetDict({"train": rows, "matched": rows, "mismatched": rows})
     monkeypatch.setattr(hub_connection, "load", lambda *given: loaded)
@@ -142,7 +142,7 @@ def test_a_set_that_cannot_be_used_is_explained(main, write, settings, rows, exp
 
 
 PROBLEMS = {
-    "taken": ({"dev": {"path": "a"}}, "tests.dev: a further test set cannot have the name of a split"),
+    "taken": ({"dev": {"path": "a"}}, "tests.dev: an extra test set cannot have the name of a split"),
     "no settings": ({"x": "a.csv"}, "tests.x must be settings such as {path: FILE}, not 'a.csv'"),
     "unknown key": ({"x": {"pth": "a"}}, "'dataset.tests.x.pth'. Did you mean 'dataset.tests.x.path'"),
     "two places": ({"x": {"path": "a", "hub_id": "b"}}, "either dataset.tests.x.path"),

@@ -108,7 +108,7 @@ def test_a_test_file_without_labels_is_passed_over(folder, tmp_path, how):
     assert {name: len(split) for name, split in read("qnli", path).splits().items()} == {"train": 6, "test": 4}
 
 
-def test_mismatched_genres_are_a_further_test_set(folder):
+def test_mismatched_genres_are_an_extra_test_set(folder):
     path = folder("mnli", train=rows_of("mnli"), dev_matched=rows_of("mnli", 4), dev_mismatched=rows_of("mnli", 5))
     corpus = read("mnli", path)
     assert {name: len(split) for name, split in corpus.splits().items()} == {"train": 6, "test": 4, "mismatched": 5}
@@ -174,8 +174,8 @@ def test_a_fault_is_named_with_its_line(folder, fault):
     [
         ("0\tWho?\tHe.\tentailment", "line 1: the header ends with 'entailment', which is a label"),
         ("index\tquestion\tsentence", "3 columns, fewer than the labelled files of qnli"),
-        ("index,question,sentence,label", "1 columns.*with tabs between"),
-        ("index\ttext\ttext\tlabel", "gives two columns one name"),
+        ("index,question,sentence,label", "1 columns.*tab-separated"),
+        ("index\ttext\ttext\tlabel", "names two columns alike"),
     ],
 )
 def test_a_header_that_cannot_be_is_explained(folder, tmp_path, header, expected):
@@ -226,7 +226,7 @@ def test_a_path_is_all_that_a_dataset_of_the_hub_needs_to_be_read_from_a_folder(
     assert hub.fingerprint == read(task, path).fingerprint
 
 
-def test_further_splits_of_the_hub_are_left_out_with_a_folder(folder):
+def test_extra_splits_of_the_hub_are_left_out_with_a_folder(folder):
     path = folder("mnli", train=rows_of("mnli"), dev_matched=rows_of("mnli"))
     hub = Hub("nyu-mll/glue", task="mnli", path=path, tests={"mismatched": {"split": "validation_mismatched"}}).read()
     assert hub.tests == {}
@@ -237,4 +237,4 @@ def test_settings_that_a_task_makes_needless_are_refused():
         Hub("o/x", task="snli", train="a.csv", test="b.csv", label_names=["a", "b"])
     assert len(error.value.problems) == 2
     assert "dataset=files" in error.value.problems[0]
-    assert "label_names is not for snli" in error.value.problems[1]
+    assert "label_names cannot be used with snli" in error.value.problems[1]

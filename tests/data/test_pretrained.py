@@ -106,7 +106,7 @@ def hub(monkeypatch, folder):
 
 def test_a_name_that_the_cache_lacks_is_said_at_once_when_offline():
     assert constants.HF_HUB_OFFLINE
-    with pytest.raises(ModelError, match=r"'nobody/nothing' is no folder here, .*it cannot be reached.*model=FOLDER"):
+    with pytest.raises(ModelError, match=r"'nobody/nothing' is not a folder, .*it cannot be reached.*model=FOLDER"):
         Pretrained.find("nobody/nothing")
 
 

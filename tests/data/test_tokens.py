@@ -246,7 +246,7 @@ def test_the_limit_is_what_model_and_tokenizer_can_both_read(tmp_path, kind, pos
     corpus = make_corpus(n_words=60)
     assert tokenise(corpus, model).document_lengths("train").max() == limit
     assert tokenise(corpus, model, limit).document_lengths("train").max() == limit
-    with pytest.raises(ModelError, match=f"max_length is {limit + 1}, but .* reads {limit} tokens at the most"):
+    with pytest.raises(ModelError, match=f"max_length is {limit + 1}, but .* reads at most {limit} tokens"):
         tokenise(corpus, model, limit + 1)
 
 

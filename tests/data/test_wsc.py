@@ -64,7 +64,7 @@ def test_a_row_without_a_partner_is_left_out_and_counted(alone, caplog):
 
 
 def test_a_split_in_which_nothing_goes_together_is_refused():
-    with pytest.raises(DataError, match="no text has a right and a wrong candidate for one pronoun, out of 2 rows"):
+    with pytest.raises(DataError, match="in 2 rows no pronoun has both a right and a wrong candidate"):
         choices([ROWS[0], ROWS[2]])
 
 
