@@ -33,7 +33,7 @@ from cal.data.features import as_features
 from cal.errors import ConfigError, FeatureError, LearnerError, StrategyError
 from cal.learners.base import as_learner
 from cal.learners.compute import resolve_device
-from cal.learners.grid import Training, cross_validation, final_probs, train_all
+from cal.learners.grid import Setup, Training, cross_validation, final_probs, train_all
 from cal.learners.mlp import MLP
 from cal.learners.scikit import Scikit
 from cal.streams import Streams, stream
@@ -193,7 +193,7 @@ def test_passes_are_a_loop_of_partial_fit(corpus, x, never_dense):
     classifier, gold = SGDClassifier(loss="log_loss", alpha=1e-3), corpus.train.gold
     trainings = [Training(seed, np.arange(150), gold) for seed in (1, 2)]
     learner = Scikit(classifier, n_epochs=4)
-    trained = train_all(corpus, trainings, features=as_features(TfidfVectorizer()), learner=learner, **CPU)
+    trained = train_all(corpus, trainings, Setup(learner, as_features(TfidfVectorizer()), workers=1))
     for training, each in zip(trainings, trained, strict=True):
         by_hand = seeded(classifier, training.seed)
         for epoch in range(4):
@@ -281,8 +281,8 @@ def test_held_out_probabilities_are_those_of_cross_validation(corpus, x, never_d
     """`cross_val_predict` with the same folds; that is what suspects rank by."""
     gold, classifier = corpus.train.gold, LogisticRegression(C=2)
     trainings = cross_validation(gold, 7, 4)
-    features = as_features(TfidfVectorizer())
-    trained = train_all(corpus, trainings, features=features, learner=as_learner(classifier), ask=final_probs, **CPU)
+    setup = Setup(as_learner(classifier), as_features(TfidfVectorizer()), workers=1)
+    trained = train_all(corpus, trainings, setup, ask=final_probs)
     probs = np.empty((150, 3), np.float32)
     for training, each in zip(trainings, trained, strict=True):
         probs[training.held_out] = each.answers["probs"]
