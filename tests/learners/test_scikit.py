@@ -36,6 +36,7 @@ from cal.learners.compute import resolve_device
 from cal.learners.grid import Setup, Training, cross_validation, final_probs, train_all
 from cal.learners.mlp import MLP
 from cal.learners.scikit import Scikit
+from cal.simulation.request import SimulationRequest
 from cal.streams import Streams, stream
 
 CPU = {"device": "cpu", "workers": 1}
@@ -135,8 +136,7 @@ def test_workers_and_other_strategies_change_nothing(corpus):
 @pytest.mark.parametrize("classifier", [SGDClassifier(loss="log_loss"), GradientBoostingClassifier(n_estimators=3)])
 def test_strategies_that_use_predictions_after_each_epoch_work(corpus, strategy, classifier):
     given = {"seeds": 1, "seed_size": 20, "query_size": 5, "rounds": 1, "full_data": False, "quiet": True, **CPU}
-    learner = Scikit(classifier, n_epochs=3)
-    curves = cal.simulate(corpus, [strategy], learner=learner, features=TfidfVectorizer(), **given)
+    curves = cal.simulate(corpus, [strategy], learner=classifier, n_epochs=3, features=TfidfVectorizer(), **given)
     assert len(curves.rounds) == 2
 
 
@@ -169,6 +169,18 @@ def test_embeddings_are_the_vectors_and_a_projection_of_sparse_ones(corpus, x):
 def test_strategies_that_need_dropout_are_refused_before_anything_is_trained(corpus):
     with pytest.raises(ConfigError, match="strategy 'bald' needs dropout"):
         cal.simulate(corpus, ["bald"], learner=LogisticRegression(), features=TfidfVectorizer(), device="cpu")
+
+
+def test_default_strategies_are_those_that_the_classifier_can_serve(caplog):
+    request = SimulationRequest(learner=LogisticRegression(C=10), features=TfidfVectorizer(), device="cpu")
+    assert list(request.acquisitions) == ["random", "least_confidence", "margin", "entropy", "dal", "cal"]
+    assert "The default strategy 'bald' is left out: it needs dropout" in caplog.text
+
+
+def test_a_request_says_which_classifier_and_vectoriser_it_was(corpus):
+    data = SimulationRequest(learner=LogisticRegression(C=10), features=TfidfVectorizer(ngram_range=(1, 2))).as_data()
+    assert data["learner"]["estimator"] == "LogisticRegression(C=10)"
+    assert data["features"]["transformer"] == "TfidfVectorizer(ngram_range=[1, 2])"
 
 
 def test_a_seed_set_by_vectors_needs_dense_ones(corpus):
@@ -305,6 +317,24 @@ def test_runs_side_by_side_are_runs_alone(corpus, strategy):
         assert torch.equal(dynamics.gold_prob[run], expected.gold_prob[0])
         assert torch.equal(together.predict(everything).logits[run], alone.predict(everything[:1]).logits[0])
         assert torch.equal(together.select([run]).predict_split("test"), alone.predict_split("test"))
+
+
+def test_maps_suspects_audits_and_selections_take_the_same_learner(corpus, never_dense):
+    given = {"learner": SGDClassifier(loss="log_loss"), "features": TfidfVectorizer(), "n_epochs": 3, "quiet": True}
+    data_map = cal.map(corpus, seeds=2, **given, **CPU)
+    assert data_map.n_epochs == 3
+    held_out = cal.map(
+        corpus, capture="out_of_fold", **given | {"learner": LogisticRegression(), "n_epochs": None}, **CPU
+    )
+    assert held_out.n_epochs == 1
+    assert len(cal.select(data_map, recipe="ambiguous", fraction=0.3)) == 45
+
+
+def test_suspects_and_audits_take_the_same_learner(corpus):
+    given = {"learner": LogisticRegression(), "features": TfidfVectorizer(), "seeds": 1, "quiet": True, **CPU}
+    assert len(cal.suspects(corpus, **given).to_frame()) == 150
+    found = cal.audit(corpus, rates=[0.1], detectors=["confidence", "cv_self_confidence"], clean_by=[], **given)
+    assert set(found.scores.detector) >= {"confidence", "cv_self_confidence"}
 
 
 # --- labelled sets
