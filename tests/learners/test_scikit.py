@@ -148,6 +148,16 @@ def test_strategies_that_use_vectors_work(corpus, strategy, vectoriser, never_de
     assert len(curves.rounds) == 2
 
 
+def test_a_strategy_that_does_not_say_that_it_uses_embeddings_is_told(corpus):
+    def norms(pool):
+        return pool.embeddings.norm(dim=-1)
+
+    given = {"learner": LogisticRegression(), "seeds": 1, "seed_size": 20, "rounds": 1, "quiet": True, **CPU}
+    assert len(cal.simulate(corpus, [norms], features="lsa", **given).rounds) == 2
+    with pytest.raises(StrategyError, match="that (reads|uses) embeddings must say so"):
+        cal.simulate(corpus, [norms], features=TfidfVectorizer(), **given)
+
+
 def test_embeddings_are_the_vectors_and_a_projection_of_sparse_ones(corpus, x):
     """Oracle: with every direction kept, products of projections are those of the vectors."""
     config, rows, gold = as_learner(LogisticRegression()), torch.arange(150)[None], corpus.train.gold[None]
