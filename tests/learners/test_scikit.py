@@ -154,7 +154,7 @@ def test_a_strategy_that_does_not_say_that_it_uses_embeddings_is_told(corpus):
 
     given = {"learner": LogisticRegression(), "seeds": 1, "seed_size": 20, "rounds": 1, "quiet": True, **CPU}
     assert len(cal.simulate(corpus, [norms], features="lsa", **given).rounds) == 2
-    with pytest.raises(StrategyError, match="that (reads|uses) embeddings must say so"):
+    with pytest.raises(StrategyError, match="uses embeddings must declare it"):
         cal.simulate(corpus, [norms], features=TfidfVectorizer(), **given)
 
 
@@ -172,7 +172,7 @@ def test_embeddings_are_the_vectors_and_a_projection_of_sparse_ones(corpus, x):
     assert projected.shape == (150, 60)
     np.testing.assert_allclose(projected @ projected.T, (x[0] @ x[0].T).toarray(), rtol=0, atol=1e-5)
     assert config.inputs(corpus, vectors).vectors is None
-    with pytest.raises(StrategyError, match=r"must say so: needs = frozenset\({'embeddings'}\)"):
+    with pytest.raises(StrategyError, match=r"must declare it: needs = frozenset\({'embeddings'}\)"):
         config.build(config.inputs(corpus, vectors), 3, 1, torch.device("cpu")).inputs(rows)
 
 
