@@ -7,6 +7,8 @@ the object that does the work. Here each is a path `module:Class` beside one lin
 from __future__ import annotations
 
 import dataclasses
+import inspect
+import re
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -250,8 +252,8 @@ def name_of(choice: Any) -> str | None:
         'mlp'
     """
     path = f"{type(choice).__module__}:{type(choice).__qualname__}"
-    entries = {**READERS, **FEATURES, **LEARNERS}
-    return next((name for name, entry in entries.items() if entry.path == path), None)
+    entries = [*READERS.items(), *FEATURES.items(), *LEARNERS.items()]
+    return next((name for name, entry in entries if entry.path == path), None)
 
 
 def unknown_name(kind: str, name: str, known: Sequence[str], prefix: str = "") -> str:
@@ -260,6 +262,24 @@ def unknown_name(kind: str, name: str, known: Sequence[str], prefix: str = "") -
     suggestion = f" Did you mean '{prefix}{nearest}'?" if nearest else ""
     listing = ", ".join(f"{prefix}{each}" for each in known) or "none"
     return f"There is no {kind} '{prefix}{name}'.{suggestion} Known: {listing}."
+
+
+def described(value: Any) -> str:
+    """A scikit-learn estimator and its parameters that are no defaults, in one line that is the same in every process.
+
+    Example:
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> described(LogisticRegression(C=10, class_weight={0: 1, 1: 2}))
+        'LogisticRegression(C=10, class_weight={0: 1, 1: 2})'
+    """
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(described, value))}]"
+    if inspect.isclass(value) or not hasattr(value, "get_params"):
+        return re.sub(r" at 0x[0-9a-f]+", "", " ".join(repr(value).split()))
+    signature, parameters = inspect.signature(type(value)).parameters, value.get_params(deep=False)
+    usual = {name: repr(each.default) for name, each in signature.items()}
+    given = [f"{name}={described(each)}" for name, each in parameters.items() if repr(each) != usual.get(name)]
+    return f"{type(value).__name__}({', '.join(given)})"
 
 
 def unknown_parameter(name: str, known: list[str], where: str) -> str:

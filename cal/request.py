@@ -147,5 +147,7 @@ def _label(value: Any) -> str:
     """An object that is no data, in a few words."""
     if dataclasses.is_dataclass(value):
         return repr(value)
+    if hasattr(value, "get_params"):
+        return registry.described(value)
     label = getattr(value, "name", None) or getattr(value, "__name__", None)
     return label if isinstance(label, str) else type(value).__name__

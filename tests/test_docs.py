@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from cal import registry
+from cal.commands import COMMANDS
 from cal.config import compose, compose_sweep, options
+from cal.learners.scikit import Scikit
 from cal.simulation.request import SimulationRequest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,11 +35,12 @@ def test_the_examples_with_scikit_learn_run_one_after_the_other(tmp_path, monkey
     page = (ROOT / "docs" / "use_scikit_learn.md").read_text(encoding="utf-8")
     for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
         exec(compile(code, "use_scikit_learn.md", "exec"), names)
-    assert names["learner"].n_epochs == 10
+    assert names["data_map"].n_epochs == 1
     commands = re.search(r"```\n(cal .*?)```", page, re.DOTALL)[1]
     for line in commands.splitlines():
         _, command, *words = shlex.split(line)
-        assert compose(command, words)[0][0]["learner"]["kind"] == "scikit"
+        request = registry.find_target(COMMANDS[command].request)
+        assert isinstance(compose(request, command, words).learner, Scikit)
 
 
 @pytest.mark.parametrize("line", [line for line in README.splitlines() if line.startswith("cal simulate ")])

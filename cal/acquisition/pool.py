@@ -149,7 +149,7 @@ class Pool:
     @property
     def embeddings(self) -> Tensor:
         """(run, candidate, width) last hidden layer."""
-        return self._prediction.embeddings
+        return _declared(self._prediction.embeddings)
 
     def hidden(self, layer: int) -> Tensor:
         """(run, candidate, width) activations of a hidden layer; 0 is the first, -1 the last."""
@@ -188,7 +188,7 @@ class Pool:
     @property
     def labelled_embeddings(self) -> Tensor:
         """(run, labelled, width) last hidden layer of the labelled instances."""
-        return self._labelled_prediction.embeddings
+        return _declared(self._labelled_prediction.embeddings)
 
     @cached_property
     def labelled_probs(self) -> Tensor:
@@ -333,6 +333,12 @@ class PoolPart(Pool):
 
 _OF_CANDIDATES = {"candidates", "ids", "texts", "features", "probs", "gradient_embeddings", "predictions"}
 _OF_CANDIDATES |= {"_prediction", "_positions", "_samples", "_hidden"}
+
+
+def _declared(embeddings: Tensor) -> Tensor:
+    if not embeddings.shape[-1]:  # of sparse vectors, which become dense only for strategies that say so
+        raise _not_needed("embeddings")
+    return embeddings
 
 
 def _not_needed(what: str) -> StrategyError:

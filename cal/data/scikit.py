@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +13,7 @@ from scipy import sparse
 from cal.data.corpus import Corpus
 from cal.data.features import Features
 from cal.errors import ConfigError, FeatureError
-from cal.registry import find_target
+from cal.registry import described, find_target
 
 
 @dataclass
@@ -115,24 +114,6 @@ def random_states(estimator: Any) -> dict[str, Any]:
     """
     parameters = sorted(estimator.get_params().items())
     return {name: value for name, value in parameters if name.rpartition("__")[2] == "random_state"}
-
-
-def described(value: Any) -> str:
-    """An estimator with the parameters that are not its defaults, whole and in one line, the same in every process.
-
-    Example:
-        >>> from sklearn.linear_model import LogisticRegression
-        >>> described(LogisticRegression(C=10, class_weight={0: 1, 1: 2}))
-        'LogisticRegression(C=10, class_weight={0: 1, 1: 2})'
-    """
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(described, value))}]"
-    if inspect.isclass(value) or not hasattr(value, "get_params"):
-        return re.sub(r" at 0x[0-9a-f]+", "", " ".join(repr(value).split()))
-    signature, parameters = inspect.signature(type(value)).parameters, value.get_params(deep=False)
-    usual = {name: repr(each.default) for name, each in signature.items()}
-    given = [f"{name}={described(each)}" for name, each in parameters.items() if repr(each) != usual.get(name)]
-    return f"{type(value).__name__}({', '.join(given)})"
 
 
 def _clone(estimator: Any) -> Any:

@@ -12,9 +12,10 @@ from cal.checks import whole_numbers
 from cal.data.corpus import Corpus
 from cal.data.features import Features
 from cal.data.lsa import principal_directions
-from cal.data.scikit import described, unfitted
+from cal.data.scikit import unfitted
 from cal.errors import ConfigError, FeatureError
 from cal.learners.scikit_learner import ScikitInputs, ScikitLearner, Way
+from cal.registry import described
 
 _PASSES = 30  # of a classifier that learns in passes, as many as of a perceptron
 _DIRECTIONS = 100  # of the dense vectors that strategies are shown of sparse ones

@@ -117,7 +117,7 @@ class ScikitLearner:
 
     def inputs(self, instances: Tensor) -> Tensor:
         if self._vectors is None:
-            raise StrategyError("A strategy that uses vectors must say so: needs = frozenset({'embeddings'}).")
+            raise StrategyError("A strategy that uses vectors must declare it: needs = frozenset({'embeddings'}).")
         return torch.stack([torch.from_numpy(self._vectors[rows.numpy()]).float() for rows in instances])
 
     def predict_split(self, name: str) -> Tensor:

@@ -85,7 +85,8 @@ def select_from_texts(request: SelectRequest, corpus: Corpus, quiet: bool) -> Se
         if vectors is None:
             raise ConfigError("recipe=aflite chooses by document vectors; give features=NAME.")
         about = {"config": _without(request, "learner"), **provenance("cpu")}
-        positions = aflite(vectors.train, corpus.train.gold, n_chosen, seed=request.seed)
+        x = vectors.require_dense("recipe=aflite").train
+        positions = aflite(x, corpus.train.gold, n_chosen, seed=request.seed)
     else:
         from cal.selection.active import active_selection
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from cal.simulation.seed_sets import SeedSet
     from cal.simulation.stopping import Criterion
 
+logger = logging.getLogger(__name__)
 STRATEGIES = ("random", "least_confidence", "margin", "entropy", "bald", "dal", "cal")
 
 
@@ -33,7 +35,7 @@ class SimulationRequest(TrainingRequest):
 
     Args:
         strategies: list of names, {name: {parameter: value}}, {mix: shares} or {_target_: package.module.Class}; in
-            Python also objects and functions of the pool
+            Python also objects and functions of the pool; of the default, those that the learner can serve
         seeds: number of seeds (the paper's five first), or a list
         seed_size: number of labelled documents at the start
         seed_set: way to choose them, a name or {name: {parameter: value}}
@@ -89,6 +91,8 @@ class SimulationRequest(TrainingRequest):
         if len(problems) == n_before:
             problems += self._misfits()
         if self.learner is not None:
+            if tuple(self.strategies) == STRATEGIES:
+                self._leave_out_unmet(self.learner.abilities)
             for name, strategy in self.acquisitions.items():
                 unmet = functools.partial(unmet_needs, strategy, self.learner.abilities)
                 problems += [f"strategy '{name}' {need}" for need in problems.attempt(unmet, otherwise=[])]
@@ -98,6 +102,16 @@ class SimulationRequest(TrainingRequest):
                 )
         if FULL_DATA in self.acquisitions:
             problems.append(f"'{FULL_DATA}' is the name of the reference line; give the strategy another name.")
+
+    def _leave_out_unmet(self, abilities: frozenset[str]) -> None:
+        """Drops default strategies that need what the learner does not have, such as dropout."""
+        from cal.acquisition.base import unmet_needs
+
+        for name, strategy in [*self.acquisitions.items()]:
+            if unmet := unmet_needs(strategy, abilities):
+                logger.warning("The default strategy '%s' is left out: it %s", name, unmet[0])
+                del self.acquisitions[name]
+        self.strategies = list(self.acquisitions)
 
     def _uses_features(self) -> bool:
         return self.seed_chooser.reads_features

@@ -1,9 +1,9 @@
-"""RunFolder: everything a simulation leaves on disk, so that it can go on where it was stopped.
+"""RunFolder: what a simulation keeps on disk, so that it can be resumed after an interruption.
 
 config.yaml                 the resolved configuration
 run.json                    versions, git commit, device, corpus
-rounds/STRATEGY-SEED.jsonl  one line per finished round, only ever appended to
-maps/STRATEGY-SEED-ROUND.parquet  data map of the labelled set after the first and the last round
+rounds/STRATEGY-SEED.jsonl  a line per finished round; lines are only ever appended
+maps/STRATEGY-SEED-ROUND.parquet  data map of the labelled set after the first and last rounds
 acquired.csv, curves.csv, stopped.csv, report.md, report.html, figures/
 """
 
@@ -30,7 +30,7 @@ _CONTENTS = {
     "features_fingerprint": "the document vectors, or what the learner reads instead of them",
     "strategy_digests": "the code or the parameters of a strategy",
 }
-_FREE = {"output", "workers", "profile"}  # keys that may differ when a simulation goes on
+_FREE = {"output", "workers", "profile"}  # keys that may differ when a simulation is resumed
 
 
 @dataclass(frozen=True)
@@ -45,22 +45,22 @@ class RunFolder(OwnedFolder):
     """The folder of one simulation.
 
     Args:
-        path: the folder; `create` makes it.
+        path: the folder; it need not exist.
     """
 
     def __init__(self, path: Path | str) -> None:
         super().__init__(path, "cal simulate", "run.json")
 
     def create(self, config: Mapping[str, Any], about: Mapping[str, Any]) -> None:
-        """Makes the folder, or makes sure that it belongs to the same simulation.
+        """Creates the folder, or checks that it holds the same simulation.
 
         Args:
             config: the resolved configuration.
-            about: versions, device and so on, kept from the first start; with another `corpus_fingerprint`,
-                `features_fingerprint` or `strategy_digests` it is another simulation.
+            about: versions, device and so on at the first start. If `corpus_fingerprint`, `features_fingerprint` or
+                `strategy_digests` differ from those in the folder, the simulation is another one.
 
         Raises:
-            StorageError: if it cannot be written, or holds another simulation; names the keys that differ.
+            StorageError: if the folder cannot be written, or holds another simulation; names the keys that differ.
         """
         with storage_errors(f"write to the run folder {self.path}", "Make room, or give another output=DIR."):
             for folder in (self.path, self.path / "rounds", self.path / "maps"):
@@ -89,7 +89,7 @@ class RunFolder(OwnedFolder):
         return _mapping(content, self.path / "run.json")
 
     def finish(self) -> None:
-        """Notes that the simulation has come to its end."""
+        """Marks the simulation as finished."""
         self.write_json("run.json", self.about() | {"finished": True})
 
     @contextmanager
@@ -103,7 +103,7 @@ class RunFolder(OwnedFolder):
         return self.path / "rounds" / f"{_file_name(run)}.jsonl"
 
     def records(self, run: Run) -> list[dict[str, Any]]:
-        """The finished rounds of a run; a line that a crash cut short does not count."""
+        """The finished rounds of a run, without a last line that a crash cut short."""
         path = self.rounds_file(run)
         if not path.exists():
             return []
@@ -111,26 +111,26 @@ class RunFolder(OwnedFolder):
         try:
             return [orjson.loads(line) for line in lines]
         except orjson.JSONDecodeError as error:
-            raise StorageError(f"{path} is damaged: {error}. Remove it to do the run again.") from error
+            raise StorageError(f"{path} is damaged: {error}. Remove it to repeat the run.") from error
 
     def cut(self, run: Run, n_rounds: int) -> None:
-        """Keeps the first rounds of a run; a line that a crash left unfinished goes too."""
+        """Keeps only the first `n_rounds` rounds of a run, and no unfinished line."""
         path = self.rounds_file(run)
         if path.exists():
             lines = path.read_bytes().split(b"\n")[:-1][:n_rounds]
             os.truncate(path, sum(len(line) + 1 for line in lines))
 
     def append(self, run: Run, record: Mapping[str, Any]) -> None:
-        """Adds a finished round, on disk when this returns.
+        """Adds a finished round; it is on disk when this returns.
 
         Raises:
             StorageError: if the disk is full or the folder is gone.
         """
         line = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
-        append(self.rounds_file(run), line, "Finished rounds are kept; make room and give the same command to go on.")
+        append(self.rounds_file(run), line, "Finished rounds are kept; make room and rerun the same command to resume.")
 
     def write_map(self, run: Run, round: int, columns: Mapping[str, Any]) -> None:
-        """Keeps the data map of a run's labelled set: id, gold, confidence, variability, correctness."""
+        """Writes the data map of a run's labelled set: id, gold, confidence, variability and correctness."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -162,18 +162,18 @@ class RunFolder(OwnedFolder):
         if differing:
             raise StorageError(
                 f"{self.path} holds a simulation with another configuration. Different: {'; '.join(differing)}. "
-                "Give the same configuration to go on with it, or another output=DIR."
+                "Give the same configuration to resume it, or another output=DIR."
             )
 
 
 def _mapping(content: Any, path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
-        raise StorageError(f"{path} is not that of a simulation. Give the folder of a simulation.")
+        raise StorageError(f"{path} does not belong to a simulation. Give the folder of a simulation.")
     return content
 
 
 def differing_keys(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """The keys of two flat configurations for which they ask for other results."""
+    """The keys in which two flat configurations differ, without those that leave results unchanged."""
     keys = sorted(key for key in one.keys() | other.keys() if key not in _FREE)
     return [key for key in keys if one.get(key, "absent") != other.get(key, "absent")]
 

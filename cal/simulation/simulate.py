@@ -134,7 +134,9 @@ def _seed_sets(
     n_workers: int,
 ) -> dict[int, list[int]]:
     """The seed set of each seed, chosen by one thread each, whose number must not change the last bits of distances."""
-    x = None if vectors is None else vectors.train
+    x = None
+    if vectors is not None and chooser.reads_features:
+        x = vectors.require_dense("A seed set chosen by vectors").train
     tasks = [(chooser, gold, x, size, seed, aside) for seed, aside in dev_sets.items()]
     n_workers = min(n_workers, len(tasks)) if chooser.reads_features else 1
     return dict(zip(dev_sets, in_processes(choose_seed_set, tasks, n_workers), strict=True))

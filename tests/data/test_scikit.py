@@ -12,8 +12,9 @@ from sklearn.pipeline import make_pipeline
 from cal.data.corpus import Corpus, Split
 from cal.data.features import Features, as_features, vectors_of
 from cal.data.lsa import Lsa
-from cal.data.scikit import Vectoriser, described, random_states, unfitted
+from cal.data.scikit import Vectoriser, random_states, unfitted
 from cal.errors import ConfigError, FeatureError
+from cal.registry import described
 
 
 def equal(one, other):

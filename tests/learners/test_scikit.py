@@ -33,9 +33,10 @@ from cal.data.features import as_features
 from cal.errors import ConfigError, FeatureError, LearnerError, StrategyError
 from cal.learners.base import as_learner
 from cal.learners.compute import resolve_device
-from cal.learners.grid import Training, cross_validation, final_probs, train_all
+from cal.learners.grid import Setup, Training, cross_validation, final_probs, train_all
 from cal.learners.mlp import MLP
 from cal.learners.scikit import Scikit
+from cal.simulation.request import SimulationRequest
 from cal.streams import Streams, stream
 
 CPU = {"device": "cpu", "workers": 1}
@@ -135,8 +136,7 @@ def test_workers_and_other_strategies_change_nothing(corpus):
 @pytest.mark.parametrize("classifier", [SGDClassifier(loss="log_loss"), GradientBoostingClassifier(n_estimators=3)])
 def test_strategies_that_use_predictions_after_each_epoch_work(corpus, strategy, classifier):
     given = {"seeds": 1, "seed_size": 20, "query_size": 5, "rounds": 1, "full_data": False, "quiet": True, **CPU}
-    learner = Scikit(classifier, n_epochs=3)
-    curves = cal.simulate(corpus, [strategy], learner=learner, features=TfidfVectorizer(), **given)
+    curves = cal.simulate(corpus, [strategy], learner=classifier, n_epochs=3, features=TfidfVectorizer(), **given)
     assert len(curves.rounds) == 2
 
 
@@ -146,6 +146,16 @@ def test_strategies_that_use_vectors_work(corpus, strategy, vectoriser, never_de
     given = {"seeds": 1, "seed_size": 20, "query_size": 5, "rounds": 1, "full_data": False, "quiet": True, **CPU}
     curves = cal.simulate(corpus, [strategy], learner=LogisticRegression(), features=vectoriser, **given)
     assert len(curves.rounds) == 2
+
+
+def test_a_strategy_that_does_not_say_that_it_uses_embeddings_is_told(corpus):
+    def norms(pool):
+        return pool.embeddings.norm(dim=-1)
+
+    given = {"learner": LogisticRegression(), "seeds": 1, "seed_size": 20, "rounds": 1, "quiet": True, **CPU}
+    assert len(cal.simulate(corpus, [norms], features="lsa", **given).rounds) == 2
+    with pytest.raises(StrategyError, match="uses embeddings must declare it"):
+        cal.simulate(corpus, [norms], features=TfidfVectorizer(), **given)
 
 
 def test_embeddings_are_the_vectors_and_a_projection_of_sparse_ones(corpus, x):
@@ -162,13 +172,25 @@ def test_embeddings_are_the_vectors_and_a_projection_of_sparse_ones(corpus, x):
     assert projected.shape == (150, 60)
     np.testing.assert_allclose(projected @ projected.T, (x[0] @ x[0].T).toarray(), rtol=0, atol=1e-5)
     assert config.inputs(corpus, vectors).vectors is None
-    with pytest.raises(StrategyError, match=r"must say so: needs = frozenset\({'embeddings'}\)"):
+    with pytest.raises(StrategyError, match=r"must declare it: needs = frozenset\({'embeddings'}\)"):
         config.build(config.inputs(corpus, vectors), 3, 1, torch.device("cpu")).inputs(rows)
 
 
 def test_strategies_that_need_dropout_are_refused_before_anything_is_trained(corpus):
     with pytest.raises(ConfigError, match="strategy 'bald' needs dropout"):
         cal.simulate(corpus, ["bald"], learner=LogisticRegression(), features=TfidfVectorizer(), device="cpu")
+
+
+def test_default_strategies_are_those_that_the_classifier_can_serve(caplog):
+    request = SimulationRequest(learner=LogisticRegression(C=10), features=TfidfVectorizer(), device="cpu")
+    assert list(request.acquisitions) == ["random", "least_confidence", "margin", "entropy", "dal", "cal"]
+    assert "The default strategy 'bald' is left out: it needs dropout" in caplog.text
+
+
+def test_a_request_says_which_classifier_and_vectoriser_it_was(corpus):
+    data = SimulationRequest(learner=LogisticRegression(C=10), features=TfidfVectorizer(ngram_range=(1, 2))).as_data()
+    assert data["learner"]["estimator"] == "LogisticRegression(C=10)"
+    assert data["features"]["transformer"] == "TfidfVectorizer(ngram_range=[1, 2])"
 
 
 def test_a_seed_set_by_vectors_needs_dense_ones(corpus):
@@ -193,7 +215,7 @@ def test_passes_are_a_loop_of_partial_fit(corpus, x, never_dense):
     classifier, gold = SGDClassifier(loss="log_loss", alpha=1e-3), corpus.train.gold
     trainings = [Training(seed, np.arange(150), gold) for seed in (1, 2)]
     learner = Scikit(classifier, n_epochs=4)
-    trained = train_all(corpus, trainings, features=as_features(TfidfVectorizer()), learner=learner, **CPU)
+    trained = train_all(corpus, trainings, Setup(learner, as_features(TfidfVectorizer()), workers=1))
     for training, each in zip(trainings, trained, strict=True):
         by_hand = seeded(classifier, training.seed)
         for epoch in range(4):
@@ -281,8 +303,8 @@ def test_held_out_probabilities_are_those_of_cross_validation(corpus, x, never_d
     """`cross_val_predict` with the same folds; that is what suspects rank by."""
     gold, classifier = corpus.train.gold, LogisticRegression(C=2)
     trainings = cross_validation(gold, 7, 4)
-    features = as_features(TfidfVectorizer())
-    trained = train_all(corpus, trainings, features=features, learner=as_learner(classifier), ask=final_probs, **CPU)
+    setup = Setup(as_learner(classifier), as_features(TfidfVectorizer()), workers=1)
+    trained = train_all(corpus, trainings, setup, ask=final_probs)
     probs = np.empty((150, 3), np.float32)
     for training, each in zip(trainings, trained, strict=True):
         probs[training.held_out] = each.answers["probs"]
@@ -305,6 +327,24 @@ def test_runs_side_by_side_are_runs_alone(corpus, strategy):
         assert torch.equal(dynamics.gold_prob[run], expected.gold_prob[0])
         assert torch.equal(together.predict(everything).logits[run], alone.predict(everything[:1]).logits[0])
         assert torch.equal(together.select([run]).predict_split("test"), alone.predict_split("test"))
+
+
+def test_maps_suspects_audits_and_selections_take_the_same_learner(corpus, never_dense):
+    given = {"learner": SGDClassifier(loss="log_loss"), "features": TfidfVectorizer(), "n_epochs": 3, "quiet": True}
+    data_map = cal.map(corpus, seeds=2, **given, **CPU)
+    assert data_map.n_epochs == 3
+    held_out = cal.map(
+        corpus, capture="out_of_fold", **given | {"learner": LogisticRegression(), "n_epochs": None}, **CPU
+    )
+    assert held_out.n_epochs == 1
+    assert len(cal.select(data_map, recipe="ambiguous", fraction=0.3)) == 45
+
+
+def test_suspects_and_audits_take_the_same_learner(corpus):
+    given = {"learner": LogisticRegression(), "features": TfidfVectorizer(), "seeds": 1, "quiet": True, **CPU}
+    assert len(cal.suspects(corpus, **given).to_frame()) == 150
+    found = cal.audit(corpus, rates=[0.1], detectors=["confidence", "cv_self_confidence"], clean_by=[], **given)
+    assert set(found.scores.detector) >= {"confidence", "cv_self_confidence"}
 
 
 # --- labelled sets

@@ -232,7 +232,7 @@ def test_a_full_disk_is_reported_and_the_rest_is_done_later(
 
     with monkeypatch.context() as patch:
         patch.setattr("cal.files.os.fsync", full)
-        with pytest.raises(StorageError, match=r"No space left on device.*make room and give the same command"):
+        with pytest.raises(StorageError, match=r"No space left on device.*make room and rerun the same command"):
             simulated(full_data=True, output=tmp_path)
     assert_same(simulated(full_data=True, output=tmp_path), whole)
 
@@ -248,7 +248,7 @@ def test_a_write_that_fails_in_a_worker_process_is_reported(make_task, slow, uni
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "StorageError: Cannot write" in errors.decode()
-    assert "make room and give the same command to go on" in errors.decode()
+    assert "make room and rerun the same command to resume" in errors.decode()
     assert 0 < n_rounds(tmp_path) < 52
     assert_same(finish(make_task, slow, tmp_path), uninterrupted)
 
