@@ -82,7 +82,7 @@ def _configured(name: str, words: list[str]) -> None:
             f"cal {name} runs in one process, which starts its own workers, but {_n_launched()} were launched. "
             "Only cal map learner=transformer shares a training among several."
         )
-    kind: Any = find_target(command.request)
+    kind = find_target(command.request)
     if not getattr(given, "multirun", False):
         request: Any = compose(kind, name, given.overrides, given.config_dir)
         print(_as_yaml(request.as_data()), end="") if given.cfg else _run(name, command, request, given.quiet)
@@ -124,7 +124,7 @@ def _run(name: str, command: Command, request: Any, quiet: bool) -> None:
 def _as_yaml(data: Mapping[str, Any]) -> str:
     import yaml
 
-    return yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True)
+    return str(yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True))
 
 
 def _n_launched() -> int:

@@ -70,7 +70,7 @@ def compose(request: type[Request], command: str, overrides: Sequence[str], conf
     """
     with all_problems() as problems:
         (lines,) = _jobs(request, command, overrides, config_dir, problems, multirun=False)
-        made = _request(request, _compose(command, lines, config_dir), problems)
+        made: Request = _request(request, _compose(command, lines, config_dir), problems)
     return made
 
 

@@ -29,7 +29,7 @@ def configured_help(command: str) -> str:
     from cal.registry import find_target
     from cal.request import help_of
 
-    request: Any = find_target(COMMANDS[command].request)
+    request = find_target(COMMANDS[command].request)
     keys = help_of(request)
     groups = [group for group in _GROUPS if group in keys]
     sweep = command == "simulate"

@@ -140,7 +140,7 @@ def strategy_names() -> list[str]:
     return [*STRATEGIES, *sorted(installed - set(STRATEGIES))]
 
 
-def find_strategy(name: str) -> type:
+def find_strategy(name: str) -> Any:
     """The class of a strategy: built in, or of an installed package's entry point.
 
     Raises:
@@ -180,10 +180,11 @@ def find(entries: Mapping[str, Entry], kind: str, name: str) -> type:
     """
     if name not in entries:
         raise UnknownNameError(kind, name, entries)
-    return find_target(entries[name].path)
+    found: type = find_target(entries[name].path)
+    return found
 
 
-def find_target(path: str) -> type:
+def find_target(path: str) -> Any:
     """The object at `package.module.Name` or `package.module:Name`.
 
     Raises:

@@ -77,7 +77,7 @@ def describe_strategy(name: str) -> str:
 
 def _kind(name: str) -> Any:
     """The class of a strategy, or the strategy itself if it is registered as an object or a function."""
-    found: Any = registry.find_strategy(name)
+    found = registry.find_strategy(name)
     is_strategy = issubclass(found, Acquisition) if isinstance(found, type) else isinstance(found, Acquisition)
     if not is_strategy and (isinstance(found, type) or not callable(found)):
         raise ConfigError(f"'{name}' is {found!r}, not a strategy; correct the entry point of its package.")

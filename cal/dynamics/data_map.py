@@ -329,7 +329,8 @@ class DataMap(MapDisplay):
         shape = (math.prod(self.confidence.shape[:-1]), len(self))
         if (self.gold != self.gold.reshape(shape)[0]).any():
             raise AnalysisError("The runs of this map have different gold labels: they are not the same instances.")
-        return getattr(self, name).double().reshape(shape)
+        values: Tensor = getattr(self, name)
+        return values.double().reshape(shape)
 
     def _several_runs(self) -> Mapping[str, Tensor]:
         """(run, instance) float64 coordinates by name."""

@@ -58,4 +58,4 @@ def mean_correlation(runs: Tensor) -> float:
     constant = (runs == runs[:, :1]).all(dim=1, keepdim=True)  # rounding may leave their centred values not 0
     unit = torch.where(constant, torch.nan, centred) / torch.linalg.vector_norm(centred, dim=1, keepdim=True)
     above = torch.triu_indices(len(runs), len(runs), offset=1)
-    return (unit @ unit.T)[above[0], above[1]].mean().item()
+    return float((unit @ unit.T)[above[0], above[1]].mean())

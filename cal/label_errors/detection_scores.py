@@ -52,7 +52,9 @@ def recall_curve(score: np.ndarray, wrong: np.ndarray) -> np.ndarray:
         score: (instance,) higher = more suspicious.
         wrong: (instance,) which labels are wrong.
     """
-    return found(score, wrong)[[round(percent / 100 * len(wrong)) for percent in CURVE]] / wrong.sum()
+    n_read = [round(percent / 100 * len(wrong)) for percent in CURVE]
+    share: np.ndarray = found(score, wrong)[n_read] / wrong.sum()
+    return share
 
 
 def detection_scores(detection: Detection, wrong: np.ndarray) -> dict[str, float | None]:

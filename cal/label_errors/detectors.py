@@ -152,7 +152,8 @@ class _Evidence:
 
     def changed(self, kind: str) -> np.ndarray:
         """(version, instance) whether a label is another than that of the corpus."""
-        return self.versions[kind] != self.gold
+        changed: np.ndarray = self.versions[kind] != self.gold
+        return changed
 
     def maps(self, kind: str, epochs: slice = slice(None)) -> list[DataMap]:
         """The map of each version of the labels, averaged over seeds."""
@@ -203,7 +204,8 @@ def _stacked(parts: Sequence[TrainingDynamics]) -> TrainingDynamics:
 
 def _mean_unchanged(values: np.ndarray, changed: np.ndarray) -> np.ndarray:
     """(instance,) means of (version, instance) values over versions in which the label was left as it is."""
-    return np.where(changed, 0.0, values).sum(axis=0) / (~changed).sum(axis=0)
+    means: np.ndarray = np.where(changed, 0.0, values).sum(axis=0) / (~changed).sum(axis=0)
+    return means
 
 
 def _by_metric(metric: str) -> Callable[[_Evidence], Detection]:
