@@ -21,6 +21,9 @@ METRICS = (
 COORDINATES = ("confidence", "variability", "correctness")
 """Metrics that place an instance on the map, and that several runs are compared by."""
 
+DERIVED = ("threshold_closeness",)
+"""Metrics that `DataMap` computes from others when asked; the rest are measured over epochs."""
+
 HIGH_IS_VALUABLE = {
     *("variability", "threshold_closeness", "aleatoric"),  # the ambiguous first
     *("el2n", "loss"),  # the hard to learn first, as by low confidence, correctness and AUM

@@ -158,4 +158,4 @@ def values_over_epochs(dynamics: TrainingDynamics | RunningDynamics) -> dict[str
     }
 
 
-_MEASURED = tuple(name for name in metrics.METRICS if name != "threshold_closeness")  # which confidence tells
+_MEASURED = tuple(name for name in metrics.METRICS if name not in metrics.DERIVED)
