@@ -30,10 +30,11 @@ class TrainingRequest(Request):
         features: document vectors, or a way to compute them, its name or {name: {parameter: value}}; null for a
             learner that reads the texts
         learner: classifier and its hyperparameters, its name or {name: {parameter: value}}
-        n_epochs: passes over the training data; null leaves the learner's
-        model: of learner=transformer, a name on the Hugging Face hub or a folder; null leaves the learner's
-        precision: of matrix products, float32, tf32 (GPUs) or bf16; null leaves the learner's
-        device: auto, cpu or cuda
+        n_epochs: number of passes over the training data; null keeps the learner's
+        model: pretrained encoder for learner=transformer: a name on the Hugging Face hub, or a folder; null keeps the
+            learner's
+        precision: precision of matrix products: float32, tf32 (GPUs) or bf16; null keeps the learner's
+        device: where to train: auto, cpu or cuda
         workers: number of processes on a CPU; null is one per core; results do not depend on it
         output: folder of the results
     """

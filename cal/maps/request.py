@@ -31,12 +31,12 @@ class MapRequest(TrainingRequest):
     Args:
         dataset: reader of the corpus to train on, or that gives texts and label names to logs
         logs: folder of dynamics_epoch_0.jsonl and so on, or of a recorder, to draw instead of training
-        on_missing: what to do with instances that some logs lack, error, drop or partial
+        on_missing: what to do with instances that some logs lack: error, drop or partial
         seeds: number of seeds (the paper's five first), or a list; several make a mean map
-        capture: when dynamics are taken, at the end of each epoch (end), while training (during), or by models that
-            never saw the document (out_of_fold)
-        folds: parts of the train split, for capture=out_of_fold
-        region: rule of the regions, quantile, thresholds, data_iq or {rule: {parameter: value}}
+        capture: when to record: after each epoch (end), while training (during), or by models that never saw the
+            document (out_of_fold)
+        folds: number of parts of the train split for capture=out_of_fold
+        region: rule of the regions: quantile, thresholds, data_iq or {rule: {parameter: value}}
         hardest: number of documents of least confidence to print, with gold and predicted label
         output: folder of the map; the same command resumes an interrupted training
     """
