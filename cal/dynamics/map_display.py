@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Self, cast
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from cal.selection.result import Selection
+
 
 class MapDisplay:
     """The methods of `DataMap` that draw, print, save and load it."""
@@ -31,6 +33,16 @@ class MapDisplay:
         from cal.maps.page import page_of
 
         return page_of(self, path)
+
+    def select(self: Any, **parameters: Any) -> Selection:
+        """The instances to train on: `cal.select` of this map.
+
+        Args:
+            parameters: those of `cal.select`, such as `recipe="ambiguous_easy", fraction=0.33`.
+        """
+        from cal.selection.request import select
+
+        return select(self, **parameters)
 
     def save(
         self: Any, path: Path | str, *, config: Mapping[str, Any] | None = None, about: Mapping[str, Any] | None = None

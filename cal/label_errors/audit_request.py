@@ -107,6 +107,7 @@ def audit(corpus: Any, *, quiet: bool = False, **parameters: Any) -> AuditResult
         DataError: if a rate makes no label wrong, or too many.
 
     Example:
+        >>> import cal
         >>> texts = [f"{start} is it {i}?" for i in range(20) for start in ("How far", "Who")]
         >>> corpus = cal.Corpus.from_texts(texts, ["number", "person"] * 20, test=0.2)
         >>> found = cal.audit(corpus, noise="uniform", rates=0.25, seeds=1, detectors=["loss"], clean_by=[], n_epochs=3)

@@ -100,11 +100,15 @@ def suspects(source: Any, *, corpus: Any = None, quiet: bool = False, **paramete
         CalError: if something cannot be read or trained.
 
     Example:
-        >>> texts = [f"{start} is it {i}?" for i in range(10) for start in ("How far", "Who")]
-        >>> labels = ["number", "person"] * 10
+        >>> from sklearn.feature_extraction.text import TfidfVectorizer
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> import cal
+        >>> places = ["Rome", "Oslo", "Bonn", "Lima", "Bern", "Riga", "Graz", "York"]
+        >>> texts = [f"{start} {place}?" for place in places for start in ("How far is", "Who lives in")]
+        >>> labels = ["number", "person"] * 8
         >>> labels[0] = "person"  # wrong
-        >>> corpus = cal.Corpus.from_texts(texts, labels, ids=range(20))
-        >>> found = cal.suspects(corpus, seeds=1, n_epochs=10, learner={"mlp": {"lr": 0.01}})
+        >>> corpus = cal.Corpus.from_texts(texts, labels, ids=range(16))
+        >>> found = cal.suspects(corpus, seeds=1, learner=LogisticRegression(), features=TfidfVectorizer())
         >>> found.to_frame()[["id", "gold", "likely"]].iloc[0].tolist()
         ['0', 'person', 'number']
     """

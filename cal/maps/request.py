@@ -177,11 +177,12 @@ def map(corpus: Any = None, *, quiet: bool = False, **parameters: Any) -> DataMa
         CalError: if something cannot be read, trained or written.
 
     Example:
+        >>> import cal
         >>> texts = [f"{start} is it {i}?" for i in range(6) for start in ("How far", "Who")]
         >>> corpus = cal.Corpus.from_texts(texts, ["number", "person"] * 6)
         >>> data_map = cal.map(corpus, n_epochs=4, learner={"mlp": {"lr": 0.01}})
         >>> data_map
-        DataMap 'texts': 12 instances, 4 epochs, 1 run
+        DataMap 'corpus': 12 instances, 4 epochs, 1 run
         >>> sorted(data_map.to_frame()["region"].unique())
         ['ambiguous', 'easy-to-learn', 'hard-to-learn']
     """

@@ -226,11 +226,15 @@ def select(source: Any, *, corpus: Any = None, quiet: bool = False, **parameters
         CalError: if something cannot be read or chosen.
 
     Example:
+        >>> import torch
+        >>> import cal
         >>> logits = torch.tensor([[[2.0, 0.0], [0.0, 2.0], [1.0, 0.0]]])  # (epoch, instance, class)
         >>> dynamics = cal.TrainingDynamics.from_logits(logits, torch.tensor([0, 0, 0]))
         >>> data_map = cal.DataMap.of(dynamics, ["a", "b", "c"])
         >>> cal.select(data_map, recipe="hard", count=2).ids
         ['b', 'c']
+        >>> data_map.select(recipe="easy", count=1).ids
+        ['a']
     """
     if parameters.get("recipe") in FROM_TEXTS:
         return make(SelectRequest, parameters).run(source if corpus is None else corpus, quiet=quiet)

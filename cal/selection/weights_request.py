@@ -108,6 +108,8 @@ def weights(source: Any, **parameters: Any) -> Weights:
         CalError: if something cannot be read or weighed.
 
     Example:
+        >>> import torch
+        >>> import cal
         >>> logits = torch.tensor([[[0.0, 0.0], [99.0, 0.0]]])  # (epoch, instance, class): confidence .5 and 1
         >>> dynamics = cal.TrainingDynamics.from_logits(logits, torch.tensor([0, 0]))
         >>> data_map = cal.DataMap.of(dynamics, ["a", "b"])

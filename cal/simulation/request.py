@@ -198,9 +198,9 @@ def simulate(
         Cartography Active Learning (Zhang and Plank, 2021), https://aclanthology.org/2021.findings-emnlp.36
 
     Example:
+        >>> import cal
         >>> texts = ["How far is it?", "How old is it?", "Who wrote it?", "Who sang it?"] * 6
-        >>> frame = pd.DataFrame({"text": [f"{text} {i}" for i, text in enumerate(texts)], "label": [0, 0, 1, 1] * 6})
-        >>> corpus = cal.Corpus.from_frame(frame, test=0.25)
+        >>> corpus = cal.Corpus.from_texts([f"{text} {i}" for i, text in enumerate(texts)], [0, 0, 1, 1] * 6, test=0.25)
         >>> small = {"seeds": 2, "seed_size": 4, "query_size": 4, "rounds": 1, "n_epochs": 5}
         >>> curves = cal.simulate(corpus, ["random", "margin"], **small)
         >>> curves.strategies
