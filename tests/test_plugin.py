@@ -167,4 +167,4 @@ def test_a_broken_law_is_an_exit_code(tmp_path):
     )
     run = cal(["check-strategy", "mine.by_place"], os.environ, tmp_path)
     assert run.returncode == 1
-    assert re.search(r"BROKEN  any order of the pool\n +\d+ of 24 chosen are others", run.stdout)
+    assert re.search(r"BROKEN  ignores the order of the pool\n +\d+ of 24 choices change", run.stdout)
