@@ -27,7 +27,7 @@ def test_what_a_pool_shows_is_there():
     from cal.dynamics.prediction_dynamics import PredictionDynamics
     from cal.dynamics.training_dynamics import TrainingDynamics
 
-    table = PAGE.split("## What a pool shows")[1].split("Say what you need")[0]
+    table = PAGE.split("## What a pool shows")[1].split("Declare what you use")[0]
     names = {name.split("(")[0] for name in re.findall(r"`([a-z_]+)(?:\(.*?\))?`", table)}
     known = {*dir(cal.Pool), *dir(PredictionDynamics), *dir(TrainingDynamics), *TrainingDynamics.__annotations__}
     known |= {*dir(cal.DataMap), *cal.DataMap.__annotations__}
