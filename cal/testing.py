@@ -1,4 +1,4 @@
-"""Conformance of strategies: the laws that every strategy keeps, tried on really trained classifiers."""
+"""Conformance tests: laws that every strategy must keep, checked on small trained classifiers."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ from cal.learners.mlp import MLP, MLPLearner
 from cal.streams import Streams
 
 _MLP = MLP(hidden=[16, 16], n_epochs=6, batch_size=8, lr=1e-2)
-_BYTES_A_CANDIDATE = 16_384  # 2 GB for 120,000 candidates
+_BYTES_PER_CANDIDATE = 16_384  # 2 GB for 120,000 candidates
 
 
 class Outcome(NamedTuple):
-    """A law, and what a strategy did against it; None if it keeps it."""
+    """A law, and how a strategy breaks it; None if the strategy keeps it."""
 
     law: str
     problem: str | None
 
 
 def check_acquisition(strategy: StrategySpec) -> None:
-    """Makes sure that a strategy keeps every law of `LAWS`.
+    """Checks that a strategy keeps every law of `LAWS`.
 
     Args:
         strategy: a name, `{name: parameters}`, an object, a class or a function of the pool.
 
     Raises:
-        StrategyError: listing every law that it breaks, and how.
-        ConfigError: if there is no such strategy.
+        StrategyError: listing each law that the strategy breaks, and how.
+        ConfigError: if the strategy cannot be built.
 
     Example:
         >>> check_acquisition("margin")
@@ -57,10 +57,10 @@ def check_acquisition(strategy: StrategySpec) -> None:
 
 
 def conformance(strategy: Acquisition) -> Iterator[Outcome]:
-    """What a strategy does against each law, one after the other.
+    """Checks the laws one after the other, and yields the outcome of each.
 
     Raises:
-        ConfigError: if it needs something that does not exist.
+        ConfigError: if the strategy has an unknown need.
     """
     unmet_needs(strategy, ())
     for law, check in LAWS.items():
@@ -82,19 +82,19 @@ def practice_pool(
     round: int = 1,
     sharpness: float = 1.0,
 ) -> Pool:
-    """A pool of small perceptrons, trained on a random labelled set for each seed; for tests of strategies.
+    """Builds a pool for tests of strategies, with small perceptrons trained on a random labelled set for each seed.
 
     Args:
         x: (instance, feature) vectors.
         gold: (instance,) gold classes.
-        seeds: one a run.
-        strategy: for which the pool is: it shows texts, predictions and dropout samples only to one that needs
-            them; by default it shows everything.
-        query_size: candidates to acquire in this round.
-        n_labelled: instances that are labelled.
-        order: permutes the candidates of every run, which otherwise ascend.
-        round: of the simulation.
-        sharpness: factor on the trained weights of the last layer.
+        seeds: seed of each run.
+        strategy: strategy to build the pool for; texts, predictions and dropout samples are available only if it needs
+            them. By default everything is available.
+        query_size: number of candidates that each run acquires in this round.
+        n_labelled: number of labelled instances.
+        order: permutation of the candidates of every run, which are ascending by default.
+        round: round of the simulation.
+        sharpness: factor for the trained weights of the last layer.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -143,12 +143,12 @@ class _Practice(MLPLearner):
 
     def dropout_probs(self, instances: Tensor, n_samples: int, streams: Streams) -> Tensor:
         if not self.samples:
-            raise StrategyError("A strategy that samples by dropout must say so: needs = frozenset({'dropout'}).")
+            raise StrategyError("A strategy that uses dropout samples must declare it: needs = frozenset({'dropout'}).")
         return super().dropout_probs(instances, n_samples, streams)
 
 
 def _noise(n: int = 90, seed: int = 0, n_classes: int = 3) -> tuple[np.ndarray, Tensor]:
-    """Features that say nothing of the labels, nor of where an instance stands."""
+    """Features that carry no information about labels and positions."""
     rng = np.random.default_rng(seed)
     return rng.normal(size=(n, 5)), torch.from_numpy(rng.integers(0, n_classes, n))
 
@@ -167,7 +167,11 @@ def _kept(strategy: Acquisition) -> None:
 def _same_again(strategy: Acquisition) -> str | None:
     (_, first), (_, again) = _choose(strategy), _choose(strategy)
     same = torch.equal(first.positions, again.positions) and torch.equal(first.scores, again.scores)
-    return None if same else "two calls on equal pools choose differently; draw from pool.uniform or pool.streams."
+    return (
+        None
+        if same
+        else "two calls on equal pools choose different candidates; draw from pool.uniform or pool.streams."
+    )
 
 
 def _any_order(strategy: Acquisition) -> str | None:
@@ -176,13 +180,13 @@ def _any_order(strategy: Acquisition) -> str | None:
     instances = straight.candidates.gather(1, first.positions), permuted.candidates.gather(1, other.positions)
     n_other = sum(len(set(a) - set(b)) for a, b in zip(*(rows.tolist() for rows in instances), strict=True))
     if n_other:
-        return f"{n_other} of 24 chosen are others when the pool is in another order; draw from pool.uniform."
+        return f"{n_other} of 24 choices change with the order of the pool; draw from pool.uniform."
     return None
 
 
 def _spread(strategy: Acquisition) -> str | None:
-    # The mean relative position of 8 x 15 picks is .5 with a standard deviation of at most 1/sqrt(12 x 120):
-    # a right strategy is beyond five of them for one set of seeds in 1.7 million.
+    # The mean relative position of 8 x 15 choices is .5 with a standard deviation of at most 1/sqrt(12 x 120).
+    # A correct strategy deviates by more than five of them for one set of seeds in 1.7 million.
     positions = [
         position
         for seed in range(8)
@@ -191,20 +195,20 @@ def _spread(strategy: Acquisition) -> str | None:
     mean = (float(np.mean(positions)) + 0.5) / 120
     if abs(mean - 0.5) < 5 / math.sqrt(12 * len(positions)):
         return None
-    return f"features say nothing, yet the mean relative position of what it chooses is {mean:.2f}, not .5."
+    return f"features are uninformative, but the mean relative position of its choices is {mean:.2f} instead of .5."
 
 
 def _ties(strategy: Acquisition) -> str | None:
     x, gold = np.ones((120, 5)), torch.arange(120) % 3
     chosen_sets = _choose(strategy, 10, data=(x, gold), seeds=list(range(20)))[1].positions
     relative = np.sort((chosen_sets.flatten().numpy() + 0.5) / 100)
-    # Kolmogorov's distance from uniform; 2 exp(-2 n d^2) is one in a million.
+    # Kolmogorov's distance from a uniform distribution; 2 exp(-2 n d^2) is one in a million.
     steps = np.arange(len(relative) + 1) / len(relative)
     distance = max((steps[1:] - relative).max(), (relative - steps[:-1]).max())
     if distance > math.sqrt(math.log(2e6) / (2 * len(relative))):
-        return "all candidates are alike, yet it favours some positions; break ties by pool.uniform('ties')."
+        return "all candidates are equal, but it favours some positions; break ties by pool.uniform('ties')."
     if len({tuple(sorted(rows)) for rows in chosen_sets.tolist()}) < 20:
-        return "all candidates are alike, yet runs with other seeds choose the same; draw from pool.uniform."
+        return "all candidates are equal, but runs with different seeds choose the same; draw from pool.uniform."
     return None
 
 
@@ -231,7 +235,9 @@ def _alone(strategy: Acquisition) -> str | None:
     for run, seed in enumerate(seeds):
         alone = _choose(strategy, seeds=[seed])[1]
         if not torch.equal(together.positions[run], alone.positions[0]):
-            return "a run chooses otherwise beside other runs than alone; score each by its own numbers only."
+            return (
+                "a run chooses other candidates beside other runs than alone; score each run by its own numbers only."
+            )
     return None
 
 
@@ -243,7 +249,7 @@ def _inputs_stay(strategy: Acquisition) -> str | None:
     before = {name: attrgetter(name)(pool).clone() for name in shown}
     chosen(strategy, pool, 12)
     changed = [name for name, values in before.items() if not torch.equal(values, attrgetter(name)(pool))]
-    return f"it changes pool.{', pool.'.join(changed)} in place; work on a copy." if changed else None
+    return f"it modifies pool.{', pool.'.join(changed)} in place; work on a copy." if changed else None
 
 
 def _memory(strategy: Acquisition) -> str | None:
@@ -261,16 +267,16 @@ def _memory(strategy: Acquisition) -> str | None:
     finally:
         if not was_tracing:
             tracemalloc.stop()
-    if used <= n * _BYTES_A_CANDIDATE:
+    if used <= n * _BYTES_PER_CANDIDATE:
         return None
     return (
-        f"{used / n / 1024:.0f} KB a candidate in a pool of {n:,}, where {_BYTES_A_CANDIDATE // 1024} are allowed; "
-        "make no (candidate, candidate) matrix, but go through it by chunks."
+        f"it uses {used / n / 1024:.0f} KB per candidate in a pool of {n:,}; {_BYTES_PER_CANDIDATE // 1024} KB are "
+        "allowed. Compute (candidate, candidate) matrices in chunks."
     )
 
 
 class _Largest(TorchDispatchMode):
-    """Notes the size of the largest tensor made."""
+    """Records the size of the largest tensor created."""
 
     def __init__(self) -> None:
         TorchDispatchMode.__init__(self)
@@ -285,17 +291,17 @@ class _Largest(TorchDispatchMode):
 
 
 LAWS: dict[str, Callable[[Acquisition], str | None]] = {
-    "n different candidates, a finite score each": _kept,
-    "the same choice again": _same_again,
-    "any order of the pool": _any_order,
-    "no position favoured without a signal": _spread,
-    "ties broken at random": _ties,
-    "all labelled of one class": _one_class,
-    "as many as there are": _whole_pool,
-    "one": _one,
-    "saturated probabilities": _saturated,
-    "a run beside others as alone": _alone,
-    "the pool left as it is": _inputs_stay,
-    "no tensor of more than 16 KB a candidate": _memory,
+    "chooses n different candidates with finite scores": _kept,
+    "makes the same choice again": _same_again,
+    "ignores the order of the pool": _any_order,
+    "favours no position without a signal": _spread,
+    "breaks ties at random": _ties,
+    "works if all labels are of one class": _one_class,
+    "can choose the whole pool": _whole_pool,
+    "can choose one candidate": _one,
+    "works with saturated probabilities": _saturated,
+    "chooses in a run as if it were alone": _alone,
+    "leaves the pool unchanged": _inputs_stay,
+    "uses at most 16 KB per candidate": _memory,
 }
-"""The laws, and how each is tried: a sentence about how it was broken, or None."""
+"""The laws by name, each with a check that returns how it is broken, or None."""

@@ -229,7 +229,7 @@ def test_profile_says_where_the_seconds_went(smoke, tmp_path, capsys):
         "acquire",
         "  predict",
         "all runs",
-        "Seconds by the clock, of the whole command: corpus",
+        "Elapsed seconds of the whole command: corpus",
     ):
         assert f"\n{phase}" in text or phase in text
     rows = rows_of(tmp_path / "run" / "profile.csv")

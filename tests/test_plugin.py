@@ -27,7 +27,7 @@ def test_what_a_pool_shows_is_there():
     from cal.dynamics.prediction_dynamics import PredictionDynamics
     from cal.dynamics.training_dynamics import TrainingDynamics
 
-    table = PAGE.split("## What a pool shows")[1].split("Say what you need")[0]
+    table = PAGE.split("## What a pool shows")[1].split("Declare what you use")[0]
     names = {name.split("(")[0] for name in re.findall(r"`([a-z_]+)(?:\(.*?\))?`", table)}
     known = {*dir(cal.Pool), *dir(PredictionDynamics), *dir(TrainingDynamics), *TrainingDynamics.__annotations__}
     known |= {*dir(cal.DataMap), *cal.DataMap.__annotations__}
@@ -167,4 +167,4 @@ def test_a_broken_law_is_an_exit_code(tmp_path):
     )
     run = cal(["check-strategy", "mine.by_place"], os.environ, tmp_path)
     assert run.returncode == 1
-    assert re.search(r"BROKEN  any order of the pool\n +\d+ of 24 chosen are others", run.stdout)
+    assert re.search(r"BROKEN  ignores the order of the pool\n +\d+ of 24 choices change", run.stdout)

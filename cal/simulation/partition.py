@@ -1,4 +1,4 @@
-"""Who is labelled, since which round."""
+"""Partition: which instances are labelled, and since which round."""
 
 from __future__ import annotations
 
@@ -13,11 +13,17 @@ _UNLABELLED, _ASIDE = -1, -2
 class Partition:
     """Labelled and unlabelled instances of several runs.
 
-    All runs have as many labelled instances as each other, so an index of them is a dense matrix.
+    All runs have the same number of labelled instances, so their index is a dense matrix.
+
+    Args:
+        seed_sets: instances of the seed set of each run.
+        n_instances: size of the train split.
+        device: device of the tensors.
+        aside: instances of each run to set aside.
 
     Attributes:
-        acquired_at: (run, instance): -1 unlabelled, 0 in the seed set, k acquired in round k; -2 set aside, neither
-            labelled nor a candidate.
+        acquired_at: (run, instance) round in which an instance was acquired, 0 for the seed set; -1 if unlabelled,
+            -2 if set aside, which is neither labelled nor a candidate.
 
     Example:
         >>> partition = Partition([[4, 1]], n_instances=5)
@@ -39,15 +45,15 @@ class Partition:
             self.acquired_at[run, list(instances)] = _ASIDE
 
     def labelled(self) -> Tensor:
-        """(run, labelled) instances, ascending."""
+        """(run, labelled) labelled instances, ascending."""
         return _dense(self.acquired_at >= 0)
 
     def candidates(self) -> Tensor:
-        """(run, candidate) instances, ascending."""
+        """(run, candidate) unlabelled instances, ascending."""
         return _dense(self.acquired_at == _UNLABELLED)
 
     def acquire(self, runs: Sequence[int], instances: Tensor, round: int) -> None:
-        """Labels (run, n) instances of some runs."""
+        """Marks (run, n) instances of some runs as acquired in a round."""
         for run, chosen in zip(runs, instances, strict=True):
             self.acquired_at[run, chosen] = round
 

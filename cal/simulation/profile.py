@@ -1,4 +1,4 @@
-"""Where the seconds of a simulation went: phases of its runs, and of the command around them."""
+"""Profile of a simulation: seconds by phase, of its runs and of the command around them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def profile_table(folder: RunFolder) -> pd.DataFrame:
-    """Seconds by phase, of all rounds of a run: a column per strategy with the mean over seeds, then all runs together.
+    """Seconds by phase, summed over rounds: a column per strategy, averaged over seeds, and the total of all runs.
 
-    Phases within a phase are named by paths, such as `fit/steps`, and follow it, dearest first; what they leave of it
-    is `fit/rest`.
+    Phases within a phase are named by paths, such as `fit/steps`. They follow their phase, the most expensive first,
+    and `fit/rest` is what they leave of it.
     """
     import pandas as pd
 
@@ -32,16 +32,16 @@ def profile_table(folder: RunFolder) -> pd.DataFrame:
         within = [path for path in table.index if path.rpartition("/")[0] == outer]
         rest.append((table.loc[outer] - table.loc[within].sum()).rename(f"{outer}/rest"))
     table = pd.concat([table, pd.DataFrame(rest)]) if rest else table
-    order = sorted(table.index, key=lambda path: _dearest_first(path, table["all runs"]))
+    order = sorted(table.index, key=lambda path: _by_cost(path, table["all runs"]))
     return table.loc[order].rename_axis("phase")
 
 
 def profile_text(table: pd.DataFrame, command: Mapping[str, float]) -> str:
-    """The table for a terminal, and what the command did around the runs.
+    """The profile as text for a terminal.
 
     Args:
-        table: as `profile_table` made it.
-        command: seconds of its phases, by path.
+        table: table of `profile_table`.
+        command: seconds of the command by phase.
     """
     shown = table.rename(index=lambda path: "  " * path.count("/") + path.rpartition("/")[2])
     total = table.loc[[path for path in table.index if "/" not in path], "all runs"].sum()
@@ -50,9 +50,9 @@ def profile_text(table: pd.DataFrame, command: Mapping[str, float]) -> str:
     shown.index = shown.index.map(lambda name: name.ljust(width)).rename(None)
     around = ", ".join(f"{path.rpartition('/')[2]} {seconds:.1f}" for path, seconds in command.items())
     return (
-        "Seconds by phase: of a run, mean over seeds, and of all runs\n"
+        "Seconds by phase: mean of a run over seeds, and total of all runs\n"
         + shown.to_string(float_format="{:.2f}".format)
-        + f"\n\nSeconds by the clock, of the whole command: {around}"
+        + f"\n\nElapsed seconds of the whole command: {around}"
     )
 
 
@@ -64,8 +64,8 @@ def _summed(records: list[dict[str, dict[str, float]]]) -> dict[str, float]:
     return total
 
 
-def _dearest_first(path: str, seconds: pd.Series) -> tuple[tuple[bool, float, str], ...]:
-    """A key that keeps phases in the order of a round, and what is within each by its seconds, the rest last."""
+def _by_cost(path: str, seconds: pd.Series) -> tuple[tuple[bool, float, str], ...]:
+    """Sort key: phases in the order of a round, and within each the most expensive first and the rest last."""
     parts = path.split("/")
     outer = ("fit", "evaluate", "acquire").index(parts[0])
     paths = ["/".join(parts[: depth + 1]) for depth in range(1, len(parts))]

@@ -1,4 +1,4 @@
-"""Progress: one bar over the rounds of all runs, read from the run folder, whoever writes it."""
+"""Progress of a simulation: one bar over the rounds of all runs, read from the run folder."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _SECONDS = 0.5
 
 
 class Progress:
-    """A bar over rounds with the accuracy so far of each strategy; nothing where there is no terminal.
+    """A progress bar over rounds, with the accuracy of each strategy so far; shown only in a terminal.
 
-    Notes that strategies leave are logged here, each once.
+    It also logs the notes of strategies, each once.
 
     Args:
-        folder: where the rounds appear.
+        folder: run folder with the finished rounds.
         runs: the runs to watch.
-        n_rounds: how many records each leaves at most.
-        quiet: whether to show no bar even in a terminal.
+        n_rounds: maximum number of rounds per run.
+        quiet: hide the progress bar.
     """
 
     def __init__(self, folder: RunFolder, runs: Sequence[Run], n_rounds: int, quiet: bool = False) -> None:
@@ -38,7 +38,7 @@ class Progress:
 
     def __enter__(self) -> Progress:
         total = sum(1 if run.strategy == FULL_DATA else self._n_rounds for run in self._runs)
-        n_before = self._look(log_notes=False)  # rounds of an earlier start
+        n_before = self._look(log_notes=False)  # rounds finished by an earlier start
         off = self._quiet or None
         form = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} rounds [{elapsed}<{remaining}]"
         self._bar = tqdm(total=total, initial=n_before, bar_format=form, disable=off, dynamic_ncols=True)
@@ -54,7 +54,7 @@ class Progress:
         self._thread.join()
         self._show()
         if kind is None:
-            self._bar.total = self._bar.n  # a pool that ran empty ends a run early
+            self._bar.total = self._bar.n  # runs may end early
         self._bar.close()
         self._line.close()
 
@@ -71,12 +71,12 @@ class Progress:
         self._line.set_description_str(text if len(text) <= width else text[: width - 1] + "…")
 
     def _look(self, log_notes: bool = True) -> int:
-        """How many rounds were finished since the last look."""
+        """Number of rounds finished since the last call."""
         n_new = 0
         for run in self._runs:
             try:
                 records = self._folder.records(run)
-            except (StorageError, OSError):  # the worker will say so
+            except (StorageError, OSError):  # the worker reports it
                 continue
             for record in records[self._seen[run] :]:
                 self._accuracy.setdefault(run.strategy, {})[run.seed] = record["accuracy"]

@@ -1,4 +1,4 @@
-"""Seed sets: how the documents are chosen that are labelled before any classifier exists."""
+"""Seed sets: the documents to label before any classifier exists."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from cal.streams import stream
 
 
 class SeedSet(ABC):
-    """A way to choose a seed set; subclasses are dataclasses whose fields are its parameters, and define `choose`.
+    """A way to choose a seed set. Subclasses are dataclasses whose fields are its parameters, and define `choose`.
 
     Attributes:
-        reads_features: whether it looks at document vectors.
-        covers_classes: whether it takes every class at least once, and so needs a seed set as large.
+        reads_features: whether it uses document vectors.
+        covers_classes: whether it takes at least one document of each class, so that it needs as many documents.
     """
 
     reads_features: bool = False
@@ -33,22 +33,22 @@ class SeedSet(ABC):
 
     @abstractmethod
     def choose(self, gold: np.ndarray, x: Tensor, n: int, draws: Tensor) -> np.ndarray:
-        """The n different instances to label.
+        """Chooses the instances to label.
 
         Args:
             gold: (instance,) gold classes of the train split, in an order that is random for each seed.
-            x: (instance, feature) document vectors in the same order; without features if it does not read them.
-            n: how many to choose.
+            x: (instance, feature) document vectors in the same order; with 0 features unless it reads them.
+            n: number of instances to choose.
             draws: (n,) random numbers in [0, 1).
 
         Returns:
-            (n,) positions.
+            (n,) different positions.
         """
 
 
 @dataclass
 class RandomSeedSet(SeedSet):
-    """Every document alike; a class may be missing."""
+    """Documents drawn uniformly; a class may be missing."""
 
     def choose(self, gold: np.ndarray, x: Tensor, n: int, draws: Tensor) -> np.ndarray:
         return np.arange(n)
@@ -56,7 +56,7 @@ class RandomSeedSet(SeedSet):
 
 @dataclass
 class StratifiedSeedSet(SeedSet):
-    """Classes in the shares they have in the train split, by largest remainder, and each at least once."""
+    """Classes in proportion to the train split, rounded by largest remainder, and each at least once."""
 
     covers_classes = True
 
@@ -66,10 +66,10 @@ class StratifiedSeedSet(SeedSet):
 
 @dataclass
 class BalancedSeedSet(SeedSet):
-    """As many documents of each class as of any other; all of those classes that have too few."""
+    """Equally many documents of each class; classes that have too few contribute all they have."""
 
     def choose(self, gold: np.ndarray, x: Tensor, n: int, draws: Tensor) -> np.ndarray:
-        rank = np.empty(len(gold), dtype=int)  # the how-manieth of its class a document is
+        rank = np.empty(len(gold), dtype=int)  # position of each document among those of its class
         for label in np.unique(gold):
             members = np.flatnonzero(gold == label)
             rank[members] = np.arange(len(members))
@@ -78,11 +78,11 @@ class BalancedSeedSet(SeedSet):
 
 @dataclass
 class KMeansSeedSet(SeedSet):
-    """The documents nearest to the centres of n clusters of the document vectors; no label is looked at.
+    """The documents nearest to the centres of n clusters of the document vectors, chosen without labels.
 
     Args:
-        max_iterations: of Lloyd's algorithm, which starts from k-means++ seeds.
-        max_points: documents from which centres are computed: a random sample of more than these.
+        max_iterations: maximum number of iterations of Lloyd's algorithm, which is initialised by k-means++.
+        max_points: size of the random sample to compute the centres from, if there are more documents.
 
     References:
         Off to a Good Start: Using Clustering to Select the Initial Training Set in Active Learning
@@ -105,10 +105,10 @@ class KMeansSeedSet(SeedSet):
 
 @dataclass
 class TypicalSeedSet(SeedSet):
-    """The most typical document of each of n clusters of the document vectors; no label is looked at.
+    """The most typical document of each of n clusters of the document vectors, chosen without labels.
 
     Args:
-        n_neighbours: the mean distance to which, within the cluster, says how typical a document is.
+        n_neighbours: number of neighbours in its cluster whose mean distance measures how typical a document is.
 
     References:
         Active Learning on a Budget: Opposite Strategies Suit High and Low Budgets (Hacohen et al., 2022)
@@ -127,10 +127,10 @@ class TypicalSeedSet(SeedSet):
 
 
 def make_seed_set(spec: Any) -> SeedSet:
-    """The chooser of a name, of `{name: parameters}` or of an object.
+    """Builds a seed set from a name, `{name: parameters}` or a `SeedSet` object.
 
     Raises:
-        ConfigError: if it cannot be understood.
+        ConfigError: if the name or a parameter is wrong.
 
     Example:
         >>> make_seed_set({"kmeans": {"max_iterations": 5}}).max_iterations
@@ -138,15 +138,15 @@ def make_seed_set(spec: Any) -> SeedSet:
     """
     label, chooser = registry.choose(registry.SEED_SETS, "seed set", spec)
     if not isinstance(chooser, SeedSet):
-        raise ConfigError(f"{label} chooses no seed set; subclass cal.simulation.seed_sets.SeedSet.")
+        raise ConfigError(f"{label} is not a seed set; subclass cal.simulation.seed_sets.SeedSet.")
     return chooser
 
 
 def check_sizes(chooser: SeedSet, gold: np.ndarray, seed_size: int, dev_size: int, label_names: Sequence[str]) -> None:
-    """Makes sure that a train split is large enough for the sets that shall be taken out of it.
+    """Checks that a train split is large enough for a seed set, a dev set and a pool.
 
     Raises:
-        ConfigError: if the seed set cannot have every class that it must have, or nothing is left for the pool.
+        ConfigError: if the seed set is too small to cover the classes, or nothing is left for the pool.
     """
     counts = np.bincount(gold, minlength=len(label_names))
     present = np.flatnonzero(counts)
@@ -166,28 +166,31 @@ def check_sizes(chooser: SeedSet, gold: np.ndarray, seed_size: int, dev_size: in
 def choose_seed_set(
     chooser: SeedSet, gold: np.ndarray, features: np.ndarray | None, size: int, seed: int, aside: Sequence[int] = ()
 ) -> list[int]:
-    """The seed set of one seed.
+    """Chooses the seed set of one seed.
 
     Args:
-        chooser: how it is chosen.
+        chooser: way to choose it.
         gold: (instance,) gold classes of the train split.
-        features: (instance, feature) its document vectors; None for a chooser that does not read them.
-        size: how many instances.
-        seed: of the run.
-        aside: instances that are not to be had.
+        features: (instance, feature) document vectors; None if the chooser does not read them.
+        size: number of instances to choose.
+        seed: seed of the random order and draws.
+        aside: instances to leave out.
 
     Returns:
         The chosen instances, ascending.
 
     Raises:
-        ConfigError: if there are no vectors to read, or a chooser of the user's does not give so many different ones.
+        ConfigError: if the chooser needs document vectors and there are none, or if it does not choose `size` different
+            instances.
 
     Example:
         >>> choose_seed_set(StratifiedSeedSet(), np.array([0] * 90 + [1] * 9 + [2]), np.empty((100, 0)), 10, seed=7)[-1]
         99
     """
     if chooser.reads_features and features is None:
-        raise ConfigError(f"The seed set {chooser!r} is chosen by document vectors, and features is null; name some.")
+        raise ConfigError(
+            f"The seed set {chooser!r} needs document vectors, but features is null; give features=lsa or another."
+        )
     order = _order(seed, "seed_set", len(gold))
     order = order[~np.isin(order, list(aside))]
     none = np.empty((len(order), 0), np.float32)
@@ -200,18 +203,27 @@ def choose_seed_set(
 
 
 def choose_dev_set(gold: np.ndarray, size: int, seed: int) -> list[int]:
-    """Instances of one seed that are set aside, ascending: classes in the shares they have."""
+    """Chooses the instances to set aside for one seed, with classes in proportion.
+
+    Args:
+        gold: (instance,) gold classes of the train split.
+        size: number of instances.
+        seed: seed of the random order.
+
+    Returns:
+        The chosen instances, ascending.
+    """
     order = _order(seed, "dev_set", len(gold))
     return sorted(order[_stratified(gold[order], size, least=0)].tolist())
 
 
 def _order(seed: int, purpose: str, n: int) -> np.ndarray:
-    """(instance,) the instances, ordered by random numbers that belong to them."""
+    """(instance,) instances ordered by a random number each."""
     return torch.rand(n, generator=stream(seed, purpose), dtype=torch.float64).numpy().argsort()
 
 
 def _stratified(gold: np.ndarray, n: int, least: int) -> np.ndarray:
-    """The first instances of each class, in proportion to their numbers, `least` of each at least."""
+    """The first instances of each class, n in total and in proportion to class sizes, but at least `least` of each."""
     present, counts = np.unique(gold, return_counts=True)
     quotas = largest_remainder((counts * n / counts.sum()).tolist(), n, least=least, most=counts.tolist())
     members = (np.flatnonzero(gold == label) for label in present)

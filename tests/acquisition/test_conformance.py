@@ -85,18 +85,20 @@ def by_gold(pool):
 
 
 BREAKERS = {
-    "n different candidates, a finite score each": Select(lambda pool, n: torch.zeros(len(pool), n, dtype=torch.long)),
-    "the same choice again": Function(restless()),
-    "any order of the pool": Numpy(),
-    "no position favoured without a signal": Select(first),
-    "ties broken at random": Select(first),
-    "all labelled of one class": Function(by_gold),
-    "as many as there are": Select(lambda pool, n: pool.uniform("u")[:, :-1].argsort(dim=-1)[:, :n]),
-    "one": Select(lambda pool, n: pool.uniform("u").argsort(dim=-1)[:, : max(n, 2)]),
-    "saturated probabilities": Function(lambda pool: pool.probs.log().sum(dim=-1)),
-    "a run beside others as alone": Function(by_the_stack),
-    "the pool left as it is": Function(scaled_in_place),
-    "no tensor of more than 16 KB a candidate": Function(squared),
+    "chooses n different candidates with finite scores": Select(
+        lambda pool, n: torch.zeros(len(pool), n, dtype=torch.long)
+    ),
+    "makes the same choice again": Function(restless()),
+    "ignores the order of the pool": Numpy(),
+    "favours no position without a signal": Select(first),
+    "breaks ties at random": Select(first),
+    "works if all labels are of one class": Function(by_gold),
+    "can choose the whole pool": Select(lambda pool, n: pool.uniform("u")[:, :-1].argsort(dim=-1)[:, :n]),
+    "can choose one candidate": Select(lambda pool, n: pool.uniform("u").argsort(dim=-1)[:, : max(n, 2)]),
+    "works with saturated probabilities": Function(lambda pool: pool.probs.log().sum(dim=-1)),
+    "chooses in a run as if it were alone": Function(by_the_stack),
+    "leaves the pool unchanged": Function(scaled_in_place),
+    "uses at most 16 KB per candidate": Function(squared),
 }
 
 
@@ -111,7 +113,7 @@ def test_numpy_memory_counts_too():
             n = len(pool)
             return pool.uniform("u") + np.zeros((n, n), np.float32)[:, 0]
 
-    assert "KB a candidate" in dict(conformance(Square()))["no tensor of more than 16 KB a candidate"]
+    assert "KB per candidate" in dict(conformance(Square()))["uses at most 16 KB per candidate"]
 
 
 def test_what_is_not_declared_is_not_shown():
@@ -119,12 +121,12 @@ def test_what_is_not_declared_is_not_shown():
         def score(self, pool):
             return pool.mc_probs(2)[:, 0, :, 0]
 
-    with pytest.raises(StrategyError, match=r"must say so: needs = frozenset\(\{'dropout'\}\)"):
+    with pytest.raises(StrategyError, match=r"must declare it: needs = frozenset\(\{'dropout'\}\)"):
         check_acquisition(Sampled())
 
 
 def test_a_check_lists_every_broken_law():
-    with pytest.raises(StrategyError, match=r"breaks 12 of 12 laws:\n- n different"):
+    with pytest.raises(StrategyError, match=r"breaks 12 of 12 laws:\n- chooses n different"):
         check_acquisition(lambda pool: pool.probs[..., 0] / 0)
 
 

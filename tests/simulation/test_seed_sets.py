@@ -252,7 +252,7 @@ def test_a_seed_set_must_leave_some_for_the_pool(size, dev_size):
         ({"typiclust": {"n_neighbours": 0}}, "n_neighbours must be"),
         ({"kmeans": 3}, "must be a name or"),
         ({}, "must be a name or"),
-        (3, "3 chooses no seed set"),
+        (3, "3 is not a seed set"),
     ],
     ids=str,
 )
