@@ -1,4 +1,4 @@
-"""Audit: how well detectors find wrong labels that were injected into a corpus, and what cleaning them gains."""
+"""Audit: injects wrong labels into a corpus and measures how well detectors find them and what cleaning gains."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _Rows = dict[str, list[dict[str, Any]]]
 
 
 class Cell(NamedTuple):
-    """One injection: the kind of noise, its rate and the seed, of injection and trainings."""
+    """One injection: kind and rate of the noise, and the seed of the injection and the trainings."""
 
     noise: str
     rate: float
@@ -48,9 +48,9 @@ def run_audit(request: AuditRequest, corpus: Corpus, folder: OwnedFolder | None,
     """Injects noise of each kind, rate and seed, and measures how well each detector finds it.
 
     Args:
-        request: what to measure.
-        corpus: its train split gets wrong labels; its test split stays as it is.
-        folder: keeps finished injections, so that the same request resumes, and the wrong labels of each:
+        request: parameters of the audit.
+        corpus: corpus whose train split gets wrong labels; its test split stays as it is.
+        folder: where finished injections are kept, so that the same request resumes, with the wrong labels of each:
             cells/NOISE-RATE-SEED-*.json and wrong/NOISE-RATE-SEED-*.csv.
         quiet: hide the progress bar.
     """
@@ -58,10 +58,10 @@ def run_audit(request: AuditRequest, corpus: Corpus, folder: OwnedFolder | None,
         corpus.require_test("The cleaning of an audit")
     noises = request.noise
     if len(noises) > 1 and len(np.unique(corpus.train.gold)) == 2:
-        logger.warning("With two classes a wrong label is the other one, whatever the noise: only %s.", noises[0])
+        logger.warning("With two classes every kind of noise flips to the other class; running only %s.", noises[0])
         noises = noises[:1]
     for rate in request.rates:
-        count_wrong(corpus.train.gold, rate)  # refused before anything is trained
+        count_wrong(corpus.train.gold, rate)  # refuses bad rates before any training
     about = {"corpus": corpus.name, "corpus_fingerprint": corpus.fingerprint, **provenance(request.device)}
     config = request.as_data()
     if folder is not None:
@@ -90,14 +90,14 @@ def run_audit(request: AuditRequest, corpus: Corpus, folder: OwnedFolder | None,
 
 
 def _key(request: AuditRequest, corpus: Corpus, setup: Setup) -> str:
-    """A name for what a cell depends on beside its own name, so that no other audit's is taken for it."""
+    """A hash of everything else that a cell depends on, so that cells of other audits are not reused."""
     vectors = getattr(setup.features, "fingerprint", None)
     about = (corpus.fingerprint, vectors, setup.learner, request.detectors, request.folds, request.clean_by)
     return hashlib.blake2b(repr(about).encode(), digest_size=6).hexdigest()
 
 
 def _measured(corpus: Corpus, cell: Cell, noised: Noised, request: AuditRequest, setup: Setup) -> _Rows:
-    """The rows of one cell, by the name of their frame."""
+    """The rows that one cell adds to each frame."""
     detections = detect(noised.corpus, request.detectors, setup, seeds=[cell.seed], folds=request.folds)
     rows: _Rows = {name: [] for name in FRAMES}
     for name, detection in detections.items():
@@ -113,7 +113,7 @@ def _measured(corpus: Corpus, cell: Cell, noised: Noised, request: AuditRequest,
 
 
 def _confusions(corpus: Corpus, seed: int, folds: int, setup: Setup) -> np.ndarray:
-    """(class, class) how often a document of the row's class is taken for the column's, out of fold."""
+    """(class, class) counts of documents of the row's class predicted as the column's, out of fold."""
     table = np.zeros((corpus.n_classes, corpus.n_classes), dtype=int)
     for each in train_all(corpus, cross_validation(corpus.train.gold, seed, folds), setup):
         np.add.at(table, (each.dynamics.gold.numpy(), each.dynamics.predicted[-1].numpy()), 1)
@@ -121,7 +121,7 @@ def _confusions(corpus: Corpus, seed: int, folds: int, setup: Setup) -> np.ndarr
 
 
 def _wrong_labels(corpus: Corpus, noised: Noised) -> pd.DataFrame:
-    """A row per wrong label: id, the gold label and the one given instead."""
+    """One row per wrong label: id, gold label and the label given instead."""
     names, rows = np.asarray(corpus.label_names, dtype=object), np.flatnonzero(noised.wrong)
     gold, given = (names[each.train.gold[rows]] for each in (corpus, noised.corpus))
     return pd.DataFrame({"id": np.asarray(corpus.train.ids, dtype=object)[rows], "gold": gold, "given": given})
@@ -131,5 +131,5 @@ def _read(path: Path) -> _Rows:
     try:
         rows: _Rows = orjson.loads(path.read_bytes())
     except (OSError, orjson.JSONDecodeError) as error:
-        raise StorageError(f"{path} cannot be read: {error}. Remove it to do this injection again.") from error
+        raise StorageError(f"{path} cannot be read: {error}. Delete it to repeat this injection.") from error
     return rows

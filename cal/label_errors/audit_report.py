@@ -1,4 +1,4 @@
-"""Audit report: what an audit found, as lines for the terminal and as a document with figures."""
+"""Audit report: the findings as text for the terminal and as a document with figures."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
     from cal.label_errors.audit_result import AuditResult
 
 _OF_INJECTED = (
-    "All figures are of injected errors. Labels that were wrong before are not known and count as right, so real "
-    "precision is higher, and errors that people make are often harder to find."
+    "All numbers count injected errors only. Labels that were wrong before count as right, so real precision is "
+    "higher. Human errors are often harder to find."
 )
 
 
 def audit_text(result: AuditResult, name: str) -> str:
-    """The lines for the terminal, the most important first.
+    """The text for the terminal, most important first.
 
     Args:
-        result: of the audit.
-        name: of the corpus.
+        result: result of the audit.
+        name: name of the corpus.
     """
     parts, best = injections(result), best_detector(result)
     lines = [_subject(result, name), ""]
     lines += [f"{part.title}: {part.headline(best)}" for part in parts]
-    lines += [f"That {best} is best is read off these figures."]
+    lines += [f"{best} was chosen as the best by these same numbers."]
     for part in parts:
         lines += ["", f"{part.title} ({part.n_wrong:,} wrong labels)", *_as_text(detector_table(part))]
         lines += [*remarks(part)]
@@ -53,19 +53,18 @@ def audit_document(result: AuditResult, name: str, about: str) -> tuple[Report, 
     """The report as a document, and its figures by name.
 
     Args:
-        result: of the audit.
-        name: of the corpus.
-        about: configuration and versions, shown as they are.
+        result: result of the audit.
+        name: name of the corpus.
+        about: configuration and versions, as text.
     """
     parts, best = injections(result), best_detector(result)
     n_seeds = result.scores["seed"].nunique()
-    cautions = [_OF_INJECTED, f"That {best} is best is read off the same figures that are reported for it."]
+    cautions = [_OF_INJECTED, f"{best} was chosen as the best by the same numbers that are reported for it."]
     cautions.append(
-        "With one seed there are no intervals; give more, such as seeds=5."
+        "With one seed there are no intervals; use more, such as seeds=5."
         if n_seeds == 1
-        else f"Intervals in brackets are of the mean over {n_seeds} seeds (95 %, percentile bootstrap): they cover "
-        "other draws of noise and training, not another corpus"
-        + (", and few seeds make them too narrow." if n_seeds < 10 else ".")
+        else f"Brackets hold 95 % intervals of the mean over {n_seeds} seeds (percentile bootstrap). They cover other "
+        f"draws of noise and training, not other corpora{', and few seeds make them too narrow' * (n_seeds < 10)}."
     )
     found = TextTable(
         ["noise", "AP", f"found by reading {READ} %", "ceiling", "wrong of what is read", "best detector here"],
@@ -80,7 +79,7 @@ def audit_document(result: AuditResult, name: str, about: str) -> tuple[Report, 
             ]
             for part in parts
         ],
-        f"Average precision of {best}, and what is found in the {READ} % that it suspects most.",
+        f"Average precision of {best}, and what it finds in the {READ} % most suspicious documents.",
     )
     sections = [Section("Summary", [Paragraph(_subject(result, name)), Bullets(cautions, warning=True), found])]
     figures = {}
@@ -94,17 +93,17 @@ def audit_document(result: AuditResult, name: str, about: str) -> tuple[Report, 
 
 @styled
 def recall_figure(part: Injection) -> Figure:
-    """Share of the wrong labels found over the share of documents read, by detector, under the ceiling.
+    """Share of the wrong labels found by share of documents read, for each detector, below the ceiling.
 
     Args:
-        part: one kind of noise at one rate.
+        part: results for one kind of noise at one rate.
     """
     figure = new_figure(8.5, 4.6)
     axes = figure.subplots()
     percent = np.sort(part.curves["reviewed"].unique())
     share = part.n_wrong / part.scores["n_instances"].iloc[0]
     last = min(max(20.0, 300 * share), percent[-1])
-    n_documents = np.round(percent / 100 * part.scores["n_instances"].iloc[0])  # as many as the curves are of
+    n_documents = np.round(percent / 100 * part.scores["n_instances"].iloc[0])  # rounded as in `recall_curve`
     axes.plot(percent, 100 * np.minimum(1, n_documents / part.n_wrong), color="black", linewidth=1.2, label="ceiling")
     names = part.scores["detector"].unique().tolist()
     for name in part.ranked():
@@ -125,7 +124,7 @@ def recall_figure(part: Injection) -> Figure:
 
 def _section(part: Injection, best: str, picture: str) -> Section:
     bands = "; bands are 95 % intervals over seeds" if part.scores["seed"].nunique() > 1 else ""
-    caption = f"Wrong labels found over documents read{bands}. No ranking can be above the black line."
+    caption = f"Wrong labels found by documents read{bands}. No ranking can exceed the black line."
     blocks: list[Block] = [Paragraph(part.headline(best)), Picture(picture, caption), detector_table(part)]
     blocks += [Paragraph(line) for line in remarks(part)]
     if len(part.accuracies):
@@ -141,8 +140,8 @@ def _verdict(parts: Sequence[Injection], best: str) -> str:
     found = f"{least} to {most} %" if least < most else f"{least} %"
     n = n_read(READ, int(parts[0].scores["n_instances"].iloc[0]))
     return (
-        f"If you read {READ} % ({n:,} documents) by {best}, you find {found} of the wrong labels, depending on "
-        "how many there are and of what kind. Where they are more than is read, no ranking finds all."
+        f"Reading {READ} % ({n:,} documents) by {best} finds {found} of the wrong labels, depending on their number "
+        "and kind. If there are more wrong labels than you read, no ranking finds them all."
     )
 
 

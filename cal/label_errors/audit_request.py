@@ -22,19 +22,19 @@ _USUALLY_CLEANED_BY = ("aum", "cv_self_confidence")
 
 @dataclass(kw_only=True)
 class AuditRequest(TrainingRequest):
-    """Flip some labels, and count how many of them each detector finds and what cleaning them gains.
+    """Flip some labels, then measure how many each detector finds and what cleaning them gains.
 
     Args:
-        noise: list of kinds of wrong labels, uniform (another class at random), class_dependent (the one most
+        noise: list of kinds of wrong labels: uniform (any other class), class_dependent (the class it is most
             confused with) and annotator (one careless annotator)
         rates: list of shares of the training labels to make wrong
-        seeds: number of seeds (the paper's five first), or a list; of injections and trainings
-        detectors: list of detectors; null is aum, confidence, loss, el2n, cv_loss, cv_self_confidence,
-            cv_normalised_margin, calibrated and, if installed, cleanlab; others are last_prob, correctness,
+        seeds: number of seeds (the paper's five first), or a list of seeds, for injections and trainings
+        detectors: list of detectors; null means aum, confidence, loss, el2n, cv_loss, cv_self_confidence,
+            cv_normalised_margin, calibrated and, if installed, cleanlab; also available are last_prob, correctness,
             variability, noise_detector and threshold_samples
-        folds: parts of the train split, for detectors by models that never saw a document
-        clean_by: list of detectors whose 5 % most suspicious labels are fixed or dropped, to train again; null is aum
-            and cv_self_confidence, [] is none
+        folds: number of cross-validation folds, for detectors by models that never saw a document
+        clean_by: list of detectors whose 5 % most suspicious labels are fixed or dropped before training again; null
+            means aum and cv_self_confidence, [] none
         output: folder of the report; the same command resumes an interrupted audit
     """
 
@@ -61,13 +61,13 @@ class AuditRequest(TrainingRequest):
         usual = [name for name in _USUALLY_CLEANED_BY if name in self.detectors]
         self.clean_by = usual if self.clean_by is None else _listed(self.clean_by)
         unknown = [name for name in self.clean_by if name not in self.detectors]
-        problems += [f"clean_by names {name}, which is not one of the detectors." for name in unknown]
+        problems += [f"clean_by names {name}, which is not among the detectors." for name in unknown]
 
     def run(self, corpus: Any = None, *, quiet: bool = False) -> AuditResult:
-        """Audits and, given an output folder, writes the report there: see `cal.label_errors.audit_result`.
+        """Runs the audit; writes the report to `output` if given.
 
         Args:
-            corpus: whatever `cal.read_corpus` takes; None reads `dataset`.
+            corpus: a `Corpus`, or anything that `cal.read_corpus` takes; None reads `dataset`.
             quiet: hide the progress bar.
 
         Raises:
@@ -89,13 +89,13 @@ class AuditRequest(TrainingRequest):
 
 @takes(AuditRequest)
 def audit(corpus: Any, *, quiet: bool = False, **parameters: Any) -> AuditResult:
-    """Which detector finds wrong labels in your data: flips some labels and counts how many each detector finds.
+    """Flips some of your labels and measures how many each detector finds.
 
-    Labels that are wrong already are not known and count as right, so all figures are about flipped labels. Where
-    documents tie in suspicion, recall and precision are those expected for any order among them.
+    Labels that were already wrong count as right, so all numbers are about flipped labels. Where documents tie,
+    recall and precision are the expected values for a random order among them.
 
     Args:
-        corpus: a `Corpus`, or whatever `cal.read_corpus` takes. Its test split stays as it is.
+        corpus: a `Corpus`, or anything that `cal.read_corpus` takes. Its test split stays as it is.
         quiet: hide the progress bar.
         **parameters: those of `AuditRequest`.
 
@@ -103,7 +103,7 @@ def audit(corpus: Any, *, quiet: bool = False, **parameters: Any) -> AuditResult
         Scores, curves and accuracies, with `to_frame()`, `plot()` and `save(folder)`.
 
     Raises:
-        ConfigError: listing everything wrong with the parameters; before any training.
+        ConfigError: listing every invalid parameter, before any training.
         DataError: if a rate makes no label wrong, or too many.
 
     Example:
@@ -118,5 +118,5 @@ def audit(corpus: Any, *, quiet: bool = False, **parameters: Any) -> AuditResult
 
 
 def _listed(given: Any) -> list[Any]:
-    """A single name or number as a list of one; nothing is listed twice."""
+    """A list without duplicates; a single name or number becomes a list of one."""
     return list(dict.fromkeys([given] if isinstance(given, str | int | float) else given))

@@ -1,17 +1,18 @@
-"""What an audit measured, in memory and as a folder.
+"""AuditResult: what an audit measured, in memory and as a folder.
 
-config.yaml, audit.json    the parameters; what was audited, and versions
-scores.csv, curves.csv, accuracies.csv    the frames of `AuditResult`
-means.csv                  means of the scores over seeds, with their intervals
-wrong/NOISE-RATE-SEED-*.csv  the wrong labels of each injection: id, gold label and the one given
-cells/                     finished injections, from which the same command resumes
-report.md, report.html, figures/
+config.yaml, audit.json                 the parameters; the corpus and versions
+scores.csv, curves.csv, accuracies.csv  the frames of `AuditResult`
+means.csv                               means of the scores over seeds, with intervals
+wrong/NOISE-RATE-SEED-*.csv             wrong labels of each injection: id, gold label and the label given instead
+cells/                                  finished injections, from which the same command resumes
+report.md, report.html, figures/        the report
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,18 +33,18 @@ FRAMES = ("scores", "curves", "accuracies")
 
 @dataclass(frozen=True, eq=False)
 class AuditResult:
-    """What an audit measured; rows are of one kind of noise, rate and seed.
+    """What an audit measured, for each kind of noise, rate and seed.
 
     Attributes:
-        scores: a row per detector: `n_instances` and `n_wrong`; `average_precision` and `auroc` of its ranking; for x
-            of `REVIEWED` `recall_at_x`, the share of the wrong labels among the first x percent of the documents,
-            `ceiling_at_x`, the most it can be, and `precision_at_x`; `flagged_share`, `flag_precision` and
-            `flag_recall` of a detector that flags; `n_errors` with `n_errors_low` and `n_errors_high` of one that
-            estimates how many labels are wrong; `seconds`. What a detector does not give is NaN.
-        curves: a row per detector and percent `reviewed`, of `CURVE`: `recall`.
-        accuracies: a row per training that is measured on the test split, `accuracy` and `macro_f1`: on the noisy
-            labels (`treatment` as is), on the right ones (clean), and after the first `k` documents by a `detector`, or
-            random ones, were given their right labels (fix) or left out (drop). Empty where nothing is cleaned.
+        scores: one row per detector: `n_instances` and `n_wrong`; `average_precision` and `auroc` of its ranking; for
+            each x in `REVIEWED`, `recall_at_x` (share of the wrong labels among the first x percent of documents),
+            `ceiling_at_x` (its upper bound) and `precision_at_x`; `flagged_share`, `flag_precision` and `flag_recall`
+            of a detector that flags; `n_errors`, `n_errors_low` and `n_errors_high` of one that estimates how many
+            labels are wrong; `seconds`. Measures that a detector does not have are NaN.
+        curves: one row per detector and percentage `reviewed`, one of `CURVE`, with its `recall`.
+        accuracies: one row per training, with `accuracy` and `macro_f1` on the test split. The `treatment` of the
+            labels is `as is` (noisy), `clean` (all right), or `fix` or `drop`: the first `k` documents by a
+            `detector`, or random ones, get their right labels or are left out. Empty if nothing was cleaned.
         about: corpus, versions and device.
         config: parameters of the request.
     """
@@ -55,20 +56,20 @@ class AuditResult:
     config: Mapping[str, Any] = field(default_factory=dict)
 
     def to_frame(self) -> pd.DataFrame:
-        """Means of the scores over seeds with their intervals, a row per kind of noise, rate and detector."""
+        """Means of the scores over seeds with intervals, one row per kind of noise, rate, detector and measure."""
         from cal.label_errors.audit_tables import means_of
 
         return means_of(self)
 
     def plot(self) -> Figure:
-        """Share of the wrong labels found over the share of documents read, for the first kind of noise and rate."""
+        """Share of the wrong labels found by share of documents read, for the first kind of noise and rate."""
         from cal.label_errors.audit_report import recall_figure
         from cal.label_errors.audit_tables import injections
 
         return recall_figure(injections(self)[0])
 
     def save(self, folder: Path | str) -> None:
-        """Writes tables, figures and the report of `cal audit`.
+        """Writes the folder of `cal audit`: tables, figures and the report.
 
         Raises:
             StorageError: if the folder holds something else or cannot be written.
@@ -92,10 +93,10 @@ class AuditResult:
 
     @classmethod
     def load(cls, folder: Path | str) -> AuditResult:
-        """What a folder of `cal audit` holds.
+        """Reads the folder of `cal audit`.
 
         Raises:
-            StorageError: if it holds no audit, or an unfinished one.
+            StorageError: if the folder holds no finished audit.
         """
         folder = Path(folder)
         try:
@@ -117,14 +118,18 @@ class AuditResult:
         return f"AuditResult of {self.about['corpus']!r}: {n_detectors} detectors, {n_cells} injections"
 
     def _repr_html_(self) -> str:
-        return f"<p>{self!r}</p>{self.to_frame().to_html(index=False)}"
+        from cal.label_errors.detection_scores import READ, REVIEWED
+
+        shown = ["average_precision", *(f"recall_at_{x}" for x in REVIEWED), f"precision_at_{READ}", "seconds"]
+        means = self.scores.groupby(["noise", "rate", "detector"], sort=False)[shown].mean()
+        return f"<p>{escape(repr(self))}; means over seeds:</p>{means.to_html(float_format='{:.3f}'.format)}"
 
 
 def audit_folder(folder: Path | str) -> OwnedFolder:
-    """The folder of an audit, if it is free for one.
+    """The folder to write an audit to.
 
     Raises:
-        StorageError: if it holds something else.
+        StorageError: if the folder holds something else.
     """
     target = OwnedFolder(folder, "cal audit", "audit.json")
     target.refuse_foreign()
@@ -132,13 +137,13 @@ def audit_folder(folder: Path | str) -> OwnedFolder:
 
 
 def begin(target: OwnedFolder, about: Mapping[str, Any], config: Mapping[str, Any]) -> None:
-    """Writes what the folder is an audit of; audit.json first, as it marks the folder for ours."""
+    """Writes audit.json, which marks the folder as ours, and the configuration."""
     target.write_json("audit.json", about)
     target.write_yaml("config.yaml", config)
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
-    """A table; a training without a detector has an empty name, and a table without rows has no header either."""
+    """A table, in which trainings without a detector have an empty name; an empty file is an empty table."""
     if path.stat().st_size <= 1:
         return pd.DataFrame()
     frame = pd.read_csv(path)

@@ -1,4 +1,4 @@
-"""Audit tables: means over seeds of what an audit measured, for each kind of noise and rate."""
+"""Audit tables: means over seeds, for each kind of noise and rate."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ N_BOOTSTRAP = 10_000
 
 
 class Mean(NamedTuple):
-    """A mean over seeds and its 95 % interval; the ends are NaN where there is one seed."""
+    """A mean over seeds and its 95 % interval; the bounds are NaN for a single seed."""
 
     mean: float
     low: float
     high: float
 
     def decimals(self, form: str = ".3f") -> str:
-        """As 0.824 [0.812, 0.836]."""
+        """Formats as 0.824 [0.812, 0.836]."""
         if np.isnan(self.mean):
             return "–"
         ends = "" if np.isnan(self.low) else f" [{self.low:{form}}, {self.high:{form}}]"
         return f"{self.mean:{form}}{ends}"
 
     def percent(self, ends: bool = True) -> str:
-        """As 42 % [40, 44], or without the ends as 42 %."""
+        """Formats as 42 % [40, 44], or 42 % without the interval."""
         if np.isnan(self.mean):
             return "–"
         interval = f" [{100 * self.low:.0f}, {100 * self.high:.0f}]" if ends and not np.isnan(self.low) else ""
@@ -40,11 +40,11 @@ class Mean(NamedTuple):
 
 
 def mean_over_seeds(values: np.ndarray, generator: np.random.Generator) -> Mean:
-    """The mean and its percentile bootstrap interval: seeds are drawn again, with replacement.
+    """The mean and its percentile bootstrap interval, from seeds resampled with replacement.
 
     Args:
-        values: (seed,) a number for each; NaN where there is none.
-        generator: draws.
+        values: (seed,) numbers; NaN are ignored.
+        generator: source of the resamples.
 
     Example:
         >>> mean = mean_over_seeds(np.array([0.4, 0.5, 0.6]), np.random.default_rng(0))
@@ -59,25 +59,25 @@ def mean_over_seeds(values: np.ndarray, generator: np.random.Generator) -> Mean:
 
 
 def interval_over_seeds(values: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """(2, ...) ends of the 95 % percentile bootstrap interval of the mean over seeds.
+    """(2, ...) bounds of the 95 % percentile bootstrap interval of the mean over seeds.
 
     Args:
-        values: (seed, ...) numbers.
-        generator: draws seeds, with replacement and the same for all numbers.
+        values: (seed, ...) numbers, all resampled alike.
+        generator: source of the resamples.
     """
     n = len(values)
     drawn = generator.integers(0, n, (N_BOOTSTRAP, n, 1))
-    shares = (drawn == np.arange(n)).mean(axis=1)  # (resample, seed): how often each was drawn
+    shares = (drawn == np.arange(n)).mean(axis=1)  # (resample, seed) share of draws
     ends: np.ndarray = np.quantile(shares @ values, [0.025, 0.975], axis=0)
     return ends
 
 
 class Injection(NamedTuple):
-    """What an audit found for one kind of noise at one rate.
+    """The results of an audit for one kind of noise at one rate.
 
     Attributes:
-        noise: its kind.
-        rate: share of the labels made wrong.
+        noise: kind of noise.
+        rate: share of labels made wrong.
         scores: rows of `AuditResult.scores`.
         curves: rows of `AuditResult.curves`.
         accuracies: rows of `AuditResult.accuracies`.
@@ -91,36 +91,35 @@ class Injection(NamedTuple):
 
     @property
     def title(self) -> str:
-        """Kind and rate in words."""
+        """Kind and rate, in words."""
         return f"{self.noise} noise, {100 * self.rate:g} %"
 
     @property
     def n_wrong(self) -> int:
-        """How many labels were made wrong."""
+        """Number of labels made wrong."""
         return int(self.scores["n_wrong"].iloc[0])
 
     def of(self, detector: str, column: str) -> Mean:
-        """One column of a detector's scores."""
+        """Mean of one column of a detector's scores."""
         values = self.scores.loc[self.scores["detector"] == detector, column]
         return mean_over_seeds(values.to_numpy(dtype=float), np.random.default_rng(0))
 
     def ranked(self) -> list[str]:
-        """Detectors, the highest mean average precision first."""
+        """Detectors, highest mean average precision first."""
         means = self.scores.groupby("detector", sort=False)["average_precision"].mean()
         return means.sort_values(ascending=False, kind="stable").index.tolist()
 
     def headline(self, detector: str) -> str:
-        """How many wrong labels reading `READ` percent by a detector finds."""
+        """The share of wrong labels found by reading `READ` percent by a detector, in a sentence."""
         n = int(self.scores["n_instances"].iloc[0])
         recall, ceiling = self.of(detector, f"recall_at_{READ}"), self.of(detector, f"ceiling_at_{READ}").mean
-        return (
-            f"If you read {READ} % ({n_read(READ, n):,} documents) by {detector}, you find {recall.percent()} of the "
-            f"wrong labels; the ceiling is {100 * ceiling:.0f} %."
-        )
+        most = f"; no ranking could find more than {100 * ceiling:.0f} %" if ceiling < 1 else ""
+        found = f"finds {recall.percent()} of the wrong labels{most}."
+        return f"Reading {READ} % ({n_read(READ, n):,} documents) by {detector} {found}"
 
 
 def injections(result: AuditResult) -> list[Injection]:
-    """The parts of an audit, by kind of noise and rate."""
+    """The results of an audit, split by kind of noise and rate."""
     kinds = result.scores[["noise", "rate"]].drop_duplicates()
 
     def rows(frame: pd.DataFrame, noise: str, rate: float) -> pd.DataFrame:
@@ -139,7 +138,7 @@ def best_detector(result: AuditResult) -> str:
 
 
 def means_of(result: AuditResult) -> pd.DataFrame:
-    """A row per kind of noise, rate, detector and measure: its mean over seeds, and the ends of the interval."""
+    """One row per kind of noise, rate, detector and measure, with its mean over seeds and the interval."""
     measures = result.scores.columns.drop(["noise", "rate", "seed", "detector"])
     rows = [
         (part.noise, part.rate, name, measure, *part.of(name, measure))
@@ -151,7 +150,7 @@ def means_of(result: AuditResult) -> pd.DataFrame:
 
 
 def detector_table(part: Injection) -> TextTable:
-    """Ranking and seconds of every detector, the best ranking first, under what is possible at all."""
+    """Ranking quality and seconds of every detector, best first, between the upper bound and chance."""
     header = ["detector", "AP", *(f"found at {x} %" for x in REVIEWED), f"wrong of first {READ} %", "seconds"]
     first = part.ranked()[0]
     n, n_wrong = part.scores["n_instances"].iloc[0], part.n_wrong
@@ -167,14 +166,14 @@ def detector_table(part: Injection) -> TextTable:
     rows.append(["at random", f"{n_wrong / n:.3f}", *(f"{x} %" for x in REVIEWED), chance, ""])
     caption = (
         "AP: average precision of the ranking. Found at x %: share of the wrong labels among the first x % of the "
-        "documents. Seconds: of the trainings that a detector reads, also where others share them, and its own; of "
-        "trainings done together each has its share by the documents it was trained on."
+        "documents. Seconds include the trainings that a detector uses, even if other detectors share them; trainings "
+        "run together are charged by their number of documents."
     )
     return TextTable(header, rows, caption)
 
 
 def cleaning_table(part: Injection) -> TextTable:
-    """Test accuracy after fixing or leaving out what is suspected most, and after as many documents at random."""
+    """Test accuracy after fixing or dropping the most suspicious documents, or as many random ones."""
     by_treatment = part.accuracies.set_index(["treatment", "detector", "seed"])["accuracy"].sort_index()
     before = by_treatment["as is", ""]
 
@@ -194,15 +193,15 @@ def cleaning_table(part: Injection) -> TextTable:
         rows.append([what, *cells("fix", name), *cells("drop", name)])
     rows.append([f"all {part.n_wrong:,} wrong labels", *cells("clean", ""), *[""] * 3])
     caption = (
-        f"Test accuracy after training again with {READ} % of the training documents, those suspected most or random "
-        "ones, given their right labels or left out. Gains are over nothing cleaned, and over random documents."
+        f"Test accuracy after fixing or dropping {READ} % of the training documents, the most suspicious or random "
+        "ones, and training again. Gains are over no cleaning, and over cleaning random documents."
     )
-    header = ["cleaned by", "accuracy, fixed", "gain", "less random", "accuracy, left out", "gain", "less random"]
+    header = ["cleaned", "accuracy, fixed", "gain", "over random", "accuracy, dropped", "gain", "over random"]
     return TextTable(header, rows, caption)
 
 
 def remarks(part: Injection) -> list[str]:
-    """What detectors say beyond a ranking: which labels they flag, and how many they take to be wrong."""
+    """What detectors report beyond a ranking: the labels they flag, and how many they estimate to be wrong."""
     sentences = []
     for name in part.ranked():
         flagged, precision, recall = (
@@ -210,13 +209,13 @@ def remarks(part: Injection) -> list[str]:
         )
         if not np.isnan(flagged.mean):
             sentences.append(
-                f"{name} flags {flagged.percent()} of the documents: {precision.percent()} of them are wrong, "
-                f"{recall.percent()} of the wrong ones are among them."
+                f"{name} flags {flagged.percent()} of the documents: precision {precision.percent()}, recall "
+                f"{recall.percent()}."
             )
         n, low, high = (part.of(name, column).mean for column in ("n_errors", "n_errors_low", "n_errors_high"))
         if not np.isnan(n):
             sentences.append(
-                f"{name} estimates {n:,.0f} wrong labels ({low:,.0f} to {high:,.0f}, by its own intervals, means over "
-                f"seeds); {part.n_wrong:,} were injected."
+                f"{name} estimates {n:,.0f} wrong labels (its interval: {low:,.0f} to {high:,.0f}; means over seeds); "
+                f"{part.n_wrong:,} were injected."
             )
     return sentences

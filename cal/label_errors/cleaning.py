@@ -1,4 +1,4 @@
-"""Label cleaning: what accuracy gains when the labels that a detector suspects most are fixed or dropped."""
+"""Label cleaning: the gain in accuracy when the most suspicious labels are fixed or dropped."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ RANDOM = "random"
 def cleaned_accuracies(
     corpus: Corpus, noised: Noised, scores: Mapping[str, np.ndarray], seed: int, setup: Setup
 ) -> list[dict[str, Any]]:
-    """Accuracy and macro F1 on the clean test split, before and after cleaning `READ` percent, trained in one grid.
+    """Accuracy and macro F1 on the clean test split, before and after cleaning `READ` percent of the train split.
 
     Args:
-        corpus: with the right labels.
-        noised: with the wrong ones.
-        scores: (instance,) suspicion by detector, higher = more suspicious; of equal ones the first is cleaned first.
-        seed: of the trainings, and of the random documents that are cleaned for comparison.
-        setup: what all trainings have in common.
+        corpus: corpus with the right labels.
+        noised: corpus with the wrong labels.
+        scores: (instance,) suspicion by detector, higher = more suspicious; ties are cleaned in order of position.
+        seed: seed of the trainings, and of the random documents that are cleaned for comparison.
+        setup: settings common to all trainings.
 
     Returns:
-        A row per training: `treatment`, `detector`, `k`, `accuracy` and `macro_f1`, as
-        `cal.label_errors.audit_result.AuditResult.accuracies` explains them.
+        One row per training: `treatment`, `detector`, `k`, `accuracy` and `macro_f1`, as in
+        `cal.label_errors.audit_result.AuditResult.accuracies`.
     """
     right, given = corpus.train.gold, noised.corpus.train.gold
     everything, k = np.arange(len(given)), n_read(READ, len(given))

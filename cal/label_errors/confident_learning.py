@@ -1,4 +1,4 @@
-"""Confident learning: what the package cleanlab says of labels, by its defaults. It is optional."""
+"""Confident learning by the optional package cleanlab, with its defaults."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from cal.errors import ConfigError, missing_package
 
 
 def confident_learning(probs: np.ndarray, gold: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Label quality and label issues by cleanlab: self-confidence, and `find_label_issues` as it comes.
+    """Label quality (self-confidence) and label issues (`find_label_issues`) by cleanlab.
 
     Args:
-        probs: (instance, class) probabilities by classifiers that were not trained on the instance.
+        probs: (instance, class) probabilities from classifiers that were not trained on the instance.
         gold: (instance,) labels.
 
     Returns:
-        (instance,) label quality, low = suspicious, and (instance,) whether it is called an issue.
+        (instance,) label quality, lower = more suspicious, and (instance,) whether the label is an issue.
 
     Raises:
         ConfigError: if cleanlab is not installed.
@@ -35,15 +35,15 @@ def confident_learning(probs: np.ndarray, gold: np.ndarray) -> tuple[np.ndarray,
     from cleanlab.filter import find_label_issues
     from cleanlab.rank import get_label_quality_scores
 
-    # One process: on a few thousand documents others would take longer to start than to count.
+    # One process: for a few thousand documents, starting more takes longer than the work.
     return get_label_quality_scores(gold, probs), find_label_issues(gold, probs, n_jobs=1)
 
 
 def require_cleanlab() -> None:
-    """Nothing, where cleanlab is installed.
+    """Makes sure that cleanlab is installed.
 
     Raises:
-        ConfigError: where it is not.
+        ConfigError: if it is not.
     """
     try:
         import cleanlab.filter  # noqa: F401

@@ -1,4 +1,4 @@
-"""Detection scores: how well a ranking of documents finds the wrong labels among them, where these are known."""
+"""Detection scores: how well a ranking of documents finds known wrong labels."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ import numpy as np
 from cal.label_errors.detectors import Detection
 
 REVIEWED = (1, 5, 10, 20)
-"""Percent of the documents that are read, most suspicious first."""
+"""Percentages of the documents that are read, most suspicious first."""
 READ = 5
-"""The one of them that headlines speak of, and after which labels are cleaned."""
+"""The percentage in headlines, and the share of labels that is cleaned."""
 CURVE = np.arange(101) / 2
-"""Percent read along a recall curve."""
+"""Percentages read along a recall curve."""
 
 
 def found(score: np.ndarray, wrong: np.ndarray) -> np.ndarray:
-    """How many wrong labels are among the first 0, 1, ... n documents, most suspicious first.
+    """Number of wrong labels among the first 0, 1, ... n documents, most suspicious first.
 
-    Where documents tie it is the number expected of a random order among them.
+    Where documents tie, this is the expected number for a random order among them.
 
     Args:
-        score: (instance,) higher = more suspicious.
+        score: (instance,) scores, higher = more suspicious.
         wrong: (instance,) which labels are wrong.
 
     Returns:
-        (instance + 1,) numbers, the last of them that of all wrong labels.
+        (instance + 1,) numbers; the last counts all wrong labels.
 
     Example:
         >>> found(np.array([0.9, 0.5, 0.5, 0.1]), np.array([True, False, True, False])).tolist()
@@ -36,7 +36,7 @@ def found(score: np.ndarray, wrong: np.ndarray) -> np.ndarray:
 
 
 def n_read(percent: float, n: int) -> int:
-    """How many of n documents so many percent are, one at least.
+    """Number of documents in a percentage of n, at least one.
 
     Example:
         >>> n_read(5, 5452), n_read(1, 20)
@@ -46,23 +46,22 @@ def n_read(percent: float, n: int) -> int:
 
 
 def recall_curve(score: np.ndarray, wrong: np.ndarray) -> np.ndarray:
-    """(percent,) share of the wrong labels found by reading each of `CURVE` percent.
+    """(percentage,) share of the wrong labels found by reading each percentage in `CURVE`.
 
     Args:
-        score: (instance,) higher = more suspicious.
+        score: (instance,) scores, higher = more suspicious.
         wrong: (instance,) which labels are wrong.
     """
-    n_read = [round(percent / 100 * len(wrong)) for percent in CURVE]
-    share: np.ndarray = found(score, wrong)[n_read] / wrong.sum()
-    return share
+    recall: np.ndarray = found(score, wrong)[[round(percent / 100 * len(wrong)) for percent in CURVE]] / wrong.sum()
+    return recall
 
 
 def detection_scores(detection: Detection, wrong: np.ndarray) -> dict[str, float | None]:
-    """What is measured of one detector, as `cal.label_errors.audit.AuditResult.scores` explains it.
+    """The measures of one detector, as described in `cal.label_errors.audit_result.AuditResult.scores`.
 
     Args:
-        detection: what it said.
-        wrong: (instance,) which labels are wrong; not all, and not none.
+        detection: output of the detector.
+        wrong: (instance,) which labels are wrong; some but not all.
 
     Example:
         >>> suspicion = Detection(np.array([0.9, 0.1, 0.5, 0.4, 0.3]))

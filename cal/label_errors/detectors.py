@@ -1,4 +1,4 @@
-"""Detectors of wrong labels: what each makes of trainings, which those that read the same ones share."""
+"""Detectors of wrong labels; detectors that use the same trainings share them."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from cal.label_errors.noise_detector import NoiseDetector, flips_from_easy, othe
 from cal.learners.grid import Setup, Trained, Training, cross_validation, final_probs, train_all
 from cal.streams import stream
 
-_FLIPPED = 0.1  # share of labels that are flipped to learn what wrong ones look like
-_THRESHOLD = 0.99  # quantile of the threshold samples' AUM, as the paper has it
+_FLIPPED = 0.1  # share of labels flipped to learn what wrong ones look like
+_THRESHOLD = 0.99  # quantile of the threshold samples' AUM, as in the paper
 
 
 @dataclass(frozen=True, eq=False)
 class Detection:
-    """What a detector says of each training document; it neither changes nor drops any.
+    """The output of a detector for each training document.
 
     Attributes:
-        score: (instance,) float64, higher = more suspicious.
-        flagged: (instance,) booleans of a detector that draws a line; None of one that only ranks.
-        estimate: the probability that each label is wrong, and how many are, of a detector that estimates them.
-        probs: (instance, class) by classifiers that did not see the instance, of a detector that reads those.
-        seconds: of the trainings that it reads, whoever else reads them, and of its own work. Of trainings done
-            together each has its share of the seconds by the documents it was trained on.
+        score: (instance,) float64 scores, higher = more suspicious.
+        flagged: (instance,) whether the label is flagged as wrong; None if the detector only ranks.
+        estimate: probability that each label is wrong, and their number; None if the detector estimates neither.
+        probs: (instance, class) probabilities from classifiers that did not see the instance, if the detector has them.
+        seconds: time of the trainings that the detector uses, even if others share them, and of its own work.
+            Trainings run together are charged by their number of documents.
     """
 
     score: np.ndarray
@@ -50,17 +50,20 @@ class Detection:
 def detect(
     corpus: Corpus, names: Sequence[str], setup: Setup, *, seeds: Sequence[int], folds: int = 5
 ) -> dict[str, Detection]:
-    """What detectors say about the labels of the train split, by name; scores are means over seeds.
+    """Runs detectors on the labels of the train split. It neither changes nor drops a label.
 
     Args:
-        corpus: labels to judge.
-        names: detectors, of `DETECTORS`; those that read the same trainings share their cost.
-        setup: what all trainings have in common.
-        seeds: seed of each training. What is drawn once, such as the labels that are flipped, is drawn by the first.
-        folds: number of parts in the cross-validation.
+        corpus: corpus whose labels are judged.
+        names: names of detectors, from `DETECTORS`.
+        setup: settings common to all trainings.
+        seeds: seeds of the trainings, over which scores are averaged; the first also draws the labels to flip.
+        folds: number of cross-validation folds.
+
+    Returns:
+        The output of each detector, by name.
 
     Raises:
-        ConfigError: if there is no such detector, or cleanlab is asked for and not installed.
+        ConfigError: if a detector does not exist, or cleanlab is not installed.
         DataError: if there are fewer documents than folds.
         AnalysisError: if fewer documents are easy to learn than `noise_detector` flips.
 
@@ -78,7 +81,7 @@ def detect(
         raise ConfigError(problems)
     kinds = {DETECTORS[name].reads for name in names}
     if "thresholds" in kinds and corpus.n_choices > 1:
-        raise ConfigError("threshold_samples needs one class more, which multiple choice cannot have; leave it out.")
+        raise ConfigError("threshold_samples adds a class, which multiple choice does not allow. Leave it out.")
     if "folds" in kinds and folds > len(corpus.train):
         raise DataError(f"folds is {folds}, but there are {len(corpus.train)} training documents; give fewer folds.")
 
@@ -86,8 +89,8 @@ def detect(
         setup = replace(setup, features=vectors_of(corpus, setup.features))  # once for all trainings
     evidence = _Evidence(corpus, seeds, folds, setup)
     if "easy" in kinds:
-        kinds.add("plain")  # says what is easy
-    # What can be is trained together, so that all cores are busy.
+        kinds.add("plain")  # finds the easy documents
+    # Trainings that do not depend on each other run together, to keep all cores busy.
     for together in (("plain", "folds", "flips"), ("easy",), ("thresholds",)):
         if wanted := [kind for kind in together if kind in kinds]:
             evidence.train(*wanted)
@@ -101,7 +104,7 @@ def detect(
 
 
 def refused_detectors(names: Sequence[str]) -> list[str]:
-    """A sentence about each name that is no detector's, and about what is not installed.
+    """A sentence about each unknown detector, and about each that is not installed.
 
     Example:
         >>> refused_detectors(["aum", "lost"])[0].split("? ")[0]
@@ -109,36 +112,36 @@ def refused_detectors(names: Sequence[str]) -> list[str]:
     """
     problems = [str(UnknownNameError("detector", str(name), DETECTORS)) for name in names if name not in DETECTORS]
     if not names:
-        problems.append(f"No detector is named; give some of {', '.join(DETECTORS)}.")
+        problems.append(f"There are no detectors. Give some of {', '.join(DETECTORS)}.")
     if "cleanlab" in names:
         problems += problems_of(require_cleanlab)
     return problems
 
 
 class _Evidence:
-    """Trainings of several kinds, and what they say.
+    """Trainings of several kinds, and their dynamics.
 
-    `plain` trainings are on the labels as they are, `folds` hold a part out, `flips` have labels replaced by another
-    class at random, `easy` those of easy documents, and `thresholds` have documents moved to a class of their own.
-    All but the folds are on the whole train split, in versions of its labels. Where some have to be changed to judge
-    the others there are two, which change different ones, so that each label is judged.
+    `plain` trains on the given labels, `folds` by cross-validation, `flips` with random labels flipped to another
+    class, `easy` with labels of easy documents flipped, and `thresholds` with documents moved to an extra class.
+    All but `folds` train on versions of the whole train split. `flips` and `thresholds` have two versions that change
+    different labels, so that every label is judged in one that leaves it as it is.
 
     Args:
-        corpus: whose labels are judged.
-        seeds: of the trainings.
-        folds: of the cross-validation.
-        setup: what all trainings have in common.
+        corpus: corpus whose labels are judged.
+        seeds: seeds of the trainings.
+        folds: number of cross-validation folds.
+        setup: settings common to all trainings.
     """
 
     def __init__(self, corpus: Corpus, seeds: Sequence[int], folds: int, setup: Setup) -> None:
         self.gold, self.n_classes, self.seeds = corpus.train.gold, corpus.n_classes, seeds
-        self.versions: dict[str, np.ndarray] = {}  # (version, instance) labels that are trained on
+        self.versions: dict[str, np.ndarray] = {}  # (version, instance) training labels
         self.seconds: dict[str, float] = {}
         self._corpus, self._folds, self._setup = corpus, folds, setup
         self._trained: dict[str, list[tuple[Training, Trained]]] = {}
 
     def train(self, *kinds: str) -> None:
-        """Trainings of some kinds, all at once."""
+        """Runs all trainings of some kinds together."""
         trainings = {kind: self._trainings(kind) for kind in kinds}
         listed = [each for group in trainings.values() for each in group]
         n_classes = self.n_classes + 1 if kinds == ("thresholds",) else self.n_classes
@@ -151,18 +154,18 @@ class _Evidence:
             self.seconds[kind] = rate * sum(len(each.rows) for each in group)
 
     def changed(self, kind: str) -> np.ndarray:
-        """(version, instance) whether a label is another than that of the corpus."""
+        """(version, instance) whether a label differs from the corpus."""
         changed: np.ndarray = self.versions[kind] != self.gold
         return changed
 
     def maps(self, kind: str, epochs: slice = slice(None)) -> list[DataMap]:
-        """The map of each version of the labels, averaged over seeds."""
+        """The data map of each version of the labels, averaged over seeds."""
         parts = [trained.dynamics.epochs(epochs) for _, trained in self._trained[kind]]
         n_seeds = len(self.seeds)
         return [DataMap.of(_stacked(parts[k : k + n_seeds])).mean() for k in range(0, len(parts), n_seeds)]
 
     def out_of_fold(self, read: Callable[[Trained], torch.Tensor]) -> torch.Tensor:
-        """(instance, ...) numbers of each held-out part, put together and averaged over seeds."""
+        """(instance, ...) values on the held-out folds, joined and averaged over seeds."""
         parts = [(training.recorded, read(trained).double()) for training, trained in self._trained["folds"]]
         total = torch.zeros(len(self.gold), *parts[0][1].shape[1:], dtype=torch.float64)
         for recorded, values in parts:
@@ -177,7 +180,7 @@ class _Evidence:
         return [Training(seed, everything, labels) for labels in versions for seed in self.seeds]
 
     def _labels(self, kind: str) -> np.ndarray:
-        """(version, instance) labels to be trained on."""
+        """(version, instance) labels to train on."""
         if kind == "plain":
             return self.gold[None]
         if kind == "easy":
@@ -196,14 +199,14 @@ class _Evidence:
 
 
 def _stacked(parts: Sequence[TrainingDynamics]) -> TrainingDynamics:
-    """(run, epoch, instance) dynamics of runs that stand alone."""
+    """(run, epoch, instance) dynamics of several single runs."""
     names = [each.name for each in fields(TrainingDynamics) if each.name != "capture"]
     stacks: dict[str, Any] = {name: torch.stack([getattr(part, name) for part in parts]) for name in names}
     return TrainingDynamics(**stacks)
 
 
 def _mean_unchanged(values: np.ndarray, changed: np.ndarray) -> np.ndarray:
-    """(instance,) means of (version, instance) values over versions in which the label was left as it is."""
+    """(instance,) means of (version, instance) values over the versions that leave the label as it is."""
     means: np.ndarray = np.where(changed, 0.0, values).sum(axis=0) / (~changed).sum(axis=0)
     return means
 
@@ -243,8 +246,7 @@ def _probs(evidence: _Evidence) -> torch.Tensor:
 
 
 def _calibrated(evidence: _Evidence) -> Detection:
-    # Judged in the very trainings that the flipped were trained in: with more noise than in a plain one all scores
-    # are others, and those of labels that were left alone need no correction.
+    # Scores are compared within the trainings that have flips: added noise shifts the scores of all labels.
     scores = np.stack([suspicion(data_map, "aum").numpy() for data_map in evidence.maps("flips")])
     changed = evidence.changed("flips")
     estimate = estimate_errors(scores, changed, evidence.n_classes, seed=evidence.seeds[0])
@@ -274,7 +276,7 @@ def _threshold_samples(evidence: _Evidence) -> Detection:
 
 
 class Detector(NamedTuple):
-    """One line about a detector, the kind of trainings that it reads, and what it makes of them."""
+    """A one-line summary, the kind of training that the detector uses, and the function that judges labels."""
 
     summary: str
     reads: str
@@ -282,23 +284,21 @@ class Detector(NamedTuple):
 
 
 DETECTORS = {
-    "confidence": Detector("lowest mean probability of the label over epochs", "plain", _by_metric("confidence")),
-    "aum": Detector("lowest mean margin of the label, in logits, over epochs", "plain", _by_metric("aum")),
-    "loss": Detector("highest mean cross-entropy over epochs", "plain", _by_metric("loss")),
-    "el2n": Detector("longest mean error vector over epochs", "plain", _by_metric("el2n")),
+    "confidence": Detector("lowest probability of the label, averaged over epochs", "plain", _by_metric("confidence")),
+    "aum": Detector("lowest logit margin of the label, averaged over epochs", "plain", _by_metric("aum")),
+    "loss": Detector("highest cross-entropy, averaged over epochs", "plain", _by_metric("loss")),
+    "el2n": Detector("longest error vector, averaged over epochs", "plain", _by_metric("el2n")),
     "last_prob": Detector("lowest probability of the label after the last epoch", "plain", _last_prob),
     "correctness": Detector("fewest epochs in which the label was predicted", "plain", _by_metric("correctness")),
-    "variability": Detector(
-        "a control: high variability puts errors last while training is short", "plain", _variability
-    ),
-    "cv_self_confidence": Detector("lowest probability, not having seen it", "folds", _by_quality(self_confidence)),
-    "cv_normalised_margin": Detector("lowest margin, not having seen it", "folds", _by_quality(normalised_margin)),
-    "cv_loss": Detector("highest mean loss over epochs, not having seen it", "folds", _cv_loss),
-    "cleanlab": Detector("confident learning by the package cleanlab, not having seen it", "folds", _cleanlab),
-    "calibrated": Detector("lowest AUM, and how probably wrong: learnt from random flips", "flips", _calibrated),
-    "noise_detector": Detector("lowest confidence, by a line learnt from easy flips", "easy", _noise_detector),
+    "variability": Detector("a control: in short trainings high variability ranks errors last", "plain", _variability),
+    "cv_self_confidence": Detector("lowest probability, out of fold", "folds", _by_quality(self_confidence)),
+    "cv_normalised_margin": Detector("lowest margin, out of fold", "folds", _by_quality(normalised_margin)),
+    "cv_loss": Detector("highest loss, averaged over epochs, out of fold", "folds", _cv_loss),
+    "cleanlab": Detector("confident learning by the package cleanlab, out of fold", "folds", _cleanlab),
+    "calibrated": Detector("lowest AUM, with a probability learnt from random flips", "flips", _calibrated),
+    "noise_detector": Detector("lowest confidence, with a threshold learnt from easy flips", "easy", _noise_detector),
     "threshold_samples": Detector(
-        "AUM below that of documents moved to a class of their own", "thresholds", _threshold_samples
+        "AUM below that of documents moved to an extra class", "thresholds", _threshold_samples
     ),
 }
-"""Detectors by name; none changes a label."""
+"""Detectors by name."""

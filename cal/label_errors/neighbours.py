@@ -1,4 +1,4 @@
-"""Nearest neighbours of instances, and those of them with another label: for a second look at a label."""
+"""Nearest neighbours of instances, and the nearest with another label."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from torch import Tensor
 from cal.checks import whole_numbers
 from cal.errors import AnalysisError
 
-CHUNK = 2**24  # similarities held at once, of 8 bytes each
+CHUNK = 2**24  # number of similarities in memory at a time, 8 bytes each
 
 
 class Neighbours(NamedTuple):
-    """Those of one instance, the nearest first; fewer than asked for where no more are like it.
+    """Neighbours of one instance, nearest first; fewer than asked for if no more are similar.
 
     Attributes:
-        nearest: (neighbour,) positions, of any label.
+        nearest: (neighbour,) positions of the nearest, with any label.
         others: (other,) positions of the nearest with another label.
-        cosines: (other,) similarities of these.
+        cosines: (other,) cosine similarities of `others`.
     """
 
     nearest: np.ndarray
@@ -32,17 +32,17 @@ class Neighbours(NamedTuple):
 def find_neighbours(
     x: Any, gold: np.ndarray, positions: np.ndarray, n_nearest: int = 10, n_others: int = 3
 ) -> list[Neighbours]:
-    """The instances most like each of some, by cosine, which has to be above 0; equals by position.
+    """The instances most similar to each of some, by cosine similarity above 0; ties are in order of position.
 
     Args:
-        x: (instance, feature) vectors, dense or sparse; one of zeros is like no other.
+        x: (instance, feature) vectors, dense or sparse; a vector of zeros has no neighbours.
         gold: (instance,) classes.
-        positions: (asked,) of which instances.
-        n_nearest: how many of each, whatever their label.
-        n_others: how many of another label.
+        positions: (asked,) positions of the instances to find neighbours for.
+        n_nearest: number of neighbours with any label.
+        n_others: number of neighbours with another label.
 
     Raises:
-        AnalysisError: if the vectors do not fit the classes, or a position is none of theirs.
+        AnalysisError: if the vectors and classes do not match, or a position is out of range.
 
     Example:
         >>> x = np.array([[1.0, 0.0], [1.0, 0.1], [0.9, 0.1], [0.0, 1.0]])
@@ -57,7 +57,7 @@ def find_neighbours(
     for chunk in torch.from_numpy(positions).split(max(CHUNK // x.shape[0], 1)):
         products = unit[chunk.numpy()] @ unit.T
         products = torch.from_numpy(products.toarray()) if sparse.issparse(products) else products
-        # Rounded, because the last bits of a product depend on its place in the matrix, and copies must be equal.
+        # Rounded because the last bits of a product depend on its place in the matrix, and copies must tie.
         cosines = products.round(decimals=9)  # (asked, instance)
         cosines[torch.arange(len(chunk)), chunk] = -torch.inf
         nearest = _first(cosines, n_nearest)
@@ -76,7 +76,7 @@ def _unit(x: Any) -> Any:
 
 
 def _first(cosines: Tensor, k: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Columns of the k highest of each row that are above 0, and these, equals by column: sorting what it must."""
+    """Columns and values of the k highest positive entries of each row; ties are in order of column."""
     k = min(k, cosines.shape[1])
     least = cosines.topk(k, dim=1).values[:, -1:]
     alike = (cosines >= least) & (cosines > 0)  # more than k where there are ties
@@ -91,8 +91,8 @@ def _first(cosines: Tensor, k: int) -> list[tuple[np.ndarray, np.ndarray]]:
 def _check(x: Any, gold: np.ndarray, positions: np.ndarray, n_nearest: int, n_others: int) -> None:
     if x.ndim != 2 or gold.shape != x.shape[:1]:
         raise AnalysisError(
-            f"Vectors of shape {x.shape} and classes of shape {gold.shape} do not fit each other; give "
-            "(instance, feature) and (instance,)."
+            f"Vectors of shape {x.shape} and classes of shape {gold.shape} do not match; give (instance, feature) and "
+            "(instance,)."
         )
     if problems := whole_numbers(n_nearest=n_nearest, n_others=n_others):
         raise AnalysisError(problems[0])

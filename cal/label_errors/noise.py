@@ -1,4 +1,4 @@
-"""Noise: labels of the train split made wrong on purpose, so that what finds wrong labels can be measured."""
+"""Label noise: makes labels of the train split wrong on purpose, to measure how well they are found."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from cal.errors import ConfigError, DataError, UnknownNameError
 from cal.streams import stream
 
 NOISE = ("uniform", "class_dependent", "annotator")
-"""Kinds of noise: any other class; the class that it is most often confused with; one careless annotator of several."""
+"""Kinds of noise: any other class; the class it is most often confused with; one careless annotator of several."""
 
 
 @dataclass(frozen=True, eq=False)
 class Noised:
-    """A corpus with some wrong labels in train, and which they are.
+    """A corpus with wrong labels in its train split.
 
     Attributes:
-        corpus: with the noise; documents and their order are those of the corpus it was injected into.
-        wrong: (instance,) whether the label of each training document was replaced.
-        annotator: (instance,) who labelled it, 0 being the careless one; None where noise is not by annotators.
+        corpus: corpus with the noise; documents and their order are unchanged.
+        wrong: (instance,) whether the label was replaced.
+        annotator: (instance,) annotator of each document, 0 is the careless one; None for other kinds of noise.
     """
 
     corpus: Corpus
@@ -41,32 +41,31 @@ def inject(
     confusions: np.ndarray | None = None,
     annotator_error: float = 0.3,
 ) -> Noised:
-    """The corpus with exactly round(rate × n) labels of its train split replaced by another class that occurs in it.
+    """Replaces exactly round(rate × n) labels of the train split by other classes of that split.
 
-    Whose label is replaced is a matter of chance alone, except that one document of each class keeps it. Of one seed it
-    is the same documents for every kind, and a higher rate adds to them. The kinds differ in what the new label is:
+    The documents are drawn at random, except that one document of each class keeps its label. With the same seed they
+    are the same for every kind of noise, and a higher rate adds to them. The kinds differ in the new label:
 
-    - `uniform`: any other class, all equally likely.
-    - `class_dependent`: the class that the own one is most often confused with; of classes equally often, and so for
-      one that never is, the largest.
-    - `annotator`: several annotators have nearly equal shares of the documents, dealt at random. One of them is
-      careless, wrong in `annotator_error` of a share that makes `rate` of all, and answers what is common: a class in
-      proportion to its documents. The others make no error.
+    - `uniform`: any other class, with equal probability.
+    - `class_dependent`: the class it is most often confused with, the largest among ties.
+    - `annotator`: the documents are dealt to several annotators at random, in nearly equal shares. One of them is
+      careless: `annotator_error` of their labels are wrong, which is `rate` of all. They choose a wrong class in
+      proportion to its frequency. The others make no errors.
 
-    Labels are drawn for documents in the order of a split, which depends on ids alone. Test splits stay as they are.
+    Draws follow the order of a split, which depends on ids alone. Test splits stay as they are.
 
     Args:
-        corpus: whose labels count as right.
+        corpus: corpus whose labels count as right.
         kind: one of `NOISE`.
-        rate: share of the training documents, above 0 and below 1; for annotators `annotator_error` at most.
-        seed: of the draws.
-        confusions: (class, class) how often documents of the row's class are taken for the column's; the diagonal does
-            not count. For `class_dependent`.
-        annotator_error: share of the careless annotator's documents that get a wrong label.
+        rate: share of the training documents, above 0 and below 1; at most `annotator_error` for `annotator`.
+        seed: seed of the draws.
+        confusions: (class, class) counts of documents of the row's class predicted as the column's, for
+            `class_dependent`; the diagonal is ignored.
+        annotator_error: share of the careless annotator's labels that are wrong.
 
     Raises:
-        ConfigError: if the kind is unknown, the rate or the error is out of range, or there are no confusions.
-        DataError: if the rate makes no label wrong, or so many that some class would not keep a document.
+        ConfigError: if the kind is unknown, the rate or the error is out of range, or confusions are missing.
+        DataError: if the rate makes no label wrong, or leaves some class without a document.
 
     Example:
         >>> from cal.data.corpus import Split
@@ -90,14 +89,14 @@ def inject(
 
 
 def count_wrong(gold: np.ndarray, rate: float) -> int:
-    """How many labels a rate makes wrong.
+    """Number of labels that a rate makes wrong.
 
     Args:
         gold: (instance,) gold classes.
-        rate: share of them.
+        rate: share of labels to make wrong.
 
     Raises:
-        DataError: if there are none, or so many that some class would not keep a document.
+        DataError: if the rate makes no label wrong, or leaves some class without a document.
 
     Example:
         >>> count_wrong(np.array([0, 0, 0, 1, 1, 1]), 0.3)
@@ -106,50 +105,50 @@ def count_wrong(gold: np.ndarray, rate: float) -> int:
     n_wrong, most = round(rate * len(gold)), len(gold) - len(np.unique(gold))
     if not 0 < n_wrong <= most:
         raise DataError(
-            f"A rate of {rate:.3g} makes {n_wrong} of {len(gold)} training labels wrong. Give one that makes at least "
-            f"1 wrong and at most {most}, so that every class keeps a document."
+            f"A rate of {rate:.3g} makes {n_wrong} of {len(gold)} training labels wrong. Give one that makes 1 to "
+            f"{most} wrong, so that every class keeps a document."
         )
     return n_wrong
 
 
 def check_noise(kinds: Sequence[str], rates: Sequence[float], annotator_error: float = 0.3) -> None:
-    """Makes sure that noise of these kinds and rates can be injected.
+    """Checks kinds and rates of noise.
 
     Raises:
-        ConfigError: listing everything that is wrong.
+        ConfigError: listing every problem.
 
     Example:
         >>> check_noise(["annotator"], [0.4])
         Traceback (most recent call last):
-        cal.errors.ConfigError: An annotator who is wrong in 0.3 of a share cannot make 0.4 of all labels wrong. ...
+        cal.errors.ConfigError: An annotator with an error rate of 0.3 cannot make 0.4 of all labels wrong. ...
     """
     kinds, rates = kinds or (), rates or ()  # null in a configuration
     problems = [str(UnknownNameError("noise", str(kind), NOISE)) for kind in kinds if kind not in NOISE]
     problems += [problem for rate in rates for problem in numbers_in("(0, 1)", rate=rate)]
     problems += numbers_in("(0, 1)", annotator_error=annotator_error)
     problems += [
-        f"{name} is empty; name one." for name, values in {"noise": kinds, "rates": rates}.items() if not values
+        f"{name} is empty; give at least one."
+        for name, values in {"noise": kinds, "rates": rates}.items()
+        if not values
     ]
     if not problems and "annotator" in kinds and max(rates) > annotator_error:
         problems.append(
-            f"An annotator who is wrong in {annotator_error:.3g} of a share cannot make {max(rates):.3g} of all labels "
+            f"An annotator with an error rate of {annotator_error:.3g} cannot make {max(rates):.3g} of all labels "
             "wrong. Give a lower rate or another kind of noise."
         )
     refuse(problems)
 
 
 def _likely(kind: str, gold: np.ndarray, n_classes: int, confusions: np.ndarray | None) -> np.ndarray:
-    """(class, class) chances of the new label, of each class that the document really has; each row adds up to 1."""
+    """(class, class) probabilities of the new label (column) for each true class (row); rows sum to 1."""
     sizes = np.bincount(gold, minlength=n_classes).astype(float)
     if kind == "uniform":
         weights = np.tile(sizes > 0, (n_classes, 1)).astype(float)
     elif kind == "annotator":
         weights = np.tile(sizes, (n_classes, 1))
     elif confusions is None or np.shape(confusions) != (n_classes, n_classes):
-        given = "none" if confusions is None else f"one of {np.shape(confusions)}"
-        raise ConfigError(
-            f"class_dependent noise needs confusions of shape {(n_classes, n_classes)}, and there is {given}."
-        )
+        given = "none" if confusions is None else f"an array of shape {np.shape(confusions)}"
+        raise ConfigError(f"class_dependent noise needs confusions of shape {(n_classes, n_classes)}, not {given}.")
     else:
         weights = np.zeros((n_classes, n_classes))
         for label in range(n_classes):
@@ -161,14 +160,14 @@ def _likely(kind: str, gold: np.ndarray, n_classes: int, confusions: np.ndarray 
 
 
 def _never_the_last(order: np.ndarray, gold: np.ndarray) -> np.ndarray:
-    """The order with one document of each class moved to the end, so that no class loses all."""
+    """The order with one document of each class moved to the end, so that no class loses all its documents."""
     backwards = order[::-1]
     kept = backwards[np.unique(gold[backwards], return_index=True)[1]]
     return np.concatenate([order[~np.isin(order, kept)], kept])
 
 
 def _dealt(order: np.ndarray, n_careless: int) -> np.ndarray:
-    """(instance,) annotators: the first documents are the careless one's, the others have as nearly as many each."""
+    """(instance,) annotators: the first documents go to the careless one, the rest evenly to the others."""
     n_others = max(round(len(order) / n_careless) - 1, 1)
     annotator = np.zeros(len(order), dtype=int)
     annotator[order[n_careless:]] = 1 + np.arange(len(order) - n_careless) % n_others

@@ -1,4 +1,4 @@
-"""The paper's noise detector: a line on one metric, drawn between labels flipped on purpose and the others.
+"""The noise detector of Dataset Cartography: a threshold on one metric, learnt from labels flipped on purpose.
 
 Dataset Cartography: Mapping and Diagnosing Datasets with Training Dynamics (Swayamdipta et al., 2020), section 5
 https://aclanthology.org/2020.emnlp-main.746
@@ -18,7 +18,7 @@ from cal.streams import stream
 
 
 def other_classes(gold: np.ndarray, n_classes: int, generator: torch.Generator) -> np.ndarray:
-    """(instance,) classes drawn from all but the given ones, each as probable.
+    """(instance,) classes other than the given ones, drawn uniformly.
 
     Example:
         >>> other_classes(np.array([0, 1, 1]), 2, torch.Generator().manual_seed(0)).tolist()
@@ -31,16 +31,19 @@ def other_classes(gold: np.ndarray, n_classes: int, generator: torch.Generator) 
 def flips_from_easy(
     data_map: DataMap, n_classes: int, *, share: float = 0.01, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of instances to flip, a share of all drawn from the easy-to-learn, and the classes to flip them to.
+    """Draws instances to flip from the easy-to-learn region.
 
     Args:
-        data_map: of one run.
-        n_classes: of the labels.
-        share: of all instances; one at least is flipped.
-        seed: of the draws.
+        data_map: map of one run.
+        n_classes: number of classes.
+        share: share of all instances to flip, at least one.
+        seed: seed of the draws.
+
+    Returns:
+        (flipped,) positions, and (flipped,) new classes.
 
     Raises:
-        AnalysisError: if fewer are easy to learn.
+        AnalysisError: if too few instances are easy to learn.
 
     Example:
         >>> from cal.dynamics.training_dynamics import TrainingDynamics
@@ -53,8 +56,8 @@ def flips_from_easy(
     easy, n = np.flatnonzero(regions(data_map.to_frame()) == EASY), max(round(share * len(data_map)), 1)
     if len(easy) < n:
         raise AnalysisError(
-            f"{n} labels of easy documents are to be flipped, and only {len(easy)} are easy to learn; "
-            "train longer, or flip a smaller share."
+            f"The noise detector flips {n} labels of easy-to-learn documents, but there are only {len(easy)}. Train "
+            "longer, or flip a smaller share."
         )
     generator = stream(seed, "flips from easy")
     positions = easy[torch.randperm(len(easy), generator=generator)[:n].numpy()]
@@ -66,7 +69,7 @@ class NoiseDetector:
     """P(wrong) = 1 / (1 + exp(-(slope x feature + intercept))): logistic regression on one feature.
 
     Attributes:
-        slope: change of the log odds with the feature.
+        slope: change in log odds per unit of the feature.
         intercept: log odds at 0.
     """
 
@@ -75,17 +78,17 @@ class NoiseDetector:
 
     @classmethod
     def fit(cls, flipped: np.ndarray, others: np.ndarray) -> NoiseDetector:
-        """The detector that tells flipped labels from others, both classes weighing the same.
+        """Fits a detector that tells flipped labels from others.
 
-        The paper draws as many others as there are flipped; with weights all of them can be given, and nothing
-        depends on the draw.
+        The paper subsamples the others to the number of flipped labels. Weighting both groups equally uses all of
+        them instead, so that no draw matters.
 
         Args:
-            flipped: (n,) the feature, such as confidence, of labels that were flipped and trained on.
-            others: (m,) the feature of other labels in the same training.
+            flipped: (n,) feature, such as confidence, of the flipped labels in a training.
+            others: (m,) feature of the other labels in the same training.
 
         Raises:
-            AnalysisError: if there are none of either, or a number is not finite.
+            AnalysisError: if either is empty, or a number is not finite.
 
         Example:
             >>> detector = NoiseDetector.fit(np.array([0.1, 0.2]), np.array([0.7, 0.8, 0.9, 0.9]))
@@ -97,20 +100,20 @@ class NoiseDetector:
         feature = np.concatenate([flipped, others])
         if not len(flipped) or not len(others) or not np.isfinite(feature).all():
             raise AnalysisError(
-                f"A noise detector learns from {len(flipped)} flipped labels and {len(others)} others; give one "
-                "of each at least, with finite numbers."
+                f"A noise detector cannot learn from {len(flipped)} flipped labels and {len(others)} others; give at "
+                "least one of each, all finite."
             )
         is_flipped = np.arange(len(feature)) < len(flipped)
         model = LogisticRegression(class_weight="balanced").fit(feature[:, None], is_flipped)
         return cls(float(model.coef_[0, 0]), float(model.intercept_[0]))
 
     def probability(self, feature: np.ndarray) -> np.ndarray:
-        """(instance,) P(wrong) as if half of all labels were: it ranks, and `error_estimate` says how many are."""
+        """(instance,) P(wrong) if half of all labels were wrong: good for ranking; `error_estimate` counts errors."""
         from scipy.special import expit
 
         probability: np.ndarray = expit(self.slope * feature + self.intercept)
         return probability
 
     def flagged(self, feature: np.ndarray) -> np.ndarray:
-        """(instance,) whether a label is more like the flipped than like the others."""
+        """(instance,) whether a label resembles the flipped ones more than the others."""
         return self.probability(feature) > 0.5

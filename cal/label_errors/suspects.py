@@ -1,8 +1,8 @@
-"""Suspects: the labels to re-check, ranked, in memory and as a folder.
+"""Suspects: a ranked list of labels to re-check, in memory and as a folder.
 
-suspects.json  what was asked, what was ranked and its hash, the estimated number of errors, versions
-suspects.csv   a row per document, suspects first, as `cal.label_errors.suspects_table.suspects_table` describes them
-suspects.html  the first of them, to read
+suspects.json  the request, the source and its hash, the estimated number of errors, versions
+suspects.csv   one row per document, most suspicious first; `suspects_table` describes the columns
+suspects.html  a page with the first of them
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from cal.label_errors.suspects_table import estimate_text, metric_in_words, susp
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_UNCHANGED = "Nothing was changed: which labels are wrong is for you to say."
+_UNCHANGED = "Nothing was changed; you decide which labels are wrong."
 _NO_ESTIMATE = (
-    "A map ranks labels; it does not say how many are wrong. cal suspects dataset=NAME, without map=, trains and "
-    "estimates that, with a probability for each label."
+    "A map ranks labels but does not tell how many are wrong. To estimate that, with a probability for each label, "
+    "rank a corpus instead of a map (dataset=NAME)."
 )
 
 
 @dataclass(frozen=True, eq=False)
 class Suspects:
-    """Labels in the order in which they look wrong.
+    """Labels ranked by how wrong they look.
 
     Attributes:
-        rows: row per document, suspects first: rank, id, score, p_wrong with its interval, label, likely label, why.
-        about: what was asked and ranked, the estimated number of errors, versions, as suspects.json has it.
+        rows: one row per document, most suspicious first, with the columns of `suspects_table`.
+        about: request, source, estimated number of errors and versions, as in suspects.json.
     """
 
     rows: pd.DataFrame
@@ -54,21 +54,21 @@ class Suspects:
 
     @property
     def note(self) -> str:
-        """How they were ranked, in words."""
+        """How the labels were ranked, in words."""
         about, n_seeds = self.about, len(self.about["seeds"])
         trained = f", mean of {n_seeds} trainings" if n_seeds > 1 else ""
         note = f"{len(self):,} labels of {about['name']}, ranked by {metric_in_words(about['by'])}{trained}; "
         note += f"{about['neighbours']}."
         if about["estimate"] is not None:
-            note += " The probabilities were learnt from labels that were flipped on purpose; they are no certainty."
+            note += " The probabilities are estimates, learnt from labels flipped on purpose."
         return note
 
     def to_frame(self) -> pd.DataFrame:
-        """The rows."""
+        """`rows`."""
         return self.rows
 
     def plot(self) -> Figure:
-        """How suspicious the first labels are, by rank; with the probability of being wrong where it is estimated."""
+        """Suspicion by rank and, if it was estimated, the probability of being wrong."""
         from cal.label_errors.suspects_plot import suspects_figure
 
         return suspects_figure(self)
@@ -80,7 +80,7 @@ class Suspects:
             StorageError: if the folder holds something else or cannot be written.
         """
         target = suspects_folder(folder, trained=self.about["estimate"] is not None)
-        # suspects.json first, so that the folder is known for ours.
+        # suspects.json comes first: it marks the folder as ours.
         target.write_json("suspects.json", self.about, default=str)
         as_json = [orjson.dumps(others).decode() for others in self.rows["neighbours"]]
         table = self.rows.assign(neighbours=as_json)
@@ -88,17 +88,17 @@ class Suspects:
         target.write("suspects.csv", text.encode())
         n_shown, note = self.about["config"]["page"], f"{self.note} {_UNCHANGED}"
         if n_shown < len(self):
-            note += f" Shown are the first {n_shown:,}; suspects.csv has all."
+            note += f" This page shows the first {n_shown:,}; suspects.csv has all."
         title = f"Labels of {self.about['name']} to re-check"
         page = suspects_page(self.rows.head(n_shown), title=title, verdict=self.verdict, note=note)
         target.write("suspects.html", page.encode())
 
     @classmethod
     def load(cls, folder: Path | str) -> Suspects:
-        """The list in a folder of `cal suspects`.
+        """Reads the folder of `cal suspects`.
 
         Raises:
-            StorageError: if the folder holds none.
+            StorageError: if the folder holds no list of suspects.
         """
         folder = Path(folder)
         try:
@@ -127,11 +127,11 @@ class Suspects:
 
 
 def suspects_folder(folder: Path | str, *, trained: bool) -> OwnedFolder:
-    """The folder of a list, if it is free for one.
+    """The folder to write a list to.
 
     Args:
-        folder: where to.
-        trained: whether the list comes from training; one from a map must not replace one that took trainings.
+        folder: path of the folder.
+        trained: whether the list comes from training; a list from a map does not replace one that took training.
 
     Raises:
         StorageError: if the folder holds something else.
@@ -141,7 +141,7 @@ def suspects_folder(folder: Path | str, *, trained: bool) -> OwnedFolder:
     about = target.path / "suspects.json"
     if not trained and about.exists() and orjson.loads(about.read_bytes())["estimate"] is not None:
         raise StorageError(
-            f"{folder} holds a list with probabilities, which took trainings; one from a map has none. Give another "
-            "folder."
+            f"{folder} holds a list with probabilities, which took training; a list from a map would replace it "
+            "without any. Give another folder."
         )
     return target

@@ -1,4 +1,4 @@
-"""From a map, or from trainings on a corpus, to the ranked list of suspects."""
+"""Gathers the evidence about labels, from a map or by training, and ranks them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cal.label_errors.suspects_request import SuspectsRequest
 
 N_DIMENSIONS = 100
-"""Of the vectors of texts that no learner reads. On TREC 64 % of the 10 nearest by them have the same label."""
+"""Size of the vectors computed only to find neighbours. On TREC, 64 % of the 10 nearest have the same label."""
 
 
 def find_suspects(request: SuspectsRequest, corpus: Corpus | None, quiet: bool) -> Suspects:
@@ -76,7 +76,7 @@ def _of_training(request: SuspectsRequest, corpus: Corpus, quiet: bool) -> tuple
         gold=corpus.train.gold,
         label_names=corpus.label_names,
         by=by,
-        # Equally suspicious: by mean loss, then by the order of the split, which is that of a hash of the ids.
+        # Ties are broken by mean loss, then by the order of the split, which follows a hash of the ids.
         order=np.lexsort((-scores["loss"], -scores[by])),
         scores=scores,
         correctness=-scores["correctness"],
@@ -91,9 +91,9 @@ def _of_training(request: SuspectsRequest, corpus: Corpus, quiet: bool) -> tuple
 def _with_vectors(
     evidence: Evidence, request: SuspectsRequest, corpus: Corpus | None, n_shown: int
 ) -> tuple[Evidence, str]:
-    """The evidence with vectors of the documents, and what makes them neighbours, in words."""
+    """The evidence with document vectors, and how neighbours were found, in words."""
     if not request.neighbours or not n_shown:
-        return evidence, "neighbours were not looked for"
+        return evidence, "neighbours were not searched for"
     limit = f" of the first {n_shown:,}" if n_shown < len(evidence.gold) else ""
     if corpus is not None and request.features is not None and request.learner.reads_features:
         from cal.data.features import vectors_of
@@ -105,18 +105,18 @@ def _with_vectors(
         kind = request.as_data()["features"]["kind"]
         return replace(evidence, vectors=vectors.train[rows]), f"neighbours{limit} by features={kind}"
     if evidence.texts is None or sum(bool(text.strip()) for text in evidence.texts) < 2:
-        return evidence, "there are no texts, and so no neighbours: dataset=NAME gives them"
+        return evidence, "no neighbours, because the map has no texts (give its corpus)"
     return replace(evidence, vectors=_text_vectors(evidence.texts)), f"neighbours{limit} by the words of the texts"
 
 
 def _text_vectors(texts: Any) -> np.ndarray:
-    """(instance, feature) vectors of texts; zeros for those without text."""
+    """(instance, feature) vectors of texts; zeros where a text is empty."""
     filled = [row for row, text in enumerate(texts) if text.strip()]
     split = Split([str(row) for row in filled], [texts[row] for row in filled], np.arange(len(filled)) % 2, "train")
-    corpus = Corpus(split, None, ["even", "odd"])  # vectors do not depend on labels
+    corpus = Corpus(split, None, ["even", "odd"])  # any labels will do: vectors do not depend on them
     found = Lsa(n_components=N_DIMENSIONS).compute(corpus).train
     vectors = np.zeros((len(texts), found.shape[1]), dtype=np.float32)
-    vectors[[int(row) for row in split.ids]] = found  # a split has its own order
+    vectors[[int(row) for row in split.ids]] = found  # a split reorders its documents
     return vectors
 
 

@@ -1,4 +1,4 @@
-"""Suspects page: the first labels to re-check as one HTML file that needs no other file and no network."""
+"""Suspects page: the first labels to re-check, as one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ import pandas as pd
 from cal.label_errors.suspects_table import probability_text
 
 SHOWN_LENGTH = 600
-"""Characters of a text that are shown before it is unfolded."""
+"""Number of characters shown before a text is unfolded."""
 
 
 def suspects_page(table: pd.DataFrame, *, title: str, verdict: str, note: str = "") -> str:
-    """The page: text, label and likely label, probability of being wrong, why; search and a filter by pair of labels.
+    """The page: text, label, likely label, probability of error and reasons, with search and a filter by label pair.
 
     Args:
-        table: rows of `cal.label_errors.suspects_table.suspects_table`; all are shown.
+        table: rows of `suspects_table`, all of which are shown.
         title: heading of the page.
-        verdict: sentence below it.
-        note: further sentences, in small.
+        verdict: sentence below the heading.
+        note: text in small print.
 
     Example:
         >>> row = {"rank": 1, "id": "b", "gold": "<no>", "likely": "yes", "p_wrong": 0.9, "p_low": 0.75, "p_high": 1.0}
@@ -55,7 +55,7 @@ def _pair(row: Mapping[Any, Any]) -> str:
 
 
 def _item(row: Mapping[Any, Any], pair: int) -> str:
-    """One suspect: a list item that is complete without any script."""
+    """One suspect, as a list item that needs no script."""
     likely = f"<b>{escape(row['likely'])}</b>" if row["likely"] else "?"
     return (
         f'<li data-pair="{pair}"><div class="head"><span class="rank">{row["rank"]:,}</span>'
@@ -82,7 +82,7 @@ def _text(text: str) -> str:
     if len(text) <= SHOWN_LENGTH:
         return f'<p class="text" dir="auto">{escape(text)}</p>'
     return (
-        f'<p class="text" dir="auto">{escape(text[:SHOWN_LENGTH])}…</p><details><summary>The whole text, '
+        f'<p class="text" dir="auto">{escape(text[:SHOWN_LENGTH])}…</p><details><summary>Full text, '
         f'{len(text):,} characters</summary><p class="text" dir="auto">{escape(text)}</p></details>'
     )
 

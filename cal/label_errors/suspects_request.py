@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cal.checks import Problems, one_of, whole_numbers
@@ -17,18 +18,18 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class SuspectsRequest(TrainingRequest):
-    """Rank the documents whose labels look wrong, with the likely label, why, and the probability of being wrong.
+    """Rank the documents whose labels look wrong, with the likely label, the reasons and the probability of error.
 
     Args:
-        dataset: reader of the corpus to train on, or that gives texts and label names to a map
-        map: folder of cal map, or its map.parquet or map.csv; in Python also a DataMap
-        by: what ranks, aum, loss, confidence, el2n, correctness or, where classifiers are trained, any detector; null
-            is aum for a map, else calibrated
-        n: number of suspects to print, with the reasons
-        page: number of suspects on the page; suspects.csv has all, without neighbours of those not shown
-        neighbours: number of nearest documents with another label to name; 0 looks for none
-        seeds: number of trainings to average (the paper's five seeds first), or a list
-        folds: parts of the train split, each judged by classifiers that never saw it
+        dataset: corpus to train on or, with map, the source of texts and label names
+        map: rank this map instead of training: a folder of cal map, its map.parquet or map.csv; in Python a DataMap
+        by: score to rank by: aum, loss, confidence, el2n, correctness or, without a map, any detector of cal audit;
+            null means aum with a map, else calibrated
+        n: number of suspects to print
+        page: number of suspects on the page; suspects.csv has all, and neighbours only for those shown
+        neighbours: number of nearest documents with another label to show for each suspect
+        seeds: number of trainings to average (the paper's five seeds first), or a list of seeds
+        folds: number of cross-validation folds; each is judged by classifiers that never saw it
         output: folder of the list
     """
 
@@ -50,18 +51,18 @@ class SuspectsRequest(TrainingRequest):
         problems += whole_numbers(2, folds=self.folds)
         self.seeds = problems.attempt(lambda: list_seeds(self.seeds), otherwise=[])
         if self.map is not None and given:
-            problems.append(f"map=FOLDER trains nothing, and so does not use {', '.join(given)}. Leave it out.")
+            problems.append(f"A map is ranked without training and does not use {', '.join(given)}. Leave it out.")
         known = SUSPICION if self.map is not None else tuple(name for name in DETECTORS if name != "variability")
         if self.by == "variability":
-            problems.append("by=variability puts wrong labels last, and is for cal audit; leave it out.")
+            problems.append("by=variability ranks wrong labels last; it is a control for cal audit. Leave it out.")
         elif self.by is not None:
             problems += one_of(known, by=self.by)
 
     def run(self, corpus: Any = None, *, quiet: bool = False) -> Suspects:
-        """Ranks the labels of a map, or of a corpus by training on it; given an output folder, writes the list there.
+        """Ranks the labels of a map, or trains on a corpus to rank its labels; writes the list to `output` if given.
 
         Args:
-            corpus: whatever `cal.read_corpus` takes; None reads `dataset`, if there is one.
+            corpus: a `Corpus`, or anything that `cal.read_corpus` takes; None reads `dataset`.
             quiet: hide the progress bar.
 
         Raises:
@@ -72,7 +73,7 @@ class SuspectsRequest(TrainingRequest):
         from cal.label_errors.suspects_evidence import find_suspects
 
         if self.map is None and self.dataset is None and corpus is None:
-            raise ConfigError("cal suspects needs what to rank: dataset=NAME to train on it, or map=FOLDER of cal map.")
+            raise ConfigError("There is nothing to rank. Give a corpus (dataset=NAME) or a map (map=FOLDER).")
         if self.output is not None:
             suspects_folder(self.output, trained=self.map is None)
         known = corpus is not None or self.dataset is not None
@@ -83,12 +84,13 @@ class SuspectsRequest(TrainingRequest):
 
 
 @takes(SuspectsRequest)
-def suspects(source: Any, *, corpus: Any = None, quiet: bool = False, **parameters: Any) -> Suspects:
-    """The labels to re-check, the most suspicious first; nothing is changed.
+def suspects(source: Any = None, *, corpus: Any = None, quiet: bool = False, **parameters: Any) -> Suspects:
+    """Ranks the labels to re-check, most suspicious first. It changes nothing.
 
     Args:
-        source: a corpus to train on, or whatever `cal.read_corpus` takes; or a `DataMap`, which is ranked as it is.
-        corpus: gives texts and label names to the instances of a map.
+        source: a `Corpus` to train on, or anything that `cal.read_corpus` takes; or a `DataMap` or the folder of one,
+            which is ranked without training.
+        corpus: source of texts and label names for a map.
         quiet: hide the progress bar.
         **parameters: those of `SuspectsRequest`.
 
@@ -96,7 +98,7 @@ def suspects(source: Any, *, corpus: Any = None, quiet: bool = False, **paramete
         The ranked list, with `to_frame()`, `plot()` and `save(folder)`.
 
     Raises:
-        ConfigError: listing everything wrong with the parameters; before any training.
+        ConfigError: listing every invalid parameter, before any training.
         CalError: if something cannot be read or trained.
 
     Example:
@@ -114,6 +116,6 @@ def suspects(source: Any, *, corpus: Any = None, quiet: bool = False, **paramete
     """
     from cal.dynamics.data_map import DataMap
 
-    if isinstance(source, DataMap):
+    if isinstance(source, DataMap) or (isinstance(source, str | Path) and (Path(source) / "map.json").exists()):
         return make(SuspectsRequest, {"map": source, **parameters}).run(corpus, quiet=quiet)
-    return make(SuspectsRequest, parameters).run(source, quiet=quiet)
+    return make(SuspectsRequest, parameters).run(corpus if source is None else source, quiet=quiet)

@@ -1,4 +1,4 @@
-"""Suspects: labels in the order in which they look wrong, with the likely one and why, in words."""
+"""Table of suspects: each label with the likely one and the reasons, in words."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cal.label_errors.error_estimate import ErrorEstimate
 from cal.label_errors.neighbours import Neighbours, find_neighbours
 
 N_AROUND = 10
-"""Nearest documents whose labels are counted."""
+"""Number of nearest documents whose labels are counted."""
 
 _WORDS = {
     "aum": "AUM",
@@ -23,28 +23,28 @@ _WORDS = {
     "calibrated": "AUM among flipped labels",
     "cv_self_confidence": "confidence out of fold",
 }
-_ALWAYS_SAID = ("aum", "confidence", "cv_self_confidence")
+_ALWAYS_GIVEN = ("aum", "confidence", "cv_self_confidence")
 _WIDTH = 110
 
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What is known about the labels of documents.
+    """Everything known about the labels of documents.
 
     Attributes:
-        ids: one for each document.
-        gold: (instance,) classes that the labels say.
-        label_names: by class.
-        by: the metric of `scores` that ranks.
-        order: (instance,) positions, suspects first.
-        scores: (instance,) of each metric by its name, higher = more suspicious.
-        correctness: (instance,) share of epochs in which the label was predicted.
-        n_epochs: how many epochs there were.
-        predicted: (instance,) classes that the training ended with, -1 where that is not known.
-        probs: (instance, class) by classifiers that were not trained on the document.
+        ids: ids of the documents.
+        gold: (instance,) given classes.
+        label_names: name of each class.
+        by: metric to rank by, one of `scores`.
+        order: (instance,) positions, most suspicious first.
+        scores: (instance,) scores of each metric, higher = more suspicious.
+        correctness: (instance,) share of epochs in which the given class was predicted.
+        n_epochs: number of epochs.
+        predicted: (instance,) classes predicted at the end of training, -1 if unknown.
+        probs: (instance, class) probabilities from classifiers that were not trained on the document.
         estimate: probability that each label is wrong.
-        texts: of the documents.
-        vectors: (instance, feature) that say which documents are alike.
+        texts: texts of the documents.
+        vectors: (instance, feature) vectors to find similar documents by.
     """
 
     ids: Sequence[str | int]
@@ -63,18 +63,18 @@ class Evidence:
 
 
 def suspects_table(evidence: Evidence, n_neighbours: int = 3, n_with: int | None = None) -> pd.DataFrame:
-    """A row per document, suspects first.
+    """One row per document, most suspicious first.
 
-    Columns: `rank`, `id`, `score` (higher = more suspicious), `p_wrong`, `p_low` and `p_high` (missing without an
-    estimate), `gold`, `likely` (the most probable other label, empty where nothing tells), `likely_by`
-    (`out_of_fold`, `predicted` or `neighbours`), a `rank_METRIC` per metric (1 + how many are more suspicious),
+    Columns: `rank`, `id`, `score` (higher = more suspicious), `p_wrong`, `p_low` and `p_high` (NaN without an
+    estimate), `gold`, `likely` (the most probable other label, empty if unknown), `likely_by` (`out_of_fold`,
+    `predicted` or `neighbours`), `rank_METRIC` for each metric (1 + number of more suspicious documents),
     `neighbours` (list of id, label, similarity and text, nearest first; empty after the first `n_with`), `why` and
     `text`.
 
     Args:
-        evidence: what is known.
-        n_neighbours: nearest documents with another label that are named; 0 looks for none.
-        n_with: of how many suspects neighbours are looked for, the time of which grows with this times all documents;
+        evidence: everything known about the labels.
+        n_neighbours: number of nearest documents with another label to list.
+        n_with: number of suspects to find neighbours for, in time proportional to this number times all documents;
             None is all.
 
     Example:
@@ -113,21 +113,21 @@ def suspects_table(evidence: Evidence, n_neighbours: int = 3, n_with: int | None
 
 
 def estimate_text(totals: Mapping[str, float], n_instances: int) -> str:
-    """How many labels look wrong, in a sentence.
+    """How many labels look wrong, in one sentence.
 
     Args:
-        totals: `n_errors`, `n_errors_low` and `n_errors_high` of an `ErrorEstimate`.
+        totals: `n_errors`, `n_errors_low` and `n_errors_high`, as in an `ErrorEstimate`.
         n_instances: number of labels.
     """
     n, low, high = (round(totals[name]) for name in ("n_errors", "n_errors_low", "n_errors_high"))
     return (
-        f"About {n:,} of the {n_instances:,} labels look as wrong as labels flipped at random do ({low:,}-{high:,} at "
-        "95 %); confusions of similar classes come on top."
+        f"About {n:,} of the {n_instances:,} labels look as wrong as randomly flipped ones (95 % interval {low:,}-"
+        f"{high:,}); confusions between similar classes come on top."
     )
 
 
 def metric_in_words(name: str) -> str:
-    """The name of a metric or a detector as it stands in a sentence.
+    """The name of a metric or detector, as written in a sentence.
 
     Example:
         >>> metric_in_words("aum"), metric_in_words("cv_loss")
@@ -137,7 +137,7 @@ def metric_in_words(name: str) -> str:
 
 
 def suspects_text(table: pd.DataFrame, n: int) -> str:
-    """The first n rows of `suspects_table`, each in a few lines.
+    """The first n rows of `suspects_table`, a few lines each.
 
     Example:
         >>> row = {"rank": 1, "id": "b", "gold": "yes", "likely": "no", "p_wrong": 0.9, "p_low": 0.75, "p_high": 1.0}
@@ -158,13 +158,13 @@ def suspects_text(table: pd.DataFrame, n: int) -> str:
 
 
 def probability_text(row: Mapping[Any, Any]) -> str:
-    """The probability of being wrong of a row of `suspects_table`, and its interval."""
+    """The probability of error in a row of `suspects_table`, with its interval."""
     p, low, high = (round(100 * row[name]) for name in ("p_wrong", "p_low", "p_high"))
     return f"{p} % wrong ({low}-{high} %)"
 
 
 def shortened(text: str, longest: int) -> str:
-    """A text on one line, cut off with … where it is longer; of any script, whether or not it has spaces.
+    """A text on one line, cut off with … if it is longer; works for any script, with or without spaces.
 
     Example:
         >>> shortened("How far  is it?", 8)
@@ -175,13 +175,13 @@ def shortened(text: str, longest: int) -> str:
 
 
 def _ranks(scores: np.ndarray) -> np.ndarray:
-    """(instance,) 1 + how many have a higher score."""
+    """(instance,) 1 + number of higher scores."""
     rising = np.sort(-scores)
     return np.searchsorted(rising, -scores, side="left") + 1
 
 
 def _around(evidence: Evidence, n_neighbours: int, n_with: int | None) -> dict[int, Neighbours]:
-    """The neighbours of the first suspects, by position, where there are any."""
+    """Neighbours of the first suspects, by position; those without any are left out."""
     if evidence.vectors is None or not n_neighbours:
         return {}
     positions = evidence.order[:n_with]
@@ -190,7 +190,7 @@ def _around(evidence: Evidence, n_neighbours: int, n_with: int | None) -> dict[i
 
 
 def _likely(evidence: Evidence, at: int, near: Neighbours | None) -> tuple[int | None, str]:
-    """The most probable other class, and what says so; of neighbours, the first of the most frequent labels."""
+    """The most probable other class and its source; among neighbours, the most frequent label, the nearest of ties."""
     gold = int(evidence.gold[at])
     if evidence.probs is not None:
         others = evidence.probs[at].copy()
@@ -217,7 +217,7 @@ def _named(evidence: Evidence, near: Neighbours) -> list[dict[str, Any]]:
 
 def _why(evidence: Evidence, at: int, ranks: Mapping[str, int], likely: int | None, near: Neighbours | None) -> str:
     names, gold, n = evidence.label_names, int(evidence.gold[at]), len(evidence.gold)
-    said = [evidence.by, *(name for name in _ALWAYS_SAID if name in ranks and name != evidence.by)]
+    said = [evidence.by, *(name for name in _ALWAYS_GIVEN if name in ranks and name != evidence.by)]
     parts = [f"{metric_in_words(name)}: rank {ranks[name]:,}{f' of {n:,}' * (k == 0)}" for k, name in enumerate(said)]
     n_right = f"{evidence.correctness[at] * evidence.n_epochs:.1f}".removesuffix(".0")
     last = -1 if evidence.predicted is None else int(evidence.predicted[at])
@@ -235,7 +235,7 @@ def _why(evidence: Evidence, at: int, ranks: Mapping[str, int], likely: int | No
 
 
 def _labels_around(others: Sequence[int], n: int, names: Sequence[str]) -> str:
-    """How many of the n nearest have other labels, and which most.
+    """How many of the n nearest have other labels, and the most frequent of those.
 
     Example:
         >>> _labels_around([1, 1, 2], 10, ["a", "b", "c"])

@@ -29,7 +29,7 @@ def given_map(data_map: Any, logs: Path | str | None, on_missing: Any) -> tuple[
     """The map of one run that a request gives, and where it is from: path and sha256 of what was read.
 
     Args:
-        data_map: a `DataMap`, or the folder or file of one; or None, and
+        data_map: a `DataMap`, its `to_frame()`, or the folder or file of one; or None, and
         logs: a folder of logs.
         on_missing: what to do with instances that some logs lack.
 
@@ -40,6 +40,8 @@ def given_map(data_map: Any, logs: Path | str | None, on_missing: Any) -> tuple[
     from cal.maps.read import read_map
     from cal.maps.source import source_of
 
+    if hasattr(data_map, "columns"):  # a data frame
+        data_map = DataMap.from_frame(data_map)
     if isinstance(data_map, DataMap):
         return data_map.one(), {"given": repr(data_map)}
     if not isinstance(given := data_map if logs is None else logs, str | Path):

@@ -1,4 +1,4 @@
-"""AFLite: the instances that remain when those that simple classifiers predict too well are filtered out."""
+"""AFLite: filters out the instances that simple classifiers predict too well."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from cal.streams import Streams
 logger = logging.getLogger(__name__)
 
 RIDGE = 0.03
-"""A probe minimises its mean loss + RIDGE / 2 * the squares of its coefficients.
+"""A probe minimises its mean loss + RIDGE / 2 * the sum of its squared coefficients.
 
-On TREC and AG News as LSA vectors, held-out accuracy is the best of .001, .01 and .03, and steps converge the fastest.
+Of .001, .01 and .03, this value has the best held-out accuracy on LSA vectors of TREC and AG News, and converges
+fastest.
 """
 
-N_STEPS = 20  # of training: more change less than 1 % of the predictions, also with few instances a feature
-CHUNK = 1024  # rows whose probabilities under all probes stay in a CPU's cache
+N_STEPS = 20  # more steps change less than 1 % of the predictions, even with few instances per feature
+CHUNK = 1024  # rows whose probabilities under all probes fit in a CPU's cache
 
 
 def aflite(
@@ -37,33 +38,33 @@ def aflite(
     threshold: float = 0.75,
     seed: int = 0,
 ) -> np.ndarray:
-    """The `count` instances that remain after rounds of dropping those whose labels linear probes predict.
+    """The `count` instances left after repeatedly dropping those that linear probes predict best.
 
-    In a round, each of `n_probes` logistic regressions is trained from zero on a random part of the instances that are
-    left, and predicts the others. predictability(i) = right predictions / predictions of an instance that was held
-    out. The `slice_size` most predictable are dropped if so many reach the threshold. Of equals those go first whose
-    label was given the higher probability, on average while they were held out, and then by position.
+    In each round, `n_probes` logistic regressions train on random parts of the remaining instances and predict the
+    held-out rest. Predictability is the share of correct held-out predictions of an instance. If at least `slice_size`
+    instances reach the threshold, the most predictable `slice_size` are dropped. Ties are broken by the mean held-out
+    probability of the label, highest first, then by position.
 
-    When fewer reach it, the probes find no more to filter. The paper ends there, with more instances than were asked
-    for; here the instances in excess are then dropped at once by the predictability of that round, so that `count`
-    remain exactly. The parts are drawn by position: give the rows in an order of their ids, such as that of a `Split`.
+    Once fewer instances reach the threshold, the paper stops, with more than `count` instances left. Here the excess is
+    dropped at once, by the predictability of that round. Parts are drawn by position, so give rows in an order that
+    depends on ids only, such as that of a `Split`.
 
     Args:
-        x: (instance, feature) vectors; features are standardised here, by all rows.
+        x: (instance, feature) vectors; they are standardised here.
         gold: (instance,) gold classes.
-        count: how many shall remain.
-        n_probes: probes a round.
-        train_share: probability that a probe is trained on an instance, in (0, 1).
-        slice_size: how many a round drops; 2 % of all instances by default.
-        threshold: predictability from which instances are dropped in slices.
-        seed: of the parts.
+        count: number of instances to keep.
+        n_probes: number of probes per round.
+        train_share: probability in (0, 1) that a probe trains on an instance.
+        slice_size: number of instances to drop per round; by default 2 % of all.
+        threshold: predictability from which instances are dropped.
+        seed: seed of the parts.
 
     Returns:
         (count,) positions, ascending.
 
     Raises:
-        ConfigError: listing every argument that is refused.
-        AnalysisError: if the vectors do not fit the classes or are not finite, or there is only one class.
+        ConfigError: listing every invalid argument.
+        AnalysisError: if vectors and classes do not match, vectors are not finite, or there is only one class.
 
     References:
         WinoGrande: An Adversarial Winograd Schema Challenge at Scale (Sakaguchi et al., 2020)
@@ -89,35 +90,39 @@ def aflite(
             break
         trained_on = Streams([seed], round).start("aflite").keep(train_share, len(x), n_probes)[0][left]
         ridge = RIDGE * train_share * len(left)
-        predicted, gold_prob = train_probes(inputs[left], classes[left], trained_on, ridge)
-        held_out = ~trained_on
-        n_held_out = held_out.sum(dim=1).clamp(min=1)
-        right = (predicted == classes[left].unsqueeze(1)) & held_out
-        predictability = (right.sum(dim=1) / n_held_out).numpy()
-        sureness = ((gold_prob * held_out).sum(dim=1) / n_held_out).numpy()
+        predictability, gold_prob = _held_out_means(inputs[left], classes[left], trained_on, ridge)
         n_found = int((predictability >= threshold).sum())
         if n_found < min(slice_size, excess):
-            logger.info("Round %d: %d reach the threshold; the last %d are dropped at once.", round, n_found, excess)
+            logger.info("Round %d: %d reach the threshold; dropping the last %d at once.", round, n_found, excess)
         n_dropped = min(slice_size, excess) if n_found >= slice_size else excess
-        left = np.delete(left, np.lexsort((-sureness, -predictability))[:n_dropped])
+        left = np.delete(left, np.lexsort((-gold_prob, -predictability))[:n_dropped])
     return left
 
 
-def train_probes(x: Tensor, classes: Tensor, trained_on: Tensor, ridge: float) -> tuple[Tensor, Tensor]:
-    """What logistic regressions predict of all instances, after all of them were trained side by side.
+def _held_out_means(x: Tensor, classes: Tensor, trained_on: Tensor, ridge: float) -> tuple[np.ndarray, np.ndarray]:
+    """(instance,) share of correct predictions and mean gold probability, over the probes not trained on each."""
+    predicted, gold_prob = train_probes(x, classes, trained_on, ridge)
+    held_out = ~trained_on
+    n_held_out = held_out.sum(dim=1).clamp(min=1)
+    right = (predicted == classes.unsqueeze(1)) & held_out
+    return (right.sum(dim=1) / n_held_out).numpy(), ((gold_prob * held_out).sum(dim=1) / n_held_out).numpy()
 
-    Each minimises the sum of its cross-entropies + ridge / 2 * the squares of all coefficients but the intercepts.
-    The Hessian of every probe is at most X'X / 2 + ridge (Böhning's bound), so one factorisation serves all steps of
-    all of them, without a step size to choose; the steps are accelerated as Nesterov's.
+
+def train_probes(x: Tensor, classes: Tensor, trained_on: Tensor, ridge: float) -> tuple[Tensor, Tensor]:
+    """Trains logistic regressions side by side, and predicts all instances with each.
+
+    Each minimises the sum of its cross-entropies + ridge / 2 * the sum of its squared coefficients, intercepts
+    excluded. X'X / 2 + ridge bounds the Hessian of every probe (Böhning), so one factorisation serves all steps of all
+    probes, without a step size to choose. Steps are accelerated (Nesterov).
 
     Args:
-        x: (instance, feature) inputs; the last column, of ones, has the intercepts.
-        classes: (instance,) from 0.
-        trained_on: (instance, probe) whether a probe is trained on an instance.
+        x: (instance, feature) inputs; the last column is all ones.
+        classes: (instance,) classes from 0.
+        trained_on: (instance, probe) whether a probe trains on an instance.
         ridge: strength of the regularisation.
 
     Returns:
-        (instance, probe) predicted classes, and (instance, probe) probabilities of the classes given.
+        (instance, probe) predicted classes, and (instance, probe) probabilities of `classes`.
 
     References:
         Multinomial logistic regression algorithm (Böhning, 1992)
@@ -132,7 +137,7 @@ def train_probes(x: Tensor, classes: Tensor, trained_on: Tensor, ridge: float) -
         [[0, 0, 1, 1], [0, 0, 1, 1]]
     """
     n_classes, n_probes = int(classes.max()) + 1, trained_on.shape[1]
-    # Coefficients of all classes sum to 0, and so do gradients: those of the last class need not be computed.
+    # Coefficients and gradients sum to 0 over classes, so those of the last class are not computed.
     targets = one_hot(classes, n_classes)[:, :-1].to(x.dtype).unsqueeze(2)  # (instance, class but the last, 1)
     masks = trained_on.to(x.dtype).unsqueeze(1)  # (instance, 1, probe)
     penalty = x.new_full((x.shape[1], 1), ridge)
@@ -155,14 +160,14 @@ def train_probes(x: Tensor, classes: Tensor, trained_on: Tensor, ridge: float) -
     predicted, gold_prob = [], []
     for rows, labels in zip(x.split(CHUNK), classes.split(CHUNK), strict=True):
         probs = logits(rows, weights).softmax(dim=1)
-        predicted.append(probs.max(dim=1).indices)  # many times as fast as argmax, and like it the first of several
+        predicted.append(probs.max(dim=1).indices)  # many times faster than argmax, with the same ties
         gold_prob.append(probs[torch.arange(len(rows)), labels])
     return torch.cat(predicted), torch.cat(gold_prob)
 
 
 def _standardised(x: np.ndarray) -> Tensor:
-    """(instance, feature + 1) float32: features of mean 0 and variance 1, or 0 where they are constant, and ones."""
-    inputs = torch.from_numpy(x.astype(np.float64))  # a copy: vectors from a cache cannot be written to
+    """(instance, feature + 1) float32: features with mean 0 and variance 1 (constant ones are 0), then a 1."""
+    inputs = torch.from_numpy(x.astype(np.float64))  # a copy: cached vectors are read-only
     spread, mean = torch.std_mean(inputs, dim=0, correction=0)
     inputs = (inputs - mean) / torch.where(spread > 1e-9 * mean.abs(), spread, torch.inf)
     return torch.cat([inputs, inputs.new_ones(len(inputs), 1)], dim=1).float()
@@ -179,14 +184,14 @@ def _check(
 ) -> None:
     problems = whole_numbers(count=count, n_probes=n_probes, slice_size=slice_size)
     if not problems and count > len(x):
-        problems.append(f"count is {count:,}, but there are {len(x):,} instances; give fewer.")
+        problems.append(f"count is {count:,}, but there are only {len(x):,} instances.")
     refuse(problems + numbers_in("(0, 1)", train_share=train_share) + numbers_in("(0, 1]", threshold=threshold))
     if x.ndim != 2 or gold.shape != x.shape[:1]:
         raise AnalysisError(
-            f"Vectors of shape {x.shape} and classes of shape {gold.shape} do not fit each other; give "
-            "(instance, feature) and (instance,)."
+            f"Vectors of shape {x.shape} and classes of shape {gold.shape} do not match; give (instance, feature) and "
+            "(instance,)."
         )
     if not np.isfinite(x).all():
-        raise AnalysisError("The vectors hold NaN or infinity; every feature must be a finite number.")
+        raise AnalysisError("The vectors contain NaN or infinity; every feature must be finite.")
     if len(np.unique(gold)) < 2:
-        raise AnalysisError("All instances have one class; AFLite asks how well classes are told apart.")
+        raise AnalysisError("All instances have the same class; AFLite needs at least two.")

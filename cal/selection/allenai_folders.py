@@ -1,8 +1,8 @@
-"""Folders of the toolkit published with Dataset Cartography: a train.tsv for each fraction, from the user's own.
+"""Folders in the format of the Dataset Cartography toolkit: a train.tsv for each fraction, cut from the user's own.
 
-filtering_configs.json                          what was asked
-cartography_METRIC_0.33/TASK/train.tsv          the chosen lines behind the header, in the order of the ranking
-cartography_METRIC_0.33/TASK/dev.tsv, test.tsv  copies; of MNLI dev_matched.tsv and dev_mismatched.tsv
+filtering_configs.json                          the request
+cartography_METRIC_0.33/TASK/train.tsv          header and chosen lines, in order of the ranking
+cartography_METRIC_0.33/TASK/dev.tsv, test.tsv  copies; for MNLI, dev_matched.tsv and dev_mismatched.tsv
 
 Reference:
     Dataset Cartography: Mapping and Diagnosing Datasets with Training Dynamics
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cal.selection.request import SelectRequest
 
 FRACTIONS = (0.01, 0.05, 0.10, 0.1667, 0.25, 0.3319, 0.50, 0.75)
-"""The shares of the training set that the toolkit writes, each into a folder named by two decimals."""
+"""Fractions of the training set that the toolkit writes, each into a folder named by two decimals."""
 
 METRICS = {
     "threshold_closeness": "threshold_closeness",
@@ -36,10 +36,10 @@ METRICS = {
     "correctness": "correctness",
     "forgetting": "forgetfulness",
 }
-"""The metrics that the toolkit knows, and what it calls them."""
+"""Metrics that the toolkit has, and its names for them."""
 
 TASKS = ("snli", "mnli", "qnli", "winogrande")
-"""The tasks whose TSV files the toolkit filters, as `LAYOUTS` calls them."""
+"""Tasks whose TSV files the toolkit filters, by their names in `LAYOUTS`."""
 
 _LABEL_DIGITS = {"e": "0", "c": "1", "n": "2"}
 
@@ -49,11 +49,11 @@ class TrainTsv:
     """A labelled train.tsv and the files beside it.
 
     Attributes:
-        task: of `TASKS`.
-        header: its first line.
-        rows: the lines with a label by their ids, fields joined by tabs.
-        n_skipped: lines without a label.
-        others: the dev and test file.
+        task: one of `TASKS`.
+        header: first line.
+        rows: labelled lines by id, with fields joined by tabs.
+        n_skipped: number of lines without a label.
+        others: paths of the dev and test files.
     """
 
     task: str
@@ -66,16 +66,16 @@ class TrainTsv:
         return len(self.rows)
 
     def lines_of(self, ids: Sequence[str | int]) -> list[str]:
-        """The lines of instances of a map: text ids as they are written, numbers as the toolkit makes them.
+        """The lines of instances of a map, by text id or by the toolkit's number.
 
         Raises:
-            DataError: if an id has no line, or two lines have the number that the toolkit makes of their ids.
+            DataError: if an id has no line, or two ids have the same number.
         """
         lines = self.rows if any(isinstance(i, str) for i in ids) else self._by_number()
         if absent := [i for i in ids if i not in lines]:
             raise DataError(
-                f"{len(absent)} of {len(ids)} ids of the map are those of no labelled line of train.tsv, e.g. "
-                f"{absent[0]!r}; there it is {next(iter(lines))!r}, for example. Give the files that the map is of."
+                f"{len(absent)} of {len(ids)} ids of the map have no labelled line in train.tsv, e.g. {absent[0]!r}; "
+                f"its ids look like {next(iter(lines))!r}. Give the files that the map was made from."
             )
         return [lines[i] for i in ids]  # type: ignore[index]
 
@@ -86,21 +86,21 @@ class TrainTsv:
             number = guid(instance_id, self.task)
             if number in lines:
                 raise DataError(
-                    f"The ids {written[number]!r} and {instance_id!r} of train.tsv are both {number} in logs of the "
-                    "original toolkit, and cannot be told apart. Log the training again with text ids."
+                    f"The ids {written[number]!r} and {instance_id!r} in train.tsv both become {number} in logs of the "
+                    "original toolkit, so they cannot be told apart. Log the training again with text ids."
                 )
             lines[number], written[number] = line, instance_id
         return lines
 
 
 def guid(instance_id: str, task: str) -> int:
-    """The number that the toolkit's logs have for an id in a TSV file.
+    """The number that stands for an id of a TSV file in the toolkit's logs.
 
-    Its digits, and one for the label that ends an id of SNLI (e, c or n), 3 where there is none; WinoGrande's ids are
-    numbers already.
+    It joins the digits of the id and a digit for the label at the end of SNLI's ids (e, c or n), or 3 without one.
+    WinoGrande's ids are numbers already.
 
     Raises:
-        DataError: if an id of WinoGrande is no number.
+        DataError: if an id of WinoGrande is not a number.
 
     Example:
         >>> guid("4734364254.jpg#4r1e", "snli"), guid("17", "qnli"), guid("17", "winogrande")
@@ -111,22 +111,22 @@ def guid(instance_id: str, task: str) -> int:
         digits = re.sub(r"[^0-9]", "", instance_id)
         return int(corpus + digits + _LABEL_DIGITS.get(instance_id[-1:], "3"))
     if not re.fullmatch(r"[0-9]+", instance_id):
-        raise DataError(f"The id {instance_id!r} in train.tsv is no number, and those of the map are. Use text ids.")
+        raise DataError(f"The id {instance_id!r} in train.tsv is not a number, but the map's ids are. Use text ids.")
     return int(instance_id)
 
 
 def read_train_tsv(folder: Path | str, task: str) -> TrainTsv:
-    """The files of a task in a folder, or in one in it that has the task's name. Quotes are plain characters.
+    """Reads the files of a task from a folder, or from its subfolder with the name of the task.
 
-    Of lines with more fields than the header, which have each annotator's label before the last one, what lies behind
-    the header's columns is left out but for the last field, the label.
+    Quotes are plain characters. Lines may have more fields than the header: the labels of single annotators, which are
+    left out, before the label in the last field.
 
     Args:
-        folder: with `train.tsv`, a dev and a test file.
-        task: of `TASKS`.
+        folder: folder with `train.tsv`, a dev and a test file.
+        task: one of `TASKS`.
 
     Raises:
-        DataError: if a file is missing, a line has too few fields, or two lines have one id.
+        DataError: if a file is missing, a line has too few fields, or two lines have the same id.
     """
     folder = next((inner for name in (task.upper(), task) if (inner := Path(folder) / name).is_dir()), Path(folder))
     dev_and_test = ("dev_matched.tsv", "dev_mismatched.tsv") if task == "mnli" else ("dev.tsv", "test.tsv")
@@ -147,17 +147,17 @@ def read_train_tsv(folder: Path | str, task: str) -> TrainTsv:
         if instance_id in rows:
             raise DataError(
                 f"{path}: lines {line_of[instance_id]} and {number} have the same id {instance_id!r}. "
-                "Remove one of them, or give each an id of its own."
+                "Remove one of them or change an id."
             )
         rows[instance_id] = "\t".join([*fields[: len(header) - 1], fields[-1]])
         line_of[instance_id] = number
     if not rows:
-        raise DataError(f"{path} has no labelled line behind its header. Check the path.")
+        raise DataError(f"{path} has no labelled line after its header. Check the path.")
     return TrainTsv(task, "\t".join(header), rows, n_skipped, tuple(others))
 
 
 def published_count(n: int, fraction: float, direction: str) -> int:
-    """Rows that the toolkit takes for a fraction of n: int(fraction * n) + 1, and one less from both ends.
+    """Number of rows that the toolkit takes: int(fraction * n) + 1, or one less with `both_ends`.
 
     Example:
         >>> [published_count(100, fraction, "best") for fraction in FRACTIONS]
@@ -167,10 +167,10 @@ def published_count(n: int, fraction: float, direction: str) -> int:
 
 
 def filtering_configs(request: SelectRequest, n_epochs: int) -> bytes:
-    """The content of filtering_configs.json: a selection in the words of the toolkit.
+    """The content of filtering_configs.json: a request in the toolkit's terms.
 
     Args:
-        request: what is selected.
+        request: request of the selection.
         n_epochs: number of epochs of the map.
     """
     asked = {
@@ -194,13 +194,13 @@ def filtering_configs(request: SelectRequest, n_epochs: int) -> bytes:
 def folders(
     tsv: TrainTsv, lines: Sequence[str], name: str, parts: Mapping[float, np.ndarray]
 ) -> Iterator[tuple[str, bytes]]:
-    """Paths and contents of all files but filtering_configs.json, one after the other, for they may be large.
+    """Yields paths and contents of all files except filtering_configs.json, one by one because they may be large.
 
     Args:
         tsv: the user's files.
-        lines: (instance,) of the map.
-        name: what stands between `cartography_` and the fraction.
-        parts: the positions chosen, by fraction.
+        lines: (instance,) lines of the map's instances.
+        name: part of the folder names between `cartography_` and the fraction.
+        parts: chosen positions by fraction.
     """
     copies = {path.name: path.read_bytes() for path in tsv.others}
     for fraction, positions in parts.items():

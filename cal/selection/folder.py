@@ -1,14 +1,14 @@
-"""Selection folder: what `cal select` and `cal weights` leave on disk.
+"""Selection folder: what `cal select` and `cal weights` write.
 
-manifest.json     what was asked, the source and its hash, versions, and `ids_sha256`, which is that of selected.txt
-selected.csv      of a selection: id, gold, label name, region and the metrics it is by, most valuable first; by
-                  al_uncertainty and al_greedy_k as they were acquired, by aflite, which ranks nothing, by position
-dropped.csv       the instances that were left out as suspect, most suspicious first
+manifest.json     the request, the source and its hash, versions, and `ids_sha256`, the hash of selected.txt
+selected.csv      id, gold, label name, region and the metrics it was chosen by, most valuable first; al_uncertainty and
+                  al_greedy_k are in order of acquisition, aflite in order of position
+dropped.csv       instances left out as suspects, most suspicious first
 selected.jsonl, selected.parquet, selected.txt, huggingface/
-                  the same rows where asked for, with texts where they are known; .txt is of ids alone, one a line
+                  the same rows in other formats, with texts if known; selected.txt has one id per line
 filtering_configs.json, cartography_*/
-                  for the toolkit published with Dataset Cartography: see `cal.selection.allenai_folders`
-weights.csv       of weights: id, gold and weight, in the order of the map
+                  folders of the Dataset Cartography toolkit: see `cal.selection.allenai_folders`
+weights.csv       id, gold and weight, in the order of the map
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from cal.files import OwnedFolder, storage_errors
 
 MANIFEST = "manifest.json"
 SELECT, WEIGHTS = "cal select", "cal weights"
-# What a command replaces: files, and folders with what it or `datasets` leaves in them.
+# What each command replaces: files, and folders with the files that it or `datasets` writes there.
 _OURS: dict[str, dict[str, tuple[str, ...]]] = {
     SELECT: {
         **dict.fromkeys(("selected.csv", "selected.jsonl", "selected.parquet", "selected.txt", "dropped.csv"), ()),
@@ -39,17 +39,17 @@ _OURS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     WEIGHTS: {"weights.csv": ()},
 }
-_LONG = ("text", "sequences")  # of documents, for which csv is no place
+_LONG = ("text", "sequences")  # too long for a csv file
 
 
 def csv_bytes(rows: pd.DataFrame) -> bytes:
-    """Rows as csv: text in quotes and numbers not, so that an id 17 is not '17'."""
+    """Rows as csv with quoted text and unquoted numbers, which tells the id 17 from '17'."""
     short = rows.drop(columns=[name for name in _LONG if name in rows])
     return short.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n").encode()
 
 
 def read_rows(path: Path) -> pd.DataFrame:
-    """The rows of a csv file of ours: what stands in quotes is text, so that an id '17' is not 17."""
+    """Reads rows that `csv_bytes` wrote."""
     with path.open(newline="", encoding="utf-8") as lines:
         header, *rows = csv.reader(lines, quoting=csv.QUOTE_NONNUMERIC)
     frame = pd.DataFrame(rows, columns=header)
@@ -60,7 +60,7 @@ def read_rows(path: Path) -> pd.DataFrame:
 
 
 def _jsonl(rows: pd.DataFrame) -> bytes:
-    plain = rows.astype(object).where(rows.notna(), None)  # never learnt is null
+    plain = rows.astype(object).where(rows.notna(), None)  # NaN, such as never learnt, becomes null
     return b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in plain.to_dict("records"))
 
 
@@ -74,16 +74,16 @@ _FILES: dict[str, tuple[str, Callable[[pd.DataFrame], bytes]]] = {
     "parquet": ("selected.parquet", lambda rows: rows.to_parquet(index=False)),
 }
 FORMATS = (*_FILES, "huggingface", "allenai")
-"""What a selection can be written as, beside selected.csv."""
+"""Formats of a selection beside selected.csv."""
 
 
 def refuse_other(folder: Path, command: str) -> None:
-    """Makes sure that a folder is new, empty or of the same command, and so may be replaced.
+    """Makes sure that a folder is new, empty or written by the same command, so that it may be replaced.
 
-    What else lies in it stays, but has no place in the folders that are replaced.
+    Other files beside those of the command stay, but subfolders that would be replaced must not contain any.
 
     Raises:
-        StorageError: if it holds something else, or one of these folders does.
+        StorageError: if the folder, or a subfolder to replace, holds something else.
     """
     OwnedFolder(folder, command, MANIFEST).refuse_foreign()
     if not (folder / MANIFEST).exists():
@@ -93,14 +93,14 @@ def refuse_other(folder: Path, command: str) -> None:
     except (OSError, orjson.JSONDecodeError):
         manifest = None
     if not isinstance(manifest, dict) or manifest.get("made_by") != command:
-        raise StorageError(f"{folder} holds a {MANIFEST} that is not of {command}; give another folder.")
+        raise StorageError(f"{folder} holds a {MANIFEST} that {command} did not write; give another folder.")
     for pattern, contents in _OURS[command].items():
         ours = {path for content in contents for path in folder.glob(f"{pattern}/{content}") if not path.is_symlink()}
         others = (path for path in folder.glob(f"{pattern}/**/*") if path.is_symlink() or not path.is_dir())
         if other := next((path for path in others if path not in ours), None):
             raise StorageError(
-                f"{other} is not of {command}, and lies in a folder that would be replaced. Move it, or give another "
-                "output=DIR."
+                f"{other} was not written by {command}, but its folder would be replaced. Move it, or give another "
+                "output folder."
             )
 
 
@@ -112,18 +112,18 @@ def write_selection(
     formats: Sequence[str] = (),
     label_names: Sequence[str] | None = None,
     dropped: pd.DataFrame | None = None,
-    further: Iterable[tuple[str, bytes]] = (),
+    other_files: Iterable[tuple[str, bytes]] = (),
 ) -> None:
-    """Writes a selection in the place of an older one; what else lies in the folder stays.
+    """Writes a selection, replacing an earlier one; other files in the folder stay.
 
     Args:
-        folder: where to.
-        rows: of the chosen instances, in the order of selected.csv.
+        folder: folder to write to.
+        rows: rows of the chosen instances, in the order of selected.csv.
         about: entries of the manifest.
-        formats: of `FORMATS`.
-        label_names: by gold class, for `huggingface`.
-        dropped: rows of the instances that were left out as suspect.
-        further: paths and contents of other files.
+        formats: formats beside selected.csv, from `FORMATS`.
+        label_names: name of each gold class, for `huggingface`.
+        dropped: rows of the instances left out as suspects.
+        other_files: paths and contents of other files.
 
     Raises:
         StorageError: if the folder holds something else or cannot be written.
@@ -138,17 +138,17 @@ def write_selection(
     if "huggingface" in formats:
         table = rows.drop(columns="gold_label", errors="ignore").rename(columns={"gold": "label"})
         write_dataset_folder(table, folder / "huggingface", label_names)
-    for path, content_of_it in further:
-        target.write(path, content_of_it)
-    target.write("selected.csv", csv_bytes(rows))  # last: a folder with it is complete
+    for path, data in other_files:
+        target.write(path, data)
+    target.write("selected.csv", csv_bytes(rows))  # last: its presence marks a complete folder
 
 
 def write_weights(folder: Path, rows: pd.DataFrame, about: Mapping[str, Any]) -> None:
-    """Writes weights in the place of older ones; what else lies in the folder stays.
+    """Writes weights, replacing earlier ones; other files in the folder stay.
 
     Args:
-        folder: where to.
-        rows: of id, gold and weight.
+        folder: folder to write to.
+        rows: rows of id, gold and weight.
         about: entries of the manifest.
 
     Raises:
@@ -157,8 +157,22 @@ def write_weights(folder: Path, rows: pd.DataFrame, about: Mapping[str, Any]) ->
     _begun(folder, WEIGHTS, rows, about).write("weights.csv", csv_bytes(rows))
 
 
+def read_folder(folder: Path, command: str, file: str) -> tuple[dict[str, Any], pd.DataFrame]:
+    """The entries of the manifest and the rows of a file in a folder.
+
+    Raises:
+        StorageError: if the folder was not written by this command.
+    """
+    try:
+        about = orjson.loads((folder / MANIFEST).read_bytes())
+        rows = read_rows(folder / file)
+    except (OSError, ValueError) as error:
+        raise StorageError(f"{folder} is not a folder of {command}: {error}.") from error
+    return {name: value for name, value in about.items() if name not in ("made_by", "ids_sha256")}, rows
+
+
 def _begun(folder: Path, command: str, rows: pd.DataFrame, about: Mapping[str, Any]) -> OwnedFolder:
-    """The folder, without an older selection and with a manifest, by which it is known for ours."""
+    """The folder without an earlier selection, and with a manifest that marks it as ours."""
     refuse_other(folder, command)
     target = OwnedFolder(folder, command, MANIFEST)
     manifest = {"made_by": command, **about, "ids_sha256": hashlib.sha256(_ids(rows)).hexdigest()}

@@ -1,7 +1,7 @@
 """Recipes: which instances of a data map to train on.
 
-A `Recipe` says what is left out as suspect, what the rest is ranked by, from which end it is taken and which share of
-it is easy instead; a `Chooser` follows it, over all instances or in groups of them.
+A `Recipe` defines which suspects to leave out, how to rank the rest, which end of the ranking to take, and how many of
+the easiest to mix in. A `Chooser` applies it to all instances or within groups.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ from cal.shares import largest_remainder
 from cal.streams import stream
 
 RANDOM = "random"
-"""In the place of a metric: an order drawn by the seed, from the ids and not from the order of rows."""
+"""Instead of a metric: a random order that depends on the seed and the ids, not on the order of rows."""
 
 GROUPS = {"class": "gold", "region": "region"}
-"""What instances may be chosen within, and the column of a map that says it."""
+"""Groups to choose within, and the column of a map that holds them."""
 
 DIRECTIONS = ("best", "worst", "both_ends")
 
 TIES = "by mean loss, highest first, then by a hash of the id; worst is the reverse of the whole order"
-"""How equal values of a metric are ranked."""
+"""How ties are broken."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How instances are chosen.
+    """How to choose instances.
 
     Args:
-        metric: one of `METRICS`, or `random`.
-        direction: `best` takes the most valuable first: low confidence, correctness and AUM, high values of the others
-            (variability, forgetting, loss ...). `worst` is the reverse, `both_ends` takes from either end.
-        ratio: share that `both_ends` takes from the front; the rest is from the back.
-        easy: share that is replaced by the easiest, those of highest confidence that are not chosen anyway.
-        suspects: share of all instances that is left out first, those whose labels are most likely wrong.
-        suspicion: metric of `SUSPICION` that tells which these are.
+        metric: metric to rank by, one of `METRICS`, or `random`.
+        direction: `best` takes the most valuable first: low confidence, correctness and AUM, high values of other
+            metrics (variability, forgetting, loss ...). `worst` is the reverse; `both_ends` takes from either end.
+        ratio: share that `both_ends` takes from the front; the rest comes from the back.
+        easy: share to replace by the easiest, those with the highest confidence not chosen otherwise.
+        suspects: share of all instances to leave out first, those whose labels are most likely wrong.
+        suspicion: metric of `SUSPICION` that ranks the suspects.
 
     Raises:
-        ConfigError: listing every value that is refused.
+        ConfigError: listing every invalid value.
 
     References:
         Dataset Cartography: Mapping and Diagnosing Datasets with Training Dynamics (Swayamdipta et al., 2020),
@@ -86,24 +86,24 @@ RECIPES = {
 
 
 class Chooser:
-    """The order that a recipe makes of a map, of which any number can be taken.
+    """Chooses any number of instances from a map by a recipe.
 
-    Equal ids, values and seed give equal ids, whatever the order of rows.
+    The same ids, values and seed give the same choice, in any order of rows.
 
     Args:
-        data_map: of one run.
-        recipe: how instances are chosen.
-        groups: (instance,) names, such as classes or regions, each of which is chosen from by itself.
-        equal: whether as many are taken of each group, where a smaller one gives all it has and the others fill up;
-            else as many as its share of the instances, by largest remainders. What a recipe takes from the back or for
-            being easy is a share of all that is taken, and split over the groups alike.
-        seed: of an order that is drawn.
+        data_map: map of one run.
+        recipe: how to choose instances.
+        groups: (instance,) groups, such as classes or regions, to choose within.
+        equal: take equally many from each group, where a smaller group gives all it has and the others fill up;
+            otherwise take from each in proportion to its size, by largest remainders. The parts that a recipe takes
+            from the back, or as easy, are shares of the whole choice and split over the groups alike.
+        seed: seed of a random order.
 
     Attributes:
-        dropped: (int(suspects * instance),) positions that the recipe leaves out, most suspicious first.
+        dropped: (int(suspects * instance),) positions left out as suspects, most suspicious first.
 
     Raises:
-        AnalysisError: if the map is of several runs, or names of groups are not as many as instances.
+        AnalysisError: if the map has several runs, or groups and instances differ in number.
 
     Example:
         >>> from cal.dynamics.training_dynamics import TrainingDynamics
@@ -133,14 +133,14 @@ class Chooser:
         self._order, self._easiest = (part[~np.isin(part, self.dropped)] for part in (order, easiest))
         _, self._group = np.unique(np.zeros(n) if groups is None else np.asarray(groups), return_inverse=True)
         if len(self._group) != n:
-            raise AnalysisError(f"{len(self._group)} names of groups for {n} instances; give one for each.")
+            raise AnalysisError(f"There are {len(self._group)} groups for {n} instances; give one for each.")
         self._recipe, self._equal = recipe, equal
 
     def take(self, count: int) -> np.ndarray:
-        """(count,) positions of the chosen, most valuable first, and behind them those taken for being easy.
+        """(count,) positions of the chosen instances: the most valuable first, then those taken as easy.
 
         Raises:
-            AnalysisError: if there are not so many, or none is asked for.
+            AnalysisError: if count is 0, or larger than the number of instances left.
         """
         _check_count(count, len(self._order), len(self.dropped))
         sizes = np.bincount(self._group[self._order])
@@ -156,17 +156,17 @@ class Chooser:
             chosen.append(np.concatenate([ranked[: n_front[group]], ranked[first_of_back:]]))
             others = self._easiest[self._group[self._easiest] == group]
             easy.append(others[~np.isin(others, chosen[-1])][: n_easy[group]])
-        # Groups are put together in the order that all have in common.
+        # Groups are merged in the overall order.
         parts = ((self._order, chosen), (self._easiest, easy))
         return np.concatenate([order[np.isin(order, np.concatenate(of_groups))] for order, of_groups in parts])
 
 
 def n_of(n: int, *, fraction: float | None = None, count: int | None = None) -> int:
-    """How many of n instances: the count itself, or int(fraction * n).
+    """Number of instances to choose from n: count, or int(fraction * n).
 
     Raises:
-        ConfigError: if both are given, or none, or one cannot be.
-        AnalysisError: if that is none, or more than there are.
+        ConfigError: if both or neither are given, or one is out of range.
+        AnalysisError: if the number is 0, or larger than n.
 
     Example:
         >>> n_of(5452, fraction=0.33), n_of(5452, count=100)
@@ -179,17 +179,17 @@ def n_of(n: int, *, fraction: float | None = None, count: int | None = None) -> 
 
 
 def size_problems(fraction: object, count: object) -> list[str]:
-    """A sentence about each thing wrong with a fraction or count, one of which is to be given."""
+    """A sentence about each problem with a fraction and a count, exactly one of which must be given."""
     if (fraction is None) == (count is None):
-        given = "neither is" if count is None else "both are"
-        return [f"Give fraction=SHARE or count=NUMBER of the instances to choose, one of them; {given} given."]
+        given = "neither" if count is None else "both"
+        return [f"Give either fraction=SHARE or count=N of the instances to choose, not {given}."]
     if count is not None:
         return whole_numbers(1, count=count)
-    return [f"{each} For a number of instances, give count." for each in numbers_in("(0, 1]", fraction=fraction)]
+    return [f"{each} For a number of instances, use count." for each in numbers_in("(0, 1]", fraction=fraction)]
 
 
 def _order(data_map: DataMap, recipe: Recipe, seed: int) -> np.ndarray:
-    """(instance,) positions as the recipe ranks them."""
+    """(instance,) positions in the order of the recipe."""
     if recipe.metric != RANDOM:
         return data_map.ranking(recipe.metric, worst=recipe.direction == "worst")
     ids = np.array([str(i) for i in (range(len(data_map)) if data_map.ids is None else data_map.ids)])
@@ -199,16 +199,13 @@ def _order(data_map: DataMap, recipe: Recipe, seed: int) -> np.ndarray:
 
 
 def _in_proportion(sizes: np.ndarray, count: int) -> np.ndarray:
-    """(group,) parts of a count in proportion to sizes; none is larger than its size if the count is at most their sum.
-
-    Of equal remainders the first groups have one more.
-    """
+    """(group,) parts of a count in proportion to sizes, by largest remainders; the first of ties get one more."""
     quotas = [Fraction(size * count, max(int(sizes.sum()), 1)) for size in sizes.tolist()]
     return np.array(largest_remainder(quotas, count), dtype=int)
 
 
 def _equally(sizes: np.ndarray, count: int) -> np.ndarray:
-    """(group,) equal parts of a count; a smaller group gives all it has, and the others fill up."""
+    """(group,) equal parts of a count; a smaller group gives all it has and the others fill up."""
     parts = np.zeros_like(sizes)
     while left := count - int(parts.sum()):
         unfilled = np.flatnonzero(parts < sizes)
@@ -221,7 +218,5 @@ def _equally(sizes: np.ndarray, count: int) -> np.ndarray:
 
 def _check_count(count: int, n: int, n_suspects: int) -> None:
     if not 1 <= count <= n:
-        of = (
-            f" instances that are left of {n + n_suspects} when {n_suspects} suspects are dropped" if n_suspects else ""
-        )
-        raise AnalysisError(f"{count} instances cannot be chosen from {n}{of}; take 1 to {n}.")
+        left = f" ({n + n_suspects} less {n_suspects} suspects)" if n_suspects else ""
+        raise AnalysisError(f"{count} instances cannot be chosen from {n}{left}; choose 1 to {n}.")

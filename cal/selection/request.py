@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from cal.checks import Problems, one_of, whole_numbers
-from cal.errors import UnknownNameError
+from cal.errors import ConfigError, UnknownNameError
 from cal.learners.request import TrainingRequest
 from cal.maps.given import source_problems
 from cal.request import make, takes
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from cal.selection.result import Selection
 
 FROM_TEXTS = ("al_uncertainty", "al_greedy_k", "aflite")
-"""Recipes that need no map: what an active learner acquires, and what no linear classifier of parts predicts."""
+"""Recipes that need no map: active learning by uncertainty or core-sets, and AFLite."""
 
-_TAKEN: Mapping[str | None, tuple[str, ...]] = {  # parameters that a recipe leaves to the user
+_FREE: Mapping[str | None, tuple[str, ...]] = {  # parameters that each recipe leaves to the user
     None: ("metric", "direction", "ratio"),
     "ambiguous_easy": ("easy",),
     "without_suspects": ("metric", "direction", "ratio", "suspects", "suspicion"),
@@ -34,34 +34,34 @@ class SelectRequest(TrainingRequest):
     """Choose the part of a corpus to train on, from its data map or from logs.
 
     Args:
-        dataset: reader of a corpus that gives texts and label names, or that the recipe chooses from
+        dataset: source of texts and label names for a map, or the corpus to choose from if the recipe needs no map
         map: folder of cal map, or its map.parquet or map.csv; in Python also a DataMap
         logs: instead of a map, a folder of dynamics_epoch_0.jsonl and so on, or of a recorder
-        on_missing: what to do with instances that some logs lack, error, drop or partial
-        recipe: instead of metric and direction, easy, ambiguous, hard, ambiguous_easy, without_suspects, forgetting,
-            low_variability, low_correctness, high_correctness or random; or, from dataset=NAME and no map,
-            al_uncertainty or al_greedy_k (what an active learner labels), or aflite (what linear probes leave)
-        metric: of the map, most valuable first; low confidence, correctness and AUM, high values of the others
-        direction: end of the ranking, best, worst or both_ends
-        ratio: of both_ends, the share from the front; the rest is from the back
+        on_missing: instances missing from some logs: error, drop or partial
+        recipe: preset for metric and direction: easy, ambiguous, hard, ambiguous_easy, without_suspects, forgetting,
+            low_variability, low_correctness, high_correctness or random; without a map, from dataset=NAME:
+            al_uncertainty or al_greedy_k (active learning) or aflite (adversarial filtering)
+        metric: metric to rank by, most valuable first: low confidence, correctness and AUM, high values of the others
+        direction: end of the ranking to take: best, worst or both_ends
+        ratio: share that both_ends takes from the front; the rest comes from the back
         fraction: share to choose, int(fraction * N) instances; or
-        count: number to choose
-        within: class, for equally many of each class; region, for each region's share
-        region: rule of the regions, quantile, thresholds, data_iq or {rule: {parameter: value}}; null is the map's,
-            or else quantile
-        easy: of ambiguous_easy, the share replaced by the easiest
-        suspects: of without_suspects, the share dropped first, into dropped.csv; then as metric and direction say
-        suspicion: of without_suspects, what ranks the suspects, aum, loss, confidence, el2n or correctness
-        seed: of random (recipe or metric), al_uncertainty, al_greedy_k and aflite
-        formats: list of formats beside selected.csv, of ids, jsonl, parquet, huggingface and allenai (TSV folders;
-            give task and tsv)
-        task: of allenai, snli, mnli, qnli or winogrande
-        tsv: of allenai, your folder with train.tsv, dev.tsv and test.tsv, or with a folder TASK of them
-        compat: allenai, for as many rows as the original toolkit takes, int(fraction * N) + 1
+        count: number of instances to choose
+        within: class takes equally many of each class; region keeps each region's share
+        region: rule of the regions, quantile, thresholds, data_iq or {rule: {parameter: value}}; null means the map's
+            own rule, else quantile
+        easy: share that ambiguous_easy replaces by the easiest
+        suspects: share that without_suspects drops first, into dropped.csv, before it applies metric and direction
+        suspicion: score that without_suspects ranks suspects by: aum, loss, confidence, el2n or correctness
+        seed: seed of random (recipe or metric), al_uncertainty, al_greedy_k and aflite
+        formats: list of formats beside selected.csv: ids, jsonl, parquet, huggingface and allenai (TSV folders of the
+            Dataset Cartography toolkit; needs task and tsv)
+        task: task of the TSV files: snli, mnli, qnli or winogrande
+        tsv: your folder with train.tsv, dev.tsv and test.tsv, or with a subfolder TASK that has them
+        compat: allenai chooses as many instances as the original toolkit, int(fraction * N) + 1
         output: folder of the selection
 
     Attributes:
-        chosen_by: recipe that the parameters describe; None for one that chooses from texts.
+        chosen_by: recipe that the parameters describe; None for a recipe that chooses from texts.
     """
 
     map: Any = None
@@ -87,7 +87,7 @@ class SelectRequest(TrainingRequest):
 
     @property
     def from_texts(self) -> bool:
-        """Whether the recipe chooses from texts, and not from a map."""
+        """Whether the recipe chooses from texts instead of a map."""
         return self.recipe in FROM_TEXTS
 
     @property
@@ -100,7 +100,7 @@ class SelectRequest(TrainingRequest):
         from cal.selection.folder import FORMATS
         from cal.selection.recipes import GROUPS, size_problems
 
-        given = {name: getattr(self, name) for name in (*_OF_LEARNERS,)}  # before the learner takes them
+        given = {name: getattr(self, name) for name in (*_OF_LEARNERS,)}  # before they become part of the learner
         super()._resolve(problems)
         problems += size_problems(self.fraction, self.count) + whole_numbers(0, seed=self.seed)
         if not self.from_texts:
@@ -112,7 +112,7 @@ class SelectRequest(TrainingRequest):
         if self.region is not None:
             problems.attempt(lambda: region_rule(self.region), otherwise=("", {}))
         if isinstance(self.formats, str) or self.formats is None:
-            problems.append(f"formats must be a list, such as formats=[jsonl,parquet], not {self.formats!r}.")
+            problems.append(f"formats must be a list, such as [jsonl, parquet], not {self.formats!r}.")
         else:
             problems += [problem for name in self.formats for problem in one_of(FORMATS, formats=name)]
 
@@ -125,19 +125,19 @@ class SelectRequest(TrainingRequest):
         if self.recipe not in (None, *RECIPES):
             raise UnknownNameError("recipe", str(self.recipe), (*RECIPES, *FROM_TEXTS))
         start = Recipe() if self.recipe is None else RECIPES[self.recipe]
-        return replace(start, **{key: getattr(self, key) for key in _TAKEN.get(self.recipe, ())})
+        return replace(start, **{key: getattr(self, key) for key in _FREE.get(self.recipe, ())})
 
     def _unused(self, given: Mapping[str, Any]) -> list[str]:
-        """A sentence about the parameters that the selection does not use and that are not at their defaults."""
+        """A sentence about the parameters that were set but that the selection does not use."""
         from cal.selection.recipes import RANDOM, RECIPES
 
         who = f"recipe={self.recipe}" if self.recipe else f"metric={self.metric}"
         if self.from_texts:
             used = {"seed"} if self.recipe == "aflite" else {"seed", *_OF_LEARNERS}
         elif self.recipe not in (None, *RECIPES):
-            return []  # nobody knows what that uses
+            return []  # an unknown recipe, reported elsewhere
         else:
-            used = {*_OF_MAPS, *_TAKEN.get(self.recipe, ())}
+            used = {*_OF_MAPS, *_FREE.get(self.recipe, ())}
             if RANDOM in (self.recipe, self.metric):
                 used = used - {"direction", "ratio"} | {"seed"}
             elif "direction" in used:
@@ -151,10 +151,10 @@ class SelectRequest(TrainingRequest):
         ]
         if self.from_texts and "allenai" in (self.formats or ()):
             unused.append("formats=[allenai]")
-        return [f"{who} does not use {', '.join(unused)}. Leave it out, or choose in another way."] if unused else []
+        return [f"{who} does not use {', '.join(unused)}. Leave it out or change the recipe."] if unused else []
 
     def _folder_problems(self) -> list[str]:
-        """What is wrong with the parameters about the original toolkit."""
+        """A sentence about each problem with the parameters for the original toolkit."""
         from cal.selection import allenai_folders as allenai
 
         problems = []
@@ -164,13 +164,13 @@ class SelectRequest(TrainingRequest):
             others = [name for name in ("recipe", "within", "count") if getattr(self, name) is not None]
             if others or self.metric not in allenai.METRICS:
                 problems.append(
-                    "compat=allenai takes a fraction by metric and direction, with a metric of "
-                    f"{', '.join(allenai.METRICS)}; given is {', '.join(others) or self.metric}."
+                    f"compat=allenai needs a fraction and one of the metrics {', '.join(allenai.METRICS)}; it cannot "
+                    f"use {', '.join(others) or self.metric}."
                 )
             if self.direction == "both_ends" and self.ratio != SelectRequest.ratio:
                 problems.append(
-                    f"compat=allenai takes {SelectRequest.ratio} of both_ends from the front, not ratio={self.ratio}. "
-                    "Leave ratio or compat out."
+                    f"compat=allenai always has ratio={SelectRequest.ratio}, not {self.ratio}. Leave ratio or compat "
+                    "out."
                 )
         if self.wants_folders:
             if self.task is None or self.tsv is None:
@@ -180,14 +180,14 @@ class SelectRequest(TrainingRequest):
             elif str(self.task).lower() not in allenai.TASKS:
                 problems += one_of(allenai.TASKS, task=self.task)
         elif self.task is not None or self.tsv is not None:
-            problems.append("task and tsv belong to formats=[allenai]: add it, or leave them out.")
+            problems.append("task and tsv are for formats=[allenai]. Add it, or leave them out.")
         return problems
 
     def run(self, corpus: Any = None, *, quiet: bool = False) -> Selection:
-        """Chooses and, given an output folder, writes the selection there: see `cal.selection.folder`.
+        """Chooses instances; writes the selection to `output` if given.
 
         Args:
-            corpus: whatever `cal.read_corpus` takes; None reads `dataset`, if there is one.
+            corpus: a `Corpus`, or anything that `cal.read_corpus` takes; None reads `dataset`, if given.
             quiet: hide the progress bar.
 
         Raises:
@@ -209,20 +209,21 @@ class SelectRequest(TrainingRequest):
 
 
 @takes(SelectRequest)
-def select(source: Any, *, corpus: Any = None, quiet: bool = False, **parameters: Any) -> Selection:
-    """The part of a corpus to train on, from its data map.
+def select(source: Any = None, *, corpus: Any = None, quiet: bool = False, **parameters: Any) -> Selection:
+    """Chooses the part of a corpus to train on, from its data map.
 
     Args:
-        source: a `DataMap`, the folder or file of a map; or, for a recipe that chooses from texts, a corpus.
-        corpus: gives texts and label names to the instances of a map.
+        source: a `DataMap`, its `to_frame()`, or the folder or file of a map; for al_uncertainty, al_greedy_k and
+            aflite, a corpus or anything that `cal.read_corpus` takes.
+        corpus: source of texts and label names for a map.
         quiet: hide the progress bar.
         **parameters: those of `SelectRequest`.
 
     Returns:
-        The chosen, most valuable first, with `ids`, `to_frame()`, `plot()` and `save(folder)`.
+        The chosen instances, most valuable first, with `ids`, `to_frame()`, `plot()` and `save(folder)`.
 
     Raises:
-        ConfigError: listing everything wrong with the parameters.
+        ConfigError: listing every invalid parameter.
         CalError: if something cannot be read or chosen.
 
     Example:
@@ -236,6 +237,11 @@ def select(source: Any, *, corpus: Any = None, quiet: bool = False, **parameters
         >>> data_map.select(recipe="easy", count=1).ids
         ['a']
     """
-    if parameters.get("recipe") in FROM_TEXTS:
+    from cal.dynamics.data_map import DataMap
+
+    if (recipe := parameters.get("recipe")) in FROM_TEXTS:
+        if corpus is None and isinstance(source, DataMap):
+            raise ConfigError(f"recipe={recipe} chooses from texts. Give a corpus instead of a map.")
         return make(SelectRequest, parameters).run(source if corpus is None else corpus, quiet=quiet)
-    return make(SelectRequest, {"map": source, **parameters}).run(corpus, quiet=quiet)
+    given = {} if source is None else {"map": source}
+    return make(SelectRequest, given | parameters).run(corpus, quiet=quiet)

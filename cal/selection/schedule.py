@@ -1,4 +1,4 @@
-"""Schedules: PyTorch samplers that let a training see easy instances first."""
+"""Schedules: PyTorch samplers that show easy instances first."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from cal.streams import stream
 
 
 def easy_to_hard(data_map: DataMap, metric: str = "confidence") -> np.ndarray:
-    """(instance,) positions, easiest first: what the metric ranks as most valuable, reversed.
+    """(instance,) positions, easiest first: the reverse of the metric's most valuable first.
 
-    By variability the unambiguous come first, by first_learnt the early learnt.
+    With variability, unambiguous instances come first; with first_learnt, those learnt early.
 
     Raises:
-        UnknownNameError: if there is no such metric.
-        AnalysisError: if the map is of several runs.
+        UnknownNameError: if the metric does not exist.
+        AnalysisError: if the map has several runs.
 
     Example:
         >>> from cal.dynamics.training_dynamics import TrainingDynamics
@@ -34,42 +34,42 @@ def easy_to_hard(data_map: DataMap, metric: str = "confidence") -> np.ndarray:
 
 
 class _Buckets(Sampler[int]):
-    """Buckets of an order, shuffled inside; what an epoch sees of them is up to the class.
+    """An order split into buckets that are shuffled inside; subclasses choose the buckets of an epoch.
 
     Args:
-        order: positions in the data set that is sampled, easiest first, such as `easy_to_hard` gives.
-        n_buckets: parts of the order, as equal as can be.
-        seed: of the shuffles.
+        order: positions in the data set, easiest first, as from `easy_to_hard`.
+        n_buckets: number of buckets, of nearly equal size.
+        seed: seed of the shuffles.
 
     Raises:
-        ConfigError: if there are not so many positions, or a number cannot be.
+        ConfigError: if there are more buckets than positions, or a number is out of range.
     """
 
     def __init__(self, order: Sequence[int] | np.ndarray, n_buckets: int, seed: int) -> None:
         refuse(whole_numbers(n_buckets=n_buckets) + whole_numbers(0, seed=seed))
         if n_buckets > len(order):
-            raise ConfigError(f"{len(order)} instances make no {n_buckets} buckets; give fewer.")
+            raise ConfigError(f"n_buckets is {n_buckets}, but there are only {len(order)} instances.")
         self.buckets = np.array_split(np.asarray(order, dtype=np.int64), n_buckets)
         self.seed, self.epoch = seed, 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Says which epoch comes next, counted from 0; without it every epoch is the first."""
+        """Sets the next epoch, counted from 0; if never called, every epoch is the first."""
         self.epoch = epoch
 
     def _shuffled(self, buckets: Sequence[np.ndarray]) -> Iterator[int]:
-        """The positions of some buckets, one bucket after the other."""
+        """The positions of some buckets, one bucket after another."""
         generator = stream(self.seed, "schedule", self.epoch)
         for bucket in buckets:
             yield from bucket[torch.randperm(len(bucket), generator=generator).numpy()].tolist()
 
 
 class EasyToHard(_Buckets):
-    """Every epoch goes through all instances from easy to hard, bucket after bucket.
+    """Goes through all instances from easy to hard in every epoch, bucket by bucket.
 
     Args:
-        order: positions in the data set that is sampled, easiest first, such as `easy_to_hard` gives.
-        n_buckets: parts of the order, shuffled inside; as many as instances leaves the order as it is.
-        seed: of the shuffles.
+        order: positions in the data set, easiest first, as from `easy_to_hard`.
+        n_buckets: number of buckets, shuffled inside; one per instance keeps the order.
+        seed: seed of the shuffles.
 
     References:
         Curriculum Learning (Bengio et al., 2009), https://doi.org/10.1145/1553374.1553380
@@ -92,13 +92,13 @@ class EasyToHard(_Buckets):
 
 
 class SelfPaced(_Buckets):
-    """Epochs begin with the easiest bucket; each stage adds the next one, until all are trained on.
+    """Starts with the easiest bucket and adds the next one in each stage.
 
     Args:
-        order: positions in the data set that is sampled, easiest first, such as `easy_to_hard` gives.
-        n_buckets: parts of the order, and stages.
-        epochs_per_stage: epochs before the next bucket is added.
-        seed: of the shuffles.
+        order: positions in the data set, easiest first, as from `easy_to_hard`.
+        n_buckets: number of buckets, and of stages.
+        epochs_per_stage: number of epochs before the next bucket is added.
+        seed: seed of the shuffles.
 
     References:
         Self-Paced Learning for Latent Variable Models (Kumar et al., 2010)

@@ -1,9 +1,9 @@
-"""How a request of `cal select` becomes a selection, from a map or from texts."""
+"""From a request of `cal select` to a selection, by a map or by texts."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from cal.data.corpus import Corpus
     from cal.selection.request import SelectRequest
 
-_RANKED_BY = {  # the metric of a recipe that needs no map, and its ties
-    "al_uncertainty": ("entropy", "by chance, as the seed has it"),
-    "al_greedy_k": ("coreset", "by chance, as the seed has it"),
+_RANKED_BY = {  # metric and tie-breaking rule of each recipe that needs no map
+    "al_uncertainty": ("entropy", "at random, by the seed"),
+    "al_greedy_k": ("coreset", "at random, by the seed"),
     "aflite": ("predictability", "the less probable label stays, then the later position"),
 }
 
 
 def select_from_map(request: SelectRequest, corpus: Corpus | None) -> Selection:
-    """What a recipe chooses from a map, with texts and label names of a corpus where there is one."""
+    """Chooses from a map by a recipe; a corpus, if given, adds texts and label names."""
     data_map, source = given_map(request.map, request.logs, request.on_missing)
     recipe = request.chosen_by or Recipe()
     points, names = data_map.to_frame(request.region), data_map.label_names
@@ -58,11 +58,9 @@ def select_from_map(request: SelectRequest, corpus: Corpus | None) -> Selection:
         "n_epochs": data_map.n_epochs,
     }
     remarks: list[str] = []
-    files: Iterable[tuple[str, bytes]] = ()
+    files: Callable[[], Iterable[tuple[str, bytes]]] = tuple
     if request.wants_folders:
         files, about["tsv"], remarks = _toolkit_files(request, data_map.n_epochs, points, chooser)
-    if len(chooser.dropped):
-        remarks.append(f"{len(chooser.dropped):,} suspects by {recipe.suspicion} were left out first: dropped.csv.")
     return Selection(
         rows=_columns(points, recipe.metric, "confidence" if recipe.easy else "").iloc[positions],
         about=about,
@@ -75,7 +73,7 @@ def select_from_map(request: SelectRequest, corpus: Corpus | None) -> Selection:
 
 
 def select_from_texts(request: SelectRequest, corpus: Corpus, quiet: bool) -> Selection:
-    """What AFLite or an active learner chooses from the train split of a corpus."""
+    """Chooses from the train split of a corpus by AFLite or an active learner."""
     n_chosen = n_of(len(corpus.train), fraction=request.fraction, count=request.count)
     metric, ties = _RANKED_BY[str(request.recipe)]
     if request.recipe == "aflite":
@@ -83,7 +81,7 @@ def select_from_texts(request: SelectRequest, corpus: Corpus, quiet: bool) -> Se
 
         vectors = vectors_of(corpus, request.features)
         if vectors is None:
-            raise ConfigError("recipe=aflite chooses by document vectors; give features=NAME.")
+            raise ConfigError("recipe=aflite needs document vectors; give features=NAME.")
         about = {"config": _without(request, "learner"), **provenance("cpu")}
         x = vectors.require_dense("recipe=aflite").train
         positions = aflite(x, corpus.train.gold, n_chosen, seed=request.seed)
@@ -112,7 +110,7 @@ def select_from_texts(request: SelectRequest, corpus: Corpus, quiet: bool) -> Se
 
 
 def _size(request: SelectRequest, n: int, fraction: float, n_instances: int) -> int:
-    """How many of n a fraction is; the original toolkit takes all where there are fewer."""
+    """Number of instances in a fraction of n; the toolkit's is cut to `n_instances`."""
     if request.compat is None:
         return int(fraction * n)
     return min(allenai.published_count(n, fraction, request.direction), n_instances)
@@ -120,26 +118,30 @@ def _size(request: SelectRequest, n: int, fraction: float, n_instances: int) -> 
 
 def _toolkit_files(
     request: SelectRequest, n_epochs: int, points: pd.DataFrame, chooser: Chooser
-) -> tuple[Iterable[tuple[str, bytes]], dict[str, int], list[str]]:
-    """Files of the original toolkit, what the manifest says of them, and remarks."""
+) -> tuple[Callable[[], Iterable[tuple[str, bytes]]], dict[str, int], list[str]]:
+    """The files of the toolkit's folders, their entries in the manifest, and remarks."""
     tsv = allenai.read_train_tsv(str(request.tsv), str(request.task).lower())
-    remarks = [f"Of {len(tsv) + tsv.n_skipped:,} lines of train.tsv, {tsv.n_skipped:,} without a label are left out."]
+    remarks = [f"Left out: {tsv.n_skipped:,} of {len(tsv) + tsv.n_skipped:,} lines of train.tsv have no label."]
     n_left = len(points) - len(chooser.dropped)
     sizes = {fraction: _size(request, len(tsv), fraction, len(points)) for fraction in allenai.FRACTIONS}
     parts: dict[float, np.ndarray] = {fraction: chooser.take(n) for fraction, n in sizes.items() if 1 <= n <= n_left}
     if none := [str(fraction) for fraction in sizes if fraction not in parts]:
         remarks.append(
-            f"There is no folder for {', '.join(none)}: of {len(tsv):,} lines that is less than one, or more than "
-            f"the {n_left:,} instances to choose from."
+            f"No folder for {', '.join(none)}: of {len(tsv):,} lines, that is less than one or more than the "
+            f"{n_left:,} instances to choose from."
         )
-    asked = allenai.filtering_configs(request, n_epochs)
-    files = allenai.folders(tsv, tsv.lines_of(points["id"].tolist()), _folder_name(request), parts)
-    told = {"n_labelled": len(tsv), "n_without_label": tsv.n_skipped}
-    return itertools.chain([("filtering_configs.json", asked)], files), told, remarks
+    config = allenai.filtering_configs(request, n_epochs)
+    lines = tsv.lines_of(points["id"].tolist())
+
+    def files() -> Iterable[tuple[str, bytes]]:
+        folders = allenai.folders(tsv, lines, _folder_name(request), parts)
+        return itertools.chain([("filtering_configs.json", config)], folders)
+
+    return files, {"n_labelled": len(tsv), "n_without_label": tsv.n_skipped}, remarks
 
 
 def _folder_name(request: SelectRequest) -> str:
-    """What stands for the selection in names of folders: as published the metric alone, whatever the direction."""
+    """Name of the selection in the toolkit's folders; with compat=allenai only the metric, as published."""
     name = request.recipe or allenai.METRICS.get(request.metric, request.metric)
     if request.compat == "allenai":
         return name
@@ -148,11 +150,11 @@ def _folder_name(request: SelectRequest) -> str:
 
 
 def _without(request: SelectRequest, *groups: str) -> dict[str, Any]:
-    """The request as data, without groups that play no part."""
+    """The request as data, without the groups that were not used."""
     return {name: value for name, value in request.as_data().items() if name not in groups}
 
 
 def _columns(points: pd.DataFrame, *metrics: str) -> pd.DataFrame:
-    """The columns of a selection: what instances are, then the metrics, long texts last."""
+    """The columns of a selection: what describes instances, then the metrics, then long texts."""
     names = ("id", "gold", "gold_label", "region", *dict.fromkeys(metrics), "text", "sequences")
     return points[[name for name in names if name in points]]

@@ -1,17 +1,16 @@
-"""Weights of the instances of a data map, in memory and as a folder."""
+"""Weights: weights for the instances of a data map, in memory and as a folder."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import orjson
 import pandas as pd
 
-from cal.errors import StorageError
-from cal.selection.folder import MANIFEST, read_rows, write_weights
+from cal.selection.folder import WEIGHTS, read_folder, write_weights
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,11 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """Weights for training, in the order of the map.
+    """Training weights of the instances of a data map.
 
     Attributes:
-        rows: id, gold, gold_label if known, and weight, a row per instance.
-        about: what was asked, source and versions, as manifest.json has it.
+        rows: one row per instance, in the order of the map: id, gold, gold_label if known, and weight.
+        about: request, source and versions, as in manifest.json.
     """
 
     rows: pd.DataFrame
@@ -33,17 +32,17 @@ class Weights:
         return len(self.rows)
 
     def to_frame(self) -> pd.DataFrame:
-        """The rows."""
+        """`rows`."""
         return self.rows
 
     def plot(self) -> Figure:
-        """How many instances have which weight."""
+        """Histogram of the weights."""
         from cal.selection.plot import weights_figure
 
         return weights_figure(self)
 
     def save(self, folder: Path | str) -> None:
-        """Writes the folder of `cal weights`.
+        """Writes the folder of `cal weights`, replacing earlier weights in it.
 
         Raises:
             StorageError: if the folder holds something else or cannot be written.
@@ -52,28 +51,20 @@ class Weights:
 
     @classmethod
     def load(cls, folder: Path | str) -> Weights:
-        """The weights in a folder of `cal weights`.
+        """Reads the folder of `cal weights`.
 
         Raises:
-            StorageError: if the folder holds none.
+            StorageError: if the folder holds no weights.
         """
-        folder = Path(folder)
-        try:
-            about = orjson.loads((folder / MANIFEST).read_bytes())
-            rows = read_rows(folder / "weights.csv")
-        except (OSError, ValueError) as error:
-            raise StorageError(f"{folder} is not the folder of weights: {error}. Make one with cal weights.") from error
-        return cls(rows, {name: value for name, value in about.items() if name not in ("made_by", "ids_sha256")})
+        about, rows = read_folder(Path(folder), WEIGHTS, "weights.csv")
+        return cls(rows, about)
 
     def __str__(self) -> str:
-        values = self.rows["weight"]
-        return (
-            f"Weights of {len(self):,} instances by {self.about['config']['by']}: mean 1, from {values.min():.3g} to "
-            f"{values.max():.3g}."
-        )
+        weight = self.rows["weight"]
+        return f"{self!r}: mean 1, from {weight.min():.3g} to {weight.max():.3g}."
 
     def __repr__(self) -> str:
         return f"Weights of {len(self):,} instances by {self.about['config']['by']}"
 
     def _repr_html_(self) -> str:
-        return f"<p>{self}</p>{self.rows.head(10).to_html(index=False)}"
+        return f"<p>{escape(str(self))}</p>{self.rows.head(10).to_html(index=False)}"

@@ -1,4 +1,4 @@
-"""Weights of instances in training, from a data map: none negative, 1 in the mean."""
+"""Training weights from a data map: non-negative, with mean 1."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from cal.errors import AnalysisError
 
 
 def by_variability(data_map: DataMap) -> np.ndarray:
-    """Weights v / mean(v) of the variability v: the ambiguous count for more, and the steady for nothing.
+    """Weights v / mean(v) for variability v: ambiguous instances count more, and constant ones not at all.
 
     Args:
-        data_map: of one run.
+        data_map: map of one run.
 
     Returns:
         (instance,) weights.
 
     Raises:
-        AnalysisError: if nothing varies, as in a map of one epoch, or the map is of several runs.
+        AnalysisError: if nothing varies, as in a map of one epoch, or the map has several runs.
 
     References:
         Active Bias: Training More Accurate Neural Networks by Emphasizing High Variance Samples (Chang et al., 2017)
@@ -34,7 +34,7 @@ def by_variability(data_map: DataMap) -> np.ndarray:
         >>> by_variability(DataMap.of(TrainingDynamics.from_logits(logits, torch.tensor([0, 0])))).tolist()
         [0.0, 2.0]
 
-        PyTorch's own sampler draws by them:
+        They fit PyTorch's sampler:
 
         >>> from torch.utils.data import WeightedRandomSampler
         >>> sampler = WeightedRandomSampler([0.0, 2.0], num_samples=3, generator=torch.Generator().manual_seed(7))
@@ -45,21 +45,21 @@ def by_variability(data_map: DataMap) -> np.ndarray:
 
 
 def by_inverse_confidence(data_map: DataMap, *, floor: float = 0.01) -> np.ndarray:
-    """Weights w / mean(w) of w = 1 / max(c, floor) of the confidence c: the hard to learn count for more.
+    """Weights w / mean(w) for w = 1 / max(c, floor) and confidence c: hard-to-learn instances count more.
 
-    Wrong labels are among these, so they count for more too. The floor keeps what is never learnt from counting for
-    more than all others together: at most 1 / floor times as much as the easiest.
+    So do wrong labels, which are hard to learn. The floor limits weights to 1 / floor times that of the easiest, so
+    that a few instances that are never learnt do not outweigh all others.
 
     Args:
-        data_map: of one run.
-        floor: confidence below which weights do not grow, above 0 and up to 1.
+        data_map: map of one run.
+        floor: confidence in (0, 1] below which weights stop growing.
 
     Returns:
         (instance,) weights.
 
     Raises:
-        ConfigError: if the floor cannot be.
-        AnalysisError: if the map is of several runs.
+        ConfigError: if the floor is out of range.
+        AnalysisError: if the map has several runs.
 
     Example:
         >>> import torch
@@ -74,16 +74,16 @@ def by_inverse_confidence(data_map: DataMap, *, floor: float = 0.01) -> np.ndarr
 
 
 def by_mislabel(probability: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Weights (1 - p) / mean(1 - p) of the probability p that a label is wrong: the suspect count for less.
+    """Weights (1 - p) / mean(1 - p) for the probability p that a label is wrong: suspects count less.
 
     Args:
-        probability: (instance,) in [0, 1].
+        probability: (instance,) probabilities.
 
     Returns:
         (instance,) weights.
 
     Raises:
-        AnalysisError: if a number is no probability, or all labels are certainly wrong.
+        AnalysisError: if a number is not a probability, or all labels are certainly wrong.
 
     Example:
         >>> by_mislabel([0.0, 0.5]).round(3)
@@ -92,14 +92,14 @@ def by_mislabel(probability: Sequence[float] | np.ndarray) -> np.ndarray:
     p = np.asarray(probability, dtype=np.float64)
     if wrong := np.flatnonzero(~((p >= 0) & (p <= 1))).tolist():
         raise AnalysisError(
-            f"{len(wrong)} of {len(p)} probabilities of a wrong label are not from 0 to 1, first {p[wrong[0]]} at "
-            f"position {wrong[0]}. Give calibrated probabilities, not scores."
+            f"{len(wrong)} of {len(p)} probabilities are not between 0 and 1, first {p[wrong[0]]} at position "
+            f"{wrong[0]}. Give probabilities, not scores."
         )
     return _of_mean_one(1 - p, "every label is certainly wrong")
 
 
 def _of_mean_one(values: np.ndarray, why_not: str) -> np.ndarray:
     if not values.sum() > 0:
-        raise AnalysisError(f"There are no such weights: {why_not}. Weigh by something else, or not at all.")
+        raise AnalysisError(f"The weights would all be 0: {why_not}. Choose another weighting.")
     weights: np.ndarray = values / values.mean()
     return weights

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from cal.selection.weighted import Weights
 
 BY = ("variability", "inverse_confidence", "mislabel")
-"""What weights can follow."""
+"""Ways to weigh instances."""
 
 
 @dataclass(kw_only=True)
 class WeightsRequest(Request):
-    """Weigh the instances of a data map for training: no weight is negative, and their mean is 1.
+    """Weigh the instances of a data map for training, with non-negative weights of mean 1.
 
     Args:
         map: folder of cal map, or its map.parquet or map.csv; in Python also a DataMap
         logs: instead of a map, a folder of dynamics_epoch_0.jsonl and so on, or of a recorder
-        on_missing: what to do with instances that some logs lack, error, drop or partial
-        by: variability, inverse_confidence, or mislabel (1 - the probability that the label is wrong)
-        probabilities: of mislabel, a csv or parquet file with columns id and p_wrong, as cal suspects dataset=NAME
-            writes; in Python also a DataFrame or Suspects
+        on_missing: instances missing from some logs: error, drop or partial
+        by: variability, inverse_confidence, or mislabel (1 - probability that the label is wrong)
+        probabilities: for mislabel, the folder of cal suspects dataset=NAME, or a csv or parquet file with columns id
+            and p_wrong; in Python also Suspects, a data frame with these columns, or a Series of p_wrong by id
         output: folder of the weights
     """
 
@@ -47,15 +47,19 @@ class WeightsRequest(Request):
         problems += source_problems("cal weights", self.map, self.logs, self.on_missing)
         if self.by not in BY:
             problems += one_of(BY, by=self.by)
-        elif (self.by == "mislabel") == (self.probabilities is None):
-            problems.append("by=mislabel and probabilities=FILE, of columns id and p_wrong, go together; one is given.")
+        elif self.by == "mislabel" and self.probabilities is None:
+            problems.append(
+                "by=mislabel needs probabilities with columns id and p_wrong, such as those of cal suspects."
+            )
+        elif self.by != "mislabel" and self.probabilities is not None:
+            problems.append(f"by={self.by} does not use probabilities. Leave them out or use by=mislabel.")
 
     def run(self, corpus: Any = None, *, quiet: bool = False) -> Weights:
-        """Weighs and, given an output folder, writes the weights there: see `cal.selection.folder`.
+        """Weighs the instances; writes the weights to `output` if given.
 
         Args:
-            corpus: not used.
-            quiet: not used, as this takes no time.
+            corpus: ignored.
+            quiet: ignored, as there is no progress to show.
 
         Raises:
             CalError: if something cannot be read, weighed or written.
@@ -93,18 +97,18 @@ class WeightsRequest(Request):
 
 
 @takes(WeightsRequest)
-def weights(source: Any, **parameters: Any) -> Weights:
-    """Weights of the instances of a data map for training: no weight is negative, and their mean is 1.
+def weights(source: Any = None, **parameters: Any) -> Weights:
+    """Weighs the instances of a data map for training, with non-negative weights of mean 1.
 
     Args:
-        source: a `DataMap`, or the folder or file of a map.
+        source: a `DataMap`, its `to_frame()`, or the folder or file of a map.
         **parameters: those of `WeightsRequest`.
 
     Returns:
         Weights by id, with `to_frame()`, `plot()` and `save(folder)`.
 
     Raises:
-        ConfigError: listing everything wrong with the parameters.
+        ConfigError: listing every invalid parameter.
         CalError: if something cannot be read or weighed.
 
     Example:
@@ -116,25 +120,31 @@ def weights(source: Any, **parameters: Any) -> Weights:
         >>> cal.weights(data_map, by="inverse_confidence").to_frame()["weight"].round(3).tolist()
         [1.333, 0.667]
     """
-    return make(WeightsRequest, {"map": source, **parameters}).run()
+    given = {} if source is None else {"map": source}
+    return make(WeightsRequest, given | parameters).run()
 
 
 def _origin(probabilities: Any) -> dict[str, str]:
-    """What the manifest says of where probabilities come from."""
+    """The entries of the manifest about where probabilities come from."""
     from cal.files import digest_of
 
     if not isinstance(probabilities, str | Path):
         return {"given": type(probabilities).__name__}
-    return {"path": str(probabilities), "sha256": digest_of(Path(probabilities))}
+    return {"path": str(probabilities), "sha256": digest_of(_file(probabilities))}
+
+
+def _file(given: str | Path) -> Path:
+    """The file of probabilities; in a folder, that of `cal suspects`."""
+    return Path(given) / "suspects.csv" if Path(given).is_dir() else Path(given)
 
 
 def _probabilities(given: Any, ids: Sequence[str | int]) -> list[float]:
-    """The p_wrong of each id in a table."""
+    """The p_wrong of each id."""
     import pandas as pd
 
     from cal.dynamics.ids import few
 
-    named = str(given) if isinstance(given, str | Path) else "The table of probabilities"
+    named = str(_file(given)) if isinstance(given, str | Path) else "The table of probabilities"
     try:
         table = _table(given)
         p_wrong = pd.Series(pd.to_numeric(table["p_wrong"]).to_numpy(), index=table["id"].astype(str))
@@ -146,26 +156,31 @@ def _probabilities(given: Any, ids: Sequence[str | int]) -> list[float]:
         raise DataError(f"{named} cannot be read ({getattr(error, 'strerror', None) or error}).") from error
     if n_empty := int(p_wrong.isna().sum()):
         raise DataError(
-            f"{named}: p_wrong is empty in {n_empty} of {len(p_wrong)} rows, as in the list that cal suspects makes of "
-            "a map, which ranks labels but does not estimate probabilities. Give the list of cal suspects "
-            "dataset=NAME, without map=."
+            f"{named}: p_wrong is empty in {n_empty} of {len(p_wrong)} rows. Suspects of a map have no probabilities; "
+            "run cal suspects on the corpus instead (dataset=NAME)."
         )
     if (twice := p_wrong.index.duplicated()).any():
-        raise DataError(f"{named}: ids occur more than once, e.g. {few(p_wrong.index[twice].tolist())}.")
+        raise DataError(f"{named} has ids more than once: {few(p_wrong.index[twice].tolist())}.")
     if absent := [instance_id for instance_id in ids if str(instance_id) not in p_wrong.index]:
         raise DataError(f"{named} has no probability for {len(absent)} of {len(ids)} ids of the map: {few(absent)}.")
     return p_wrong[[str(instance_id) for instance_id in ids]].tolist()
 
 
 def _table(given: Any) -> Any:
-    """The rows of a file, a data frame, or a result that has one."""
+    """The rows of a file, a data frame, a Series by id or `Suspects`."""
     import pandas as pd
 
     if isinstance(given, str | Path):
-        path = Path(given)
+        path = _file(given)
         return (
             pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, dtype=str, keep_default_na=False)
         )
-    if hasattr(given, "to_frame"):
-        return given.to_frame()
-    return pd.DataFrame(given) if isinstance(given, Mapping) else given
+    if isinstance(given, pd.Series):
+        return given.rename_axis("id").rename("p_wrong").reset_index()
+    table = given.to_frame() if hasattr(given, "to_frame") else given
+    if not isinstance(table, pd.DataFrame):
+        raise DataError(
+            f"probabilities must be Suspects, a data frame with columns id and p_wrong, a Series by id or a file, not "
+            f"{type(given).__name__}."
+        )
+    return table

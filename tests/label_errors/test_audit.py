@@ -1,4 +1,4 @@
-"""Audit: frames, cells kept on disk, and that what is going on does not depend on what else is audited."""
+"""Audit: its frames, the cells kept on disk, and that an injection does not depend on the others."""
 
 from dataclasses import replace
 
@@ -73,8 +73,8 @@ def test_only_cleaning_needs_a_test_split(task, audited):
     features = Features(task.features.train)
     with pytest.raises(DataError, match=r"cleaning of an audit measures accuracy on a test split.*hold_out"):
         audit(corpus, features=features, **GIVEN)
-    result = audit(corpus, features=features, **{**GIVEN, "mend": [], "seeds": [1]})
-    assert len(result.scores) == len(GIVEN["noises"]) * len(GIVEN["detectors"])
+    result = audit(corpus, features=features, **GIVEN | {"clean_by": [], "seeds": [1]})
+    assert len(result.scores) == len(GIVEN["noise"]) * len(GIVEN["detectors"])
 
 
 def test_recall_is_of_the_labels_that_were_injected(task, audited):
@@ -130,7 +130,7 @@ def test_of_two_classes_one_kind_of_noise_is_all(make_task, caplog):
     task = make_task(n_train=40, n_classes=2)
     result = audit(task.corpus, features=task.features, **GIVEN | {"clean_by": [], "seeds": [1], "detectors": ["aum"]})
     assert result.scores["noise"].tolist() == ["uniform"]
-    assert "only uniform" in caplog.text
+    assert "running only uniform" in caplog.text
 
 
 def test_resumed_is_uninterrupted(task, audited, tmp_path):
@@ -190,7 +190,7 @@ def test_a_damaged_cell_is_named(task, audited, tmp_path):
 
 def test_a_rate_that_is_refused_is_refused_before_training(task, monkeypatch):
     monkeypatch.setattr(module, "detect", None)
-    with pytest.raises(DataError, match="Give one that makes at least 1"):
+    with pytest.raises(DataError, match="Give one that makes 1 to"):
         audit(task.corpus, features=task.features, **GIVEN | {"rates": [0.1, 0.001]})
 
 

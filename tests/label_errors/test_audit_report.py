@@ -125,8 +125,8 @@ def test_gains_are_paired_by_seed(result):
 def test_the_text_begins_with_what_reading_a_twentieth_finds(result):
     text = audit_text(result, "made up")
     recall = 100 * mean_of(result, "recall_at_5", "sharp")
-    assert f"uniform noise, 10 %: If you read 5 % (10 documents) by sharp, you find {recall:.0f} % [" in text
-    assert text.index("If you read") < text.index("detector")
+    assert f"uniform noise, 10 %: Reading 5 % (10 documents) by sharp finds {recall:.0f} % [" in text
+    assert text.index("Reading 5 %") < text.index("detector")
 
 
 def test_flags_and_estimates_are_told_where_a_detector_gives_them(result):
@@ -137,7 +137,7 @@ def test_flags_and_estimates_are_told_where_a_detector_gives_them(result):
     said = next(line for line in text.splitlines() if "flags" in line)
     for number in (share, precision, recall):
         assert f" {number:.0f} % [" in said
-    assert "blunt estimates 20 wrong labels (11 to 31, by its own intervals" in text
+    assert "blunt estimates 20 wrong labels (its interval: 11 to 31" in text
     assert "sharp flags" not in text
     assert "sharp estimates" not in text
 
@@ -158,20 +158,20 @@ def test_the_verdict_of_several_injections_is_a_range(result):
     recalls = sorted(round(100 * mean_of(result, "recall_at_5", "sharp", noise)) for noise in ("uniform", "annotator"))
     least, most = recalls
     assert least < most
-    assert f"by sharp, you find {least} to {most} % of the wrong labels" in document.verdict
+    assert f"by sharp finds {least} to {most} % of the wrong labels" in document.verdict
 
 
 def test_without_mending_there_is_no_table_of_it():
     result = make_result(mended=False)
     document, _ = audit_document(result, "made up", "{}")
-    assert "cleaned by" not in to_markdown(document) + audit_text(result, "made up")
+    assert "over random" not in to_markdown(document) + audit_text(result, "made up")
 
 
 def test_one_seed_has_no_interval():
     result = make_result(seeds=[1], noises=["uniform"])
     document, _ = audit_document(result, "made up", "{}")
     assert "[" not in document.verdict
-    assert "give more, such as seeds=5" in to_markdown(document)
+    assert "use more, such as seeds=5" in to_markdown(document)
 
 
 def test_a_figure_shows_the_curves_their_ceiling_and_chance(result):

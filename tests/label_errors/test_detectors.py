@@ -190,7 +190,7 @@ def test_an_unknown_detector_is_refused(task):
 
 
 def test_no_name_is_a_problem():
-    assert refused_detectors([])[0].startswith("No detector is named")
+    assert refused_detectors([])[0].startswith("There are no detectors")
 
 
 def test_more_folds_than_documents_are_refused(task):

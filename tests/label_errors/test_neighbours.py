@@ -84,7 +84,7 @@ def test_of_no_instance_there_are_no_neighbours():
 @pytest.mark.parametrize(
     ("x", "gold", "positions", "n", "message"),
     [
-        (np.eye(3), [0, 1], [0], 1, "do not fit each other"),
+        (np.eye(3), [0, 1], [0], 1, "do not match"),
         (np.eye(3), [0, 1, 1], [3], 1, "There is no instance 3"),
         (np.eye(3), [0, 1, 1], [-1], 1, "There is no instance -1"),
         (np.eye(3), [0, 1, 1], [0], 0, "n_nearest must be a whole number"),

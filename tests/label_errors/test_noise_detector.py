@@ -40,7 +40,7 @@ def test_flips_are_those_of_the_seed(drawn):
 
 
 def test_more_than_the_easy_cannot_be_flipped(drawn):
-    with pytest.raises(AnalysisError, match="easy to learn"):
+    with pytest.raises(AnalysisError, match="easy-to-learn"):
         flips_from_easy(drawn, 3, share=0.9)
 
 

@@ -72,7 +72,7 @@ def test_without_an_estimate_there_is_no_bar():
 def test_a_long_text_is_folded_and_whole():
     page = page_of(table(1, text="x" * 10_000))
     assert f">{'x' * SHOWN_LENGTH}…</p>" in page
-    assert "The whole text, 10,009 characters" in page
+    assert "Full text, 10,009 characters" in page
     assert f"{'x' * 10_000} number 0" in page
 
 

@@ -98,7 +98,7 @@ def test_folder_parquet_and_csv_of_a_map_give_the_same_list(map_folder, tmp_path
 
 def test_a_map_alone_says_where_probabilities_come_from(map_folder, tmp_path):
     text = run(tmp_path / "out", map=map_folder, n=2)
-    assert "cal suspects dataset=NAME, without map=, trains" in text
+    assert "rank a corpus instead of a map (dataset=NAME)" in text
     assert "neighbours by the words of the texts" in text
     assert set(listed(tmp_path / "out")["p_wrong"]) == {""}
     assert orjson.loads((tmp_path / "out" / "suspects.json").read_bytes())["estimate"] is None
@@ -108,7 +108,7 @@ def test_a_map_without_texts_has_no_neighbours_and_says_so(map_folder, tmp_path)
     bare = tmp_path / "bare.parquet"
     pd.read_parquet(map_folder / "map.parquet").drop(columns=["text", "gold_label", "predicted_label"]).to_parquet(bare)
     text = run(tmp_path / "out", map=bare)
-    assert "there are no texts, and so no neighbours: dataset=NAME gives them" in text
+    assert "no neighbours, because the map has no texts (give its corpus)" in text
     assert set(listed(tmp_path / "out")["neighbours"]) == {"[]"}
     assert set(listed(tmp_path / "out")["gold"].astype(str)) == {"0", "1"}
 
@@ -166,8 +166,8 @@ def test_a_training_says_how_many_are_wrong(trained):
     estimate = orjson.loads((folder / "suspects.json").read_bytes())["estimate"]
     rows = listed(folder)
     n, low, high = (round(estimate[name]) for name in ("n_errors", "n_errors_low", "n_errors_high"))
-    said = f"About {n} of the 80 labels look as wrong as labels flipped at random do ({low}-{high} at 95 %); "
-    assert text.startswith(f"{said}confusions of similar classes come on top.")
+    said = f"About {n} of the 80 labels look as wrong as randomly flipped ones (95 % interval {low}-{high}); "
+    assert text.startswith(f"{said}confusions between similar classes come on top.")
     assert (rows["p_low"].astype(float) <= rows["p_high"].astype(float)).all()
 
 
@@ -177,7 +177,7 @@ def test_the_text_and_the_page_have_as_many_as_asked(trained):
     page = (folder / "suspects.html").read_text()
     assert page.count('<span class="rank">') == 7
     assert "Nothing was changed" in page
-    assert "Shown are the first 7; suspects.csv has all." in page
+    assert "This page shows the first 7; suspects.csv has all." in page
     assert len(listed(folder)) == N
 
 
@@ -239,7 +239,7 @@ def test_all_problems_are_told_at_once():
 
 
 def test_without_a_corpus_and_a_map_there_is_nothing_to_rank():
-    with pytest.raises(ConfigError, match="needs what to rank: dataset=NAME"):
+    with pytest.raises(ConfigError, match=r"nothing to rank. Give a corpus \(dataset=NAME\)"):
         SuspectsRequest().run()
 
 
@@ -252,7 +252,7 @@ def test_a_map_takes_no_parameters_of_a_training_and_no_detector():
 @pytest.mark.parametrize("of", [{"map": "m"}, {}])
 def test_what_ranks_against_errors_is_refused(of):
     (problem,) = problems_of(**of, by="variability")
-    assert problem == "by=variability puts wrong labels last, and is for cal audit; leave it out."
+    assert problem == "by=variability ranks wrong labels last; it is a control for cal audit. Leave it out."
 
 
 def test_what_can_be_run_is_not_refused():

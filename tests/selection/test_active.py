@@ -47,9 +47,9 @@ def test_a_seed_says_what_is_selected(selected):
     ("count", "changes", "message"),
     [
         (0, {}, "count must be a whole number of at least 1, not 0"),
-        (61, {}, "count is 61, but there are 60 training documents"),
-        (3, {}, "count is 3, but the learner starts from 3 documents, .* the smallest count is 4"),
-        (20, {"seed_size": 20}, "starts from 20 documents, .* the smallest count is 21"),
+        (61, {}, "count is 61, but there are only 60 training documents"),
+        (3, {}, "count is 3, but the learner starts from 3 documents, .* Give at least 4"),
+        (20, {"seed_size": 20}, "starts from 20 documents, .* Give at least 21"),
         (20, {"seed_size": 2}, "too small for one document of each of the 3 classes"),
         (20, {"query_size": 0}, "query_size must be a whole number"),
         (20, {"strategy": "entrpy"}, "Did you mean 'entropy'"),

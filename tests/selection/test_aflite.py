@@ -150,11 +150,11 @@ def test_all_arguments_that_are_refused_are_listed():
 @pytest.mark.parametrize(
     ("x", "gold", "count", "error", "message"),
     [
-        (np.eye(4), np.arange(4), 5, ConfigError, "count is 5, but there are 4 instances"),
-        (np.eye(4), np.arange(3), 2, AnalysisError, "do not fit each other"),
-        (np.ones(4), np.arange(4), 2, AnalysisError, "do not fit each other"),
+        (np.eye(4), np.arange(4), 5, ConfigError, "count is 5, but there are only 4 instances"),
+        (np.eye(4), np.arange(3), 2, AnalysisError, "do not match"),
+        (np.ones(4), np.arange(4), 2, AnalysisError, "do not match"),
         (np.full((4, 4), np.inf), np.arange(4), 2, AnalysisError, "NaN or infinity"),
-        (np.eye(4), np.zeros(4, int), 2, AnalysisError, "one class"),
+        (np.eye(4), np.zeros(4, int), 2, AnalysisError, "the same class"),
     ],
 )
 def test_what_cannot_be_filtered_is_an_error(x, gold, count, error, message):

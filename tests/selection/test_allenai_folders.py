@@ -120,7 +120,8 @@ def test_rows_are_those_of_the_original_toolkit(published, tmp_path, metric, dir
     theirs = METRICS[metric]
     settings = {"logs": str(folder), "tsv": str(folder / "data"), "task": "SNLI", "compat": "allenai"}
     text = select(tmp_path, metric=metric, direction=direction, **settings)
-    assert "2 without a label" in text
+    assert "2 of " in text
+    assert "lines of train.tsv have no label" in text
     value = {by_guid[key]: number for key, number in zip(frame["guid"], frame[theirs], strict=True)}
     for fraction in FRACTIONS:
         n = int(fraction * len(frame))
@@ -171,7 +172,7 @@ def test_dev_and_test_are_copied_and_what_was_asked_is_beside_them(tmp_path):
     write_logs(tmp_path / "logs", [i for i, _ in rows])
     settings = {"logs": str(tmp_path / "logs"), "task": "MNLI", "tsv": str(tmp_path / "data"), "formats": ["allenai"]}
     text = select(tmp_path / "out", direction="worst", **settings)
-    assert "no folder for 0.01: of 40 lines that is less than one, or more than the 40 instances" in text
+    assert "No folder for 0.01: of 40 lines, that is less than one or more than the 40 instances" in text
     folder = tmp_path / "out" / "cartography_variability_worst_0.50" / "MNLI"
     assert sorted(path.name for path in folder.iterdir()) == ["dev_matched.tsv", "dev_mismatched.tsv", "train.tsv"]
     assert (folder / "dev_matched.tsv").read_text() == "the dev_matched file\n"
@@ -214,7 +215,7 @@ def test_folders_of_more_than_there_are_to_choose_from_are_left_out(tmp_path):
         ("without_suspects", suspects, 70),
     ]:
         text = select(tmp_path / name, **settings, **files)
-        assert f"no folder for 0.75: of 100 lines that is less than one, or more than the {n_left} instances" in text
+        assert f"No folder for 0.75: of 100 lines, that is less than one or more than the {n_left} instances" in text
         lines = [len(train_rows(tmp_path / name, name, fraction, "qnli")) for fraction in FRACTIONS[:-1]]
         assert lines == [1, 5, 10, 16, 25, 33, 50]
         assert not list((tmp_path / name).glob("*_0.75"))
@@ -261,5 +262,5 @@ def test_ids_that_become_one_number_are_named(tmp_path):
     for name in ("dev", "test"):
         (tmp_path / f"{name}.tsv").touch()
     (tmp_path / "train.tsv").write_text("index\tquestion\tsentence\tlabel\na1\tq\ts\tx\nb1\tq\ts\tx\n")
-    with pytest.raises(DataError, match=r"'a1' and 'b1' of train\.tsv are both 13"):
+    with pytest.raises(DataError, match=r"'a1' and 'b1' in train\.tsv both become 13"):
         read_train_tsv(tmp_path, "qnli").lines_of([13])

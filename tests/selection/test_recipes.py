@@ -120,7 +120,7 @@ def test_suspects_are_never_chosen_and_the_others_as_if_they_had_not_been_there(
     assert dropped == data_map.ranking(suspicion).tolist()[:12]
     others = [p for p in data_map.ranking("variability").tolist() if p not in dropped]
     assert select(data_map, 48, recipe).tolist() == others
-    with pytest.raises(AnalysisError, match="48 instances that are left of 60 when 12 suspects are dropped"):
+    with pytest.raises(AnalysisError, match=r"cannot be chosen from 48 \(60 less 12 suspects\)"):
         select(data_map, 49, recipe)
 
 
@@ -199,10 +199,10 @@ def test_fractions_are_rounded_down_and_counts_are_as_given():
 
 
 @pytest.mark.parametrize(("given", "expected"), [
-    ({}, "neither is given"),
-    ({"fraction": 0.1, "count": 3}, "both are given"),
+    ({}, "not neither"),
+    ({"fraction": 0.1, "count": 3}, "not both"),
     ({"fraction": 0}, "above 0"),
-    ({"fraction": 1.5}, "For a number of instances, give count"),
+    ({"fraction": 1.5}, "For a number of instances, use count"),
     ({"fraction": "much"}, "above 0"),
     ({"count": 0}, "at least 1"),
     ({"count": 2.5}, "whole number"),
@@ -215,7 +215,7 @@ def test_a_size_that_cannot_be_is_refused(given, expected):
 
 @pytest.mark.parametrize("given", [{"fraction": 0.05}, {"count": 11}])
 def test_a_size_that_there_is_not_is_refused(given):
-    with pytest.raises(AnalysisError, match="cannot be chosen from 10; take 1 to 10"):
+    with pytest.raises(AnalysisError, match="cannot be chosen from 10; choose 1 to 10"):
         n_of(10, **given)
 
 
@@ -233,7 +233,7 @@ def test_a_recipe_that_cannot_be_is_refused(given, expected):
 
 
 def test_names_of_groups_must_be_as_many_as_instances():
-    with pytest.raises(AnalysisError, match="59 names of groups for 60"):
+    with pytest.raises(AnalysisError, match="59 groups for 60"):
         select(map_of(), 3, groups=["a"] * 59)
 
 
