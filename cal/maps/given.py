@@ -1,4 +1,4 @@
-"""The map that a request works on: given as an object, or read from a folder, a file or logs, with its hash."""
+"""The map of a request: an object, or read from a folder, file or logs, with a hash of what was read."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ if TYPE_CHECKING:
     from cal.dynamics.data_map import DataMap
 
 
-def source_problems(command: str, data_map: Any, logs: Any, on_missing: str) -> list[str]:
-    """A sentence about each thing wrong with the parameters that give a map."""
+def source_problems(data_map: Any, logs: Any, on_missing: str) -> list[str]:
+    """A sentence about each problem with the parameters that give a map."""
     from cal.dynamics.store import OnMissing
 
     problems = one_of(get_args(OnMissing), on_missing=on_missing)
-    if (data_map is None) == (logs is None):
-        given = "neither is" if data_map is None else "both are"
-        problems.append(f"{command} needs map=FILE or logs=FOLDER, one of them; {given} given.")
+    if data_map is None and logs is None:
+        problems.append("There is no map to work on. Give map=FOLDER, or logs=FOLDER.")
+    elif data_map is not None and logs is not None:
+        problems.append("Give either map=FOLDER or logs=FOLDER, not both.")
     elif logs is None and on_missing != "error":
-        problems.append(f"on_missing={on_missing} belongs to logs=FOLDER, and a map lacks nothing. Leave it out.")
+        problems.append(f"on_missing={on_missing} is for logs; a map has no missing instances. Leave it out.")
     return problems
 
 
 def given_map(data_map: Any, logs: Path | str | None, on_missing: Any) -> tuple[DataMap, dict[str, str]]:
-    """The map of one run that a request gives, and where it is from: path and sha256 of what was read.
+    """The map of a request, as one run, and its origin: path and sha256 of what was read.
 
     Args:
-        data_map: a `DataMap`, its `to_frame()`, or the folder or file of one; or None, and
-        logs: a folder of logs.
-        on_missing: what to do with instances that some logs lack.
+        data_map: a `DataMap`, its `to_frame()`, or the folder or file of one; None to read `logs`.
+        logs: folder of logs.
+        on_missing: what to do with instances missing from some logs.
 
     Raises:
         DataError: if it cannot be read.
@@ -45,5 +46,7 @@ def given_map(data_map: Any, logs: Path | str | None, on_missing: Any) -> tuple[
     if isinstance(data_map, DataMap):
         return data_map.one(), {"given": repr(data_map)}
     if not isinstance(given := data_map if logs is None else logs, str | Path):
-        raise ConfigError(f"map must be a DataMap, or the folder or file of one, not {type(given).__name__}.")
+        raise ConfigError(
+            f"map must be a DataMap, or the folder or file of one, not {type(given).__name__}. cal.map(corpus) makes one."
+        )
     return read_map(given, on_missing=on_missing).one(), source_of(given)

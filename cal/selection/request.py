@@ -104,7 +104,7 @@ class SelectRequest(TrainingRequest):
         super()._resolve(problems)
         problems += size_problems(self.fraction, self.count) + whole_numbers(0, seed=self.seed)
         if not self.from_texts:
-            problems += source_problems("cal select", self.map, self.logs, self.on_missing)
+            problems += source_problems(self.map, self.logs, self.on_missing)
             self.chosen_by = problems.attempt(self._recipe, otherwise=None)
             problems += self._folder_problems()
         problems += self._unused(given)

@@ -44,7 +44,7 @@ class WeightsRequest(Request):
 
     def _resolve(self, problems: Problems) -> None:
         self.output = None if self.output is None else Path(str(self.output))
-        problems += source_problems("cal weights", self.map, self.logs, self.on_missing)
+        problems += source_problems(self.map, self.logs, self.on_missing)
         if self.by not in BY:
             problems += one_of(BY, by=self.by)
         elif self.by == "mislabel" and self.probabilities is None:
