@@ -88,7 +88,7 @@ def test_an_audit_says_how_many_errors_would_be_found(dataset, tmp_path, capsys)
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["select", "count=3"], "cal select needs map=FILE or logs=FOLDER"),
+        (["select", "count=3"], "no map to work on. Give map=FOLDER"),
         (["select", "map=m", "fraction=2", "metric=variabilty"], "Did you mean 'variability'"),
         (["weights", "map=m", "by=loss"], "by must be variability, inverse_confidence or mislabel"),
         (["suspects", "n=-1"], "n must be"),

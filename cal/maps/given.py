@@ -46,7 +46,8 @@ def given_map(data_map: Any, logs: Path | str | None, on_missing: Any) -> tuple[
     if isinstance(data_map, DataMap):
         return data_map.one(), {"given": repr(data_map)}
     if not isinstance(given := data_map if logs is None else logs, str | Path):
+        kind = type(given).__name__
         raise ConfigError(
-            f"map must be a DataMap, or the folder or file of one, not {type(given).__name__}. cal.map(corpus) makes one."
+            f"map must be a DataMap, or the folder or file of one, not {kind}; cal.map(corpus) makes one."
         )
     return read_map(given, on_missing=on_missing).one(), source_of(given)
