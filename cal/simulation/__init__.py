@@ -1,1 +1,1 @@
-"""Pool-based active learning, simulated: the grid, the loop, its folder and its result."""
+"""Simulated pool-based active learning: request, loop, run folder and learning curves."""

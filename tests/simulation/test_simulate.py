@@ -416,7 +416,7 @@ class Selecting(Acquisition):
     "positions", [[0, 1, 2, 3, 3], [0, 1, 2, 3], [0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 48], [0, 1, 2, 3, -1], []], ids=str
 )
 def test_a_strategy_must_select_so_many_different_candidates(simulated, positions):
-    with pytest.raises(StrategyError, match=r"Selecting\.select must return a Batch: 5 different"):
+    with pytest.raises(StrategyError, match=r"Selecting\.select must return a Batch of 5 different"):
         simulated(strategies=[Selecting(positions)])
 
 
