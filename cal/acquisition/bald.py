@@ -15,6 +15,12 @@ from cal.checks import refuse, whole_numbers
 
 @dataclass
 class _McDropout(Acquisition):
+    """A strategy on dropout samples.
+
+    Args:
+        n_samples: number of dropout samples S; 10 in the CAL paper.
+    """
+
     needs = frozenset({"dropout"})
     cost = "passes"
 
@@ -27,9 +33,6 @@ class _McDropout(Acquisition):
 @dataclass
 class Bald(_McDropout):
     """H(mean_s p_s) - mean_s H(p_s): mutual information between the class and the network, in bits.
-
-    Args:
-        n_samples: number of dropout samples; 10 in the CAL paper.
 
     References:
         Bayesian Active Learning for Classification and Preference Learning (Houlsby et al., 2011)
@@ -47,9 +50,6 @@ class Bald(_McDropout):
 class McEntropy(_McDropout):
     """H(mean_s p_s), in bits. The CAL paper calls it BALD (section 4.2, "max-entropy").
 
-    Args:
-        n_samples: number of dropout samples; 10 in the CAL paper.
-
     References:
         Deep Bayesian Active Learning with Image Data (Gal et al., 2017), max entropy
         https://arxiv.org/abs/1703.02910
@@ -64,9 +64,6 @@ class McEntropy(_McDropout):
 @dataclass
 class McMargin(_McDropout):
     """p(second y) - p(first y) of mean_s p_s: the negated gap between the two likeliest classes.
-
-    Args:
-        n_samples: number of dropout samples.
 
     References:
         Deep Bayesian Active Learning with Image Data (Gal et al., 2017), for the mean of dropout samples
@@ -84,9 +81,6 @@ class McMargin(_McDropout):
 @dataclass
 class VariationRatio(_McDropout):
     """1 - max_y |{s: argmax p_s = y}| / S: share of dropout samples that vote against the majority.
-
-    Args:
-        n_samples: number of dropout samples S; fewer samples mean more ties.
 
     References:
         Elementary Applied Statistics (Freeman, 1965), via
