@@ -1,4 +1,4 @@
-"""Which instances a folder of logs is about, and which of them each epoch has."""
+"""Which instances a folder of logs has, and which of them are in each epoch."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KINDS = {"missing": "missing", "late": "not in an earlier epoch", "duplicate": "in several lines"}
-"""What can be wrong with an instance in an epoch, and how to say so."""
+"""What can be wrong with an instance in an epoch, and its description."""
 
 
 class Instances:
-    """Instances by id, with what must be the same in every epoch.
+    """Instances by id, with everything that must be the same in every epoch.
 
     Attributes:
-        index: row of each id, strings or whole numbers; in the order of rows.
+        index: row of each id (string or whole number), in the order of rows.
         gold: (instance,) gold classes.
         n_classes: width of the logits; 0 before the first epoch.
     """
@@ -32,39 +32,39 @@ class Instances:
         self.gold, self.n_classes = np.zeros(0, np.int64), 0
 
     def add(self, path: Path, records: Records) -> tuple[np.ndarray, list[Fault]]:
-        """`find`, after unknown instances are made known."""
+        """Adds new instances, then does what `find` does."""
         for instance_id in records.ids:
             self.index.setdefault(instance_id, len(self.index))
         self.n_classes = self.n_classes or records.logits.shape[1]
         unknown = np.full(len(self.index) - len(self.gold), -1)
         self.gold = np.concatenate([self.gold, unknown])
         rows = self._rows(records)
-        new = np.flatnonzero(self.gold[rows] < 0)[::-1]  # reversed, so that the first of several lines stays
+        new = np.flatnonzero(self.gold[rows] < 0)[::-1]  # reversed, so that the first of several lines wins
         self.gold[rows[new]] = records.gold[new]
         return self.find(path, records)
 
     def find(self, path: Path, records: Records) -> tuple[np.ndarray, list[Fault]]:
-        """(record,) rows of the instances, -1 where unknown, and what differs although it must not."""
+        """(record,) rows of the instances, -1 if unknown, and faults where something differs from earlier epochs."""
         faults = []
         first, rows = next(iter(self.index)), self._rows(records)
         if type(first) is not type(records.ids[0]):
-            what = f"the ids are like {records.ids[0]!r}, and those of earlier epochs like {first!r}"
+            what = f"ids look like {records.ids[0]!r}, and in earlier epochs like {first!r}"
             faults.append(Fault(path, int(records.lines[0]), what, IDS))
         if records.logits.shape[1] != self.n_classes:
-            what = f"there are {records.logits.shape[1]} logits, and {self.n_classes} in earlier epochs"
+            what = f"there are {records.logits.shape[1]} logits, but {self.n_classes} in earlier epochs"
             faults.append(Fault(path, int(records.lines[0]), what, SAME_WIDTH))
         known = np.flatnonzero(rows >= 0)
         changed = known[self.gold[rows[known]] != records.gold[known]]
         if len(changed):
             at = changed[0]
             what = f"gold of id {records.ids[at]!r} is {records.gold[at]}, and was {self.gold[rows[at]]} before"
-            what += f"; so for {len(changed)} lines of this file" if len(changed) > 1 else ""
-            remedy = "The gold label of an instance is the same in every epoch: do not mix logs of different labels."
+            what += f"; this file has {len(changed)} such lines" if len(changed) > 1 else ""
+            remedy = "An instance has the same gold label in every epoch: do not mix logs with different labels."
             faults.append(Fault(path, int(records.lines[at]), what, remedy))
         return rows, faults
 
     def some(self, rows: np.ndarray) -> Instances:
-        """Those in some of the rows."""
+        """The instances in some rows."""
         ids = list(self.index)
         chosen = Instances()
         chosen.index = {ids[row]: position for position, row in enumerate(rows)}
@@ -76,12 +76,12 @@ class Instances:
 
 
 class Coverage:
-    """In which epochs instances are missing, late or repeated, from one pass that keeps no logits.
+    """In which epochs instances are missing, late or repeated, found in one pass that keeps no logits.
 
     Attributes:
-        instances: all that occur in an epoch.
-        n_seen: (instance,) number of epochs that it is in.
-        epochs: those added.
+        instances: all instances seen in any epoch.
+        n_seen: (instance,) number of epochs that have it.
+        epochs: epochs added so far.
     """
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class Coverage:
         self._found: list[tuple[int, str, np.ndarray]] = []
 
     def add(self, epoch: int, path: Path, records: Records) -> list[Fault]:
-        """Counts the instances of an epoch, and says what differs from earlier ones although it must not."""
+        """Counts the instances of an epoch; returns faults where something differs from earlier epochs."""
         n_before = len(self.n_seen)
         rows, faults = self.instances.add(path, records)
         n_lines = np.bincount(rows, minlength=n_before)
@@ -102,11 +102,11 @@ class Coverage:
         return faults
 
     def complete(self) -> np.ndarray:
-        """Rows of the instances that are in every epoch."""
+        """Rows of the instances in every epoch."""
         return np.flatnonzero(self.n_seen == len(self.epochs))
 
     def ids(self, rows: Sequence[int] | np.ndarray) -> list[str | int]:
-        """Ids of some rows."""
+        """Ids of the instances in some rows."""
         ids = list(self.instances.index)
         return [ids[row] for row in rows]
 
@@ -115,7 +115,7 @@ class Coverage:
         return next(rows for e, k, rows in self._found if (e, k) == (epoch, kind))
 
     def table(self) -> pd.DataFrame:
-        """Rows of id, epoch and fault: `missing` though in an earlier epoch, `late` or `duplicate`."""
+        """Rows of id, epoch and fault: `missing` (but in an earlier epoch), `late` or `duplicate`."""
         import pandas as pd
 
         frames = [
@@ -125,24 +125,24 @@ class Coverage:
         return pd.concat(frames, ignore_index=True)
 
     def explanation(self) -> str:
-        """How many instances are missing, late and repeated in each epoch, and what to do."""
+        """Number of missing, late and repeated instances in each epoch, and what to do about them."""
         complete, n_epochs = self.complete(), len(self.epochs)
         if len(complete):
             remedy = (
-                f'on_missing="drop" takes the {len(complete)} complete instances, on_missing="partial" takes all, each '
-                "with the epochs it has; of several lines both take the first."
+                f'on_missing="drop" keeps the {len(complete)} complete instances, on_missing="partial" keeps all, each '
+                "with the epochs it has; both use the first of several lines."
             )
         else:
             remedy = (
-                "These are logs of different instances, perhaps the first lines of shuffled files. Give the complete "
+                "These logs have different instances, perhaps the first lines of shuffled files. Give the complete "
                 f"files, or read one epoch: epochs=[{self.epochs[0]}]."
             )
         epoch, kind, rows = next(found for found in self._found if len(found[2]))
         rows_of_table = [("epoch", *KINDS), *((e, *(len(self.found(e, k)) for k in KINDS)) for e in self.epochs)]
         return "\n".join(
             [
-                f"Of {len(self.n_seen)} instances {len(complete)} are in all {n_epochs} epochs, and each should be in "
-                "every epoch exactly once.",
+                f"{len(complete)} of {len(self.n_seen)} instances are in all {n_epochs} epochs; each should be in all, "
+                "exactly once.",
                 *("".join(f"{cell:>11}" for cell in row) for row in rows_of_table),
                 f"For example id {self.ids(rows[:1])[0]!r} is {KINDS[kind]} in epoch {epoch}. {remedy}",
             ]

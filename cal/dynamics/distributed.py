@@ -1,4 +1,4 @@
-"""What the processes of torch.distributed tell each other about recording; alone, a process talks to itself."""
+"""What processes of torch.distributed exchange about recording; a single process exchanges it with itself."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ T = TypeVar("T")
 
 @contextmanager
 def joined(device: str) -> Iterator[None]:
-    """Within it the processes that `accelerate launch` or `torchrun` started know each other.
+    """Connects the processes started by `accelerate launch` or `torchrun`.
 
     Args:
-        device: cpu or cuda; with cuda, each process gets a GPU of its own.
+        device: `cpu` or `cuda`; with `cuda`, each process gets its own GPU.
 
     Raises:
         ConfigError: if accelerate is not installed.
@@ -38,17 +38,17 @@ def joined(device: str) -> Iterator[None]:
 
 
 def rank() -> int:
-    """The number of this process, from 0."""
+    """Number of this process, counted from 0."""
     return dist.get_rank() if _together() else 0
 
 
 def n_processes() -> int:
-    """How many processes train together."""
+    """Number of processes that train together."""
     return dist.get_world_size() if _together() else 1
 
 
 def gathered(value: T) -> list[T]:
-    """The value that each process gave, by rank; all processes must ask at the same point.
+    """The value of each process, by rank; all processes must call this at the same point.
 
     Example:
         >>> gathered("mine")
@@ -62,7 +62,7 @@ def gathered(value: T) -> list[T]:
 
 
 def summed(values: Tensor) -> Tensor:
-    """The sum of what all processes hold, in place; all processes must ask at the same point.
+    """Adds up the tensors of all processes, in place; all processes must call this at the same point.
 
     Example:
         >>> import torch

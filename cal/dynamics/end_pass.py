@@ -1,4 +1,4 @@
-"""The pass without dropout at the end of an epoch: every instance once, and training is none the wiser."""
+"""The pass without dropout at the end of an epoch: every instance once, without any effect on training."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cal.errors import ConfigError
 
 @contextmanager
 def without_dropout(model: nn.Module) -> Iterator[None]:
-    """Within it the model is in evaluation mode and makes no graph; after it each module is as before.
+    """Puts a model into evaluation mode and builds no graph; afterwards each module is as before.
 
     Example:
         >>> model = nn.Sequential(nn.Dropout().eval(), nn.Dropout())
@@ -40,7 +40,7 @@ def without_dropout(model: nn.Module) -> Iterator[None]:
 def in_order(
     dataset: Dataset[Any], batch_size: int, collate: Callable[[list[Any]], Any] | None = None
 ) -> DataLoader[Any]:
-    """Batches of this process' share of a dataset, in its order, without a draw from the global random generator.
+    """Batches of this process's share of a dataset, in order, without drawing from the global random generator.
 
     Raises:
         ConfigError: if the dataset has no length.
@@ -48,32 +48,32 @@ def in_order(
     if not hasattr(dataset, "__len__"):
         raise ConfigError(
             f"A pass at the end of the epoch needs a dataset with a length, and {type(dataset).__name__} has none. "
-            "Record during training: capture='during'."
+            "Record during training instead: capture='during'."
         )
     share = Subset(dataset, range(rank(), len(dataset), n_processes()))
-    # A loader draws from the global generator even when it does not shuffle, unless it has one of its own.
+    # Even a loader that does not shuffle draws from the global generator, unless it has its own.
     return DataLoader(share, batch_size=batch_size, collate_fn=collate, generator=torch.Generator())
 
 
 def logits_of(output: Any) -> Tensor:
-    """The logits in what a model returned: a tensor, or `logits` in a mapping or an object.
+    """The logits that a model returned: the output itself, or its `logits`.
 
     Raises:
-        ConfigError: if there are none.
+        ConfigError: if it returned none.
     """
     if isinstance(output, Mapping):
         output = output.get("logits")
     logits = getattr(output, "logits", output)
     if not isinstance(logits, Tensor):
         raise ConfigError(
-            f"The model returned {type(output).__name__}; it must return (instance, class) logits, or have them "
-            "under the name `logits`."
+            f"The model returned {type(output).__name__}; it must return (instance, class) logits, or something with "
+            "`logits`."
         )
     return logits
 
 
 def accepted_names(model: nn.Module) -> frozenset[str] | None:
-    """Names of the arguments of a model's forward; None where it names none and takes whatever comes.
+    """Names of the arguments of a model's `forward`; None if it only takes *args or **kwargs.
 
     Example:
         >>> sorted(accepted_names(nn.Linear(1, 1)))
@@ -85,7 +85,7 @@ def accepted_names(model: nn.Module) -> frozenset[str] | None:
 
 
 def moved(batch: Any, device: torch.device | str) -> Any:
-    """A tensor, or the tensors of a mapping or sequence, on a device; whatever else is in it stays."""
+    """Moves a tensor, or the tensors in a mapping or sequence, to a device; anything else stays as it is."""
     if isinstance(batch, Tensor):
         return batch.to(device)
     if isinstance(batch, Mapping):

@@ -1,4 +1,4 @@
-"""Hugging Face Trainer: a callback that records, and the collator that keeps ids on the way to it."""
+"""Hugging Face Trainer: a callback that records, and a collator that brings it the ids."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ except ImportError as error:
 
 logger = logging.getLogger(__name__)
 
-_KEY = "cal_recorded"  # under which ids and gold travel in a batch, up to the model's door
+_KEY = "cal_recorded"  # key of ids and gold classes in a batch, until the model is called
 
 
 class IdCollator:
-    """Makes a batch with another collator, and ids and gold classes beside it.
+    """Makes batches with another collator, and adds ids and gold classes.
 
-    It also does what `remove_unused_columns` asks for, because the Trainer would remove the ids.
+    It also does the work of `remove_unused_columns`, because the Trainer would remove the ids.
 
     Args:
-        collator: makes batches of features without ids.
-        id_column: of the dataset.
+        collator: collator for features without ids.
+        id_column: column of ids in the dataset.
     """
 
     def __init__(self, collator: Callable[[list[Any]], Any], id_column: str) -> None:
@@ -58,17 +58,18 @@ class IdCollator:
 class DynamicsCallback(TrainerCallback):
     """Records training dynamics while a Hugging Face Trainer trains a classifier.
 
-    The dataset needs a column of ids, and the Trainer needs both this callback and its `collator`. With a
-    recorder of capture `during`, logits are taken from the training pass; with `end`, from a pass over the
-    dataset without dropout after each epoch, which changes nothing in training.
+    The dataset needs a column of ids, and the Trainer needs both this callback and its `collator`. If the recorder's
+    capture is `during`, logits come from the training pass; if it is `end`, from a pass over the dataset without
+    dropout after each epoch, which does not affect training.
 
     Args:
-        recorder: takes the logits.
-        collator: makes batches, such as `DataCollatorWithPadding`; None is the Trainer's for features of equal length.
-        id_column: of the training dataset; strings or whole numbers.
+        recorder: recorder of the logits.
+        collator: collator that makes batches, such as `DataCollatorWithPadding`; None is the Trainer's default for
+            features of equal length.
+        id_column: column of the training dataset with ids, strings or whole numbers.
 
     Attributes:
-        collator: to be given to the Trainer as its `data_collator`.
+        collator: collator for the Trainer's `data_collator`.
 
     Example:
         >>> import datasets, tempfile, torch, transformers
@@ -101,7 +102,7 @@ class DynamicsCallback(TrainerCallback):
     def on_init_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         if args.remove_unused_columns and kwargs["model"] is not None:
             self.collator.keeps = accepted_names(kwargs["model"])
-            args.remove_unused_columns = False  # the collator does it, after it has seen the ids
+            args.remove_unused_columns = False  # the collator does it after reading the ids
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -109,23 +110,23 @@ class DynamicsCallback(TrainerCallback):
         problems = []
         if kwargs["train_dataloader"].collate_fn is not self.collator or args.remove_unused_columns:
             problems.append(
-                "Give the Trainer the callback and its collator when it is made: "
+                "Create the Trainer with the callback and its collator: "
                 "Trainer(..., data_collator=callback.collator, callbacks=[callback])."
             )
         if args.n_gpu > 1:
-            problems.append("One process on several GPUs mixes ids up; start a process per GPU with torchrun.")
+            problems.append("One process on several GPUs mixes up ids; start a process per GPU with torchrun.")
         if (n_trained := int(state.epoch or 0)) != self.recorder.n_epochs:
             problems.append(
-                f"Training starts after epoch {n_trained}, and {self.recorder.n_epochs} epochs are recorded. "
+                f"Training starts after epoch {n_trained}, but {self.recorder.n_epochs} epochs are recorded. "
                 f"Resume from another checkpoint, call recorder.rewind({n_trained}), or give a new recorder."
             )
         if self.recorder.capture == "during" and _within_epoch(state):
             problems.append(
-                f"Training resumes within epoch {n_trained}, after some of its batches. Resume from a checkpoint made "
+                f"Training resumes within epoch {n_trained}, after some of its batches. Resume from a checkpoint saved "
                 "at the end of an epoch (save_strategy='epoch'), or record with capture='end'."
             )
         refuse(problems)
-        self._remove_hooks()  # of a training that failed
+        self._remove_hooks()  # left by a training that failed
         if self.recorder.capture == "during":
             self.collator.recording = True
             model: nn.Module = kwargs["model"]
@@ -155,12 +156,12 @@ class DynamicsCallback(TrainerCallback):
         with without_dropout(model):
             for batch in in_order(dataset, args.per_device_eval_batch_size, self.collator):
                 self._batch = batch.pop(_KEY, None)
-                batch.pop("labels", None)  # no loss is needed
+                batch.pop("labels", None)  # the loss is not needed
                 self._take_logits(model, (), model(**moved(batch, args.device)))
         self.collator.recording = False
 
     def _take_ids(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """Takes ids and gold out of a batch before the model sees it."""
+        """Removes ids and gold classes from a batch before the model gets it."""
         self._batch = kwargs.get(_KEY)
         return args, {name: value for name, value in kwargs.items() if name != _KEY}
 
@@ -169,8 +170,8 @@ class DynamicsCallback(TrainerCallback):
             return
         if self._batch is None or self._batch["gold"] is None:
             raise DataError(
-                f"A training batch came without ids or without labels. The dataset needs the columns "
-                f"'{self.collator.id_column}' and 'labels' (or name the first with id_column=)."
+                f"A training batch has no ids or no labels. The dataset needs the columns "
+                f"'{self.collator.id_column}' and 'labels'; id_column= names another column of ids."
             )
         self.recorder.record(self._batch["ids"], logits_of(output), self._batch["gold"])
 

@@ -1,4 +1,4 @@
-"""Ids of instances: all strings or all whole numbers."""
+"""Ids of instances: all strings, or all whole numbers."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from cal.errors import DataError
 
 
 def as_ids(ids: Any) -> np.ndarray:
-    """(instance,) ids: int64 for whole numbers, objects for strings, and never a mixture.
+    """(instance,) ids as an array: int64 for whole numbers, objects for strings, never a mixture.
 
     Args:
-        ids: strings or whole numbers: a sequence, an array or a tensor.
+        ids: strings or whole numbers, as a sequence, array or tensor.
 
     Raises:
-        DataError: if an id is something else, or both kinds occur; 1 and "1" would become one in a file.
+        DataError: if an id is something else, or if both kinds occur: in a file, 1 and "1" would be the same.
 
     Example:
         >>> as_ids([3, 1]), as_ids(["b"])
@@ -44,6 +44,6 @@ def as_ids(ids: Any) -> np.ndarray:
 
 
 def few(ids: Sequence[Any] | np.ndarray, n: int = 3) -> str:
-    """The first few ids, for a message."""
-    shown = ids[:n].tolist() if isinstance(ids, np.ndarray) else ids[:n]  # nobody gave an id np.int64(2)
+    """The first few ids, for an error message."""
+    shown = ids[:n].tolist() if isinstance(ids, np.ndarray) else ids[:n]  # users gave 2, not np.int64(2)
     return ", ".join(map(repr, shown)) + (", ..." if len(ids) > n else "")

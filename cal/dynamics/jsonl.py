@@ -1,7 +1,7 @@
-"""The log of one epoch as JSON lines, in and out: `dynamics_epoch_{e}.jsonl`, a line per instance.
+"""Reads and writes the log of one epoch as JSON lines: `dynamics_epoch_{e}.jsonl`, a line per instance.
 
 The format is that of the toolkit published with Dataset Cartography: keys `guid`, `logits_epoch_{e}` and `gold` in this
-order, logits with ten decimals, lines in any order. Other tools than ours write it, so nothing in it is trusted.
+order, logits with ten decimals, lines in any order. Other tools write such files too, so everything is checked.
 
 Reference:
     Dataset Cartography: Mapping and Diagnosing Datasets with Training Dynamics
@@ -28,7 +28,7 @@ from cal.errors import DataError
 from cal.files import write_whole
 
 DECIMALS = 10
-"""Decimals of a logit in a file."""
+"""Number of decimals of a logit."""
 
 _NAME = re.compile(r"dynamics_epoch_([0-9]+)\.jsonl(\.gz)?")
 _LARGEST = float(np.finfo(np.float32).max)
@@ -41,15 +41,15 @@ _LOG_AGAIN = "Log this epoch again, or leave it out."
 _ONE_PER_LINE = 'Write one object per line: {"guid":17,"logits_epoch_0":[0.5,-1.25],"gold":0}.'
 _CUT_OFF = "The file was cut off or damaged: copy it again, or leave this epoch out."
 _NOT_FINITE = (
-    "Training diverged, or the log is damaged: a map needs finite logits. Leave this epoch out or train again."
+    "Training diverged, or the log is damaged: a map needs finite logits. Leave this epoch out, or train again."
 )
-SAME_WIDTH = "All lines need the logits of the same classes: do not mix logs of different models."
-IDS = 'Ids are text or whole numbers of 64 bits, all of the same kind; 1 and "1" are different ids.'
+SAME_WIDTH = "All lines need logits of the same classes: do not mix logs of different models."
+IDS = 'Ids are all text, or all whole numbers of 64 bits; 1 and "1" are different ids.'
 _GOLD = "gold is the position of the gold label in the logits: a whole number from 0."
 
 
 class Fault(NamedTuple):
-    """What is wrong in a log, where, and what to do; line 0 stands for the whole file."""
+    """What is wrong in a log, where, and what to do; line 0 is the whole file."""
 
     path: Path
     line: int
@@ -70,7 +70,7 @@ class Records(NamedTuple):
     """Lines of one epoch.
 
     Attributes:
-        ids: (record,) strings or whole numbers, as they stand in the file.
+        ids: (record,) strings or whole numbers, as in the file.
         logits: (record, class) float64.
         gold: (record,) gold classes.
         lines: (record,) line numbers, from 1.
@@ -83,7 +83,7 @@ class Records(NamedTuple):
 
 
 def epoch_of(path: Path) -> int | None:
-    """The epoch that a file is the log of, None if its name is not that of a log.
+    """The epoch in the name of a log, None for other files.
 
     Example:
         >>> epoch_of(Path("logs/dynamics_epoch_3.jsonl.gz")), epoch_of(Path("logs/notes.txt"))
@@ -102,21 +102,21 @@ def write_epoch(
     *,
     compress: bool = False,
 ) -> Path:
-    """Writes the log of one epoch, which appears in the folder when it is complete.
+    """Writes the log of one epoch; the file appears when it is complete.
 
     Args:
-        folder: created if it does not exist.
-        epoch: from 0.
+        folder: folder of the logs; it is created if necessary.
+        epoch: number of the epoch, from 0.
         ids: (instance,) distinct strings, or distinct whole numbers.
-        logits: (instance, class) finite.
+        logits: (instance, class) finite logits.
         gold: (instance,) gold classes.
-        compress: whether to write `.jsonl.gz`.
+        compress: write `.jsonl.gz`.
 
     Returns:
-        The file.
+        Path of the file.
 
     Raises:
-        DataError: if the log could not be read again.
+        DataError: if the values make no valid log.
         StorageError: if it cannot be written.
 
     Example:
@@ -134,17 +134,17 @@ def write_epoch(
     if not (values.ndim == 2 and len(guids) == len(values) == len(classes) > 0):
         raise DataError(
             f"{path.name}: {len(guids)} ids, logits of shape {values.shape} and {len(classes)} gold classes; "
-            "give (instance,), (instance, class) and (instance,), of one instance at least."
+            "give (instance,), (instance, class) and (instance,), with at least one instance."
         )
     if len(set(guids)) < len(guids):
-        raise DataError(f"{path.name}: {len(guids) - len(set(guids))} ids occur again; an instance has one line.")
+        raise DataError(f"{path.name}: {len(guids) - len(set(guids))} ids are repeated; an instance has one line.")
     kind = type(guids[0])
     for row, record in enumerate(zip(guids, values.tolist(), classes.tolist(), strict=True)):
         if isinstance(wrong := _check(*record, kind, values.shape[1]), _Wrong):
             raise DataError(f"{path.name} cannot be written, instance {row}: {wrong.what}. {wrong.remedy}")
 
     def write(file: IO[bytes]) -> None:
-        # No time and no name inside a .gz: the same dynamics are the same bytes.
+        # No time and no name inside a .gz, so that the same dynamics give the same bytes.
         with gzip.GzipFile("", "wb", fileobj=file, mtime=0) if compress else nullcontext(file) as stream:
             for guid, rounded, gold_class in zip(guids, np.round(values, DECIMALS), classes.tolist(), strict=True):
                 line = {"guid": guid, f"logits_epoch_{epoch}": rounded.tolist(), "gold": gold_class}
@@ -155,10 +155,10 @@ def write_epoch(
 
 
 def read_epoch(path: Path) -> Records:
-    """All records of one log.
+    """All records of a log.
 
     Raises:
-        DataError: at the first fault, with its file and line.
+        DataError: at the first fault, naming file and line.
     """
     blocks = []
     for block in scan(path):
@@ -169,15 +169,15 @@ def read_epoch(path: Path) -> Records:
 
 
 def joined(blocks: Sequence[Records]) -> Records:
-    """All records of several blocks, of which there is one at least."""
+    """The records of one or more blocks, joined."""
     ids = [instance_id for block in blocks for instance_id in block.ids]
     return Records(ids, *(np.concatenate([getattr(block, name) for block in blocks]) for name in Records._fields[1:]))
 
 
 def scan(path: Path) -> Iterator[Records | Fault]:
-    """The records of one log block by block, and a fault for each line that is none.
+    """The records of a log block by block, and a fault for each invalid line.
 
-    Memory is that of a block, whatever the length of the file.
+    Memory is that of one block, however long the file is.
     """
     key, line, first = f"logits_epoch_{epoch_of(path)}", 1, None
     try:
@@ -189,14 +189,14 @@ def scan(path: Path) -> Iterator[Records | Fault]:
                     yield found
                 line += len(lines)
     except (OSError, EOFError, zlib.error) as error:
-        yield Fault(path, line, f"the file cannot be read from here on ({error})", _CUT_OFF)
+        yield Fault(path, line, f"the file cannot be read from here ({error})", _CUT_OFF)
     else:
         if line == 1:
             yield Fault(path, 1, "the file is empty", _LOG_AGAIN)
 
 
 def _block(path: Path, lines: list[bytes], start: int, key: str, first: Records | None) -> Iterator[Records | Fault]:
-    """What `lines` hold; ids and logits must be like those of `first`."""
+    """Records and faults of `lines`; ids and logits must be like those of `first`."""
     if (records := _at_once(lines, start, key, first)) is not None:
         yield records
         return
@@ -215,9 +215,9 @@ def _block(path: Path, lines: list[bytes], start: int, key: str, first: Records 
 
 
 def _at_once(lines: list[bytes], start: int, key: str, first: Records | None) -> Records | None:
-    """The records of `lines` parsed as one list, several times faster; None unless all is plainly in order."""
+    """The records of `lines`, parsed as one list, which is several times faster; None if anything looks unusual."""
     text = b"[" + b",".join(lines) + b"]"
-    # A line is one object, and no true or false can pass for a number; text that looks so is read line by line.
+    # Each line must be one object, and true and false must not pass for numbers; otherwise read line by line.
     if text.count(b"}\n,{") != len(lines) - 1 or b"true" in text or b"false" in text:
         return None
     try:
@@ -246,9 +246,9 @@ def _at_once(lines: list[bytes], start: int, key: str, first: Records | None) ->
 
 
 def _parse(line: bytes, key: str, kind: type | None, width: int | None) -> _Record | _Wrong:
-    """The id, logits and gold class of one line, or what is wrong and what to do."""
+    """The id, logits and gold class in a line, or what is wrong and what to do."""
     if not line.strip():
-        return _Wrong("the line is empty", "Remove it, or find out which instance is missing.")
+        return _Wrong("the line is empty", "Remove it, or find the missing instance.")
     try:
         row = orjson.loads(line)
     except orjson.JSONDecodeError as error:
@@ -265,21 +265,21 @@ def _parse(line: bytes, key: str, kind: type | None, width: int | None) -> _Reco
 
 
 def _check(guid: Any, logits: Any, gold: Any, kind: type | None, width: int | None) -> _Record | _Wrong:
-    """The three values, or what is wrong with them and what to do."""
+    """The three values, or what is wrong and what to do."""
     if not (_is_text(guid) if type(guid) is str else type(guid) is int and -(2**63) <= guid < 2**63):
         return _Wrong(f"the id is {reprlib.repr(guid)}", IDS)
     if kind not in (None, type(guid)):
-        return _Wrong(f"the id {reprlib.repr(guid)} is of another kind than those before", IDS)
+        return _Wrong(f"the id {reprlib.repr(guid)} is of another kind than earlier ones", IDS)
     if isinstance(logits, list) and None in logits:  # how pandas, and so the original toolkit, writes NaN
-        return _Wrong("a logit is null, which is how NaN is written", _NOT_FINITE)
+        return _Wrong("a logit is null, which stands for NaN", _NOT_FINITE)
     if not (isinstance(logits, list) and len(logits) > 1 and all(type(value) in (int, float) for value in logits)):
-        return _Wrong(f"the logits are {reprlib.repr(logits)}, not a list of two numbers or more", _ONE_PER_LINE)
+        return _Wrong(f"the logits are {reprlib.repr(logits)}, not a list of at least two numbers", _ONE_PER_LINE)
     if not all(abs(value) <= _LARGEST for value in logits):
         return _Wrong(f"the logits {reprlib.repr(logits)} are not all finite numbers of 32 bits", _NOT_FINITE)
     if width not in (None, len(logits)):
-        return _Wrong(f"there are {len(logits)} logits, and {width} before", SAME_WIDTH)
+        return _Wrong(f"there are {len(logits)} logits, but {width} in earlier lines", SAME_WIDTH)
     if not (type(gold) is int and 0 <= gold < len(logits)):
-        return _Wrong(f"gold is {reprlib.repr(gold)}, and there are {len(logits)} logits", _GOLD)
+        return _Wrong(f"gold is {reprlib.repr(gold)}, but there are {len(logits)} logits", _GOLD)
     return guid, logits, gold
 
 

@@ -1,4 +1,4 @@
-"""Lightning: a callback that records."""
+"""Lightning: a callback that records training dynamics."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ logger = logging.getLogger(__name__)
 class DynamicsLightningCallback(Callback):
     """Records training dynamics while a Lightning Trainer trains a classifier.
 
-    With a recorder of capture `during`, `training_step` returns a dictionary with `logits` beside `loss`. With
-    `end`, the module is called on the inputs of each batch of the training dataset, without dropout, after each
-    epoch, which changes nothing in training.
+    If the recorder's capture is `during`, `training_step` must return a dictionary with `logits` and `loss`. If it is
+    `end`, the module is called on the inputs of the training dataset without dropout after each epoch, which does not
+    affect training.
 
     Args:
-        recorder: takes the logits.
-        unpack: splits a batch into ids, inputs and gold classes; None is for batches that are these three.
+        recorder: recorder of the logits.
+        unpack: function that splits a batch into ids, inputs and gold classes; None if batches are these three.
 
     Example:
         >>> import torch, warnings
-        >>> warnings.filterwarnings("ignore", ".*(many workers|LeafSpec)")  # Lightning's own
+        >>> warnings.filterwarnings("ignore", ".*(many workers|LeafSpec)")  # from Lightning
         >>> class Classifier(LightningModule):
         ...     def __init__(self):
         ...         super().__init__()
@@ -62,7 +62,7 @@ class DynamicsLightningCallback(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.current_epoch != self.recorder.n_epochs:
             raise ConfigError(
-                f"Training starts after epoch {trainer.current_epoch}, and {self.recorder.n_epochs} epochs are "
+                f"Training starts after epoch {trainer.current_epoch}, but {self.recorder.n_epochs} epochs are "
                 f"recorded. Resume from another checkpoint, call recorder.rewind({trainer.current_epoch}), "
                 "or give a new recorder."
             )
@@ -105,7 +105,7 @@ class DynamicsLightningCallback(Callback):
 def _three(batch: Any) -> tuple[Any, Any, Any]:
     if not isinstance(batch, list | tuple) or len(batch) != 3:
         raise ConfigError(
-            f"A batch is {type(batch).__name__}, not the three of ids, inputs and gold classes; give "
-            "DynamicsLightningCallback(recorder, unpack=...) a function that makes them of it."
+            f"A batch is {type(batch).__name__}, not (ids, inputs, gold classes); give a function that splits it: "
+            "DynamicsLightningCallback(recorder, unpack=...)."
         )
     return batch[0], batch[1], batch[2]

@@ -1,26 +1,52 @@
-"""What is wrong with the logs in a folder: all of it, in plain words."""
+"""lint_logs: everything that is wrong with the logs in a folder."""
 
 from __future__ import annotations
 
+import html
 from collections import Counter
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 from cal.dynamics.coverage import Coverage
 from cal.dynamics.jsonl import Fault, Records, epoch_of, joined, scan
 from cal.dynamics.logs import log_folder
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 _SHOWN = 3
-"""Faults of one kind in one file that the report shows; the others are counted."""
+"""Number of faults of one kind in one file that the report lists; the others are counted."""
 
 
-class LogReport(NamedTuple):
-    """Every fault of the logs in a folder, file by file, and what the readable lines hold; `str` explains it."""
+@dataclass(frozen=True, eq=False, repr=False)
+class LogReport:
+    """Every fault of the logs in a folder, file by file; `str` explains them.
+
+    Attributes:
+        folder: folder of the logs.
+        faults: faults in the order of the files.
+        coverage: instances of each epoch, from the lines that can be read.
+    """
 
     folder: Path
     faults: list[Fault]
     coverage: Coverage
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row of file, line (0 is the whole file), fault and remedy for each fault."""
+        import pandas as pd
+
+        rows = [(fault.path.name, fault.line, fault.what, fault.remedy) for fault in self.faults]
+        return pd.DataFrame(rows, columns=["file", "line", "fault", "remedy"])
+
+    def __repr__(self) -> str:
+        return f"LogReport of {str(self.folder)!r}: {self._count()}"
+
+    def _repr_html_(self) -> str:
+        table = self.to_frame().to_html(index=False) if self.faults else ""
+        return f"<p>{html.escape(f'{self.folder}: {self._count()}. {self._summary()}')}</p>{table}"
 
     def __str__(self) -> str:
         kinds = Counter((fault.path, fault.remedy) for fault in self.faults)
@@ -35,8 +61,10 @@ class LogReport(NamedTuple):
                 if kinds[kind] > _SHOWN:
                     lines.append(f"{fault.path.name}: ... and {kinds[kind] - _SHOWN} more faults of this kind.")
                 lines.append(f"    {fault.remedy}")
-        counted = {0: "no faults", 1: "1 fault"}.get(len(self.faults), f"{len(self.faults)} faults")
-        return "\n".join([f"{self.folder}: {counted}. {self._summary()}", *lines])
+        return "\n".join([f"{self.folder}: {self._count()}. {self._summary()}", *lines])
+
+    def _count(self) -> str:
+        return {0: "no faults", 1: "1 fault"}.get(len(self.faults), f"{len(self.faults)} faults")
 
     def _summary(self) -> str:
         if not self.coverage.epochs:
@@ -49,10 +77,10 @@ class LogReport(NamedTuple):
 
 
 def lint_logs(folder: Path | str) -> LogReport:
-    """Checks the logs `dynamics_epoch_{e}.jsonl` in a folder, to the last line.
+    """Checks every line of the logs `dynamics_epoch_{e}.jsonl` in a folder.
 
     Args:
-        folder: that of the logs, or the one above with a `training_dynamics` in it.
+        folder: folder of the logs, or one with a folder `training_dynamics`.
 
     Raises:
         DataError: if there is no such folder.
@@ -75,13 +103,13 @@ def lint_logs(folder: Path | str) -> LogReport:
         faults.append(Fault(folder, 0, what, remedy))
     elif gaps := [(a + 1, b - 1) for a, b in pairwise([-1, *epochs]) if b > a + 1]:
         absent = ", ".join(str(a) if a == b else f"{a} to {b}" for a, b in gaps)
-        what = f"there are logs up to epoch {max(epochs)}, and none of {absent}"
-        remedy = "Find these files. Without them the metrics are those of the epochs that there are."
+        what = f"there are logs up to epoch {max(epochs)}, but none of {absent}"
+        remedy = "Find these files. Without them, metrics are computed from the other epochs."
         faults.append(Fault(folder, 0, what, remedy))
     coverage = Coverage()
     for epoch, path in zip(epochs, logs, strict=True):
         if epoch in coverage.epochs:
-            remedy = "Remove one of them: it cannot be told which is right."
+            remedy = "Remove one of them; nothing tells which is right."
             faults.append(Fault(path, 0, f"there is another log of epoch {epoch}", remedy))
             continue
         found = list(scan(path))
@@ -96,38 +124,38 @@ def lint_logs(folder: Path | str) -> LogReport:
 
 
 def _stray(path: Path) -> Fault:
-    what = "this is a folder" if path.is_dir() else "this is not a log by its name"
-    return Fault(path, 0, what, "It is not read here; other tools take every file for an epoch. Move it elsewhere.")
+    what = "this is a folder" if path.is_dir() else "its name is not that of a log"
+    return Fault(path, 0, what, "It is ignored here, but other tools take every file for an epoch. Move it elsewhere.")
 
 
 def _absences(
     coverage: Coverage, epoch: int, path: Path, records: Records, n_before: int, n_unreadable: int
 ) -> list[Fault]:
-    """What is missing, late or repeated in the epoch just added."""
+    """Faults for what is missing, late or repeated in the epoch just added."""
     missing, late, duplicate = (coverage.found(epoch, kind) for kind in ("missing", "late", "duplicate"))
     if len(missing) == n_before > 0:
-        what = f"none of the {n_before} instances of earlier epochs is in this one, and {len(late)} others are"
-        remedy = "The files are logs of different instances, perhaps the first lines of shuffled files: give all lines."
+        what = f"none of the {n_before} instances of earlier epochs is in this one, but {len(late)} others are"
+        remedy = "The files log different instances, perhaps the first lines of shuffled files: give all lines."
         return [Fault(path, 0, what, remedy)]
     faults = []
-    if len(missing) > n_unreadable:  # else those are perhaps in the lines that cannot be read
+    if len(missing) > n_unreadable:  # else they may be in the lines that cannot be read
         example = coverage.ids(missing[:1])[0]
-        what = f"missing are {len(missing)} of {n_before} instances of earlier epochs, e.g. id {example!r}"
+        what = f"{len(missing)} of {n_before} instances of earlier epochs are missing, e.g. id {example!r}"
         remedy = (
-            "If this is the last epoch, training was perhaps interrupted in it: leave it out. Otherwise log every "
+            "If this is the last epoch, training may have been interrupted: leave the epoch out. Otherwise log every "
             "instance in every epoch; a loader that drops its last batch does not."
         )
         faults.append(Fault(path, 0, what, remedy))
     if len(late):
         example = coverage.ids(late[:1])[0]
-        what = f"ids that were in no earlier epoch: {len(late)}, e.g. {example!r}"
-        remedy = "Ids are the same in every epoch. on_missing=drop leaves late ones out, on_missing=partial takes them."
+        what = f"{len(late)} ids are in no earlier epoch, e.g. {example!r}"
+        remedy = "Every epoch should have the same ids. on_missing=drop leaves late ones out, =partial keeps them."
         faults.append(Fault(path, _lines(records, example)[0], what, remedy))
     if len(duplicate):
         example = coverage.ids(duplicate[:1])[0]
         lines = _lines(records, example)
-        what = f"ids with several lines: {len(duplicate)}, e.g. {example!r}, also in line {lines[0]}"
-        remedy = "Log each instance once; distributed training repeats some to fill its last batch."
+        what = f"{len(duplicate)} ids have several lines, e.g. {example!r}, also in line {lines[0]}"
+        remedy = "Log each instance once; distributed training repeats some to fill the last batch."
         faults.append(Fault(path, lines[1], what, remedy))
     return faults
 

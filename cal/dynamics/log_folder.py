@@ -2,8 +2,8 @@
 
 store.json         number of classes, capture
 instances.parquet  id and gold of each instance, in the order of the rows of every epoch
-epoch_0000.npy     float32 (instance, class) logits; NaN where an instance was not seen
-faults.parquet     what was wrong with the ids of finished epochs, if anything was
+epoch_0000.npy     float32 (instance, class) logits; NaN for instances that the epoch lacks
+faults.parquet     faults in the ids of finished epochs, if there are any
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _VERSION = 1
 _EPOCH = re.compile(r"^epoch_(\d+)\.npy$")
 
 
-class Logs(NamedTuple):
-    """What a folder holds: ids and gold of all instances, and per epoch the logits of the first of them."""
+class StoredEpochs(NamedTuple):
+    """What a folder holds: ids and gold of all instances, and logits of each epoch for the first of them."""
 
     ids: np.ndarray
     gold: np.ndarray
@@ -40,10 +40,10 @@ class Logs(NamedTuple):
 
 
 class LogFolder:
-    """The files of finished epochs, each written beside its place and renamed: there whole or not at all.
+    """The files of finished epochs, each of which is written completely or not at all.
 
     Args:
-        path: the folder; it is made with the first epoch.
+        path: the folder; the first epoch creates it.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -52,24 +52,24 @@ class LogFolder:
     def write(
         self, epoch: int, ids: np.ndarray, gold: np.ndarray, logits: np.ndarray, capture: Capture, faults: pd.DataFrame
     ) -> np.ndarray:
-        """Writes an epoch and everything it needs; what comes back is its logits, memory-mapped.
+        """Writes an epoch and everything it needs, and returns its logits, memory-mapped.
 
         Args:
-            epoch: its number.
-            ids: (instance,).
-            gold: (instance,).
-            logits: (instance, class) float32.
-            capture: when they were taken.
-            faults: of this epoch and those before.
+            epoch: number of the epoch.
+            ids: (instance,) ids.
+            gold: (instance,) gold classes.
+            logits: (instance, class) float32 logits.
+            capture: when the logits were taken.
+            faults: faults of this epoch and earlier ones.
 
         Raises:
             StorageError: if a file cannot be written.
         """
         about = {"version": _VERSION, "n_classes": logits.shape[1], "capture": capture}
         instances = pd.DataFrame({"id": ids, "gold": gold})
-        for leftover in self.path.glob(".epoch_*"):  # of a process that was killed while it wrote
+        for leftover in self.path.glob(".epoch_*"):  # from a process that was killed while writing
             leftover.unlink(missing_ok=True)
-        in_dictionary = ["gold"]  # ids differ, and one of them would only be read twice
+        in_dictionary = ["gold"]  # ids are all different, so a dictionary would only make reading slower
         if epoch == 0:
             self._write("store.json", lambda file: file.write(json.dumps(about).encode()))
         self._write(
@@ -77,21 +77,21 @@ class LogFolder:
         )
         if len(faults) or (self.path / "faults.parquet").exists():
             self._write("faults.parquet", lambda file: faults.to_parquet(file, index=False))
-        self._write(_epoch_name(epoch), lambda file: np.save(file, logits))  # last: with it the epoch is there
+        self._write(_epoch_name(epoch), lambda file: np.save(file, logits))  # last: it completes the epoch
         return self._mapped(epoch)
 
     def remove(self, epoch: int) -> None:
         """Removes an epoch.
 
         Raises:
-            StorageError: if it cannot be removed.
+            StorageError: if the file cannot be removed.
         """
         path = self.path / _epoch_name(epoch)
         with storage_errors(f"remove {path}", "Remove it yourself, or record into another folder."):
             path.unlink(missing_ok=True)
 
-    def read(self) -> Logs | None:
-        """The finished epochs; None where there are none.
+    def read(self) -> StoredEpochs | None:
+        """The finished epochs; None if there are none.
 
         Raises:
             StorageError: if the folder holds something else, or a file is damaged.
@@ -103,12 +103,12 @@ class LogFolder:
         except OSError as error:
             raise StorageError(f"Cannot read the folder {self.path}: {error.strerror or error}.") from error
         if names and "store.json" not in names:
-            raise StorageError(f"{self.path} holds files but no store.json, so no logs of cal; give another folder.")
+            raise StorageError(f"{self.path} has no store.json, so it is no folder of a recorder; give another one.")
         numbers = sorted(int(match[1]) for match in map(_EPOCH.match, names) if match)
         if not numbers:
             return None
         if numbers != list(range(len(numbers))):
-            raise StorageError(f"{self.path} has the epochs {few(numbers, 10)}, so one is absent; put it back.")
+            raise StorageError(f"{self.path} has the epochs {few(numbers, 10)}, so one is missing; put it back.")
         capture, n_classes = self._about()
         epochs = [self._mapped(number) for number in numbers]
         instances = self._instances()
@@ -116,7 +116,9 @@ class LogFolder:
         faults = None
         if "faults.parquet" in names:
             faults = _read(self.path / "faults.parquet", _table).to_pandas()
-        return Logs(as_ids(instances["id"].to_numpy()), instances["gold"].to_numpy().copy(), epochs, faults, capture)
+        return StoredEpochs(
+            as_ids(instances["id"].to_numpy()), instances["gold"].to_numpy().copy(), epochs, faults, capture
+        )
 
     def _check(self, epochs: list[np.ndarray], n_classes: int, n_instances: int) -> None:
         for number, logits in enumerate(epochs):
@@ -124,12 +126,12 @@ class LogFolder:
             if logits.dtype != np.float32 or logits.ndim != 2 or logits.shape[1] != n_classes:
                 raise StorageError(
                     f"{self.path / _epoch_name(number)} holds {logits.dtype} of shape {logits.shape}, "
-                    f"not float32 logits of {n_classes} classes. It is not of these logs."
+                    f"not float32 logits of {n_classes} classes. It belongs to other logs."
                 )
             if not n_before <= len(logits) <= n_instances:
                 raise StorageError(
-                    f"{self.path / _epoch_name(number)} has {len(logits)} rows; between {n_before} and "
-                    f"{n_instances} fit the epoch before and instances.parquet. It is not of these logs."
+                    f"{self.path / _epoch_name(number)} has {len(logits)} rows; {n_before} to {n_instances} would fit "
+                    "the epoch before and instances.parquet. It belongs to other logs."
                 )
 
     def _about(self) -> tuple[Capture, int]:
@@ -141,28 +143,28 @@ class LogFolder:
             or about.get("capture") not in get_args(Capture)
             or not isinstance(about.get("n_classes"), int)
         ):
-            raise StorageError(f"{path} does not describe logs that this version of cal can read.")
+            raise StorageError(f"{path} describes no logs that this version of cal can read.")
         return about["capture"], about["n_classes"]
 
     def _instances(self) -> pyarrow.Table:
         path = self.path / "instances.parquet"
         instances = _read(path, _table)
         if instances.column_names != ["id", "gold"] or instances["gold"].type != "int64":
-            raise StorageError(f"{path} has not the columns id and gold of cal's logs. It is not of these logs.")
+            raise StorageError(f"{path} lacks the columns id and gold. It belongs to other logs.")
         return instances
 
     def _mapped(self, epoch: int) -> np.ndarray:
-        # Copy-on-write, because torch warns of arrays that it could not write to.
+        # Copy-on-write, because torch warns about arrays that it cannot write to.
         path = self.path / _epoch_name(epoch)
         array: np.ndarray = _read(path, lambda path: np.lib.format.open_memmap(path, mode="c"))
         return array
 
     def _write(self, name: str, write: Callable[[IO[bytes]], object]) -> None:
-        write_whole(self.path / name, write, "Finished epochs are kept; make room to go on.")
+        write_whole(self.path / name, write, "Finished epochs are kept; make room to continue.")
 
 
 def _table(path: Path) -> pyarrow.Table:
-    """A Parquet file read by itself and mapped; machinery for folders and for slow disks costs more than the file."""
+    """Reads one Parquet file memory-mapped; the machinery for folders and slow disks would cost more than the file."""
     from pyarrow.parquet import ParquetFile
 
     with ParquetFile(path, memory_map=True) as file:

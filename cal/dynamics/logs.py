@@ -1,4 +1,4 @@
-"""Logs: the JSON lines of all epochs in a folder, put into one order of instances."""
+"""Logs: the JSON lines of all epochs in a folder, with the instances in one order."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 def open_logs(folder: Path | str, on_missing: OnMissing = "error") -> LogStore:
-    """What a training left in a folder: a recorder's own store, or files `dynamics_epoch_0.jsonl` and so on, read.
+    """The logs in a folder of a `DynamicsRecorder`, or of files `dynamics_epoch_0.jsonl` and so on.
 
     Raises:
         DataError: if there are no logs, or faulty ones.
@@ -39,26 +39,26 @@ def open_logs(folder: Path | str, on_missing: OnMissing = "error") -> LogStore:
 
 
 class Logs:
-    """The logs `dynamics_epoch_{e}.jsonl` (or `.jsonl.gz`) of a folder, read an epoch at a time.
+    """The logs `dynamics_epoch_{e}.jsonl` (or `.jsonl.gz`) in a folder, read one epoch at a time.
 
-    Iterating gives the (instance, class) float32 logits of each epoch; memory is that of one epoch.
+    Iterating gives the (instance, class) float32 logits of each epoch, in the memory of one epoch.
 
     Args:
-        folder: that of the logs, or the one above with a `training_dynamics` in it.
-        epochs: which to read; all by default.
-        on_missing: what to do when not every instance is in every epoch exactly once. `error` says which are not;
-            `drop` leaves out instances that lack an epoch, `partial` gives them NaN in it, and both take the first
-            of several lines. They read the files twice.
+        folder: folder of the logs, or one with a folder `training_dynamics`.
+        epochs: epochs to read; None reads all.
+        on_missing: what to do if some instance is not in every epoch exactly once. `error` refuses the logs and says
+            which; `drop` leaves out instances that lack an epoch, `partial` gives them NaN there, and both use the
+            first of several lines. They read the files twice.
         capture: when the logits were taken; the original toolkit logs those of the training pass.
 
     Attributes:
-        files: the logs by epoch.
+        files: path of each epoch's log.
         ids: (instance,) strings or whole numbers, in the order of their first lines.
         gold: (instance,) gold classes.
 
     Raises:
         ConfigError: if there is no such `on_missing`.
-        DataError: if a log is faulty, naming file and line, or has other instances than it should.
+        DataError: if a log is faulty (naming file and line), or lacks instances.
 
     Example:
         >>> import tempfile
@@ -94,9 +94,9 @@ class Logs:
                 raise DataError(f"{self._folder}: {coverage.explanation()}")
             self._instances = coverage.instances.some(complete) if on_missing == "drop" else coverage.instances
             if len(complete) < n_instances:
-                what = "left out" if on_missing == "drop" else "measured in those that they have"
+                what = "left out" if on_missing == "drop" else "measured in the others"
                 n_lacking = n_instances - len(complete)
-                logger.warning("%d of %d instances lack an epoch and are %s.", n_lacking, n_instances, what)
+                logger.warning("%d of %d instances lack some epochs and are %s.", n_lacking, n_instances, what)
 
     @property
     def ids(self) -> list[str | int]:
@@ -110,9 +110,9 @@ class Logs:
 
     @property
     def faults(self) -> pd.DataFrame:
-        """Rows of id, epoch and fault, where an instance is not in an epoch exactly once.
+        """Rows of id, epoch and fault for each instance that is not in an epoch exactly once.
 
-        `missing`: it was in an earlier epoch; `late`: this is not the first epoch, but its first; `duplicate`.
+        `missing`: it was in an earlier epoch; `late`: it was not in the first epoch; `duplicate`: it has several lines.
         """
         return self._coverage.table()
 
@@ -126,21 +126,21 @@ class Logs:
         """The metrics of the instances, from one pass over the files.
 
         Raises:
-            AnalysisError: if an instance lacks an epoch, under `partial`; `to_store().data_map()` has those too.
-            DataError: if a log is faulty, or has other instances than it should.
+            AnalysisError: if an instance lacks an epoch under `partial`; use `to_store().data_map()`.
+            DataError: if a log is faulty, or lacks instances.
         """
         if self.on_missing == "partial" and len(self._coverage.complete()) < len(self):
-            raise AnalysisError("Some instances lack epochs, and one pass cannot tell; use to_store().data_map().")
+            raise AnalysisError("Some instances lack epochs, which one pass cannot handle; use to_store().data_map().")
         running = RunningDynamics(self.gold, self.capture)
         for logits in self:
             running.add(logits)
         return running
 
     def dynamics(self) -> TrainingDynamics:
-        """Every epoch of the instances, float32; NaN, and predicted -1, where a partial instance lacks one.
+        """All epochs of the instances, float32; NaN, and predicted -1, where a partial instance lacks one.
 
         Raises:
-            DataError: if a log is faulty, or has other instances than it should.
+            DataError: if a log is faulty, or lacks instances.
         """
         dynamics = TrainingDynamics.empty(self.gold, len(self.files), self.capture)
         for epoch, logits in enumerate(self):
@@ -148,12 +148,12 @@ class Logs:
         return replace(dynamics, predicted=dynamics.predicted.where(~dynamics.gold_prob.isnan(), -1))
 
     def to_store(self, folder: Path | str | None = None) -> LogStore:
-        """The same epochs in a new store, which reads a hundred times faster; without a folder, in memory.
+        """Copies the epochs to a new store, which reads a hundred times faster; without a folder, in memory.
 
-        Epochs are counted from 0, and logits are kept in float32.
+        Epochs are counted from 0, and logits are stored as float32.
 
         Raises:
-            DataError: if a log is faulty, or has other instances than it should.
+            DataError: if a log is faulty, or lacks instances.
             StorageError: if the store cannot be written.
         """
         store = LogStore(folder, self.capture, self.on_missing)
@@ -162,7 +162,7 @@ class Logs:
         return store
 
     def _read(self, path: Path) -> Records:
-        first, self._first = self._first, None  # what was read to know the instances is used once, and let go
+        first, self._first = self._first, None  # read to know the instances; used once
         return read_epoch(path) if first is None else first
 
     def _aligned(self, path: Path, records: Records) -> Tensor:
@@ -175,7 +175,7 @@ class Logs:
         absent = lines < 0
         if self.on_missing == "error" and (len(records.ids) > len(self) or absent.any()):
             raise DataError(f"{self._folder}: {self._coverage.explanation()}")
-        logits = records.logits.astype(np.float32)[lines]  # half the memory, and what a store keeps too
+        logits = records.logits.astype(np.float32)[lines]  # half the memory, and as in a store
         logits[absent] = np.nan
         return torch.from_numpy(logits)
 
@@ -197,14 +197,14 @@ def _refuse(faults: list[Fault]) -> None:
 
 
 def log_files(folder: Path | str, epochs: Sequence[int] | None = None) -> dict[int, Path]:
-    """The logs in a folder by epoch, in the order of epochs; other files do not count.
+    """Paths of the logs in a folder by epoch, in the order of epochs.
 
     Args:
-        folder: that of the logs, or the one above with a `training_dynamics` in it.
-        epochs: which to take; all by default.
+        folder: folder of the logs, or one with a folder `training_dynamics`.
+        epochs: epochs to take; None takes all.
 
     Raises:
-        DataError: if there is no log, an epoch has two, or one of `epochs` has none.
+        DataError: if there are no logs, an epoch has two, or one of `epochs` has none.
     """
     folder = log_folder(folder)
     files: dict[int, Path] = {}
@@ -216,22 +216,22 @@ def log_files(folder: Path | str, epochs: Sequence[int] | None = None) -> dict[i
             raise DataError(f"{files[epoch]} and {path.name} are both logs of epoch {epoch}; remove one of them.")
         files[epoch] = path
     if not files:
-        raise DataError(f"{folder} has no file named dynamics_epoch_0.jsonl, dynamics_epoch_1.jsonl.gz or the like.")
+        raise DataError(f"{folder} has no logs, which are named dynamics_epoch_0.jsonl, dynamics_epoch_1.jsonl.gz ...")
     if epochs is not None and not len(epochs):
-        raise DataError("epochs is empty; give one at least, or None for all.")
+        raise DataError("epochs is empty; give at least one, or None for all.")
     if absent := [epoch for epoch in epochs or [] if epoch not in files]:
-        raise DataError(f"{folder} has no log of epochs {absent}. It has: {', '.join(map(str, sorted(files)))}.")
+        raise DataError(f"{folder} has no logs of epochs {absent}. It has {', '.join(map(str, sorted(files)))}.")
     return {epoch: files[epoch] for epoch in (sorted(files) if epochs is None else sorted(set(epochs)))}
 
 
 def log_folder(folder: Path | str) -> Path:
-    """The folder itself, or the `training_dynamics` in it, where the original toolkit writes its logs.
+    """The folder itself, or its folder `training_dynamics`, where the original toolkit writes logs.
 
     Raises:
         DataError: if there is no such folder.
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise DataError(f"{folder} is not a folder; give the one that holds dynamics_epoch_0.jsonl and so on.")
+        raise DataError(f"{folder} is not a folder; give the one with dynamics_epoch_0.jsonl and so on.")
     inner = folder / "training_dynamics"
     return inner if inner.is_dir() else folder

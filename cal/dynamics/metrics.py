@@ -1,4 +1,4 @@
-"""Metrics of training dynamics: pure functions, first of one epoch's logits, then over (..., epoch, instance).
+"""Metrics of training dynamics: pure functions of one epoch's logits, then of (..., epoch, instance) values.
 
 Reference for confidence, variability and correctness:
     Dataset Cartography: Mapping and Diagnosing Datasets with Training Dynamics
@@ -33,7 +33,7 @@ HIGH_IS_VALUABLE = {
 
 
 def gold_prob(logits: Tensor, gold: Tensor) -> Tensor:
-    """softmax(logits)[gold]: the probability a model gives to the gold label.
+    """softmax(logits)[gold]: the probability of the gold label.
 
     Args:
         logits: (..., instance, class).
@@ -50,7 +50,7 @@ def gold_prob(logits: Tensor, gold: Tensor) -> Tensor:
 
 
 def predicted(logits: Tensor) -> Tensor:
-    """argmax(logits), the first class winning a tie.
+    """argmax(logits), the first class on ties.
 
     Args:
         logits: (..., class).
@@ -79,7 +79,7 @@ def correct(logits: Tensor, gold: Tensor) -> Tensor:
 
 
 def margin(logits: Tensor, gold: Tensor) -> Tensor:
-    """Logit of the gold label - largest other logit: what AUM averages.
+    """Gold logit minus the largest other logit, which AUM averages.
 
     Returns:
         (..., instance) margins, in logits.
@@ -101,7 +101,7 @@ def loss(logits: Tensor, gold: Tensor) -> Tensor:
     """-log softmax(logits)[gold]: the cross-entropy, in nats.
 
     Returns:
-        (..., instance) losses; finite even where the probability is too small for its float.
+        (..., instance) losses, finite even if the probability underflows.
 
     Example:
         >>> loss(torch.tensor([[0.0, 200.0]]), torch.tensor([0])).tolist()
@@ -111,7 +111,7 @@ def loss(logits: Tensor, gold: Tensor) -> Tensor:
 
 
 def el2n(logits: Tensor, gold: Tensor) -> Tensor:
-    """||softmax(logits) - one_hot(gold)||: the length of the error vector, not squared.
+    """||softmax(logits) - one_hot(gold)||: the length (not squared) of the error vector.
 
     Returns:
         (..., instance) in [0, sqrt(2)].
@@ -160,7 +160,7 @@ def variability(gold_prob: Tensor) -> Tensor:
 
 
 def correctness(correct: Tensor) -> Tensor:
-    """mean_e [argmax = gold]: the fraction of epochs in which the instance was classified correctly.
+    """mean_e [argmax = gold]: the fraction of epochs with a correct prediction.
 
     Args:
         correct: (..., epoch, instance) booleans.
@@ -172,7 +172,7 @@ def correctness(correct: Tensor) -> Tensor:
         >>> correctness(torch.tensor([[True], [False]])).item()
         0.5
     """
-    # Not mean(): on a GPU it multiplies by 1/E, and 3 of 5 epochs would be more than .6.
+    # Not mean(): on a GPU it multiplies by 1/E, which makes 3 of 5 epochs more than .6.
     return correct.sum(dim=-2).double() / correct.shape[-2]
 
 
@@ -180,7 +180,7 @@ def forgetting(correct: Tensor) -> Tensor:
     """Number of transitions from correct to incorrect; an instance starts as not learnt.
 
     Returns:
-        (..., instance) counts. Never learnt is 0 here and `first_learnt` = -1.
+        (..., instance) counts. An instance that was never learnt has 0 here, and `first_learnt` = -1.
 
     References:
         An Empirical Study of Example Forgetting during Deep Neural Network Learning (Toneva et al., 2019)
@@ -194,7 +194,7 @@ def forgetting(correct: Tensor) -> Tensor:
 
 
 def first_learnt(correct: Tensor) -> Tensor:
-    """The first epoch in which the instance was classified correctly, -1 where there is none.
+    """First epoch with a correct prediction, -1 if there is none.
 
     Returns:
         (..., instance) epochs.
@@ -209,7 +209,7 @@ def first_learnt(correct: Tensor) -> Tensor:
 
 
 def last_learnt(correct: Tensor) -> Tensor:
-    """The last epoch in which the instance became correct after not being so, -1 where there is none.
+    """Last epoch in which the prediction became correct, -1 if there is none.
 
     Returns:
         (..., instance) epochs.
@@ -224,7 +224,7 @@ def last_learnt(correct: Tensor) -> Tensor:
 
 
 def threshold_closeness(confidence: Tensor) -> Tensor:
-    """Closeness to one half, c (1 - c) of the mean c: not the mean of p (1 - p).
+    """C (1 - c) of the mean probability c, which is not the mean of p (1 - p).
 
     Args:
         confidence: (..., instance).
@@ -240,7 +240,7 @@ def threshold_closeness(confidence: Tensor) -> Tensor:
 
 
 def aleatoric(gold_prob: Tensor) -> Tensor:
-    """mean_e p_e (1 - p_e): Data-IQ's uncertainty of the data; its uncertainty of the model is `variability`.
+    """mean_e p_e (1 - p_e): the aleatoric uncertainty of Data-IQ, whose epistemic uncertainty is `variability`.
 
     Args:
         gold_prob: (..., epoch, instance).
@@ -260,11 +260,13 @@ def aleatoric(gold_prob: Tensor) -> Tensor:
 
 
 def variability_with_interval(variability: Tensor, n_epochs: int) -> Tensor:
-    """sqrt(v + v^2 / (E - 1)) with v the variance: Active Bias' upper end of it; the ranking is that of variability.
+    """sqrt(v + v^2 / (E - 1)) of the variance v: variability with the confidence interval of Active Bias.
+
+    It ranks instances as variability does.
 
     Args:
         variability: (..., instance).
-        n_epochs: E.
+        n_epochs: number of epochs E.
 
     Returns:
         (..., instance).
@@ -281,13 +283,13 @@ def variability_with_interval(variability: Tensor, n_epochs: int) -> Tensor:
         0.2577
     """
     if n_epochs < 2:
-        raise AnalysisError(f"The interval of variability needs two epochs or more, not {n_epochs}; record another.")
+        raise AnalysisError(f"The interval of variability needs at least two epochs, not {n_epochs}; record another.")
     variance = variability**2
     return (variance + variance**2 / (n_epochs - 1)).sqrt()
 
 
 def aum(margin: Tensor) -> Tensor:
-    """mean_e margin_e: the area under the margin.
+    """mean_e margin_e: the area under the margin (AUM).
 
     Args:
         margin: (..., epoch, instance).

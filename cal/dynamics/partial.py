@@ -1,4 +1,4 @@
-"""The data map of instances that were not seen in every epoch."""
+"""The data map of instances that some epochs lack."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from cal.dynamics.training_dynamics import Capture
 
 
 def partial_map(epochs: Sequence[np.ndarray], gold: np.ndarray, capture: Capture = "end") -> DataMap:
-    """The map in which each instance is placed by the epochs it has, as if there had been no others.
+    """The map that places each instance by the epochs it has, as if there were no others.
 
-    Its `n_epochs` counts all epochs, and `first_learnt` and `last_learnt` are numbered among them all.
+    Its `n_epochs` counts all epochs, and `first_learnt` and `last_learnt` are epochs among all.
 
     Args:
-        epochs: per epoch (instance, class) logits, NaN in the rows of instances that it lacks; each instance
-            is in one epoch at least.
+        epochs: (instance, class) logits of each epoch, NaN in the rows of instances that it lacks; each instance is in
+            at least one epoch.
         gold: (instance,) gold classes.
         capture: when the logits were taken.
 
@@ -35,7 +35,7 @@ def partial_map(epochs: Sequence[np.ndarray], gold: np.ndarray, capture: Capture
     seen = np.stack([~np.isnan(logits[:, 0]) for logits in epochs])  # (epoch, instance)
     n_seen = seen.sum(axis=0)
     rows_of, parts = [], []
-    for count in np.unique(n_seen):  # instances with equally many epochs advance together
+    for count in np.unique(n_seen):  # instances with the same number of epochs advance together
         rows = np.flatnonzero(n_seen == count)
         taken = np.argsort(~seen[:, rows], axis=0, kind="stable")[:count]  # (count, instance) the epochs each has
         running = RunningDynamics(torch.from_numpy(gold[rows]), capture)
@@ -59,6 +59,6 @@ def partial_map(epochs: Sequence[np.ndarray], gold: np.ndarray, capture: Capture
 
 
 def _numbered(step: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
-    """(instance,) steps as epochs, given the (step, instance) epochs; -1 stays."""
+    """The epochs of (instance,) steps, given the (step, instance) epochs; -1 stays."""
     epoch = numbers.gather(0, step.clamp(min=0).unsqueeze(0)).squeeze(0)
     return torch.where(step < 0, -1, epoch)

@@ -1,4 +1,4 @@
-"""PredictionDynamics: what a model predicted for instances, epoch by epoch, whatever their gold label."""
+"""PredictionDynamics: what a model predicted for each instance, epoch by epoch, without gold labels."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from cal.errors import AnalysisError
 
 
 class PredictionDynamics:
-    """Predicted class, its probability, margin and entropy of each instance after each epoch; mean class probabilities.
+    """Predicted class, its probability, margin and entropy after each epoch, and mean class probabilities.
 
-    Nothing here needs a gold label, so that instances that are not labelled have such dynamics too.
+    None of them needs a gold label, so unlabelled instances have them too.
 
     Example:
         >>> dynamics = PredictionDynamics()
@@ -30,13 +30,13 @@ class PredictionDynamics:
         self._sum: Tensor | None = None
 
     def add(self, logits: Tensor) -> None:
-        """Takes (*runs, instance, class) logits of an epoch.
+        """Adds the (*runs, instance, class) logits of an epoch.
 
         Raises:
-            AnalysisError: if their shape is not that of the epochs before.
+            AnalysisError: if earlier epochs had another shape.
         """
         if self._sum is not None and logits.shape != self._sum.shape:
-            raise AnalysisError(f"Logits of shape {tuple(logits.shape)}; those before had {tuple(self._sum.shape)}.")
+            raise AnalysisError(f"Logits of shape {tuple(logits.shape)}; earlier epochs had {tuple(self._sum.shape)}.")
         probs = torch.softmax(logits.double(), dim=-1)
         first, second = probs.topk(2, dim=-1).values.unbind(-1)
         entropy = torch.special.entr(probs).sum(dim=-1) / math.log(2)
@@ -49,18 +49,18 @@ class PredictionDynamics:
         return self._mapped(lambda values: values[list(rows)])
 
     def at(self, positions: Tensor) -> PredictionDynamics:
-        """The dynamics of (run, n) positions among the instances of each run."""
+        """The dynamics at (run, n) positions among the instances of each run."""
         runs = torch.arange(len(positions), device=positions.device).unsqueeze(1)
         return self._mapped(lambda values: values[runs, positions])
 
     @property
     def n_epochs(self) -> int:
-        """Epochs recorded."""
+        """Number of epochs recorded."""
         return len(self._epochs)
 
     @property
     def predicted(self) -> Tensor:
-        """(*runs, epoch, instance) likeliest class, the first on ties."""
+        """(*runs, epoch, instance) most probable class, the first on ties."""
         return self._stacked(0)
 
     @property
@@ -70,7 +70,7 @@ class PredictionDynamics:
 
     @property
     def margin(self) -> Tensor:
-        """(*runs, epoch, instance) gap between the two largest probabilities."""
+        """(*runs, epoch, instance) difference between the two largest probabilities."""
         return self._stacked(2)
 
     @property
@@ -87,7 +87,7 @@ class PredictionDynamics:
 
     @property
     def disagreement(self) -> Tensor:
-        """(*runs, instance) fraction of epochs in which another class was predicted than in the last."""
+        """(*runs, instance) fraction of epochs that predict another class than the last epoch."""
         predicted = self.predicted
         return (predicted != predicted[..., -1:, :]).double().mean(dim=-2)
 

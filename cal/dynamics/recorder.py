@@ -25,7 +25,7 @@ _BUFFER = 2**24  # logits that may wait on their device: 64 MB
 
 
 class RecordingError(DataError):
-    """An epoch that does not fit the epochs before; `report` is a table of id, epoch and fault."""
+    """An epoch that does not fit earlier ones; `report` is a table of id, epoch and fault."""
 
     def __init__(self, message: str, report: pd.DataFrame | None = None) -> None:
         super().__init__(message)
@@ -33,27 +33,27 @@ class RecordingError(DataError):
 
 
 class DynamicsRecorder:
-    """Takes logits from a training loop and gives back training dynamics and a data map.
+    """Records the logits of a training loop, and computes training dynamics and a data map from them.
 
-    Call `record` for each batch and `end_epoch` after each epoch. Ids say which instance a row belongs to, so
-    they may come in any order, shuffled anew in each epoch; the first epoch says which instances there are.
-    Under torch.distributed each process records what it sees; `end_epoch`, called by all, brings it together
-    and drops the instances that a sampler repeated to give all processes equally many.
+    Call `record` for each batch and `end_epoch` after each epoch. Ids tell which instance a row belongs to, so batches
+    may be shuffled anew in each epoch; the first epoch determines the instances. Under torch.distributed each process
+    records its own batches; `end_epoch`, called by all, joins them and drops the instances that a sampler repeated to
+    give every process the same number.
 
     Args:
-        n_classes: width of the logits; None is that of the first batch.
-        folder: where finished epochs are kept, so that a crash loses only the epoch it fell in: a new recorder
-            on the same folder goes on after `n_epochs`. All processes must see it. None keeps them in memory.
-        capture: when the loop takes the logits, stored with them: `during` training, with dropout and before
-            the update, or at the `end` of the epoch in a pass without dropout.
-        on_missing: what becomes of ids that are missing in an epoch, occur twice in it, first appear after the
-            first epoch, or change their gold label. `error` refuses the epoch. `drop` leaves instances that
-            some epoch lacks out of the results, and `partial` computes each one's metrics from the epochs it
-            has; for both, the first of two occurrences counts, and one under another gold label does not.
+        n_classes: number of classes; None takes it from the first batch.
+        folder: folder in which finished epochs are kept, so that a crash loses only the current one: a new recorder on
+            the same folder continues after `n_epochs`. All processes must see it. None keeps epochs in memory.
+        capture: when the loop takes the logits: `during` training, with dropout and before the update, or at the `end`
+            of the epoch in a pass without dropout. It is stored with the logits.
+        on_missing: what to do with ids that are missing in an epoch, occur twice in it, first appear after the first
+            epoch, or change their gold label. `error` refuses the epoch. `drop` leaves instances that lack an epoch out
+            of the results, `partial` computes their metrics from the epochs they have; both use the first of two
+            occurrences, and ignore one with another gold label.
 
     Raises:
         ConfigError: if there is no such `capture` or `on_missing`, or fewer than two classes.
-        StorageError: if the folder cannot be continued.
+        StorageError: if recording into the folder cannot continue.
 
     Example:
         >>> model = torch.nn.Linear(2, 2)
@@ -92,7 +92,7 @@ class DynamicsRecorder:
 
     @property
     def n_epochs(self) -> int:
-        """Finished epochs, those found in the folder included: the number of the epoch to train next."""
+        """Number of finished epochs, including those found in the folder: the number of the next epoch."""
         return self.store.n_epochs
 
     @property
@@ -102,21 +102,21 @@ class DynamicsRecorder:
 
     @property
     def ids(self) -> list[str | int]:
-        """Ids of the instances of `dynamics`, in its order."""
+        """Ids of the instances in `dynamics`, in the same order."""
         return self.store.kept_ids()
 
     def record(self, ids: Any, logits: Any, gold: Any) -> None:
-        """Takes a batch.
+        """Records a batch.
 
         Args:
-            ids: (instance,) strings or whole numbers; a sequence, an array or a tensor.
-            logits: (instance, class) array or tensor on any device; it is copied, and its graph is let go.
-            gold: (instance,) gold classes; a sequence, an array or a tensor.
+            ids: (instance,) strings or whole numbers, as a sequence, array or tensor.
+            logits: (instance, class) array or tensor on any device; it is copied without its graph.
+            gold: (instance,) gold classes, as a sequence, array or tensor.
 
         Raises:
-            DataError: if the shapes do not fit each other, or the logits those before.
+            DataError: if the shapes do not fit each other, or earlier logits.
         """
-        # Tensors are read when the epoch ends: on a GPU, to look at one now would be to wait for all work before it.
+        # Tensors are read when the epoch ends: reading one now would make a GPU finish all its work first.
         batch = _Rows(
             ids.detach().clone() if isinstance(ids, Tensor) else as_ids(ids).copy(),
             logits.detach().to(torch.float32, copy=True)
@@ -133,7 +133,7 @@ class DynamicsRecorder:
         if shape[1] != (self.n_classes or shape[1]) or shape[1] < 2:
             raise DataError(
                 f"Logits of {shape[1]} classes, where {self.n_classes or 'two or more'} were expected. "
-                "For one logit z of a yes-or-no model, give the columns 0 and z."
+                "If a binary model has one logit z, give the columns 0 and z."
             )
         self.n_classes = shape[1]
         self._batches.append(batch)
@@ -143,13 +143,13 @@ class DynamicsRecorder:
             self._batches, self._n_waiting = [batch], 0
 
     def end_epoch(self) -> None:
-        """Finishes the epoch; with a folder it is on disk when this returns.
+        """Finishes the epoch; with a folder, it is on disk when this returns.
 
-        A refused epoch is forgotten, and may be recorded again.
+        A refused epoch is forgotten and may be recorded again.
 
         Raises:
-            RecordingError: if ids are missing, doubled or late, or gold labels changed, and `on_missing` is `error`.
-            DataError: if nothing was recorded, a gold label is no class, or a logit is not finite.
+            RecordingError: if `on_missing` is `error` and ids are missing, repeated or late, or gold labels changed.
+            DataError: if nothing was recorded, a gold label is not a class, or a logit is not finite.
             StorageError: if the epoch cannot be written.
         """
         mine = (_joined(self._chunks + self._batches), len(self._batches[-1].ids)) if self._batches else None
@@ -162,7 +162,7 @@ class DynamicsRecorder:
             self.store.append(ids, gold, logits, faults)
 
     def rewind(self, n_epochs: int) -> None:
-        """Forgets all but the first epochs, as when training goes on from an earlier checkpoint.
+        """Keeps the first epochs only, for a training that resumes from an earlier checkpoint.
 
         Raises:
             AnalysisError: if there are fewer epochs.
@@ -173,11 +173,11 @@ class DynamicsRecorder:
             self.store.rewind(n_epochs)
 
     def report(self) -> pd.DataFrame:
-        """A row of id, epoch and fault (`missing`, `duplicate`, `late` or `gold`) for each fault that was let pass."""
+        """A row of id, epoch and fault (`missing`, `duplicate`, `late` or `gold`) for each fault that was accepted."""
         return self.store.faults.reset_index(drop=True)
 
     def dynamics(self) -> TrainingDynamics:
-        """The dynamics of `ids` over all finished epochs.
+        """The training dynamics of `ids` over all finished epochs.
 
         Raises:
             AnalysisError: if no epoch is finished.
@@ -196,7 +196,7 @@ class DynamicsRecorder:
         self._chunks, self._batches, self._n_waiting = [], [], 0
 
     def _matched(self, parts: list[tuple[_Rows, int]]) -> tuple[np.ndarray, np.ndarray, np.ndarray, pd.DataFrame]:
-        """Ids, gold and logits of this epoch in the order of the store, and the faults found on the way."""
+        """Ids, gold classes and logits of this epoch in the order of the store, and a table of faults."""
         if not parts:
             raise DataError(f"No logits were recorded in epoch {self.n_epochs}; call record() for each batch first.")
         rows = _joined([part for part, _ in parts])
@@ -205,7 +205,7 @@ class DynamicsRecorder:
 
         again = pd.Index(ids).duplicated()
         doubled = again
-        if len(parts) > 1:  # a sampler may repeat instances in other processes, or in the last batch of this one
+        if len(parts) > 1:  # samplers repeat instances in other processes, or in the last batch of this one
             process = np.repeat(np.arange(len(parts)), [len(part.ids) for part, _ in parts])
             padding = np.concatenate([np.arange(len(part.ids)) >= len(part.ids) - n_last for part, n_last in parts])
             doubled = pd.DataFrame({"id": ids, "process": process}).duplicated().to_numpy() & ~padding
@@ -215,7 +215,7 @@ class DynamicsRecorder:
         known, known_gold = self.store.ids, self.store.gold
         row = pd.Index(known).get_indexer(pd.Index(ids))
         new = np.flatnonzero(row < 0)
-        new = new[np.argsort(ids[new])]  # the order does not depend on the shuffle
+        new = new[np.argsort(ids[new])]  # so the order does not depend on the shuffle
         row[new] = len(known) + np.arange(len(new))
         all_ids = np.concatenate([known, ids[new]]) if len(known) else ids[new]
         all_gold = np.concatenate([known_gold, gold[new]])
@@ -232,7 +232,7 @@ class DynamicsRecorder:
         return all_ids, all_gold, epoch, table.reset_index(drop=True)
 
     def _on_first_process(self, change: Callable[[], None]) -> None:
-        """Lets the first process change the store; the others read its folder again."""
+        """Changes the store in the first process; the others read its folder again."""
         problem: CalError | None = None
         if rank() == 0:
             try:
@@ -271,8 +271,8 @@ def _check_values(ids: np.ndarray, gold: np.ndarray, logits: np.ndarray) -> None
         raise DataError(f"Gold labels must be whole numbers, not {gold.dtype}; number the classes from 0.")
     if (wrong := (gold < 0) | (gold >= n_classes)).any():
         raise DataError(
-            f"Gold labels must be classes from 0 to {n_classes - 1}, and {gold[wrong][0]} is none; so for "
-            f"{wrong.sum()} of {len(ids)} instances: id {few(ids[wrong])}. Leave instances without a label out."
+            f"Gold labels must be classes from 0 to {n_classes - 1}, not {gold[wrong][0]}: wrong for "
+            f"{wrong.sum()} of {len(ids)} instances, id {few(ids[wrong])}. Leave instances without a label out."
         )
     if (wrong := ~np.isfinite(logits).all(axis=1)).any():
         raise DataError(
@@ -286,7 +286,7 @@ def _refusal(epoch: int, faults: pd.DataFrame) -> str:
         "missing": "missing",
         "duplicate": "recorded more than once",
         "late": "not in the first epoch",
-        "gold": "under another gold label than before",
+        "gold": "with another gold label than before",
     }
     found = [
         f"{said[str(what)]}: {who.nunique()} ({few(who.unique().tolist())})"
@@ -294,6 +294,6 @@ def _refusal(epoch: int, faults: pd.DataFrame) -> str:
     ]
     return (
         f"Epoch {epoch} was not recorded. Ids {'; ids '.join(found)}. Record each id once in every epoch (shuffle, "
-        "but neither drop the last batch nor sample with replacement), or give on_missing='drop' or 'partial'. "
-        "The table is this error's report."
+        "but do not drop the last batch or sample with replacement), or give on_missing='drop' or 'partial'. "
+        "This error's report is a table of them."
     )

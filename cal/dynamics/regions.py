@@ -1,7 +1,7 @@
 """Regions of a data map: rules that call each instance easy to learn, ambiguous or hard to learn.
 
-A rule is a function of the columns of `DataMap.to_frame()` and of its own parameters. Where a region
-ends is a choice, so the parameters belong beside the column: `rule_parameters` gives all of them.
+A rule is a function of the columns of `DataMap.to_frame()` and of its own parameters. Where a region ends is a
+choice, so results name the rule with all its parameters, which `region_rule` completes.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ EASY, AMBIGUOUS, HARD, OTHER = "easy-to-learn", "ambiguous", "hard-to-learn", "o
 
 
 def quantile(points: pd.DataFrame, *, ambiguous: float = 1 / 3, hard: float = 0.5) -> np.ndarray:
-    """Ambiguous: the share of highest variability; of the rest, hard below a confidence and easy from it on.
+    """Ambiguous: the most variable share. The rest is hard below a confidence, and easy from there on.
 
-    The paper selects a third of the data as ambiguous (section 3) and draws no line between the
-    other two. Shares of lowest and highest confidence would draw it anywhere, through the middle of
-    the easy where a model learns nearly all, so it lies where the gold label is as probable as all others.
+    The paper selects a third of the data as ambiguous (section 3) and draws no line between the other two regions.
+    Shares by confidence would put that line anywhere, and right through the easy instances if a model learns nearly
+    all of them. So it lies where the gold label is as probable as all others together.
 
     Args:
         points: rows (instance) with confidence and variability.
-        ambiguous: share of the instances, in (0, 1); those on its border are left out.
-        hard: confidence below which the rest is hard.
+        ambiguous: share of the instances, in (0, 1); instances on the border are not ambiguous.
+        hard: confidence below which other instances are hard.
 
     Returns:
         (instance,) region names.
@@ -64,23 +64,23 @@ def thresholds(
     hard_confidence: float = 0.5,
     high_variability: float = 0.2,
 ) -> np.ndarray:
-    """Rectangles of confidence and variability; what lies in none is `other`.
+    """Rectangles of confidence and variability; instances outside all of them are `other`.
 
     - easy: confidence > .7 and variability < .1
     - ambiguous: confidence from .4 to .6 and variability > .2
-    - hard: confidence < .5 and variability > .2, where not ambiguous
+    - hard: confidence < .5 and variability > .2, unless ambiguous
 
-    Hard to learn is highly variable here, unlike in the paper: an instance that is never learnt, of
-    low confidence and low variability, is `other`. Use it to compare with work that draws these lines.
+    Unlike in the paper, hard instances are highly variable here: one that is never learnt, with low confidence and low
+    variability, is `other`. Use this rule to compare with work that draws these lines.
 
     Args:
         points: rows (instance) with confidence and variability.
-        easy_confidence: easy above it.
-        easy_variability: easy below it.
-        ambiguous_from: lowest confidence of the ambiguous.
-        ambiguous_to: highest confidence of the ambiguous.
-        hard_confidence: hard below it.
-        high_variability: ambiguous or hard above it.
+        easy_confidence: confidence above which instances are easy.
+        easy_variability: variability below which instances are easy.
+        ambiguous_from: lowest confidence of ambiguous instances.
+        ambiguous_to: highest confidence of ambiguous instances.
+        hard_confidence: confidence below which instances are hard.
+        high_variability: variability above which instances are ambiguous or hard.
 
     Returns:
         (instance,) region names.
@@ -105,13 +105,13 @@ def thresholds(
 
 
 def data_iq(points: pd.DataFrame, *, easy: float = 0.75, hard: float = 0.25, certain: float = 0.5) -> np.ndarray:
-    """Easy and hard: high and low confidence among the share of lowest aleatoric uncertainty; ambiguous: the rest.
+    """Easy and hard: high and low confidence, within the share of lowest aleatoric uncertainty. Ambiguous: the rest.
 
     Args:
         points: rows (instance) with confidence and aleatoric.
-        easy: lowest confidence of the easy.
-        hard: highest confidence of the hard.
-        certain: share of the instances whose aleatoric uncertainty is low, in (0, 1).
+        easy: lowest confidence of easy instances.
+        hard: highest confidence of hard instances.
+        certain: share of the instances with low aleatoric uncertainty, in (0, 1).
 
     Returns:
         (instance,) region names.
@@ -133,24 +133,24 @@ def data_iq(points: pd.DataFrame, *, easy: float = 0.75, hard: float = 0.25, cer
 
 
 RULES: dict[str, Callable[..., np.ndarray]] = {"quantile": quantile, "thresholds": thresholds, "data_iq": data_iq}
-"""Rules by name."""
+"""The rules by name."""
 
 
 def regions(points: pd.DataFrame, rule: str = "quantile", **parameters: Any) -> np.ndarray:
     """The region of each instance by a rule of `RULES`.
 
     Args:
-        points: rows (instance) with the columns that the rule looks at.
-        rule: its name.
-        parameters: those of the rule that are not to be as usual.
+        points: rows (instance) with the columns that the rule uses.
+        rule: name of the rule.
+        parameters: parameters of the rule that differ from their defaults.
 
     Returns:
         (instance,) region names.
 
     Raises:
         UnknownNameError: if there is no such rule.
-        ConfigError: if it has no such parameter, or a share is not between 0 and 1.
-        AnalysisError: if a column is missing or there is no instance.
+        ConfigError: if the rule has no such parameter, or a share is not between 0 and 1.
+        AnalysisError: if a column is missing or there are no instances.
 
     Example:
         >>> import pandas as pd
@@ -163,11 +163,11 @@ def regions(points: pd.DataFrame, rule: str = "quantile", **parameters: Any) -> 
 
 
 def rule_parameters(rule: str, **given: Any) -> dict[str, Any]:
-    """All parameters of a rule with their values: those given, and as usual the others.
+    """All parameters of a rule: those given, and defaults for the others.
 
     Raises:
         UnknownNameError: if there is no such rule.
-        ConfigError: if it has no such parameter.
+        ConfigError: if the rule has no such parameter.
 
     Example:
         >>> rule_parameters("data_iq", hard=0.1)
@@ -182,7 +182,7 @@ def rule_parameters(rule: str, **given: Any) -> dict[str, Any]:
 
 
 def region_rule(given: object) -> tuple[str, dict[str, Any]]:
-    """The rule that a user wrote as `name` or `{name: {parameter: value}}`, and all its parameters.
+    """Name and all parameters of a rule given as `name` or `{name: {parameter: value}}`.
 
     Raises:
         ConfigError: if there is no such rule or parameter, or a value is refused.
@@ -203,13 +203,13 @@ def region_rule(given: object) -> tuple[str, dict[str, Any]]:
     complete = rule_parameters(str(name), **parameters)
     refuse(f"region rule '{name}': {each}" for each in numbers_in("(-inf, inf)", **complete))
     one_point = pd.DataFrame({"confidence": [0.5], "variability": [0.1], "aleatoric": [0.2]})
-    regions(one_point, str(name), **complete)  # refuses what a rule refuses, before any training
+    regions(one_point, str(name), **complete)  # refuses before any training what the rule refuses
     return str(name), complete
 
 
 def _columns(points: pd.DataFrame, *names: str) -> list[np.ndarray]:
     if missing := [name for name in names if name not in points]:
-        raise AnalysisError(f"This region rule looks at {' and '.join(names)}; the map has no column {missing}.")
+        raise AnalysisError(f"This region rule uses {' and '.join(names)}; the map has no column {', '.join(missing)}.")
     if not len(points):
         raise AnalysisError("A map without instances has no regions.")
     return [points[name].to_numpy(dtype=np.float64) for name in names]

@@ -1,4 +1,4 @@
-"""RunningDynamics: the metrics of any number of epochs in the memory of a few."""
+"""RunningDynamics: metrics over any number of epochs in constant memory."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from cal.errors import AnalysisError
 
 
 class RunningDynamics:
-    """Sums over epochs, updated an epoch at a time: O(instances) memory whatever the number of epochs.
+    """Sums over epochs, updated one epoch at a time, in O(instances) memory for any number of epochs.
 
-    Means and variances are updated in float64 by Welford's method, so the metrics equal those of
-    the stored epochs to rounding.
+    Means and variances are updated in float64 by Welford's method, so the metrics equal those from stored epochs up to
+    rounding.
 
     Args:
         gold: (*runs, instance) gold classes.
         capture: when the logits are taken.
 
     Attributes:
-        n_epochs: epochs added so far.
-        predicted: (*runs, instance) classes predicted in the last of them.
+        n_epochs: number of epochs so far.
+        predicted: (*runs, instance) classes predicted in the last epoch.
         forgetting: (*runs, instance) transitions from correct to incorrect so far.
-        first_learnt: (*runs, instance) first epoch classified correctly, -1 where there is none.
-        last_learnt: (*runs, instance) epoch in which it last became so, -1 where there is none.
+        first_learnt: (*runs, instance) first epoch classified correctly, -1 if never.
+        last_learnt: (*runs, instance) epoch in which it last became correct, -1 if never.
 
     References:
         Note on a Method for Calculating Corrected Sums of Squares and Products (Welford, 1962)
@@ -56,7 +56,7 @@ class RunningDynamics:
         """Adds the (*runs, instance, class) logits of the next epoch.
 
         Raises:
-            AnalysisError: if they are not of these instances.
+            AnalysisError: if their shape does not fit the gold classes.
         """
         if logits.shape[:-1] != self.gold.shape:
             raise AnalysisError(
@@ -68,7 +68,7 @@ class RunningDynamics:
     def _add(self, gold_prob: Tensor, loss: Tensor, margin: Tensor, el2n: Tensor, predicted: Tensor) -> None:
         p = gold_prob.double()
         off = p - self._mean
-        self._mean = self._mean + off / (self.n_epochs + 1)  # a new tensor: maps drawn before keep theirs
+        self._mean = self._mean + off / (self.n_epochs + 1)  # a new tensor: earlier maps keep theirs
         self._squares += off * (p - self._mean)
         self._aleatoric += p * (1 - p)
         self._loss += loss
@@ -85,7 +85,7 @@ class RunningDynamics:
 
     @classmethod
     def over(cls, dynamics: TrainingDynamics) -> RunningDynamics:
-        """All epochs of stored dynamics, added one by one."""
+        """The sums over all epochs of stored dynamics."""
         running = cls(dynamics.gold, dynamics.capture)
         measured = (dynamics.gold_prob, dynamics.loss, dynamics.margin, dynamics.el2n, dynamics.predicted)
         for epoch in zip(*(values.unbind(dim=-2) for values in measured), strict=True):

@@ -1,4 +1,4 @@
-"""LogStore: the logits of finished epochs, in memory or in a folder that survives a crash."""
+"""LogStore: the logits of finished epochs, in memory or in a folder that survives crashes."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ OnMissing = Literal["error", "drop", "partial"]
 
 
 class LogStore:
-    """Logits of each instance after each finished epoch, and what follows from them.
+    """The logits of each instance after each finished epoch, and the dynamics and data map they give.
 
-    An epoch is in the store whole or not at all: files are written beside their place and renamed. One process
-    writes; any number may read. Instances that first appear in a later epoch are added behind the known ones,
-    so the rows of an early epoch are the first rows of a later one.
+    An epoch is in the store completely or not at all. One process writes; any number may read. Instances that first
+    appear in a later epoch are added after the known ones, so the rows of an early epoch are the first rows of a later
+    one.
 
     Args:
-        folder: where the files are, or are made with the first epoch; None keeps everything in memory.
-        capture: when the logits are taken; None is what the folder says, and `end` where there is none.
-        on_missing: of instances that some epoch lacks: `error` refuses to give results, `drop` leaves these
-            instances out of them, `partial` computes each one's metrics from the epochs it has.
+        folder: folder of the files, created by the first epoch; None keeps everything in memory.
+        capture: when the logits are taken; None is what the folder says, or `end` for a new one.
+        on_missing: what to do with instances that some epochs lack: `error` refuses to give results, `drop` leaves
+            these instances out, `partial` computes their metrics from the epochs they have.
 
     Attributes:
         ids: (instance,) strings or whole numbers.
         gold: (instance,) gold classes.
-        faults: a row of id, epoch and fault (`missing`, `duplicate`, `late` or `gold`) for each fault of ids.
+        faults: a row of id, epoch and fault (`missing`, `duplicate`, `late` or `gold`) for each fault in the ids.
 
     Raises:
         ConfigError: if there is no such `capture` or `on_missing`.
@@ -78,19 +78,19 @@ class LogStore:
 
     @property
     def n_epochs(self) -> int:
-        """Finished epochs."""
+        """Number of finished epochs."""
         return len(self._epochs)
 
     @property
     def n_classes(self) -> int:
-        """Width of the logits; 0 before the first epoch."""
+        """Number of classes; 0 before the first epoch."""
         return self._epochs[0].shape[1] if self._epochs else 0
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def __getitem__(self, epoch: int) -> np.ndarray:
-        """(instance, class) logits of one epoch, memory-mapped; NaN for instances it lacks."""
+        """(instance, class) logits of an epoch, memory-mapped; NaN for instances that it lacks."""
         logits = self._epochs[epoch]
         if len(logits) == len(self):
             return logits
@@ -107,16 +107,16 @@ class LogStore:
         logits: Sequence[Sequence[float]] | np.ndarray,
         faults: pd.DataFrame | None = None,
     ) -> None:
-        """Adds a finished epoch, on disk when this returns.
+        """Adds a finished epoch; when this returns, it is on disk.
 
         Args:
-            ids: (instance,) those of the store in their order, then new ones.
+            ids: (instance,) ids of the store in their order, then new ones.
             gold: (instance,) gold classes.
-            logits: (instance, class); NaN in the rows of instances that this epoch lacks.
+            logits: (instance, class) logits; NaN in the rows of instances that this epoch lacks.
             faults: rows to add to `faults`.
 
         Raises:
-            DataError: if ids, gold and logits do not fit each other or the epochs before.
+            DataError: if ids, gold and logits do not fit each other or earlier epochs.
             StorageError: if the epoch cannot be written.
         """
         ids, gold = as_ids(ids), np.array(gold, dtype=np.int64)
@@ -132,7 +132,7 @@ class LogStore:
         self._epochs.append(matrix)
 
     def rewind(self, n_epochs: int) -> None:
-        """Forgets all epochs but the first few, as when training goes on from an earlier checkpoint.
+        """Keeps the first epochs only, for a training that resumes from an earlier checkpoint.
 
         Raises:
             AnalysisError: if there are fewer epochs.
@@ -140,14 +140,14 @@ class LogStore:
         """
         if not 0 <= n_epochs <= self.n_epochs:
             raise AnalysisError(f"Cannot go back to {n_epochs} epochs: {self.n_epochs} are finished.")
-        while self.n_epochs > n_epochs:  # the last first, so that a crash leaves no gap
+        while self.n_epochs > n_epochs:  # the last one first, so that a crash leaves no gap
             if self._folder is not None:
                 self._folder.remove(self.n_epochs - 1)
             self._epochs.pop()
         self._trim()
 
     def kept_ids(self) -> list[str | int]:
-        """Ids of the instances that results are about, in their order: those that `on_missing` keeps.
+        """Ids of the instances in the results, in order: those that `on_missing` keeps.
 
         Raises:
             AnalysisError: if no epoch is finished.
@@ -160,19 +160,19 @@ class LogStore:
         """The metrics of the kept instances, from one pass over the epochs in O(instances) memory.
 
         Raises:
-            AnalysisError: if no epoch is finished, or an instance lacks one under `partial`: see `data_map`.
+            AnalysisError: if no epoch is finished, or an instance lacks one under `partial`; use `data_map`.
             DataError: if epochs lack instances under `error`, or no instance is in all of them under `drop`.
         """
         rows = self._kept()
         if self.on_missing == "partial" and not self._complete().all():
-            raise AnalysisError("Some instances lack epochs, and sums over epochs cannot tell; use data_map().")
+            raise AnalysisError("Some instances lack epochs, which sums over epochs cannot handle; use data_map().")
         running = RunningDynamics(torch.from_numpy(self.gold[rows]), self.capture)
         for logits in self:
             running.add(torch.from_numpy(logits[rows]))
         return running
 
     def dynamics(self) -> TrainingDynamics:
-        """Every epoch of the kept instances; NaN, and predicted -1, where an instance lacks one under `partial`.
+        """All epochs of the kept instances; NaN, and predicted -1, where an instance lacks one under `partial`.
 
         Raises:
             AnalysisError: if no epoch is finished.
@@ -185,7 +185,7 @@ class LogStore:
         return replace(dynamics, predicted=dynamics.predicted.where(~dynamics.gold_prob.isnan(), -1))
 
     def data_map(self) -> DataMap:
-        """The data map of the kept instances; `partial_map` says what it is under `partial`.
+        """The data map of the kept instances; under `partial`, that of `partial_map`.
 
         Raises:
             AnalysisError: if no epoch is finished.
@@ -197,7 +197,7 @@ class LogStore:
         return DataMap.of(self.running(), ids)
 
     def _complete(self) -> np.ndarray:
-        """(instance,) whether every epoch has it."""
+        """(instance,) booleans: whether every epoch has the instance."""
         complete = np.ones(len(self), dtype=bool)
         for logits in self:
             complete &= ~np.isnan(logits[:, 0])
@@ -226,11 +226,11 @@ class LogStore:
             )
         n_classes, n_known = self.n_classes or logits.shape[1], len(self)
         if logits.shape[1] != n_classes or n_classes < 2:
-            raise DataError(f"Logits of {logits.shape[1]} classes; give {max(n_classes, 2)}, as many in each epoch.")
+            raise DataError(f"Logits of {logits.shape[1]} classes; give {max(n_classes, 2)}, the same in each epoch.")
         if not np.array_equal(ids[:n_known], self.ids) or not np.array_equal(gold[:n_known], self.gold):
-            raise DataError("The ids or their gold labels differ from those of the epochs before; add new ones behind.")
+            raise DataError("The ids or their gold labels differ from earlier epochs; add new ones at the end.")
         if pd.Index(ids).has_duplicates:
-            raise DataError("Ids occur more than once in an epoch; give each once.")
+            raise DataError("Some ids occur more than once in an epoch; give each once.")
         if gold.min() < 0 or gold.max() >= n_classes:
             raise DataError(
                 f"Gold labels run from {gold.min()} to {gold.max()}, "
@@ -238,7 +238,7 @@ class LogStore:
             )
 
     def _trim(self) -> None:
-        """Forgets instances and faults that came with epochs that are not there."""
+        """Forgets instances and faults that came with removed epochs."""
         n_rows = len(self._epochs[-1]) if self._epochs else 0
         self.ids, self.gold = self.ids[:n_rows], self.gold[:n_rows]
         self.faults = self.faults[self.faults["epoch"] < self.n_epochs]

@@ -1,7 +1,7 @@
-"""Suspicion: how much the training, or classifiers trained without it, disagree with an instance's label.
+"""Suspicion: how strongly training, or classifiers trained without an instance, disagree with its label.
 
-`DataMap.ranking` of a metric in `SUSPICION` is suspects first, ties by mean loss. What a classifier gave the label
-after the last epoch only is the confidence of the map of that epoch: `DataMap.of(dynamics.epochs([-1]))`.
+`DataMap.ranking` by a metric in `SUSPICION` puts suspects first, ties by mean loss. For the probability of the label
+after the last epoch alone, use the confidence in the map of that epoch: `DataMap.of(dynamics.epochs([-1]))`.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from cal.dynamics.metrics import HIGH_IS_VALUABLE
 from cal.errors import UnknownNameError
 
 SUSPICION = ("aum", "loss", "confidence", "el2n", "correctness")
-"""Metrics of a map that rank wrong labels. Variability is none: while training is short it ranks them last."""
+"""Metrics of a map that rank wrong labels. Variability is not one: in a short training it ranks them last."""
 
 
 def suspicion(data_map: DataMap, metric: str) -> Tensor:
-    """The metric, negative where low values are suspects': higher = more suspicious.
+    """A metric, negated if low values are suspicious: higher = more suspicious.
 
     Args:
-        data_map: of one or several runs.
+        data_map: map of one or several runs.
         metric: one of `SUSPICION`.
 
     Returns:
         (*runs, instance) float64.
 
     Raises:
-        UnknownNameError: if the metric is none that ranks wrong labels.
+        UnknownNameError: if the metric does not rank wrong labels.
 
     References:
         Identifying Mislabeled Data using the Area Under the Margin Ranking (Pleiss et al., 2020)
@@ -52,7 +52,7 @@ def self_confidence(probs: Tensor, gold: Tensor) -> Tensor:
     """p[gold]: the probability of the label; low = suspicious.
 
     Args:
-        probs: (instance, class) probabilities by classifiers that were not trained on the instance.
+        probs: (instance, class) probabilities from classifiers that were not trained on the instance.
         gold: (instance,) labels.
 
     Returns:
@@ -70,7 +70,7 @@ def normalised_margin(probs: Tensor, gold: Tensor) -> Tensor:
     """(p[gold] - the largest other p + 1) / 2; low = suspicious.
 
     Args:
-        probs: (instance, class) probabilities by classifiers that were not trained on the instance.
+        probs: (instance, class) probabilities from classifiers that were not trained on the instance.
         gold: (instance,) labels.
 
     Returns:

@@ -1,8 +1,8 @@
-"""compute_training_dynamics: trains a model and returns what it did on each instance."""
+"""compute_training_dynamics: trains a model and returns its data map as a table."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import torch
@@ -35,26 +35,26 @@ def compute_training_dynamics(
     seed: int = 0,
     ids: Sequence[str | int] | None = None,
 ) -> pd.DataFrame:
-    """The data map of a dataset as the model learns it: a row of metrics per instance.
+    """Trains a model and returns the data map of the dataset: a row of metrics per instance.
 
     Args:
-        model: is trained in place, on shuffled batches; returns (instance, class) logits, or something that
-            has them as `logits`.
-        dataset: of pairs (x, gold), for which `model(x)` is called, or of dictionaries with the gold class under
-            `labels` or `label`, whose other tensors are arguments of the model as far as it takes them.
-        n_epochs: passes over the dataset.
-        lr: AdamW's learning rate, if no `optimizer` is given.
-        batch_size: instances a step.
+        model: model to train in place, on shuffled batches; it returns (instance, class) logits, or something with
+            `logits`.
+        dataset: pairs (x, gold), for which `model(x)` is called, or dictionaries with the gold class under `labels` or
+            `label`, whose other tensors are passed to the model if it takes them.
+        n_epochs: number of passes over the dataset.
+        lr: learning rate of AdamW, if no `optimizer` is given.
+        batch_size: instances per step.
         capture: take the logits at the `end` of an epoch in a pass without dropout, or `during` training.
-        optimizer: of the model's parameters; None is AdamW.
-        loss_fn: of logits and gold classes; None is cross-entropy.
-        collate: makes a batch of the dataset's items, such as a padding collator; None stacks them.
-        device: where to train; `auto` is a GPU if there is one.
-        seed: of shuffles and dropout; the global random state is left as it was.
-        ids: of the instances, in the dataset's order; None takes `id` of dictionaries, else positions.
+        optimizer: optimiser of the model's parameters; None is AdamW.
+        loss_fn: function of logits and gold classes; None is cross-entropy.
+        collate: function that makes a batch from items of the dataset, such as a padding collator; None stacks them.
+        device: device to train on; `auto` is a GPU if there is one.
+        seed: seed of shuffles and dropout; the global random state is left as it was.
+        ids: (instance,) ids, in the order of the dataset; None takes `id` from dictionaries, or positions.
 
     Returns:
-        A table indexed by id, in the order of ids, with the columns gold, predicted and the metrics of
+        A table indexed by id, in the order of ids, with the columns gold, predicted and the metrics in
         `cal.dynamics.metrics.METRICS`.
 
     Raises:
@@ -71,9 +71,9 @@ def compute_training_dynamics(
     """
     refuse(whole_numbers(n_epochs=n_epochs, batch_size=batch_size) + one_of(["during", "end"], capture=capture))
     if not isinstance(dataset, Sized) or not len(dataset):
-        raise DataError("The dataset has no items, or no length; give one item per instance, by position.")
+        raise DataError("The dataset has no items or no length; give one item per instance, by position.")
     if ids is not None and len(ids) != len(dataset):
-        raise DataError(f"{len(ids)} ids for {len(dataset)} instances; give one of each.")
+        raise DataError(f"{len(ids)} ids for {len(dataset)} instances; give one per instance.")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     model.to(device)
@@ -83,28 +83,45 @@ def compute_training_dynamics(
     shuffled = DataLoader(
         _Numbered(dataset), batch_size, shuffle=True, collate_fn=batches_of, generator=stream(seed, "shuffle")
     )
+    inference = in_order(_Numbered(dataset), 2 * batch_size, batches_of) if capture == "end" else None
     recorder = DynamicsRecorder(capture=capture)
     with torch.random.fork_rng():  # dropout draws from the global generator
         torch.manual_seed(seed)
         for _ in range(n_epochs):
-            model.train()
-            for batch in shuffled:
-                logits, gold = batch.logits(model, device), batch.gold.to(device)
-                if capture == "during":
-                    recorder.record(batch.ids, logits, gold)
-                optimizer.zero_grad()
-                loss_fn(logits, gold).backward()
-                optimizer.step()
-            if capture == "end":
+            _train_epoch(model, shuffled, optimizer, loss_fn, device, None if inference else recorder)
+            if inference is not None:
                 with without_dropout(model):
-                    for batch in in_order(_Numbered(dataset), 2 * batch_size, batches_of):
+                    for batch in inference:
                         recorder.record(batch.ids, batch.logits(model, device), batch.gold)
             recorder.end_epoch()
     return recorder.data_map().to_frame().set_index("id")[["gold", "predicted", *METRICS]]
 
 
+compute_train_dynamics = compute_training_dynamics
+"""The same function, under the name that some surveys use."""
+
+
+def _train_epoch(
+    model: nn.Module,
+    batches: Iterable[_Batch],
+    optimizer: torch.optim.Optimizer,
+    loss_fn: Callable[[Tensor, Tensor], Tensor],
+    device: str,
+    recorder: DynamicsRecorder | None,
+) -> None:
+    """One pass over the batches, recorded if there is a recorder."""
+    model.train()
+    for batch in batches:
+        logits, gold = batch.logits(model, device), batch.gold.to(device)
+        if recorder is not None:
+            recorder.record(batch.ids, logits, gold)
+        optimizer.zero_grad()
+        loss_fn(logits, gold).backward()
+        optimizer.step()
+
+
 class _Numbered(Dataset[Any]):
-    """Items with their positions, which no collator can lose."""
+    """Items with their positions, which a collator cannot lose."""
 
     def __init__(self, dataset: Dataset[Any]) -> None:
         self._dataset = dataset
@@ -127,7 +144,7 @@ class _Batch(NamedTuple):
 
 
 class _Batches:
-    """Makes batches of numbered items: ids, inputs of the model, gold classes."""
+    """Makes batches from numbered items: ids, inputs of the model and gold classes."""
 
     def __init__(
         self, ids: Sequence[str | int] | None, collate: Callable[[list[Any]], Any], names: frozenset[str] | None
@@ -142,11 +159,11 @@ class _Batches:
         batch = self._collate(items)
         if not isinstance(batch, Mapping):
             if len(batch) != 2:
-                raise DataError(f"The dataset's items have {len(batch)} parts; give pairs (x, gold), or dictionaries.")
+                raise DataError(f"Items of the dataset have {len(batch)} parts; give pairs (x, gold), or dictionaries.")
             return _Batch(ids, batch[0], torch.as_tensor(batch[1]))
         name = next((name for name in ("labels", "label") if name in batch), None)
         if name is None:
-            raise DataError(f"The dataset's items have {', '.join(batch)}, and no gold class under labels or label.")
+            raise DataError(f"Items of the dataset have {', '.join(batch)}, but no gold class under labels or label.")
         inputs = {
             key: value
             for key, value in batch.items()

@@ -26,7 +26,8 @@ class TrainingDynamics:
         margin: (*runs, epoch, instance) gold logit minus the largest other logit.
         el2n: (*runs, epoch, instance) length of the error vector.
         predicted: (*runs, epoch, instance) class with the largest logit, the first on ties.
-        capture: when the numbers were taken; `end` is a dropout-free pass after the epoch.
+        capture: when the logits were taken: `during` training, at the `end` of an epoch in a pass without dropout, or
+            `out_of_fold` by models that were not trained on the instance.
 
     Example:
         >>> logits = torch.tensor([[[2.0, 0.0]], [[0.0, 2.0]]])  # (epoch, instance, class)
@@ -45,7 +46,7 @@ class TrainingDynamics:
 
     @classmethod
     def empty(cls, gold: Tensor, n_epochs: int, capture: Capture = "end") -> TrainingDynamics:
-        """Room for the epochs of (*runs, instance) gold classes, to be filled by `record`."""
+        """Space for the epochs of (*runs, instance) gold classes, which `record` fills."""
         shape = (*gold.shape[:-1], n_epochs, gold.shape[-1])
         gold_prob, loss, margin, el2n = (torch.empty(shape, device=gold.device) for _ in range(4))
         predicted = torch.empty(shape, device=gold.device, dtype=torch.int64)
@@ -53,10 +54,10 @@ class TrainingDynamics:
 
     @classmethod
     def from_logits(cls, logits: Tensor, gold: Tensor, capture: Capture = "end") -> TrainingDynamics:
-        """The dynamics of (*runs, epoch, instance, class) logits and (*runs, instance) gold classes.
+        """The dynamics in (*runs, epoch, instance, class) logits, given (*runs, instance) gold classes.
 
         Raises:
-            AnalysisError: if the shapes do not fit.
+            AnalysisError: if the shapes do not match.
         """
         if logits.dim() != gold.dim() + 2 or logits.shape[:-3] + logits.shape[-2:-1] != gold.shape:
             raise AnalysisError(
@@ -68,19 +69,19 @@ class TrainingDynamics:
 
     @property
     def n_epochs(self) -> int:
-        """Epochs recorded."""
+        """Number of epochs recorded."""
         return self.gold_prob.shape[-2]
 
     @property
     def correct(self) -> Tensor:
-        """(*runs, epoch, instance) whether the gold class was predicted."""
+        """(*runs, epoch, instance) booleans: whether the gold class was predicted."""
         return self.predicted == self.gold.unsqueeze(-2)
 
     def epochs(self, chosen: slice | Sequence[int]) -> TrainingDynamics:
-        """The dynamics of some epochs: `slice(k)` is early stopping after k, `slice(None, None, n)` every n-th.
+        """The dynamics of some epochs: `slice(k)` is early stopping after k, `slice(None, None, n)` every nth.
 
         Raises:
-            AnalysisError: if one of them was not recorded.
+            AnalysisError: if an epoch was not recorded.
         """
         index = chosen if isinstance(chosen, slice) else list(chosen)
         if isinstance(index, list) and (absent := [e for e in index if not -self.n_epochs <= e < self.n_epochs]):
@@ -89,34 +90,34 @@ class TrainingDynamics:
         return replace(self, **kept)
 
     def __getitem__(self, rows: int | Sequence[int]) -> TrainingDynamics:
-        """The dynamics of some of the runs, or of one, without the axis of runs."""
+        """The dynamics of some runs, or those of one run without the axis of runs."""
         chosen = rows if isinstance(rows, int) else list(rows)
         return replace(self, **{name: getattr(self, name)[chosen] for name in ("gold", *_MEASURED)})
 
     def record(self, epoch: int, logits: Tensor) -> None:
-        """Fills one epoch in place from (*runs, instance, class) logits."""
+        """Fills an epoch in place with (*runs, instance, class) logits."""
         for name, values in zip(_MEASURED, measure(logits, self.gold), strict=True):
             getattr(self, name)[..., epoch, :] = values
 
     def put(self, run: int, instances: Tensor, other: TrainingDynamics) -> None:
-        """Fills some instances of one run in place.
+        """Fills some instances of a run in place.
 
         Args:
-            run: to fill.
-            instances: (n,) positions in this run.
-            other: (epoch, n) dynamics of just these.
+            run: number of the run.
+            instances: (n,) positions of the instances.
+            other: (epoch, n) dynamics of these instances.
         """
         for name in _MEASURED:
             values = getattr(self, name)
             values[run][:, instances] = getattr(other, name).to(values.device)
 
     def cpu(self) -> TrainingDynamics:
-        """The same in the computer's own memory."""
+        """The same dynamics in CPU memory."""
         return replace(self, **{name: getattr(self, name).cpu() for name in ("gold", *_MEASURED)})
 
 
 def measure(logits: Tensor, gold: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Gold probability, loss, margin, EL2N and prediction, in the order of `TrainingDynamics`.
+    """Gold probability, loss, margin, EL2N and prediction, in the order of the fields of `TrainingDynamics`.
 
     Args:
         logits: (..., instance, class).
@@ -126,7 +127,7 @@ def measure(logits: Tensor, gold: Tensor) -> tuple[Tensor, Tensor, Tensor, Tenso
         Five tensors (..., instance).
     """
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))  # a softmax in half precision has 3 digits
-    # One log-softmax serves three metrics: they are those of `metrics`, four times faster.
+    # One log-softmax serves three metrics: the same numbers as in `metrics`, four times faster.
     log_probs, gold_class = torch.log_softmax(logits, dim=-1), gold.unsqueeze(-1)
     log_prob = log_probs.gather(-1, gold_class)
     error = log_probs.exp().scatter_add_(-1, gold_class, torch.full_like(log_prob, -1.0))

@@ -1,1 +1,1 @@
-"""Full-data maps: request, folder, page, regions, differences and files of other tools."""
+"""Full-data maps: drawing, folders, pages, differences, and files of other tools."""

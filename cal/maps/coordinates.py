@@ -1,7 +1,7 @@
-"""Coordinates of instances in the files of the toolkit published with Dataset Cartography, out and in.
+"""Writes and reads td_metrics.jsonl and published coordinates, the files of the Dataset Cartography toolkit.
 
-These files hold less than a data map does, so they are read as tables of what is there, under the names and in
-the units of this package: `correctness` is a fraction, `forgetting` is missing where never learnt.
+These files hold less than a data map. They are read as tables with the names and units of this package: `correctness`
+is a fraction, and `forgetting` is missing if an instance was never learnt.
 """
 
 from __future__ import annotations
@@ -23,16 +23,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NEVER_LEARNT = 1000
-"""The forgetfulness of an instance that was never classified correctly, in td_metrics.jsonl."""
+"""Forgetfulness of an instance that was never classified correctly, in td_metrics.jsonl."""
 
 
 def td_metrics(data_map: DataMap) -> bytes:
-    """The content of td_metrics.jsonl: the metrics of a map as the toolkit published with Dataset Cartography has them.
+    """The content of td_metrics.jsonl: the metrics of a map in the format of the Dataset Cartography toolkit.
 
-    Floats have ten decimals. Counts are whole numbers, to which those of a mean over runs are rounded.
-
-    Raises:
-        AnalysisError: if the map is of several runs; take one, or the mean.
+    Floats have ten decimals. Counts are whole numbers; those of a mean over runs are rounded.
 
     References:
         Dataset Cartography: Mapping and Diagnosing Datasets with Training Dynamics
@@ -61,19 +58,19 @@ def td_metrics(data_map: DataMap) -> bytes:
 
 
 def read_coordinates(path: Path | str, n_epochs: int | None = None) -> pd.DataFrame:
-    """The table in td_metrics.jsonl, or in a file of published coordinates.
+    """Reads td_metrics.jsonl, or a file of published coordinates, as a table.
 
     Args:
         path: JSON lines of guid, index, confidence, variability, correctness (a count), and perhaps
             threshold_closeness and forgetfulness.
-        n_epochs: of which correctness counts; the files do not say. By default their largest count.
+        n_epochs: number of epochs, which the files do not tell; None takes the highest correctness.
 
     Returns:
-        Columns id, index, confidence, variability, correctness (the fraction), and, where they are in the
-        file, threshold_closeness and forgetting (missing where never learnt). `attrs["n_epochs"]` is theirs.
+        Columns id, index, confidence, variability and correctness (a fraction); also threshold_closeness and
+        forgetting (missing if never learnt) if the file has them. `attrs["n_epochs"]` is the number of epochs.
 
     Raises:
-        DataError: if a line is faulty, with its number.
+        DataError: if a line is faulty, naming the line.
     """
     import pandas as pd
 
@@ -89,7 +86,7 @@ def read_coordinates(path: Path | str, n_epochs: int | None = None) -> pd.DataFr
         raise DataError(f"{path}, line 1: the file is empty.")
     frame = pd.DataFrame(rows).rename(columns={"guid": "id", "forgetfulness": "forgetting"})
     if (twice := frame["id"].duplicated()).any():
-        raise DataError(f"{path}, line {twice.argmax() + 1}: the id {frame['id'][twice.argmax()]!r} has a line before.")
+        raise DataError(f"{path}, line {twice.argmax() + 1}: the id {frame['id'][twice.argmax()]!r} is repeated.")
     most = int(frame["correctness"].max())
     n_epochs = max(most, 1) if n_epochs is None else n_epochs
     if whole_numbers(max(most, 1), n_epochs=n_epochs):
@@ -102,7 +99,10 @@ def read_coordinates(path: Path | str, n_epochs: int | None = None) -> pd.DataFr
 
 
 def coordinates_map(frame: pd.DataFrame) -> DataMap:
-    """The map in a table of `read_coordinates`, with NaN for the metrics and -1 for the labels it does not hold."""
+    """The map in a table of `read_coordinates`: NaN for the metrics and -1 for the labels that the file lacks.
+
+    Its capture is `during`, as in that toolkit.
+    """
     n = len(frame)
     unknown, no_label = torch.full((n,), torch.nan, dtype=torch.float64), torch.full((n,), -1)
     values: dict[str, Any] = dict.fromkeys(VALUES, unknown) | {"gold": no_label, "predicted": no_label}
@@ -139,7 +139,7 @@ _OPTIONAL = ("threshold_closeness", "forgetfulness")
 
 
 def _coordinates(path: Path, number: int, line: bytes, first: dict[str, Any] | None) -> dict[str, Any]:
-    """The columns in one line, the same as in the first."""
+    """The columns of a line, which are those of the first line."""
     try:
         row = orjson.loads(line)
     except orjson.JSONDecodeError as error:
@@ -150,7 +150,7 @@ def _coordinates(path: Path, number: int, line: bytes, first: dict[str, Any] | N
     for name in wanted:
         is_right, what = _COLUMNS[name]
         if name not in row:
-            raise DataError(f"{path}, line {number}: there is no {name}; it is {what}.")
+            raise DataError(f"{path}, line {number}: there is no {name}, which is {what}.")
         if not is_right(row[name]) or (first and name == "guid" and type(row[name]) is not type(first[name])):
-            raise DataError(f"{path}, line {number}: {name} is {str(row[name])[:60]!r}; it is {what}, as in all lines.")
+            raise DataError(f"{path}, line {number}: {name} is {str(row[name])[:60]!r}, not {what} as in other lines.")
     return {name: row[name] for name in wanted}

@@ -18,7 +18,7 @@ from cal.maps.diff_result import MapDiff, listed
 from cal.maps.read import read_map
 from cal.maps.summary import with_label_names
 
-MOST_SPLITS = 500  # of the seeds; more would make p-values finer than anybody needs
+MOST_SPLITS = 500  # splits of the seeds; more would make p-values needlessly fine
 
 
 def map_diff(a: DataMap | Path | str, b: DataMap | Path | str, *, alpha: float = 0.05, shared: bool = False) -> MapDiff:
@@ -57,7 +57,7 @@ def map_diff(a: DataMap | Path | str, b: DataMap | Path | str, *, alpha: float =
     a, b = a.one(), b.one()
     if a.rule != b.rule:
         raise AnalysisError(
-            f"Regions of A follow {a.rule}, of B {b.rule}. Draw one of them again with the other's region=..."
+            f"Regions of A follow {a.rule}, those of B {b.rule}. Draw one again with the other's region=..."
         )
     left, right = (data_map.to_frame().assign(id=lambda rows: rows["id"].astype(str)) for data_map in (a, b))
     if "gold_label" in left and "gold_label" in right:  # else labels are compared by their numbers
@@ -132,17 +132,16 @@ def _transitions(moved: pd.DataFrame) -> pd.DataFrame:
 
 
 def seed_test(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Whether each instance differs between two groups of runs by more than runs of a group do.
+    """Tests whether each instance differs more between two groups of runs than within them.
 
-    The statistic is t = (mean of B - mean of A) / (s + s0), with s the pooled standard error of an instance
-    and s0 the median of s, which keeps instances that hardly vary from looking certain. It is compared
-    with the t of all instances under the other ways to split the same runs into two groups of these
-    sizes, so nothing is assumed about how confidences are distributed. With two or three seeds a side
-    there are few such ways, and p-values are rough.
+    The statistic is t = (mean of B - mean of A) / (s + s0), where s is the pooled standard error of an instance and s0
+    the median of s, so that instances that hardly vary do not look certain. It is compared with the t of all instances
+    under the other ways to split the same runs into two groups of these sizes, which assumes nothing about the
+    distribution of confidences. Two or three seeds per side allow few splits, and p-values are rough.
 
     Args:
-        a: (run, instance) of two runs or more.
-        b: (run, instance) of two runs or more.
+        a: (run, instance) values of at least two runs.
+        b: (run, instance) values of at least two runs.
 
     Returns:
         (instance,) t, and (instance,) two-sided p-values.
@@ -183,7 +182,7 @@ def _statistic(a: np.ndarray, b: np.ndarray, offset: float) -> np.ndarray:
 
 
 def _other_splits(n_a: int, n: int) -> list[np.ndarray]:
-    """(run,) masks of the first group, all but the true one and its mirror; a random choice of many."""
+    """(run,) masks of the first group, without the true one and its mirror image; a random choice if there are many."""
     true = np.arange(n) < n_a
     if math.comb(n, n_a) <= MOST_SPLITS:
         masks = [np.isin(np.arange(n), members) for members in itertools.combinations(range(n), n_a)]

@@ -82,7 +82,7 @@ class MapDiff:
         if self.only_a or self.only_b:
             lines.append(f"Left out: {listed(self.only_a, 'A')}, {listed(self.only_b, 'B')}.")
         if relabelled := int((self.moved["gold_a"] != self.moved["gold_b"]).sum()):
-            lines.append(f"{relabelled:,} have another gold label in B: their confidence is that in another label.")
+            lines.append(f"{relabelled:,} have another gold label in B, so their confidence is in another label.")
         if self.tested:
             n_significant = int(self.moved["significant"].sum())
             lines.append(
@@ -90,7 +90,7 @@ class MapDiff:
                 f"(accepted share of false discoveries: {self.alpha:g})."
             )
         else:
-            lines.append("Changes are not tested: that needs two seeds or more on both sides (cal map seeds=5).")
+            lines.append("Changes are not tested: that needs at least two seeds on both sides (cal map seeds=5).")
         return lines
 
     def _tables(self) -> list[str]:
@@ -124,11 +124,11 @@ def _write(diff: MapDiff, folder: Path) -> None:
         target.write(f"figures/map_diff.{suffix}", content)
     moved = diff.moved.rename(columns={"gold_b": "gold"})
     moved["transition"] = moved["region_a"] + " → " + moved["region_b"]
-    tested = "" if diff.tested else " Not tested against seeds: that needs two or more on both sides."
+    tested = "" if diff.tested else " Changes are not tested: that needs at least two seeds on both sides."
     page = map_page(
         moved.astype({"gold": str, "gold_a": str}),
         title=f"From {names[0]} to {names[1]}",
-        note=f"Points are where instances are in {names[1]}. Arrows: the farthest moved, of those found.{tested}",
+        note=f"Points show where instances are in {names[1]}; arrows show the farthest moved.{tested}",
         x="variability_b",
         y="confidence_b",
         colour="transition",

@@ -19,7 +19,7 @@ SUFFIXES = (".parquet", ".csv")
 
 
 def csv_text(points: pd.DataFrame) -> str:
-    """The rows of a map as CSV, with text in quotes and numbers without: so ids keep their kind."""
+    """The rows of a map as CSV, with text in quotes and numbers without, so that ids keep their kind."""
     text: str = points.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     return text
 
@@ -58,8 +58,8 @@ def _read_csv(path: Path) -> pd.DataFrame:
 
     with path.open(encoding="utf-8") as file:
         file.readline()
-        has_text_ids = file.read(1) == '"'  # unless a spreadsheet has written the file again, without quotes
-    # As text first: an id may be "NA" or "001", and not every version of pandas reads a float exactly.
+        has_text_ids = file.read(1) == '"'  # unless a spreadsheet rewrote the file without quotes
+    # As text first: an id may be "NA" or "001", and some versions of pandas read floats inexactly.
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
     if "id" in frame:
         has_text_ids |= not frame["id"].str.fullmatch(r"-?[1-9][0-9]*|0").all()

@@ -1,4 +1,4 @@
-"""Map page: a data map as one interactive HTML file that needs no other file and no network."""
+"""Map page: a data map as one interactive HTML file, which needs no other file and no network."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from cal.dynamics.data_map import DataMap
 from cal.files import write_whole
 from cal.maps.summary import map_summary, summary_text, with_label_names
 
-MOST_POINTS = 100_000  # the most that stay quick to draw and select
-SAMPLE = 50_000  # of more than these, before their density
-N_ARROWS = 40  # more hide one another
+MOST_POINTS = 100_000  # more are slow to draw and select
+SAMPLE = 50_000  # points drawn over the density if there are more
+N_ARROWS = 40  # more would hide one another
 TEXT_LENGTH = 500  # characters of a text that are shown and searched
 _BINS = 100
-_COLOURS = 12  # of the page, for names
+_COLOURS = 12  # colours of the page for names
 
 
 def page_of(data_map: DataMap, path: Path | str | None = None) -> str:
@@ -64,20 +64,19 @@ def map_page(
     colour: str = "region",
     start: tuple[str, str] | None = None,
 ) -> str:
-    """The page: hover, zoom, lasso, colour by any column, search, and a point's curve over epochs.
+    """A page with hovering, zoom, lasso, colours by any column, search, and a curve over epochs for each point.
 
-    More than `MOST_POINTS` are drawn as their density behind a sample, and the page says so.
+    More than `MOST_POINTS` are drawn as a density with a sample of points, and the page says so.
 
     Args:
-        points: a row per instance: `id`, perhaps `text`, and columns of numbers or of names; shown are all.
+        points: a row per instance with `id`, perhaps `text`, and columns of numbers or names, all of which are shown.
         title: heading of the page.
-        note: sentence below it.
-        curves: (instance, epoch) probability of the gold label, kept to 1/254; NaN where an
-            epoch is missing.
+        note: sentence below the heading.
+        curves: (instance, epoch) probability of the gold label, stored in steps of 1/254; NaN if an epoch is missing.
         x: column of the horizontal axis.
         y: column of the vertical axis.
-        colour: column that colours the points at first.
-        start: columns x and y that arrows come from; the first `N_ARROWS` rows get one.
+        colour: column that colours the points initially.
+        start: columns x and y where arrows start; the first `N_ARROWS` rows get one.
 
     Example:
         >>> points = pd.DataFrame({"id": ["a"], "variability": [0.1], "confidence": [0.9], "region": ["easy"]})
@@ -92,10 +91,10 @@ def map_page(
     data["ranges"] = [_range(pd.concat(values)) for values in ends]
     if len(points) > MOST_POINTS:
         data["density"] = _density(points[x].to_numpy(float), points[y].to_numpy(float), data["ranges"])
-        n_kept = N_ARROWS if start else 0  # arrows are of all instances, not of the sample
+        n_kept = N_ARROWS if start else 0  # arrows are drawn for all instances, not for the sample
         rest = np.random.default_rng(0).choice(len(points) - n_kept, SAMPLE - n_kept, replace=False)
         chosen = np.concatenate([np.arange(n_kept), n_kept + np.sort(rest)])
-        note += f" Drawn are the density of all {len(points):,} instances and a sample of {SAMPLE:,} of them as points."
+        note += f" Shown: the density of all {len(points):,} instances, and a sample of {SAMPLE:,} as points."
         points, curves = points.iloc[chosen], None if curves is None else curves[chosen]
     data["ids"] = [str(instance_id) for instance_id in points["id"]]
     if "text" in points:
@@ -122,7 +121,7 @@ def _range(values: pd.Series) -> list[float]:
 
 
 def _density(x: np.ndarray, y: np.ndarray, ranges: list[list[float]]) -> dict[str, Any]:
-    """Logarithms of the numbers of instances in a grid of cells; empty cells are transparent."""
+    """Logarithm of the number of instances in each cell of a grid; empty cells are transparent."""
     counts, x_edges, y_edges = np.histogram2d(x, y, bins=_BINS, range=ranges)
     z = [[None if not count else float(np.log(count + 1)) for count in row] for row in counts.T]
     centre_x, centre_y = (float((edges[0] + edges[1]) / 2) for edges in (x_edges, y_edges))
@@ -136,10 +135,10 @@ def _density(x: np.ndarray, y: np.ndarray, ranges: list[list[float]]) -> dict[st
 
 
 def _column(values: pd.Series) -> dict[str, Any]:
-    """Numbers as float32; anything else as names and 16-bit positions among them.
+    """Numbers as float32; anything else as names and 16-bit positions in the list of names.
 
-    Names are coloured in their order: the most frequent first where there are more of them than colours; else
-    sorted, so that the same names have the same colours in every page.
+    Colours follow the order of the names: sorted, so that names keep their colours from page to page, or the most
+    frequent first if there are more names than colours.
     """
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
         return {"values": _base64(values.to_numpy(np.float32, na_value=np.nan))}

@@ -22,26 +22,26 @@ def source_of(path: Path | str) -> dict[str, str]:
 
 
 def with_documents(points: pd.DataFrame, corpus: Corpus) -> pd.DataFrame:
-    """The rows of a map with the texts and label names of a corpus' train split.
+    """Adds texts and label names of a corpus's train split to the rows of a map.
 
-    What an encoder reads of a document is added as `sequences` where that is not its text alone.
+    What an encoder reads is added as `sequences` if it is not just the text.
 
     Raises:
-        DataError: if an id is not in the split, or its gold label is another one there.
+        DataError: if an id is not in the split, or has another gold label there.
     """
     rows = {instance_id: row for row, instance_id in enumerate(corpus.train.ids)}
     ids = [str(instance_id) for instance_id in points["id"]]
     if absent := [instance_id for instance_id in ids if instance_id not in rows]:
         raise DataError(
             f"{len(absent)} of {len(ids)} ids of the map are not in the train split of {corpus.name}: {few(absent)}. "
-            "Give the dataset that the map is of, or none."
+            "Give the dataset of the map, or none."
         )
     places = [rows[instance_id] for instance_id in ids]
     differing = points["id"][points["gold"].to_numpy() != corpus.train.gold[places]]
     if len(differing):
         raise DataError(
             f"{len(differing)} gold labels of the map are not those of {corpus.name}: of {few(differing.tolist())}. "
-            "Labels are never changed here: draw the map again, or give the dataset that it is of."
+            "Labels are never changed here: draw the map again, or give its own dataset."
         )
     points = points.assign(
         gold_label=[corpus.label_names[label] for label in points["gold"]],

@@ -223,7 +223,7 @@ def test_training_resumes_within_an_epoch_only_where_nothing_of_it_is_lost(tmp_p
 def test_epochs_are_not_recorded_twice(tmp_path):
     recording = DynamicsCallback(DynamicsRecorder(), pad)
     trainer(tmp_path, recording).train()
-    with pytest.raises(ConfigError, match=r"Training starts after epoch 0, and 2 epochs are recorded.*rewind\(0\)"):
+    with pytest.raises(ConfigError, match=r"Training starts after epoch 0, but 2 epochs are recorded.*rewind\(0\)"):
         trainer(tmp_path, recording).train()
 
 

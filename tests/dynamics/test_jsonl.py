@@ -74,13 +74,13 @@ def test_a_log_may_have_spaces_other_keys_and_no_last_newline(tmp_path):
     [
         ({"epoch": -1}, "epoch must be a whole number of at least 0, not -1"),
         ({"ids": ["a"]}, "1 ids, logits of shape"),
-        ({"ids": ["a", "a"]}, "1 ids occur again"),
+        ({"ids": ["a", "a"]}, "1 ids are repeated"),
         ({"ids": ["a", 1]}, "instance 1: the id 1 is of another kind"),
         ({"ids": [1.0, 2.0]}, r"instance 0: the id is 1\.0"),
         ({"ids": ["a", "\ud800"]}, "instance 1: the id is"),
         ({"logits": [[0.0, np.nan], [0.0, 1.0]]}, "instance 0: .*not all finite"),
-        ({"logits": [[0.0], [1.0]]}, "not a list of two numbers"),
-        ({"gold": [0, 2]}, "instance 1: gold is 2, and there are 2 logits"),
+        ({"logits": [[0.0], [1.0]]}, "not a list of at least two numbers"),
+        ({"gold": [0, 2]}, "instance 1: gold is 2, but there are 2 logits"),
         ({"gold": [True, False]}, "instance 0: gold is True"),
     ],
 )

@@ -99,7 +99,7 @@ def test_batches_of_another_make_are_unpacked(capture):
 
 def test_batches_of_another_make_are_refused_without_unpack():
     rows = [{"name": name, "x": x, "gold": gold} for name, x, gold in zip(IDS, X, GOLD, strict=True)]
-    with pytest.raises(ConfigError, match=r"A batch is dict, not the three.*unpack="):
+    with pytest.raises(ConfigError, match=r"A batch is dict, not \(ids, inputs, gold classes\).*unpack="):
         fit(Classifier(), DynamicsRecorder(), rows=rows)
 
 
@@ -111,7 +111,7 @@ def test_during_needs_logits_of_the_training_step():
 def test_epochs_are_not_recorded_twice(tmp_path):
     recorder = DynamicsRecorder(folder=tmp_path)
     fit(Classifier(), recorder, max_epochs=2)
-    with pytest.raises(ConfigError, match=r"Training starts after epoch 0, and 2 epochs are recorded.*rewind\(0\)"):
+    with pytest.raises(ConfigError, match=r"Training starts after epoch 0, but 2 epochs are recorded.*rewind\(0\)"):
         fit(Classifier(), DynamicsRecorder(folder=tmp_path))
 
 

@@ -36,22 +36,27 @@ def line(folder, epoch, row, **changes):
 
 
 FAULTS = {
-    "stray file": (lambda f: (f / ".DS_Store").write_text(""), ".DS_Store", 0, "not a log by its name"),
+    "stray file": (lambda f: (f / ".DS_Store").write_text(""), ".DS_Store", 0, "not that of a log"),
     "stray folder": (lambda f: (f / "old").mkdir(), "old", 0, "this is a folder"),
-    "unfinished file": (lambda f: (f / "dynamics_epoch_4.jsonl.part").write_text(""), ".part", 0, "not a log"),
-    "gap": (lambda f: (f / "dynamics_epoch_1.jsonl").unlink(), "", 0, "up to epoch 3, and none of 1"),
-    "first epoch": (lambda f: (f / "dynamics_epoch_0.jsonl").unlink(), "", 0, "none of 0"),
+    "unfinished file": (lambda f: (f / "dynamics_epoch_4.jsonl.part").write_text(""), ".part", 0, "not that of a log"),
+    "gap": (lambda f: (f / "dynamics_epoch_1.jsonl").unlink(), "", 0, "up to epoch 3, but none of 1"),
+    "first epoch": (lambda f: (f / "dynamics_epoch_0.jsonl").unlink(), "", 0, "but none of 0"),
     "two logs": (lambda f: (f / "dynamics_epoch_1.jsonl.gz").write_text(""), ".gz", 0, "another log of epoch 1"),
     "gold": (lambda f: line(f, 2, 4, gold=1), "epoch_2.jsonl", 5, "gold of id 4 is 1, and was 0 before"),
-    "gold out of range": (lambda f: line(f, 2, 4, gold=3), "epoch_2.jsonl", 5, "gold is 3, and there are 3 logits"),
+    "gold out of range": (lambda f: line(f, 2, 4, gold=3), "epoch_2.jsonl", 5, "gold is 3, but there are 3 logits"),
     "nan": (
         lambda f: line(f, 1, 9, logits_epoch_1=[float("nan"), 0.0, 0.0]),
         *("epoch_1.jsonl", 10, "NaN is not a number"),
     ),
-    "width": (lambda f: line(f, 1, 9, logits_epoch_1=[0.0, 0.0]), "epoch_1.jsonl", 10, "2 logits, and 3 before"),
+    "width": (
+        lambda f: line(f, 1, 9, logits_epoch_1=[0.0, 0.0]),
+        "epoch_1.jsonl",
+        10,
+        "2 logits, but 3 in earlier lines",
+    ),
     "width of an epoch": (
         lambda f: write_epoch(f, 2, list(range(10)), np.zeros((10, 4)), [0] * 10),
-        *("epoch_2.jsonl", 1, "4 logits, and 3 in earlier epochs"),
+        *("epoch_2.jsonl", 1, "4 logits, but 3 in earlier epochs"),
     ),
     "colliding ids": (lambda f: line(f, 0, 3, guid="3"), "epoch_0.jsonl", 4, "the id '3' is of another kind"),
     "duplicate": (lambda f: change(f, 2, lambda rows: [*rows, rows[4]]), "epoch_2.jsonl", 11, "also in line 5"),
@@ -59,7 +64,7 @@ FAULTS = {
     "partial last epoch": (lambda f: change(f, 3, lambda rows: rows[:3]), "epoch_3.jsonl", 0, "7 of 10 instances"),
     "late": (
         lambda f: change(f, 2, lambda rows: [*rows, rows[0].replace('"guid":0', '"guid":99')]),
-        *("epoch_2.jsonl", 11, "in no earlier epoch: 1, e.g. 99"),
+        *("epoch_2.jsonl", 11, "1 ids are in no earlier epoch, e.g. 99"),
     ),
     "other ids": (
         lambda f: write_epoch(f, 1, list(range(50, 60)), np.zeros((10, 3)), [0] * 10),
@@ -67,12 +72,12 @@ FAULTS = {
     ),
     "other kind of ids": (
         lambda f: write_epoch(f, 1, [str(i) for i in range(10)], np.zeros((10, 3)), [0] * 10),
-        *("epoch_1.jsonl", 1, "the ids are like '0', and those of earlier epochs like 0"),
+        *("epoch_1.jsonl", 1, "ids look like '0', and in earlier epochs like 0"),
     ),
     "empty": (lambda f: (f / "dynamics_epoch_3.jsonl").write_text(""), "epoch_3.jsonl", 1, "the file is empty"),
     "damaged archive": (
         lambda f: (f / "dynamics_epoch_4.jsonl.gz").write_bytes(b"\x1f\x8b"),
-        *("epoch_4.jsonl.gz", 1, "cannot be read from here on"),
+        *("epoch_4.jsonl.gz", 1, "cannot be read from here"),
     ),
 }
 
@@ -115,6 +120,15 @@ def test_logs_in_order_are_summarised(folder):
     report = lint_logs(folder)
     assert report.faults == []
     assert str(report) == f"{folder}: no faults. 4 epochs, 10 instances, 3 classes; 10 instances are in every epoch."
+
+
+def test_the_faults_are_a_table_too(folder):
+    line(folder, 1, 9, logits_epoch_1=[float("nan"), 0.0, 0.0])
+    report = lint_logs(folder)
+    row = report.to_frame().iloc[0]
+    assert (row["file"], row["line"], row["fault"]) == ("dynamics_epoch_1.jsonl", 10, "NaN is not a number")
+    assert repr(report) == f"LogReport of {str(folder)!r}: 1 fault"
+    assert "NaN is not a number" in report._repr_html_()
 
 
 def test_a_folder_without_logs_is_a_fault(tmp_path):

@@ -143,7 +143,7 @@ def test_drop_leaves_out_what_lacks_an_epoch_and_says_so(write, logits, gold, ca
     expected = TrainingDynamics.from_logits(torch.from_numpy(logits[:, kept]), torch.from_numpy(gold[kept]))
     assert logs.ids == [IDS[row] for row in kept]
     assert_same_map(DataMap.of(logs.running()), DataMap.of(expected))
-    assert "1 of 40 instances lack an epoch and are left out." in caplog.text
+    assert "1 of 40 instances lack some epochs and are left out." in caplog.text
 
 
 @pytest.mark.parametrize("absent", [(0,), (4,), (0, 2, 3)], ids=["late", "last", "several"])
@@ -197,7 +197,7 @@ def faulty(name, write, gold):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("missing", r"For example id 'id7' is missing in epoch 2\. on_missing=\"drop\" takes the 39 complete"),
+        ("missing", r"For example id 'id7' is missing in epoch 2\. on_missing=\"drop\" keeps the 39 complete"),
         ("late", r"For example id 'new' is not in an earlier epoch in epoch 3"),
         ("duplicate", r"For example id 'id3' is in several lines in epoch 0"),
     ],
@@ -224,20 +224,20 @@ def test_gold_that_changes_names_the_line(write, gold):
 def test_another_number_of_classes_names_the_file(write):
     folder = write()
     write_epoch(folder, 3, IDS, np.zeros((N, C + 1)), np.zeros(N, int))
-    with pytest.raises(DataError, match=r"dynamics_epoch_3\.jsonl, line 1: there are 4 logits, and 3 in earlier"):
+    with pytest.raises(DataError, match=r"dynamics_epoch_3\.jsonl, line 1: there are 4 logits, but 3 in earlier"):
         Logs(folder).running()
 
 
 def test_ids_of_another_kind_name_the_file(write, logits, gold):
     folder = write(ids=list(range(N)))
     write_epoch(folder, 3, [str(i) for i in range(N)], logits[3], gold)
-    with pytest.raises(DataError, match=r"dynamics_epoch_3\.jsonl, line 1: the ids are like '0', and .* like 0"):
+    with pytest.raises(DataError, match=r"dynamics_epoch_3\.jsonl, line 1: ids look like '0', and .* like 0"):
         Logs(folder).running()
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [({"epochs": [1, 9]}, r"no log of epochs \[9\]\. It has: 0, 1, 2, 3, 4"), ({"epochs": []}, "epochs is empty")],
+    [({"epochs": [1, 9]}, r"no logs of epochs \[9\]\. It has 0, 1, 2, 3, 4"), ({"epochs": []}, "epochs is empty")],
 )
 def test_epochs_that_are_not_there_are_refused(write, arguments, words):
     with pytest.raises(DataError, match=words):
@@ -252,7 +252,7 @@ def test_two_logs_of_an_epoch_are_refused(write):
 
 
 def test_a_folder_without_logs_is_refused(tmp_path):
-    with pytest.raises(DataError, match="has no file named dynamics_epoch_0"):
+    with pytest.raises(DataError, match="has no logs, which are named dynamics_epoch_0"):
         Logs(tmp_path)
     with pytest.raises(DataError, match="is not a folder"):
         Logs(tmp_path / "none")
@@ -265,7 +265,7 @@ def test_an_unknown_way_of_handling_is_refused(write):
 
 @pytest.mark.skipif(not PUBLISHED.exists(), reason="the published logs are not beside the checkout")
 def test_the_published_samples_are_explained():
-    with pytest.raises(DataError, match="Of 50 instances 0 are in all 5 epochs") as refused:
+    with pytest.raises(DataError, match="0 of 50 instances are in all 5 epochs") as refused:
         Logs(PUBLISHED).running()
     assert "logs of different instances" in str(refused.value)
     with pytest.raises(DataError, match="logs of different instances"):

@@ -192,7 +192,7 @@ def test_variability_with_interval_ranks_as_variability_does():
 
 
 def test_variability_with_interval_of_one_epoch_is_refused():
-    with pytest.raises(AnalysisError, match="two epochs or more, not 1"):
+    with pytest.raises(AnalysisError, match="at least two epochs, not 1"):
         metrics.variability_with_interval(torch.tensor([0.0]), 1)
 
 

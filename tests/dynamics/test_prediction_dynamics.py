@@ -52,7 +52,7 @@ def test_saturated_logits_give_finite_numbers():
 
 def test_epochs_must_have_one_shape():
     dynamics = recorded(LOGITS)
-    with pytest.raises(AnalysisError, match=r"\(2, 8, 3\); those before had \(2, 9, 3\)"):
+    with pytest.raises(AnalysisError, match=r"\(2, 8, 3\); earlier epochs had \(2, 9, 3\)"):
         dynamics.add(LOGITS[:, 0, :8])
 
 

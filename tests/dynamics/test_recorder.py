@@ -200,9 +200,9 @@ def test_a_batch_that_makes_no_sense_is_refused_where_it_is_recorded(ids, logits
 @pytest.mark.parametrize(
     ("ids", "logits", "gold", "said"),
     [
-        (IDS, some_logits()[0], GOLD + 1, "classes from 0 to 2, and 3 is none; so for 1 of 5 instances: id 'c'"),
-        (IDS, some_logits()[0], GOLD - 1, "classes from 0 to 2, and -1 is none; so for 2 of 5 instances: id 'a', 'd'"),
-        (np.arange(5), some_logits()[0], GOLD + 1, "3 is none; so for 1 of 5 instances: id 2."),
+        (IDS, some_logits()[0], GOLD + 1, "classes from 0 to 2, not 3: wrong for 1 of 5 instances, id 'c'"),
+        (IDS, some_logits()[0], GOLD - 1, "classes from 0 to 2, not -1: wrong for 2 of 5 instances, id 'a', 'd'"),
+        (np.arange(5), some_logits()[0], GOLD + 1, "not 3: wrong for 1 of 5 instances, id 2."),
         (IDS, some_logits()[0], GOLD.float(), "must be whole numbers, not float32"),
         (IDS, some_logits()[0] / 0, GOLD, "Logits are not finite for 5 of 5 instances: id 'a', 'b', 'c', ..."),
         (torch.arange(5).float(), some_logits()[0], GOLD, "all strings or all whole numbers, not float"),

@@ -197,7 +197,7 @@ def test_half_written_files_do_not_count(tmp_path):
     [
         (["a"], [0], some_logits(1, 2)[0], "1 ids, 1 gold labels and logits of shape"),
         (["a", "b"], [0, 1], np.zeros(2), "give an id and a gold label per instance"),
-        (["a", "a"], [0, 1], some_logits(1, 2)[0], "Ids occur more than once"),
+        (["a", "a"], [0, 1], some_logits(1, 2)[0], "ids occur more than once"),
         (["a", "b"], [0, 3], some_logits(1, 2)[0], r"run from 0 to 3, but the logits have 3 classes \(0 to 2\)"),
         (["a", 1], [0, 1], some_logits(1, 2)[0], "all strings or all whole numbers, not int, str"),
         ([1.5, 1], [0, 1], some_logits(1, 2)[0], "all strings or all whole numbers, not float, int"),
@@ -215,9 +215,9 @@ def test_an_epoch_that_makes_no_sense_is_refused(ids, gold, logits, said):
 @pytest.mark.parametrize(
     ("ids", "gold", "n_classes", "said"),
     [
-        (["b", "a", "c", "d"], GOLD, 3, "differ from those of the epochs before"),
-        (IDS[:3], GOLD[:3], 3, "differ from those of the epochs before"),
-        (IDS, [1, 1, 2, 0], 3, "differ from those of the epochs before"),
+        (["b", "a", "c", "d"], GOLD, 3, "differ from earlier epochs"),
+        (IDS[:3], GOLD[:3], 3, "differ from earlier epochs"),
+        (IDS, [1, 1, 2, 0], 3, "differ from earlier epochs"),
         (IDS, GOLD, 4, "Logits of 4 classes; give 3"),
     ],
 )
@@ -271,7 +271,7 @@ def test_nobody_is_told_to_load_a_damaged_epoch_unsafely(tmp_path):
 
 def test_a_folder_of_something_else_is_refused(tmp_path):
     (tmp_path / "thesis.tex").write_text("precious")
-    with pytest.raises(StorageError, match=r"holds files but no store\.json"):
+    with pytest.raises(StorageError, match=r"has no store\.json"):
         LogStore(tmp_path)
 
 

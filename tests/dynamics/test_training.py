@@ -149,9 +149,9 @@ def test_another_loss_is_used():
         ({"ids": ["a"]}, DataError, "1 ids for 30 instances"),
         ({"ids": ["a"] * N}, DataError, "Ids recorded more than once: 1 ('a')"),
         ({"dataset": []}, DataError, "The dataset has no items"),
-        ({"dataset": iter(TensorDataset(*task()))}, DataError, "The dataset has no items, or no length"),
+        ({"dataset": iter(TensorDataset(*task()))}, DataError, "The dataset has no items or no length"),
         ({"dataset": TensorDataset(torch.ones(3, 4))}, DataError, "have 1 parts"),
-        ({"dataset": dictionaries("class")}, DataError, "have features, class, and no gold class"),
+        ({"dataset": dictionaries("class")}, DataError, "have features, class, but no gold class"),
     ],
 )
 def test_what_cannot_be_used_is_refused(arguments, error, said):

@@ -137,7 +137,7 @@ def test_labels_of_a_map_without_names_are_compared_by_number():
 
 
 def test_maps_with_other_region_rules_are_refused():
-    with pytest.raises(AnalysisError, match="Draw one of them again"):
+    with pytest.raises(AnalysisError, match="Draw one again"):
         map_diff(drawn(), drawn(rule="data_iq"))
 
 

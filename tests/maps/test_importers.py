@@ -64,8 +64,8 @@ def test_aum_records_are_margins_by_epoch(tmp_path):
         ("sample_id,aum\n", "no rows"),
         ("sample_id,aum\n1,0.5\n2,\n", "line 3: aum is '', not a finite number"),
         ("sample_id,aum\n1,inf\n", "line 2: aum is 'inf', not a finite"),
-        ("sample_id,aum\n1,0.5\n1,0.7\n", "line 3: the id 1 has a line before"),
-        ("sample_id,aum\ntensor(5),0.5\ntensor(5),0.7\n", "Ids were given to the library as tensors"),
+        ("sample_id,aum\n1,0.5\n1,0.7\n", "line 3: the id 1 is repeated"),
+        ("sample_id,aum\ntensor(5),0.5\ntensor(5),0.7\n", "The library was given ids as tensors"),
         ("sample_id,num_measurements,target_val,margin\n1,1,0.5,2.0\n", "line 2: gold is '0.5', not a whole"),
     ],
 )
@@ -109,7 +109,7 @@ def test_ids_are_positions_where_there_are_none(tmp_path):
         (np.array([0.5, np.nan]), None, "one finite number per instance"),
         (np.array(["a"]), None, "type <U1"),
         (np.zeros(2), ["a"], "as many of each as ids"),
-        (np.zeros(2), ["a", "a"], "1 ids occur again"),
+        (np.zeros(2), ["a", "a"], "1 ids are repeated"),
     ],
 )
 def test_what_is_not_one_score_per_instance_is_refused(tmp_path, scores, ids, message):
@@ -122,7 +122,7 @@ def test_what_is_not_one_score_per_instance_is_refused(tmp_path, scores, ids, me
 @pytest.mark.parametrize("content", [b"", b"no array", b"\x93NUMPY\x01\x00", b"PK\x03\x04"])
 def test_a_file_of_something_else_is_refused(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(DataError, match="is no NumPy file of numbers"):
+    with pytest.raises(DataError, match="is not a NumPy file of numbers"):
         read_scores(tmp_path / name)
 
 
@@ -135,5 +135,5 @@ def test_an_absent_file_is_refused_without_more_words_than_needed(tmp_path):
 
 def test_pickled_objects_are_not_run(tmp_path):
     np.save(tmp_path / "scores.npy", np.array([{}], dtype=object), allow_pickle=True)
-    with pytest.raises(DataError, match="such as pickled ones, are not loaded"):
+    with pytest.raises(DataError, match="pickled objects are not loaded"):
         read_scores(tmp_path / "scores.npy")

@@ -95,7 +95,7 @@ def test_many_points_become_their_density_and_a_sample_that_says_so(monkeypatch)
     curves = points["confidence"].to_numpy()[:, None]
     page = map_page(points, title="T", note="N.", curves=curves)
     data = payload(page)
-    assert "N. Drawn are the density of all 600 instances and a sample of 200" in page
+    assert "N. Shown: the density of all 600 instances, and a sample of 200" in page
     assert (data["n"], len(data["ids"])) == (600, 200)
     counts = [np.exp(cell) - 1 for row in data["density"]["z"] for cell in row if cell is not None]
     assert sum(counts) == pytest.approx(600)
