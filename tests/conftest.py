@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import hypothesis
 import numpy as np
 import pandas as pd
 import pytest
@@ -41,6 +42,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(folder.cleanup)
         os.environ["CAL_CACHE"] = folder.name
     os.environ["HF_HUB_OFFLINE"] = "1"
+    hypothesis.settings.register_profile("cal", deadline=None)  # no test depends on how fast the machine is
+    hypothesis.settings.load_profile("cal")
 
 
 class Task(NamedTuple):
