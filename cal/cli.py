@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import gc
 import importlib
 import logging
@@ -9,14 +10,13 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from cal import __version__
-from cal.arguments import configured_parser, plain_parser, set_up_logging
 from cal.commands import COMMANDS, Command
 from cal.errors import CalError, ConfigError, UnknownNameError
 from cal.help import (
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     before = signal.signal(signal.SIGTERM, _interrupt)
     if "" not in sys.path:
-        sys.path.append("")  # where a strategy being written is: the working directory
+        sys.path.append("")  # the working directory, for strategies that are not installed
     try:
         if not words or words[0] in ("-h", "--help", "help"):
             print(overview(), flush=True)
@@ -52,63 +52,88 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CalError as error:
         print(f"cal: {error}", file=sys.stderr)
         return 1
-    except BrokenPipeError:  # the reader of our output, such as head, has enough
+    except BrokenPipeError:  # the reader of our output, such as head, has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         kept = COMMANDS[words[0]].kept if words and words[0] in COMMANDS else ""
-        print(
-            "cal: Interrupted." + (f" {kept} are kept; rerun the command to resume." if kept else ""), file=sys.stderr
-        )
+        advice = f" {kept} are saved; rerun the same command to resume." if kept else ""
+        print(f"cal: Interrupted.{advice}", file=sys.stderr)
         return 130
     finally:
         signal.signal(signal.SIGTERM, before)
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser of words and options, with its own help text."""
+
+    def __init__(self, command: str, help_text: Callable[[], str]) -> None:
+        super().__init__(prog=f"cal {command}", add_help=False, allow_abbrev=False)
+        self.format_help = help_text  # type: ignore[method-assign]
+        self.add_argument("-h", "--help", action="help")
+        self.add_argument("words", nargs="*")
+
+    def error(self, message: str) -> Any:
+        raise ConfigError(f"{message}. See {self.prog} --help.")
+
+    def parse(self, words: list[str], n: int | None = None, takes: str = "", example: str = "") -> argparse.Namespace:
+        """The options and `words`, of which there must be n if that is given."""
+        given = self.parse_intermixed_args(words)
+        if n is not None and len(given.words) != n:
+            raise ConfigError(f"{self.prog} takes {takes}, not {len(given.words)}: {self.prog} {example}")
+        return given
+
+
 def _configured(name: str, words: list[str]) -> None:
-    """A command that a request describes: composes it, runs it and prints its result."""
+    """Composes the request of a command, runs it and prints its result."""
     command = COMMANDS[name]
-    parser = configured_parser(name, lambda: configured_help(name))
+    parser = _Parser(name, lambda: configured_help(name))
+    for short, long in (("-q", "--quiet"), ("-v", "--verbose")):
+        parser.add_argument(short, long, action="store_true")
+    parser.add_argument("--cfg", action="store_true")
+    parser.add_argument("--config-dir", type=Path)
     if name == "simulate":
         parser.add_argument("-m", "--multirun", action="store_true")
-    given = parser.parse_intermixed_args(words)
-    set_up_logging(given.verbose, given.quiet)
+    given = parser.parse(words)
+    level = logging.INFO if given.verbose else logging.ERROR if given.quiet else logging.WARNING
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s" if given.verbose else "cal: %(message)s")
+    logging.getLogger("cal").setLevel(level)
 
     from cal.config import compose, compose_sweep, multirun
     from cal.registry import find_target
 
     if _n_launched() > 1 and name != "map":
         raise ConfigError(
-            f"cal {name} runs in one process, which starts its own workers, but {_n_launched()} were launched. "
-            "Only cal map learner=transformer shares a training among several."
+            f"cal {name} runs in one process and starts its own workers, but {_n_launched()} processes were launched. "
+            "Only cal map learner=transformer can share a training between processes."
         )
     kind = find_target(command.request)
     if not getattr(given, "multirun", False):
-        request: Any = compose(kind, name, given.overrides, given.config_dir)
-        print(_as_yaml(request.as_data()), end="") if given.cfg else _run(name, command, request, given.quiet)
+        request: Any = compose(kind, name, given.words, given.config_dir)
+        print(_as_yaml([request]), end="") if given.cfg else _run(command, request, given.quiet)
         return
-    requests, overrides = compose_sweep(kind, name, given.overrides, given.config_dir)
+    requests, overrides = compose_sweep(kind, name, given.words, given.config_dir)
     if given.cfg:
-        print("---\n".join(_as_yaml(request.as_data()) for request in requests), end="")
+        print(_as_yaml(requests), end="")
         return
     from cal.files import dated_folder
 
     folder = requests[0].output or dated_folder(Path("runs"), "multirun")
     if not given.quiet:
-        print(f"Jobs go into {folder}/0 to {len(requests) - 1}; to resume them, add output={folder}")
+        print(f"Jobs are in {folder}/0 to {len(requests) - 1}; to resume them, add output={folder}")
 
     def job(number: int, request: Any) -> None:
         request.output = folder / str(number)
-        _run(name, command, request, given.quiet)
+        _run(command, request, given.quiet)
 
     multirun(kind, name, overrides, given.config_dir, folder, job)
 
 
-def _run(name: str, command: Command, request: Any, quiet: bool) -> None:
-    """Runs a request and prints its result and where it is."""
+def _run(command: Command, request: Any, quiet: bool) -> None:
+    """Runs a request and prints its result and the path to it."""
     from cal.dynamics.distributed import joined, rank
 
-    gc.freeze()  # what libraries define is no garbage; looking through it again and again takes half a second
+    gc.freeze()  # objects of imported libraries are not garbage; scanning them repeatedly takes half a second
     with joined(request.device) if _n_launched() > 1 else nullcontext():
         if rank():
             logging.getLogger("cal").setLevel(logging.ERROR)
@@ -121,105 +146,96 @@ def _run(name: str, command: Command, request: Any, quiet: bool) -> None:
         print(f"{command.result[0]}: {(folder / command.result[1]).resolve()}")
 
 
-def _as_yaml(data: Mapping[str, Any]) -> str:
+def _as_yaml(requests: Sequence[Any]) -> str:
+    """The complete configurations, for --cfg."""
     import yaml
 
-    return str(yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True))
+    return "---\n".join(yaml.safe_dump(each.as_data(), sort_keys=False, allow_unicode=True) for each in requests)
 
 
 def _n_launched() -> int:
-    """How many processes accelerate launch or torchrun has started, this one included."""
+    """Number of processes that accelerate launch or torchrun has started, including this one."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def _report(words: list[str]) -> None:
-    parser = plain_parser("report", lambda: REPORT_HELP)
+    parser = _Parser("report", lambda: REPORT_HELP)
     parser.add_argument("-o", "--output", type=Path)
-    given = parser.parse_intermixed_args(words)
-    if not given.overrides:
+    given = parser.parse(words)
+    if not given.words:
         raise ConfigError("cal report needs one or more run folders: cal report runs/FOLDER")
     from cal.files import write_whole
     from cal.report import is_sweep, sweep_table, sweep_text
     from cal.simulation.curves import LearningCurves
 
-    first = Path(given.overrides[0])
-    if len(given.overrides) == 1 and is_sweep(first):
+    first = Path(given.words[0])
+    if len(given.words) == 1 and is_sweep(first):
         table, path = sweep_table(first), (given.output or first) / "sweep.csv"
         write_whole(path, table.to_csv(index=False).encode())
         print(f"{sweep_text(table)}\nSweep: {path.resolve()}")
         return
-    curves = LearningCurves.load(*given.overrides)
-    folder = given.output or (first if len(given.overrides) == 1 else Path("report"))
+    curves = LearningCurves.load(*given.words)
+    folder = given.output or (first if len(given.words) == 1 else Path("report"))
     print(f"Report: {curves.report(folder).resolve()}")
 
 
 def _compare(words: list[str]) -> None:
-    parser = plain_parser("compare", lambda: COMPARE_HELP)
+    parser = _Parser("compare", lambda: COMPARE_HELP)
     parser.add_argument("--engine", default="vectorised")
     parser.add_argument("--alpha", type=float, default=0.05)
-    given = parser.parse_intermixed_args(words)
-    if len(given.overrides) != 1:
-        raise ConfigError(f"cal compare takes one file of scores, not {len(given.overrides)}: cal compare scores.csv")
+    given = parser.parse(words, 1, "one file of scores", "scores.csv")
     from cal.report import compare
 
-    print(compare(Path(given.overrides[0]), engine=given.engine, alpha=given.alpha))
+    print(compare(Path(given.words[0]), engine=given.engine, alpha=given.alpha))
 
 
 def _map_diff(words: list[str]) -> None:
-    parser = plain_parser("map-diff", lambda: MAP_DIFF_HELP)
+    parser = _Parser("map-diff", lambda: MAP_DIFF_HELP)
     parser.add_argument("-o", "--output", type=Path)
     parser.add_argument("--alpha", type=float, default=0.05)
     parser.add_argument("--shared", action="store_true")
-    given = parser.parse_intermixed_args(words)
-    if len(given.overrides) != 2:
-        raise ConfigError(f"cal map-diff takes two folders of maps, not {len(given.overrides)}: cal map-diff A B")
+    given = parser.parse(words, 2, "two folders of maps", "A B")
     from cal.files import dated_folder
     from cal.maps.diff import map_diff
 
-    diff = map_diff(*given.overrides, alpha=given.alpha, shared=given.shared)
+    diff = map_diff(*given.words, alpha=given.alpha, shared=given.shared)
     folder = given.output or dated_folder(Path("runs"), "map-diff")
     diff.save(folder)
     print(f"{diff}\nDifferences: {(folder / 'diff.html').resolve()}")
 
 
 def _lint_logs(words: list[str]) -> None:
-    given = plain_parser("lint-logs", lambda: LINT_LOGS_HELP).parse_intermixed_args(words)
-    if len(given.overrides) != 1:
-        raise ConfigError(f"cal lint-logs takes one folder of logs, not {len(given.overrides)}: cal lint-logs FOLDER")
+    given = _Parser("lint-logs", lambda: LINT_LOGS_HELP).parse(words, 1, "one folder of logs", "FOLDER")
     from cal.dynamics.lint import lint_logs
 
-    report = lint_logs(given.overrides[0])
+    report = lint_logs(given.words[0])
     print(report)
     if report.faults:
         raise SystemExit(1)
 
 
 def _strategies(words: list[str]) -> None:
-    given = plain_parser("strategies", lambda: STRATEGIES_HELP).parse_intermixed_args(words)
-    show = given.overrides[:1] == ["show"]
-    if len(given.overrides) != (2 if show else 0):
-        raise ConfigError("cal strategies takes nothing, or show and one name: cal strategies show margin")
+    given = _Parser("strategies", lambda: STRATEGIES_HELP).parse(words)
+    show = given.words[:1] == ["show"]
+    if len(given.words) != (2 if show else 0):
+        raise ConfigError("cal strategies takes no words, or show and one name: cal strategies show margin")
     from cal.acquisition.describe import describe_strategy, strategies_table
 
-    print(describe_strategy(given.overrides[1]) if show else strategies_table())
+    print(describe_strategy(given.words[1]) if show else strategies_table())
 
 
 def _check_strategy(words: list[str]) -> None:
-    given = plain_parser("check-strategy", lambda: CHECK_STRATEGY_HELP).parse_intermixed_args(words)
-    if len(given.overrides) != 1:
-        raise ConfigError(
-            f"cal check-strategy takes one strategy, not {len(given.overrides)}: cal check-strategy margin"
-        )
+    given = _Parser("check-strategy", lambda: CHECK_STRATEGY_HELP).parse(words, 1, "one strategy", "margin")
     import yaml
 
     from cal.acquisition.spec import make_strategies
     from cal.testing import conformance
 
     try:
-        spec = yaml.safe_load(given.overrides[0])
+        spec = yaml.safe_load(given.words[0])
     except yaml.YAMLError as error:
         raise ConfigError(
-            f"{given.overrides[0]!r} is not YAML: {error}. Give a name or {{name: {{key: value}}}}."
+            f"{given.words[0]!r} is not YAML: {error}. Give a name or {{name: {{key: value}}}}."
         ) from error
     if isinstance(spec, str) and re.fullmatch(r"[\w.]+[.:]\w+", spec):
         spec = {"_target_": spec}

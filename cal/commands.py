@@ -1,4 +1,4 @@
-"""The commands of `cal`: one line about each, and the request of those that a configuration describes."""
+"""The commands of `cal`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ class Command(NamedTuple):
 
     Attributes:
         summary: one line for `cal --help`.
-        request: path of its request, for a command that a configuration describes.
-        result: name and file, in the output folder, of what it ends with.
-        kept: what an interrupted command has kept, for one that resumes.
+        request: path of the request class, if the command has one.
+        result: name and file name of the main result in the output folder.
+        kept: what an interrupted command has saved, if it can resume.
     """
 
     summary: str
@@ -29,13 +29,13 @@ COMMANDS = {
         kept="Finished rounds",
     ),
     "report": Command("write the report of one or several run folders"),
-    "compare": Command("test which of several methods is better, from a file of scores"),
+    "compare": Command("test which of several methods is best, from a file of scores"),
     "data": Command("describe a corpus: sizes, balance, duplicates, lengths, examples", "cal.data.request:DataRequest"),
     "map": Command(
         "draw the data map of a whole corpus, or of logs", "cal.maps.request:MapRequest", ("Map", "map.html")
     ),
     "select": Command(
-        "choose what to train on, from a data map: ids, tables, TSV folders",
+        "choose what to train on, from a data map",
         "cal.selection.request:SelectRequest",
         ("Selection", "selected.csv"),
     ),
@@ -45,19 +45,19 @@ COMMANDS = {
         ("Weights", "weights.csv"),
     ),
     "suspects": Command(
-        "rank the documents whose labels look wrong, and say why",
+        "rank the documents whose labels look wrong, with reasons",
         "cal.label_errors.suspects_request:SuspectsRequest",
         ("Suspects", "suspects.html"),
     ),
     "audit": Command(
-        "flip some of your labels and count how many each detector finds",
+        "flip some of your labels and measure how many each detector finds",
         "cal.label_errors.audit_request:AuditRequest",
         ("Report", "report.html"),
         kept="Finished injections",
     ),
     "map-diff": Command("compare two data maps of the same documents"),
     "lint-logs": Command("explain what is wrong with logs of training dynamics"),
-    "strategies": Command("list the strategies: year, cost, what they need"),
-    "check-strategy": Command("check a strategy, also your own, against the laws that all keep"),
-    "benchmark": Command("measure speed and memory beside peers and the hardware's limits"),
+    "strategies": Command("list the strategies with year, cost and needs"),
+    "check-strategy": Command("check a strategy, such as your own, against the laws that all keep"),
+    "benchmark": Command("compare speed and memory with other libraries and the hardware's limits"),
 }

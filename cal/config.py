@@ -1,8 +1,8 @@
-"""Configuration: words composed by Hydra into a request, everything wrong reported at once.
+"""Configuration: Hydra composes command-line words into a request, and all problems are reported at once.
 
-The parameters of a command are the fields of its request, those of a group the fields of the dataclass that its
-`kind` (of a dataset: its `reader`) names. Values are composed without Hydra's own key check, because that stops at the
-first fault, and lets `+key=value` and files pass.
+The parameters of a command are the fields of its request. Those of a group are the fields of the dataclass named by its
+`kind` (for a dataset, its `reader`). Hydra's own key check is bypassed because it stops at the first fault and misses
+`+key=value` and keys in files.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _CONVERTED |= {f"{name} | None": Optional[kind] for name, kind in _CONVERTED.ite
 
 
 def conf_dir() -> Path:
-    """The folder of the shipped configuration: inside an installed package, else in the checkout."""
+    """The folder of the shipped configuration, inside an installed package or the checkout."""
     here = Path(__file__).resolve().parent
     return next(folder for folder in (here / "conf", here.parent / "conf") if (folder / "simulate.yaml").is_file())
 
 
 def benchmarks() -> dict[str, Path]:
-    """The scripts that `cal benchmark` runs, by name: inside an installed package, else in the checkout."""
+    """The scripts that `cal benchmark` runs, by name, inside an installed package or the checkout."""
     here = Path(__file__).resolve().parent
     folders = (here / "benchmarks", here.parent / "experiments" / "benchmarks")
     scripts = sorted(next(folder for folder in folders if (folder / "step.py").is_file()).glob("*.py"))
@@ -44,29 +44,29 @@ def benchmarks() -> dict[str, Path]:
 
 
 def options(group: str, config_dir: Path | None = None) -> dict[str, Path]:
-    """The files that can be chosen for a group, by name; shipped ones first."""
+    """The configuration files of a group, by name; shipped files take precedence."""
     folders = [conf_dir()] + ([config_dir] if config_dir else [])
     found = {path.stem: path for folder in reversed(folders) for path in (folder / group).glob("*.yaml")}
     return dict(sorted(found.items()))
 
 
 def summary(path: Path) -> str:
-    """The first sentence of comment in a configuration file."""
+    """The first comment line of a configuration file."""
     comments = (line[1:].strip() for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("#"))
     return next((line for line in comments if not line.startswith("@")), "")
 
 
 def compose(request: type[Request], command: str, overrides: Sequence[str], config_dir: Path | None = None) -> Request:
-    """The request that a command line asks for, checked and resolved.
+    """Composes the request of a command line, checked and resolved.
 
     Args:
         request: class of the request.
-        command: name of the command, and of its file in conf/.
-        overrides: in Hydra's grammar, `dataset=trec rounds=5`.
-        config_dir: the user's own folder of configuration files.
+        command: name of the command and of its file in conf/.
+        overrides: words in Hydra's grammar, such as `dataset=trec` and `rounds=5`.
+        config_dir: folder of the user's own configuration files.
 
     Raises:
-        ConfigError: listing every unknown key, unknown name and value that is refused.
+        ConfigError: listing every unknown key, unknown name and invalid value.
     """
     with all_problems() as problems:
         (lines,) = _jobs(request, command, overrides, config_dir, problems, multirun=False)
@@ -77,10 +77,13 @@ def compose(request: type[Request], command: str, overrides: Sequence[str], conf
 def compose_sweep(
     request: type[Request], command: str, overrides: Sequence[str], config_dir: Path | None = None
 ) -> tuple[list[Request], list[str]]:
-    """The request of each combination of swept values, `rounds=5,10`, and the overrides as Hydra's sweeper takes them.
+    """Composes a request for each combination of swept values, such as `rounds=5,10`.
+
+    Returns:
+        The requests, and the overrides in the form that `multirun` takes.
 
     Raises:
-        ConfigError: listing everything wrong with any of them.
+        ConfigError: listing all problems of all requests.
     """
     with all_problems() as problems:
         jobs = _jobs(request, command, overrides, config_dir, problems, multirun=True)
@@ -96,15 +99,15 @@ def multirun(
     folder: Path,
     job: Callable[[int, Any], object],
 ) -> None:
-    """Lets Hydra's sweeper run `job(number, request)` for each combination of swept values.
+    """Runs `job(number, request)` for each combination of swept values, by Hydra's sweeper.
 
     Args:
         request: class of the request.
         command: name of the command.
-        overrides: as `compose_sweep` returned them.
-        config_dir: the user's own folder of configuration files.
-        folder: where Hydra keeps its notes, in multirun.yaml.
-        job: called with the number of the combination and its request.
+        overrides: overrides from `compose_sweep`.
+        config_dir: folder of the user's own configuration files.
+        folder: folder for Hydra's multirun.yaml.
+        job: function of the number of the combination and its request.
     """
     import hydra
     from hydra.core.hydra_config import HydraConfig
@@ -134,7 +137,7 @@ def _jobs(
     *,
     multirun: bool,
 ) -> list[list[str]]:
-    """The overrides of each job, as Hydra accepts them; those that it never would are left out."""
+    """The overrides of each job in a form that Hydra accepts; invalid ones are reported and left out."""
     if config_dir is not None and not config_dir.is_dir():
         raise ConfigError(f"--config-dir {config_dir} is not a folder.")
     groups = _groups(request, config_dir)
@@ -145,7 +148,7 @@ def _jobs(
 def _rewritten(
     line: str, groups: set[str], config_dir: Path | None, problems: Problems, *, multirun: bool
 ) -> list[str] | None:
-    """An override, or one per swept value, as Hydra accepts it; None if there is no use in trying."""
+    """An override in a form that Hydra accepts, one per swept value; None if it is invalid."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
@@ -154,23 +157,23 @@ def _rewritten(
     try:
         override = parser.parse_override(line)
     except HydraException:
-        try:  # a path with letters or signs that Hydra's grammar does not know
+        try:  # a path with characters outside Hydra's grammar
             override = parser.parse_override(f"{key}='{value}'")
         except HydraException:
-            problems.append(f"Cannot read '{line}'. Give key=value; quote values with special signs: \"key='a,b'\".")
+            problems.append(f"Cannot parse '{line}'. Give key=value; quote special characters: \"key='a,b'\".")
             return None
     if override.is_sweep_override():
         try:
             values = list(override.sweep_string_iterator())
         except HydraException:
-            problems.append(f"'{line}' is a sweep that cannot be listed; use {key}=a,b, choice(...) or range(...).")
+            problems.append(f"'{line}' is not a list of values; use {key}=a,b, choice(...) or range(...).")
             return None
         if not multirun:
-            problems.append(f"'{line}' names several values. Write a list as {key}=[{value}]; add -m to run each.")
+            problems.append(f"'{line}' has several values. Write {key}=[{value}] for a list, or add -m to run each.")
             return None
     else:
         values = [override.get_value_element_as_str()]
-        if value.startswith("~/"):  # shells leave it as it is behind key=
+        if value.startswith("~/"):  # shells do not expand it after key=
             values = [f"'{Path(value).expanduser()}'"]
     name = override.key_or_group
     if name.startswith("hydra"):
@@ -191,7 +194,7 @@ def _groups(request: type[Request], config_dir: Path | None) -> set[str]:
 
 
 def _joined(lines: Sequence[str]) -> str:
-    """One override of several values for the values that jobs have of one key."""
+    """One override that sweeps over the distinct values of a key."""
     values = list(dict.fromkeys(lines))
     key = values[0].partition("=")[0]
     return values[0] if len(values) == 1 else f"{key}={','.join(line.partition('=')[2] for line in values)}"
@@ -225,10 +228,10 @@ def _request(request: type[Request], config: Mapping[str, Any], problems: Proble
     values = _typed(kinds, config, "", problems)
     for group, (selector, entries) in _GROUPS.items():
         if group in kinds and group not in config and group != "learner":
-            values[group] = None  # taken out, or of no file
+            values[group] = None  # deleted, or not in the file
         if not isinstance(values.get(group), dict):
             if group in values and values[group] is not None:
-                problems.append(f"{group} must be given as {group}=NAME.")
+                problems.append(f"Give {group} as {group}=NAME.")
                 del values[group]
             continue
         parameters = dict(values.pop(group))
@@ -247,14 +250,14 @@ def _typed(
     problems: Problems,
     schema: type | None = None,
 ) -> dict[str, Any]:
-    """The values that exist, converted to the types of their fields; adds to `problems`.
+    """The values of known keys, converted to the types of their fields.
 
     Args:
         kinds: type of each known key.
-        values: what is given.
-        prefix: of the keys, in messages.
-        problems: gets a sentence about each key that is unknown, not given or of a wrong type.
-        schema: dataclass with the types instead of `kinds`.
+        values: given values.
+        prefix: prefix of the keys in messages.
+        problems: collects a sentence about each key that is unknown, missing or of a wrong type.
+        schema: dataclass with the types, instead of `kinds`.
     """
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException

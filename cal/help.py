@@ -1,4 +1,4 @@
-"""Help of the commands, from requests and configuration files, without importing anything heavy."""
+"""Help texts of the commands, from requests and configuration files, without heavy imports."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ _WIDTH = 118
 
 
 def overview() -> str:
-    """Help of `cal` alone: its commands and what can be chosen."""
+    """Help of `cal` itself: the commands and choices."""
     commands = "\n".join(f"  cal {name:<14} {command.summary}" for name, command in COMMANDS.items())
     return f"""cal {__version__}: cartography active learning
 
 {commands}
 
-`cal COMMAND --help` tells more. Start with: cal simulate experiment=smoke
+See `cal COMMAND --help` for details. To start: cal simulate experiment=smoke
 
 {_choices("strategies", "dataset", "features", "learner")}"""
 
 
 def configured_help(command: str) -> str:
-    """Help of a command that a request describes: what it does, choices, keys with their defaults, and options."""
+    """Help of a command with a request: what it does, its choices, its keys with defaults, and options."""
     from cal.config import conf_dir
     from cal.registry import find_target
     from cal.request import help_of
@@ -35,24 +35,25 @@ def configured_help(command: str) -> str:
     sweep = command == "simulate"
     if sweep:
         groups = ["experiment", "strategies", *groups, "seed_set", "stopping"]
-    example = (conf_dir() / f"{command}.yaml").read_text(encoding="utf-8").splitlines()[1].lstrip("# ")
+    usual = (conf_dir() / f"{command}.yaml").read_text(encoding="utf-8").splitlines()[1].lstrip("# ")
     keys_text = "\n".join(_key(name, *about) for name, about in keys.items() if name not in _GROUPS)
     choices = f"{_choices(*groups)}\n\n" if groups else ""
     multirun = "\n  -m, --multirun     run every combination of values given as key=a,b" if sweep else ""
-    of_groups = " (and those of a group: dataset.path=..., features.pool=..., learner.hidden=...)" if groups else ""
+    examples = {"dataset": "dataset.path=...", "features": "features.pool=...", "learner": "learner.hidden=..."}
+    of_groups = ", ".join(example for group, example in examples.items() if group in keys)
+    heading = f"keys, with their defaults{f' (groups have more: {of_groups})' * bool(of_groups)}\n{keys_text}"
     return f"""usage: cal {command} [KEY=VALUE ...] [-q | -v] {"[-m] " if sweep else ""}[--cfg] [--config-dir DIR]
 
 {request.__doc__.splitlines()[0]}
-  {example}
+  {usual}
 
-{choices}keys, with their defaults{of_groups}
-{keys_text}
+{choices}{heading if keys_text else f"keys: {of_groups}"}
 
 options
-  -q, --quiet        no progress bar and no table; only the path of the result and errors
-  -v, --verbose      log what happens{multirun}
-  --cfg              print the complete configuration and stop
-  --config-dir DIR   a folder of your own configuration files, DIR/dataset/mine.yaml and so on
+  -q, --quiet        print only the path of the result, and errors
+  -v, --verbose      show the log{multirun}
+  --cfg              print the complete configuration and exit
+  --config-dir DIR   folder of your own configuration files, such as DIR/dataset/mine.yaml
 """
 
 
@@ -60,7 +61,7 @@ _GROUPS: tuple[str, ...] = ("dataset", "features", "learner")
 
 
 def _key(name: str, default: Any, text: str) -> str:
-    """A parameter with its default and its help."""
+    """One parameter with its default and its help."""
     head = f"  {name}: {_shown(default)}"
     lines = textwrap.wrap(text, _WIDTH - 24)
     first = f"{head:<23} {lines[0] if lines else ''}" if len(head) < 24 else f"{head}\n{'':<24}{lines[0]}"
@@ -68,7 +69,7 @@ def _key(name: str, default: Any, text: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A default as it is written on the command line."""
+    """A default, as written on the command line."""
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_shown, value))}]"
     words = {"None": "null", "True": "true", "False": "false"}
@@ -77,65 +78,70 @@ def _shown(value: Any) -> str:
 
 REPORT_HELP = """usage: cal report FOLDER [FOLDER ...] [-o DIR]
 
-Write report.md, report.html, figures, acquired.csv and curves.csv of finished or unfinished simulations.
-Several folders are merged; they may differ in strategies and seeds.
+Write report.md, report.html, figures, acquired.csv and curves.csv for finished or unfinished simulations.
+Several folders are merged; they may differ in strategies and seeds. For the folder of a sweep, print one table of its
+jobs.
 
 options
-  -o, --output DIR   where to write; the folder itself by default, ./report for several
+  -o, --output DIR   folder to write to; by default the given folder, or ./report for several
 """
 
 COMPARE_HELP = """usage: cal compare SCORES.csv [--engine vectorised|deepsig] [--alpha 0.05]
 
-Almost stochastic order and paired permutation test between the methods of a file.
+Compare the methods in a file of scores by Almost Stochastic Order and a paired permutation test. The file is one of
   long:    columns strategy, seed, score
-  wide:    a column per strategy, a row per seed
-  curves:  the curves.csv of a simulation; compares areas under the curve
+  wide:    one column per strategy, one row per seed
+  curves:  curves.csv of a simulation, to compare areas under the curves
+
+options
+  --engine ENGINE    vectorised, or deepsig for the original implementation
+  --alpha 0.05       significance level
 """
 
 
 MAP_DIFF_HELP = """usage: cal map-diff A B [-o DIR] [--alpha 0.05] [--shared]
 
-Compare two folders of cal map: what moved, between which regions, and how sure that is.
-Where both maps have several seeds, each change is tested against the variation between seeds.
+Compare two folders of cal map: which instances moved, between which regions, and how significant that is.
+If both maps have several seeds, each change is tested against the variation between seeds.
 
 options
-  -o, --output DIR   where to write; a dated folder under runs/ by default
-  --alpha 0.05       accepted share of false discoveries among the changes called significant
-  --shared           compare the ids that both have, and list the others; else all ids must match
+  -o, --output DIR   folder to write to; by default a dated folder under runs/
+  --alpha 0.05       accepted share of false discoveries among the significant changes
+  --shared           compare only the ids that both maps have, and list the rest; otherwise all ids must match
 """
 
 
 LINT_LOGS_HELP = """usage: cal lint-logs FOLDER
 
-Explain every fault of the logs dynamics_epoch_0.jsonl, dynamics_epoch_1.jsonl.gz and so on in a folder:
-stray files, gaps, lines that cannot be read, NaN logits, numbers of classes, gold labels and ids that change,
-instances that are missing, late or repeated. Exit code 0: no faults; 1: some.
+Explain every fault in a folder of logs (dynamics_epoch_0.jsonl, dynamics_epoch_1.jsonl.gz and so on): stray files,
+gaps, unreadable lines, NaN logits, changing numbers of classes, gold labels or ids, and missing, late or repeated
+instances. Exit code 0: no faults; 1: some.
 """
 
 
 STRATEGIES_HELP = """usage: cal strategies
        cal strategies show NAME
 
-List every strategy, built in or of an installed package: year of its paper, cost of a query, what it needs of the
-classifiers, and what it acquires. With show and a name: formula, parameters with their defaults, reference, source.
+List all strategies, built in or from installed packages, with year, cost of a query, needs, and what they acquire.
+With show and a name: formula, parameters with defaults, reference and source.
 """
 
 
 CHECK_STRATEGY_HELP = """usage: cal check-strategy STRATEGY
 
-Try a strategy on small trained classifiers against the laws that all strategies keep: n different candidates with
-finite scores, the same choice again, in any order of the pool, evenly spread without a signal, ties broken at random,
-one class, the whole pool, one candidate, saturated probabilities, a run beside others as alone, the pool left as it
-is, memory. Exit code 0: it keeps them all; 1: it breaks some.
+Check a strategy on small trained classifiers against the laws that all strategies keep: it picks n distinct
+candidates with finite scores, repeats its choice, in any order of the pool and beside any other runs, spreads evenly
+without a signal, breaks ties at random, copes with one class, one candidate, the whole pool and saturated
+probabilities, leaves the pool unchanged and needs little memory. Exit code 0: it keeps them all; 1: it breaks some.
 
   cal check-strategy margin
   cal check-strategy '{cal: {threshold: .4}}'      with parameters
-  cal check-strategy my_module.MyStrategy          your own class or function, in a file here or an installed package
+  cal check-strategy my_module.MyStrategy          your own class or function, in my_module.py or an installed package
 """
 
 
 def benchmark_help() -> str:
-    """What `cal benchmark` says: each benchmark, by the first line of its script."""
+    """Help of `cal benchmark`, with the first line of each script."""
     from cal.config import benchmarks
 
     said = {name: path.read_text(encoding="utf-8").partition("\n")[0].strip('"') for name, path in benchmarks().items()}
@@ -144,8 +150,8 @@ def benchmark_help() -> str:
     return f"""usage: cal benchmark NAME [options]
        cal benchmark NAME --help
 
-Measure speed and memory on this machine. Each prints a table, or with --json one JSON object that says what machine
-it was measured on (`everything` keeps those of all the others); a peer that is not found is named.
+Measure speed and memory on this machine. Each benchmark prints a table or, with --json, one JSON object that also
+describes the machine (`everything` runs all others). Libraries to compare with that are not installed are listed.
 
 {lines}
 """
@@ -162,11 +168,11 @@ def _choices(*groups: str) -> str:
             lines = {name: entry.summary for name, entry in registered[group].items()}
             if group == "strategies":
                 plugged_in = set(registry.strategy_names()) - set(registry.STRATEGIES)
-                lines |= dict.fromkeys(sorted(plugged_in), "of an installed package")
+                lines |= dict.fromkeys(sorted(plugged_in), "from an installed package")
         else:
             lines = {name: summary(path) for name, path in options(group).items()}
         width = max(map(len, lines))
-        heading = f"{group}  (`cal strategies` tells more; {{_target_: module.Class}} is your own)"
+        heading = f"{group}  (details: `cal strategies`; your own: {{_target_: module.Class}})"
         blocks.append(
             "\n".join(
                 [

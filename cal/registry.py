@@ -1,7 +1,7 @@
-"""Names of everything that can be chosen by name, loaded only when chosen.
+"""Registry: everything that can be chosen by name, loaded only when chosen.
 
-A choice is a plain dataclass: its fields are its parameters, its schema in the configuration, and
-the object that does the work. Here each is a path `module:Class` beside one line for `--help`.
+A choice is a dataclass whose fields are its parameters and its schema in the configuration. Here each is a path
+`module:Class` with one line for `--help`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cal.errors import ConfigError, UnknownNameError, nearest_name
 
 
 class Entry(NamedTuple):
-    """Where a choice lives, and one line about it."""
+    """The path of a choice, and one line about it."""
 
     path: str
     summary: str
@@ -135,17 +135,17 @@ STRATEGY_GROUP = "cal.acquisitions"
 
 
 def strategy_names() -> list[str]:
-    """Names of built-in and installed strategies; imports none of them."""
+    """Names of built-in and installed strategies, without importing them."""
     installed = {entry.name for entry in entry_points(group=STRATEGY_GROUP)}
     return [*STRATEGIES, *sorted(installed - set(STRATEGIES))]
 
 
 def find_strategy(name: str) -> Any:
-    """The class of a strategy: built in, or of an installed package's entry point.
+    """The class of a strategy, built in or from the entry point of an installed package.
 
     Raises:
-        UnknownNameError: if there is none of that name.
-        ConfigError: if the package that offers it cannot be loaded.
+        UnknownNameError: if the strategy does not exist.
+        ConfigError: if its package cannot be loaded.
     """
     if name in STRATEGIES:
         return find(STRATEGIES, "strategy", name)
@@ -155,24 +155,24 @@ def find_strategy(name: str) -> Any:
             offers[entry.dist.name if entry.dist else entry.value] = entry
     if len(offers) > 1:
         raise ConfigError(
-            f"Strategy '{name}' is offered by the packages {', '.join(sorted(offers))}; uninstall all but one."
+            f"Strategy '{name}' is provided by the packages {', '.join(sorted(offers))}; uninstall all but one."
         )
     for package, entry in offers.items():
         try:
             return entry.load()
         except (Exception, SystemExit) as error:
             raise ConfigError(
-                f"Strategy '{name}' of the package '{package}' cannot be loaded: {error}. Mend or uninstall it."
+                f"Strategy '{name}' of the package '{package}' cannot be loaded: {error}. Fix or uninstall it."
             ) from error
-    hint = f"Other packages offer strategies under the entry point group '{STRATEGY_GROUP}'."
+    hint = f"Packages can add strategies through the entry point group '{STRATEGY_GROUP}'."
     raise UnknownNameError("strategy", name, strategy_names(), hint)
 
 
 def find(entries: Mapping[str, Entry], kind: str, name: str) -> type:
-    """The class behind a built-in name.
+    """The class of a built-in name.
 
     Raises:
-        UnknownNameError: if there is none.
+        UnknownNameError: if the name does not exist.
 
     Example:
         >>> find(LEARNERS, "learner", "mlp").__name__
@@ -197,13 +197,13 @@ def find_target(path: str) -> Any:
     module, _, name = path.replace(":", ".").rpartition(".")
     try:
         return getattr(import_module(module), name)
-    except (Exception, SystemExit) as error:  # a module of the user may raise anything
+    except (Exception, SystemExit) as error:  # a user's module may raise anything
         what = f"{type(error).__name__}: {error}"
         raise ConfigError(f"Cannot import '{path}': {what}. Give it as package.module.Name.") from error
 
 
 def build(choice: type, parameters: Mapping[str, Any], where: str) -> Any:
-    """An object of a chosen class from its parameters.
+    """Creates an object of a chosen class from its parameters.
 
     Raises:
         ConfigError: if a parameter is unknown or its value is refused; names `where` it stands.
@@ -220,7 +220,7 @@ def build(choice: type, parameters: Mapping[str, Any], where: str) -> Any:
         return choice(**parameters)
     except ConfigError as error:
         raise ConfigError(f"{where}: {problem}" for problem in error.problems) from error
-    except Exception as error:  # a class of the user may raise anything
+    except Exception as error:  # a user's class may raise anything
         raise ConfigError(f"{where} cannot be made from {dict(parameters)}: {error}.") from error
 
 
@@ -246,7 +246,7 @@ def choose(entries: Mapping[str, Entry], kind: str, spec: Any) -> tuple[str, Any
 
 
 def name_of(choice: Any) -> str | None:
-    """The name that the class of an object is registered by, or None.
+    """The registered name of an object's class, or None.
 
     Example:
         >>> name_of(find(LEARNERS, "learner", "mlp")())
@@ -258,7 +258,7 @@ def name_of(choice: Any) -> str | None:
 
 
 def unknown_name(kind: str, name: str, known: Sequence[str], prefix: str = "") -> str:
-    """The message about a name that does not exist, in the order in which the known ones are listed."""
+    """The message for an unknown name, which lists the known names in their order."""
     nearest = nearest_name(name, known)
     suggestion = f" Did you mean '{prefix}{nearest}'?" if nearest else ""
     listing = ", ".join(f"{prefix}{each}" for each in known) or "none"
@@ -284,7 +284,7 @@ def described(value: Any) -> str:
 
 
 def unknown_parameter(name: str, known: list[str], where: str) -> str:
-    """The message about a parameter that does not exist."""
+    """The message for an unknown parameter."""
     nearest = nearest_name(name, known)
     suggestion = f" Did you mean '{nearest}'?" if nearest else ""
     return f"{where} has no parameter '{name}'.{suggestion} It takes: {', '.join(known) or 'none'}."

@@ -1,8 +1,8 @@
-"""Requests: what a command is asked to do, as one dataclass whose fields are its parameters.
+"""Requests: one dataclass per command, whose fields are the parameters of the command.
 
-A request is checked and resolved when it is made, and `run` does the work. The command line composes its words into
-one, and a function such as `cal.simulate` makes one of its arguments. The `Args` of its docstring are the help of
-both, so a parameter, its default and its help are written once.
+Creating a request checks and resolves it, and `run` does the work. The command line composes its words into a request,
+and a function such as `cal.simulate` builds one from its arguments. The `Args` section of its docstring is the help of
+both, so each parameter, default and help text is written once.
 """
 
 from __future__ import annotations
@@ -27,34 +27,34 @@ _GROUPS = {"dataset": "reader", "features": "kind", "learner": "kind"}
 
 @dataclasses.dataclass(kw_only=True)
 class Request:
-    """A command and its parameters; subclasses extend `_resolve` with their own checks and define `run`."""
+    """The parameters of a command. Subclasses extend `_resolve` with their own checks and define `run`."""
 
     def __post_init__(self) -> None:
         with all_problems() as problems:
             self._resolve(problems)
 
     def _resolve(self, problems: Problems) -> None:
-        """Replaces what the user wrote by what it stands for, and adds to `problems` what cannot be."""
+        """Replaces names by the objects they stand for, and adds everything invalid to `problems`."""
 
     def run(self, corpus: Any = None, *, quiet: bool = False) -> Any:
-        """Does the work; subclasses say with what result."""
+        """Does the work and returns the result of the command."""
         raise NotImplementedError
 
     def run_in_folder(self, *, quiet: bool = False) -> tuple[str, Path]:
-        """Runs as the command line does: into `output`, or a dated folder under runs/.
+        """Runs like the command line, which writes to `output` or a dated folder under runs/.
 
         Returns:
-            What to print, and the folder.
+            The text to print, and the folder.
         """
         folder = self.output = getattr(self, "output", None) or self._new_folder()
         return str(self.run(quiet=quiet)), folder
 
     def _new_folder(self) -> Path:
-        """A dated folder under runs/, named for the command."""
+        """A dated folder under runs/ with the name of the command."""
         return dated_folder(Path("runs"), type(self).__name__.removesuffix("Request").lower())
 
     def as_data(self) -> dict[str, Any]:
-        """The parameters as a configuration file holds them: plain data, choices as their name and parameters.
+        """The parameters as plain data, as in a configuration file.
 
         Example:
             >>> from cal.simulation.request import SimulationRequest
@@ -66,10 +66,10 @@ class Request:
 
 
 def make(request: type[R], parameters: Mapping[str, Any]) -> R:
-    """A request with these parameters.
+    """Creates a request.
 
     Raises:
-        ConfigError: listing every parameter that does not exist, or everything wrong with the others.
+        ConfigError: listing every unknown parameter, or all problems with the others.
 
     Example:
         >>> from cal.simulation.request import SimulationRequest
@@ -84,7 +84,7 @@ def make(request: type[R], parameters: Mapping[str, Any]) -> R:
 
 
 def help_of(request: type[Request]) -> dict[str, tuple[Any, str]]:
-    """Default and help of each parameter, from the fields and the docstrings of a request and its bases."""
+    """Default and help of each parameter, from the fields and docstrings of a request and its bases."""
     texts: dict[str, str] = {}
     for base in reversed(request.__mro__):
         texts |= _arguments(inspect.cleandoc(base.__dict__.get("__doc__") or ""))
@@ -92,7 +92,7 @@ def help_of(request: type[Request]) -> dict[str, tuple[Any, str]]:
 
 
 def takes(request: type[Request]) -> Callable[[F], F]:
-    """Decorator of a function that passes its `**parameters` to a request: gives it their signature and help."""
+    """Decorates a function that passes `**parameters` to a request with their signature and help."""
 
     def decorate(function: F) -> F:
         own = [each for each in inspect.signature(function).parameters.values() if each.kind is not each.VAR_KEYWORD]
@@ -118,7 +118,7 @@ def _default(field: dataclasses.Field[Any]) -> Any:
 
 
 def _arguments(doc: str) -> dict[str, str]:
-    """The entries of a docstring's `Args`, each on one line."""
+    """The entries of the `Args` section of a docstring, each on one line."""
     section = re.search(r"^Args:\n((?:    .*\n?|\n)*)", doc, flags=re.MULTILINE)
     entries = re.split(r"^    (?=\w+: )", section[1] if section else "", flags=re.MULTILINE)[1:]
     pairs = (entry.split(": ", 1) for entry in entries)
@@ -126,7 +126,7 @@ def _arguments(doc: str) -> dict[str, str]:
 
 
 def as_data(value: Any, name: str = "") -> Any:
-    """A parameter as a configuration file holds it; `name` tells choices of a group from other objects."""
+    """A parameter as plain data; `name` tells choices of a group from other objects."""
     if isinstance(value, _PLAIN):
         return value
     if isinstance(value, Mapping):
@@ -144,7 +144,7 @@ def as_data(value: Any, name: str = "") -> Any:
 
 
 def _label(value: Any) -> str:
-    """An object that is no data, in a few words."""
+    """A short name for an object that is not plain data."""
     if dataclasses.is_dataclass(value):
         return repr(value)
     if hasattr(value, "get_params"):

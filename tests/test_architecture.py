@@ -34,7 +34,6 @@ ORDER = [
     ["label_errors"],
     ["selection"],
     ["config"],
-    ["arguments"],
     ["help"],
     ["cli"],
     ["__main__"],

@@ -191,7 +191,7 @@ def test_benchmark_lists_what_can_be_measured_and_knows_no_other(capsys):
     listed = capsys.readouterr().out
     for name in ("step", "aso", "grid", "peers", "strategies", "gpu"):
         assert f"\n  {name} " in listed
-    assert "machine" not in listed.split("is named.")[1].split()
+    assert "machine" not in listed.split("are listed.")[1].split()
     assert main(["benchmark", "machine"]) == 1
     assert main(["benchmark", "stpe"]) == 1
     assert "Did you mean 'step'?" in capsys.readouterr().err

@@ -312,7 +312,7 @@ def test_two_packages_of_one_name_are_both_named(monkeypatch):
 
     monkeypatch.setattr(registry, "entry_points", lambda group: [entry("one"), entry("other")])
     (problem,) = problems("twice")
-    assert "offered by the packages one, other" in problem
+    assert "provided by the packages one, other" in problem
     assert registry.strategy_names().count("twice") == 1
 
 
