@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 class DataMap(MapDisplay):
     """Confidence, variability, correctness and the other metrics of each instance.
 
-    A map of several runs holds the values of each; tables and pictures show their mean. Square brackets choose
-    instances, like those of a table, and everything known about them follows: a boolean mask, an array of positions
-    or a slice. `run(k)` takes one run.
+    Square brackets filter it like a table, by a boolean mask, an array of positions or a slice; ids, texts and all else
+    that is known follow. A map of several runs holds the values of each; `run(k)` takes one run, and tables and
+    pictures show the mean.
 
     Attributes:
         gold: (*runs, instance) gold classes, -1 where unknown.
@@ -56,7 +56,7 @@ class DataMap(MapDisplay):
         seeds: seed of each run.
         curves: (*runs, epoch, instance) probability of the gold label, for the page.
         region_rule: rule of the regions, a name or `{name: {parameter: value}}`; None is `quantile`.
-        region: (instance,) regions settled earlier, on a map of more instances or in a file; they go before the rule.
+        region: (instance,) regions that are already known, from a file or from before filtering; None applies the rule.
         by_seed: (run, instance) values of each of `COORDINATES`, if this map is a mean over runs.
 
     References:
@@ -108,9 +108,11 @@ class DataMap(MapDisplay):
             values = given if isinstance(given, list) else given.tolist() if hasattr(given, "tolist") else list(given)
             object.__setattr__(self, name, values)
             if len(values) != len(self):
-                raise AnalysisError(f"{len(values)} {name} for {len(self)} instances; give one of each.")
+                raise AnalysisError(f"{len(values)} {name} for {len(self)} instances; give one per instance.")
         if self.curves is not None and self.curves.shape[-1] != len(self):
-            raise AnalysisError(f"curves of shape {tuple(self.curves.shape)} for {len(self)} instances.")
+            raise AnalysisError(
+                f"curves of shape {tuple(self.curves.shape)} for {len(self)} instances; give (*runs, epoch, instance)."
+            )
 
     @classmethod
     def of(
@@ -124,7 +126,7 @@ class DataMap(MapDisplay):
             known: what else is known: `name`, `texts`, `label_names`, `seeds`, `region_rule`.
 
         Raises:
-            AnalysisError: if no epoch was recorded, or ids or texts are more or fewer than the instances.
+            AnalysisError: if no epoch was recorded, or there is not one id and text per instance.
         """
         if not dynamics.n_epochs:
             raise AnalysisError("A data map needs at least one epoch, and none was recorded.")
@@ -149,14 +151,14 @@ class DataMap(MapDisplay):
 
     @property
     def n_runs(self) -> int:
-        """Number of runs in this map, or that it is the mean of."""
+        """Number of runs in this map, or behind this mean."""
         if self.by_seed is not None:
             return len(self.by_seed["confidence"])
         return math.prod(self.confidence.shape[:-1])
 
     @property
     def rule(self) -> dict[str, dict[str, Any]] | None:
-        """The rule of the regions with all its parameters; None if the file of the map does not tell."""
+        """The rule of the regions with all its parameters; None if the map's file does not name it."""
         if self.region is not None and self.region_rule is None:
             return None
         name, parameters = region_rule(self.region_rule or "quantile")

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import orjson
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from cal.errors import DataError
 from cal.files import OwnedFolder
 from cal.maps.page import N_ARROWS, figure_html, map_page
 from cal.report.plot_style import label, new_figure, rendered, styled
@@ -66,6 +68,23 @@ class MapDiff:
             StorageError: if the folder holds something else or cannot be written.
         """
         _write(self, Path(folder))
+
+    @classmethod
+    def load(cls, folder: Path | str) -> MapDiff:
+        """The differences that `save` wrote.
+
+        Raises:
+            DataError: if the folder holds none, or they are damaged.
+        """
+        folder = Path(folder)
+        try:
+            about = orjson.loads((folder / "diff.json").read_bytes())
+            moved = pd.read_csv(folder / "diff.csv", dtype={"id": str})
+            transitions = pd.read_csv(folder / "transitions.csv", index_col=0).rename_axis(index=None)
+            names = (about["a"], about["b"])
+            return cls(moved, transitions, about["only_a"], about["only_b"], about["alpha"], names)
+        except (OSError, ValueError, KeyError) as error:
+            raise DataError(f"{folder} holds no differences of maps that can be read ({error}).") from error
 
     def __repr__(self) -> str:
         return f"MapDiff from {self.names[0]!r} to {self.names[1]!r}: {len(self.moved):,} shared ids"

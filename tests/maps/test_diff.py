@@ -9,12 +9,14 @@ import orjson
 import pandas as pd
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 from cal.dynamics.data_map import DataMap
 from cal.dynamics.map_frame import VALUES
 from cal.dynamics.metrics import COORDINATES
-from cal.errors import AnalysisError, ConfigError, StorageError
+from cal.errors import AnalysisError, ConfigError, DataError, StorageError
 from cal.maps.diff import MOST_SPLITS, map_diff, seed_test
+from cal.maps.diff_result import MapDiff
 
 NAMES = ["easy-to-learn", "ambiguous", "hard-to-learn"]
 
@@ -158,6 +160,22 @@ def test_the_folder_has_tables_figures_and_a_page(tmp_path):
         assert (tmp_path / "out" / "figures" / f"map_diff.{suffix}").stat().st_size > 5_000
     assert "From one to other" in (tmp_path / "out" / "diff.html").read_text()
     diff.save(tmp_path / "out")  # replaces itself
+
+
+@pytest.mark.parametrize("n_seeds", [1, 3])
+def test_what_is_saved_is_loaded(tmp_path, n_seeds):
+    diff = map_diff(drawn(seed=1, n_seeds=n_seeds), drawn(seed=2, n_seeds=n_seeds))
+    diff.save(tmp_path)
+    again = MapDiff.load(tmp_path)
+    pd.testing.assert_frame_equal(again.to_frame(), diff.to_frame(), check_dtype=False, rtol=1e-12)
+    assert (str(again), repr(again)) == (str(diff), repr(diff))
+    assert isinstance(again.plot(), Figure)
+    assert "30 shared ids" in diff._repr_html_()
+
+
+def test_a_folder_without_differences_is_refused(tmp_path):
+    with pytest.raises(DataError, match="no differences"):
+        MapDiff.load(tmp_path)
 
 
 def test_another_folder_is_not_overwritten(tmp_path):
