@@ -141,8 +141,8 @@ class Coverage:
         rows_of_table = [("epoch", *KINDS), *((e, *(len(self.found(e, k)) for k in KINDS)) for e in self.epochs)]
         return "\n".join(
             [
-                f"{len(complete)} of {len(self.n_seen)} instances are in all {n_epochs} epochs; each should be in all, "
-                "exactly once.",
+                f"{len(complete)} of {len(self.n_seen)} instances are in all {n_epochs} epochs; "
+                "each should be in every epoch exactly once.",
                 *("".join(f"{cell:>11}" for cell in row) for row in rows_of_table),
                 f"For example id {self.ids(rows[:1])[0]!r} is {KINDS[kind]} in epoch {epoch}. {remedy}",
             ]
