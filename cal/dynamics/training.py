@@ -38,8 +38,7 @@ def compute_training_dynamics(
     """Trains a model and returns the data map of the dataset: a row of metrics per instance.
 
     Args:
-        model: model to train in place, on shuffled batches; it returns (instance, class) logits, or something with
-            `logits`.
+        model: model to train in place; it returns (instance, class) logits, or something with `logits`.
         dataset: pairs (x, gold), for which `model(x)` is called, or dictionaries with the gold class under `labels` or
             `label`, whose other tensors are passed to the model if it takes them.
         n_epochs: number of passes over the dataset.
@@ -54,8 +53,7 @@ def compute_training_dynamics(
         ids: (instance,) ids, in the order of the dataset; None takes `id` from dictionaries, or positions.
 
     Returns:
-        A table indexed by id, in the order of ids, with the columns gold, predicted and the metrics in
-        `cal.dynamics.metrics.METRICS`.
+        A table indexed by id, in the order of ids, with gold, predicted and the metrics `cal.dynamics.metrics.METRICS`.
 
     Raises:
         ConfigError: if an argument cannot be used.
@@ -67,23 +65,20 @@ def compute_training_dynamics(
         >>> frame = compute_training_dynamics(nn.Linear(4, 2), dataset, n_epochs=5, lr=0.1)
         >>> frame.index.name, len(frame), bool((frame["confidence"] > 0.5).all())
         ('id', 40, True)
-        >>> easy = frame[(frame["confidence"] > 0.7) & (frame["variability"] < 0.1)]
     """
     refuse(whole_numbers(n_epochs=n_epochs, batch_size=batch_size) + one_of(["during", "end"], capture=capture))
     if not isinstance(dataset, Sized) or not len(dataset):
         raise DataError("The dataset has no items or no length; give one item per instance, by position.")
     if ids is not None and len(ids) != len(dataset):
         raise DataError(f"{len(ids)} ids for {len(dataset)} instances; give one per instance.")
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     model.to(device)
     optimizer = optimizer or torch.optim.AdamW(model.parameters(), lr=lr)
     loss_fn = loss_fn or nn.functional.cross_entropy
-    batches_of = _Batches(ids, collate or default_collate, accepted_names(model))
-    shuffled = DataLoader(
-        _Numbered(dataset), batch_size, shuffle=True, collate_fn=batches_of, generator=stream(seed, "shuffle")
-    )
-    inference = in_order(_Numbered(dataset), 2 * batch_size, batches_of) if capture == "end" else None
+    numbered, batches_of = _Numbered(dataset), _Batches(ids, collate or default_collate, accepted_names(model))
+    generator = stream(seed, "shuffle")
+    shuffled = DataLoader(numbered, batch_size, shuffle=True, collate_fn=batches_of, generator=generator)
+    inference = in_order(numbered, 2 * batch_size, batches_of) if capture == "end" else None
     recorder = DynamicsRecorder(capture=capture)
     with torch.random.fork_rng():  # dropout draws from the global generator
         torch.manual_seed(seed)
