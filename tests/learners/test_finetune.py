@@ -203,7 +203,7 @@ def test_where_memory_runs_out_the_training_is_the_same(make_learner, corpus, sh
         given = fit(learner, corpus)
     assert_near_dynamics(given, expected, 1e-4)
     assert "From here on, passes have 4 instances" in caplog.text
-    assert "the same batches of 8" in caplog.text
+    assert "summed to batches of 8" in caplog.text
 
 
 def test_scores_are_the_same_where_memory_runs_out(make_learner, corpus, short_of_memory):
@@ -392,7 +392,7 @@ def test_a_damaged_file_is_said_with_what_to_do(make_learner, corpus, tmp_path, 
     path = tmp_path / "training"
     fit(make_learner(), corpus, checkpoint=path)
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(StorageError, match=r"training cannot be read, .*Remove it to train anew\."):
+    with pytest.raises(StorageError, match=r"training cannot be read, .*Remove it to start again\."):
         fit(make_learner(), corpus, checkpoint=path)
 
 

@@ -23,13 +23,14 @@ from cal.simulation.request import simulate
 from cal.simulation.run_folder import Run, RunFolder
 
 SCRIPT = """
-import pickle, sys
+import pickle, signal, sys
 from dataclasses import asdict
 from pathlib import Path
 
 from cal.simulation.request import simulate
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell runs the tests in the background
     (corpus, features), arguments = pickle.loads(Path(sys.argv[1]).read_bytes())
     simulate(corpus, features=features, **arguments, output=sys.argv[2])
 """
