@@ -17,8 +17,8 @@ from cal.errors import ConfigError, FeatureError
 from cal.learners.scikit_learner import ScikitInputs, ScikitLearner, Way
 from cal.registry import described
 
-_PASSES = 30  # of a classifier that learns in passes, as many as of a perceptron
-_DIRECTIONS = 100  # of the dense vectors that strategies are shown of sparse ones
+_PASSES = 30  # the perceptron's, for a classifier that learns in passes
+_DIRECTIONS = 100  # width of the dense projection that strategies get in place of sparse vectors
 
 
 @dataclass

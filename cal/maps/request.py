@@ -67,6 +67,8 @@ class MapRequest(TrainingRequest):
     def run(self, corpus: Any = None, *, quiet: bool = False) -> DataMap:
         """Trains, or reads logs, and, given an output folder, saves the map there: see `cal.maps.folder`.
 
+        Several seeds give their mean, with the coordinates of each seed in `by_seed`.
+
         Args:
             corpus: whatever `cal.read_corpus` takes; None reads `dataset`, if there is one.
             quiet: hide the progress bar.
@@ -80,22 +82,25 @@ class MapRequest(TrainingRequest):
         from cal.provenance import provenance
 
         if self.logs is None and self.dataset is None and corpus is None:
-            raise ConfigError("cal map needs what to draw: dataset=NAME to train on it, or logs=FOLDER to read logs.")
+            raise ConfigError(
+                "There is nothing to draw. Give a corpus to train on (on the command line dataset=NAME), or logs=FOLDER "
+                "to read logs."
+            )
         if self.output is not None:
             map_folder(self.output).refuse_foreign()
         read = self.read_corpus(corpus) if corpus is not None or self.dataset is not None else None
+        config = self.as_data()
         if self.logs is None:
             assert read is not None
             data_map = self._trained(read, quiet)
             about = {"corpus_fingerprint": read.fingerprint, **provenance(self.device)}
-            config = self.as_data()
         else:
             data_map, about = self._of_logs(read), provenance("cpu")
-            config = {key: self.as_data()[key] for key in ("logs", "on_missing", "dataset", "region", "output")}
+            config = {key: config[key] for key in ("logs", "on_missing", "dataset", "region", "output")}
         if self.output is not None and not rank():
             data_map.save(self.output, config=config, about=about)
             shutil.rmtree(self.output / CHECKPOINTS, ignore_errors=True)
-        return data_map
+        return data_map.one()
 
     def run_in_folder(self, *, quiet: bool = False) -> tuple[str, Path]:
         from cal.dynamics.distributed import gathered, rank
@@ -170,7 +175,8 @@ def map(corpus: Any = None, *, quiet: bool = False, **parameters: Any) -> DataMa
         **parameters: those of `MapRequest`.
 
     Returns:
-        The map, with `to_frame()`, `plot()`, `page()` and `save(folder)`; square brackets filter it like a table.
+        The map, the mean over several seeds, with `to_frame()`, `plot()`, `page()` and `save(folder)`; square brackets
+        filter it like a table.
 
     Raises:
         ConfigError: listing everything wrong with the parameters; before any training.

@@ -85,7 +85,7 @@ def choose_folder(parent: Path, corpus: Corpus, request: SimulationRequest) -> P
 
 
 def _about(request: SimulationRequest, corpus: Corpus, inputs: Inputs, vectors: Features | None) -> dict[str, Any]:
-    """What run.json says of a simulation."""
+    """The contents of run.json."""
     return {
         "corpus": corpus.name,
         "label_names": list(corpus.label_names),
