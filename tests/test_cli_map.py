@@ -126,7 +126,7 @@ def test_all_problems_of_a_configuration_are_said_at_once(train, tmp_path, capsy
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["map"], "(on the command line dataset=NAME), or logs=FOLDER"),
+        (["map"], "(dataset=NAME on the command line), or logs=FOLDER"),
         (["map", "logs=/nowhere"], "/nowhere is not a folder"),
         (["map", "logs=/nowhere", "seeds=3"], "trains nothing"),
         (["map-diff", "a"], "takes two folders"),

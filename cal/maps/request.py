@@ -83,7 +83,7 @@ class MapRequest(TrainingRequest):
 
         if self.logs is None and self.dataset is None and corpus is None:
             raise ConfigError(
-                "There is nothing to draw. Give a corpus to train on (on the command line dataset=NAME), or logs=FOLDER "
+                "Nothing to draw: give a corpus to train on (dataset=NAME on the command line), or logs=FOLDER "
                 "to read logs."
             )
         if self.output is not None:
