@@ -109,9 +109,11 @@ def test_objects_and_functions_of_a_package_are_shown_too(installed, tmp_path):
     assert re.search(r"^Kind .*no description", table, re.MULTILINE)
     assert re.search(r"^number .*not a strategy", table, re.MULTILINE)
     assert len(re.findall(r"^margin ", table, re.MULTILINE)) == 1
-    for name in ("by_first", "plain", "Kind", "made"):
-        shown = cal(["strategies", "show", name], installed, tmp_path)
-        assert "cal_more.py" in shown.stdout, shown.stderr
+    names = ["by_first", "plain", "Kind", "made"]
+    code = f"from cal.cli import main; print(*(main(['strategies', 'show', name]) for name in {names}))"
+    shown = subprocess.run([sys.executable, "-c", code], env=installed, cwd=tmp_path, capture_output=True, text=True)
+    assert shown.stdout.count("cal_more.py") == len(names), shown.stdout + shown.stderr
+    assert shown.stdout.endswith("0 0 0 0\n")
     words = ["simulate", "experiment=smoke", "strategies=[by_first,plain,made]", "rounds=1", "seeds=1", "workers=1"]
     run = cal([*words, f"output={tmp_path / 'run'}"], installed, tmp_path)
     assert run.returncode == 0, run.stderr

@@ -330,10 +330,10 @@ def test_digests_tell_code_and_parameters_apart():
 
 
 def test_digests_are_the_same_in_every_process():
+    specs = ["tidal", {"blend": {"parts": ["bald", "predicted_ucb", "epoch_disagreement"]}}]
     code = (
         "from cal.acquisition.spec import digest, make_strategies\n"
-        "specs = ['tidal', {'blend': {'parts': ['bald', 'predicted_ucb', 'epoch_disagreement']}}]\n"
-        "print([digest(strategy) for strategy in make_strategies(specs).values()])"
+        f"print([digest(strategy) for strategy in make_strategies({specs}).values()])"
     )
     printed = {
         subprocess.run(
@@ -343,6 +343,6 @@ def test_digests_are_the_same_in_every_process():
             text=True,
             check=True,
         ).stdout
-        for seed in ("1", "2", "3")
+        for seed in ("1", "2")
     }
-    assert len(printed) == 1
+    assert printed == {f"{[digest(strategy) for strategy in make_strategies(specs).values()]}\n"}

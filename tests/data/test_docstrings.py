@@ -1,5 +1,6 @@
 import ast
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +14,12 @@ from cal.errors import ConfigError
 
 
 @pytest.fixture(scope="module")
-def harvest_cache(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("docstrings")
+def harvest_cache() -> Path:
+    """The cache of this test session without the harvest of an earlier one; later tests use the new harvest."""
+    folder = Path(os.environ["CAL_CACHE"])
+    for kept in folder.glob("docstrings-*.json"):
+        kept.unlink()
+    return folder
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 import torch
@@ -72,13 +73,17 @@ def run(folder, ranks, ids="numbers", fault=""):
     return [json.loads((folder / f"result-{rank}.json").read_text()) for rank in ranks]
 
 
+@pytest.fixture(scope="module")
+def of_one(tmp_path_factory):
+    """of_one(ids): what one process records, run once for each kind of ids."""
+    return cache(lambda ids: run(tmp_path_factory.mktemp("one"), [-1], ids)[0])
+
+
 @pytest.mark.parametrize(
     ("ids", "fault"), [("numbers", ""), ("strings", "memory"), ("numbers", "last"), ("numbers", "rewind")]
 )
-def test_two_processes_draw_the_map_of_one(tmp_path, ids, fault):
-    (tmp_path / "two").mkdir()
-    (tmp_path / "one").mkdir()
-    two, (one,) = run(tmp_path / "two", [0, 1], ids, fault), run(tmp_path / "one", [-1], ids)
+def test_two_processes_draw_the_map_of_one(tmp_path, of_one, ids, fault):
+    two, one = run(tmp_path, [0, 1], ids, fault), of_one(ids)
     assert len(one["map"]["id"]) == N
     for result in two:
         assert result["said"] == ""
@@ -89,7 +94,7 @@ def test_two_processes_draw_the_map_of_one(tmp_path, ids, fault):
                 torch.tensor(result["map"][name]), torch.tensor(one["map"][name]), rtol=0, atol=1e-6
             )
     if fault == "":
-        assert DynamicsRecorder(folder=tmp_path / "two" / "logs").n_epochs == N_EPOCHS
+        assert DynamicsRecorder(folder=tmp_path / "logs").n_epochs == N_EPOCHS
 
 
 def test_what_one_process_doubles_is_refused_by_all(tmp_path):
