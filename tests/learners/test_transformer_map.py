@@ -87,7 +87,7 @@ def test_an_interrupted_map_goes_on_in_the_middle_of_an_epoch(command, tmp_path,
     with monkeypatch.context() as patched:
         patched.setattr(FineTuning, "_take_step", stop)
         assert main(given) == 130
-    assert "goes on from there" in caplog.text
+    assert "to resume" in caplog.text
     assert not (tmp_path / "map" / "map.json").exists()
     steps = []
     monkeypatch.setattr(

@@ -34,7 +34,7 @@ def sweep(jobs, tmp_path):
 def test_a_row_per_job_holds_the_parameters_in_which_jobs_differ(sweep):
     table = sweep_table(sweep)
     assert table.index.tolist() == [0, 1, 2]
-    assert table.columns.tolist()[:4] == ["strategies", "query_size", "seeds", "n_labelled"]
+    assert table.columns.tolist()[:4] == ["strategies", "seeds", "query_size", "n_labelled"]
     assert table["query_size"].tolist() == [5, 10, 10]
     assert table["strategies"].tolist() == ['["random", "entropy"]'] * 2 + ['["margin"]']
     assert table["n_labelled"].tolist() == [27, 42, 42]
@@ -55,7 +55,7 @@ def test_scores_are_means_and_deviations_over_seeds(jobs, sweep):
 
 def test_the_text_has_a_line_per_job_and_strategy(sweep):
     header, *lines = sweep_text(sweep_table(sweep)).splitlines()
-    assert header.split() == ["job", "strategies", "query_size", "seeds", "strategy", "labels", "area", "accuracy"]
+    assert header.split() == ["job", "strategies", "seeds", "query_size", "strategy", "labels", "area", "accuracy"]
     assert len(lines) == 5
     assert "±" in lines[0]
     assert "±" not in lines[4]
