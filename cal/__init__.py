@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # the one table of public names: type checkers read it, and s
     from cal.dynamics.data_map import DataMap as DataMap
     from cal.dynamics.lint import lint_logs as lint_logs
     from cal.dynamics.recorder import DynamicsRecorder as DynamicsRecorder
+    from cal.dynamics.training import compute_train_dynamics as compute_train_dynamics
     from cal.dynamics.training import compute_training_dynamics as compute_training_dynamics
     from cal.dynamics.training_dynamics import TrainingDynamics as TrainingDynamics
     from cal.errors import CalError as CalError
