@@ -98,7 +98,8 @@ def _sentences(
     values: dict[str, object],
     suggestion: Callable[[object], str] = lambda value: "",
 ) -> list[str]:
-    described += " or null" if or_null else ""
+    if or_null:
+        described = f"{described.replace(' or ', ', ')} or null"
     return [
         f"{name} must be {described}, not {value!r}.{suggestion(value)}"
         for name, value in values.items()
