@@ -132,6 +132,7 @@ def test_a_file_of_ones_own_is_found(tmp_path):
         ("learner.dropout=1", "learner: dropout must be"),
         ("learner.lr=0", "learner: lr must be a finite number above 0"),
         ("strategies=cal", "strategies must be a list"),
+        ("strategies=5", "strategies must be a list"),
         ("strategies=[]", "strategies is empty"),
         ("strategies=[cal,cal]", "listed twice"),
         ("strategies=[{cal:{treshold:.4}}]", "Did you mean 'threshold'"),

@@ -91,7 +91,7 @@ class SimulationRequest(TrainingRequest):
         if len(problems) == n_before:
             problems += self._misfits()
         if self.learner is not None:
-            if tuple(self.strategies) == STRATEGIES:
+            if self.acquisitions and tuple(self.strategies) == STRATEGIES:
                 self._leave_out_unmet(self.learner.abilities)
             for name, strategy in self.acquisitions.items():
                 unmet = functools.partial(unmet_needs, strategy, self.learner.abilities)
@@ -169,7 +169,7 @@ class SimulationRequest(TrainingRequest):
         if not self.profile:
             return str(curves), self.output
         table = profile_table(folder)
-        table.to_csv(self.output / "profile.csv", float_format="%.4f")
+        folder.write("profile.csv", table.to_csv(float_format="%.4f").encode())
         return f"{curves}\n\n{profile_text(table, watch.seconds)}\n", self.output
 
 
