@@ -270,7 +270,7 @@ def _typed(
     given = []
     for key, value in values.items():
         if key not in known:
-            problems.append(registry.unknown_name("key", str(key), known, prefix))
+            problems.append(str(UnknownNameError("key", f"{prefix}{key}", (f"{prefix}{name}" for name in known))))
         elif value == "???":
             problems.append(f"{prefix}{key} must be given: {prefix}{key}=...")
         else:

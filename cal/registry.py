@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, NamedTuple
@@ -255,14 +255,6 @@ def name_of(choice: Any) -> str | None:
     path = f"{type(choice).__module__}:{type(choice).__qualname__}"
     entries = [*READERS.items(), *FEATURES.items(), *LEARNERS.items()]
     return next((name for name, entry in entries if entry.path == path), None)
-
-
-def unknown_name(kind: str, name: str, known: Sequence[str], prefix: str = "") -> str:
-    """The message for an unknown name, which lists the known names in their order."""
-    nearest = nearest_name(name, known)
-    suggestion = f" Did you mean '{prefix}{nearest}'?" if nearest else ""
-    listing = ", ".join(f"{prefix}{each}" for each in known) or "none"
-    return f"There is no {kind} '{prefix}{name}'.{suggestion} Known: {listing}."
 
 
 def described(value: Any) -> str:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from cal import registry
 from cal.checks import Problems, all_problems
-from cal.errors import ConfigError
+from cal.errors import ConfigError, UnknownNameError
 from cal.files import dated_folder
 
 R = TypeVar("R", bound="Request")
@@ -26,19 +27,20 @@ _GROUPS = {"dataset": "reader", "features": "kind", "learner": "kind"}
 
 
 @dataclasses.dataclass(kw_only=True)
-class Request:
+class Request(ABC):
     """The parameters of a command. Subclasses extend `_resolve` with their own checks and define `run`."""
 
     def __post_init__(self) -> None:
         with all_problems() as problems:
             self._resolve(problems)
 
+    @abstractmethod
     def _resolve(self, problems: Problems) -> None:
         """Replaces names by the objects they stand for, and adds everything invalid to `problems`."""
 
+    @abstractmethod
     def run(self, corpus: Any = None, *, quiet: bool = False) -> Any:
         """Does the work and returns the result of the command."""
-        raise NotImplementedError
 
     def run_in_folder(self, *, quiet: bool = False) -> tuple[str, Path]:
         """Runs like the command line, which writes to `output` or a dated folder under runs/.
@@ -75,11 +77,11 @@ def make(request: type[R], parameters: Mapping[str, Any]) -> R:
         >>> from cal.simulation.request import SimulationRequest
         >>> make(SimulationRequest, {"sedes": 3})
         Traceback (most recent call last):
-        cal.errors.ConfigError: There is no parameter 'sedes'. Did you mean 'seeds'? Known: dataset, ...
+        cal.errors.ConfigError: Unknown parameter 'sedes'. Did you mean 'seeds'? Known: dataset, ...
     """
     known = [field.name for field in _parameters(request)]
     if unknown := [name for name in parameters if name not in known]:
-        raise ConfigError(registry.unknown_name("parameter", name, known) for name in unknown)
+        raise ConfigError(str(UnknownNameError("parameter", name, known)) for name in unknown)
     return request(**parameters)
 
 

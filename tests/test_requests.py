@@ -111,7 +111,7 @@ def test_a_function_takes_every_parameter_of_its_request(name):
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_misspelt_parameter_is_named_with_the_nearest(name):
-    with pytest.raises(ConfigError, match=r"no parameter 'outptu'.* Did you mean 'output'"):
+    with pytest.raises(ConfigError, match=r"Unknown parameter 'outptu'.* Did you mean 'output'"):
         FUNCTIONS[name](None, outptu="x")
 
 

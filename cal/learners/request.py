@@ -53,7 +53,6 @@ class TrainingRequest(Request):
         from cal.data.features import as_features
         from cal.learners.compute import resolve_device
 
-        super()._resolve(problems)
         self.output = None if self.output is None else Path(str(self.output))
         problems += whole_numbers(or_null=True, workers=self.workers)
         self.dataset = problems.attempt(self._chosen_dataset, otherwise=None)

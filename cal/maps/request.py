@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import dataclasses
 import logging
 import shutil
 from collections.abc import Sequence
@@ -54,7 +54,11 @@ class MapRequest(TrainingRequest):
         from cal.dynamics.store import OnMissing
         from cal.dynamics.training_dynamics import Capture
 
-        given = [name for name in ("n_epochs", "seeds", "capture", "folds") if getattr(self, name) != _default(name)]
+        given = [
+            name
+            for name in ("n_epochs", "seeds", "capture", "folds")
+            if getattr(self, name) != getattr(type(self), name)
+        ]
         super()._resolve(problems)
         if self.logs is not None and given:
             problems.append(f"logs=FOLDER trains nothing, and so does not use {', '.join(given)}. Leave it out.")
@@ -137,8 +141,6 @@ class MapRequest(TrainingRequest):
 
     def _of_logs(self, corpus: Corpus | None) -> DataMap:
         """The map of logs, with texts and label names of the corpus where there is one."""
-        import dataclasses
-
         from cal.dynamics.logs import open_logs
 
         path = Path(self.logs)
@@ -158,11 +160,6 @@ class MapRequest(TrainingRequest):
             )
         texts = _texts(corpus, store.kept_ids(), data_map.gold.tolist())
         return dataclasses.replace(data_map, texts=texts, label_names=corpus.label_names)
-
-
-@functools.cache
-def _default(name: str) -> Any:
-    return getattr(MapRequest, name)
 
 
 @takes(MapRequest)
