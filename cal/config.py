@@ -20,11 +20,6 @@ from cal.checks import Problems, all_problems
 from cal.errors import ConfigError, UnknownNameError
 from cal.request import Request, help_of
 
-_GROUPS = {
-    "dataset": ("reader", registry.READERS),
-    "features": ("kind", registry.FEATURES),
-    "learner": ("kind", registry.LEARNERS),
-}
 _CONVERTED: dict[Any, Any] = {"int": int, "float": float, "bool": bool, "str": str}
 _CONVERTED |= {f"{name} | None": Optional[kind] for name, kind in _CONVERTED.items()}  # noqa: UP045
 
@@ -226,7 +221,7 @@ def _request(request: type[Request], config: Mapping[str, Any], problems: Proble
     """The request of a composed configuration; adds to `problems`."""
     kinds = {field.name: _CONVERTED.get(field.type, Any) for field in dataclasses.fields(request) if field.init}
     values = _typed(kinds, config, "", problems)
-    for group, (selector, entries) in _GROUPS.items():
+    for group, (selector, entries) in registry.GROUPS.items():
         if group in kinds and group not in config and group != "learner":
             values[group] = None  # deleted, or not in the file
         if not isinstance(values.get(group), dict):

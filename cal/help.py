@@ -26,17 +26,17 @@ See `cal COMMAND --help` for details. To start: cal simulate experiment=smoke
 def configured_help(command: str) -> str:
     """Help of a command with a request: what it does, its choices, its keys with defaults, and options."""
     from cal.config import conf_dir
-    from cal.registry import find_target
+    from cal.registry import GROUPS, find_target
     from cal.request import help_of
 
     request = find_target(COMMANDS[command].request)
     keys = help_of(request)
-    groups = [group for group in _GROUPS if group in keys]
+    groups: list[str] = [group for group in GROUPS if group in keys]
     sweep = command == "simulate"
     if sweep:
         groups = ["experiment", "strategies", *groups, "seed_set", "stopping"]
     usual = (conf_dir() / f"{command}.yaml").read_text(encoding="utf-8").splitlines()[1].lstrip("# ")
-    keys_text = "\n".join(_key(name, *about) for name, about in keys.items() if name not in _GROUPS)
+    keys_text = "\n".join(_key(name, *about) for name, about in keys.items() if name not in GROUPS)
     choices = f"{_choices(*groups)}\n\n" if groups else ""
     multirun = "\n  -m, --multirun     run every combination of values given as key=a,b" if sweep else ""
     examples = {"dataset": "dataset.path=...", "features": "features.pool=...", "learner": "learner.hidden=..."}
@@ -55,9 +55,6 @@ options
   --cfg              print the complete configuration and exit
   --config-dir DIR   folder of your own configuration files, such as DIR/dataset/mine.yaml
 """
-
-
-_GROUPS: tuple[str, ...] = ("dataset", "features", "learner")
 
 
 def _key(name: str, default: Any, text: str) -> str:

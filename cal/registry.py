@@ -131,6 +131,9 @@ STOPPING = {
     "all_of": Entry("cal.simulation.stopping:AllOf", "all of several in the same round"),
 }
 
+GROUPS = {"dataset": ("reader", READERS), "features": ("kind", FEATURES), "learner": ("kind", LEARNERS)}
+"""Groups of the configuration: the key that names a choice, and the choices."""
+
 STRATEGY_GROUP = "cal.acquisitions"
 
 

@@ -23,7 +23,6 @@ from cal.files import dated_folder
 R = TypeVar("R", bound="Request")
 F = TypeVar("F", bound=Callable[..., Any])
 _PLAIN = str | int | float | bool | None
-_GROUPS = {"dataset": "reader", "features": "kind", "learner": "kind"}
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -135,13 +134,13 @@ def as_data(value: Any, name: str = "") -> Any:
         return {str(key): as_data(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [as_data(each) for each in value]
-    if name in _GROUPS:
+    if name in registry.GROUPS:
         fields = dataclasses.fields(value) if dataclasses.is_dataclass(value) else ()
         given = {field.name: getattr(value, field.name) for field in fields}
         registered = registry.name_of(value)
         if not registered:  # a class of the user, or the vectors themselves
             given = {key: each for key, each in given.items() if isinstance(each, _PLAIN | list | tuple)}
-        return {_GROUPS[name]: registered or type(value).__name__} | as_data(given)
+        return {registry.GROUPS[name][0]: registered or type(value).__name__} | as_data(given)
     return str(value) if isinstance(value, Path) else _label(value)
 
 

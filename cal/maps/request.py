@@ -96,15 +96,15 @@ class MapRequest(TrainingRequest):
         config = self.as_data()
         if self.logs is None:
             assert read is not None
-            data_map = self._trained(read, quiet)
+            data_map = self._trained(read, quiet).one()
             about = {"corpus_fingerprint": read.fingerprint, **provenance(self.device)}
         else:
-            data_map, about = self._of_logs(read), provenance("cpu")
+            data_map, about = self._of_logs(read).one(), provenance("cpu")
             config = {key: config[key] for key in ("logs", "on_missing", "dataset", "region", "output")}
         if self.output is not None and not rank():
             data_map.save(self.output, config=config, about=about)
             shutil.rmtree(self.output / CHECKPOINTS, ignore_errors=True)
-        return data_map.one()
+        return data_map
 
     def run_in_folder(self, *, quiet: bool = False) -> tuple[str, Path]:
         from cal.dynamics.distributed import gathered, rank
