@@ -76,8 +76,7 @@ class SuspectsRequest(TrainingRequest):
             raise ConfigError("There is nothing to rank. Give a corpus (dataset=NAME) or a map (map=FOLDER).")
         if self.output is not None:
             suspects_folder(self.output, trained=self.map is None)
-        known = corpus is not None or self.dataset is not None
-        found = find_suspects(self, self.read_corpus(corpus) if known else None, quiet)
+        found = find_suspects(self, self.corpus_if_given(corpus), quiet)
         if self.output is not None:
             found.save(self.output)
         return found

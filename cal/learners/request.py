@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from cal import registry
 from cal.checks import Problems, whole_numbers
+from cal.data.request import CorpusRequest
 from cal.errors import ConfigError
-from cal.request import Request
 
 if TYPE_CHECKING:
-    from cal.data.corpus import Corpus
     from cal.learners.base import LearnerConfig
     from cal.learners.grid import Setup
 
@@ -22,11 +21,10 @@ _OF_LEARNERS = ("n_epochs", "model", "precision")
 
 
 @dataclass(kw_only=True)
-class TrainingRequest(Request):
+class TrainingRequest(CorpusRequest):
     """Corpus, vectors, classifiers and where they are trained.
 
     Args:
-        dataset: reader of the corpus, its name or {name: {parameter: value}}; not needed where a corpus is given
         features: document vectors, or a way to compute them, its name or {name: {parameter: value}}; null for a
             learner that reads the texts
         learner: classifier and its hyperparameters, its name or {name: {parameter: value}}
@@ -39,7 +37,6 @@ class TrainingRequest(Request):
         output: folder of the results
     """
 
-    dataset: Any = None
     features: Any = "lsa"
     learner: Any = "mlp"
     n_epochs: int | None = None
@@ -53,9 +50,9 @@ class TrainingRequest(Request):
         from cal.data.features import as_features
         from cal.learners.compute import resolve_device
 
+        super()._resolve(problems)
         self.output = None if self.output is None else Path(str(self.output))
         problems += whole_numbers(or_null=True, workers=self.workers)
-        self.dataset = problems.attempt(self._chosen_dataset, otherwise=None)
         self.features = problems.attempt(lambda: as_features(self.features), otherwise=None)
         self.learner = problems.attempt(self._chosen_learner, otherwise=None)
         uses_gpu = self.learner is None or self.learner.uses_gpu
@@ -66,10 +63,6 @@ class TrainingRequest(Request):
     def _uses_features(self) -> bool:
         """Whether anything but the learner reads document vectors."""
         return False
-
-    def _chosen_dataset(self) -> Any:
-        spec = self.dataset
-        return registry.choose(registry.READERS, "dataset", spec)[1] if isinstance(spec, str | Mapping) else spec
 
     def _chosen_learner(self) -> LearnerConfig:
         """The learner with the parameters that the request has for it."""
@@ -94,20 +87,3 @@ class TrainingRequest(Request):
         from cal.learners.grid import Setup
 
         return Setup(self.learner, self.features, self.device, self.workers, quiet)
-
-    def read_corpus(self, corpus: Any = None) -> Corpus:
-        """The corpus given, anything that `cal.read_corpus` takes, or that of `dataset`.
-
-        Raises:
-            ConfigError: if there is neither.
-            DataError: if it cannot be used.
-        """
-        from cal.data import read_corpus
-        from cal.data.corpus import Corpus
-
-        if corpus is None and self.dataset is None:
-            raise ConfigError("There is no corpus to work on. Give dataset=NAME, or a corpus in Python.")
-        if corpus is None:
-            read: Corpus = self.dataset.read()
-            return read
-        return corpus if isinstance(corpus, Corpus) else read_corpus(corpus)

@@ -92,7 +92,7 @@ class MapRequest(TrainingRequest):
             )
         if self.output is not None:
             map_folder(self.output).refuse_foreign()
-        read = self.read_corpus(corpus) if corpus is not None or self.dataset is not None else None
+        read = self.corpus_if_given(corpus)
         config = self.as_data()
         if self.logs is None:
             assert read is not None

@@ -201,8 +201,7 @@ class SelectRequest(TrainingRequest):
         if self.from_texts:
             selection = select_from_texts(self, self.read_corpus(corpus), quiet)
         else:
-            known = corpus is not None or self.dataset is not None
-            selection = select_from_map(self, self.read_corpus(corpus) if known else None)
+            selection = select_from_map(self, self.corpus_if_given(corpus))
         if self.output is not None:
             selection.save(self.output, self.formats)
         return selection
