@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from numbers import Real
 from typing import Any, SupportsIndex, TypeVar
 
-from cal.errors import ConfigError, nearest_name
+from cal.errors import ConfigError, UnknownNameError, nearest_name, shown
 
 T = TypeVar("T")
+LARGEST = 2**63 - 1
+"""The largest whole number that arrays, tensors and tables hold."""
 
 
 def whole_numbers(least: int = 1, /, *, or_null: bool = False, **values: object) -> list[str]:
@@ -30,9 +32,40 @@ def whole_numbers(least: int = 1, /, *, or_null: bool = False, **values: object)
     """
 
     def fits(value: object) -> bool:
-        return isinstance(value, SupportsIndex) and not isinstance(value, bool) and operator.index(value) >= least
+        number = whole_number(value)
+        return number is not None and least <= number
 
-    return _sentences(f"a whole number of at least {least}", fits, or_null, values)
+    problems = _sentences(f"a whole number of at least {least}", fits, or_null, values)
+    too_large = {name: value for name, value in values.items() if (whole_number(value) or 0) > LARGEST}
+    return problems + _sentences("a whole number below 2^63", lambda value: False, False, too_large)
+
+
+def whole_number(value: object) -> int | None:
+    """A whole number of Python, NumPy or PyTorch as Python's; None for anything else.
+
+    Example:
+        >>> whole_number(3), whole_number(3.0), whole_number(True)
+        (3, None, None)
+    """
+    try:
+        return operator.index(value) if isinstance(value, SupportsIndex) and not isinstance(value, bool) else None
+    except TypeError:  # an array has an index only if it holds one whole number
+        return None
+
+
+def as_plain(value: Any) -> Any:
+    """A single value of NumPy, PyTorch or pyarrow as Python's own; anything else stays.
+
+    Example:
+        >>> import numpy as np
+        >>> as_plain(np.float32(0.5)), as_plain(np.array(3)), as_plain("high")
+        (0.5, 3, 'high')
+    """
+    if isinstance(value, str | int) and not isinstance(value, bool):
+        return str(value) if isinstance(value, str) else int(value)  # of subclasses, too
+    if getattr(value, "shape", None) == () and callable(getattr(value, "item", None)):
+        return value.item()
+    return value.as_py() if callable(getattr(value, "as_py", None)) else value
 
 
 def numbers_in(interval: str, /, *, or_null: bool = False, **values: object) -> list[str]:
@@ -56,10 +89,13 @@ def numbers_in(interval: str, /, *, or_null: bool = False, **values: object) -> 
     lower, upper = interval[1:-1].split(", ")
     low, high = float(lower), float(upper)
 
-    def fits(value: Any) -> bool:
+    def fits(value: object) -> bool:
         if isinstance(value, bool) or not isinstance(value, Real):
             return False
-        number: Any = value  # `Real` has no comparisons for mypy
+        try:
+            number = float(value)
+        except (OverflowError, ValueError):
+            return False
         excluded = [bound for bound, bracket in ((low, opening), (high, closing)) if bracket in "()"]
         return low <= number <= high and number not in excluded
 
@@ -88,7 +124,52 @@ def one_of(known: Iterable[str], /, *, or_null: bool = False, **values: object) 
         return f" Did you mean '{nearest}'?" if nearest else ""
 
     described = f"{', '.join(others)} or {last}" if others else last
-    return _sentences(described, lambda value: value in words, or_null, values, suggestion)
+    return _sentences(described, lambda value: isinstance(value, str) and value in words, or_null, values, suggestion)
+
+
+def true_or_false(**values: object) -> list[str]:
+    """A sentence about each value that is neither true nor false.
+
+    Example:
+        >>> true_or_false(stop="yes", quiet=True)
+        ["stop must be true or false, not 'yes'."]
+    """
+    return _sentences("true or false", lambda value: type(value).__name__ in ("bool", "bool_"), False, values)
+
+
+def instances_of(kinds: type | tuple[type, ...], /, *, or_null: bool = False, **values: object) -> list[str]:
+    """A sentence about each value that is of another class.
+
+    Args:
+        kinds: class, or classes.
+        or_null: allow None too.
+        values: values by the names of their parameters.
+
+    Example:
+        >>> instances_of((dict, list), options="high")
+        ["options must be a dict or list, not 'high'."]
+    """
+    *others, last = [kind.__name__ for kind in (kinds if isinstance(kinds, tuple) else (kinds,))]
+    described = f"a{'n' if (others or [last])[0][0] in 'AEIOU' else ''} {', '.join(others)} or {last}"
+    described = described if others else described.replace("  or", "")
+    return _sentences(described, lambda value: isinstance(value, kinds), or_null, values)
+
+
+def known_name(kind: str, name: object, known: Iterable[str], hint: str = "") -> str:
+    """The name, if it is known.
+
+    Raises:
+        UnknownNameError: if it is not, or is no text.
+
+    Example:
+        >>> known_name("engine", "deepsg", ["vectorised", "deepsig"])
+        Traceback (most recent call last):
+        cal.errors.UnknownNameError: Unknown engine 'deepsg'. Did you mean 'deepsig'? Known: deepsig, vectorised.
+    """
+    names = list(known)
+    if not isinstance(name, str) or name not in names:
+        raise UnknownNameError(kind, name, names, hint)
+    return name
 
 
 def _sentences(
@@ -101,7 +182,7 @@ def _sentences(
     if or_null:
         described = f"{described.replace(' or ', ', ')} or null"
     return [
-        f"{name} must be {described}, not {value!r}.{suggestion(value)}"
+        f"{name} must be {described}, not {shown(value)}.{suggestion(value)}"
         for name, value in values.items()
         if not (fits(value) or (or_null and value is None))
     ]

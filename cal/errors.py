@@ -67,12 +67,13 @@ class UnknownNameError(ConfigError):
         Unknown strategy 'entrpy'. Did you mean 'entropy'? Known: cal, entropy.
     """
 
-    def __init__(self, kind: str, given: str, known: Iterable[str], hint: str = "") -> None:
+    def __init__(self, kind: str, given: object, known: Iterable[str], hint: str = "") -> None:
         names = sorted(known)
-        nearest = nearest_name(given, names)
+        nearest = nearest_name(given, names) if isinstance(given, str) else None
         suggestion = f" Did you mean '{nearest}'?" if nearest else ""
         listing = f" Known: {', '.join(names)}." if names else ""
-        super().__init__(f"Unknown {kind} '{given}'.{suggestion}{listing}{' ' + hint if hint else ''}")
+        what = f"'{given}'" if isinstance(given, str) else shown(given)
+        super().__init__(f"Unknown {kind} {what}.{suggestion}{listing}{' ' + hint if hint else ''}")
 
 
 class DataError(CalError):
@@ -119,6 +120,20 @@ def missing_package(feature: str, package: str, extra: str) -> str:
         learner.lora needs the package peft: pip install 'cartography-active-learning[lora]'.
     """
     return f"{feature} needs the package {package}: pip install 'cartography-active-learning[{extra}]'."
+
+
+def shown(value: object, n: int = 80) -> str:
+    """A value as a message shows it: in one line, cut short.
+
+    Example:
+        >>> shown("high"), shown(list(range(100)), 12)
+        ("'high'", '[0, 1, 2 ...')
+    """
+    try:
+        line = " ".join(repr(value).split())
+    except Exception:  # such as that of a number of more than 4,300 digits, or whatever a class of the user raises
+        return f"an object of {type(value).__name__}"
+    return line if len(line) <= n else f"{line[: n - 3].rstrip(' ,')} ..."
 
 
 def nearest_name(given: str, known: Iterable[str]) -> str | None:

@@ -14,7 +14,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, NamedTuple
 
-from cal.checks import refuse
+from cal.checks import known_name, refuse
 from cal.errors import ConfigError, UnknownNameError, nearest_name
 
 
@@ -181,9 +181,7 @@ def find(entries: Mapping[str, Entry], kind: str, name: str) -> type:
         >>> find(LEARNERS, "learner", "mlp").__name__
         'MLP'
     """
-    if name not in entries:
-        raise UnknownNameError(kind, name, entries)
-    found: type = find_target(entries[name].path)
+    found: type = find_target(entries[known_name(kind, name, entries)].path)
     return found
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cal import registry
-from cal.checks import Problems, all_problems
+from cal.checks import Problems, all_problems, as_plain
 from cal.errors import ConfigError, UnknownNameError
 from cal.files import dated_folder
 
@@ -30,6 +30,8 @@ class Request(ABC):
     """The parameters of a command. Subclasses extend `_resolve` with their own checks and define `run`."""
 
     def __post_init__(self) -> None:
+        for field in _parameters(type(self)):
+            setattr(self, field.name, as_plain(getattr(self, field.name)))
         with all_problems() as problems:
             self._resolve(problems)
 
@@ -128,6 +130,7 @@ def _arguments(doc: str) -> dict[str, str]:
 
 def as_data(value: Any, name: str = "") -> Any:
     """A parameter as plain data; `name` tells choices of a group from other objects."""
+    value = as_plain(value)
     if isinstance(value, _PLAIN):
         return value
     if isinstance(value, Mapping):

@@ -20,7 +20,19 @@ TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MOD
 # The ground floor, whose modules may know each other, then the rooms: each may import those above it in this list.
 ORDER = [
     [
-        *("errors", "checks", "files", "shares", "streams", "seeds", "registry", "stopwatch", "progress", "provenance"),
+        *(
+            "errors",
+            "checks",
+            "arrays",
+            "files",
+            "shares",
+            "streams",
+            "seeds",
+            "registry",
+            "stopwatch",
+            "progress",
+            "provenance",
+        ),
         *("request", "commands"),
     ],
     ["dynamics"],

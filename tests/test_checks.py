@@ -13,7 +13,7 @@ from cal.errors import ConfigError
 NO_NUMBERS = [None, True, False, "1", "one", [1], 1j, math.nan]
 
 
-@pytest.mark.parametrize("value", [1, 7, 10**30, np.int32(3), np.uint8(1)])
+@pytest.mark.parametrize("value", [1, 7, 2**63 - 1, np.int32(3), np.uint8(1), np.array(4)])
 def test_whole_numbers_of_every_kind_pass(value):
     assert whole_numbers(n=value) == []
 

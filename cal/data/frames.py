@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from cal.arrays import as_list
 from cal.data.columns import Columns, read_documents
 from cal.data.documents import assemble
 from cal.data.splits import LabelledSplits
@@ -93,7 +94,7 @@ def frame_tables(
     """
     table = table_of(frame, "the data frame")
     if id is not None and not isinstance(id, str | int):
-        ids = plain_values(id)
+        ids = as_list("id", id)
         if len(ids) != len(table.numbers or ()):
             raise DataError(f"{len(ids)} ids for {len(table.numbers or ()):,} rows; give one per row.")
         table, id = table.with_column(_GIVEN_ID, ids), _GIVEN_ID
@@ -145,8 +146,10 @@ def list_table(texts: Iterable[Any], labels: Iterable[Any], ids: Iterable[Any] |
         >>> list_table(["Who?", "When?"], ["HUM", "NUM"], None, "the texts").place(1)
         'the texts, position 1'
     """
-    columns = {"text": _listed(texts, "texts"), "label": _listed(labels, "labels")}
-    columns |= {} if ids is None else {"id": _listed(ids, "ids")}
+    if len(getattr(texts, "shape", ())) == 2:  # a row for each pair
+        texts = np.asarray(texts).tolist()
+    columns = {"text": as_list("texts", texts), "label": as_list("labels", labels)}
+    columns |= {} if ids is None else {"id": as_list("ids", ids)}
     if len({len(values) for values in columns.values()}) > 1:
         sizes = " and ".join(f"{len(values):,} {name}s" for name, values in columns.items())
         raise DataError(f"{source} come as {sizes}; give one of each per document.")
@@ -154,7 +157,7 @@ def list_table(texts: Iterable[Any], labels: Iterable[Any], ids: Iterable[Any] |
         if any(pairs) and not all(pairs):
             raise DataError(f"{source}, position {pairs.index(False)}: no pair of texts, as others are. Make it one.")
         if all(pairs):
-            columns["text"], columns["second"] = (plain_values(part) for part in zip(*columns["text"], strict=True))
+            columns["text"], columns["second"] = (as_list("texts", part) for part in zip(*columns["text"], strict=True))
     orders = {} if (order := _order(labels)) is None else {"label": order}
     return RawTable(source, columns, "position", range(len(columns["text"])), orders, _LISTS)
 
@@ -180,7 +183,7 @@ def table_of(data: Any, source: str) -> RawTable:
     import pandas as pd
 
     if isinstance(data, Mapping):
-        data = pd.DataFrame({name: pd.Series(_listed(values, name), dtype=object) for name, values in data.items()})
+        data = pd.DataFrame({name: pd.Series(as_list(name, values), dtype=object) for name, values in data.items()})
     if not isinstance(data, pd.DataFrame) and hasattr(data, "to_pandas"):
         data = data.to_pandas()
     if not isinstance(data, pd.DataFrame):
@@ -196,39 +199,16 @@ def table_of(data: Any, source: str) -> RawTable:
                 f"{source} has {names.count(name)} columns named '{name}'. Rename or drop one: "
                 "df.loc[:, ~df.columns.duplicated()] keeps the first of each name."
             )
-        return plain_values(data.iloc[:, names.index(name)])
+        return as_list(name, data.iloc[:, names.index(name)])
 
     orders = {name: order for at, name in enumerate(names) if (order := _order(data.iloc[:, at])) is not None}
     return RawTable(source, LazyColumns(names, read), "index", data.index.tolist(), orders, _KEYWORDS)
-
-
-def plain_values(values: Iterable[Any]) -> list[Any]:
-    """The values of a list, array, series or tensor as Python's own; missing ones are None.
-
-    Example:
-        >>> plain_values(np.array([1, 2])), plain_values(["a", float("nan"), np.int64(3)])
-        ([1, 2], ['a', None, 3])
-    """
-    listed = values.tolist() if hasattr(values, "tolist") else list(values)
-    plain = [value.item() if isinstance(value, np.generic) else value for value in listed]
-    return [None if _is_missing(value) else value for value in plain]
-
-
-def _listed(values: Any, name: str) -> list[Any]:
-    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
-        raise DataError(f"{name} is {values!r}; give a list, an array or a Series with one value per document.")
-    return plain_values(values)
 
 
 def _order(values: Any) -> list[str] | None:
     """The categories of a categorical, in their order."""
     categories = getattr(getattr(values, "dtype", None), "categories", None)
     return None if categories is None else [str(category) for category in categories.tolist()]
-
-
-def _is_missing(value: Any) -> bool:
-    nan = isinstance(value, float) and value != value
-    return value is None or nan or type(value).__name__ in ("NAType", "NaTType")
 
 
 def _is_nested(table: RawTable) -> bool:

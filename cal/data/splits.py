@@ -6,10 +6,11 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from cal.arrays import as_classes, as_list, as_texts, as_whole
 from cal.errors import DataError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class Split:
     two scores) depends on the row order of the file it came from.
 
     Args:
-        ids: one distinct string per document.
+        ids: one distinct string or whole number per document, in the order of the texts; kept as strings.
         texts: the documents.
         gold: (instance,) integer gold labels, positions in the `label_names` of the corpus.
         name: name of the split in messages.
@@ -32,7 +33,8 @@ class Split:
             a pair of texts. None if a document is just its text; otherwise `texts` is what people read.
 
     Raises:
-        DataError: if the lengths differ, an id occurs twice, or a text or a part of a sequence is empty.
+        DataError: if the lengths differ, an id occurs twice, a text or a part of a sequence is empty, or an argument
+            has no order, as a set has none, or holds something else.
 
     Example:
         >>> split = Split(["a", "b"], ["How far is it?", "Who wrote it?"], [0, 1])
@@ -47,8 +49,9 @@ class Split:
     sequences: Sequence[Sequence[Sequence[str]]] | None = None
 
     def __post_init__(self) -> None:
-        ids = [str(instance_id) for instance_id in self.ids]
-        texts, gold = list(self.texts), np.asarray(self.gold, dtype=np.int64)
+        ids = _as_ids(f"{self.name}: ids", self.ids)
+        texts = as_texts(f"{self.name}: texts", self.texts)
+        gold = as_classes(f"{self.name}: gold", self.gold)
         if not len(ids) == len(texts) == len(gold):
             raise DataError(
                 f"{self.name}: {len(ids)} ids, {len(texts)} texts and {len(gold)} gold labels; "
@@ -59,7 +62,7 @@ class Split:
                 f"{self.name}: {len(twice)} ids occur more than once, e.g. {few(twice)}. "
                 "Make them unique, or leave the ids out: they are then derived from the texts."
             )
-        if blank := [i for i, text in zip(ids, texts, strict=True) if not str(text).strip()]:
+        if blank := [i for i, text in zip(ids, texts, strict=True) if not text.strip()]:
             raise DataError(
                 f"{self.name}: {len(blank)} texts are empty, e.g. id {few(blank)}. Remove or fill these rows."
             )
@@ -146,7 +149,7 @@ class TestSet:
     label_of: np.ndarray
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "label_of", np.asarray(self.label_of, dtype=np.int64))
+        object.__setattr__(self, "label_of", as_whole("label_of", self.label_of))
 
     @property
     def n_classes(self) -> int:
@@ -210,6 +213,16 @@ def few(names: Sequence[str], n: int = 3) -> str:
         "'a', 'b' ..."
     """
     return ", ".join(f"'{name}'" for name in names[:n]) + (" ..." if len(names) > n else "")
+
+
+def _as_ids(name: str, given: Any) -> list[str]:
+    """The ids as strings, which only texts and whole numbers become without loss."""
+    ids = as_list(name, given)
+    for position, value in enumerate(ids):
+        if not isinstance(value, str | int) or isinstance(value, bool):
+            what = "missing" if value is None else f"{value!r}"
+            raise DataError(f"{name} must be text or whole numbers; the one at position {position} is {what}.")
+    return list(map(str, ids))
 
 
 def _id_hash(instance_id: str) -> tuple[bytes, str]:

@@ -11,7 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cal.arrays import as_texts
+from cal.checks import known_name
 from cal.dynamics import map_frame, metrics
+from cal.dynamics.ids import as_ids
 from cal.dynamics.map_display import MapDisplay
 from cal.dynamics.map_frame import VALUES
 from cal.dynamics.metrics import COORDINATES, HIGH_IS_VALUABLE, METRICS
@@ -20,7 +23,7 @@ from cal.dynamics.regions import region_rule, regions
 from cal.dynamics.running import RunningDynamics, values_over_epochs
 from cal.dynamics.runs import mean_correlation, mean_of_runs, spread_over_runs
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
-from cal.errors import AnalysisError, UnknownNameError
+from cal.errors import AnalysisError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,7 +108,7 @@ class DataMap(MapDisplay):
         for name in ("ids", "texts", "region"):
             if (given := getattr(self, name)) is None:
                 continue
-            values = given if isinstance(given, list) else given.tolist() if hasattr(given, "tolist") else list(given)
+            values = as_ids(given).tolist() if name == "ids" else as_texts(name, given)
             object.__setattr__(self, name, values)
             if len(values) != len(self):
                 raise AnalysisError(f"{len(values)} {name} for {len(self)} instances; give one per instance.")
@@ -304,8 +307,7 @@ class DataMap(MapDisplay):
             UnknownNameError: if there is no such metric.
             AnalysisError: if the map has several runs, or its file did not hold this metric.
         """
-        if metric not in METRICS:
-            raise UnknownNameError("metric", metric, METRICS)
+        known_name("metric", metric, METRICS)
         if self.confidence.dim() != 1:
             raise AnalysisError(
                 f"This map holds {tuple(self.confidence.shape[:-1])} runs; rank map.run(k), or map.mean()."

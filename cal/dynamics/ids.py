@@ -6,41 +6,43 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
+from cal.arrays import as_list
+from cal.checks import LARGEST
 from cal.errors import DataError
 
 
-def as_ids(ids: Any) -> np.ndarray:
+def as_ids(ids: Any, name: str = "ids") -> np.ndarray:
     """(instance,) ids as an array: int64 for whole numbers, objects for strings, never a mixture.
 
     Args:
-        ids: strings or whole numbers, as a sequence, array or tensor.
+        ids: strings or whole numbers, as a sequence, array, Series or tensor.
+        name: name of the argument, for messages.
 
     Raises:
-        DataError: if an id is something else, or if both kinds occur: in a file, 1 and "1" would be the same.
+        DataError: if they have no order, an id is something else, or both kinds occur: in a file, 1 and "1" would be
+            the same.
 
     Example:
         >>> as_ids([3, 1]), as_ids(["b"])
         (array([3, 1]), array(['b'], dtype=object))
     """
-    if isinstance(ids, torch.Tensor):
-        ids = ids.cpu().numpy()
-    if isinstance(ids, np.ndarray) and ids.dtype.kind in "iu" and ids.ndim == 1:
+    if type(ids) is np.ndarray and ids.dtype.kind == "i" and ids.ndim == 1:
         return ids.astype(np.int64, copy=False)
-    ids = ids.tolist() if isinstance(ids, np.ndarray) else list(ids)
-    kinds = set(map(type, ids))
-    if all(issubclass(kind, str) for kind in kinds):
-        array = np.empty(len(ids), dtype=object)
-        array[:] = ids
+    values = as_list(name, ids)
+    kinds = set(map(type, values))
+    if kinds <= {str}:
+        array = np.empty(len(values), dtype=object)
+        array[:] = values
         return array
-    if all(issubclass(kind, int | np.integer) and kind is not bool for kind in kinds):
-        try:
-            return np.array(ids, dtype=np.int64)
-        except OverflowError:
-            raise DataError(f"An id has more than 64 bits, e.g. {max(ids, key=abs)}; give it as a string.") from None
+    if kinds == {int}:
+        if beyond := [value for value in values if not -LARGEST - 1 <= value <= LARGEST]:
+            raise DataError(f"{name} has {beyond[0]}, which has more than 64 bits; give it as a string.")
+        return np.array(values, dtype=np.int64)
+    if type(None) in kinds:
+        raise DataError(f"{name} has no value at position {values.index(None)}. Give each instance an id.")
     names = ", ".join(sorted(kind.__name__ for kind in kinds))
-    raise DataError(f"Ids must be all strings or all whole numbers, not {names}, e.g. {few(ids)}.")
+    raise DataError(f"{name} must be all strings or all whole numbers, not {names}, e.g. {few(values)}.")
 
 
 def few(ids: Sequence[Any] | np.ndarray, n: int = 3) -> str:

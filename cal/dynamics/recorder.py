@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from cal.arrays import as_float32, as_whole, refuse_rows
 from cal.checks import refuse, whole_numbers
 from cal.dynamics.distributed import gathered, rank
 from cal.dynamics.ids import as_ids, few
@@ -114,15 +115,18 @@ class DynamicsRecorder:
             gold: (instance,) gold classes, as a sequence, array or tensor.
 
         Raises:
-            DataError: if the shapes do not fit each other, or earlier logits.
+            DataError: if an argument has no order, as a set has none, holds something else, or its shape does not fit
+                the others or earlier logits.
         """
-        # Tensors are read when the epoch ends: reading one now would make a GPU finish all its work first.
+        for name, given in (("ids", ids), ("gold", gold)):
+            refuse_rows(name, given)
+        # On a GPU, tensors are read when the epoch ends: reading one now would make it finish all its work first.
         batch = _Rows(
-            ids.detach().clone() if isinstance(ids, Tensor) else as_ids(ids).copy(),
+            ids.detach().clone() if _is_elsewhere(ids) else as_ids(ids).copy(),
             logits.detach().to(torch.float32, copy=True)
-            if isinstance(logits, Tensor)
-            else np.array(logits, np.float32),
-            gold.detach().clone() if isinstance(gold, Tensor) else np.array(gold),
+            if _is_elsewhere(logits)
+            else as_float32("logits", logits, n_axes=2),
+            gold.detach().clone() if _is_elsewhere(gold) else as_whole("gold", gold),
         )
         id_shape, shape, gold_shape = (tuple(part.shape) for part in batch)
         if len(shape) != 2 or not id_shape == gold_shape == shape[:1]:
@@ -200,7 +204,7 @@ class DynamicsRecorder:
         if not parts:
             raise DataError(f"No logits were recorded in epoch {self.n_epochs}; call record() for each batch first.")
         rows = _joined([part for part, _ in parts])
-        ids, gold, logits = as_ids(rows.ids), rows.gold, rows.logits
+        ids, gold, logits = as_ids(rows.ids), as_whole("gold", rows.gold), rows.logits
         _check_values(ids, gold, logits)
 
         again = pd.Index(ids).duplicated()
@@ -245,6 +249,10 @@ class DynamicsRecorder:
             self.store = LogStore(self._folder, self.capture, self.store.on_missing)
 
 
+def _is_elsewhere(values: Any) -> bool:
+    return isinstance(values, Tensor) and values.device.type != "cpu"
+
+
 class _Rows(NamedTuple):
     """Rows of instances: (instance,) ids, (instance, class) logits, (instance,) gold."""
 
@@ -267,8 +275,6 @@ def _concatenated(parts: Sequence[Any]) -> np.ndarray:
 
 def _check_values(ids: np.ndarray, gold: np.ndarray, logits: np.ndarray) -> None:
     n_classes = logits.shape[1]
-    if gold.dtype.kind not in "iub":
-        raise DataError(f"Gold labels must be whole numbers, not {gold.dtype}; number the classes from 0.")
     if (wrong := (gold < 0) | (gold >= n_classes)).any():
         raise DataError(
             f"Gold labels must be classes from 0 to {n_classes - 1}, not {gold[wrong][0]}: wrong for "

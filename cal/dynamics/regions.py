@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cal.checks import numbers_in, refuse
-from cal.errors import AnalysisError, ConfigError, UnknownNameError
+from cal.checks import known_name, numbers_in, refuse
+from cal.errors import AnalysisError, ConfigError, shown
 from cal.registry import unknown_parameter
 
 if TYPE_CHECKING:
@@ -173,8 +173,7 @@ def rule_parameters(rule: str, **given: Any) -> dict[str, Any]:
         >>> rule_parameters("data_iq", hard=0.1)
         {'easy': 0.75, 'hard': 0.1, 'certain': 0.5}
     """
-    if rule not in RULES:
-        raise UnknownNameError("region rule", rule, RULES)
+    known_name("region rule", rule, RULES)
     keywords = list(inspect.signature(RULES[rule]).parameters.values())[1:]  # after the points
     usual = {keyword.name: keyword.default for keyword in keywords}
     refuse(unknown_parameter(name, list(usual), f"region rule '{rule}'") for name in given.keys() - usual)
@@ -199,7 +198,9 @@ def region_rule(given: object) -> tuple[str, dict[str, Any]]:
         case Mapping() if len(given) == 1 and isinstance(next(iter(given.values())), Mapping):
             ((name, parameters),) = given.items()
         case _:
-            raise ConfigError(f"region must be the name of a rule or {{name: {{parameter: value}}}}, not {given!r}.")
+            raise ConfigError(
+                f"region must be the name of a rule or {{name: {{parameter: value}}}}, not {shown(given)}."
+            )
     complete = rule_parameters(str(name), **parameters)
     refuse(f"region rule '{name}': {each}" for each in numbers_in("(-inf, inf)", **complete))
     one_point = pd.DataFrame({"confidence": [0.5], "variability": [0.1], "aleatoric": [0.2]})

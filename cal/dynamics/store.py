@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from cal.arrays import as_float32, as_whole
 from cal.checks import one_of, refuse
 from cal.dynamics.data_map import DataMap
 from cal.dynamics.ids import as_ids, few
@@ -119,8 +120,8 @@ class LogStore:
             DataError: if ids, gold and logits do not fit each other or earlier epochs.
             StorageError: if the epoch cannot be written.
         """
-        ids, gold = as_ids(ids), np.array(gold, dtype=np.int64)
-        matrix = np.array(logits, dtype=np.float32, order="C")
+        ids, gold = as_ids(ids), as_whole("gold", gold)
+        matrix = np.ascontiguousarray(as_float32("logits", logits, n_axes=2))
         self._check(ids, gold, matrix)
         if faults is None or faults.empty:
             faults = self.faults

@@ -5,18 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-from cal.checks import problems_of
+from cal.checks import known_name, problems_of
 from cal.data.corpus import Corpus
 from cal.data.features import vectors_of
 from cal.dynamics.data_map import DataMap
 from cal.dynamics.suspicion import normalised_margin, self_confidence, suspicion
 from cal.dynamics.training_dynamics import TrainingDynamics
-from cal.errors import ConfigError, DataError, UnknownNameError
+from cal.errors import ConfigError, DataError
 from cal.label_errors.confident_learning import confident_learning, require_cleanlab
 from cal.label_errors.error_estimate import ErrorEstimate, estimate_errors
 from cal.label_errors.noise_detector import NoiseDetector, flips_from_easy, other_classes
@@ -110,7 +111,7 @@ def refused_detectors(names: Sequence[str]) -> list[str]:
         >>> refused_detectors(["aum", "lost"])[0].split("? ")[0]
         "Unknown detector 'lost'. Did you mean 'loss'"
     """
-    problems = [str(UnknownNameError("detector", str(name), DETECTORS)) for name in names if name not in DETECTORS]
+    problems = [each for name in names for each in problems_of(partial(known_name, "detector", name, DETECTORS))]
     if not names:
         problems.append(f"There are no detectors. Give some of {', '.join(DETECTORS)}.")
     if "cleanlab" in names:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
 
-from cal.checks import numbers_in, refuse
+from cal.checks import known_name, numbers_in, problems_of, refuse
 from cal.data.corpus import Corpus
-from cal.errors import ConfigError, DataError, UnknownNameError
+from cal.errors import ConfigError, DataError
 from cal.streams import stream
 
 NOISE = ("uniform", "class_dependent", "annotator")
@@ -123,7 +124,7 @@ def check_noise(kinds: Sequence[str], rates: Sequence[float], annotator_error: f
         cal.errors.ConfigError: An annotator with an error rate of 0.3 cannot make 0.4 of all labels wrong. ...
     """
     kinds, rates = kinds or (), rates or ()  # null in a configuration
-    problems = [str(UnknownNameError("noise", str(kind), NOISE)) for kind in kinds if kind not in NOISE]
+    problems = [each for kind in kinds for each in problems_of(partial(known_name, "noise", kind, NOISE))]
     problems += [problem for rate in rates for problem in numbers_in("(0, 1)", rate=rate)]
     problems += numbers_in("(0, 1)", annotator_error=annotator_error)
     problems += [

@@ -16,7 +16,8 @@ from joblib import Parallel, delayed, parallel_config
 from joblib.externals.loky import process_executor, set_loky_pickler
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from cal.errors import ConfigError, UnknownNameError, WorkerError
+from cal.checks import known_name
+from cal.errors import ConfigError, WorkerError
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -124,18 +125,19 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(n_threads)
 
 
-def resolve_device(device: str, uses_gpu: bool = True) -> str:
+def resolve_device(device: str | torch.device, uses_gpu: bool = True) -> str:
     """The device, with `auto` made cpu or cuda.
 
     Args:
-        device: `cpu`, `cuda` or `auto`.
+        device: `cpu`, `cuda` or `auto`, or one of PyTorch's.
         uses_gpu: whether the learner can train on a GPU.
 
     Raises:
         ConfigError: if there is no such device here, or the learner cannot use it.
     """
-    if device not in ("auto", "cpu", "cuda"):
-        raise UnknownNameError("device", str(device), ["auto", "cpu", "cuda"])
+    if isinstance(device, torch.device):
+        device = device.type if device.index in (None, 0) else str(device)
+    known_name("device", device, ["auto", "cpu", "cuda"], "CUDA_VISIBLE_DEVICES chooses among several GPUs.")
     if device == "cuda" and not uses_gpu:
         raise ConfigError("device=cuda, but this learner trains on CPUs only. Give device=cpu or device=auto.")
     if device == "cuda" and not torch.cuda.is_available():

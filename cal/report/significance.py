@@ -12,9 +12,10 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-from cal.checks import numbers_in, whole_numbers
-from cal.errors import AnalysisError, UnknownNameError
+from cal.checks import known_name, numbers_in, whole_numbers
+from cal.errors import AnalysisError
 
+ENGINES = ("vectorised", "deepsig")
 EXACT_SEEDS = 14  # up to 14 seeds, all 2^n sign patterns are enumerated; beyond, 2^14 - 1 random ones
 
 
@@ -90,10 +91,8 @@ def aso(
     quantile = bonferroni_quantile(alpha, n_comparisons)
     if problems := whole_numbers(2, n_bootstrap=n_bootstrap):
         raise AnalysisError(*problems)
-    if engine == "deepsig":
+    if known_name("engine", engine, ENGINES) == "deepsig":
         return _deepsig_aso(first, second, alpha / n_comparisons, n_bootstrap, seed)
-    if engine != "vectorised":
-        raise UnknownNameError("engine", engine, ["vectorised", "deepsig"])
     streams = np.random.default_rng(seed).spawn(2)
     return upper_bounds(
         np.sort(first),

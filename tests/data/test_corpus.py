@@ -46,7 +46,7 @@ def test_a_split_refuses(ids, texts, gold, message):
     [
         ({"train_gold": (0, 0)}, "every training document has the label 'x'"),
         ({"train_gold": (0, 2)}, "run from 0 to 2"),
-        ({"train_gold": (-1, 1)}, "run from -1 to 1"),
+        ({"train_gold": (-1, 1)}, "gold must be whole numbers from 0, not -1"),
         ({"test_gold": (2,), "names": ("x", "y", "z")}, "test has the label 'z'"),
         ({"dev": Split(["d"], ["four"], [2]), "names": ("x", "y", "z")}, "dev has the label 'z'"),
         ({"train_ids": (), "train_texts": (), "train_gold": ()}, "train split is empty"),

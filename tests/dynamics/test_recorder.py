@@ -183,12 +183,17 @@ def test_an_error_crosses_from_a_worker_process_whole():
     [
         (IDS[:4], some_logits()[0], GOLD, "Ids of shape (4,), logits of shape (5, 3) and gold labels of shape (5,)"),
         (IDS, some_logits()[0], GOLD[:4], "logits of shape (5, 3) and gold labels of shape (4,)"),
-        (IDS, some_logits()[0], GOLD[:, None], "gold labels of shape (5, 1)"),
-        (torch.tensor(5), some_logits()[0], 0, "Ids of shape (), logits of shape (5, 3) and gold labels of shape ()"),
-        (IDS, some_logits()[0, :, 0], GOLD, "give an id and a gold label per row"),
+        (IDS, some_logits()[0], GOLD[:, None], "gold has a row of 1 number per instance"),
+        (torch.tensor(5), some_logits()[0], GOLD, "ids is a single value"),
+        (IDS, some_logits()[0], 0, "gold is 0; give a list"),
+        (IDS, some_logits()[0, :, 0], GOLD, "logits has shape (5,); give a row per instance"),
         (IDS, some_logits()[0, :, :1], GOLD, "give the columns 0 and z"),
         (IDS, some_logits()[0, :, :2], GOLD, "Logits of 2 classes, where 3 were expected"),
         (["a", "b", "c", "d", 5], some_logits()[0], GOLD, "all strings or all whole numbers"),
+        (torch.arange(5).float(), some_logits()[0], GOLD, "all strings or all whole numbers, not float"),
+        (set(IDS), some_logits()[0], GOLD, "ids is a set, which has no order"),
+        (IDS, some_logits()[0], GOLD / 2, "gold must be whole numbers, not 0.5 at position 1"),
+        (IDS, some_logits()[0], torch.eye(3)[GOLD], "gold has a row of 3 numbers per instance, as one-hot labels"),
     ],
 )
 def test_a_batch_that_makes_no_sense_is_refused_where_it_is_recorded(ids, logits, gold, said):
@@ -203,9 +208,7 @@ def test_a_batch_that_makes_no_sense_is_refused_where_it_is_recorded(ids, logits
         (IDS, some_logits()[0], GOLD + 1, "classes from 0 to 2, not 3: wrong for 1 of 5 instances, id 'c'"),
         (IDS, some_logits()[0], GOLD - 1, "classes from 0 to 2, not -1: wrong for 2 of 5 instances, id 'a', 'd'"),
         (np.arange(5), some_logits()[0], GOLD + 1, "not 3: wrong for 1 of 5 instances, id 2."),
-        (IDS, some_logits()[0], GOLD.float(), "must be whole numbers, not float32"),
         (IDS, some_logits()[0] / 0, GOLD, "Logits are not finite for 5 of 5 instances: id 'a', 'b', 'c', ..."),
-        (torch.arange(5).float(), some_logits()[0], GOLD, "all strings or all whole numbers, not float"),
     ],
 )
 def test_values_that_make_no_sense_are_refused_at_the_end_of_the_epoch(ids, logits, gold, said):

@@ -196,7 +196,7 @@ def test_half_written_files_do_not_count(tmp_path):
     ("ids", "gold", "logits", "said"),
     [
         (["a"], [0], some_logits(1, 2)[0], "1 ids, 1 gold labels and logits of shape"),
-        (["a", "b"], [0, 1], np.zeros(2), "give an id and a gold label per instance"),
+        (["a", "b"], [0, 1], np.zeros(2), "logits has shape .2,.; give a row per instance"),
         (["a", "a"], [0, 1], some_logits(1, 2)[0], "ids occur more than once"),
         (["a", "b"], [0, 3], some_logits(1, 2)[0], r"run from 0 to 3, but the logits have 3 classes \(0 to 2\)"),
         (["a", 1], [0, 1], some_logits(1, 2)[0], "all strings or all whole numbers, not int, str"),
