@@ -57,7 +57,7 @@ class Encoder:
         Raises:
             ModelError: if the model cannot be loaded or used.
         """
-        tokens = tokenise(corpus, Pretrained.find(self.model, self.revision), self.max_length)
+        tokens = tokenise(corpus, Pretrained.find(self.model, self.revision, "features.model"), self.max_length)
         device = torch.device("cuda" if torch.cuda.is_available() and self.precision != "int8" else "cpu")
         recipe = {
             "recipe": 1,

@@ -34,13 +34,14 @@ class Pretrained:
     folder: Path
 
     @classmethod
-    def find(cls, name: str, revision: str | None = None) -> Pretrained:
+    def find(cls, name: str, revision: str | None = None, setting: str = "model") -> Pretrained:
         """The model with a name.
 
         Args:
             name: name on the Hugging Face hub, such as `FacebookAI/roberta-base`; a folder; or `pkg://PACKAGE/FOLDER`,
                 a folder in an installed Python package.
             revision: branch, tag or commit on the hub; None takes the newest.
+            setting: parameter that names the model, for messages.
 
         Raises:
             ModelError: if there is no such model, or the hub cannot be reached and its cache lacks the model.
@@ -52,7 +53,7 @@ class Pretrained:
         elif name.count("/") > 1 or name.startswith((".", "~", "/")):
             raise ModelError(f"There is no folder {name} with a model. Check the path; it is relative to {Path.cwd()}.")
         else:
-            folder = _snapshot(name, revision)
+            folder = _snapshot(name, revision, setting)
         if not (folder / "config.json").is_file():
             raise ModelError(
                 f"{folder} holds no model: it has no config.json. Give a folder that `save_pretrained` wrote, or a "
@@ -168,7 +169,7 @@ def _package_folder(name: str) -> Path:
     return folder
 
 
-def _snapshot(name: str, revision: str | None) -> Path:
+def _snapshot(name: str, revision: str | None, setting: str) -> Path:
     """The folder in the cache of the hub's client, downloaded if needed."""
     from huggingface_hub import snapshot_download
 
@@ -184,7 +185,7 @@ def _snapshot(name: str, revision: str | None) -> Path:
         what = " ".join(str(error).split()).rstrip(".") if online else "it cannot be reached, and its cache lacks it"
         raise ModelError(
             f"The model '{name}' is not a folder, and cannot be loaded from the Hugging Face hub: {what}. Check the "
-            "name, or give the folder of a model: model=FOLDER."
+            f"name, or give the folder of a model: {setting}=FOLDER."
         ) from error
     return folder
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from cal.arrays import as_texts
-from cal.checks import known_name
+from cal.checks import known_name, one_of, refuse, whole_numbers
 from cal.dynamics import map_frame, metrics
 from cal.dynamics.ids import as_ids
 from cal.dynamics.map_display import MapDisplay
 from cal.dynamics.map_frame import VALUES
-from cal.dynamics.metrics import COORDINATES, HIGH_IS_VALUABLE, METRICS
-from cal.dynamics.ranking import ranked
+from cal.dynamics.map_values import refuse_impossible
+from cal.dynamics.metrics import COORDINATES, HIGH_IS_VALUABLE, METRICS, our_name
+from cal.dynamics.ranking import never_last, ranked
 from cal.dynamics.regions import region_rule, regions
 from cal.dynamics.running import RunningDynamics, values_over_epochs
 from cal.dynamics.runs import mean_correlation, mean_of_runs, spread_over_runs
@@ -38,12 +39,13 @@ class DataMap(MapDisplay):
     pictures show the mean.
 
     Attributes:
-        gold: (*runs, instance) gold classes, -1 where unknown.
+        gold: (*runs, instance) gold classes; -1 in all rows if they are unknown.
         predicted: (*runs, instance) classes predicted after the last epoch, -1 where unknown.
         confidence: (*runs, instance) mean probability of the gold label.
         variability: (*runs, instance) its population standard deviation over epochs.
         correctness: (*runs, instance) fraction of epochs classified correctly.
-        forgetting: (*runs, instance) transitions from correct to incorrect.
+        forgetting: (*runs, instance) transitions from correct to incorrect; 0 if never learnt, and in a mean over runs
+            and in files of the Dataset Cartography toolkit 1000.
         aum: (*runs, instance) mean margin, in logits.
         el2n: (*runs, instance) mean length of the error vector.
         loss: (*runs, instance) mean cross-entropy, in nats.
@@ -112,10 +114,12 @@ class DataMap(MapDisplay):
             object.__setattr__(self, name, values)
             if len(values) != len(self):
                 raise AnalysisError(f"{len(values)} {name} for {len(self)} instances; give one per instance.")
+        refuse(whole_numbers(n_epochs=self.n_epochs) + one_of(get_args(Capture), capture=self.capture))
+        refuse_impossible({name: getattr(self, name) for name in VALUES}, self.ids, self.label_names)
+        refuse_impossible(self.by_seed or {})
         if self.curves is not None and self.curves.shape[-1] != len(self):
-            raise AnalysisError(
-                f"curves of shape {tuple(self.curves.shape)} for {len(self)} instances; give (*runs, epoch, instance)."
-            )
+            shape = tuple(self.curves.shape)
+            raise AnalysisError(f"curves of shape {shape} for {len(self)} instances; give (*runs, epoch, instance).")
 
     @classmethod
     def of(
@@ -140,7 +144,9 @@ class DataMap(MapDisplay):
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame) -> DataMap:
-        """The map in a table with the columns of `to_frame`; other columns are ignored.
+        """The map in a table with the columns of `to_frame`, or in one of another tool with ids and coordinates.
+
+        Ids may be called guid, index or idx, and correctness may be a number of epochs. Other columns are ignored.
 
         Raises:
             DataError: if the table lacks columns or values of a map; nothing is made up for them.
@@ -180,7 +186,7 @@ class DataMap(MapDisplay):
                 slice.
 
         Raises:
-            AnalysisError: if this chooses no instances of the map.
+            AnalysisError: if this chooses no instances of the map, or one twice.
         """
         positions = map_frame.positions(chosen, len(self), self.n_runs)
         index = torch.from_numpy(positions).to(self.confidence.device)
@@ -214,9 +220,8 @@ class DataMap(MapDisplay):
     def mean(self) -> DataMap:
         """The map averaged over runs.
 
-        Counts and epochs become means too. `first_learnt` and `last_learnt` are means over the runs in which an
-        instance was learnt, -1 if more than half of them never learnt it; `predicted` is the class that most runs
-        predict, the first on ties. `by_seed` keeps the coordinates of each run.
+        Counts and epochs become means too: see `cal.dynamics.runs.mean_of_runs`. `by_seed` keeps the coordinates of
+        each run.
 
         Raises:
             AnalysisError: if the runs are not about the same instances.
@@ -281,9 +286,8 @@ class DataMap(MapDisplay):
         """
         one = self.one()
         frame = one._metrics().assign(n_epochs=self.n_epochs, capture=self.capture, region=self.regions(region))
-        if (names := self.label_names) is not None:
-            for column in ("gold", "predicted"):
-                frame[f"{column}_label"] = [names[label] if label >= 0 else None for label in frame[column]]
+        for column in () if (names := self.label_names) is None else ("gold", "predicted"):
+            frame[f"{column}_label"] = [names[label] if label >= 0 else None for label in frame[column]]
         if one.by_seed is not None:
             frame = frame.join(one.spread().drop(columns="id"))
         return frame if self.texts is None else frame.assign(text=self.texts)
@@ -300,23 +304,24 @@ class DataMap(MapDisplay):
         Never learnt is more than any count of forgetting and later than any epoch.
 
         Args:
-            metric: one of `METRICS`.
+            metric: one of `METRICS`, or its name in the Dataset Cartography toolkit.
             worst: reverse the order.
 
         Raises:
             UnknownNameError: if there is no such metric.
-            AnalysisError: if the map has several runs, or its file did not hold this metric.
+            AnalysisError: if the map has several runs, or lacks this metric.
         """
-        known_name("metric", metric, METRICS)
+        metric = known_name("metric", our_name(metric), METRICS)
         if self.confidence.dim() != 1:
             raise AnalysisError(
                 f"This map holds {tuple(self.confidence.shape[:-1])} runs; rank map.run(k), or map.mean()."
             )
         values = getattr(self, metric).double()
         if values.isnan().any():
-            raise AnalysisError(f"This map has no {metric}: its file holds the coordinates only.")
-        if metric in ("forgetting", "first_learnt", "last_learnt"):
-            values = torch.where(self.first_learnt < 0, torch.inf, values)
+            raise AnalysisError(
+                f"This map has no {metric}. It has {', '.join(self.known_metrics)}; choose one of these."
+            )
+        values = never_last(metric, values, self.first_learnt, self.n_epochs)
         order = ranked(-values if metric in HIGH_IS_VALUABLE else values, self.loss, self._ids())
         return order[::-1].copy() if worst else order  # torch takes no array of negative stride
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
+from cal.dynamics.metrics import METRICS
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -83,6 +85,11 @@ class MapDisplay:
         from cal.maps.read import read_map
 
         return cast(Self, read_map(path))
+
+    @property
+    def known_metrics(self: Any) -> list[str]:
+        """The metrics that this map has, of `METRICS`; files of other tools may hold the coordinates only."""
+        return [name for name in METRICS if not len(self) or not getattr(self, name).isnan().any()]
 
     @property
     def title(self: Any) -> str:

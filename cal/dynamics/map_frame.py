@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cal.dynamics.metrics import METRICS
+from cal.dynamics.map_table import EPOCHS, map_table
+from cal.dynamics.regions import AMBIGUOUS, EASY, HARD, OTHER
 from cal.dynamics.training_dynamics import Capture
 from cal.errors import AnalysisError, DataError
 
@@ -22,36 +23,47 @@ VALUES = (
 )
 """Fields of a map with one value per run and instance."""
 
-EPOCHS = ("first_learnt", "last_learnt")
-
 
 def metrics_frame(values: Mapping[str, Tensor], ids: Sequence[str | int]) -> pd.DataFrame:
-    """A row per instance: id and (instance,) values by name; epochs are missing where it was never learnt."""
+    """A row per instance: id and (instance,) values by name, without the metrics that the map lacks.
+
+    Epochs are missing where an instance was never learnt.
+    """
     import pandas as pd
 
-    frame = pd.DataFrame({"id": ids, **{name: column.cpu().numpy() for name, column in values.items()}})
-    for name in EPOCHS:
+    arrays = {name: column.cpu().numpy() for name, column in values.items()}
+    known = {name: array for name, array in arrays.items() if not len(array) or not np.isnan(array).all()}
+    frame = pd.DataFrame({"id": ids, **known})
+    for name in {*EPOCHS} & {*known}:
         whole = frame[name].dtype.kind == "i"  # the mean of several runs has fractions of epochs
         frame[name] = frame[name].where(frame[name] >= 0).astype("Int64" if whole else "Float64")
     return frame
 
 
 def map_fields(frame: pd.DataFrame) -> dict[str, Any]:
-    """The fields of the map in a table of `DataMap.to_frame`; columns with other names are ignored.
+    """The fields of the map in a table of `DataMap.to_frame`, or of another tool, as `map_table` reads it.
+
+    Metrics that the table lacks are NaN, and labels -1; columns with other names are ignored.
 
     Raises:
         DataError: if the table lacks columns or values of a map, or a region or the name of a label in some rows.
     """
+    frame = map_table(frame)
     _check(frame)
-    whole = frame["forgetting"].dtype.kind in "iu"  # the mean of several runs has fractions
-    fields: dict[str, Any] = {
-        name: torch.from_numpy(frame[name].to_numpy("float64", na_value=-1.0).copy()) for name in VALUES
-    }
-    for name in ("gold", "predicted", *(("forgetting", *EPOCHS) if whole else ())):
-        fields[name] = fields[name].long()
+    if "gold_label" in frame and "gold" not in frame:  # classes in alphabetical order of their names
+        frame = frame.assign(gold=frame["gold_label"].astype(str).rank(method="dense").astype("int64") - 1)
+    n = len(frame)
+    fields: dict[str, Any] = dict.fromkeys(VALUES, torch.full((n,), torch.nan, dtype=torch.float64))
+    fields |= dict.fromkeys(("gold", "predicted"), torch.full((n,), -1))
+    for name in frame.columns.intersection(list(VALUES)):
+        fields[name] = torch.from_numpy(frame[name].to_numpy("float64", na_value=-1.0).copy())
+    whole = "forgetting" in frame and frame["forgetting"].dtype.kind in "iu"  # the mean of runs has fractions
+    for name in {"gold", "predicted", "forgetting", *EPOCHS} & {*frame.columns}:
+        values = fields[name].nan_to_num(-1.0) if name in EPOCHS else fields[name]
+        fields[name] = values.long() if whole or name in ("gold", "predicted") else values
     fields |= {"n_epochs": int(frame["n_epochs"].iloc[0]), "capture": frame["capture"].iloc[0]}
     fields["ids"] = frame["id"].tolist()
-    if "region" in frame:
+    if "region" in frame and frame["region"].isin((EASY, AMBIGUOUS, HARD, OTHER)).all():
         fields["region"] = frame["region"].tolist()
     if "text" in frame:
         fields["texts"] = frame["text"].fillna("").astype(str).tolist()
@@ -61,25 +73,6 @@ def map_fields(frame: pd.DataFrame) -> dict[str, Any]:
 
 
 def _check(frame: pd.DataFrame) -> None:
-    columns = ["id", "gold", "predicted", *METRICS, "n_epochs", "capture"]
-    if absent := [name for name in columns if name not in frame]:
-        raise DataError(
-            f"This is not a complete data map: it has no column {', '.join(absent)}. Save maps with DataMap.save, or "
-            "read what there is as a table, with pandas or read_coordinates."
-        )
-    if not len(frame):
-        raise DataError("The table of this data map has no rows.")
-    if twice := frame["id"][frame["id"].duplicated()].tolist():
-        raise DataError(f"{len(twice)} ids occur more than once, e.g. {twice[0]!r}. Give each instance one row.")
-    kinds = dict.fromkeys(METRICS, "iuf") | dict.fromkeys(("gold", "predicted", "n_epochs"), "iu")
-    if wrong := [name for name, kind in kinds.items() if frame[name].dtype.kind not in kind]:
-        raise DataError(
-            f"Columns of a map hold numbers, whole ones in gold, predicted and n_epochs; not so {', '.join(wrong)}."
-        )
-    if empty := [name for name in columns if name not in EPOCHS and frame[name].isna().any()]:
-        raise DataError(f"Values are missing in {', '.join(empty)}; only {' and '.join(EPOCHS)} may lack some.")
-    if endless := [name for name in METRICS if np.isinf(frame[name].to_numpy("float64", na_value=0.0)).any()]:
-        raise DataError(f"{', '.join(endless)}: infinite values, from a training that diverged. Draw the map again.")
     n_epochs, captures = frame["n_epochs"].unique().tolist(), frame["capture"].unique().tolist()
     if len(n_epochs) > 1 or n_epochs[0] < 1 or len(captures) > 1 or captures[0] not in get_args(Capture):
         raise DataError(
@@ -103,7 +96,7 @@ def _label_names(frame: pd.DataFrame) -> list[str]:
                     f"Class {twice[label].iloc[0]} has several names in gold_label, e.g. {twice[name].iloc[0]!r}."
                 )
             names |= dict(zip(named[label].tolist(), named[name].tolist(), strict=True))
-    n_classes = 1 + max(int(frame["gold"].max()), int(frame["predicted"].max()))
+    n_classes = 1 + max(int(frame[label].max()) for label in ("gold", "predicted") if label in frame)
     return [names.get(label, str(label)) for label in range(n_classes)]
 
 
@@ -119,7 +112,7 @@ def positions(chosen: Any, n_instances: int, n_runs: int = 1) -> np.ndarray:
         (n,) int64 from 0.
 
     Raises:
-        AnalysisError: if it chooses no instances of the map.
+        AnalysisError: if it chooses no instances of the map, or one more than once.
 
     Example:
         >>> positions([True, False, True], 3), positions([-1], 3), positions(slice(2), 3)
@@ -136,6 +129,10 @@ def positions(chosen: Any, n_instances: int, n_runs: int = 1) -> np.ndarray:
     if array.ndim == 1 and (array.dtype.kind in "iu" or not array.size):
         if array.size and not (-n_instances <= array.min() and array.max() < n_instances):
             raise AnalysisError(f"Positions {array.min()} to {array.max()} are not all in a map of {n_instances}.")
-        return np.arange(n_instances)[array.astype(np.int64)]
+        taken = np.arange(n_instances)[array.astype(np.int64)]
+        if len(np.unique(taken)) < len(taken):
+            twice = int(np.flatnonzero(np.bincount(taken) > 1)[0])
+            raise AnalysisError(f"Position {twice} is chosen more than once; an instance is in a map once.")
+        return taken
     hint = f" data_map.run({chosen}) is a run, data_map[[{chosen}]] an instance." if array.ndim == 0 else ""
     raise AnalysisError(f"Choose instances by a boolean mask, a list of positions or a slice, not {chosen!r}.{hint}")

@@ -7,6 +7,8 @@ Reference for confidence, variability and correctness:
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -16,7 +18,13 @@ METRICS = (
     *("confidence", "variability", "correctness", "forgetting", "threshold_closeness", "aum", "el2n", "loss"),
     *("aleatoric", "first_learnt", "last_learnt"),
 )
-"""Names of the metrics of a map, in the order of its columns; Data-IQ's epistemic uncertainty is `variability`."""
+"""Names of the metrics of a map, in the order of its columns."""
+
+OTHER_NAMES = {"forgetfulness": "forgetting", "closeness": "threshold_closeness", "area_under_margin": "aum"}
+"""Names that other tools have for these metrics: `forgetfulness` is that of the Dataset Cartography toolkit."""
+
+NEVER_LEARNT = 1000
+"""Forgetting of an instance that was never classified correctly, in files of that toolkit and in means over runs."""
 
 COORDINATES = ("confidence", "variability", "correctness")
 """Metrics that place an instance on the map, and that several runs are compared by."""
@@ -30,6 +38,16 @@ HIGH_IS_VALUABLE = {
     *("forgetting", "first_learnt", "last_learnt"),  # late and unsteady ones first, never learnt before them
 }
 """Metrics whose highest values are the most valuable; for the others it is the lowest."""
+
+
+def our_name(given: Any) -> Any:
+    """The name that a metric has here; anything that is no other tool's name stays as it is.
+
+    Example:
+        >>> our_name("forgetfulness"), our_name("aum")
+        ('forgetting', 'aum')
+    """
+    return OTHER_NAMES.get(given, given) if isinstance(given, str) else given
 
 
 def gold_prob(logits: Tensor, gold: Tensor) -> Tensor:
@@ -240,7 +258,10 @@ def threshold_closeness(confidence: Tensor) -> Tensor:
 
 
 def aleatoric(gold_prob: Tensor) -> Tensor:
-    """mean_e p_e (1 - p_e): the aleatoric uncertainty of Data-IQ, whose epistemic uncertainty is `variability`.
+    """mean_e p_e (1 - p_e): the aleatoric uncertainty of Data-IQ.
+
+    Its epistemic uncertainty is the variance of p_e, the square of `variability`, and ranks instances alike. The two
+    sum to c (1 - c) for confidence c, which is `threshold_closeness`.
 
     Args:
         gold_prob: (..., epoch, instance).

@@ -8,14 +8,16 @@ import torch
 from torch import Tensor
 
 from cal.dynamics import metrics
+from cal.dynamics.ranking import never_last
 
 
 def mean_of_runs(runs: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The values of a map averaged over runs.
 
-    Counts and epochs become means too. `first_learnt` and `last_learnt` are means over the runs in which an instance
-    was learnt, -1 if more than half of them never learnt it; `predicted` is the class that most runs predict, the
-    first on ties.
+    Counts and epochs become means too. `forgetting` of several runs counts a run that never learnt an instance as
+    `NEVER_LEARNT`, as the Dataset Cartography toolkit does. `first_learnt` and `last_learnt` are means over the runs
+    in which an instance was learnt, -1 if more than half of them never learnt it; `predicted` is the class that most
+    runs predict, the first on ties.
 
     Args:
         runs: (run, instance) float64 values of each field, the same `gold` in all runs.
@@ -24,6 +26,9 @@ def mean_of_runs(runs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         (instance,) values of each field.
     """
     values = {name: of_runs.mean(dim=0) for name, of_runs in runs.items()}
+    if len(runs["forgetting"]) > 1:
+        counts = never_last("forgetting", runs["forgetting"], runs["first_learnt"])
+        values["forgetting"] = counts.mean(dim=0)
     for name in ("first_learnt", "last_learnt"):
         epochs = runs[name]
         never = (epochs < 0).double().mean(dim=0) > 0.5

@@ -11,7 +11,7 @@ from torch import Tensor
 from cal.checks import known_name
 from cal.dynamics import metrics
 from cal.dynamics.data_map import DataMap
-from cal.dynamics.metrics import HIGH_IS_VALUABLE
+from cal.dynamics.metrics import HIGH_IS_VALUABLE, our_name
 
 SUSPICION = ("aum", "loss", "confidence", "el2n", "correctness")
 """Metrics of a map that rank wrong labels. Variability is not one: in a short training it ranks them last."""
@@ -42,7 +42,7 @@ def suspicion(data_map: DataMap, metric: str) -> Tensor:
         >>> suspicion(data_map, "aum").tolist()
         [-2.0, 2.0]
     """
-    known_name("suspicion", metric, SUSPICION)
+    metric = known_name("suspicion", our_name(metric), SUSPICION)
     values: Tensor = getattr(data_map, metric).double()
     return values if metric in HIGH_IS_VALUABLE else -values
 

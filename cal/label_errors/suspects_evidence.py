@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,17 +11,19 @@ import numpy as np
 from cal.data.corpus import Corpus, Split
 from cal.data.lsa import Lsa
 from cal.dynamics.suspicion import SUSPICION, suspicion
+from cal.errors import AnalysisError
 from cal.label_errors.detectors import detect
 from cal.label_errors.error_estimate import ErrorEstimate
 from cal.label_errors.suspects import Suspects
 from cal.label_errors.suspects_table import Evidence, suspects_table
 from cal.maps.given import given_map
-from cal.maps.source import with_documents
+from cal.maps.labels import with_corpus
 from cal.provenance import provenance
 
 if TYPE_CHECKING:
     from cal.label_errors.suspects_request import SuspectsRequest
 
+logger = logging.getLogger(__name__)
 N_DIMENSIONS = 100
 """Size of the vectors computed only to find neighbours. On TREC, 64 % of the 10 nearest have the same label."""
 
@@ -42,25 +45,27 @@ def find_suspects(request: SuspectsRequest, corpus: Corpus | None, quiet: bool) 
 
 def _of_map(request: SuspectsRequest, corpus: Corpus | None) -> tuple[Evidence, dict[str, Any]]:
     data_map, source = given_map(request.map, None, "error")
+    if corpus is not None:
+        data_map = with_corpus(data_map, corpus)
     gold, predicted = data_map.gold.numpy(), data_map.predicted.numpy()
-    points = data_map.to_frame()
-    points = points if corpus is None else with_documents(points, corpus)
-    names = data_map.label_names if corpus is None else corpus.label_names
-    n_classes = 1 + max(gold.max(), predicted.max())
-    by = request.by or "aum"
-    if names is None or len(names) < n_classes:
-        names = [str(label) for label in range(n_classes)]
+    known = [name for name in SUSPICION if name in data_map.known_metrics]
+    by = request.by or known[0]
+    if by not in known:
+        raise AnalysisError(f"This map has no {by}. Give by={' or by='.join(known)}, or leave by out.")
+    if request.by is None and by != SUSPICION[0]:
+        logger.warning("The map has no %s, so labels are ranked by %s.", SUSPICION[0], by)
+    names = data_map.label_names or [str(label) for label in range(1 + max(gold.max(), predicted.max()))]
     evidence = Evidence(
-        ids=points["id"].tolist(),
+        ids=list(range(len(data_map)) if data_map.ids is None else data_map.ids),
         gold=gold,
         label_names=list(names),
         by=by,
         order=data_map.ranking(by),
-        scores={name: suspicion(data_map, name).numpy() for name in SUSPICION},
+        scores={name: suspicion(data_map, name).numpy() for name in known},
         correctness=data_map.correctness.double().numpy(),
         n_epochs=data_map.n_epochs,
         predicted=predicted,
-        texts=points["text"].fillna("").astype(str).tolist() if "text" in points else None,
+        texts=data_map.texts,
     )
     about = {"name": data_map.name if corpus is None else corpus.name, "seeds": []}
     return evidence, about | ({"map": source["path"], "map_digest": source["sha256"]} if "path" in source else source)
@@ -104,6 +109,8 @@ def _with_vectors(
         rows = [row_of[str(instance_id)] for instance_id in evidence.ids]
         kind = request.as_data()["features"]["kind"]
         return replace(evidence, vectors=vectors.train[rows]), f"neighbours{limit} by features={kind}"
+    if bool((evidence.gold < 0).all()):
+        return evidence, "no neighbours, because the map has no labels (give its corpus)"
     if evidence.texts is None or sum(bool(text.strip()) for text in evidence.texts) < 2:
         return evidence, "no neighbours, because the map has no texts (give its corpus)"
     return replace(evidence, vectors=_text_vectors(evidence.texts)), f"neighbours{limit} by the words of the texts"

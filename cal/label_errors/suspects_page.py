@@ -51,7 +51,7 @@ def suspects_page(table: pd.DataFrame, *, title: str, verdict: str, note: str = 
 
 
 def _pair(row: Mapping[Any, Any]) -> str:
-    return f"{row['gold']} → {row['likely'] or '?'}"
+    return f"{row['gold'] or '?'} → {row['likely'] or '?'}"
 
 
 def _item(row: Mapping[Any, Any], pair: int) -> str:
@@ -59,7 +59,7 @@ def _item(row: Mapping[Any, Any], pair: int) -> str:
     likely = f"<b>{escape(row['likely'])}</b>" if row["likely"] else "?"
     return (
         f'<li data-pair="{pair}"><div class="head"><span class="rank">{row["rank"]:,}</span>'
-        f'<span class="labels">{escape(row["gold"])} <span aria-hidden="true">→</span>'
+        f'<span class="labels">{escape(row["gold"]) or "?"} <span aria-hidden="true">→</span>'
         f'<span class="unseen"> probably </span> {likely}</span>{_probability(row)}'
         f'<span class="id">{escape(str(row["id"]))}</span></div>'
         f'{_text(row["text"])}<p class="why">{escape(row["why"])}</p>{_neighbours(row["neighbours"])}</li>'

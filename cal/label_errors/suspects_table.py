@@ -66,10 +66,10 @@ def suspects_table(evidence: Evidence, n_neighbours: int = 3, n_with: int | None
     """One row per document, most suspicious first.
 
     Columns: `rank`, `id`, `score` (higher = more suspicious), `p_wrong`, `p_low` and `p_high` (NaN without an
-    estimate), `gold`, `likely` (the most probable other label, empty if unknown), `likely_by` (`out_of_fold`,
-    `predicted` or `neighbours`), `rank_METRIC` for each metric (1 + number of more suspicious documents),
-    `neighbours` (list of id, label, similarity and text, nearest first; empty after the first `n_with`), `why` and
-    `text`.
+    estimate), `gold` (empty if unknown), `likely` (the most probable other label, empty if unknown), `likely_by`
+    (`out_of_fold`, `predicted` or `neighbours`), `rank_METRIC` for each metric (1 + number of more suspicious
+    documents), `neighbours` (list of id, label, similarity and text, nearest first; empty after the first `n_with`),
+    `why` and `text`.
 
     Args:
         evidence: everything known about the labels.
@@ -97,7 +97,7 @@ def suspects_table(evidence: Evidence, n_neighbours: int = 3, n_with: int | None
             "p_wrong": np.nan if estimate is None else float(estimate.probability[at]),
             "p_low": np.nan if estimate is None else float(estimate.low[at]),
             "p_high": np.nan if estimate is None else float(estimate.high[at]),
-            "gold": names[evidence.gold[at]],
+            "gold": names[evidence.gold[at]] if evidence.gold[at] >= 0 else "",
             "likely": "" if likely is None else names[likely],
             "likely_by": likely_by,
         }
@@ -150,7 +150,8 @@ def suspects_text(table: pd.DataFrame, n: int) -> str:
     for row in table.head(n).to_dict("records"):
         number = f"{row['rank']}. "
         wrong = "" if np.isnan(row["p_wrong"]) else f"  {probability_text(row)}"
-        lines = [f"{number}{row['gold']} -> {row['likely'] or '?'}{wrong}  {row['id']}"]
+        labels = f"{row['gold'] or '?'} -> {row['likely'] or '?'}" if row["gold"] or row["likely"] else ""
+        lines = [number + f"{labels}{wrong}  {row['id']}".strip()]
         told = [*wrap(shortened(row["text"], 2 * _WIDTH), _WIDTH), *wrap(row["why"], _WIDTH)]
         lines += [indent(line, " " * len(number)) for line in told]
         blocks.append("\n".join(lines))

@@ -76,8 +76,8 @@ class TrainingRequest(CorpusRequest):
         choice: Any = registry.find(registry.LEARNERS, "learner", str(name))
         if "model" in given and "model" not in [field.name for field in dataclasses.fields(choice)]:
             raise ConfigError(
-                f"model={given['model']} is for learner=transformer, and this is {name}; features=encoder has "
-                "features.model."
+                f"model={given['model']} is for learner=transformer, and this is learner={name}. Give "
+                f"learner=transformer too, or features=encoder features.model={given['model']} instead."
             )
         made: LearnerConfig = registry.build(choice, {**(parameters or {}), **given}, "learner")
         return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import math
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from cal.dynamics.metrics import COORDINATES
 from cal.dynamics.regions import AMBIGUOUS, EASY, HARD, OTHER
 from cal.errors import AnalysisError
 from cal.maps.diff_result import MapDiff, listed
+from cal.maps.labels import one_to_one
 from cal.maps.read import read_map
 from cal.maps.summary import with_label_names
 
+logger = logging.getLogger(__name__)
 MOST_SPLITS = 500  # splits of the seeds; more would make p-values needlessly fine
 
 
@@ -59,10 +62,8 @@ def map_diff(a: DataMap | Path | str, b: DataMap | Path | str, *, alpha: float =
         raise AnalysisError(
             f"Regions of A follow {a.rule}, those of B {b.rule}. Draw one again with the other's region=..."
         )
-    left, right = (data_map.to_frame().assign(id=lambda rows: rows["id"].astype(str)) for data_map in (a, b))
-    if "gold_label" in left and "gold_label" in right:  # else labels are compared by their numbers
-        left, right = with_label_names(left), with_label_names(right)
-    left, right = left.set_index("id"), right.set_index("id")
+    named = a.label_names is not None and b.label_names is not None  # else labels are compared by their numbers
+    left, right = (_rows(data_map, named) for data_map in (a, b))
     only_a, only_b = (list(one.index.difference(other.index)) for one, other in ((left, right), (right, left)))
     ids = left.index.intersection(right.index)
     if not len(ids) or ((only_a or only_b) and not shared):
@@ -72,6 +73,8 @@ def map_diff(a: DataMap | Path | str, b: DataMap | Path | str, *, alpha: float =
             f"{len(ids):,} in both. {hint}"
         )
     moved = _moved(left.loc[ids], right.loc[ids])
+    if not named:
+        moved = _in_one_order(moved)
     if min(a.n_runs, b.n_runs) > 1:
         _test(moved, _confidences(a, left.index, ids), _confidences(b, right.index, ids), alpha)
     return MapDiff(
@@ -90,6 +93,23 @@ def _names(a: DataMap | Path | str, b: DataMap | Path | str) -> tuple[str, str]:
     if one == other and not isinstance(a, DataMap) and not isinstance(b, DataMap):
         return str(a), str(b)
     return (one or "A", other or "B") if one != other else (f"{one} (A)".strip(), f"{other} (B)".strip())
+
+
+def _rows(data_map: DataMap, named: bool) -> pd.DataFrame:
+    """The rows of a map by id as text, with labels by their names or numbers, missing where they are unknown."""
+    points = data_map.to_frame().assign(id=lambda rows: rows["id"].astype(str))
+    points = points if named else points.drop(columns=["gold_label", "predicted_label"], errors="ignore")
+    return with_label_names(points).set_index("id")
+
+
+def _in_one_order(moved: pd.DataFrame) -> pd.DataFrame:
+    """The rows with the numbers of labels as in A, if those of B correspond to them one to one over the ids."""
+    known = moved.dropna(subset=["gold_a", "gold_b"])
+    label_of = one_to_one(known["gold_b"].tolist(), known["gold_a"].tolist())
+    if not label_of or all(ours == theirs for ours, theirs in label_of.items()):
+        return moved
+    logger.warning("The maps number the labels in different orders; over the ids they are the same labels.")
+    return moved.assign(gold_b=moved["gold_b"].map(label_of).astype("string"))
 
 
 def _moved(left: pd.DataFrame, right: pd.DataFrame) -> pd.DataFrame:

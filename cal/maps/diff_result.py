@@ -100,7 +100,8 @@ class MapDiff:
         lines = [f"{n:,} shared ids; {stayed:,} keep their region, {n - stayed:,} change it."]
         if self.only_a or self.only_b:
             lines.append(f"Left out: {listed(self.only_a, 'A')}, {listed(self.only_b, 'B')}.")
-        if relabelled := int((self.moved["gold_a"] != self.moved["gold_b"]).sum()):
+        known = self.moved.dropna(subset=["gold_a", "gold_b"])
+        if relabelled := int((known["gold_a"] != known["gold_b"]).sum()):
             lines.append(f"{relabelled:,} have another gold label in B, so their confidence is in another label.")
         if self.tested:
             n_significant = int(self.moved["significant"].sum())
@@ -145,7 +146,7 @@ def _write(diff: MapDiff, folder: Path) -> None:
     moved["transition"] = moved["region_a"] + " → " + moved["region_b"]
     tested = "" if diff.tested else " Changes are not tested: that needs at least two seeds on both sides."
     page = map_page(
-        moved.astype({"gold": str, "gold_a": str}),
+        moved.astype({"gold": "string", "gold_a": "string"}),
         title=f"From {names[0]} to {names[1]}",
         note=f"Points show where instances are in {names[1]}; arrows show the farthest moved.{tested}",
         x="variability_b",

@@ -1,4 +1,4 @@
-"""A data map as one file, Parquet or CSV."""
+"""A data map as one file, Parquet or CSV; ids and coordinates of other tools also as JSONL and TSV."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cal.dynamics.data_map import DataMap
-from cal.dynamics.map_frame import EPOCHS
-from cal.dynamics.metrics import METRICS
+from cal.dynamics.map_table import id_column
 from cal.errors import DataError
 from cal.files import write_whole
 
@@ -36,40 +35,40 @@ def write_map_file(data_map: DataMap, path: Path | str) -> None:
 
 
 def read_map_file(path: Path | str) -> DataMap:
-    """The map in a `.parquet` or `.csv` file.
+    """The map in a table: of `write_map_file`, or ids and coordinates by another tool, as CSV, TSV, JSONL or Parquet.
 
     Raises:
         DataError: if it cannot be read, or lacks something that a map has.
     """
-    import pandas as pd
-
-    path = _checked(path)
+    path = Path(path)
     try:
-        return DataMap.from_frame(pd.read_parquet(path) if path.suffix == ".parquet" else _read_csv(path))
-    except (OSError, ValueError) as error:  # pyarrow's and pandas' errors are ValueErrors
+        return DataMap.from_frame(_frame(path))
+    except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
         what = getattr(error, "strerror", None) or error
         raise DataError(f"{path} cannot be read as a data map ({what}).") from error
     except DataError as error:
-        raise DataError(f"{path}: {error}") from error
+        raise error if str(path) in str(error) else DataError(f"{path}: {error}") from error
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
+def _frame(path: Path) -> pd.DataFrame:
     import pandas as pd
 
-    with path.open(encoding="utf-8") as file:
-        file.readline()
-        has_text_ids = file.read(1) == '"'  # unless a spreadsheet rewrote the file without quotes
-    # As text first: an id may be "NA" or "001", and some versions of pandas read floats inexactly.
-    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    if "id" in frame:
-        has_text_ids |= not frame["id"].str.fullmatch(r"-?[1-9][0-9]*|0").all()
-    for name in {"gold", "predicted", *METRICS, "n_epochs", *(() if has_text_ids else ("id",))} & {*frame.columns}:
-        texts = frame[name].replace("", "nan") if name in EPOCHS else frame[name]
-        try:
-            frame[name] = texts.to_numpy(object).astype("int64")
-        except (ValueError, OverflowError):
-            frame[name] = texts.to_numpy(object).astype("float64")
-    return frame
+    from cal.data.table_files import read_table
+
+    if path.suffix == ".parquet":
+        return pd.read_parquet(path)  # also with the index of a frame
+    frame = pd.DataFrame(dict(read_table(path).columns))
+    name = id_column(frame.columns)
+    if path.suffix == ".jsonl" or name is None:
+        return frame
+    # CSV hardly tells text from numbers: an id may be "NA" or "001".
+    numerals = frame[name].str.fullmatch(r"-?[1-9][0-9]{0,18}|0")
+    has_text_ids = not numerals.all() or not frame[name].map(int).between(-(2**63), 2**63 - 1).all()
+    if name == frame.columns[0] and not has_text_ids:
+        with path.open(encoding="utf-8-sig") as file:
+            file.readline()
+            has_text_ids = file.read(1) == '"'  # as `csv_text` writes them
+    return frame if has_text_ids else frame.assign(**{name: frame[name].astype("int64")})
 
 
 def _checked(path: Path | str) -> Path:

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from cal.dynamics.data_map import DataMap
 from cal.files import write_whole
-from cal.maps.summary import map_summary, summary_text, with_label_names
+from cal.maps.summary import ONE_EPOCH, map_summary, summary_text, with_label_names
 
 MOST_POINTS = 100_000  # more are slow to draw and select
 SAMPLE = 50_000  # points drawn over the density if there are more
@@ -31,11 +31,11 @@ def page_of(data_map: DataMap, path: Path | str | None = None) -> str:
     """The page of a map, written to `path` if there is one: the work of `DataMap.page`."""
     drawn = data_map.one()
     points = drawn.to_frame()
-    curves = drawn.curves
+    curves, lines = drawn.curves, summary_text(map_summary(drawn, points)).splitlines()
     page = map_page(
         with_label_names(points).drop(columns=["n_epochs", "capture"]),
         title=drawn.title,
-        note=summary_text(map_summary(drawn, points)).splitlines()[0],
+        note=" ".join(line for line in lines if line == lines[0] or line == ONE_EPOCH),
         curves=None if curves is None else curves.reshape(-1, *curves.shape[-2:]).mean(dim=0).T.cpu().numpy(),
     )
     if path is not None:

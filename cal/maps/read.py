@@ -10,7 +10,6 @@ from cal.dynamics.jsonl import epoch_of
 from cal.dynamics.logs import log_folder, open_logs
 from cal.dynamics.store import OnMissing
 from cal.errors import DataError
-from cal.maps.coordinates import coordinates_map, read_coordinates
 from cal.maps.folder import load_map
 
 
@@ -18,8 +17,9 @@ def read_map(path: Path | str, *, on_missing: OnMissing = "error") -> DataMap:
     """The map in a folder or file.
 
     Args:
-        path: folder of `cal map`; `.parquet` or `.csv` file of a map; folder of logs, or of a recorder; or
-            `.jsonl` file of coordinates, which holds confidence, variability and correctness but no labels.
+        path: folder of `cal map`; its `.parquet` or `.csv` file; folder of logs, or of a recorder; or a table
+            (`.jsonl`, `.csv`, `.tsv` or `.parquet`) of ids, confidence, variability and correctness, such as
+            td_metrics.jsonl and published coordinates, or a folder with a td_metrics.jsonl.
         on_missing: what to do with instances that some epochs of logs lack, as for `read_logs`.
 
     Raises:
@@ -38,14 +38,15 @@ def read_map(path: Path | str, *, on_missing: OnMissing = "error") -> DataMap:
         if (path / "map.json").is_file() or (path / "map.parquet").is_file():
             return load_map(path)
         if not (path / "store.json").is_file() and not _has_logs(path):
+            if (path / "td_metrics.jsonl").is_file():
+                return load_map(path / "td_metrics.jsonl")
             raise DataError(
-                f"{path} holds neither a data map nor logs: it has no map.json, store.json or dynamics_epoch_0.jsonl."
+                f"{path} holds neither a data map nor logs: it has no map.json, store.json or dynamics_epoch_0.jsonl, "
+                "and no td_metrics.jsonl. Give another table by its own name, not by its folder."
             )
         return read_logs(path, on_missing=on_missing)
     if not path.is_file():
         raise DataError(f"There is no file or folder {path.absolute()}. Give a map of cal map.")
-    if path.suffix == ".jsonl":
-        return replace(coordinates_map(read_coordinates(path)), name=path.stem)
     return load_map(path)
 
 

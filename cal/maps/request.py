@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import logging
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from cal.checks import Problems, one_of, whole_numbers
 from cal.errors import ConfigError, DataError
 from cal.learners.request import TrainingRequest
+from cal.maps.given import source_problems
 from cal.request import make, takes
 from cal.seeds import list_seeds
 
@@ -26,10 +26,12 @@ CHECKPOINTS = "checkpoints"
 
 @dataclass(kw_only=True)
 class MapRequest(TrainingRequest):
-    """Draw the data map of a whole train split, or of logs that any training left.
+    """Draw the data map of a whole train split, of logs that any training left, or of coordinates in a file.
 
     Args:
-        dataset: reader of the corpus to train on, or that gives texts and label names to logs
+        dataset: reader of the corpus to train on, or that gives texts and label names to logs or a map
+        map: map to draw instead of training: a file with ids, confidence, variability and correctness (jsonl, csv, tsv
+            or parquet), such as td_metrics.jsonl, or a folder of cal map; in Python also a DataMap or a data frame
         logs: folder of dynamics_epoch_0.jsonl and so on, or of a recorder, to draw instead of training
         on_missing: what to do with instances that some logs lack: error, drop or partial
         seeds: number of seeds (the paper's five first), or a list; several make a mean map
@@ -41,6 +43,7 @@ class MapRequest(TrainingRequest):
         output: folder of the map; the same command resumes an interrupted training
     """
 
+    map: Any = None
     logs: Any = None
     on_missing: str = "error"
     seeds: Any = 1
@@ -60,8 +63,13 @@ class MapRequest(TrainingRequest):
             if getattr(self, name) != getattr(type(self), name)
         ]
         super()._resolve(problems)
-        if self.logs is not None and given:
-            problems.append(f"logs=FOLDER trains nothing, and so does not use {', '.join(given)}. Leave it out.")
+        for source, what in (("logs", "FOLDER"), ("map", "FILE")):
+            if getattr(self, source) is not None and given:
+                problems.append(
+                    f"{source}={what} trains nothing, and so does not use {', '.join(given)}. Leave it out."
+                )
+        if self.map is not None:
+            problems += source_problems(self.map, self.logs, self.on_missing)
         problems += whole_numbers(0, hardest=self.hardest) + whole_numbers(2, folds=self.folds)
         problems += one_of(get_args(Capture), capture=self.capture)
         problems += one_of(get_args(OnMissing), on_missing=self.on_missing)
@@ -85,22 +93,23 @@ class MapRequest(TrainingRequest):
         from cal.maps.folder import map_folder
         from cal.provenance import provenance
 
-        if self.logs is None and self.dataset is None and corpus is None:
+        if self.logs is None and self.map is None and self.dataset is None and corpus is None:
             raise ConfigError(
-                "Nothing to draw: give a corpus to train on (dataset=NAME on the command line), or logs=FOLDER "
-                "to read logs."
+                "Nothing to draw: give a corpus to train on (dataset=NAME on the command line), or logs=FOLDER to read "
+                "logs, or map=FILE to read coordinates."
             )
         if self.output is not None:
             map_folder(self.output).refuse_foreign()
         read = self.corpus_if_given(corpus)
         config = self.as_data()
-        if self.logs is None:
+        if self.logs is None and self.map is None:
             assert read is not None
             data_map = self._trained(read, quiet).one()
             about = {"corpus_fingerprint": read.fingerprint, **provenance(self.device)}
         else:
-            data_map, about = self._of_logs(read).one(), provenance("cpu")
-            config = {key: config[key] for key in ("logs", "on_missing", "dataset", "region", "output")}
+            data_map = (self._of_logs(read) if self.map is None else self._of_map(read)).one()
+            about = provenance("cpu")
+            config = {key: config[key] for key in ("map", "logs", "on_missing", "dataset", "region", "output")}
         if self.output is not None and not rank():
             data_map.save(self.output, config=config, about=about)
             shutil.rmtree(self.output / CHECKPOINTS, ignore_errors=True)
@@ -142,6 +151,7 @@ class MapRequest(TrainingRequest):
     def _of_logs(self, corpus: Corpus | None) -> DataMap:
         """The map of logs, with texts and label names of the corpus where there is one."""
         from cal.dynamics.logs import open_logs
+        from cal.maps.labels import with_corpus
 
         path = Path(self.logs)
         store = open_logs(path, self.on_missing)  # type: ignore[arg-type]
@@ -158,8 +168,17 @@ class MapRequest(TrainingRequest):
                 f"The logs in {path} are of {store.n_classes} classes, and {corpus.name} has {corpus.n_classes}. "
                 "Give the dataset that the logs are from, or none."
             )
-        texts = _texts(corpus, store.kept_ids(), data_map.gold.tolist())
-        return dataclasses.replace(data_map, texts=texts, label_names=corpus.label_names)
+        return with_corpus(data_map, corpus, strict=False)
+
+    def _of_map(self, corpus: Corpus | None) -> DataMap:
+        """The map of a file, with texts and label names of the corpus where there is one."""
+        from cal.maps.given import given_map
+        from cal.maps.labels import with_corpus
+
+        data_map, _ = given_map(self.map, None, self.on_missing)
+        if self.region != type(self).region or data_map.region is None:
+            data_map = dataclasses.replace(data_map, region=None, region_rule=self.region)
+        return data_map if corpus is None else with_corpus(data_map, corpus, strict=False)
 
 
 @takes(MapRequest)
@@ -190,18 +209,3 @@ def map(corpus: Any = None, *, quiet: bool = False, **parameters: Any) -> DataMa
         ['id', 'gold', 'predicted']
     """
     return make(MapRequest, parameters).run(corpus, quiet=quiet)
-
-
-def _texts(corpus: Corpus, ids: Sequence[str | int], gold: Sequence[int]) -> list[str]:
-    """The training text of each id, empty where there is none; warns of logs that do not fit the corpus."""
-    row_of = {instance_id: row for row, instance_id in enumerate(corpus.train.ids)}
-    rows = [row_of.get(str(instance_id)) for instance_id in ids]
-    if absent := rows.count(None):
-        logger.warning("%d of %d ids of the logs are not in the train split of %s.", absent, len(ids), corpus.name)
-    known = [(row, label) for row, label in zip(rows, gold, strict=True) if row is not None]
-    if differing := sum(int(corpus.train.gold[row]) != label for row, label in known):
-        logger.warning(
-            "%d of %d gold labels of the logs differ from those of %s: label names may be wrong.",
-            *(differing, len(known), corpus.name),
-        )
-    return ["" if row is None else corpus.train.texts[row] for row in rows]

@@ -11,6 +11,11 @@ import pandas as pd
 
 from cal.dynamics.data_map import DataMap
 
+ONE_EPOCH = (
+    "Warning: with one epoch, variability is 0 everywhere, so regions and rankings by it mean nothing. Record more "
+    "epochs, or use confidence."
+)
+
 
 def map_summary(data_map: DataMap, points: pd.DataFrame | None = None) -> dict[str, Any]:
     """Sizes, regions and correlations of a map, as map.json holds them.
@@ -57,13 +62,16 @@ def summary_text(summary: Mapping[str, Any]) -> str:
         by = f" by {rule} ({', '.join(f'{name} {value:.3g}' for name, value in parameters.items())})"
     shares = ", ".join(f"{name} {count / n:.1%}".replace("%", " %") for name, count in summary["regions"].items())
     correct, r = summary["correct_at_the_end"], summary["correlation_of_confidence_and_variability"]
+    n_epochs = summary["n_epochs"]
     lines = [
-        f"{summary['name'] or 'Data map'}: {n:,} instances, {summary['n_epochs']} epochs, "
-        f"capture {summary['capture']}{of_seeds}.",
+        f"{summary['name'] or 'Data map'}: {n:,} instance{'' if n == 1 else 's'}, {n_epochs} "
+        f"epoch{'' if n_epochs == 1 else 's'}, capture {summary['capture']}{of_seeds}.",
         f"Regions{by}: {shares}.",
         ("" if correct is None else f"Correct at the end: {100 * correct:.1f} %. ")
         + f"Correlation of confidence and variability: {_said(r, 2)}.",
     ]
+    if n_epochs == 1 and r is None:
+        lines.append(ONE_EPOCH)
     if between := summary["correlation_between_seeds"]:
         values = ", ".join(f"{name} {_said(r, 3)}" for name, r in between.items())
         lines.append(f"Correlation between seeds, mean over pairs: {values} (the paper reports .75 and more).")
@@ -81,27 +89,39 @@ def hardest_text(points: pd.DataFrame, n: int) -> str:
         >>> points = pd.DataFrame({"id": ["a", "b"], "confidence": [0.9, 0.1], "correctness": [1.0, 0.0]})
         >>> points = points.assign(loss=[0.1, 2.3], gold=0, predicted=[0, 1], text=["Who?", "How far is it?"])
         >>> print(hardest_text(points, 1))
-        hardest to learn, by confidence
+        Hardest to learn: confidence, correctness, id, labels and text
         .100  0.00  b  gold 0, predicted 1: How far is it?
     """
     named = with_label_names(points)
-    first = named.sort_values(["confidence", "loss", "id"], ascending=[True, False, True], kind="stable").head(n)
+    keys = {"confidence": True, "loss": False, "id": True}  # ascending or not
+    keys = {name: rises for name, rises in keys.items() if name in named}
+    first = named.sort_values([*keys], ascending=[*keys.values()], kind="stable").head(n)
     texts = first.get("text", pd.Series("", index=first.index)).map(lambda text: shorten(text, 200, placeholder=" …"))
     rows = zip(
         first["confidence"], first["correctness"], first["id"], first["gold"], first["predicted"], texts, strict=True
     )
     lines = [
         f"{confidence:.3f}".removeprefix("0")
-        + f"  {correctness:.2f}  {instance_id}  gold {gold}, predicted {predicted}: {text}".rstrip(": ")
+        + f"  {correctness:.2f}  {instance_id}"
+        + f"  {_labels_said(gold, predicted)}: {text}".removesuffix(": ").rstrip()
         for confidence, correctness, instance_id, gold, predicted, text in rows
     ]
-    return "\n".join(["hardest to learn, by confidence", *lines])
+    return "\n".join(["Hardest to learn: confidence, correctness, id, labels and text", *lines])
 
 
 def with_label_names(points: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a map with gold and predicted labels by their names, or their numbers as text."""
-    named = {name: points.get(f"{name}_label", points[name]).astype("string") for name in ("gold", "predicted")}
+    """The rows of a map with gold and predicted labels by their names, or their numbers as text; missing if unknown."""
+    named = {
+        name: points.get(f"{name}_label", points[name]).astype("string").where(points[name] >= 0)
+        for name in ("gold", "predicted")
+    }
     return points.assign(**named).drop(columns=["gold_label", "predicted_label"], errors="ignore")
+
+
+def _labels_said(gold: Any, predicted: Any) -> str:
+    """The labels of an instance that are known."""
+    known = {"gold": gold, "predicted": predicted}
+    return ", ".join(f"{name} {label}" for name, label in known.items() if not pd.isna(label))
 
 
 def _defined(value: float) -> float | None:

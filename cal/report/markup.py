@@ -187,9 +187,9 @@ def _block_to_html(block: Block, pictures: Mapping[str, bytes]) -> str:
             points = "".join(f"<li>{_text(item)}</li>" for item in items)
             return f'<div class="caution" role="note"><ul>{points}</ul></div>' if warning else f"<ul>{points}</ul>"
         case TextTable(header, rows, caption):
-            head = "".join(f'<th scope="col">{_text(cell)}</th>' for cell in header)
+            head = "".join(f'<th scope="col">{_name(cell)}</th>' for cell in header)
             body = "".join(
-                f'<tr><th scope="row">{_text(row[0])}</th>{"".join(f"<td>{_text(cell)}</td>" for cell in row[1:])}</tr>'
+                f'<tr><th scope="row">{_name(row[0])}</th>{"".join(f"<td>{_text(cell)}</td>" for cell in row[1:])}</tr>'
                 for row in rows
             )
             return (
@@ -198,13 +198,20 @@ def _block_to_html(block: Block, pictures: Mapping[str, bytes]) -> str:
                 f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></figure>"
             )
         case Picture(name, caption):
-            return f"<figure>{image(pictures[name], caption)}<figcaption>{_text(caption)}</figcaption></figure>"
+            shown = f'<div class="scroll" tabindex="0" role="region" aria-label="{_text(caption)}">'
+            shown += f"{image(pictures[name], caption)}</div>"
+            return f"<figure>{shown}<figcaption>{_text(caption)}</figcaption></figure>"
         case Folded(title, text):
             return f"<details><summary>{_text(title)}</summary><pre>{_text(text)}</pre></details>"
 
 
 def _text(text: str) -> str:
     return html.escape(text, quote=True)
+
+
+def _name(text: str) -> str:
+    """The name of a row or column, which may be broken after an underscore, a comma or a bracket, not within a word."""
+    return re.sub(r"([_,(\[/=])(?=\w)", r"\1<wbr>", _text(text))
 
 
 def _md(text: str) -> str:
@@ -260,15 +267,18 @@ nav ol { columns: 16rem; padding-left: 1.4rem; margin: 1.25rem 0 0; }
 .scroll { overflow-x: auto; margin-top: .4rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .92rem; min-width: 50%; }
 th, td { padding: .3rem .7rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
-th { white-space: normal; overflow-wrap: anywhere; min-width: 6rem; }
+th { white-space: normal; overflow-wrap: break-word; }
 thead th { background: var(--tint); }
-th:first-child { text-align: left; position: sticky; left: 0; background: var(--paper); }
+th:first-child { text-align: left; position: sticky; left: 0; min-width: 6rem; background: var(--paper); }
 thead th:first-child { background: var(--tint); }
 figure { margin: 1.25rem 0; }
 figure img { display: block; max-width: 100%; height: auto; margin: 0 auto; background: #fff; border-radius: 4px; }
 figcaption { color: var(--soft); font-size: .92rem; margin-top: .5rem; }
 details { margin: .75rem 0; } summary { cursor: pointer; }
 pre { overflow-x: auto; background: var(--tint); padding: .8rem; font-size: .85rem; }
+@media screen and (max-width: 40rem) { main { padding-top: 1rem; } h2 { margin-top: 2rem; }
+  figure img { max-width: none; }  /* in its own size, to be scrolled: shrunk to the screen, nobody could read it */
+  th, td { padding: .3rem .5rem; } }
 @media print { main { max-width: none; padding: 0; } nav { display: none; } figure, tr { break-inside: avoid; }
   .scroll { overflow: visible; } h2 { break-after: avoid; } }
 """

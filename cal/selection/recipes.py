@@ -15,7 +15,7 @@ import torch
 
 from cal.checks import numbers_in, one_of, refuse, whole_numbers
 from cal.dynamics.data_map import DataMap
-from cal.dynamics.metrics import METRICS
+from cal.dynamics.metrics import METRICS, our_name
 from cal.dynamics.suspicion import SUSPICION
 from cal.errors import AnalysisError
 from cal.shares import largest_remainder
@@ -64,6 +64,8 @@ class Recipe:
     suspicion: str = "aum"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "metric", our_name(self.metric))
+        object.__setattr__(self, "suspicion", our_name(self.suspicion))
         problems = one_of((*METRICS, RANDOM), metric=self.metric) + one_of(DIRECTIONS, direction=self.direction)
         problems += one_of(SUSPICION, suspicion=self.suspicion)
         problems += numbers_in("[0, 1]", ratio=self.ratio, easy=self.easy)
@@ -127,6 +129,10 @@ class Chooser:
         seed: int = 0,
     ) -> None:
         n, order = len(data_map), _order(data_map, recipe, seed)
+        if recipe.suspects and recipe.suspicion not in data_map.known_metrics:
+            known = [name for name in SUSPICION if name in data_map.known_metrics]
+            ways = " or ".join(f"suspicion={name}" for name in known)
+            raise AnalysisError(f"This map has no {recipe.suspicion} to find suspects by. Give {ways}.")
         n_suspects = int(recipe.suspects * n)
         self.dropped = data_map.ranking(recipe.suspicion)[:n_suspects] if n_suspects else order[:0]
         easiest = data_map.ranking("confidence", worst=True) if recipe.easy else order[:0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,8 @@ import pandas as pd
 from cal.data.features import vectors_of
 from cal.errors import ConfigError
 from cal.maps.given import given_map
-from cal.maps.source import with_documents
+from cal.maps.labels import with_corpus
+from cal.maps.source import with_sequences
 from cal.provenance import provenance
 from cal.selection import allenai_folders as allenai
 from cal.selection.recipes import GROUPS, RANDOM, TIES, Chooser, Recipe, n_of
@@ -21,7 +23,10 @@ from cal.selection.result import Selection
 
 if TYPE_CHECKING:
     from cal.data.corpus import Corpus
+    from cal.dynamics.data_map import DataMap
     from cal.selection.request import SelectRequest
+
+logger = logging.getLogger(__name__)
 
 _RANKED_BY = {  # metric and tie-breaking rule of each recipe that needs no map
     "al_uncertainty": ("entropy", "at random, by the seed"),
@@ -34,9 +39,12 @@ def select_from_map(request: SelectRequest, corpus: Corpus | None) -> Selection:
     """Chooses from a map by a recipe; a corpus, if given, adds texts and label names."""
     data_map, source = given_map(request.map, request.logs, request.on_missing)
     recipe = request.chosen_by or Recipe()
+    if corpus is not None:
+        data_map = with_corpus(data_map, corpus)
     points, names = data_map.to_frame(request.region), data_map.label_names
     if corpus is not None:
-        points, names = with_documents(points, corpus), list(corpus.label_names)
+        points = with_sequences(points, corpus)
+    _warn_of_ties(data_map, recipe)
     groups = None if request.within is None else points[GROUPS[request.within]].to_numpy()
     chooser = Chooser(data_map, recipe, groups=groups, equal=request.within == "class", seed=request.seed)
     if request.compat is None:
@@ -96,7 +104,10 @@ def select_from_texts(request: SelectRequest, corpus: Corpus, quiet: bool) -> Se
             count=n_chosen,
             seed=request.seed,
         )
-    points = with_documents(pd.DataFrame({"id": list(corpus.train.ids), "gold": corpus.train.gold}), corpus)
+    train = corpus.train
+    points = pd.DataFrame({"id": list(train.ids), "gold": train.gold, "text": list(train.texts)})
+    points["gold_label"] = [corpus.label_names[label] for label in train.gold]
+    points = with_sequences(points, corpus)
     about |= {
         "recipe": request.recipe,
         "metric": metric,
@@ -107,6 +118,20 @@ def select_from_texts(request: SelectRequest, corpus: Corpus, quiet: bool) -> Se
         "source": {"dataset": corpus.name, "corpus_fingerprint": corpus.fingerprint},
     }
     return Selection(_columns(points).iloc[positions], about, label_names=list(corpus.label_names))
+
+
+def _warn_of_ties(data_map: DataMap, recipe: Recipe) -> None:
+    """Warns if the metric of a recipe is the same everywhere, as the variability in a map of one epoch."""
+    if recipe.metric == RANDOM or len(data_map) < 2:
+        return
+    values = getattr(data_map, recipe.metric)
+    if bool((values == values[0]).all()):
+        why = ", as there is only one epoch" if data_map.n_epochs == 1 and recipe.metric == "variability" else ""
+        logger.warning(
+            "All instances have the same %s%s: the choice is by mean loss, then by id. Rank by another metric, such as "
+            "confidence.",
+            *(recipe.metric, why),
+        )
 
 
 def _size(request: SelectRequest, n: int, fraction: float, n_instances: int) -> int:

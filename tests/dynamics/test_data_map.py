@@ -213,9 +213,44 @@ def test_an_unknown_metric_is_named_with_the_nearest():
 
 def test_the_mean_over_runs_is_that_of_each_instance():
     runs = several_runs()
-    for name in set(METRICS) - {"first_learnt", "last_learnt", "threshold_closeness"}:
+    for name in set(METRICS) - {"first_learnt", "last_learnt", "threshold_closeness", "forgetting"}:
         expected = [statistics.fmean(values) for values in getattr(runs, name).T.tolist()]
         assert getattr(runs.mean(), name).tolist() == pytest.approx(expected)
+
+
+def forgetfulness(correct):
+    """Transitions from correct to incorrect, 1000 where never correct: as the Dataset Cartography toolkit counts."""
+    return sum(a and not b for a, b in itertools.pairwise(correct)) if any(correct) else 1000
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_mean_of_forgetting_is_that_of_the_toolkit_s_counts_and_ranks_so(seed):
+    rng = np.random.default_rng(seed)
+    correct = rng.random((4, 5, 40)) < rng.choice([0.05, 0.3, 0.7, 1.0], 40)  # (run, epoch, instance)
+    bits = torch.from_numpy(correct).long()
+    logits = torch.stack([bits, 1 - bits], dim=-1).float()  # (run, epoch, instance, class)
+    mean = DataMap.of(TrainingDynamics.from_logits(logits, torch.zeros(4, 40, dtype=torch.long))).mean()
+    expected = [statistics.fmean(forgetfulness(run[:, i].tolist()) for run in correct) for i in range(40)]
+    assert mean.forgetting.tolist() == pytest.approx(expected)
+    ranked = [expected[i] for i in mean.ranking("forgetting")]
+    assert ranked == sorted(expected, reverse=True)
+    assert any(10 < value < 1000 for value in expected)  # learnt in some runs only
+
+
+def test_what_one_of_several_runs_never_learnt_is_not_ranked_last():
+    correct = torch.tensor([[[1, 0], [1, 0]], [[1, 1], [1, 1]], [[1, 1], [0, 1]]])  # (run, epoch, instance)
+    logits = torch.stack([correct, 1 - correct], dim=-1).float()
+    mean = DataMap.of(TrainingDynamics.from_logits(logits, torch.zeros(3, 2, dtype=torch.long))).mean()
+    assert mean.ranking("forgetting").tolist() == [1, 0]
+    again = DataMap.from_frame(mean.to_frame())
+    assert again.ranking("forgetting").tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("name", ["forgetfulness", "threshold_closeness"])
+def test_the_toolkit_s_names_of_metrics_rank(name):
+    data_map = map_of(*DYNAMICS)
+    ours = {"forgetfulness": "forgetting"}.get(name, name)
+    assert data_map.ranking(name).tolist() == data_map.ranking(ours).tolist()
 
 
 def test_the_mean_of_learning_epochs_leaves_out_runs_that_never_learn():

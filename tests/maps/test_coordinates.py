@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from cal.dynamics.data_map import DataMap
 from cal.dynamics.training_dynamics import TrainingDynamics
-from cal.errors import DataError
-from cal.maps.coordinates import read_coordinates, td_metrics
+from cal.maps.coordinates import td_metrics
+from cal.maps.read import read_map
 
 PUBLISHED = (
     Path(__file__).resolve().parents[2] / "../shared/data/allenai/winogrande_roberta_0_6_data_map_coordinates.jsonl"
@@ -39,15 +39,23 @@ def test_td_metrics_are_read_as_they_were_to_ten_decimals(tmp_path_factory, ids,
     data_map = draw_map(seed, ids, n_epochs)
     path = tmp_path_factory.mktemp("metrics") / "td_metrics.jsonl"
     path.write_bytes(td_metrics(data_map))
-    frame, expected = read_coordinates(path, n_epochs), data_map.to_frame()
+    read = read_map(path)
+    frame, expected = read.to_frame(), data_map.to_frame()
     assert frame["id"].tolist() == ids
-    assert frame["index"].tolist() == list(range(len(ids)))
-    for name in ("confidence", "variability", "threshold_closeness"):
+    for name in ("confidence", "variability"):
         np.testing.assert_allclose(frame[name], expected[name], rtol=0, atol=0.51e-10)
-    assert frame["correctness"].tolist() == expected["correctness"].tolist()
-    learnt = expected["first_learnt"].notna()
-    assert frame["forgetting"].notna().tolist() == learnt.tolist()
-    assert frame["forgetting"][learnt].tolist() == expected["forgetting"][learnt].tolist()
+    counts = (expected["correctness"] * n_epochs).round().tolist()
+    assert (frame["correctness"] * read.n_epochs).round(9).tolist() == counts
+    assert read.ranking("forgetting").tolist()[0] in np.flatnonzero(_forgetfulness(expected) == _most(expected))
+    assert frame["forgetting"].tolist() == _forgetfulness(expected).tolist()
+
+
+def _forgetfulness(frame):
+    return frame["forgetting"].where(frame["first_learnt"].notna(), 1000)
+
+
+def _most(frame):
+    return _forgetfulness(frame).max()
 
 
 def forgetfulness(correct):
@@ -87,65 +95,13 @@ def test_counts_of_a_mean_over_runs_are_whole():
 
 @pytest.mark.skipif(not PUBLISHED.exists(), reason="the published coordinates are not beside the checkout")
 def test_published_coordinates_are_read():
-    frame = read_coordinates(PUBLISHED)
+    data_map = read_map(PUBLISHED)
+    frame = data_map.to_frame()
     given = pd.DataFrame([json.loads(line) for line in PUBLISHED.read_text().splitlines()])
     assert len(frame) == 40_398
-    assert frame.attrs["n_epochs"] == 6
-    assert list(frame) == ["id", "index", "confidence", "variability", "correctness"]
+    assert data_map.n_epochs == 6
+    assert data_map.known_metrics == ["confidence", "variability", "correctness", "threshold_closeness"]
+    assert frame["id"].tolist() == given["guid"].tolist()
     np.testing.assert_array_equal(frame["correctness"] * 6, given["correctness"])
     np.testing.assert_array_equal(frame["confidence"], given["confidence"])
     assert frame["confidence"].corr(frame["variability"]) == pytest.approx(-0.78, abs=0.01)
-
-
-GOOD = {"guid": "a", "index": 0, "confidence": 0.5, "variability": 0.25, "correctness": 3}
-
-
-def write(path, *rows):
-    path.write_text("".join(row if isinstance(row, str) else json.dumps(row) + "\n" for row in rows))
-    return path
-
-
-def test_the_number_of_epochs_can_be_given(tmp_path):
-    path = write(tmp_path / "c.jsonl", GOOD, GOOD | {"guid": "b", "correctness": 1})
-    assert read_coordinates(path)["correctness"].tolist() == [1.0, 1 / 3]
-    assert read_coordinates(path, 4)["correctness"].tolist() == [0.75, 0.25]
-
-
-@pytest.mark.parametrize(
-    ("second", "words"),
-    [
-        ("{cut", "line 2: this is not JSON"),
-        ("[1]\n", "line 2: this is a list"),
-        ("\n", "line 2: this is not JSON"),
-        (GOOD | {"guid": 1}, "line 2: guid is '1'"),
-        (GOOD, "line 2: the id 'a' is repeated"),
-        ({"guid": "b"}, "line 2: there is no index"),
-        (GOOD | {"guid": "b", "confidence": 1.5}, "line 2: confidence is '1.5', not a number from 0 to 1"),
-        (GOOD | {"guid": "b", "confidence": float("nan")}, "line 2: this is not JSON"),
-        (GOOD | {"guid": "b", "correctness": 0.5}, "line 2: correctness is '0.5'"),
-        (GOOD | {"guid": "b", "correctness": True}, "line 2: correctness is 'True'"),
-        (GOOD | {"guid": "b", "variability": "0.1"}, "line 2: variability is '0.1'"),
-    ],
-)
-def test_a_faulty_line_is_refused_with_its_number(tmp_path, second, words):
-    with pytest.raises(DataError, match=words):
-        read_coordinates(write(tmp_path / "c.jsonl", GOOD, second))
-
-
-def test_columns_are_those_of_the_first_line(tmp_path):
-    path = write(tmp_path / "c.jsonl", GOOD | {"forgetfulness": 1}, GOOD | {"guid": "b"})
-    with pytest.raises(DataError, match="line 2: there is no forgetfulness"):
-        read_coordinates(path)
-
-
-@pytest.mark.parametrize("n_epochs", [2, 0, 2.5])
-def test_fewer_epochs_than_counted_are_refused(tmp_path, n_epochs):
-    with pytest.raises(DataError, match="correct in up to 3 epochs"):
-        read_coordinates(write(tmp_path / "c.jsonl", GOOD), n_epochs)
-
-
-def test_an_empty_or_absent_file_is_refused(tmp_path):
-    with pytest.raises(DataError, match="the file is empty"):
-        read_coordinates(write(tmp_path / "c.jsonl"))
-    with pytest.raises(DataError, match="cannot be read"):
-        read_coordinates(tmp_path / "none.jsonl")

@@ -38,7 +38,9 @@ def drawn(n=30, seed=0, n_seeds=1, ids=None, rule="quantile", shift=0.0, label_n
         label_names=label_names,
         region=rng.choice(NAMES, n),
         region_rule=rule,
-        by_seed={name: torch.from_numpy(runs) for name in COORDINATES} if n_seeds > 1 else None,
+        by_seed={name: torch.from_numpy(runs / (1 + (name == "variability"))) for name in COORDINATES}
+        if n_seeds > 1
+        else None,
     )
 
 

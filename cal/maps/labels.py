@@ -1,0 +1,113 @@
+"""Texts and label names of a corpus for the instances of a map, joined by their ids."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+from cal.data.corpus import Corpus
+from cal.dynamics.data_map import DataMap
+from cal.dynamics.ids import few
+from cal.errors import DataError
+
+logger = logging.getLogger(__name__)
+Label = TypeVar("Label", int, str)
+_LISTED = 6
+
+
+def with_corpus(data_map: DataMap, corpus: Corpus, *, strict: bool = True) -> DataMap:
+    """A map with texts and label names of a corpus's train split.
+
+    Training may have numbered the classes in another order than the corpus. So a name belongs to the class whose
+    instances have it: if classes and labels correspond one to one over the ids, that gives the names. A map without
+    labels takes those of the corpus.
+
+    Args:
+        data_map: map of one run.
+        corpus: source of texts and names.
+        strict: refuse ids that the split lacks, and labels that do not correspond; otherwise warn, and leave out texts
+            of such ids, or all names.
+
+    Raises:
+        DataError: if the map does not fit the corpus, and `strict` is set.
+    """
+    ids = range(len(data_map)) if data_map.ids is None else data_map.ids
+    row_of = {instance_id: row for row, instance_id in enumerate(corpus.train.ids)}
+    rows = [row_of.get(str(instance_id)) for instance_id in ids]
+    known = np.array([at for at, row in enumerate(rows) if row is not None], dtype=int)
+    if absent := [instance_id for instance_id, row in zip(ids, rows, strict=True) if row is None]:
+        _say_absent(absent, len(ids), corpus, strict)
+    if not len(known):
+        return data_map
+    texts = ["" if row is None else corpus.train.texts[row] for row in rows]
+    theirs = np.asarray(corpus.train.gold)[[row for row in rows if row is not None]]
+    data_map = replace(data_map, texts=texts)
+    if bool((data_map.gold < 0).all()):
+        if absent:
+            return data_map
+        logger.warning("The map has no labels: those of %s are used.", corpus.name)
+        return replace(data_map, gold=torch.from_numpy(theirs.astype(np.int64)), label_names=corpus.label_names)
+    ours = data_map.gold.cpu().numpy()[known]
+    label_of = one_to_one(ours.tolist(), theirs.tolist())
+    if label_of is None:
+        differing = [ids[at] for at in known[ours != theirs]]
+        _say_differing(differing, len(known), corpus, strict)
+        return data_map
+    n_classes = 1 + int(max(data_map.gold.max(), data_map.predicted.max()))
+    if all(label == ours for ours, label in label_of.items()):
+        names = [*corpus.label_names, *(f"class {k}" for k in range(len(corpus.label_names), n_classes))]
+    else:
+        names = [corpus.label_names[label_of[k]] if k in label_of else f"class {k}" for k in range(n_classes)]
+        listed = ", ".join(f"{k} is {names[k]!r}" for k in sorted(label_of)[:_LISTED])
+        more = ", ..." if len(label_of) > _LISTED else ""
+        logger.warning(
+            "The map numbers the labels in another order than %s; their names follow the ids: %s%s.",
+            *(corpus.name, listed, more),
+        )
+    return replace(data_map, label_names=names)
+
+
+def one_to_one(ours: Sequence[Label], theirs: Sequence[Label]) -> dict[Label, Label] | None:
+    """The label of each class, if every class has one label and no two classes share it; otherwise None.
+
+    Args:
+        ours: class of each instance.
+        theirs: label of each instance.
+
+    Example:
+        >>> one_to_one([0, 1, 1], [2, 0, 0]), one_to_one([0, 1, 1], [2, 0, 2])
+        ({0: 2, 1: 0}, None)
+    """
+    pairs = set(zip(ours, theirs, strict=True))
+    return dict(sorted(pairs)) if len(pairs) == len(set(ours)) == len(set(theirs)) else None
+
+
+def _say_absent(absent: Sequence[str | int], n: int, corpus: Corpus, strict: bool) -> None:
+    if strict:
+        raise DataError(
+            f"{len(absent)} of {n} ids of the map are not in the train split of {corpus.name}: {few(absent)}. "
+            "Give the dataset of the map, or none."
+        )
+    what = "its texts and label names are left out" if len(absent) == n else "these have no text"
+    logger.warning(
+        "%d of %d ids of the map are not in the train split of %s, so %s: %s.",
+        *(len(absent), n, corpus.name, what, few(absent)),
+    )
+
+
+def _say_differing(differing: Sequence[str | int], n: int, corpus: Corpus, strict: bool) -> None:
+    if strict:
+        raise DataError(
+            f"{len(differing)} of {n} gold labels of the map are not those of {corpus.name}: of {few(differing)}. "
+            "Labels are never changed here: draw the map again, or give its own dataset, or none."
+        )
+    logger.warning(
+        "%d of %d gold labels differ from those of %s, and no other order of its labels fits: label names are left "
+        "out. Give the dataset with the labels of the training to have names; check that ids mean the same documents.",
+        *(len(differing), n, corpus.name),
+    )
