@@ -44,8 +44,7 @@ class DataMap(MapDisplay):
         confidence: (*runs, instance) mean probability of the gold label.
         variability: (*runs, instance) its population standard deviation over epochs.
         correctness: (*runs, instance) fraction of epochs classified correctly.
-        forgetting: (*runs, instance) transitions from correct to incorrect; 0 if never learnt, and in a mean over runs
-            and in files of the Dataset Cartography toolkit 1000.
+        forgetting: (*runs, instance) transitions from correct to incorrect; 0 if never learnt (in a mean, 1000).
         aum: (*runs, instance) mean margin, in logits.
         el2n: (*runs, instance) mean length of the error vector.
         loss: (*runs, instance) mean cross-entropy, in nats.
@@ -133,7 +132,7 @@ class DataMap(MapDisplay):
             known: what else is known: `name`, `texts`, `label_names`, `seeds`, `region_rule`.
 
         Raises:
-            AnalysisError: if no epoch was recorded, or there is not one id and text per instance.
+            CalError: if no epoch was recorded, there is not one id and text per instance, or a value is not finite.
         """
         if not dynamics.n_epochs:
             raise AnalysisError("A data map needs at least one epoch, and none was recorded.")
@@ -286,8 +285,9 @@ class DataMap(MapDisplay):
         """
         one = self.one()
         frame = one._metrics().assign(n_epochs=self.n_epochs, capture=self.capture, region=self.regions(region))
-        for column in () if (names := self.label_names) is None else ("gold", "predicted"):
-            frame[f"{column}_label"] = [names[label] if label >= 0 else None for label in frame[column]]
+        for column in ("gold", "predicted"):
+            if names := self.label_names:
+                frame[f"{column}_label"] = [names[label] if label >= 0 else None for label in frame[column]]
         if one.by_seed is not None:
             frame = frame.join(one.spread().drop(columns="id"))
         return frame if self.texts is None else frame.assign(text=self.texts)
