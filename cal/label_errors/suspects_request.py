@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cal.checks import Problems, one_of, whole_numbers
@@ -87,8 +86,8 @@ def suspects(source: Any = None, *, corpus: Any = None, quiet: bool = False, **p
     """Ranks the labels to re-check, most suspicious first. It changes nothing.
 
     Args:
-        source: a `Corpus` to train on, or anything that `cal.read_corpus` takes; or a `DataMap` or the folder of one,
-            which is ranked without training.
+        source: a `Corpus` to train on, or anything that `cal.read_corpus` takes; or a `DataMap`, its `to_frame()`, or
+            the folder or file of one, which is ranked without training.
         corpus: source of texts and label names for a map.
         quiet: hide the progress bar.
         **parameters: those of `SuspectsRequest`.
@@ -113,8 +112,8 @@ def suspects(source: Any = None, *, corpus: Any = None, quiet: bool = False, **p
         >>> found.to_frame()[["id", "gold", "likely"]].iloc[0].tolist()
         ['0', 'person', 'number']
     """
-    from cal.dynamics.data_map import DataMap
+    from cal.maps.given import is_map
 
-    if isinstance(source, DataMap) or (isinstance(source, str | Path) and (Path(source) / "map.json").exists()):
+    if is_map(source):
         return make(SuspectsRequest, {"map": source, **parameters}).run(corpus, quiet=quiet)
     return make(SuspectsRequest, parameters).run(corpus if source is None else source, quiet=quiet)

@@ -51,3 +51,25 @@ def given_map(data_map: Any, logs: Path | str | None, on_missing: Any) -> tuple[
             f"map must be a DataMap, or the folder or file of one, not {kind}; cal.map(corpus) makes one."
         )
     return read_map(given, on_missing=on_missing).one(), source_of(given)
+
+
+def is_map(given: Any) -> bool:
+    """Whether an object, folder or file is a map rather than a corpus: a corpus has no confidence and variability."""
+    from cal.dynamics.data_map import DataMap
+
+    if isinstance(given, DataMap):
+        return True
+    if hasattr(given, "columns"):  # a data frame
+        return {"confidence", "variability"} <= {str(name).strip().lower() for name in given.columns}
+    if not isinstance(given, str | Path):
+        return False
+    path = Path(given)
+    if path.is_dir():
+        return any((path / name).is_file() for name in ("map.json", "map.parquet", "td_metrics.jsonl"))
+    if path.suffix not in (".jsonl", ".csv", ".tsv", ".parquet") or not path.is_file():
+        return False
+    with path.open("rb") as file:  # Parquet has the names of its columns at the end
+        start = file.readline(10_000).lower()
+        file.seek(max(path.stat().st_size - 100_000, 0) if path.suffix == ".parquet" else 0)
+        start = file.read().lower() if path.suffix == ".parquet" else start
+    return b"confidence" in start and b"variability" in start

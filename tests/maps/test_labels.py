@@ -165,3 +165,20 @@ def test_two_maps_that_number_labels_differently_have_the_same_labels(caplog):
     assert "have another gold label" in str(cal.map_diff(b, changed))
     unknown = cal.map_diff(a, DataMap.from_frame(coordinates()))
     assert "have another gold label" not in str(unknown)
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
+def test_a_file_of_coordinates_is_taken_for_a_map_and_not_for_a_corpus(tmp_path, suffix):
+    path = tmp_path / f"c.{suffix}"
+    frame = coordinates()
+    if suffix == "jsonl":
+        frame.to_json(path, orient="records", lines=True)
+    else:
+        frame.to_csv(path, index=False) if suffix == "csv" else frame.to_parquet(path)
+    expected = frame.sort_values("confidence")["guid"].tolist()
+    for given in (path, str(path), frame):
+        assert cal.suspects(given).to_frame()["id"].tolist() == expected
+        assert cal.select(given, recipe="hard", count=1).ids == expected[:1]
+    assert len(cal.weights(path)) == N
+    assert len(cal.map(map=path)) == N
+    assert cal.map_diff(path, path).moved["distance"].max() == 0
