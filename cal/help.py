@@ -98,7 +98,8 @@ options
 
 MAP_DIFF_HELP = """usage: cal map-diff A B [-o DIR] [--alpha 0.05] [--shared]
 
-Compare two folders of cal map: which instances moved, between which regions, and how significant that is.
+Compare two maps: which instances moved, between which regions, and how significant that is. A and B are folders of
+cal map, files of maps or of coordinates (jsonl, csv, tsv, parquet), or folders of logs.
 If both maps have several seeds, each change is tested against the variation between seeds.
 
 options

@@ -210,7 +210,10 @@ def region_rule(given: object) -> tuple[str, dict[str, Any]]:
 
 def _columns(points: pd.DataFrame, *names: str) -> list[np.ndarray]:
     if missing := [name for name in names if name not in points]:
-        raise AnalysisError(f"This region rule uses {' and '.join(names)}; the map has no column {', '.join(missing)}.")
+        raise AnalysisError(
+            f"This region rule uses {' and '.join(names)}; the map has no "
+            f"{', '.join(missing)}. Use region=quantile or region=thresholds, which need the coordinates only."
+        )
     if not len(points):
         raise AnalysisError("A map without instances has no regions.")
     return [points[name].to_numpy(dtype=np.float64) for name in names]

@@ -21,9 +21,10 @@ class SuspectsRequest(TrainingRequest):
 
     Args:
         dataset: corpus to train on or, with map, the source of texts and label names
-        map: rank this map instead of training: a folder of cal map, its map.parquet or map.csv; in Python a DataMap
+        map: rank this map instead of training: a folder of cal map, or a file of a map or of coordinates (parquet, csv,
+            tsv or jsonl, such as td_metrics.jsonl); in Python also a DataMap or a data frame
         by: score to rank by: aum, loss, confidence, el2n, correctness or, without a map, any detector of cal audit;
-            null means aum with a map, else calibrated
+            null means aum with a map (confidence if it has no aum), else calibrated
         n: number of suspects to print
         page: number of suspects on the page; suspects.csv has all, and neighbours only for those shown
         neighbours: number of nearest documents with another label to show for each suspect
@@ -41,11 +42,13 @@ class SuspectsRequest(TrainingRequest):
     folds: int = 5
 
     def _resolve(self, problems: Problems) -> None:
+        from cal.dynamics.metrics import our_name
         from cal.dynamics.suspicion import SUSPICION
         from cal.label_errors.detectors import DETECTORS
 
         given = [name for name in ("n_epochs", "seeds", "folds") if getattr(self, name) != getattr(type(self), name)]
         super()._resolve(problems)
+        self.by = our_name(self.by)
         problems += whole_numbers(0, n=self.n, page=self.page, neighbours=self.neighbours)
         problems += whole_numbers(2, folds=self.folds)
         self.seeds = problems.attempt(lambda: list_seeds(self.seeds), otherwise=[])

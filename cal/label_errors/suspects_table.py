@@ -222,8 +222,9 @@ def _why(evidence: Evidence, at: int, ranks: Mapping[str, int], likely: int | No
     parts = [f"{metric_in_words(name)}: rank {ranks[name]:,}{f' of {n:,}' * (k == 0)}" for k, name in enumerate(said)]
     n_right = f"{evidence.correctness[at] * evidence.n_epochs:.1f}".removesuffix(".0")
     last = -1 if evidence.predicted is None else int(evidence.predicted[at])
+    one = evidence.n_epochs == 1
     ended = f", {names[last]} at the end" if last >= 0 else ""
-    parts.append(f"its label predicted in {n_right} of {evidence.n_epochs} epochs{ended}")
+    parts.append(f"its label predicted in {n_right} of {evidence.n_epochs} {'epoch' if one else 'epochs'}{ended}")
     if evidence.probs is not None and likely is not None:
         p, p_gold = evidence.probs[at, likely], evidence.probs[at, gold]
         parts.append(f"classifiers that never saw it give {names[likely]} {p:.2f} and its label {p_gold:.2f}")

@@ -97,16 +97,16 @@ class MapDiff:
 
     def _sentences(self) -> list[str]:
         n, stayed = len(self.moved), int(np.trace(self.transitions))
-        lines = [f"{n:,} shared ids; {stayed:,} keep their region, {n - stayed:,} change it."]
+        lines = [f"Shared ids: {n:,}, of which {stayed:,} keep their region and {n - stayed:,} change it."]
         if self.only_a or self.only_b:
             lines.append(f"Left out: {listed(self.only_a, 'A')}, {listed(self.only_b, 'B')}.")
         known = self.moved.dropna(subset=["gold_a", "gold_b"])
         if relabelled := int((known["gold_a"] != known["gold_b"]).sum()):
-            lines.append(f"{relabelled:,} have another gold label in B, so their confidence is in another label.")
+            lines.append(f"Another gold label in B, so that confidence is in another label: {relabelled:,}.")
         if self.tested:
             n_significant = int(self.moved["significant"].sum())
             lines.append(
-                f"{n_significant:,} changes in confidence are larger than seeds explain "
+                f"Changes in confidence that are larger than seeds explain: {n_significant:,} "
                 f"(accepted share of false discoveries: {self.alpha:g})."
             )
         else:

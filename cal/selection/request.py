@@ -35,13 +35,15 @@ class SelectRequest(TrainingRequest):
 
     Args:
         dataset: source of texts and label names for a map, or the corpus to choose from if the recipe needs no map
-        map: folder of cal map, or its map.parquet or map.csv; in Python also a DataMap
+        map: folder of cal map, or a file of a map or of coordinates (parquet, csv, tsv or jsonl, such as
+            td_metrics.jsonl); in Python also a DataMap or a data frame
         logs: instead of a map, a folder of dynamics_epoch_0.jsonl and so on, or of a recorder
         on_missing: instances missing from some logs: error, drop or partial
         recipe: preset for metric and direction: easy, ambiguous, hard, ambiguous_easy, without_suspects, forgetting,
             low_variability, low_correctness, high_correctness or random; without a map, from dataset=NAME:
             al_uncertainty or al_greedy_k (active learning) or aflite (adversarial filtering)
-        metric: metric to rank by, most valuable first: low confidence, correctness and AUM, high values of the others
+        metric: metric to rank by, most valuable first: low confidence, correctness and AUM, high values of the others;
+            also by the name of the Dataset Cartography toolkit, such as forgetfulness
         direction: end of the ranking to take: best, worst or both_ends
         ratio: share that both_ends takes from the front; the rest comes from the back
         fraction: share to choose, int(fraction * N) instances; or
@@ -96,12 +98,14 @@ class SelectRequest(TrainingRequest):
         return "allenai" in (self.formats or ()) or (self.compat == "allenai" and self.tsv is not None)
 
     def _resolve(self, problems: Problems) -> None:
+        from cal.dynamics.metrics import our_name
         from cal.dynamics.regions import region_rule
         from cal.selection.folder import FORMATS
         from cal.selection.recipes import GROUPS, size_problems
 
         given = {name: getattr(self, name) for name in (*_OF_LEARNERS,)}  # before they become part of the learner
         super()._resolve(problems)
+        self.metric, self.suspicion = our_name(self.metric), our_name(self.suspicion)
         problems += size_problems(self.fraction, self.count) + whole_numbers(0, seed=self.seed)
         if not self.from_texts:
             problems += source_problems(self.map, self.logs, self.on_missing)

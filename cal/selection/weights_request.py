@@ -26,7 +26,8 @@ class WeightsRequest(Request):
     """Weigh the instances of a data map for training, with non-negative weights of mean 1.
 
     Args:
-        map: folder of cal map, or its map.parquet or map.csv; in Python also a DataMap
+        map: folder of cal map, or a file of a map or of coordinates (parquet, csv, tsv or jsonl, such as
+            td_metrics.jsonl); in Python also a DataMap or a data frame
         logs: instead of a map, a folder of dynamics_epoch_0.jsonl and so on, or of a recorder
         on_missing: instances missing from some logs: error, drop or partial
         by: variability, inverse_confidence, or mislabel (1 - probability that the label is wrong)

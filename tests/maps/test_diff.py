@@ -133,7 +133,7 @@ def test_whole_numbers_and_texts_are_the_same_ids():
 def test_other_gold_labels_are_counted():
     a, b = drawn(seed=1), drawn(seed=1)
     b.gold[[4, 5]] = torch.tensor([1, 0])
-    assert "2 have another gold label" in str(map_diff(a, b))
+    assert "Another gold label in B, so that confidence is in another label: 2." in str(map_diff(a, b))
 
 
 def test_labels_of_a_map_without_names_are_compared_by_number():
@@ -172,7 +172,7 @@ def test_what_is_saved_is_loaded(tmp_path, n_seeds):
     pd.testing.assert_frame_equal(again.to_frame(), diff.to_frame(), check_dtype=False, rtol=1e-12)
     assert (str(again), repr(again)) == (str(diff), repr(diff))
     assert isinstance(again.plot(), Figure)
-    assert "30 shared ids" in diff._repr_html_()
+    assert "Shared ids: 30" in diff._repr_html_()
 
 
 def test_a_folder_without_differences_is_refused(tmp_path):

@@ -11,9 +11,12 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+from cal.dynamics.data_map import DataMap
+from cal.dynamics.training_dynamics import TrainingDynamics
 from cal.maps import page as module
-from cal.maps.page import map_page
+from cal.maps.page import map_page, page_of
 
 NASTY = "</script><script>document.title = 'broken'</script><b>How</b> & {{data}} \u2028 why?"
 
@@ -318,3 +321,15 @@ def test_a_lasso_selects_what_it_encloses(page):
     assert sorted(page.value("listed().map(row => data.ids[row])")) == sorted(expected)
     assert 0 < len(expected) < 60
     assert not page.value("document.getElementById('copy').disabled")
+
+
+def test_a_narrow_page_has_a_key_instead_of_a_legend():
+    points = pd.DataFrame({"id": ["a"], "variability": [0.1], "confidence": [0.9], "region": ["easy"]})
+    page = map_page(points, title="One")
+    assert '<ul id="key"' in page
+    assert "showlegend: named && !narrow.matches" in page
+
+
+def test_a_page_of_one_epoch_warns_that_nothing_varies():
+    dynamics = TrainingDynamics.from_logits(torch.zeros(1, 2, 2), torch.tensor([0, 1]))
+    assert "with one epoch, variability is 0" in page_of(DataMap.of(dynamics, ["a", "b"]))

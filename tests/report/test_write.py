@@ -12,7 +12,18 @@ import pytest
 
 from cal.errors import AnalysisError, StorageError
 from cal.report import write_report
-from cal.report.markup import Bullets, Folded, Paragraph, Report, Section, TextTable, to_html, to_latex, to_markdown
+from cal.report.markup import (
+    Bullets,
+    Folded,
+    Paragraph,
+    Picture,
+    Report,
+    Section,
+    TextTable,
+    to_html,
+    to_latex,
+    to_markdown,
+)
 from cal.report.sections import MAPS_PER_FIGURE
 from cal.report.write import describe
 
@@ -308,3 +319,11 @@ def test_every_block_appears_in_both_renderings():
     document = Report("title", "verdict", [Section("section", [*blocks, Folded("p5", "p6")])])
     for text in (to_markdown(document), Page(to_html(document, {})).text):
         assert re.findall(r"p\d", text) == ["p1", "p2", "p3", "p4", "p5", "p6"]
+
+
+def test_names_in_tables_break_between_words_and_figures_scroll():
+    table = TextTable(["strategy", "cv_self_confidence"], [["mix(cal,margin)", "0.5"]], "Scores.")
+    html = to_html(Report("R", "V.", [Section("S", [table, Picture("p", "A & B")])]), {"p": b"<svg/>"})
+    assert '<th scope="col">cv_<wbr>self_<wbr>confidence</th>' in html
+    assert '<th scope="row">mix(<wbr>cal,<wbr>margin)</th>' in html
+    assert '<figure><div class="scroll" tabindex="0" role="region" aria-label="A &amp; B"><img' in html
