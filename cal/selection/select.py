@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from cal.data.features import vectors_of
-from cal.errors import ConfigError
+from cal.errors import AnalysisError, ConfigError
 from cal.maps.given import given_map
 from cal.maps.labels import with_corpus
 from cal.maps.source import with_sequences
@@ -44,6 +44,8 @@ def select_from_map(request: SelectRequest, corpus: Corpus | None) -> Selection:
     points, names = data_map.to_frame(request.region), data_map.label_names
     if corpus is not None:
         points = with_sequences(points, corpus)
+    if request.within == "class" and bool((data_map.gold < 0).all()):
+        raise AnalysisError("within=class needs labels, and this map has none. Give its corpus (dataset=NAME) too.")
     _warn_of_ties(data_map, recipe)
     groups = None if request.within is None else points[GROUPS[request.within]].to_numpy()
     chooser = Chooser(data_map, recipe, groups=groups, equal=request.within == "class", seed=request.seed)

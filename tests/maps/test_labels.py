@@ -153,6 +153,14 @@ def test_suspects_to_leave_out_are_found_by_what_the_map_has():
     assert len(data_map.select(recipe="without_suspects", suspicion="confidence", count=3)) == 3
 
 
+def test_classes_of_coordinates_are_those_of_their_corpus(corpus):
+    data_map = DataMap.from_frame(coordinates())
+    with pytest.raises(cal.CalError, match="within=class needs labels"):
+        data_map.select(recipe="hard", within="class", count=3)
+    chosen = cal.select(data_map, corpus=corpus, recipe="hard", within="class", count=3).to_frame()
+    assert sorted(chosen["gold_label"]) == list(NAMES)
+
+
 def test_two_maps_that_number_labels_differently_have_the_same_labels(caplog):
     a, b = drawn([i % 3 for i in range(N)]), drawn(OTHER_ORDER)
     with caplog.at_level(logging.WARNING, "cal"):

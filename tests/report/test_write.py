@@ -40,7 +40,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
         self.links += [value for key, value in attrs if key in ("href", "src")]
-        if tag not in ("meta", "img"):
+        if tag not in ("meta", "img", "wbr"):
             self._open.append(tag)
 
     def handle_endtag(self, tag):
