@@ -2,9 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
+TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench bench-gpu clean
+.PHONY: help setup demo test test-slow lint format bench bench-gpu clean
 TREC ?= ../shared/data/trec
 AG_NEWS ?= ../shared/data/ag_news_10k
 
@@ -23,8 +24,11 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## simulate active learning on the docstrings of installed libraries; ends in a report
 	$(BIN)/cal simulate experiment=demo
 
-test: $(READY) ## run the tests
-	$(BIN)/python -m pytest
+test: $(READY) ## run the tests, on all cores
+	$(TEST) -m "not slow"
+
+test-slow: $(READY) ## run the tests that take long, which `make test` leaves out
+	$(TEST) -m slow
 
 lint: $(READY) ## check style and types
 	$(BIN)/ruff check .

@@ -75,6 +75,7 @@ def test_filtering_is_measured_beside_scikit_learn():
     assert_measured(*(measured[key] for key in ("seconds", "probe_ms", "sklearn_probe_ms", "sklearn_ratio")))
 
 
+@pytest.mark.slow
 def test_growth_is_measured_in_runs_candidates_classes_and_workers():
     scaling = result_of("scaling", "--quick", "--repeats", 1, "--device", "cpu")
     keys = {
@@ -133,6 +134,7 @@ def test_a_step_is_measured_beside_autograd_and_floors(kept):
     assert_measured(*(step[f"{name}_ms"] for name in names), step["autograd_ratio"], step["gemm_ratio"])
 
 
+@pytest.mark.slow
 def test_fine_tuning_is_measured_beside_the_trainer(tmp_path):
     for name, n in {"train": 40, "test": 8}.items():
         lines = [f"{name}{i},{('Who wrote', 'How far is')[i % 2]} thing {i} ?,{'ab'[i % 2]}" for i in range(n)]

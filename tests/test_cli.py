@@ -1,8 +1,11 @@
 """The command line, as a user meets it."""
 
+import contextlib
 import csv
+import io
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,8 +24,8 @@ FORBIDDEN_IN_HELP = [
 ]
 
 
-@pytest.fixture
-def corpus_file(tmp_path):
+@pytest.fixture(scope="module")
+def corpus_file(tmp_path_factory):
     """A corpus of two kinds of sentence, in one csv file."""
     words = {"number": ["far", "many", "much", "long"], "person": ["wrote", "sang", "painted", "ruled"]}
     rows = [
@@ -34,15 +37,31 @@ def corpus_file(tmp_path):
         for label in words
         for i in range(60)
     ]
-    path = tmp_path / "corpus.csv"
+    path = tmp_path_factory.mktemp("corpus") / "corpus.csv"
     with path.open("w", newline="") as file:
         csv.writer(file).writerows([("id", "text", "label"), *rows])
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def smoke(corpus_file):
-    return [*(word for word in SMOKE), f"dataset.path={corpus_file}", "features.n_components=8"]
+    return [*SMOKE, f"dataset.path={corpus_file}", "features.n_components=8"]
+
+
+@pytest.fixture(scope="module")
+def finished(smoke, tmp_path_factory):
+    """The folder of a finished simulation, and what its command printed."""
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        assert main([*smoke, "profile=true", f"output={folder}"]) == 0
+    return folder, printed.getvalue()
+
+
+@pytest.fixture
+def run_folder(finished, tmp_path):
+    """A copy of that folder, to change."""
+    return shutil.copytree(finished[0], tmp_path / "runs" / "run")
 
 
 def rows_of(path):
@@ -80,10 +99,9 @@ def test_python_m_cal_is_cal():
     assert out == f"cal {__version__}\n"
 
 
-def test_simulate_leaves_tables_and_a_report(smoke, tmp_path, capsys):
-    folder = tmp_path / "run"
-    assert main([*smoke, f"output={folder}"]) == 0
-    assert str(folder / "report.html") in capsys.readouterr().out
+def test_simulate_leaves_tables_and_a_report(finished):
+    folder, printed = finished
+    assert str(folder / "report.html") in printed
     assert (folder / "report.html").stat().st_size > 10_000
     assert (folder / "report.md").exists()
     acquired, curves = rows_of(folder / "acquired.csv"), rows_of(folder / "curves.csv")
@@ -93,28 +111,24 @@ def test_simulate_leaves_tables_and_a_report(smoke, tmp_path, capsys):
     assert len(acquired) == 3 * 2 * (24 + 2 * 12)
 
 
-def test_the_same_command_again_changes_nothing(smoke, tmp_path):
-    folder = tmp_path / "run"
-    assert main([*smoke, f"output={folder}"]) == 0
+def test_the_same_command_again_changes_nothing(smoke, finished):
+    folder, _ = finished
     before = {name: (folder / name).read_bytes() for name in ("acquired.csv", "curves.csv", "report.html", "report.md")}
-    assert main([*smoke, f"output={folder}"]) == 0
+    assert main([*smoke, "profile=true", f"output={folder}"]) == 0
     assert before == {name: (folder / name).read_bytes() for name in before}
 
 
-def test_a_changed_configuration_refuses_to_go_on_and_names_the_keys(smoke, tmp_path, capsys):
-    folder = tmp_path / "run"
-    main([*smoke, f"output={folder}"])
-    assert main([*smoke, f"output={folder}", "query_size=13", "learner.lr=0.5"]) == 1
+def test_a_changed_configuration_refuses_to_go_on_and_names_the_keys(smoke, run_folder, capsys):
+    assert main([*smoke, f"output={run_folder}", "query_size=13", "learner.lr=0.5"]) == 1
     error = capsys.readouterr().err
     assert "query_size: 12 -> 13" in error
     assert "learner.lr" in error
     assert "rounds" not in error.split("Different:")[1]
 
 
-def test_without_output_an_unfinished_simulation_is_found_again(smoke, tmp_path, monkeypatch):
+def test_without_output_an_unfinished_simulation_is_found_again(smoke, run_folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    main(smoke)
-    (folder,) = (tmp_path / "runs").iterdir()
+    folder = run_folder
     rounds = next((folder / "rounds").glob("cal-*.jsonl"))
     whole = rounds.read_bytes()
     rounds.write_bytes(whole[: len(whole) // 2])
@@ -127,12 +141,16 @@ def test_without_output_an_unfinished_simulation_is_found_again(smoke, tmp_path,
     assert len(list((tmp_path / "runs").iterdir())) == 2
 
 
-def test_reports_of_several_folders_merge(smoke, tmp_path, capsys):
-    main([*smoke, f"output={tmp_path / 'a'}", "strategies=[random]"])
-    main([*smoke, f"output={tmp_path / 'b'}", "strategies=[margin]"])
-    assert main(["report", str(tmp_path / "a"), str(tmp_path / "b"), "-o", str(tmp_path / "both")]) == 0
-    assert {row["strategy"] for row in rows_of(tmp_path / "both" / "curves.csv")} == {"random", "margin"}
-    assert main(["report", str(tmp_path / "a"), str(tmp_path / "a")]) == 1
+def test_reports_of_several_folders_merge(smoke, run_folder, tmp_path, capsys):
+    main([*smoke, f"output={tmp_path / 'b'}", "strategies=[margin]", "profile=true"])
+    assert main(["report", str(run_folder), str(tmp_path / "b"), "-o", str(tmp_path / "both")]) == 0
+    assert {row["strategy"] for row in rows_of(tmp_path / "both" / "curves.csv")} == {
+        "random",
+        "entropy",
+        "cal",
+        "margin",
+    }
+    assert main(["report", str(run_folder), str(run_folder)]) == 1
     assert "both hold" in capsys.readouterr().err
 
 
@@ -220,9 +238,8 @@ def test_benchmark_aso_is_one_json_object():
     assert result["machine"]["torch"]
 
 
-def test_profile_says_where_the_seconds_went(smoke, tmp_path, capsys):
-    assert main([*smoke, "profile=true", f"output={tmp_path / 'run'}"]) == 0
-    text = capsys.readouterr().out
+def test_profile_says_where_the_seconds_went(finished):
+    folder, text = finished
     for phase in (
         "fit",
         "  steps",
@@ -232,7 +249,7 @@ def test_profile_says_where_the_seconds_went(smoke, tmp_path, capsys):
         "Elapsed seconds of the whole command: corpus",
     ):
         assert f"\n{phase}" in text or phase in text
-    rows = rows_of(tmp_path / "run" / "profile.csv")
+    rows = rows_of(folder / "profile.csv")
     assert {"fit", "fit/steps", "evaluate", "acquire"} <= {row["phase"] for row in rows}
 
 

@@ -87,9 +87,16 @@ def cal(words, env, cwd):
     return subprocess.run([sys.executable, "-m", "cal", *words], env=env, cwd=cwd, capture_output=True, text=True)
 
 
-def test_a_separate_package_runs_by_name(installed, tmp_path):
-    words = ["simulate", "experiment=smoke", "strategies=[random,far]", f"output={tmp_path / 'run'}", "workers=1"]
-    run = cal(words, installed, tmp_path)
+@pytest.fixture(scope="module")
+def smoke(corpus_file):
+    """The words of a simulation that ends within seconds."""
+    return ["simulate", "experiment=smoke", "dataset=files", f"dataset.path={corpus_file}", "features.n_components=8"]
+
+
+def test_a_separate_package_runs_by_name(installed, smoke, tmp_path):
+    """With it run an object and functions that the package offers."""
+    words = ["strategies=[far,by_first,plain,made]", f"output={tmp_path / 'run'}", "workers=1", "rounds=1", "seeds=1"]
+    run = cal([*smoke, *words], installed, tmp_path)
     assert run.returncode == 0, run.stderr
     assert "far" in run.stdout
     assert len(list((tmp_path / "run" / "rounds").glob("far-*.jsonl"))) > 0
@@ -114,33 +121,29 @@ def test_objects_and_functions_of_a_package_are_shown_too(installed, tmp_path):
     shown = subprocess.run([sys.executable, "-c", code], env=installed, cwd=tmp_path, capture_output=True, text=True)
     assert shown.stdout.count("cal_more.py") == len(names), shown.stdout + shown.stderr
     assert shown.stdout.endswith("0 0 0 0\n")
-    words = ["simulate", "experiment=smoke", "strategies=[by_first,plain,made]", "rounds=1", "seeds=1", "workers=1"]
-    run = cal([*words, f"output={tmp_path / 'run'}"], installed, tmp_path)
-    assert run.returncode == 0, run.stderr
 
 
 def test_it_keeps_the_laws(installed, tmp_path):
     assert cal(["check-strategy", "far"], installed, tmp_path).returncode == 0
 
 
-def test_a_broken_package_is_named_only_when_asked_for(installed, tmp_path):
-    run = cal(["simulate", "experiment=smoke", "strategies=[random,broken]"], installed, tmp_path)
+def test_a_broken_package_is_named_only_when_asked_for(installed, smoke, tmp_path):
+    run = cal([*smoke, "strategies=[random,broken]"], installed, tmp_path)
     assert run.returncode == 1
     assert "'broken' of the package 'cal-far' cannot be loaded: half installed" in run.stderr
 
 
-def test_a_mistyped_name_suggests_it(installed, tmp_path):
-    run = cal(["simulate", "experiment=smoke", "strategies=[random,faar]"], installed, tmp_path)
+def test_a_mistyped_name_suggests_it(installed, smoke, tmp_path):
+    run = cal([*smoke, "strategies=[random,faar]"], installed, tmp_path)
     assert "Did you mean 'far'" in run.stderr
 
 
 def test_a_strategy_in_a_file_here_is_checked_by_path(tmp_path):
     (tmp_path / "mine.py").write_text(PLUGIN)
-    run = cal(["check-strategy", "mine.Far"], os.environ, tmp_path)
-    assert run.returncode == 0, run.stdout + run.stderr
     # As the installed command does it, which does not look for modules where one is.
     command = [sys.executable, "-P", "-m", "cal", "check-strategy", "mine:Far"]
-    assert subprocess.run(command, cwd=tmp_path, capture_output=True).returncode == 0
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
     run = cal(["check-strategy", "mine:Nothing"], os.environ, tmp_path)
     assert run.returncode == 1
     assert "Cannot import 'mine:Nothing'" in run.stderr

@@ -13,6 +13,9 @@ from cal.data.docstrings import Docstrings
 from cal.errors import ConfigError
 
 
+pytestmark = pytest.mark.slow  # the installed libraries are searched once for all of this file
+
+
 @pytest.fixture(scope="module")
 def harvest_cache() -> Path:
     """The cache of this test session without the harvest of an earlier one; later tests use the new harvest."""

@@ -80,7 +80,12 @@ def of_one(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("ids", "fault"), [("numbers", ""), ("strings", "memory"), ("numbers", "last"), ("numbers", "rewind")]
+    ("ids", "fault"),
+    [
+        ("numbers", ""),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in (("strings", "memory"), ("numbers", "last"))),
+        pytest.param("numbers", "rewind", marks=pytest.mark.slow),
+    ],
 )
 def test_two_processes_draw_the_map_of_one(tmp_path, of_one, ids, fault):
     two, one = run(tmp_path, [0, 1], ids, fault), of_one(ids)

@@ -52,6 +52,7 @@ def points(folder):
     return pd.read_parquet(folder / "map.parquet").set_index("id")
 
 
+@pytest.mark.slow
 def test_two_processes_with_micro_batches_draw_the_map_of_one(command, alone, tmp_path):
     words = command(tmp_path / "map", "learner.micro_batch_size=2")
     done = subprocess.run([*TWO, *words], capture_output=True, text=True)
