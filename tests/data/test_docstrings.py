@@ -12,7 +12,6 @@ from cal.data.corpus import Corpus
 from cal.data.docstrings import Docstrings
 from cal.errors import ConfigError
 
-
 pytestmark = pytest.mark.slow  # the installed libraries are searched once for all of this file
 
 
