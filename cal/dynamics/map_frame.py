@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from cal.dynamics.map_table import EPOCHS, map_table
+from cal.dynamics.map_values import MOST_CLASSES
 from cal.dynamics.regions import AMBIGUOUS, EASY, HARD, OTHER
 from cal.dynamics.training_dynamics import Capture
 from cal.errors import AnalysisError, DataError
@@ -49,9 +50,11 @@ def map_fields(frame: pd.DataFrame) -> dict[str, Any]:
         DataError: if the table lacks columns or values of a map, or a region or the name of a label in some rows.
     """
     frame = map_table(frame)
+    for name in {"gold_label", "predicted_label"} & {*frame.columns}:
+        frame[name] = frame[name].map(str, na_action="ignore")
     _check(frame)
     if "gold_label" in frame and "gold" not in frame:  # classes in alphabetical order of their names
-        frame = frame.assign(gold=frame["gold_label"].astype(str).rank(method="dense").astype("int64") - 1)
+        frame = frame.assign(gold=frame["gold_label"].rank(method="dense").astype("int64") - 1)
     n = len(frame)
     fields: dict[str, Any] = dict.fromkeys(VALUES, torch.full((n,), torch.nan, dtype=torch.float64))
     fields |= dict.fromkeys(("gold", "predicted"), torch.full((n,), -1))
@@ -97,7 +100,7 @@ def _label_names(frame: pd.DataFrame) -> list[str]:
                 )
             names |= dict(zip(named[label].tolist(), named[name].tolist(), strict=True))
     n_classes = 1 + max(int(frame[label].max()) for label in ("gold", "predicted") if label in frame)
-    return [names.get(label, str(label)) for label in range(n_classes)]
+    return [names.get(label, str(label)) for label in range(min(n_classes, MOST_CLASSES))]  # more are refused later
 
 
 def positions(chosen: Any, n_instances: int, n_runs: int = 1) -> np.ndarray:

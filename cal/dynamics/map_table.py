@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cal.arrays import as_list
+from cal.checks import LARGEST
 from cal.dynamics.map_values import rows_named
 from cal.dynamics.metrics import COORDINATES, METRICS, NEVER_LEARNT, OTHER_NAMES
 from cal.errors import DataError
@@ -40,16 +42,19 @@ def map_table(frame: pd.DataFrame) -> pd.DataFrame:
         >>> map_table(given.assign(correctness=[4.0, 1.0], n_epochs=4))[["id", "correctness"]].values.tolist()
         [['a', 1.0], ['b', 0.25]]
     """
+    if not (hasattr(frame, "columns") and hasattr(frame, "index")):
+        raise DataError(f"A map is made of a data frame, not {type(frame).__name__}; DataMap.load reads files.")
     table = _renamed(frame)
     if absent := [name for name in ("id", *COORDINATES) if name not in table]:
         raise DataError(
             f"This is not a data map: it has no column {', '.join(absent)}. A map has an id (or guid, index, idx ...), "
             f"confidence, variability and correctness for each instance; this has {_few(table.columns)}."
+            f"{_separator(table)}"
         )
     if not len(table):
         raise DataError("The table of this data map has no rows.")
     ours = {"capture", "n_epochs"} <= {*table.columns}
-    table["id"] = _ids(table["id"].tolist(), ours)
+    table["id"] = _ids(as_list("id", table["id"]), ours)
     for name in ("gold", "predicted", "n_epochs", *METRICS):
         if name in table:
             numbers = _numbers(table, name)
@@ -61,11 +66,14 @@ def map_table(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _renamed(frame: pd.DataFrame) -> pd.DataFrame:
     """The table with our names of columns; an index that holds ids becomes a column."""
-    if frame.index.name is not None and str(frame.index.name).strip().lower() in ID_NAMES:
+    if str(frame.index.name).strip().lower() in ID_NAMES and id_column(frame.columns) is None:
         frame = frame.reset_index()
     plain = {name: str(name).strip().lower() for name in frame.columns}
     known = {*METRICS, *OTHER_NAMES, *ID_NAMES, "gold", "predicted", "n_epochs", "capture"}
     table = frame.rename(columns={name: low for name, low in plain.items() if low in known and low not in frame})
+    if not table.columns.is_unique:
+        twice = table.columns[table.columns.duplicated()][0]
+        raise DataError(f"The column {str(twice)!r} of this data map occurs more than once. Keep one of them.")
     ids = id_column(table.columns)
     names = {other: ours for other, ours in OTHER_NAMES.items() if ours not in table} | ({ids: "id"} if ids else {})
     return table.rename(columns=names)
@@ -87,7 +95,7 @@ def _ids(ids: list[Any], ours: bool) -> list[Any]:
     floats = [isinstance(instance_id, float) for instance_id in ids]
     if not ours and all(floats) and all(math.isfinite(each) and each == int(each) for each in ids):
         return [int(each) for each in ids]
-    if empty := [row for row, each in enumerate(ids) if each is None or each != each]:
+    if empty := [row for row, each in enumerate(ids) if each is None]:
         raise DataError(f"The id is missing in {len(empty):,} of {len(ids):,} rows: {rows_named(empty, None)}.")
     if any(floats):
         rows = [row for row, is_float in enumerate(floats) if is_float]
@@ -135,7 +143,7 @@ def _number(value: Any) -> int | float | None:
     if isinstance(value, bool | np.bool_):
         return None
     if isinstance(value, int | np.integer):
-        return int(value)
+        return int(value) if abs(int(value)) <= LARGEST else math.inf
     if isinstance(value, float | np.floating):
         return float(value)
     if value is None or value != value or type(value).__name__ == "NAType":
@@ -147,7 +155,8 @@ def _number(value: Any) -> int | float | None:
         return math.nan
     for kind in (int, float):
         try:
-            return kind(text)
+            number = kind(text)
+            return number if abs(number) <= LARGEST or kind is float else math.inf
         except ValueError:
             continue
     return None
@@ -162,7 +171,7 @@ def _in_our_units(table: pd.DataFrame) -> pd.DataFrame:
     if "capture" not in table:
         table = table.assign(capture="during")  # as in the toolkit
     if "n_epochs" in table:
-        n_epochs = int(table["n_epochs"].iloc[0])
+        n_epochs = max(int(table["n_epochs"].iloc[0]), 1)
     elif correctness.min() < 0 or not np.isfinite(correctness).all():
         return table.assign(n_epochs=1)  # refused with all other values
     else:
@@ -179,7 +188,7 @@ def _in_our_units(table: pd.DataFrame) -> pd.DataFrame:
         )
     if are_counts and n_epochs >= correctness.max():
         table = table.assign(correctness=correctness / n_epochs)
-    return table.assign(n_epochs=n_epochs)
+    return table if "n_epochs" in table else table.assign(n_epochs=n_epochs)
 
 
 def _epochs_of(fractions: np.ndarray) -> int:
@@ -187,6 +196,13 @@ def _epochs_of(fractions: np.ndarray) -> int:
     counts = np.unique(fractions) * np.arange(1, _MOST_EPOCHS + 1)[:, None]  # (n, fraction)
     fits = (np.abs(counts - np.round(counts)) <= 0.005 * np.arange(1, _MOST_EPOCHS + 1)[:, None]).all(axis=1)
     return 1 + int(fits.argmax()) if fits.any() else 1
+
+
+def _separator(table: pd.DataFrame) -> str:
+    """Advice on a table of one column that seems to be several."""
+    only = str(table.columns[0]) if len(table.columns) == 1 else ""
+    mark = next((mark for mark in ";|\t" if mark in only), None)
+    return "" if mark is None else f" It seems to separate its columns by {mark!r}: write it again with commas."
 
 
 def _few(names: Any) -> str:

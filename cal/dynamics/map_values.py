@@ -12,6 +12,7 @@ from torch import Tensor
 from cal.dynamics.metrics import COORDINATES
 from cal.errors import DataError
 
+MOST_CLASSES = 1_000_000
 _ROUNDING = 1e-6  # of means in float32, and of files with few decimals
 _BOUNDS = {
     "confidence": (0.0, 1.0),
@@ -24,13 +25,14 @@ _BOUNDS = {
     "aleatoric": (0.0, 0.25),
     "first_learnt": (-1.0, math.inf),
     "last_learnt": (-1.0, math.inf),
-    "gold": (-1.0, math.inf),
-    "predicted": (-1.0, math.inf),
+    "gold": (-1.0, MOST_CLASSES - 1.0),
+    "predicted": (-1.0, MOST_CLASSES - 1.0),
 }
 _WORDS = {
     "correctness": "the fraction of epochs with a correct prediction, from 0 to 1",
     "el2n": "a number from 0 to 1.415",
-    "gold": "a class, counted from 0, or -1 in all rows if labels are unknown",
+    "gold": "a class below a million, counted from 0, or -1 in all rows if labels are unknown",
+    "predicted": "a class below a million, counted from 0, or -1 if unknown",
 }
 
 

@@ -67,7 +67,7 @@ def _of_map(request: SuspectsRequest, corpus: Corpus | None) -> tuple[Evidence, 
         predicted=predicted,
         texts=data_map.texts,
     )
-    about = {"name": data_map.name if corpus is None else corpus.name, "seeds": []}
+    about = {"name": (data_map.name or "the map") if corpus is None else corpus.name, "seeds": []}
     return evidence, about | ({"map": source["path"], "map_digest": source["sha256"]} if "path" in source else source)
 
 

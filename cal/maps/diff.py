@@ -6,6 +6,7 @@ import itertools
 import logging
 import math
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -16,20 +17,21 @@ from cal.dynamics.metrics import COORDINATES
 from cal.dynamics.regions import AMBIGUOUS, EASY, HARD, OTHER
 from cal.errors import AnalysisError
 from cal.maps.diff_result import MapDiff, listed
+from cal.maps.given import given_map
 from cal.maps.labels import one_to_one
-from cal.maps.read import read_map
 from cal.maps.summary import with_label_names
 
+Given: TypeAlias = "DataMap | pd.DataFrame | Path | str"
 logger = logging.getLogger(__name__)
 MOST_SPLITS = 500  # splits of the seeds; more would make p-values needlessly fine
 
 
-def map_diff(a: DataMap | Path | str, b: DataMap | Path | str, *, alpha: float = 0.05, shared: bool = False) -> MapDiff:
+def map_diff(a: Given, b: Given, *, alpha: float = 0.05, shared: bool = False) -> MapDiff:
     """What moved from map A to map B.
 
     Args:
-        a: map that arrows start in, or what `read_map` reads.
-        b: map that arrows end in, or what `read_map` reads.
+        a: map that arrows start in: a `DataMap`, its `to_frame()`, or what `read_map` reads.
+        b: map that arrows end in, likewise.
         alpha: accepted share of false discoveries among the changes called significant.
         shared: compare only the ids that both maps have; otherwise all must match.
 
@@ -56,8 +58,7 @@ def map_diff(a: DataMap | Path | str, b: DataMap | Path | str, *, alpha: float =
     """
     refuse(numbers_in("(0, 1)", alpha=alpha))
     names = _names(a, b)
-    a, b = (given if isinstance(given, DataMap) else read_map(given) for given in (a, b))
-    a, b = a.one(), b.one()
+    a, b = (given_map(given, None, "error")[0] for given in (a, b))
     if a.rule != b.rule:
         raise AnalysisError(
             f"Regions of A follow {a.rule}, those of B {b.rule}. Draw one again with the other's region=..."
@@ -67,7 +68,7 @@ def map_diff(a: DataMap | Path | str, b: DataMap | Path | str, *, alpha: float =
     only_a, only_b = (list(one.index.difference(other.index)) for one, other in ((left, right), (right, left)))
     ids = left.index.intersection(right.index)
     if not len(ids) or ((only_a or only_b) and not shared):
-        hint = "Give --shared to compare the ids that both have." if len(ids) else "These are not maps of one corpus."
+        hint = "Give --shared (shared=True in Python) to compare the ids that both have." if len(ids) else "These are not maps of one corpus."
         raise AnalysisError(
             f"The ids of the two maps do not match: {listed(only_a, 'A')}, {listed(only_b, 'B')}, "
             f"{len(ids):,} in both. {hint}"
@@ -87,11 +88,12 @@ def map_diff(a: DataMap | Path | str, b: DataMap | Path | str, *, alpha: float =
     )
 
 
-def _names(a: DataMap | Path | str, b: DataMap | Path | str) -> tuple[str, str]:
+def _names(a: Given, b: Given) -> tuple[str, str]:
     """Names of two maps, told apart."""
-    one, other = (given.name if isinstance(given, DataMap) else Path(given).resolve().name for given in (a, b))
-    if one == other and not isinstance(a, DataMap) and not isinstance(b, DataMap):
+    one, other = (Path(given).resolve().name if isinstance(given, str | Path) else "" for given in (a, b))
+    if one and one == other:
         return str(a), str(b)
+    one, other = (given.name if isinstance(given, DataMap) else name for given, name in ((a, one), (b, other)))
     return (one or "A", other or "B") if one != other else (f"{one} (A)".strip(), f"{other} (B)".strip())
 
 

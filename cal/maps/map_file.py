@@ -57,14 +57,16 @@ def _frame(path: Path) -> pd.DataFrame:
 
     if path.suffix == ".parquet":
         return pd.read_parquet(path)  # also with the index of a frame
+    if path.is_file() and not path.stat().st_size:
+        raise DataError(f"{path} is empty; it holds no data map.")
     frame = pd.DataFrame(dict(read_table(path).columns))
     name = id_column(frame.columns)
-    if path.suffix == ".jsonl" or name is None:
+    if name is None or not {".csv", ".tsv"} & {*path.suffixes}:
         return frame
     # CSV hardly tells text from numbers: an id may be "NA" or "001".
     numerals = frame[name].str.fullmatch(r"-?[1-9][0-9]{0,18}|0")
     has_text_ids = not numerals.all() or not frame[name].map(int).between(-(2**63), 2**63 - 1).all()
-    if name == frame.columns[0] and not has_text_ids:
+    if path.suffix == ".csv" and name == frame.columns[0] and not has_text_ids:
         with path.open(encoding="utf-8-sig") as file:
             file.readline()
             has_text_ids = file.read(1) == '"'  # as `csv_text` writes them

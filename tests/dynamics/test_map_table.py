@@ -199,3 +199,25 @@ def test_an_unknown_metric_is_said_with_those_of_the_map():
     with pytest.raises(ConfigError, match="Unknown metric 'x'"):
         DataMap.from_frame(ROWS).ranking("x")
     np.testing.assert_array_equal(DataMap.from_frame(ROWS).ranking("closeness"), [1, 2, 0])
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ([1, 2], "A map is made of a data frame, not list"),
+        (ROWS["confidence"], "A map is made of a data frame, not Series"),
+        ({"guid": ["a"]}, "A map is made of a data frame, not dict"),
+        (pd.concat([ROWS, ROWS[["confidence"]]], axis=1), "column 'confidence' of this data map occurs more than once"),
+        (ROWS.set_index(["guid", "index"]), "no column id"),
+        (pd.DataFrame({"guid;confidence": ["a;1"]}), "separate its columns by ';': write it again with commas"),
+        (ROWS.assign(confidence=[10**400, 0, 0]), "inf for 'a'"),
+        (ROWS.assign(gold=[0, 1, 2**40], gold_label=["x", "y", "z"]), "gold must be a class below a million"),
+        (ROWS.assign(n_epochs=[4, 4, 5]), "the same n_epochs"),
+        (ROWS.assign(n_epochs="four"), "n_epochs is not a number"),
+        (ROWS.assign(guid=pd.array([1, 2, None], dtype="Int64")), "The id is missing in 1 of 3 rows: row 3"),
+        (ROWS.assign(guid=np.array([1, 2, 2**64 - 1], dtype=np.uint64)), "more than 64 bits"),
+    ],
+)
+def test_what_is_no_table_of_a_map_is_refused(given, words):
+    with pytest.raises(DataError, match=words):
+        DataMap.from_frame(given)
