@@ -68,7 +68,11 @@ def map_diff(a: Given, b: Given, *, alpha: float = 0.05, shared: bool = False) -
     only_a, only_b = (list(one.index.difference(other.index)) for one, other in ((left, right), (right, left)))
     ids = left.index.intersection(right.index)
     if not len(ids) or ((only_a or only_b) and not shared):
-        hint = "Give --shared (shared=True in Python) to compare the ids that both have." if len(ids) else "These are not maps of one corpus."
+        hint = (
+            "Give --shared (shared=True in Python) to compare the ids that both have."
+            if len(ids)
+            else "These are not maps of one corpus."
+        )
         raise AnalysisError(
             f"The ids of the two maps do not match: {listed(only_a, 'A')}, {listed(only_b, 'B')}, "
             f"{len(ids):,} in both. {hint}"

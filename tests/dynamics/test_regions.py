@@ -118,7 +118,7 @@ def test_a_share_is_between_0_and_1(points, share):
 
 
 def test_a_missing_column_is_named(points):
-    with pytest.raises(AnalysisError, match="no column aleatoric"):
+    with pytest.raises(AnalysisError, match="has no aleatoric"):
         regions(points.drop(columns="aleatoric"), "data_iq")
 
 
