@@ -86,7 +86,7 @@ def rows_named(rows: Sequence[int], ids: Sequence[Any] | None, values: Sequence[
         value = None if values is None else values[k]
         shown = f"{value:.6g}" if isinstance(value, float) else repr(value)
         said.append(place if values is None else f"{shown} {'in' if ids is None else 'for'} {place}")
-    return ", ".join(said) + (", ..." if len(rows) > 3 else "")
+    return ", ".join(said) + (" and others" if len(rows) > 3 else "")
 
 
 def _refuse_ids(ids: Sequence[str | int]) -> None:

@@ -57,10 +57,13 @@ def _pair(row: Mapping[Any, Any]) -> str:
 def _item(row: Mapping[Any, Any], pair: int) -> str:
     """One suspect, as a list item that needs no script."""
     likely = f"<b>{escape(row['likely'])}</b>" if row["likely"] else "?"
+    labels = (
+        f'<span class="labels">{escape(row["gold"]) or "?"} <span aria-hidden="true">→</span>'
+        f'<span class="unseen"> probably </span> {likely}</span>'
+    )
     return (
         f'<li data-pair="{pair}"><div class="head"><span class="rank">{row["rank"]:,}</span>'
-        f'<span class="labels">{escape(row["gold"]) or "?"} <span aria-hidden="true">→</span>'
-        f'<span class="unseen"> probably </span> {likely}</span>{_probability(row)}'
+        f"{labels if row['gold'] or row['likely'] else ''}{_probability(row)}"
         f'<span class="id">{escape(str(row["id"]))}</span></div>'
         f'{_text(row["text"])}<p class="why">{escape(row["why"])}</p>{_neighbours(row["neighbours"])}</li>'
     )

@@ -22,7 +22,8 @@ import torch
 
 from cal.dynamics.data_map import DataMap
 from cal.dynamics.metrics import COORDINATES
-from cal.errors import DataError
+from cal.dynamics.regions import region_rule
+from cal.errors import CalError, DataError
 from cal.files import OwnedFolder
 from cal.maps.coordinates import td_metrics
 from cal.maps.map_file import SUFFIXES, csv_text, read_map_file, write_map_file
@@ -74,13 +75,13 @@ def load_map(path: Path) -> DataMap:
     if file.stem != "map" or not about.is_file():
         return replace(data_map, name=file.stem)
     try:
-        known = orjson.loads(about.read_bytes())
-        known = {name: known[name] for name in ("name", "seeds", "label_names", "region_rule")}
+        known = _known(orjson.loads(about.read_bytes()))
         if (seeds := file.with_name("seeds.parquet")).is_file():
             known["by_seed"] = _by_seed(pd.read_parquet(seeds), data_map)
-    except (OSError, ValueError, KeyError, TypeError) as error:  # whatever pyarrow and orjson raise on a damaged file
-        raise DataError(f"The data map in {file.parent} cannot be read: {error}. Draw it again.") from error
-    return replace(data_map, **known)
+        return replace(data_map, **known)
+    except (OSError, ValueError, KeyError, TypeError, CalError) as error:  # whatever a damaged file makes others raise
+        reason = str(error).rstrip(".")
+        raise DataError(f"The data map in {file.parent} cannot be read: {reason}. Draw it again.") from error
 
 
 def map_folder(path: Path | str) -> OwnedFolder:
@@ -100,10 +101,26 @@ def _seeds_frame(data_map: DataMap) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
+def _known(about: Any) -> dict[str, Any]:
+    """The fields of a map in the contents of map.json."""
+    known = {name: about[name] for name in ("name", "seeds", "label_names", "region_rule")}
+    names, seeds = known["label_names"], known["seeds"]
+    if not (
+        isinstance(known["name"], str)
+        and (names is None or (isinstance(names, list) and all(isinstance(name, str) for name in names)))
+        and isinstance(seeds, list)
+        and all(isinstance(seed, int) for seed in seeds)
+    ):
+        raise ValueError("map.json needs a name, a list of seeds, and names of labels or null")
+    if known["region_rule"] is not None:
+        region_rule(known["region_rule"])
+    return known
+
+
 def _by_seed(rows: pd.DataFrame, data_map: DataMap) -> dict[str, torch.Tensor]:
     """(seed, instance) coordinates from the rows of `_seeds_frame`."""
     ids = list(data_map.ids or [])
-    if rows["id"].tolist() != ids * (len(rows) // len(ids)):
+    if not len(rows) or rows["id"].tolist() != ids * (len(rows) // len(ids)):
         raise ValueError("seeds.parquet has other ids than the map")
     return {
         name: torch.from_numpy(rows[name].to_numpy(np.float64).reshape(-1, len(ids)).copy()) for name in COORDINATES

@@ -99,3 +99,35 @@ def test_a_damaged_map_is_refused(tmp_path):
     (tmp_path / "map.parquet").write_bytes(b"PAR1")
     with pytest.raises(DataError, match="cannot be read"):
         read_map(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"label_names": ["x"]}, "1 label_names for 3 classes"),
+        ({"label_names": 5}, "map.json needs"),
+        ({"label_names": [1, 2, 3]}, "map.json needs"),
+        ({"seeds": "x"}, "map.json needs"),
+        ({"seeds": None}, "map.json needs"),
+        ({"name": 7}, "map.json needs"),
+        ({"region_rule": {"foo": {}}}, "Unknown region rule 'foo'"),
+        (None, "cannot be read"),
+    ],
+)
+def test_nonsense_in_map_json_is_refused(tmp_path, change, words):
+    written(tmp_path)
+    file = tmp_path / "map.json"
+    file.write_bytes(b"[]" if change is None else orjson.dumps(orjson.loads(file.read_bytes()) | change))
+    with pytest.raises(DataError, match=words):
+        read_map(tmp_path)
+
+
+def test_nonsense_in_the_values_of_seeds_is_refused(tmp_path):
+    written(tmp_path, n_runs=3, seeds=[7, 8, 9])
+    rows = pd.read_parquet(tmp_path / "seeds.parquet")
+    rows.assign(confidence=5.0).to_parquet(tmp_path / "seeds.parquet")
+    with pytest.raises(DataError, match="confidence must be a number from 0 to 1"):
+        read_map(tmp_path)
+    rows.head(0).to_parquet(tmp_path / "seeds.parquet")
+    with pytest.raises(DataError, match="other ids"):
+        read_map(tmp_path)
