@@ -126,13 +126,13 @@ def as_classes(name: str, given: Any, n_classes: int | None = None, error: type[
     return classes
 
 
-def as_reals(name: str, given: Any, n_axes: int = 1, error: type[CalError] = DataError) -> np.ndarray:
+def as_reals(name: str, given: Any, n_axes: int | None = 1, error: type[CalError] = DataError) -> np.ndarray:
     """Numbers as an array of floats; an array or tensor of floats keeps its precision, but at least float32.
 
     Args:
         name: name of the argument, for messages.
         given: array, tensor, data frame or nested lists.
-        n_axes: number of axes that it must have.
+        n_axes: number of axes that it must have; None takes any.
         error: kind of error to raise.
 
     Raises:
@@ -161,7 +161,7 @@ def as_reals(name: str, given: Any, n_axes: int = 1, error: type[CalError] = Dat
         raise error(f"{name} is no array of numbers: {problem}. Give rows of equally many numbers.") from problem
     if array.dtype.kind not in "fiu":
         raise error(f"{name} must be numbers, not {array.dtype}.")
-    if array.ndim != n_axes:
+    if n_axes is not None and array.ndim != n_axes:
         axes = {1: "one value per instance", 2: "a row per instance"}.get(n_axes, f"{n_axes} axes")
         raise error(f"{name} has shape {array.shape}; give {axes}.")
     return array.astype(np.promote_types(array.dtype, np.float32) if array.dtype.kind == "f" else np.float64)

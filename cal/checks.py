@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 import operator
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from numbers import Real
+from pathlib import Path
 from typing import Any, SupportsIndex, TypeVar
 
 from cal.errors import ConfigError, UnknownNameError, nearest_name, shown
 
 T = TypeVar("T")
+_WORDS = {str: "text", Path: "path", int: "whole number", float: "number"}
 LARGEST = 2**63 - 1
 """The largest whole number that arrays, tensors and tables hold."""
 
@@ -127,6 +130,24 @@ def one_of(known: Iterable[str], /, *, or_null: bool = False, **values: object) 
     return _sentences(described, lambda value: isinstance(value, str) and value in words, or_null, values, suggestion)
 
 
+def paths(*, or_null: bool = False, **values: object) -> list[str]:
+    """A sentence about each value that cannot be the path of a file or folder.
+
+    Example:
+        >>> paths(folder=3)
+        ['folder must be a path, not 3.']
+    """
+    return _sentences("a path", is_path, or_null, values)
+
+
+def is_path(value: object) -> bool:
+    """Whether a value can be the path of a file or folder: text or a `Path`, without what no file system takes."""
+    try:
+        return isinstance(value, str | Path) and b"\0" not in os.fsencode(value)
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+
+
 def true_or_false(**values: object) -> list[str]:
     """A sentence about each value that is neither true nor false.
 
@@ -149,9 +170,9 @@ def instances_of(kinds: type | tuple[type, ...], /, *, or_null: bool = False, **
         >>> instances_of((dict, list), options="high")
         ["options must be a dict or list, not 'high'."]
     """
-    *others, last = [kind.__name__ for kind in (kinds if isinstance(kinds, tuple) else (kinds,))]
+    *others, last = [_WORDS.get(kind, kind.__name__) for kind in (kinds if isinstance(kinds, tuple) else (kinds,))]
     described = f"a{'n' if (others or [last])[0][0] in 'AEIOU' else ''} {', '.join(others)} or {last}"
-    described = described if others else described.replace("  or", "")
+    described = described if others else described.replace("  or", "").replace("a text", "text")
     return _sentences(described, lambda value: isinstance(value, kinds), or_null, values)
 
 

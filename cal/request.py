@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cal import registry
-from cal.checks import Problems, all_problems, as_plain
-from cal.errors import ConfigError, UnknownNameError
+from cal.checks import LARGEST, Problems, all_problems, as_plain
+from cal.errors import ConfigError, UnknownNameError, shown
 from cal.files import dated_folder
 
 R = TypeVar("R", bound="Request")
@@ -31,7 +31,7 @@ class Request(ABC):
 
     def __post_init__(self) -> None:
         for field in _parameters(type(self)):
-            setattr(self, field.name, as_plain(getattr(self, field.name)))
+            setattr(self, field.name, _without_axes(field.name, as_plain(getattr(self, field.name))))
         with all_problems() as problems:
             self._resolve(problems)
 
@@ -66,6 +66,25 @@ class Request(ABC):
             ('lsa', [398048])
         """
         return {field.name: as_data(getattr(self, field.name), field.name) for field in _parameters(type(self))}
+
+
+_MAY_BE_ARRAYS = ("dataset", "features", "map", "probabilities")
+
+
+def _without_axes(name: str, value: Any) -> Any:
+    """A parameter, where an array of one axis becomes a list.
+
+    Raises:
+        ConfigError: if it is an array of several axes or a table, which only few parameters may be, or too large.
+    """
+    if isinstance(value, int) and abs(value) > LARGEST:
+        raise ConfigError(f"{name} must be a number of 64 bits, not {shown(value)}.")
+    shape = getattr(value, "shape", None)
+    if name in _MAY_BE_ARRAYS or not isinstance(shape, tuple):
+        return value
+    if len(shape) != 1 or not callable(getattr(value, "tolist", None)):
+        raise ConfigError(f"{name} is a {type(value).__name__} of shape {tuple(shape)}; give a single value or a list.")
+    return value.tolist()
 
 
 def make(request: type[R], parameters: Mapping[str, Any]) -> R:

@@ -16,9 +16,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from cal.acquisition.base import Acquisition, chosen, unmet_needs
 from cal.acquisition.pool import Batch, Pool, PoolDocuments
 from cal.acquisition.spec import StrategySpec, make_strategy
+from cal.arguments import check_arguments
+from cal.arrays import as_classes, as_float32, as_whole
+from cal.checks import numbers_in, refuse, whole_numbers
 from cal.data.features import Features
 from cal.dynamics.prediction_dynamics import PredictionDynamics
-from cal.errors import CalError, StrategyError
+from cal.errors import CalError, DataError, StrategyError
 from cal.learners.mlp import MLP, MLPLearner
 from cal.streams import Streams
 
@@ -62,6 +65,7 @@ def conformance(strategy: Acquisition) -> Iterator[Outcome]:
     Raises:
         ConfigError: if the strategy has an unknown need.
     """
+    check_arguments(conformance, locals())
     unmet_needs(strategy, ())
     for law, check in LAWS.items():
         try:
@@ -102,15 +106,32 @@ def practice_pool(
         >>> tuple(pool.probs.shape)
         (2, 30, 3)
     """
-    n, n_classes = len(x), max(int(gold.max()) + 1, 2)
+    check_arguments(practice_pool, locals())
+    vectors, gold = as_float32("x", x, n_axes=2), torch.from_numpy(as_classes("gold", gold))
+    seeds = as_whole("seeds", seeds).tolist()
+    if not seeds:
+        raise DataError("seeds is empty; give one for each run.")
+    refuse(
+        whole_numbers(query_size=query_size, n_labelled=n_labelled)
+        + whole_numbers(0, round=round)
+        + numbers_in("[0, 1000000000]", sharpness=sharpness)
+    )
+    if len(gold) != len(vectors) or n_labelled >= len(vectors):
+        raise DataError(
+            f"{len(vectors)} vectors, {len(gold)} gold classes and n_labelled={n_labelled}; give a class for each "
+            "vector, and more vectors than labelled ones."
+        )
+    n, n_classes = len(vectors), max(int(gold.max()) + 1, 2)
     needs = frozenset({"texts", "predictions", "dropout"}) if strategy is None else strategy.needs
-    vectors = np.asarray(x, np.float32)
     learner = _Practice(_MLP, Features(vectors, vectors[:1]), n_classes, len(seeds))
     learner.samples = "dropout" in needs
     shuffled = [torch.from_numpy(np.random.default_rng(seed).permutation(n)) for seed in seeds]
     labelled = torch.stack([rows[:n_labelled].sort().values for rows in shuffled])
     candidates = torch.stack([rows[n_labelled:].sort().values for rows in shuffled])
     if order is not None:
+        order = torch.from_numpy(as_whole("order", order))
+        if sorted(order.tolist()) != list(range(n - n_labelled)):
+            raise DataError(f"order must be a permutation of the {n - n_labelled} candidates.")
         candidates = candidates[:, order]
     streams, seen = Streams(seeds, round), PredictionDynamics()
     everything = torch.cat([labelled, candidates], dim=1)

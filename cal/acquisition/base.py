@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from cal.acquisition.pool import Batch, Pool
+from cal.checks import instances_of, refuse
 from cal.errors import CalError, ConfigError, StrategyError, UnknownNameError
 
 NEEDS = {
@@ -92,6 +93,7 @@ def unmet_needs(strategy: Acquisition, abilities: Iterable[str]) -> list[str]:
         >>> unmet_needs(Sampled(), {"features"})
         ['needs dropout; this learner has none (networks sampled by dropout; set learner.dropout above 0).']
     """
+    refuse(instances_of(Acquisition, strategy=strategy))
     if not isinstance(strategy.needs, frozenset | set):
         raise ConfigError(f"needs of {strategy.name} must be a set, such as frozenset({{'texts'}}).")
     for need in strategy.needs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 
 import numpy as np
 import torch
@@ -12,7 +12,9 @@ from torch import Tensor
 from cal.acquisition.base import Acquisition, name_of
 from cal.acquisition.pool import Batch, Pool
 from cal.acquisition.run_view import RunView
-from cal.errors import StrategyError
+from cal.arguments import check_arguments
+from cal.arrays import as_list
+from cal.errors import ConfigError, StrategyError, shown
 
 
 class OneRun(Acquisition):
@@ -91,4 +93,8 @@ def one_run(function: Callable[[RunView], ArrayLike], needs: Iterable[str] = ())
         >>> most_confident.name
         'most_confident'
     """
-    return _Function(function, needs)
+    check_arguments(one_run, locals())
+    named = list(needs) if isinstance(needs, Set) else as_list("needs", needs, ConfigError)
+    if not all(isinstance(need, str) for need in named):
+        raise ConfigError(f"needs must be names such as 'texts', not {shown(needs)}.")
+    return _Function(function, named)

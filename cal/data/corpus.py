@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cal.arguments import check_arguments
+from cal.checks import as_plain, numbers_in
 from cal.data.corpus_checks import check_splits
 from cal.data.describe import corpus_html, describe
 from cal.data.documents import ExtraTestDocuments, SourceDocuments, assemble
 from cal.data.holdout import held_out
 from cal.data.splits import LabelledSplits, Split, TestSet
-from cal.errors import DataError
+from cal.errors import DataError, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,6 +58,7 @@ class Corpus:
     tests: Mapping[str, TestSet] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_arguments(Corpus, vars(self))
         if self.test is not None and len(self.test) == 0:
             object.__setattr__(self, "test", None)
         check_splits(self.name, self._labelled_splits())
@@ -110,8 +113,10 @@ class Corpus:
             >>> Corpus.from_frame(df, text="question", label="answer", id=df.index, test=0.5)
             Corpus 'corpus': 2 train, 2 test, 2 labels
         """
+        check_arguments(Corpus.from_frame, {"blank": blank, "unlabelled": unlabelled, "name": name})
         from cal.data.frames import FrameReader, frame_tables
 
+        test = as_plain(test)
         fraction = test if isinstance(test, int | float) else None
         tables, id_column = frame_tables(df, None if fraction is not None else test, split, id)
         reader = FrameReader(text, label, id_column, choices, blank, label_names, unlabelled)
@@ -149,8 +154,10 @@ class Corpus:
             >>> Corpus.from_texts(["How far?", "Who?"], [0, 1], test=(["Whose?"], [1]))
             Corpus 'corpus': 2 train, 1 test, 2 labels
         """
+        check_arguments(Corpus.from_texts, {"unlabelled": unlabelled, "name": name})
         from cal.data.frames import FrameReader, list_table
 
+        test = as_plain(test)
         fraction = test if isinstance(test, int | float) else None
         tables = {"train": list_table(texts, labels, ids, "the texts")}
         if test is not None and fraction is None:
@@ -205,6 +212,7 @@ class Corpus:
             >>> Corpus.from_dataset(DatasetDict(train=train, test=test), name="questions")
             Corpus 'questions': 2 train, 1 test, 2 labels
         """
+        check_arguments(Corpus.from_dataset, {"blank": blank, "unlabelled": unlabelled, "name": name})
         from cal.data.frames import FrameReader, split_tables
 
         reader = FrameReader(text, label, id, choices, blank, label_names, unlabelled)
@@ -244,8 +252,9 @@ class Corpus:
             >>> corpus.hold_out(0.5)
             Corpus 'corpus': 2 train, 2 test, 2 labels
         """
-        if isinstance(fraction, bool) or not 0 < fraction < 1:
-            raise DataError(f"The fraction to hold out for test must be between 0 and 1, not {fraction!r}.")
+        check_arguments(Corpus.hold_out, {"seed": seed})
+        if numbers_in("(0, 1)", fraction=fraction):
+            raise DataError(f"The fraction to hold out for test must be between 0 and 1, not {shown(fraction)}.")
         if self.test is not None:
             raise DataError(
                 f"{self.name} has a test split of {len(self.test):,} documents. Use it, or split all documents again: "
@@ -269,6 +278,7 @@ class Corpus:
         Raises:
             DataError: if there is none.
         """
+        check_arguments(Corpus.require_test, locals())
         if self.test is None:
             raise DataError(
                 f"{purpose} measures accuracy on a test split, and {self.name} has none. Hold out a fifth of its "

@@ -18,6 +18,8 @@ import numpy as np
 from scipy import sparse
 
 from cal import registry
+from cal.arguments import check_arguments
+from cal.arrays import as_list, as_reals
 from cal.data.cache import cached_array
 from cal.data.corpus import Corpus
 from cal.errors import ConfigError, FeatureError
@@ -53,9 +55,13 @@ class Features:
     tests: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_arguments(Features, vars(self))
         for name in ("train", "test", "dev"):
-            object.__setattr__(self, name, _by_row(getattr(self, name)))
-        object.__setattr__(self, "tests", {name: _by_row(vectors) for name, vectors in self.tests.items()})
+            if (vectors := getattr(self, name)) is not None:
+                object.__setattr__(self, name, _by_row(name, vectors))
+        if self.train is None:
+            raise FeatureError("There are no vectors of train; give (instance, feature) numbers.")
+        object.__setattr__(self, "tests", {name: _by_row(name, vectors) for name, vectors in self.tests.items()})
         for name, vectors in self.splits().items():
             if vectors.ndim != 2 or vectors.dtype not in (np.float32, np.float64) or vectors.shape[1] == 0:
                 raise FeatureError(
@@ -106,10 +112,11 @@ class Features:
             >>> features.test.toarray().tolist()
             [[1.0, 0.0, 0.0]]
         """
-        vectors = _by_row(vectors)
-        if len(ids) != vectors.shape[0]:
-            raise FeatureError(f"{source}: {vectors.shape[0]} vectors, but {len(ids)} ids. Give one id per vector.")
-        names = [str(instance_id) for instance_id in ids]
+        check_arguments(Features.by_id, locals())
+        vectors = _by_row("vectors", vectors)
+        names = list(map(str, as_list("ids", ids, FeatureError)))
+        if len(names) != vectors.shape[0]:
+            raise FeatureError(f"{source}: {vectors.shape[0]} vectors, but {len(names)} ids. Give one id per vector.")
         if twice := [instance_id for instance_id, n in Counter(names).items() if n > 1]:
             raise FeatureError(f"{source}: {len(twice)} ids have more than one vector, e.g. '{twice[0]}'. Keep one.")
         row_of = {instance_id: row for row, instance_id in enumerate(names)}
@@ -274,9 +281,11 @@ def tokens(text: str) -> list[str]:
     return re.findall(r"\w+|[^\w\s]", text.lower())
 
 
-def _by_row(vectors: Any) -> Any:
-    """A sparse matrix in the format whose rows can be chosen; anything else stays."""
-    return vectors.tocsr() if sparse.issparse(vectors) else vectors
+def _by_row(name: str, vectors: Any) -> Any:
+    """A sparse matrix in the format whose rows can be chosen, or an array of floats."""
+    if sparse.issparse(vectors):
+        return vectors.tocsr()
+    return vectors if isinstance(vectors, np.ndarray) else as_reals(name, vectors, 2, FeatureError)
 
 
 def _as_floats(vectors: Any) -> Any:

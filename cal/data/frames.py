@@ -14,7 +14,7 @@ from cal.data.columns import Columns, read_documents
 from cal.data.documents import assemble
 from cal.data.splits import LabelledSplits
 from cal.data.tables import LazyColumns, RawTable, to_table
-from cal.errors import ConfigError, DataError, nearest_name
+from cal.errors import ConfigError, DataError, nearest_name, shown
 
 _SPLITS = {"train": "train", "test": "test", "dev": "dev", "validation": "dev", "valid": "dev", "val": "dev"}
 _SPLIT, _SEQUENCES, _GIVEN_ID = "split", "sequences", "given id"
@@ -38,8 +38,15 @@ class FrameReader:
     unlabelled: str = "error"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.text, str | int) and len(self.text) != 2:
-            raise ConfigError(f"text must name one column, or two for pairs, not {list(self.text)}.")
+        pair = isinstance(self.text, list | tuple) and len(self.text) == 2
+        if not (_is_name(self.text) or (pair and all(map(_is_name, self.text)))):
+            raise ConfigError(f"text must name one column, or two for pairs, not {shown(self.text)}.")
+        if not _is_name(self.label) or not (self.id is None or _is_name(self.id)):
+            raise ConfigError(f"label and id must name columns, not {shown(self.label)} and {shown(self.id)}.")
+        if self.choices is not None:
+            object.__setattr__(self, "choices", as_list("choices", self.choices, ConfigError))
+        if self.label_names is not None:
+            object.__setattr__(self, "label_names", as_list("label_names", self.label_names, ConfigError))
         if problems := self._columns().column_problems(""):
             names = {".second_column": "a second text column", ".choice_columns": "choices", ".": ""}
             for setting, name in names.items():
@@ -98,6 +105,8 @@ def frame_tables(
         if len(ids) != len(table.numbers or ()):
             raise DataError(f"{len(ids)} ids for {len(table.numbers or ()):,} rows; give one per row.")
         table, id = table.with_column(_GIVEN_ID, ids), _GIVEN_ID
+    if split is not None and not _is_name(split):
+        raise ConfigError(f"split must name a column, not {shown(split)}.")
     tables = {"train": table} if split is None or _SPLIT == split not in table.columns else _by_split(table, split)
     if test is not None:
         if "test" in tables:
@@ -203,6 +212,10 @@ def table_of(data: Any, source: str) -> RawTable:
 
     orders = {name: order for at, name in enumerate(names) if (order := _order(data.iloc[:, at])) is not None}
     return RawTable(source, LazyColumns(names, read), "index", data.index.tolist(), orders, _KEYWORDS)
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str | int) and not isinstance(value, bool)
 
 
 def _order(values: Any) -> list[str] | None:

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from cal.data.corpus import Corpus
 from cal.data.features import Features
-from cal.errors import ConfigError, FeatureError
+from cal.errors import ConfigError, FeatureError, shown
 from cal.registry import described, find_target
 
 
@@ -85,6 +85,8 @@ def unfitted(spec: Any, parameters: Mapping[str, Any], where: str, methods: Sequ
         >>> unfitted("sklearn.feature_extraction.text.TfidfVectorizer", {"ngram_range": [1, 2]}, "features", ["fit"])
         TfidfVectorizer(ngram_range=(1, 2))
     """
+    if not isinstance(parameters, Mapping):
+        raise ConfigError(f"{where}: parameters must be a mapping of names to values, not {shown(parameters)}.")
     given = find_target(spec) if isinstance(spec, str) else spec
     name = getattr(given, "__name__", type(given).__name__)
     if inspect.isclass(given) and not isinstance(spec, str):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from cal.arguments import check_arguments
 from cal.arrays import as_classes, as_list, as_texts, as_whole
 from cal.errors import DataError
 
@@ -49,6 +50,7 @@ class Split:
     sequences: Sequence[Sequence[Sequence[str]]] | None = None
 
     def __post_init__(self) -> None:
+        check_arguments(Split, {"name": self.name, "sequences": self.sequences})
         ids = _as_ids(f"{self.name}: ids", self.ids)
         texts = as_texts(f"{self.name}: texts", self.texts)
         gold = as_classes(f"{self.name}: gold", self.gold)
@@ -66,7 +68,7 @@ class Split:
             raise DataError(
                 f"{self.name}: {len(blank)} texts are empty, e.g. id {few(blank)}. Remove or fill these rows."
             )
-        sequences = None if self.sequences is None else [tuple(map(tuple, choices)) for choices in self.sequences]
+        sequences = None if self.sequences is None else _as_sequences(f"{self.name}: sequences", self.sequences)
         if sequences is not None:
             self._check_sequences(ids, sequences)
         order = sorted(range(len(ids)), key=lambda row: _id_hash(ids[row]))
@@ -99,7 +101,11 @@ class Split:
             chosen: (instance,) whether to keep each document.
             name: name of the new split.
         """
-        rows = np.flatnonzero(chosen).tolist()
+        check_arguments(Split.where, locals())
+        mask = as_whole("chosen", chosen)
+        if len(mask) != len(self):
+            raise DataError(f"chosen has {len(mask)} values for {len(self)} documents; give one for each.")
+        rows = np.flatnonzero(mask).tolist()
         return Split(
             [self.ids[row] for row in rows],
             [self.texts[row] for row in rows],
@@ -149,6 +155,7 @@ class TestSet:
     label_of: np.ndarray
 
     def __post_init__(self) -> None:
+        check_arguments(TestSet, {"split": self.split, "label_names": self.label_names})
         object.__setattr__(self, "label_of", as_whole("label_of", self.label_of))
 
     @property
@@ -223,6 +230,11 @@ def _as_ids(name: str, given: Any) -> list[str]:
             what = "missing" if value is None else f"{value!r}"
             raise DataError(f"{name} must be text or whole numbers; the one at position {position} is {what}.")
     return list(map(str, ids))
+
+
+def _as_sequences(name: str, given: Sequence[Any]) -> list[tuple[tuple[str, ...], ...]]:
+    sequences = [tuple(as_texts(name, choice) for choice in as_list(name, choices)) for choices in as_list(name, given)]
+    return [tuple(map(tuple, choices)) for choices in sequences]
 
 
 def _id_hash(instance_id: str) -> tuple[bytes, str]:

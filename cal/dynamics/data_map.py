@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cal.arguments import check_arguments
 from cal.arrays import as_texts
 from cal.checks import known_name, one_of, refuse, whole_numbers
 from cal.dynamics import map_frame, metrics
@@ -23,6 +24,7 @@ from cal.dynamics.ranking import never_last, ranked
 from cal.dynamics.regions import region_rule, regions
 from cal.dynamics.running import RunningDynamics, values_over_epochs
 from cal.dynamics.runs import mean_correlation, mean_of_runs, spread_over_runs
+from cal.dynamics.tensors import as_tensor
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
 from cal.errors import AnalysisError
 
@@ -106,6 +108,15 @@ class DataMap(MapDisplay):
     by_seed: Mapping[str, Tensor] | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "confidence", as_tensor("confidence", self.confidence, n_axes=1))
+        for name in VALUES:
+            tensor = as_tensor(name, getattr(self, name), n_axes=1)
+            object.__setattr__(self, name, tensor)
+            if tensor.shape != self.confidence.shape:
+                raise AnalysisError(
+                    f"{name} has shape {tuple(tensor.shape)} and confidence {tuple(self.confidence.shape)}; give "
+                    "(*runs, instance) values of each."
+                )
         for name in ("ids", "texts", "region"):
             if (given := getattr(self, name)) is None:
                 continue
@@ -134,6 +145,7 @@ class DataMap(MapDisplay):
         Raises:
             CalError: if no epoch was recorded, there is not one id and text per instance, or a value is not finite.
         """
+        check_arguments(DataMap.of, locals())
         if not dynamics.n_epochs:
             raise AnalysisError("A data map needs at least one epoch, and none was recorded.")
         values: dict[str, Any] = {**values_over_epochs(dynamics)}
@@ -150,6 +162,7 @@ class DataMap(MapDisplay):
         Raises:
             DataError: if the table lacks columns or values of a map; nothing is made up for them.
         """
+        check_arguments(DataMap.from_frame, locals())
         return cls(**map_frame.map_fields(frame))
 
     @property
@@ -206,6 +219,7 @@ class DataMap(MapDisplay):
         Raises:
             AnalysisError: if there is no such run.
         """
+        check_arguments(DataMap.run, locals())
         n_runs = 1 if self.confidence.dim() == 1 else len(self.confidence)
         if not -n_runs <= number < n_runs:
             raise AnalysisError(f"There is no run {number}: this map has {n_runs}, counted from 0.")
@@ -269,6 +283,7 @@ class DataMap(MapDisplay):
         Raises:
             ConfigError: if there is no such rule or parameter.
         """
+        check_arguments(DataMap.regions, locals())
         if rule is None and (self.region is not None or not len(self)):
             return np.array(self.region or [], dtype=str)
         name, parameters = region_rule(rule or self.region_rule or "quantile")
@@ -283,6 +298,7 @@ class DataMap(MapDisplay):
         Args:
             region: rule of the regions, as for `regions`.
         """
+        check_arguments(DataMap.to_frame, locals())
         one = self.one()
         frame = one._metrics().assign(n_epochs=self.n_epochs, capture=self.capture, region=self.regions(region))
         for column in ("gold", "predicted"):
@@ -311,6 +327,7 @@ class DataMap(MapDisplay):
             UnknownNameError: if there is no such metric.
             AnalysisError: if the map has several runs, or lacks this metric.
         """
+        check_arguments(DataMap.ranking, locals())
         metric = known_name("metric", our_name(metric), METRICS)
         if self.confidence.dim() != 1:
             raise AnalysisError(

@@ -23,6 +23,8 @@ import numpy as np
 import orjson
 from torch import Tensor
 
+from cal.arguments import check_arguments
+from cal.arrays import as_list, as_reals, as_whole
 from cal.checks import whole_numbers
 from cal.errors import DataError
 from cal.files import write_whole
@@ -125,9 +127,9 @@ def write_epoch(
         >>> print(write_epoch(folder, 0, ["a"], np.array([[0.5, -1 / 3]]), [0]).read_text(), end="")
         {"guid":"a","logits_epoch_0":[0.5,-0.3333333333],"gold":0}
     """
-    columns = [given.cpu().numpy() if isinstance(given, Tensor) else given for given in (ids, logits, gold)]
-    guids = [guid.item() if isinstance(guid, np.generic) else guid for guid in columns[0]]
-    values, classes = np.asarray(columns[1], np.float64), np.asarray(columns[2])
+    check_arguments(write_epoch, locals())
+    guids, values, classes = as_list("ids", ids), as_reals("logits", logits, n_axes=2), as_whole("gold", gold)
+    values = values.astype(np.float64)
     if problems := whole_numbers(0, epoch=epoch):
         raise DataError(*problems)
     path = Path(folder) / f"dynamics_epoch_{epoch}.jsonl{'.gz' if compress else ''}"

@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cal.arguments import check_arguments
 from cal.dynamics.coverage import Coverage
 from cal.dynamics.jsonl import Fault, Records, epoch_of, joined, scan
 from cal.dynamics.logs import log_folder
@@ -93,6 +94,7 @@ def lint_logs(folder: Path | str) -> LogReport:
         ...     print(fault.path.name, fault.line, fault.what)
         dynamics_epoch_0.jsonl 1 NaN is not a number
     """
+    check_arguments(lint_logs, locals())
     folder = log_folder(folder)
     files = sorted(folder.iterdir(), key=lambda path: (epoch_of(path) is None, epoch_of(path) or 0, path.name))
     logs = [path for path in files if epoch_of(path) is not None and path.is_file()]

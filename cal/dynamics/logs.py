@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cal.arguments import check_arguments
+from cal.arrays import as_whole
 from cal.checks import one_of, refuse
 from cal.dynamics.coverage import Coverage, Instances
 from cal.dynamics.jsonl import Fault, Records, epoch_of, read_epoch
@@ -33,6 +35,7 @@ def open_logs(folder: Path | str, on_missing: OnMissing = "error") -> LogStore:
     Raises:
         DataError: if there are no logs, or faulty ones.
     """
+    check_arguments(open_logs, locals())
     if (Path(folder) / "store.json").exists():
         return LogStore(folder, on_missing=on_missing)
     return Logs(folder, on_missing=on_missing).to_store()
@@ -79,6 +82,7 @@ class Logs:
         on_missing: OnMissing = "error",
         capture: Capture = "during",
     ) -> None:
+        check_arguments(Logs.__init__, locals())
         refuse(one_of(get_args(OnMissing), on_missing=on_missing))
         self.files, self.on_missing, self.capture = log_files(folder, epochs), on_missing, capture
         self._instances = Instances()
@@ -217,6 +221,8 @@ def log_files(folder: Path | str, epochs: Sequence[int] | None = None) -> dict[i
         files[epoch] = path
     if not files:
         raise DataError(f"{folder} has no logs, which are named dynamics_epoch_0.jsonl, dynamics_epoch_1.jsonl.gz ...")
+    if epochs is not None:
+        epochs = as_whole("epochs", epochs).tolist()
     if epochs is not None and not len(epochs):
         raise DataError("epochs is empty; give at least one, or None for all.")
     if absent := [epoch for epoch in epochs or [] if epoch not in files]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
+from cal.arguments import check_arguments
 from cal.dynamics.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class MapDisplay:
         Returns:
             The HTML.
         """
+        check_arguments(MapDisplay.page, locals())
         from cal.maps.page import page_of
 
         return page_of(self, path)
@@ -71,6 +73,7 @@ class MapDisplay:
             >>> DataMap.load(path).ids
             ['a', 'b']
         """
+        check_arguments(MapDisplay.save, locals())
         from cal.maps.folder import save_map
 
         save_map(self, path, config=config or {}, about=about or {})
@@ -82,6 +85,7 @@ class MapDisplay:
         Raises:
             DataError: if there is no map, or it cannot be read.
         """
+        check_arguments(MapDisplay.load, locals())
         from cal.maps.read import read_map
 
         return cast(Self, read_map(path))

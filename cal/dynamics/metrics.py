@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cal.arguments import check_arguments
+from cal.dynamics.tensors import as_booleans, as_tensor, fitting
 from cal.errors import AnalysisError
 
 METRICS = (
@@ -64,6 +66,7 @@ def gold_prob(logits: Tensor, gold: Tensor) -> Tensor:
         >>> gold_prob(torch.tensor([[0.0, 0.0], [3.0, -90.0]]), torch.tensor([1, 0])).tolist()
         [0.5, 1.0]
     """
+    logits, gold = fitting(logits, gold)
     return torch.softmax(logits, dim=-1).gather(-1, gold.unsqueeze(-1)).squeeze(-1)
 
 
@@ -80,7 +83,7 @@ def predicted(logits: Tensor) -> Tensor:
         >>> predicted(torch.tensor([[0.0, 0.0], [1.0, 2.0]])).tolist()
         [0, 1]
     """
-    return logits.argmax(dim=-1)  # documented to be the first of several maxima
+    return as_tensor("logits", logits, n_axes=1).argmax(dim=-1)  # documented to be the first of several maxima
 
 
 def correct(logits: Tensor, gold: Tensor) -> Tensor:
@@ -93,6 +96,7 @@ def correct(logits: Tensor, gold: Tensor) -> Tensor:
         >>> correct(torch.tensor([[0.0, 0.0], [1.0, 2.0]]), torch.tensor([1, 1])).tolist()
         [False, True]
     """
+    logits, gold = fitting(logits, gold)
     return predicted(logits) == gold
 
 
@@ -110,6 +114,7 @@ def margin(logits: Tensor, gold: Tensor) -> Tensor:
         >>> margin(torch.tensor([[1.0, 4.0, 2.5]]), torch.tensor([1])).tolist()
         [1.5]
     """
+    logits, gold = fitting(logits, gold)
     gold = gold.unsqueeze(-1)
     others = logits.scatter(-1, gold, float("-inf")).amax(dim=-1)
     return logits.gather(-1, gold).squeeze(-1) - others
@@ -125,6 +130,7 @@ def loss(logits: Tensor, gold: Tensor) -> Tensor:
         >>> loss(torch.tensor([[0.0, 200.0]]), torch.tensor([0])).tolist()
         [200.0]
     """
+    logits, gold = fitting(logits, gold)
     return -torch.log_softmax(logits, dim=-1).gather(-1, gold.unsqueeze(-1)).squeeze(-1)
 
 
@@ -142,6 +148,7 @@ def el2n(logits: Tensor, gold: Tensor) -> Tensor:
         >>> round(el2n(torch.tensor([[0.0, 0.0]]), torch.tensor([1])).item(), 4)
         0.7071
     """
+    logits, gold = fitting(logits, gold)
     error = torch.softmax(logits, dim=-1)
     error = error.scatter_add(-1, gold.unsqueeze(-1), torch.full_like(error[..., :1], -1.0))
     norm: Tensor = torch.linalg.vector_norm(error, dim=-1)
@@ -161,7 +168,7 @@ def confidence(gold_prob: Tensor) -> Tensor:
         >>> confidence(torch.tensor([[0.25], [0.75]])).item()
         0.5
     """
-    return gold_prob.mean(dim=-2)
+    return as_tensor("gold_prob", gold_prob, n_axes=2).mean(dim=-2)
 
 
 def variability(gold_prob: Tensor) -> Tensor:
@@ -174,7 +181,7 @@ def variability(gold_prob: Tensor) -> Tensor:
         >>> variability(torch.tensor([[0.25], [0.75]])).item()
         0.25
     """
-    return gold_prob.std(dim=-2, correction=0)
+    return as_tensor("gold_prob", gold_prob, n_axes=2).std(dim=-2, correction=0)
 
 
 def correctness(correct: Tensor) -> Tensor:
@@ -190,6 +197,7 @@ def correctness(correct: Tensor) -> Tensor:
         >>> correctness(torch.tensor([[True], [False]])).item()
         0.5
     """
+    correct = as_booleans("correct", correct)
     # Not mean(): on a GPU it multiplies by 1/E, which makes 3 of 5 epochs more than .6.
     return correct.sum(dim=-2).double() / correct.shape[-2]
 
@@ -208,6 +216,7 @@ def forgetting(correct: Tensor) -> Tensor:
         >>> forgetting(torch.tensor([[False], [True], [False], [True], [False]])).item()
         2
     """
+    correct = as_booleans("correct", correct)
     return (correct[..., :-1, :] & ~correct[..., 1:, :]).sum(dim=-2)
 
 
@@ -221,6 +230,7 @@ def first_learnt(correct: Tensor) -> Tensor:
         >>> first_learnt(torch.tensor([[False, False], [True, False]])).tolist()
         [1, -1]
     """
+    correct = as_booleans("correct", correct)
     epochs = torch.arange(correct.shape[-2], device=correct.device).unsqueeze(-1)
     first = torch.where(correct, epochs, correct.shape[-2]).amin(dim=-2)
     return torch.where(first == correct.shape[-2], -1, first)
@@ -236,6 +246,7 @@ def last_learnt(correct: Tensor) -> Tensor:
         >>> last_learnt(torch.tensor([[True, False], [False, False], [True, False]])).tolist()
         [2, -1]
     """
+    correct = as_booleans("correct", correct)
     epochs = torch.arange(correct.shape[-2], device=correct.device).unsqueeze(-1)
     before = torch.cat([torch.zeros_like(correct[..., :1, :]), correct[..., :-1, :]], dim=-2)
     return torch.where(correct & ~before, epochs, -1).amax(dim=-2)
@@ -254,6 +265,7 @@ def threshold_closeness(confidence: Tensor) -> Tensor:
         >>> threshold_closeness(torch.tensor([0.5, 1.0])).tolist()
         [0.25, 0.0]
     """
+    confidence = as_tensor("confidence", confidence)
     return confidence * (1 - confidence)
 
 
@@ -277,6 +289,7 @@ def aleatoric(gold_prob: Tensor) -> Tensor:
         >>> aleatoric(torch.tensor([[0.5], [1.0]])).item()
         0.125
     """
+    gold_prob = as_tensor("gold_prob", gold_prob, n_axes=2)
     return (gold_prob * (1 - gold_prob)).mean(dim=-2)
 
 
@@ -303,6 +316,7 @@ def variability_with_interval(variability: Tensor, n_epochs: int) -> Tensor:
         >>> round(variability_with_interval(torch.tensor([0.25]), 2).item(), 4)
         0.2577
     """
+    check_arguments(variability_with_interval, locals())
     if n_epochs < 2:
         raise AnalysisError(f"The interval of variability needs at least two epochs, not {n_epochs}; record another.")
     variance = variability**2
@@ -322,4 +336,4 @@ def aum(margin: Tensor) -> Tensor:
         >>> aum(torch.tensor([[-1.0], [2.0]])).item()
         0.5
     """
-    return margin.mean(dim=-2)
+    return as_tensor("margin", margin, n_axes=2).mean(dim=-2)

@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from cal.arguments import check_arguments
 from cal.arrays import as_float32, as_whole, refuse_rows
 from cal.checks import refuse, whole_numbers
 from cal.dynamics.distributed import gathered, rank
@@ -79,6 +80,7 @@ class DynamicsRecorder:
         capture: Capture = "end",
         on_missing: OnMissing = "error",
     ) -> None:
+        check_arguments(DynamicsRecorder.__init__, locals())
         refuse(whole_numbers(2, or_null=True, n_classes=n_classes))
         self._folder = folder
         self.store = LogStore(folder, capture, on_missing)
@@ -171,6 +173,7 @@ class DynamicsRecorder:
         Raises:
             AnalysisError: if there are fewer epochs.
         """
+        check_arguments(DynamicsRecorder.rewind, locals())
         self._forget_batches()
         self._on_first_process(lambda: self.store.rewind(n_epochs))
         if rank() and self._folder is None:

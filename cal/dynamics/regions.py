@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cal.arguments import check_arguments
 from cal.checks import known_name, numbers_in, refuse
 from cal.errors import AnalysisError, ConfigError, shown
 from cal.registry import unknown_parameter
@@ -158,7 +159,9 @@ def regions(points: pd.DataFrame, rule: str = "quantile", **parameters: Any) -> 
         >>> regions(points, "thresholds", easy_variability=0.2).tolist()
         ['easy-to-learn', 'ambiguous', 'other']
     """
+    check_arguments(regions, locals())
     checked = rule_parameters(rule, **parameters)
+    refuse(f"region rule '{rule}': {each}" for each in numbers_in("(-inf, inf)", **checked))
     return RULES[rule](points, **checked)
 
 

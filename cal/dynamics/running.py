@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from cal.dynamics import metrics
+from cal.dynamics.tensors import as_gold, as_tensor, check_range
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics, measure
 from cal.errors import AnalysisError
 
@@ -42,6 +43,7 @@ class RunningDynamics:
     """
 
     def __init__(self, gold: Tensor, capture: Capture = "end") -> None:
+        gold = as_gold(gold)
         self.gold, self.capture, self.n_epochs = gold, capture, 0
         zeros = partial(torch.zeros_like, gold, dtype=torch.float64)
         self._mean, self._squares = zeros(), zeros()
@@ -58,11 +60,13 @@ class RunningDynamics:
         Raises:
             AnalysisError: if their shape does not fit the gold classes.
         """
+        logits = as_tensor("logits", logits, n_axes=1)
         if logits.shape[:-1] != self.gold.shape:
             raise AnalysisError(
                 f"Logits of shape {tuple(logits.shape)} do not fit gold classes of shape {tuple(self.gold.shape)}; "
                 "give one epoch at a time, (*runs, instance, class)."
             )
+        check_range(self.gold, logits.shape[-1])
         self._add(*measure(logits, self.gold))
 
     def _add(self, gold_prob: Tensor, loss: Tensor, margin: Tensor, el2n: Tensor, predicted: Tensor) -> None:

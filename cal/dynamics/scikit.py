@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from cal.arguments import check_arguments
+from cal.arrays import as_list
 from cal.checks import refuse, whole_numbers
 from cal.dynamics.recorder import DynamicsRecorder
 from cal.errors import ConfigError, DataError
@@ -52,15 +54,17 @@ def record_partial_fit(
         >>> frame["gold"].tolist(), bool((frame["correctness"] > 0.5).all())
         ([1, 1, 0, 0], True)
     """
+    check_arguments(record_partial_fit, locals())
     _check(recorder, classifier, ["partial_fit"])
     refuse(whole_numbers(n_epochs=n_epochs))
-    classes = np.unique(np.asarray(y))
+    y = np.array(as_list("y", y))
+    classes = np.unique(y)
     done = recorder.n_epochs
     for epoch in range(n_epochs):
-        classifier.partial_fit(x, y, classes=classes)
+        _trained(classifier, "partial_fit", x, y, classes=classes)
         if epoch >= done:
             name = "predict_proba" if hasattr(classifier, "predict_proba") else "decision_function"
-            _record(recorder, name, getattr(classifier, name)(x), y, classes, ids)
+            _record(recorder, name, _trained(classifier, name, x), y, classes, ids)
 
 
 def record_stages(recorder: DynamicsRecorder, classifier: Any, x: Any, y: Any, *, ids: Any = None) -> None:
@@ -89,10 +93,28 @@ def record_stages(recorder: DynamicsRecorder, classifier: Any, x: Any, y: Any, *
         >>> recorder.n_epochs, recorder.data_map().to_frame()["correctness"].tolist()
         (10, [1.0, 1.0, 1.0, 1.0])
     """
+    check_arguments(record_stages, locals())
     _check(recorder, classifier, ["staged_predict_proba", "staged_decision_function"])
     name = "staged_predict_proba" if hasattr(classifier, "staged_predict_proba") else "staged_decision_function"
-    for scores in getattr(classifier, name)(x):
+    y = np.array(as_list("y", y))
+    stages = iter(_trained(classifier, name, x))
+    while (scores := _trained(stages, "__next__")) is not None:
         _record(recorder, name, scores, y, classifier.classes_, ids)
+
+
+def _trained(classifier: Any, method: str, *given: Any, **more: Any) -> Any:
+    """What a method of the user's classifier returns.
+
+    Raises:
+        DataError: if it raises anything.
+    """
+    try:
+        return getattr(classifier, method)(*given, **more)
+    except StopIteration:
+        return None
+    except Exception as error:
+        problem = f"{type(classifier).__name__}.{method} refuses this data: {error}"
+        raise DataError(f"{problem} Give (instance, feature) numbers, and a label for each.") from error
 
 
 def _record(recorder: DynamicsRecorder, name: str, scores: np.ndarray, y: Any, classes: np.ndarray, ids: Any) -> None:
@@ -107,6 +129,8 @@ def _record(recorder: DynamicsRecorder, name: str, scores: np.ndarray, y: Any, c
         raise DataError(
             f"{unknown.sum()} gold labels are not among the classifier's classes, e.g. {str(labels[unknown][0])!r}."
         )
+    if labels.shape != logits.shape[:1]:
+        raise DataError(f"{len(labels)} gold labels in y for {len(logits)} instances in x; give one for each.")
     recorder.record(np.arange(len(labels)) if ids is None else ids, logits, gold)
     recorder.end_epoch()
 

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 import torch
 
+from cal.arguments import check_arguments
 from cal.arrays import as_float32, as_whole
-from cal.checks import one_of, refuse
+from cal.checks import instances_of, one_of, refuse
 from cal.dynamics.data_map import DataMap
 from cal.dynamics.ids import as_ids, few
 from cal.dynamics.log_folder import LogFolder
@@ -60,6 +61,7 @@ class LogStore:
     def __init__(
         self, folder: Path | str | None = None, capture: Capture | None = None, on_missing: OnMissing = "error"
     ) -> None:
+        check_arguments(LogStore.__init__, locals())
         problems = one_of(get_args(Capture), or_null=True, capture=capture)
         refuse(problems + one_of(get_args(OnMissing), on_missing=on_missing))
         self.capture: Capture = capture or "end"
@@ -120,6 +122,7 @@ class LogStore:
             DataError: if ids, gold and logits do not fit each other or earlier epochs.
             StorageError: if the epoch cannot be written.
         """
+        refuse(instances_of(pd.DataFrame, or_null=True, faults=faults))
         ids, gold = as_ids(ids), as_whole("gold", gold)
         matrix = np.ascontiguousarray(as_float32("logits", logits, n_axes=2))
         self._check(ids, gold, matrix)
@@ -139,6 +142,7 @@ class LogStore:
             AnalysisError: if there are fewer epochs.
             StorageError: if a file cannot be removed.
         """
+        check_arguments(LogStore.rewind, locals())
         if not 0 <= n_epochs <= self.n_epochs:
             raise AnalysisError(f"Cannot go back to {n_epochs} epochs: {self.n_epochs} are finished.")
         while self.n_epochs > n_epochs:  # the last one first, so that a crash leaves no gap

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from cal.arguments import check_arguments
 from cal.checks import known_name
 from cal.dynamics import metrics
 from cal.dynamics.data_map import DataMap
 from cal.dynamics.metrics import HIGH_IS_VALUABLE, our_name
+from cal.dynamics.tensors import fitting
 
 SUSPICION = ("aum", "loss", "confidence", "el2n", "correctness")
 """Metrics of a map that rank wrong labels. Variability is not one: in a short training it ranks them last."""
@@ -42,6 +44,7 @@ def suspicion(data_map: DataMap, metric: str) -> Tensor:
         >>> suspicion(data_map, "aum").tolist()
         [-2.0, 2.0]
     """
+    check_arguments(suspicion, locals())
     metric = known_name("suspicion", our_name(metric), SUSPICION)
     values: Tensor = getattr(data_map, metric).double()
     return values if metric in HIGH_IS_VALUABLE else -values
@@ -62,6 +65,7 @@ def self_confidence(probs: Tensor, gold: Tensor) -> Tensor:
         >>> self_confidence(torch.tensor([[0.25, 0.75]]), torch.tensor([0])).tolist()
         [0.25]
     """
+    probs, gold = fitting(probs, gold, "probs")
     return probs.gather(1, gold.unsqueeze(1)).squeeze(1)
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set, Sized
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, default_collate
 
-from cal.checks import one_of, refuse, whole_numbers
+from cal.arguments import check_arguments
+from cal.checks import numbers_in, one_of, refuse, whole_numbers
 from cal.dynamics.end_pass import accepted_names, in_order, logits_of, moved, without_dropout
+from cal.dynamics.ids import as_ids
 from cal.dynamics.metrics import METRICS
 from cal.dynamics.recorder import DynamicsRecorder
-from cal.errors import DataError
+from cal.errors import ConfigError, DataError, shown
 from cal.streams import stream
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ def compute_training_dynamics(
     optimizer: torch.optim.Optimizer | None = None,
     loss_fn: Callable[[Tensor, Tensor], Tensor] | None = None,
     collate: Callable[[list[Any]], Any] | None = None,
-    device: str = "auto",
+    device: str | torch.device = "auto",
     seed: int = 0,
     ids: Sequence[str | int] | None = None,
 ) -> pd.DataFrame:
@@ -66,12 +68,22 @@ def compute_training_dynamics(
         >>> frame.index.name, len(frame), bool((frame["confidence"] > 0.5).all())
         ('id', 40, True)
     """
-    refuse(whole_numbers(n_epochs=n_epochs, batch_size=batch_size) + one_of(["during", "end"], capture=capture))
+    check_arguments(compute_training_dynamics, locals())
+    problems = whole_numbers(n_epochs=n_epochs, batch_size=batch_size) + one_of(["during", "end"], capture=capture)
+    refuse(problems + numbers_in("(0, inf)", lr=lr) + whole_numbers(0, seed=seed))
     if not isinstance(dataset, Sized) or not len(dataset):
         raise DataError("The dataset has no items or no length; give one item per instance, by position.")
-    if ids is not None and len(ids) != len(dataset):
-        raise DataError(f"{len(ids)} ids for {len(dataset)} instances; give one per instance.")
-    device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    if isinstance(dataset, str | bytes | Set) or not hasattr(dataset, "__getitem__"):
+        raise DataError(f"dataset is {shown(dataset)}; give one item per instance, by position.")
+    try:
+        dataset[0]
+    except (KeyError, TypeError, IndexError) as error:
+        raise DataError(f"dataset[0] fails ({shown(error)}); give one item per instance, by position.") from error
+    if ids is not None:
+        ids = as_ids(ids).tolist()
+        if len(ids) != len(dataset):
+            raise DataError(f"{len(ids)} ids for {len(dataset)} instances; give one per instance.")
+    device = _usable(device)
     model.to(device)
     optimizer = optimizer or torch.optim.AdamW(model.parameters(), lr=lr)
     loss_fn = loss_fn or nn.functional.cross_entropy
@@ -94,6 +106,24 @@ def compute_training_dynamics(
 
 compute_train_dynamics = compute_training_dynamics
 """The same function, under the name that some surveys use."""
+
+
+def _usable(device: str | torch.device) -> str:
+    """The device; `auto` is a GPU if there is one.
+
+    Raises:
+        ConfigError: if PyTorch cannot use it here.
+    """
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device).to("cpu")
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        problem = str(error).splitlines()[0]
+        raise ConfigError(
+            f"PyTorch cannot use the device {str(device)!r} here: {problem}. Give auto or cpu."
+        ) from error
+    return str(device)
 
 
 def _train_epoch(
@@ -151,10 +181,15 @@ class _Batches:
         items = [item for _, item in numbered]
         if isinstance(items[0], Mapping):
             items = [{key: value for key, value in item.items() if key != "id"} for item in items]
-        batch = self._collate(items)
+        try:
+            batch = self._collate(items)
+        except Exception as error:  # whatever a collator raises
+            problem = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise DataError(f"Items of the dataset make no batch: {problem}. Give a collate that pads them.") from error
         if not isinstance(batch, Mapping):
-            if len(batch) != 2:
-                raise DataError(f"Items of the dataset have {len(batch)} parts; give pairs (x, gold), or dictionaries.")
+            if not isinstance(batch, list | tuple) or len(batch) != 2:
+                n_parts = f"{len(batch)} parts" if isinstance(batch, list | tuple) else "one part"
+                raise DataError(f"Items of the dataset have {n_parts}; give pairs (x, gold), or dictionaries.")
             return _Batch(ids, batch[0], torch.as_tensor(batch[1]))
         name = next((name for name in ("labels", "label") if name in batch), None)
         if name is None:

@@ -9,7 +9,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from cal.arguments import check_arguments
+from cal.arrays import as_whole
 from cal.dynamics import metrics
+from cal.dynamics.tensors import as_gold, as_tensor, check_range
 from cal.errors import AnalysisError
 
 Capture = Literal["during", "end", "out_of_fold"]
@@ -57,13 +60,15 @@ class TrainingDynamics:
         """The dynamics in (*runs, epoch, instance, class) logits, given (*runs, instance) gold classes.
 
         Raises:
-            AnalysisError: if the shapes do not match.
+            AnalysisError: if the shapes do not match, or a gold class is not one of those of the logits.
         """
+        logits, gold = as_tensor("logits", logits), as_gold(gold)
         if logits.dim() != gold.dim() + 2 or logits.shape[:-3] + logits.shape[-2:-1] != gold.shape:
             raise AnalysisError(
                 f"Logits of shape {tuple(logits.shape)} do not fit gold classes of shape {tuple(gold.shape)}; "
                 "give logits (*runs, epoch, instance, class) and gold (*runs, instance)."
             )
+        check_range(gold, logits.shape[-1])
         expanded = gold.unsqueeze(-2).expand(logits.shape[:-1])
         return cls(gold, *measure(logits, expanded), capture)
 
@@ -83,7 +88,8 @@ class TrainingDynamics:
         Raises:
             AnalysisError: if an epoch was not recorded.
         """
-        index = chosen if isinstance(chosen, slice) else list(chosen)
+        check_arguments(TrainingDynamics.epochs, locals())
+        index = chosen if isinstance(chosen, slice) else as_whole("chosen", chosen, AnalysisError).tolist()
         if isinstance(index, list) and (absent := [e for e in index if not -self.n_epochs <= e < self.n_epochs]):
             raise AnalysisError(f"Epochs {absent} were not recorded; choose among the {self.n_epochs}, counted from 0.")
         kept = {name: getattr(self, name)[..., index, :] for name in _MEASURED}

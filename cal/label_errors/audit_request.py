@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from cal.arguments import check_arguments
 from cal.checks import Problems, problems_of, whole_numbers
+from cal.errors import ConfigError, shown
 from cal.learners.request import TrainingRequest
 from cal.request import make, takes
 from cal.seeds import list_seeds
@@ -50,16 +53,16 @@ class AuditRequest(TrainingRequest):
         from cal.label_errors.noise import check_noise
 
         super()._resolve(problems)
-        self.noise, self.rates = _listed(self.noise), _listed(self.rates)
+        for name in ("noise", "rates", "detectors", "clean_by"):
+            setattr(self, name, problems.attempt(partial(_listed, name, getattr(self, name)), otherwise=[]))
         self.seeds = problems.attempt(lambda: list_seeds(self.seeds), otherwise=[])
         problems += whole_numbers(2, folds=self.folds) + problems_of(lambda: check_noise(self.noise, self.rates))
         if self.detectors is None:
             self.detectors = [name for name in _USUAL if not refused_detectors([name])]
         else:
-            self.detectors = _listed(self.detectors)
             problems += refused_detectors(self.detectors)
         usual = [name for name in _USUALLY_CLEANED_BY if name in self.detectors]
-        self.clean_by = usual if self.clean_by is None else _listed(self.clean_by)
+        self.clean_by = usual if self.clean_by is None else self.clean_by
         unknown = [name for name in self.clean_by if name not in self.detectors]
         problems += [f"clean_by names {name}, which is not among the detectors." for name in unknown]
 
@@ -114,9 +117,15 @@ def audit(corpus: Any, *, quiet: bool = False, **parameters: Any) -> AuditResult
         >>> found.scores[["detector", "n_wrong"]].values.tolist()
         [['loss', 8.0]]
     """
+    check_arguments(audit, {"quiet": quiet})
     return make(AuditRequest, parameters).run(corpus, quiet=quiet)
 
 
-def _listed(given: Any) -> list[Any]:
-    """A list without duplicates; a single name or number becomes a list of one."""
-    return list(dict.fromkeys([given] if isinstance(given, str | int | float) else given))
+def _listed(name: str, given: Any) -> list[Any] | None:
+    """A list without duplicates; a single name or number becomes a list of one, and None stays."""
+    if given is None:
+        return None
+    if not isinstance(given, str | int | float | list | tuple):
+        raise ConfigError(f"{name} must be a list, not {shown(given)}.")
+    values = [given] if isinstance(given, str | int | float) else list(given)
+    return [value for position, value in enumerate(values) if value not in values[:position]]

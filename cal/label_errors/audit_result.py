@@ -20,6 +20,7 @@ import orjson
 import pandas as pd
 import yaml
 
+from cal.arguments import check_arguments
 from cal.errors import StorageError
 from cal.files import OwnedFolder
 from cal.report.markup import to_html, to_markdown
@@ -74,6 +75,7 @@ class AuditResult:
         Raises:
             StorageError: if the folder holds something else or cannot be written.
         """
+        check_arguments(AuditResult.save, locals())
         from cal.label_errors.audit_report import audit_document
 
         target = audit_folder(folder)
@@ -98,6 +100,7 @@ class AuditResult:
         Raises:
             StorageError: if the folder holds no finished audit.
         """
+        check_arguments(AuditResult.load, locals())
         folder = Path(folder)
         try:
             about = orjson.loads((folder / "audit.json").read_bytes())

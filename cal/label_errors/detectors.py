@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from cal.checks import known_name, problems_of
+from cal.arguments import check_arguments
+from cal.arrays import as_list
+from cal.checks import known_name, problems_of, refuse, whole_numbers
 from cal.data.corpus import Corpus
 from cal.data.features import vectors_of
 from cal.dynamics.data_map import DataMap
@@ -22,6 +24,7 @@ from cal.label_errors.confident_learning import confident_learning, require_clea
 from cal.label_errors.error_estimate import ErrorEstimate, estimate_errors
 from cal.label_errors.noise_detector import NoiseDetector, flips_from_easy, other_classes
 from cal.learners.grid import Setup, Trained, Training, cross_validation, final_probs, train_all
+from cal.seeds import list_seeds
 from cal.streams import stream
 
 _FLIPPED = 0.1  # share of labels flipped to learn what wrong ones look like
@@ -78,8 +81,10 @@ def detect(
         >>> detect(corpus, ["aum"], Setup(MLP(n_epochs=3), Lsa(), workers=1), seeds=[7])["aum"].score.shape
         (4,)
     """
-    if problems := refused_detectors(names):
-        raise ConfigError(problems)
+    check_arguments(detect, locals())
+    problems = refused_detectors(names) + whole_numbers(2, folds=folds)
+    seeds = list_seeds(as_list("seeds", seeds, ConfigError))
+    refuse(problems)
     kinds = {DETECTORS[name].reads for name in names}
     if "thresholds" in kinds and corpus.n_choices > 1:
         raise ConfigError("threshold_samples adds a class, which multiple choice does not allow. Leave it out.")

@@ -20,6 +20,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cal.arguments import check_arguments
+from cal.arrays import as_reals
+from cal.checks import refuse, whole_numbers
 from cal.errors import AnalysisError
 
 _N_BINS = 20  # with equal numbers of flipped labels, and one more bin below them all
@@ -90,6 +93,10 @@ def estimate_errors(scores: np.ndarray, flipped: np.ndarray, n_classes: int, *, 
         >>> bool(estimate.probability[wrong].mean() > 0.8 and estimate.probability[~wrong].mean() < 0.02)
         True
     """
+    check_arguments(estimate_errors, locals())
+    scores = as_reals("scores", scores, None, AnalysisError)
+    flipped = as_reals("flipped", np.asarray(flipped, dtype=object), None, AnalysisError) > 0
+    refuse(whole_numbers(2, n_classes=n_classes) + whole_numbers(0, seed=seed))
     _check(scores, flipped)
     bins = np.stack([_binned(row, among) for row, among in zip(scores, flipped, strict=True)])
     # Instances that are alike in every training form one cell, so that resamples do not depend on row order.

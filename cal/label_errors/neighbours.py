@@ -9,6 +9,8 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
+from cal.arguments import check_arguments
+from cal.arrays import as_reals, as_whole
 from cal.checks import whole_numbers
 from cal.errors import AnalysisError
 
@@ -50,6 +52,9 @@ def find_neighbours(
         >>> first.nearest.tolist(), first.others.tolist(), last.nearest.tolist(), last.others.tolist()
         ([1, 2], [1], [2, 1], [2])
     """
+    check_arguments(find_neighbours, locals())
+    x = x if sparse.issparse(x) else as_reals("x", x, None, AnalysisError)
+    gold, positions = as_whole("gold", gold, AnalysisError), as_whole("positions", positions, AnalysisError)
     _check(x, gold, positions, n_nearest, n_others)
     unit = _unit(x)
     classes = torch.from_numpy(gold)

@@ -9,6 +9,8 @@ from functools import partial
 import numpy as np
 import torch
 
+from cal.arguments import check_arguments
+from cal.arrays import as_classes, as_list, as_reals
 from cal.checks import known_name, numbers_in, problems_of, refuse
 from cal.data.corpus import Corpus
 from cal.errors import ConfigError, DataError
@@ -75,7 +77,10 @@ def inject(
         >>> int(noised.wrong.sum()), int((noised.corpus.train.gold != train.gold).sum())
         (2, 2)
     """
+    check_arguments(inject, {"corpus": corpus, "seed": seed})
     check_noise([kind], [rate], annotator_error)
+    if confusions is not None:
+        confusions = as_reals("confusions", confusions, 2, ConfigError)
     train, n = corpus.train, len(corpus.train)
     n_wrong = count_wrong(train.gold, rate)
     generator = stream(seed, "noise")
@@ -103,6 +108,8 @@ def count_wrong(gold: np.ndarray, rate: float) -> int:
         >>> count_wrong(np.array([0, 0, 0, 1, 1, 1]), 0.3)
         2
     """
+    gold = as_classes("gold", gold)
+    refuse(numbers_in("[0, 1]", rate=rate))
     n_wrong, most = round(rate * len(gold)), len(gold) - len(np.unique(gold))
     if not 0 < n_wrong <= most:
         raise DataError(
@@ -123,7 +130,8 @@ def check_noise(kinds: Sequence[str], rates: Sequence[float], annotator_error: f
         Traceback (most recent call last):
         cal.errors.ConfigError: An annotator with an error rate of 0.3 cannot make 0.4 of all labels wrong. ...
     """
-    kinds, rates = kinds or (), rates or ()  # null in a configuration
+    kinds = as_list("noise", () if kinds is None else kinds, ConfigError)  # null in a configuration
+    rates = as_list("rates", () if rates is None else rates, ConfigError)
     problems = [each for kind in kinds for each in problems_of(partial(known_name, "noise", kind, NOISE))]
     problems += [problem for rate in rates for problem in numbers_in("(0, 1)", rate=rate)]
     problems += numbers_in("(0, 1)", annotator_error=annotator_error)

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from cal.arguments import check_arguments
+from cal.arrays import as_reals
+from cal.checks import numbers_in, refuse, whole_numbers
 from cal.dynamics.data_map import DataMap
 from cal.dynamics.regions import EASY, regions
 from cal.errors import AnalysisError
@@ -53,6 +56,8 @@ def flips_from_easy(
         >>> positions.tolist(), classes.tolist()
         ([0], [1])
     """
+    check_arguments(flips_from_easy, locals())
+    refuse(whole_numbers(2, n_classes=n_classes) + whole_numbers(0, seed=seed) + numbers_in("(0, 1]", share=share))
     easy, n = np.flatnonzero(regions(data_map.to_frame()) == EASY), max(round(share * len(data_map)), 1)
     if len(easy) < n:
         raise AnalysisError(
@@ -97,6 +102,9 @@ class NoiseDetector:
         """
         from sklearn.linear_model import LogisticRegression
 
+        flipped, others = (
+            as_reals(name, given, error=AnalysisError) for name, given in (("flipped", flipped), ("others", others))
+        )
         feature = np.concatenate([flipped, others])
         if not len(flipped) or not len(others) or not np.isfinite(feature).all():
             raise AnalysisError(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pandas as pd
 
+from cal.arguments import check_arguments
 from cal.errors import StorageError
 from cal.files import OwnedFolder
 from cal.label_errors.suspects_page import suspects_page
@@ -79,6 +80,7 @@ class Suspects:
         Raises:
             StorageError: if the folder holds something else or cannot be written.
         """
+        check_arguments(Suspects.save, locals())
         target = suspects_folder(folder, trained=self.about["estimate"] is not None)
         # suspects.json comes first: it marks the folder as ours.
         target.write_json("suspects.json", self.about, default=str)
@@ -100,6 +102,7 @@ class Suspects:
         Raises:
             StorageError: if the folder holds no list of suspects.
         """
+        check_arguments(Suspects.load, locals())
         folder = Path(folder)
         try:
             about = orjson.loads((folder / "suspects.json").read_bytes())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cal.arguments import check_arguments
 from cal.checks import Problems, one_of, whole_numbers
 from cal.errors import ConfigError
 from cal.learners.request import TrainingRequest
@@ -116,6 +117,8 @@ def suspects(source: Any = None, *, corpus: Any = None, quiet: bool = False, **p
         ['0', 'person', 'number']
     """
     from cal.maps.given import is_map
+
+    check_arguments(suspects, {"quiet": quiet})
 
     if is_map(source):
         return make(SuspectsRequest, {"map": source, **parameters}).run(corpus, quiet=quiet)

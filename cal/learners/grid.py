@@ -7,19 +7,23 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import joblib
 import numpy as np
 import torch
 from torch import Tensor
 
+from cal.arguments import check_arguments
+from cal.arrays import as_classes
+from cal.checks import instances_of, one_of, refuse, whole_numbers
 from cal.data.corpus import Corpus
 from cal.data.features import FeatureKind, Features, vectors_of
 from cal.dynamics.distributed import n_processes, rank
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
-from cal.errors import ConfigError
+from cal.errors import ConfigError, DataError, shown
 from cal.learners.base import Inputs, Learner, LearnerConfig
-from cal.learners.compute import fitting_blocks, in_halves, in_processes
+from cal.learners.compute import fitting_blocks, in_halves, in_processes, resolve_device
 from cal.learners.evaluate import TestLabels, labels_by_test
 from cal.learners.out_of_fold import folds_of
 from cal.progress import counted
@@ -43,6 +47,9 @@ class Training:
         gold: (instance,) their classes, which may differ from those of the corpus.
         held_out: (other instance,) rows to record instead of those trained on.
         held_out_gold: (other instance,) their classes.
+
+    Raises:
+        DataError: if rows and classes are no whole numbers from 0, or differ in number.
     """
 
     seed: int
@@ -50,6 +57,17 @@ class Training:
     gold: np.ndarray
     held_out: np.ndarray | None = None
     held_out_gold: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        check_arguments(Training, {"seed": self.seed})
+        for rows, gold in (("rows", "gold"), ("held_out", "held_out_gold")):
+            if rows == "held_out" and self.held_out is None and self.held_out_gold is None:
+                continue
+            for name in (rows, gold):
+                object.__setattr__(self, name, as_classes(name, getattr(self, name)))
+            n_rows, n_gold = len(getattr(self, rows)), len(getattr(self, gold))
+            if not n_rows or n_rows != n_gold:
+                raise DataError(f"{n_rows} {rows} and {n_gold} {gold}; give a class for each row, and a row at least.")
 
     @property
     def recorded(self) -> np.ndarray:
@@ -87,6 +105,16 @@ class Setup:
     device: str = "cpu"
     workers: int | None = None
     quiet: bool = True
+
+    def __post_init__(self) -> None:
+        check_arguments(Setup, {"workers": self.workers, "quiet": self.quiet})
+        problems = whole_numbers(or_null=True, workers=self.workers)
+        if not hasattr(self.learner, "build"):
+            problems.append(f"learner must be a learner such as MLP(), not {shown(self.learner)}.")
+        if not (self.features is None or isinstance(self.features, Features) or hasattr(self.features, "compute")):
+            problems.append(f"features must be Features, or compute them as Lsa() does, not {shown(self.features)}.")
+        refuse(problems)
+        object.__setattr__(self, "device", resolve_device(self.device))
 
 
 def train_all(
@@ -129,7 +157,10 @@ def train_all(
         >>> trained.dynamics.gold_prob.shape, trained.answers["probs"].shape
         (torch.Size([3, 2]), torch.Size([2, 2]))
     """
+    check_arguments(train_all, locals())
     learner, device, n_classes = setup.learner, setup.device, n_classes or corpus.n_classes
+    _check_trainings(trainings, len(corpus.train), n_classes)
+    refuse(one_of(get_args(Capture), capture=capture))
     features, quiet = setup.features, setup.quiet or rank() > 0
     if n_processes() > 1 and learner.reads_features:
         raise ConfigError("Several processes can train learner=transformer together; start others in one process.")
@@ -159,6 +190,19 @@ def train_all(
     return [done[number] for number in range(len(trainings))]
 
 
+def _check_trainings(trainings: Sequence[Training], n_train: int, n_classes: int) -> None:
+    """Refuses rows that the train split does not have, and classes that the classifiers do not have."""
+    for training in trainings:
+        refuse(instances_of(Training, training=training))
+        rows = np.concatenate([training.rows, training.recorded])
+        gold = np.concatenate([training.gold, training.gold if training.held_out is None else training.held_out_gold])
+        if rows.max() >= n_train or gold.max() >= n_classes:
+            raise DataError(
+                f"A training has rows up to {rows.max()} and classes up to {gold.max()}; the corpus has {n_train} "
+                f"training documents and the classifiers have {n_classes} classes, both counted from 0."
+            )
+
+
 def cross_validation(gold: np.ndarray, seed: int, n_folds: int) -> list[Training]:
     """Trainings that each hold out one fold; folds are stratified and drawn by seed.
 
@@ -171,6 +215,11 @@ def cross_validation(gold: np.ndarray, seed: int, n_folds: int) -> list[Training
         >>> [training.held_out.tolist() for training in cross_validation(np.array([0, 0, 1, 1]), 7, 2)]
         [[1, 2], [0, 3]]
     """
+    check_arguments(cross_validation, locals())
+    gold = as_classes("gold", gold)
+    refuse(whole_numbers(2, n_folds=n_folds))
+    if n_folds > len(gold):
+        raise DataError(f"n_folds is {n_folds}, but there are {len(gold)} instances; give fewer folds.")
     return [
         Training(seed, rows, gold[rows], held_out, gold[held_out])
         for rows, held_out in folds_of(gold, n_folds, stream(seed, "folds"))

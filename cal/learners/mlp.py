@@ -17,7 +17,7 @@ from cal.checks import numbers_in, one_of, refuse, whole_numbers
 from cal.data.corpus import Corpus
 from cal.data.features import Features
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
-from cal.errors import FeatureError, StrategyError
+from cal.errors import FeatureError, StrategyError, shown
 from cal.learners import backprop
 from cal.learners.base import Prediction
 from cal.learners.nn import PRECISIONS, StackedMLP
@@ -60,8 +60,9 @@ class MLP:
 
     def __post_init__(self) -> None:
         problems = whole_numbers(n_epochs=self.n_epochs, batch_size=self.batch_size)
-        if isinstance(self.hidden, int) or not self.hidden or any(whole_numbers(width=width) for width in self.hidden):
-            problems.append(f"hidden must list at least one width, each a whole number, not {self.hidden!r}.")
+        listed = isinstance(self.hidden, list | tuple)
+        if not listed or not self.hidden or any(whole_numbers(width=width) for width in self.hidden):
+            problems.append(f"hidden must list at least one width, each a whole number, not {shown(self.hidden)}.")
         problems += numbers_in("[0, 1)", dropout=self.dropout) + numbers_in("(0, inf)", lr=self.lr)
         problems += numbers_in("[0, inf)", weight_decay=self.weight_decay)
         refuse(problems + one_of(PRECISIONS, precision=self.precision))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cal import registry
-from cal.checks import Problems, whole_numbers
+from cal.checks import Problems, is_path, paths, whole_numbers
 from cal.data.request import CorpusRequest
 from cal.errors import ConfigError
 
@@ -51,7 +51,8 @@ class TrainingRequest(CorpusRequest):
         from cal.learners.compute import resolve_device
 
         super()._resolve(problems)
-        self.output = None if self.output is None else Path(str(self.output))
+        problems += paths(or_null=True, output=self.output)
+        self.output = Path(self.output) if is_path(self.output) else None
         problems += whole_numbers(or_null=True, workers=self.workers)
         self.features = problems.attempt(lambda: as_features(self.features), otherwise=None)
         self.learner = problems.attempt(self._chosen_learner, otherwise=None)

@@ -11,7 +11,7 @@ from cal.data.corpus import Corpus
 from cal.data.features import Features
 from cal.data.pretrained import Pretrained
 from cal.data.tokens import Tokens, tokenise
-from cal.errors import ModelError
+from cal.errors import ModelError, shown
 from cal.learners.classifier import Architecture, shared_classifier
 from cal.learners.finetune import Schedule
 from cal.learners.nn import PRECISIONS
@@ -80,7 +80,7 @@ class Transformer:
     def __post_init__(self) -> None:
         problems = whole_numbers(n_epochs=self.n_epochs, batch_size=self.batch_size)
         if not isinstance(self.model, str) or not self.model:
-            problems.append(f"model must be a name on the Hugging Face hub or a folder, not {self.model!r}.")
+            problems.append(f"model must be a name on the Hugging Face hub or a folder, not {shown(self.model)}.")
         problems += whole_numbers(or_null=True, micro_batch_size=self.micro_batch_size)
         problems += whole_numbers(0, or_null=True, freeze=self.freeze) + whole_numbers(0, lora=self.lora)
         problems += whole_numbers(3, or_null=True, max_length=self.max_length)

@@ -11,6 +11,7 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 
+from cal.arguments import check_arguments
 from cal.checks import numbers_in, refuse
 from cal.dynamics.data_map import DataMap
 from cal.dynamics.metrics import COORDINATES
@@ -56,6 +57,7 @@ def map_diff(a: Given, b: Given, *, alpha: float = 0.05, shared: bool = False) -
         0  b  easy-to-learn  hard-to-learn
         1  a  easy-to-learn  easy-to-learn
     """
+    check_arguments(map_diff, locals())
     refuse(numbers_in("(0, 1)", alpha=alpha))
     names = _names(a, b)
     a, b = (given_map(given, None, "error")[0] for given in (a, b))

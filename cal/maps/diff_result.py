@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from cal.arguments import check_arguments
 from cal.errors import DataError
 from cal.files import OwnedFolder
 from cal.maps.page import N_ARROWS, figure_html, map_page
@@ -67,6 +68,7 @@ class MapDiff:
         Raises:
             StorageError: if the folder holds something else or cannot be written.
         """
+        check_arguments(MapDiff.save, locals())
         _write(self, Path(folder))
 
     @classmethod
@@ -76,6 +78,7 @@ class MapDiff:
         Raises:
             DataError: if the folder holds none, or they are damaged.
         """
+        check_arguments(MapDiff.load, locals())
         folder = Path(folder)
         try:
             about = orjson.loads((folder / "diff.json").read_bytes())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cal.arguments import check_arguments
 from cal.errors import DataError
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def read_aum(path: Path | str) -> pd.DataFrame:
         Identifying Mislabeled Data using the Area Under the Margin Ranking (Pleiss et al., 2020)
         https://arxiv.org/abs/2001.10528
     """
+    check_arguments(read_aum, locals())
     import pandas as pd
 
     path = Path(path)
@@ -100,6 +102,7 @@ def read_scores(path: Path | str, ids: Sequence[str | int] | None = None) -> pd.
         0  a  0.25
         1  b  1.50
     """
+    check_arguments(read_scores, locals())
     import pandas as pd
 
     path = Path(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from cal.arguments import check_arguments
 from cal.dynamics.data_map import DataMap
 from cal.dynamics.jsonl import epoch_of
 from cal.dynamics.logs import log_folder, open_logs
@@ -33,6 +34,7 @@ def read_map(path: Path | str, *, on_missing: OnMissing = "error") -> DataMap:
         >>> read_map(logs)
         DataMap 'mine': 2 instances, 1 epoch, 1 run
     """
+    check_arguments(read_map, locals())
     path = Path(path)
     if path.is_dir():
         if (path / "map.json").is_file() or (path / "map.parquet").is_file():
@@ -61,6 +63,7 @@ def read_logs(folder: Path | str, *, on_missing: OnMissing = "error") -> DataMap
     Raises:
         DataError: if there are no logs, or faulty ones.
     """
+    check_arguments(read_logs, locals())
     store = open_logs(folder, on_missing)
     return replace(store.data_map(), name=Path(folder).resolve().name, curves=store.dynamics().gold_prob)
 

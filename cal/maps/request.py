@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from cal.arguments import check_arguments
 from cal.checks import Problems, one_of, whole_numbers
 from cal.errors import ConfigError, DataError
 from cal.learners.request import TrainingRequest
@@ -208,4 +209,5 @@ def map(corpus: Any = None, *, quiet: bool = False, **parameters: Any) -> DataMa
         >>> data_map.to_frame().columns[:3].tolist()
         ['id', 'gold', 'predicted']
     """
+    check_arguments(map, {"quiet": quiet})
     return make(MapRequest, parameters).run(corpus, quiet=quiet)

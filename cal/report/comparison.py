@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cal.arguments import check_arguments
 from cal.errors import AnalysisError
 from cal.report.markup import Block, Bullets, Paragraph, Picture, Report, Section, blocks_to_html, to_latex, to_markdown
 from cal.report.tables import cautions, eps_min_table, p_value_table, score_table
@@ -65,11 +66,20 @@ class Comparison:
 
     def dominates(self, a: int, b: int) -> bool:
         """Whether strategy `a` almost stochastically dominates `b`: ε_min(a, b) < threshold, on two seeds or more."""
+        check_arguments(Comparison.dominates, locals())
+        self._check_numbers(a, b)
         return self.n_seeds > 1 and bool(self.eps_min[a, b] < self.threshold)
 
     def confirmed(self, a: int, b: int) -> bool:
         """Whether the paired permutation test tells `a` and `b` apart after Holm's correction."""
+        check_arguments(Comparison.confirmed, locals())
+        self._check_numbers(a, b)
         return bool(self.p_values[a, b] < self.alpha)
+
+    def _check_numbers(self, *numbers: int) -> None:
+        n = len(self.names)
+        if outside := [number for number in numbers if not -n <= number < n]:
+            raise AnalysisError(f"There is no strategy {outside[0]}: there are {n}, counted from 0.")
 
     def to_frame(self) -> pd.DataFrame:
         """One row per ordered pair of strategies.

@@ -10,12 +10,16 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
+from cal.arguments import check_arguments
+from cal.checks import known_name
 from cal.errors import AnalysisError
 from cal.report.comparison import Comparison
 from cal.report.given_scores import Scores, read_scores
 from cal.report.significance import (
+    ENGINES,
     aso,
     bonferroni_quantile,
+    check_resampling,
     checked_scores,
     holm,
     permutation_p_values,
@@ -49,6 +53,7 @@ def compare(scores: Scores, *, alpha: float = 0.05, engine: str = "vectorised") 
         >>> comparison.verdicts()
         ['cal is better by ASO alone than random (ε_min = 0.000).']
     """
+    check_arguments(compare, {"alpha": alpha, "engine": engine})
     given = read_scores(scores)
     comparison = aso_matrix(given.by_strategy, paired=given.paired, alpha=alpha, engine=engine, measure=given.measure)
     return replace(comparison, subject=given.subject, notes=given.notes)
@@ -88,6 +93,9 @@ def aso_matrix(
         >>> aso_matrix(scores).verdicts()
         ['cal is better than random (ε_min = 0.000, p = 0.000488).']
     """
+    check_arguments(aso_matrix, locals())
+    check_resampling(n_bootstrap, seed)
+    known_name("engine", engine, ENGINES)
     arrays = _checked(scores, paired)
     names, pairs = list(arrays), list(combinations(range(len(arrays)), 2))
     quantile = bonferroni_quantile(alpha, len(pairs))

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from cal.arrays import as_reals
 from cal.errors import AnalysisError
 
 AREA = "area under the learning curve"
@@ -25,7 +26,10 @@ def area_under_curve(n_labelled: npt.ArrayLike, accuracy: npt.ArrayLike) -> floa
         >>> area_under_curve([500, 600, 1000], [0.5, 0.7, 0.7])
         0.68
     """
-    x, y = np.asarray(n_labelled, dtype=float), np.asarray(accuracy, dtype=float)
+    x, y = (
+        as_reals(name, given, None, AnalysisError).astype(np.float64)
+        for name, given in (("n_labelled", n_labelled), ("accuracy", accuracy))
+    )
     if x.shape != y.shape or x.ndim != 1 or x.size == 0 or (np.diff(x) <= 0).any():
         raise AnalysisError(
             f"A learning curve needs increasing n_labelled and one accuracy for each; given {x.tolist()[:5]} ... "

@@ -12,10 +12,13 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
+from cal.arguments import check_arguments
+from cal.arrays import as_reals
 from cal.checks import known_name, numbers_in, whole_numbers
 from cal.errors import AnalysisError
 
 ENGINES = ("vectorised", "deepsig")
+MOST_RESAMPLES = 10_000_000
 EXACT_SEEDS = 14  # up to 14 seeds, all 2^n sign patterns are enumerated; beyond, 2^14 - 1 random ones
 
 
@@ -87,10 +90,10 @@ def aso(
         >>> aso([0.81, 0.82, 0.83, 0.84, 0.85], [0.71, 0.72, 0.73, 0.74, 0.75])
         0.0
     """
+    check_arguments(aso, locals())
     first, second = checked_scores(a, "a"), checked_scores(b, "b")
     quantile = bonferroni_quantile(alpha, n_comparisons)
-    if problems := whole_numbers(2, n_bootstrap=n_bootstrap):
-        raise AnalysisError(*problems)
+    check_resampling(n_bootstrap, seed)
     if known_name("engine", engine, ENGINES) == "deepsig":
         return _deepsig_aso(first, second, alpha / n_comparisons, n_bootstrap, seed)
     streams = np.random.default_rng(seed).spawn(2)
@@ -129,11 +132,13 @@ def paired_permutation_test(a: npt.ArrayLike, b: npt.ArrayLike, *, seed: int = 0
         >>> paired_permutation_test([0.81, 0.84, 0.83], [0.71, 0.72, 0.73])  # 2/2³: the least three seeds can give
         0.25
     """
+    check_arguments(paired_permutation_test, locals())
     first, second = checked_scores(a, "a"), checked_scores(b, "b")
     if len(first) != len(second):
         raise AnalysisError(
             f"A paired test needs both scores of every seed: a has {len(first)} scores and b {len(second)}."
         )
+    check_resampling(2, seed)
     return float(permutation_p_values((first - second)[None], seed)[0])
 
 
@@ -172,7 +177,7 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
         >>> holm([0.01, 0.04, 0.03]).tolist()
         [0.03, 0.06, 0.06]
     """
-    given = np.asarray(p_values, dtype=float)
+    given = checked_scores(p_values, "p_values")
     order = np.argsort(given, kind="stable")
     corrected = np.empty_like(given)
     corrected[order] = np.minimum(1, np.maximum.accumulate(given[order] * np.arange(len(given), 0, -1)))
@@ -185,10 +190,7 @@ def checked_scores(scores: npt.ArrayLike, name: str) -> np.ndarray:
     Raises:
         AnalysisError: if they are empty, not finite or not one-dimensional.
     """
-    try:
-        array = np.asarray(scores, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise AnalysisError(f"The scores of {name} are not numbers: {error}.") from None
+    array = as_reals(f"The scores of {name}", scores, None, AnalysisError).astype(np.float64)
     if array.ndim != 1 or array.size == 0:
         raise AnalysisError(f"The scores of {name} have shape {array.shape}; give a list with one score per seed.")
     if not np.isfinite(array).all():
@@ -197,6 +199,19 @@ def checked_scores(scores: npt.ArrayLike, name: str) -> np.ndarray:
             f"(first at position {int(np.argmin(np.isfinite(array)))}). Leave that seed out, or repeat its run."
         )
     return array
+
+
+def check_resampling(n_bootstrap: int, seed: int) -> None:
+    """Refuses numbers of resamples, and seeds, that cannot be drawn.
+
+    Raises:
+        AnalysisError: if there are fewer than two resamples or more than ten million, or the seed is negative.
+    """
+    problems = whole_numbers(2, n_bootstrap=n_bootstrap) + whole_numbers(0, seed=seed)
+    if not problems and n_bootstrap > MOST_RESAMPLES:
+        problems.append(f"n_bootstrap must be at most {MOST_RESAMPLES:,}, not {n_bootstrap:,}.")
+    if problems:
+        raise AnalysisError(" ".join(problems))
 
 
 def bonferroni_quantile(alpha: float, n_comparisons: int) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from cal.arguments import check_arguments
 from cal.errors import AnalysisError, StorageError
 from cal.report.findings import Findings
 from cal.simulation.curves import LearningCurves
@@ -19,6 +20,7 @@ _MEASURES = ("accuracy", "accuracy_spread", "area", "area_spread")
 
 def is_sweep(folder: Path | str) -> bool:
     """Whether a folder holds the jobs of a sweep, each in a folder named by its number."""
+    check_arguments(is_sweep, locals())
     return bool(_jobs(Path(folder)))
 
 
@@ -39,6 +41,7 @@ def sweep_table(folder: Path | str) -> pd.DataFrame:
     Raises:
         StorageError: if the folder holds no job.
     """
+    check_arguments(sweep_table, locals())
     jobs = _jobs(Path(folder))
     if not jobs:
         raise StorageError(f"{folder} holds no jobs of a sweep; give the output folder of a cal simulate -m.")

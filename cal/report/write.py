@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
+from cal.arguments import check_arguments
 from cal.files import write_whole
 from cal.report import sections
 from cal.report.findings import Findings
@@ -34,6 +35,7 @@ def write_report(curves: LearningCurves, folder: Path | str) -> Path:
         AnalysisError: if no round is finished, or runs differ in seed-set or query size.
         StorageError: if the folder cannot be written.
     """
+    check_arguments(write_report, locals())
     report, figures = describe(curves)
     files = {name: rendered(figure) for name, figure in figures.items()}
     contents = {

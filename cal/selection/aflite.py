@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from cal.arrays import as_reals, as_whole
 from cal.checks import numbers_in, refuse, whole_numbers
 from cal.errors import AnalysisError
 from cal.streams import Streams
@@ -80,6 +81,8 @@ def aflite(
         >>> len(dropped), bool((dropped < 40).all())
         (20, True)
     """
+    x, gold = as_reals("x", x, None, AnalysisError), as_whole("gold", gold, AnalysisError)
+    refuse(whole_numbers(0, seed=seed))
     slice_size = max(len(x) // 50, 1) if slice_size is None else slice_size
     _check(x, gold, count, n_probes, train_share, slice_size, threshold)
     inputs = _standardised(x)

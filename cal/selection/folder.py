@@ -23,8 +23,9 @@ from typing import Any
 import orjson
 import pandas as pd
 
+from cal.checks import one_of, refuse
 from cal.data.dataset_folder import write_dataset_folder
-from cal.errors import StorageError
+from cal.errors import ConfigError, StorageError, shown
 from cal.files import OwnedFolder, storage_errors
 
 MANIFEST = "manifest.json"
@@ -128,6 +129,9 @@ def write_selection(
     Raises:
         StorageError: if the folder holds something else or cannot be written.
     """
+    if isinstance(formats, str) or not isinstance(formats, list | tuple):
+        raise ConfigError(f"formats must be a list, such as ['jsonl', 'parquet'], not {shown(formats)}.")
+    refuse(each for name in formats for each in one_of(FORMATS, formats=name))
     target = _begun(folder, SELECT, rows, about)
     if dropped is not None:
         target.write("dropped.csv", csv_bytes(dropped))

@@ -13,6 +13,8 @@ from fractions import Fraction
 import numpy as np
 import torch
 
+from cal.arguments import check_arguments
+from cal.arrays import as_list
 from cal.checks import numbers_in, one_of, refuse, whole_numbers
 from cal.dynamics.data_map import DataMap
 from cal.dynamics.metrics import METRICS, our_name
@@ -128,6 +130,7 @@ class Chooser:
         equal: bool = False,
         seed: int = 0,
     ) -> None:
+        check_arguments(Chooser.__init__, locals())
         n, order = len(data_map), _order(data_map, recipe, seed)
         if recipe.suspects and recipe.suspicion not in data_map.known_metrics:
             known = [name for name in SUSPICION if name in data_map.known_metrics]
@@ -137,7 +140,8 @@ class Chooser:
         self.dropped = data_map.ranking(recipe.suspicion)[:n_suspects] if n_suspects else order[:0]
         easiest = data_map.ranking("confidence", worst=True) if recipe.easy else order[:0]
         self._order, self._easiest = (part[~np.isin(part, self.dropped)] for part in (order, easiest))
-        _, self._group = np.unique(np.zeros(n) if groups is None else np.asarray(groups), return_inverse=True)
+        named = ["" for _ in range(n)] if groups is None else list(map(str, as_list("groups", groups, AnalysisError)))
+        _, self._group = np.unique(named, return_inverse=True)
         if len(self._group) != n:
             raise AnalysisError(f"There are {len(self._group)} groups for {n} instances; give one for each.")
         self._recipe, self._equal = recipe, equal
@@ -148,6 +152,7 @@ class Chooser:
         Raises:
             AnalysisError: if count is 0, or larger than the number of instances left.
         """
+        check_arguments(Chooser.take, locals())
         _check_count(count, len(self._order), len(self.dropped))
         sizes = np.bincount(self._group[self._order])
         n_of_group = (_equally if self._equal else _in_proportion)(sizes, count)
@@ -178,7 +183,7 @@ def n_of(n: int, *, fraction: float | None = None, count: int | None = None) -> 
         >>> n_of(5452, fraction=0.33), n_of(5452, count=100)
         (1799, 100)
     """
-    refuse(size_problems(fraction, count))
+    refuse(size_problems(fraction, count) + whole_numbers(0, n=n))
     wanted = int(fraction * n) if fraction is not None else count or 0
     _check_count(wanted, n, 0)
     return wanted

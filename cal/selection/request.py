@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from cal.arguments import check_arguments
 from cal.checks import Problems, one_of, whole_numbers
-from cal.errors import ConfigError, UnknownNameError
+from cal.errors import ConfigError, UnknownNameError, shown
 from cal.learners.request import TrainingRequest
 from cal.maps.given import source_problems
 from cal.request import make, takes
@@ -90,12 +91,13 @@ class SelectRequest(TrainingRequest):
     @property
     def from_texts(self) -> bool:
         """Whether the recipe chooses from texts instead of a map."""
-        return self.recipe in FROM_TEXTS
+        return isinstance(self.recipe, str) and self.recipe in FROM_TEXTS
 
     @property
     def wants_folders(self) -> bool:
         """Whether to write the folders of the original toolkit."""
-        return "allenai" in (self.formats or ()) or (self.compat == "allenai" and self.tsv is not None)
+        listed = isinstance(self.formats, list | tuple) and "allenai" in self.formats
+        return listed or (self.compat == "allenai" and self.tsv is not None)
 
     def _resolve(self, problems: Problems) -> None:
         from cal.dynamics.metrics import our_name
@@ -115,8 +117,8 @@ class SelectRequest(TrainingRequest):
         problems += one_of(GROUPS, or_null=True, within=self.within)
         if self.region is not None:
             problems.attempt(lambda: region_rule(self.region), otherwise=("", {}))
-        if isinstance(self.formats, str) or self.formats is None:
-            problems.append(f"formats must be a list, such as [jsonl, parquet], not {self.formats!r}.")
+        if not isinstance(self.formats, list | tuple):
+            problems.append(f"formats must be a list, such as [jsonl, parquet], not {shown(self.formats)}.")
         else:
             problems += [problem for name in self.formats for problem in one_of(FORMATS, formats=name)]
 
@@ -153,7 +155,7 @@ class SelectRequest(TrainingRequest):
             for name, value in {**values, **given}.items()
             if name not in used and value is not getattr(SelectRequest, name) and value != getattr(SelectRequest, name)
         ]
-        if self.from_texts and "allenai" in (self.formats or ()):
+        if self.from_texts and self.wants_folders:
             unused.append("formats=[allenai]")
         return [f"{who} does not use {', '.join(unused)}. Leave it out or change the recipe."] if unused else []
 
@@ -240,9 +242,10 @@ def select(source: Any = None, *, corpus: Any = None, quiet: bool = False, **par
         >>> data_map.select(recipe="easy", count=1).ids
         ['a']
     """
+    check_arguments(select, {"quiet": quiet})
     from cal.dynamics.data_map import DataMap
 
-    if (recipe := parameters.get("recipe")) in FROM_TEXTS:
+    if isinstance(recipe := parameters.get("recipe"), str) and recipe in FROM_TEXTS:
         if corpus is None and isinstance(source, DataMap):
             raise ConfigError(f"recipe={recipe} chooses from texts. Give a corpus instead of a map.")
         return make(SelectRequest, parameters).run(source if corpus is None else corpus, quiet=quiet)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from cal.arguments import check_arguments
 from cal.selection.folder import SELECT, read_folder, read_rows, write_selection
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class Selection:
         Raises:
             StorageError: if the folder holds something else or cannot be written.
         """
+        check_arguments(Selection.save, locals())
         write_selection(
             Path(folder),
             self.rows,
@@ -84,6 +86,7 @@ class Selection:
         Raises:
             StorageError: if the folder holds no selection.
         """
+        check_arguments(Selection.load, locals())
         about, rows = read_folder(Path(folder), SELECT, "selected.csv")
         dropped = Path(folder) / "dropped.csv"
         return cls(rows, about, read_rows(dropped) if dropped.exists() else None)

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch.utils.data import Sampler
 
+from cal.arguments import check_arguments
+from cal.arrays import as_classes
 from cal.checks import refuse, whole_numbers
 from cal.dynamics.data_map import DataMap
 from cal.errors import ConfigError
@@ -30,6 +32,7 @@ def easy_to_hard(data_map: DataMap, metric: str = "confidence") -> np.ndarray:
         >>> easy_to_hard(data_map).tolist()
         [2, 0, 1]
     """
+    check_arguments(easy_to_hard, locals())
     return data_map.ranking(metric, worst=True)
 
 
@@ -47,13 +50,15 @@ class _Buckets(Sampler[int]):
 
     def __init__(self, order: Sequence[int] | np.ndarray, n_buckets: int, seed: int) -> None:
         refuse(whole_numbers(n_buckets=n_buckets) + whole_numbers(0, seed=seed))
-        if n_buckets > len(order):
-            raise ConfigError(f"n_buckets is {n_buckets}, but there are only {len(order)} instances.")
-        self.buckets = np.array_split(np.asarray(order, dtype=np.int64), n_buckets)
+        positions = as_classes("order", order, error=ConfigError)
+        if n_buckets > len(positions):
+            raise ConfigError(f"n_buckets is {n_buckets}, but there are only {len(positions)} instances.")
+        self.buckets = np.array_split(positions, n_buckets)
         self.seed, self.epoch = seed, 0
 
     def set_epoch(self, epoch: int) -> None:
         """Sets the next epoch, counted from 0; if never called, every epoch is the first."""
+        refuse(whole_numbers(0, epoch=epoch))
         self.epoch = epoch
 
     def _shuffled(self, buckets: Sequence[np.ndarray]) -> Iterator[int]:

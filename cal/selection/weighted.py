@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from cal.arguments import check_arguments
 from cal.selection.folder import WEIGHTS, read_folder, write_weights
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Weights:
         Raises:
             StorageError: if the folder holds something else or cannot be written.
         """
+        check_arguments(Weights.save, locals())
         write_weights(Path(folder), self.rows, self.about)
 
     @classmethod
@@ -56,6 +58,7 @@ class Weights:
         Raises:
             StorageError: if the folder holds no weights.
         """
+        check_arguments(Weights.load, locals())
         about, rows = read_folder(Path(folder), WEIGHTS, "weights.csv")
         return cls(rows, about)
 

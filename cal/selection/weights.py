@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cal.arguments import check_arguments
+from cal.arrays import as_reals
 from cal.checks import numbers_in, refuse
 from cal.dynamics.data_map import DataMap
 from cal.errors import AnalysisError
@@ -41,6 +43,7 @@ def by_variability(data_map: DataMap) -> np.ndarray:
         >>> list(sampler)
         [1, 1, 1]
     """
+    check_arguments(by_variability, locals())
     return _of_mean_one(data_map.to_frame()["variability"].to_numpy(np.float64), "no instance varies over the epochs")
 
 
@@ -68,6 +71,7 @@ def by_inverse_confidence(data_map: DataMap, *, floor: float = 0.01) -> np.ndarr
         >>> by_inverse_confidence(DataMap.of(TrainingDynamics.from_logits(logits, torch.tensor([0, 0])))).round(3)
         array([1.333, 0.667])
     """
+    check_arguments(by_inverse_confidence, locals())
     refuse(numbers_in("(0, 1]", floor=floor))
     confidence = data_map.to_frame()["confidence"].to_numpy(np.float64)
     return _of_mean_one(1 / np.maximum(confidence, floor), "the map is empty")
@@ -89,7 +93,7 @@ def by_mislabel(probability: Sequence[float] | np.ndarray) -> np.ndarray:
         >>> by_mislabel([0.0, 0.5]).round(3)
         array([1.333, 0.667])
     """
-    p = np.asarray(probability, dtype=np.float64)
+    p = as_reals("probability", probability, error=AnalysisError).astype(np.float64)
     if wrong := np.flatnonzero(~((p >= 0) & (p <= 1))).tolist():
         raise AnalysisError(
             f"{len(wrong)} of {len(p)} probabilities are not between 0 and 1, first {p[wrong[0]]} at position "

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cal.checks import Problems, one_of
+from cal.checks import Problems, is_path, one_of, paths
 from cal.errors import DataError
 from cal.maps.given import source_problems
 from cal.request import Request, make, takes
@@ -44,7 +44,8 @@ class WeightsRequest(Request):
     output: Any = None
 
     def _resolve(self, problems: Problems) -> None:
-        self.output = None if self.output is None else Path(str(self.output))
+        problems += paths(or_null=True, output=self.output)
+        self.output = Path(self.output) if is_path(self.output) else None
         problems += source_problems(self.map, self.logs, self.on_missing)
         if self.by not in BY:
             problems += one_of(BY, by=self.by)

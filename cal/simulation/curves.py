@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from cal.errors import AnalysisError, StorageError
+from cal.arguments import check_arguments
+from cal.checks import instances_of, refuse
+from cal.errors import AnalysisError, ConfigError, StorageError
 from cal.simulation.record_tables import COLUMNS, frame, read_tables, write_tables
 from cal.simulation.run_folder import RunFolder
 
@@ -77,6 +79,9 @@ class LearningCurves:
             StorageError: if a folder is not that of a simulation, or none has a finished round.
             AnalysisError: if folders differ in more than strategies and seeds, or share a run.
         """
+        refuse(each for folder in folders for each in instances_of((str, Path), folder=folder))
+        if not folders:
+            raise ConfigError("There is no folder to load; give one or more run folders.")
         parts = [_load(RunFolder(folder)) for folder in folders]
         for (one, one_folder), (other, other_folder) in combinations(zip(parts, folders, strict=True), 2):
             _check_comparable(one, other, str(one_folder), str(other_folder))
@@ -105,6 +110,7 @@ class LearningCurves:
         Raises:
             StorageError: if it holds another simulation or cannot be written.
         """
+        check_arguments(LearningCurves.save, locals())
         target = RunFolder(folder)
         about = {key: value for key, value in self.about.items() if key not in ("config", "folders")}
         about["strategies"] = list(dict.fromkeys([*about.get("strategies", []), *self.strategies]))
@@ -123,6 +129,7 @@ class LearningCurves:
         Raises:
             StorageError: if the folder cannot be written.
         """
+        check_arguments(LearningCurves.to_csv, locals())
         target = RunFolder(folder)
         curve_columns = ["strategy", "seed", "round", "n_labelled", "accuracy", "macro_f1"]
         target.write("acquired.csv", self.acquired[["strategy", "seed", "round", "id"]].to_csv(index=False).encode())
@@ -144,6 +151,7 @@ class LearningCurves:
         Returns:
             One row per strategy: n_labelled, accuracy, macro_f1.
         """
+        check_arguments(LearningCurves.summary, locals())
         last = self.rounds.sort_values("round").groupby(["strategy", "seed"], sort=False).tail(1)
         by_strategy = last.groupby("strategy")[["n_labelled", "accuracy", "macro_f1"]]
         means = by_strategy.mean().loc[self.strategies]
@@ -172,6 +180,7 @@ class LearningCurves:
         Raises:
             AnalysisError: if there are fewer than two strategies, or no round is finished.
         """
+        check_arguments(LearningCurves.compare, locals())
         from cal.report.findings import Findings
 
         return Findings.of(self).compare(alpha=alpha, engine=engine)
@@ -189,6 +198,7 @@ class LearningCurves:
             AnalysisError: if no round is finished.
             StorageError: if the folder cannot be written.
         """
+        check_arguments(LearningCurves.report, locals())
         from cal.report.write import write_report
 
         self.to_csv(folder)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cal.arguments import check_arguments
 from cal.checks import Problems, whole_numbers
 from cal.learners.request import TrainingRequest
 from cal.progress import note
@@ -206,4 +207,5 @@ def simulate(
         >>> curves.strategies
         ['random', 'margin']
     """
+    check_arguments(simulate, {"quiet": quiet})
     return make(SimulationRequest, {"strategies": strategies, **parameters}).run(corpus, quiet=quiet)
