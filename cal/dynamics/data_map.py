@@ -12,19 +12,16 @@ import torch
 from torch import Tensor
 
 from cal.arguments import check_arguments
-from cal.arrays import as_texts
 from cal.checks import known_name, one_of, refuse, whole_numbers
 from cal.dynamics import map_frame, metrics
-from cal.dynamics.ids import as_ids
 from cal.dynamics.map_display import MapDisplay
 from cal.dynamics.map_frame import VALUES
-from cal.dynamics.map_values import refuse_impossible
+from cal.dynamics.map_values import aligned, refuse_impossible
 from cal.dynamics.metrics import COORDINATES, HIGH_IS_VALUABLE, METRICS, our_name
 from cal.dynamics.ranking import never_last, ranked
 from cal.dynamics.regions import region_rule, regions
 from cal.dynamics.running import RunningDynamics, values_over_epochs
 from cal.dynamics.runs import mean_correlation, mean_of_runs, spread_over_runs
-from cal.dynamics.tensors import as_tensor
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
 from cal.errors import AnalysisError
 
@@ -108,27 +105,13 @@ class DataMap(MapDisplay):
     by_seed: Mapping[str, Tensor] | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "confidence", as_tensor("confidence", self.confidence, n_axes=1))
-        for name in VALUES:
-            tensor = as_tensor(name, getattr(self, name), n_axes=1)
-            object.__setattr__(self, name, tensor)
-            if tensor.shape != self.confidence.shape:
-                raise AnalysisError(
-                    f"{name} has shape {tuple(tensor.shape)} and confidence {tuple(self.confidence.shape)}; give "
-                    "(*runs, instance) values of each."
-                )
-        for name in ("ids", "texts", "region"):
-            if (given := getattr(self, name)) is None:
-                continue
-            values = as_ids(given).tolist() if name == "ids" else as_texts(name, given)
+        check_arguments(DataMap, {"name": self.name, "label_names": self.label_names})
+        for name, values in aligned(vars(self)).items():
             object.__setattr__(self, name, values)
-            if len(values) != len(self):
-                raise AnalysisError(f"{len(values)} {name} for {len(self)} instances; give one per instance.")
         refuse(whole_numbers(n_epochs=self.n_epochs) + one_of(get_args(Capture), capture=self.capture))
         refuse_impossible({name: getattr(self, name) for name in VALUES}, self.ids, self.label_names)
         refuse_impossible(self.by_seed or {})
-        if self.curves is not None and self.curves.shape[-1] != len(self):
-            shape = tuple(self.curves.shape)
+        if self.curves is not None and (shape := tuple(self.curves.shape))[-1] != len(self):
             raise AnalysisError(f"curves of shape {shape} for {len(self)} instances; give (*runs, epoch, instance).")
 
     @classmethod
@@ -145,7 +128,7 @@ class DataMap(MapDisplay):
         Raises:
             CalError: if no epoch was recorded, there is not one id and text per instance, or a value is not finite.
         """
-        check_arguments(DataMap.of, locals())
+        check_arguments(DataMap.of, {"dynamics": dynamics})
         if not dynamics.n_epochs:
             raise AnalysisError("A data map needs at least one epoch, and none was recorded.")
         values: dict[str, Any] = {**values_over_epochs(dynamics)}
@@ -298,7 +281,6 @@ class DataMap(MapDisplay):
         Args:
             region: rule of the regions, as for `regions`.
         """
-        check_arguments(DataMap.to_frame, locals())
         one = self.one()
         frame = one._metrics().assign(n_epochs=self.n_epochs, capture=self.capture, region=self.regions(region))
         for column in ("gold", "predicted"):

@@ -9,8 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cal.arrays import as_texts
+from cal.dynamics.ids import as_ids
 from cal.dynamics.metrics import COORDINATES
-from cal.errors import DataError
+from cal.dynamics.tensors import as_tensor
+from cal.errors import AnalysisError, DataError
 
 MOST_CLASSES = 1_000_000
 _ROUNDING = 1e-6  # of means in float32, and of files with few decimals
@@ -34,6 +37,25 @@ _WORDS = {
     "gold": "a class below a million, counted from 0, or -1 in all rows if labels are unknown",
     "predicted": "a class below a million, counted from 0, or -1 if unknown",
 }
+
+
+def aligned(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a map with a value per instance: tensors of numbers, and lists of ids, texts and regions.
+
+    Raises:
+        CalError: if a field holds something else, or not one value per instance.
+
+    Example:
+        >>> aligned({"confidence": [0.5, 1.0], "ids": None, "texts": ("Who?", "Whose?")})["texts"]
+        ['Who?', 'Whose?']
+    """
+    kept: dict[str, Any] = {name: as_tensor(name, fields[name], n_axes=1) for name in _BOUNDS if name in fields}
+    for name in ("ids", "texts", "region"):
+        if (given := fields.get(name)) is not None:
+            kept[name] = as_ids(given).tolist() if name == "ids" else as_texts(name, given)
+            if len(kept[name]) != (n := kept["confidence"].shape[-1]):
+                raise AnalysisError(f"{len(kept[name])} {name} for {n} instances; give one per instance.")
+    return kept
 
 
 def refuse_impossible(

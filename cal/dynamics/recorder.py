@@ -80,7 +80,7 @@ class DynamicsRecorder:
         capture: Capture = "end",
         on_missing: OnMissing = "error",
     ) -> None:
-        check_arguments(DynamicsRecorder.__init__, locals())
+        check_arguments(DynamicsRecorder.__init__, {"folder": folder})
         refuse(whole_numbers(2, or_null=True, n_classes=n_classes))
         self._folder = folder
         self.store = LogStore(folder, capture, on_missing)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from cal.arguments import check_arguments
-from cal.arrays import as_list
+from cal.arrays import as_classes
 from cal.checks import known_name, problems_of, refuse, whole_numbers
 from cal.data.corpus import Corpus
 from cal.data.features import vectors_of
@@ -24,7 +24,6 @@ from cal.label_errors.confident_learning import confident_learning, require_clea
 from cal.label_errors.error_estimate import ErrorEstimate, estimate_errors
 from cal.label_errors.noise_detector import NoiseDetector, flips_from_easy, other_classes
 from cal.learners.grid import Setup, Trained, Training, cross_validation, final_probs, train_all
-from cal.seeds import list_seeds
 from cal.streams import stream
 
 _FLIPPED = 0.1  # share of labels flipped to learn what wrong ones look like
@@ -83,8 +82,8 @@ def detect(
     """
     check_arguments(detect, locals())
     problems = refused_detectors(names) + whole_numbers(2, folds=folds)
-    seeds = list_seeds(as_list("seeds", seeds, ConfigError))
-    refuse(problems)
+    seeds = as_classes("seeds", seeds, error=ConfigError).tolist()
+    refuse(problems if seeds else [*problems, "seeds is empty; give at least one."])
     kinds = {DETECTORS[name].reads for name in names}
     if "thresholds" in kinds and corpus.n_choices > 1:
         raise ConfigError("threshold_samples adds a class, which multiple choice does not allow. Leave it out.")

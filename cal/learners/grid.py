@@ -114,7 +114,8 @@ class Setup:
         if not (self.features is None or isinstance(self.features, Features) or hasattr(self.features, "compute")):
             problems.append(f"features must be Features, or compute them as Lsa() does, not {shown(self.features)}.")
         refuse(problems)
-        object.__setattr__(self, "device", resolve_device(self.device))
+        if not (isinstance(self.device, str) and self.device in ("cpu", "cuda")):
+            object.__setattr__(self, "device", resolve_device(self.device))
 
 
 def train_all(

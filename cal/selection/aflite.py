@@ -83,7 +83,7 @@ def aflite(
     """
     x, gold = as_reals("x", x, None, AnalysisError), as_whole("gold", gold, AnalysisError)
     refuse(whole_numbers(0, seed=seed))
-    slice_size = max(len(x) // 50, 1) if slice_size is None else slice_size
+    slice_size = max(len(gold) // 50, 1) if slice_size is None else slice_size
     _check(x, gold, count, n_probes, train_share, slice_size, threshold)
     inputs = _standardised(x)
     classes = torch.from_numpy(np.unique(gold, return_inverse=True)[1])
@@ -186,8 +186,8 @@ def _check(
     threshold: float,
 ) -> None:
     problems = whole_numbers(count=count, n_probes=n_probes, slice_size=slice_size)
-    if not problems and count > len(x):
-        problems.append(f"count is {count:,}, but there are only {len(x):,} instances.")
+    if not problems and count > len(gold):
+        problems.append(f"count is {count:,}, but there are only {len(gold):,} instances.")
     refuse(problems + numbers_in("(0, 1)", train_share=train_share) + numbers_in("(0, 1]", threshold=threshold))
     if x.ndim != 2 or gold.shape != x.shape[:1]:
         raise AnalysisError(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from cal.arguments import check_arguments
-from cal.checks import instances_of, refuse
+from cal.checks import paths, refuse
 from cal.errors import AnalysisError, ConfigError, StorageError
 from cal.simulation.record_tables import COLUMNS, frame, read_tables, write_tables
 from cal.simulation.run_folder import RunFolder
@@ -79,7 +79,7 @@ class LearningCurves:
             StorageError: if a folder is not that of a simulation, or none has a finished round.
             AnalysisError: if folders differ in more than strategies and seeds, or share a run.
         """
-        refuse(each for folder in folders for each in instances_of((str, Path), folder=folder))
+        refuse(each for folder in folders for each in paths(folder=folder))
         if not folders:
             raise ConfigError("There is no folder to load; give one or more run folders.")
         parts = [_load(RunFolder(folder)) for folder in folders]

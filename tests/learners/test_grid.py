@@ -6,6 +6,7 @@ import torch
 from sklearn.metrics import accuracy_score, f1_score
 
 from cal.data.corpus import Corpus, Split, TestSet
+from cal.errors import CalError
 from cal.learners.grid import Setup, TestScores, Training, _equally_long, _trained, cross_validation, final_probs
 from cal.learners.grid import train_all as train_all_of
 from cal.learners.mlp import MLP, MLPLearner
@@ -109,3 +110,21 @@ def test_a_class_more_than_the_corpus_has(task):
 
 def test_nothing_to_train_is_nothing(task):
     assert train_all(task, []) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"gold": [0, 1]}, "3 rows and 2 gold"),
+        ({"rows": [0, 1, 2.5]}, "rows must be whole numbers, not 2.5"),
+        ({"rows": [0, 1, -1]}, "rows must be whole numbers from 0, not -1"),
+        ({"rows": {0, 1, 2}}, "rows is a set, which has no order"),
+        ({"rows": [0, 1, 60]}, "rows up to 60 .* 60 training documents"),
+        ({"gold": [0, 1, 4]}, "classes up to 4; .* have 4 classes"),
+        ({"held_out": [5, 6], "held_out_gold": [0]}, "2 held_out and 1 held_out_gold"),
+        ({"held_out": [5, 6]}, "held_out_gold is None"),
+    ],
+)
+def test_a_training_that_does_not_fit_is_refused(task, changed, said):
+    with pytest.raises(CalError, match=said):
+        train_all(task, [Training(**{"seed": 3, "rows": [0, 1, 2], "gold": [0, 1, 2]} | changed)])
