@@ -45,14 +45,19 @@ def check_arguments(function: Callable[..., Any], given: Mapping[str, Any]) -> N
         >>> halved("three", name=3)
         Traceback (most recent call last):
         cal.errors.ConfigError: 2 problems in the configuration:
-        - n must be a whole number of 64 bits, not 'three'.
+        - n must be a whole number, not 'three'.
         - name must be text or None, not 3.
     """
     refuse(
-        f"{name} must be {kind.words}, not {shown(given[name])}."
+        f"{name} must be {kind.words}{_limit(given[name])}, not {shown(given[name])}."
         for name, kind in _kinds(function).items()
         if name in given and not kind.fits(given[name])
     )
+
+
+def _limit(value: Any) -> str:
+    """What is wrong with a whole number that arrays and tables cannot hold."""
+    return " below 2^63" if abs(whole_number(value) or 0) > LARGEST else ""
 
 
 @cache
@@ -154,7 +159,7 @@ def _is_real(value: Any) -> bool:
 _PLAIN: dict[Any, _Kind] = {
     type(None): _Kind("None", lambda v: v is None),
     bool: _Kind("true or false", lambda v: type(v).__name__ in ("bool", "bool_")),
-    int: _Kind("a whole number of 64 bits", _is_whole),
+    int: _Kind("a whole number", _is_whole),
     float: _Kind("a number", _is_real),
     str: _Kind("text", lambda v: isinstance(v, str)),
     Path: _Kind("a path", lambda v: isinstance(v, Path)),
