@@ -42,8 +42,6 @@ def map_table(frame: pd.DataFrame) -> pd.DataFrame:
         >>> map_table(given.assign(correctness=[4.0, 1.0], n_epochs=4))[["id", "correctness"]].values.tolist()
         [['a', 1.0], ['b', 0.25]]
     """
-    if not (hasattr(frame, "columns") and hasattr(frame, "index")):
-        raise DataError(f"A map is made of a data frame, not {type(frame).__name__}; DataMap.load reads files.")
     table = _renamed(frame)
     if absent := [name for name in ("id", *COORDINATES) if name not in table]:
         raise DataError(

@@ -204,9 +204,8 @@ def test_an_unknown_metric_is_said_with_those_of_the_map():
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ([1, 2], "A map is made of a data frame, not list"),
-        (ROWS["confidence"], "A map is made of a data frame, not Series"),
-        ({"guid": ["a"]}, "A map is made of a data frame, not dict"),
+        (ROWS["confidence"], "frame must be a DataFrame"),
+        ({"guid": ["a"]}, "frame must be a DataFrame"),
         (pd.concat([ROWS, ROWS[["confidence"]]], axis=1), "column 'confidence' of this data map occurs more than once"),
         (ROWS.set_index(["guid", "index"]), "no column id"),
         (pd.DataFrame({"guid;confidence": ["a;1"]}), "separate its columns by ';': write it again with commas"),
@@ -219,5 +218,5 @@ def test_an_unknown_metric_is_said_with_those_of_the_map():
     ],
 )
 def test_what_is_no_table_of_a_map_is_refused(given, words):
-    with pytest.raises(DataError, match=words):
+    with pytest.raises(CalError, match=words):
         DataMap.from_frame(given)
