@@ -60,7 +60,7 @@ def map_diff(a: Given, b: Given, *, alpha: float = 0.05, shared: bool = False) -
     check_arguments(map_diff, locals())
     refuse(numbers_in("(0, 1)", alpha=alpha))
     names = _names(a, b)
-    a, b = (given_map(given, None, "error")[0] for given in (a, b))
+    a, b = (given_map(given, None)[0] for given in (a, b))
     if a.rule != b.rule:
         raise AnalysisError(
             f"Regions of A follow {a.rule}, those of B {b.rule}. Draw one again with the other's region=..."

@@ -26,7 +26,7 @@ def source_problems(data_map: Any, logs: Any, on_missing: str) -> list[str]:
     return problems
 
 
-def given_map(data_map: Any, logs: Path | str | None, on_missing: Any) -> tuple[DataMap, dict[str, str]]:
+def given_map(data_map: Any, logs: Path | str | None, on_missing: Any = "error") -> tuple[DataMap, dict[str, str]]:
     """The map of a request, as one run, and its origin: path and sha256 of what was read.
 
     Args:

@@ -56,7 +56,7 @@ def with_corpus(data_map: DataMap, corpus: Corpus, *, strict: bool = True) -> Da
     label_of = one_to_one(ours.tolist(), theirs.tolist())
     if label_of is None:
         differing = [ids[at] for at in known[ours != theirs]]
-        _say_differing(differing, len(known), corpus, strict)
+        _say_differing(differing, len(known), corpus, strict, has_names=data_map.label_names is not None)
         return data_map
     n_classes = 1 + int(max(data_map.gold.max(), data_map.predicted.max()))
     if all(label == ours for ours, label in label_of.items()):
@@ -100,14 +100,19 @@ def _say_absent(absent: Sequence[str | int], n: int, corpus: Corpus, strict: boo
     )
 
 
-def _say_differing(differing: Sequence[str | int], n: int, corpus: Corpus, strict: bool) -> None:
+def _say_differing(differing: Sequence[str | int], n: int, corpus: Corpus, strict: bool, has_names: bool) -> None:
     if strict:
         raise DataError(
             f"{len(differing)} of {n} gold labels of the map are not those of {corpus.name}: of {few(differing)}. "
             "Labels are never changed here: draw the map again, or give its own dataset, or none."
         )
+    kept = (
+        "the names of the map stay"
+        if has_names
+        else "label names are left out. Give the dataset with the labels of the training to have names"
+    )
     logger.warning(
-        "%d of %d gold labels differ from those of %s, and no other order of its labels fits: label names are left "
-        "out. Give the dataset with the labels of the training to have names; check that ids mean the same documents.",
-        *(len(differing), n, corpus.name),
+        "%d of %d gold labels differ from those of %s, and no other order of its labels fits: %s; check that ids mean "
+        "the same documents.",
+        *(len(differing), n, corpus.name, kept),
     )
