@@ -85,7 +85,7 @@ def run_audit(request: AuditRequest, corpus: Corpus, folder: OwnedFolder | None,
     cells = [Cell(noise, rate, seed) for seed in request.seeds for noise in noises for rate in request.rates]
     done = list(counted(map(measured, cells), len(cells), "injection", quiet))
     scores, curves, accuracies = (pd.DataFrame([row for rows in done for row in rows[key]]) for key in FRAMES)
-    numbers = [name for name in scores if name not in (*Cell._fields, "detector")]
+    numbers = [name for name in scores if name not in (*Cell._fields, "detector", "no_estimate")]
     return AuditResult(scores.astype(dict.fromkeys(numbers, float)), curves, accuracies, about, config)
 
 

@@ -41,7 +41,8 @@ class AuditResult:
             each x in `REVIEWED`, `recall_at_x` (share of the wrong labels among the first x percent of documents),
             `ceiling_at_x` (its upper bound) and `precision_at_x`; `flagged_share`, `flag_precision` and `flag_recall`
             of a detector that flags; `n_errors`, `n_errors_low` and `n_errors_high` of one that estimates how many
-            labels are wrong; `seconds`. Measures that a detector does not have are NaN.
+            labels are wrong, or `no_estimate`, the reason why it cannot; `seconds`. Measures that a detector does not
+            have are NaN.
         curves: one row per detector and percentage `reviewed`, one of `CURVE`, with its `recall`.
         accuracies: one row per training, with `accuracy` and `macro_f1` on the test split. The `treatment` of the
             labels is `as is` (noisy), `clean` (all right), or `fix` or `drop`: the first `k` documents by a
@@ -146,8 +147,9 @@ def begin(target: OwnedFolder, about: Mapping[str, Any], config: Mapping[str, An
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
-    """A table, in which trainings without a detector have an empty name; an empty file is an empty table."""
+    """A table, in which text may be empty; an empty file is an empty table."""
     if path.stat().st_size <= 1:
         return pd.DataFrame()
     frame = pd.read_csv(path)
-    return frame.assign(detector=frame["detector"].fillna(""))
+    named = [name for name in ("detector", "no_estimate") if name in frame]
+    return frame.assign(**{name: frame[name].astype(object).fillna("") for name in named})

@@ -139,7 +139,7 @@ def best_detector(result: AuditResult) -> str:
 
 def means_of(result: AuditResult) -> pd.DataFrame:
     """One row per kind of noise, rate, detector and measure, with its mean over seeds and the interval."""
-    measures = result.scores.columns.drop(["noise", "rate", "seed", "detector"])
+    measures = result.scores.columns.drop(["noise", "rate", "seed", "detector", "no_estimate"])
     rows = [
         (part.noise, part.rate, name, measure, *part.of(name, measure))
         for part in injections(result)
@@ -212,10 +212,22 @@ def remarks(part: Injection) -> list[str]:
                 f"{name} flags {flagged.percent()} of the documents: precision {precision.percent()}, recall "
                 f"{recall.percent()}."
             )
-        n, low, high = (part.of(name, column).mean for column in ("n_errors", "n_errors_low", "n_errors_high"))
-        if not np.isnan(n):
-            sentences.append(
-                f"{name} estimates {n:,.0f} wrong labels (its interval: {low:,.0f} to {high:,.0f}; means over seeds); "
-                f"{part.n_wrong:,} were injected."
-            )
+        sentences += _estimates(part, name)
+    return sentences
+
+
+def _estimates(part: Injection, name: str) -> list[str]:
+    """How many labels a detector estimates to be wrong, and where it cannot tell."""
+    rows = part.scores[part.scores["detector"] == name]
+    sentences, n_told = [], int(rows["n_errors"].notna().sum())
+    if n_told:
+        n, low, high = (rows[column].mean() for column in ("n_errors", "n_errors_low", "n_errors_high"))
+        over = "" if n_told == 1 else f"; means over {n_told} seeds"
+        sentences.append(
+            f"{name} estimates {n:,.0f} wrong labels (its interval: {low:,.0f} to {high:,.0f}{over}); {part.n_wrong:,} "
+            "were injected."
+        )
+    if reasons := [reason for reason in rows["no_estimate"] if reason]:
+        seeds = "" if len(rows) == 1 else f" with {len(reasons)} of {len(rows)} seeds"
+        sentences.append(f"{name} gives no number of wrong labels{seeds}: {reasons[0]}")
     return sentences

@@ -56,7 +56,7 @@ def recall_curve(score: np.ndarray, wrong: np.ndarray) -> np.ndarray:
     return recall
 
 
-def detection_scores(detection: Detection, wrong: np.ndarray) -> dict[str, float | None]:
+def detection_scores(detection: Detection, wrong: np.ndarray) -> dict[str, float | str | None]:
     """The measures of one detector, as described in `cal.label_errors.audit_result.AuditResult.scores`.
 
     Args:
@@ -73,7 +73,7 @@ def detection_scores(detection: Detection, wrong: np.ndarray) -> dict[str, float
 
     flagged, estimate = detection.flagged, detection.estimate
     n, n_wrong, hits = len(wrong), int(wrong.sum()), found(detection.score, wrong)
-    scores: dict[str, float | None] = {
+    scores: dict[str, float | str | None] = {
         "n_instances": n,
         "n_wrong": n_wrong,
         "average_precision": float(average_precision_score(wrong, detection.score)),
@@ -93,4 +93,4 @@ def detection_scores(detection: Detection, wrong: np.ndarray) -> dict[str, float
         scores["flag_precision"] = n_hit / int(flagged.sum()) if flagged.any() else None
     for name in ("n_errors", "n_errors_low", "n_errors_high"):
         scores[name] = None if estimate is None else float(getattr(estimate, name))
-    return scores | {"seconds": detection.seconds}
+    return scores | {"no_estimate": detection.no_estimate, "seconds": detection.seconds}

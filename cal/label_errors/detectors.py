@@ -21,7 +21,8 @@ from cal.dynamics.suspicion import normalised_margin, self_confidence, suspicion
 from cal.dynamics.training_dynamics import TrainingDynamics
 from cal.errors import ConfigError, DataError
 from cal.label_errors.confident_learning import confident_learning, require_cleanlab
-from cal.label_errors.error_estimate import ErrorEstimate, estimate_errors
+from cal.label_errors.error_estimate import ErrorEstimate
+from cal.label_errors.estimate_range import trusted_estimate
 from cal.label_errors.noise_detector import NoiseDetector, flips_from_easy, other_classes
 from cal.learners.grid import Setup, Trained, Training, cross_validation, final_probs, train_all
 from cal.streams import stream
@@ -37,7 +38,9 @@ class Detection:
     Attributes:
         score: (instance,) float64 scores, higher = more suspicious.
         flagged: (instance,) whether the label is flagged as wrong; None if the detector only ranks.
-        estimate: probability that each label is wrong, and their number; None if the detector estimates neither.
+        estimate: probability that each label is wrong, and their number; None if the detector does not estimate them,
+            or cannot.
+        no_estimate: why it cannot, in a sentence, else empty.
         probs: (instance, class) probabilities from classifiers that did not see the instance, if the detector has them.
         seconds: time of the trainings that the detector uses, even if others share them, and of its own work.
             Trainings run together are charged by their number of documents.
@@ -46,6 +49,7 @@ class Detection:
     score: np.ndarray
     flagged: np.ndarray | None = None
     estimate: ErrorEstimate | None = None
+    no_estimate: str = ""
     probs: np.ndarray | None = None
     seconds: float = 0.0
 
@@ -84,7 +88,7 @@ def detect(
     problems = refused_detectors(names) + whole_numbers(2, folds=folds)
     seeds = as_classes("seeds", seeds, error=ConfigError).tolist()
     refuse(problems if seeds else [*problems, "seeds is empty; give at least one."])
-    kinds = {DETECTORS[name].reads for name in names}
+    kinds = {kind for name in names for kind in DETECTORS[name].reads}
     if "thresholds" in kinds and corpus.n_choices > 1:
         raise ConfigError("threshold_samples adds a class, which multiple choice does not allow. Leave it out.")
     if "folds" in kinds and folds > len(corpus.train):
@@ -93,8 +97,6 @@ def detect(
     if setup.learner.reads_features:
         setup = replace(setup, features=vectors_of(corpus, setup.features))  # once for all trainings
     evidence = _Evidence(corpus, seeds, folds, setup)
-    if "easy" in kinds:
-        kinds.add("plain")  # finds the easy documents
     # Trainings that do not depend on each other run together, to keep all cores busy.
     for together in (("plain", "folds", "flips"), ("easy",), ("thresholds",)):
         if wanted := [kind for kind in together if kind in kinds]:
@@ -103,7 +105,7 @@ def detect(
     for name in names:
         start, detector = time.perf_counter(), DETECTORS[name]
         detection = detector.judge(evidence)
-        read = evidence.seconds[detector.reads] + (evidence.seconds["plain"] if detector.reads == "easy" else 0.0)
+        read = sum(evidence.seconds[kind] for kind in detector.reads)
         found[name] = replace(detection, seconds=read + time.perf_counter() - start)
     return found
 
@@ -140,6 +142,7 @@ class _Evidence:
 
     def __init__(self, corpus: Corpus, seeds: Sequence[int], folds: int, setup: Setup) -> None:
         self.gold, self.n_classes, self.seeds = corpus.train.gold, corpus.n_classes, seeds
+        self.label_names = corpus.label_names
         self.versions: dict[str, np.ndarray] = {}  # (version, instance) training labels
         self.seconds: dict[str, float] = {}
         self._corpus, self._folds, self._setup = corpus, folds, setup
@@ -254,8 +257,10 @@ def _calibrated(evidence: _Evidence) -> Detection:
     # Scores are compared within the trainings that have flips: added noise shifts the scores of all labels.
     scores = np.stack([suspicion(data_map, "aum").numpy() for data_map in evidence.maps("flips")])
     changed = evidence.changed("flips")
-    estimate = estimate_errors(scores, changed, evidence.n_classes, seed=evidence.seeds[0])
-    return Detection(_mean_unchanged(scores, changed), estimate=estimate)
+    estimate, reason = trusted_estimate(
+        scores, changed, evidence.gold, _probs(evidence).numpy(), evidence.label_names, seed=evidence.seeds[0]
+    )
+    return Detection(_mean_unchanged(scores, changed), estimate=estimate, no_estimate=reason)
 
 
 def _noise_detector(evidence: _Evidence) -> Detection:
@@ -281,29 +286,35 @@ def _threshold_samples(evidence: _Evidence) -> Detection:
 
 
 class Detector(NamedTuple):
-    """A one-line summary, the kind of training that the detector uses, and the function that judges labels."""
+    """A one-line summary, the kinds of training that the detector uses, and the function that judges labels."""
 
     summary: str
-    reads: str
+    reads: tuple[str, ...]
     judge: Callable[[_Evidence], Detection]
 
 
 DETECTORS = {
-    "confidence": Detector("lowest probability of the label, averaged over epochs", "plain", _by_metric("confidence")),
-    "aum": Detector("lowest logit margin of the label, averaged over epochs", "plain", _by_metric("aum")),
-    "loss": Detector("highest cross-entropy, averaged over epochs", "plain", _by_metric("loss")),
-    "el2n": Detector("longest error vector, averaged over epochs", "plain", _by_metric("el2n")),
-    "last_prob": Detector("lowest probability of the label after the last epoch", "plain", _last_prob),
-    "correctness": Detector("fewest epochs in which the label was predicted", "plain", _by_metric("correctness")),
-    "variability": Detector("a control: in short trainings high variability ranks errors last", "plain", _variability),
-    "cv_self_confidence": Detector("lowest probability, out of fold", "folds", _by_quality(self_confidence)),
-    "cv_normalised_margin": Detector("lowest margin, out of fold", "folds", _by_quality(normalised_margin)),
-    "cv_loss": Detector("highest loss, averaged over epochs, out of fold", "folds", _cv_loss),
-    "cleanlab": Detector("confident learning by the package cleanlab, out of fold", "folds", _cleanlab),
-    "calibrated": Detector("lowest AUM, with a probability learnt from random flips", "flips", _calibrated),
-    "noise_detector": Detector("lowest confidence, with a threshold learnt from easy flips", "easy", _noise_detector),
+    "confidence": Detector(
+        "lowest probability of the label, averaged over epochs", ("plain",), _by_metric("confidence")
+    ),
+    "aum": Detector("lowest logit margin of the label, averaged over epochs", ("plain",), _by_metric("aum")),
+    "loss": Detector("highest cross-entropy, averaged over epochs", ("plain",), _by_metric("loss")),
+    "el2n": Detector("longest error vector, averaged over epochs", ("plain",), _by_metric("el2n")),
+    "last_prob": Detector("lowest probability of the label after the last epoch", ("plain",), _last_prob),
+    "correctness": Detector("fewest epochs in which the label was predicted", ("plain",), _by_metric("correctness")),
+    "variability": Detector(
+        "a control: in short trainings high variability ranks errors last", ("plain",), _variability
+    ),
+    "cv_self_confidence": Detector("lowest probability, out of fold", ("folds",), _by_quality(self_confidence)),
+    "cv_normalised_margin": Detector("lowest margin, out of fold", ("folds",), _by_quality(normalised_margin)),
+    "cv_loss": Detector("highest loss, averaged over epochs, out of fold", ("folds",), _cv_loss),
+    "cleanlab": Detector("confident learning by the package cleanlab, out of fold", ("folds",), _cleanlab),
+    "calibrated": Detector("lowest AUM, with a probability learnt from random flips", ("flips", "folds"), _calibrated),
+    "noise_detector": Detector(
+        "lowest confidence, with a threshold learnt from easy flips", ("plain", "easy"), _noise_detector
+    ),
     "threshold_samples": Detector(
-        "AUM below that of documents moved to an extra class", "thresholds", _threshold_samples
+        "AUM below that of documents moved to an extra class", ("thresholds",), _threshold_samples
     ),
 }
 """Detectors by name."""

@@ -32,7 +32,7 @@ _STANDARD_ERRORS = 2.0  # of the upper bound on a ratio
 _CAUTIOUS_STANDARD_ERRORS = 1.0  # of the upper bound when smaller tails count too
 _N_RESAMPLES = 200
 _ENDS = (0.025, 0.975)  # quantiles of the intervals
-_MOST = 0.9  # largest share of errors; beyond it, labels would mean nothing
+MOST = 0.9  # largest share of errors; beyond it, labels would mean nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,9 +105,9 @@ def estimate_errors(scores: np.ndarray, flipped: np.ndarray, n_classes: int, *, 
     of_resamples = (_ratios(cells, counts) for counts in _resamples(cells, n_in, seed))
     ratios, cautious, resampled = (np.array(each) for each in zip(*of_resamples, strict=True))
     # Each resample's lowest ratio is as far below the data's as the data's is below the truth.
-    like_flipped = np.clip(max(ratio, 2 * ratio - ratios.mean()), 0, _MOST)
-    lows = np.clip(np.minimum(ratios, cautious), 0, _MOST)
-    highs = np.clip(np.maximum(ratios, 2 * ratio - ratios), 0, _MOST)
+    like_flipped = np.clip(max(ratio, 2 * ratio - ratios.mean()), 0, MOST)
+    lows = np.clip(np.minimum(ratios, cautious), 0, MOST)
+    highs = np.clip(np.maximum(ratios, 2 * ratio - ratios), 0, MOST)
 
     probability = _probability(like_flipped, densities, n_classes)  # (bin,)
     low = np.quantile(_probability(lows[:, None], resampled, n_classes), _ENDS[0], axis=0)
@@ -122,7 +122,7 @@ def estimate_errors(scores: np.ndarray, flipped: np.ndarray, n_classes: int, *, 
 
     return ErrorEstimate(
         *(np.clip(judged(each), 0.0, 1.0) for each in probabilities),
-        *(float(scores.shape[1] * _share(each, n_classes)) for each in (like_flipped, *ends)),
+        *(float(scores.shape[1] * error_share(each, n_classes)) for each in (like_flipped, *ends)),
     )
 
 
@@ -180,14 +180,14 @@ def _ratios(cells: np.ndarray, n_in: np.ndarray) -> tuple[float, float, np.ndarr
     return large, cautious, _density_ratio(flipped, rest)
 
 
-def _share(like_flipped: np.ndarray | float, n_classes: int) -> np.ndarray | float:
+def error_share(like_flipped: np.ndarray | float, n_classes: int) -> np.ndarray | float:
     """The share of errors, corrected for flips that made a wrong label right."""
     return like_flipped / (1 + like_flipped / (n_classes - 1))
 
 
 def _probability(like_flipped: np.ndarray | float, densities: np.ndarray, n_classes: int) -> np.ndarray:
     """(..., bin) probabilities of error."""
-    made_right = _share(like_flipped, n_classes) / (n_classes - 1)  # share of the flipped labels
+    made_right = error_share(like_flipped, n_classes) / (n_classes - 1)  # share of the flipped labels
     fraction = np.minimum(like_flipped * densities, 1.0)
     return np.asarray(fraction - made_right * (1 - fraction) * like_flipped / (1 - like_flipped))
 

@@ -1,6 +1,6 @@
 """Suspects: a ranked list of labels to re-check, in memory and as a folder.
 
-suspects.json  the request, the source and its hash, the estimated number of errors, versions
+suspects.json  the request, the source and its hash, the estimated number of errors or why there is none, versions
 suspects.csv   one row per document, most suspicious first; `suspects_table` describes the columns
 suspects.html  a page with the first of them
 """
@@ -26,10 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _UNCHANGED = "Nothing was changed; you decide which labels are wrong."
-_NO_ESTIMATE = (
-    "A map ranks labels but does not tell how many are wrong. To estimate that, with a probability for each label, "
-    "rank a corpus instead of a map (dataset=NAME)."
-)
+_RANKING = "This is a ranking, with neither a number of wrong labels nor probabilities. "
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +35,8 @@ class Suspects:
 
     Attributes:
         rows: one row per document, most suspicious first, with the columns of `suspects_table`.
-        about: request, source, estimated number of errors and versions, as in suspects.json.
+        about: request, source, `estimate` (the estimated number of errors; None if there is none, and then
+            `no_estimate` is the reason) and versions, as in suspects.json.
     """
 
     rows: pd.DataFrame
@@ -49,9 +47,9 @@ class Suspects:
 
     @property
     def verdict(self) -> str:
-        """How many labels look wrong, in a sentence."""
+        """How many labels look wrong, or why that cannot be told, in a sentence or two."""
         totals = self.about["estimate"]
-        return _NO_ESTIMATE if totals is None else estimate_text(totals, len(self))
+        return _RANKING + self.about["no_estimate"] if totals is None else estimate_text(totals, len(self))
 
     @property
     def note(self) -> str:
@@ -81,7 +79,7 @@ class Suspects:
             StorageError: if the folder holds something else or cannot be written.
         """
         check_arguments(Suspects.save, locals())
-        target = suspects_folder(folder, trained=self.about["estimate"] is not None)
+        target = suspects_folder(folder, trained=bool(self.about["seeds"]))
         # suspects.json comes first: it marks the folder as ours.
         target.write_json("suspects.json", self.about, default=str)
         as_json = [orjson.dumps(others).decode() for others in self.rows["neighbours"]]
@@ -126,6 +124,8 @@ class Suspects:
         from html import escape
 
         columns = ["rank", "id", "gold", "likely", "p_wrong", "why", "text"]
+        if self.about["estimate"] is None:
+            columns.remove("p_wrong")
         return f"<p>{escape(self.verdict)}</p>{self.rows.head(10)[columns].to_html(index=False)}"
 
 
@@ -142,9 +142,8 @@ def suspects_folder(folder: Path | str, *, trained: bool) -> OwnedFolder:
     target = OwnedFolder(folder, "cal suspects", "suspects.json")
     target.refuse_foreign()
     about = target.path / "suspects.json"
-    if not trained and about.exists() and orjson.loads(about.read_bytes())["estimate"] is not None:
+    if not trained and about.exists() and orjson.loads(about.read_bytes()).get("seeds"):
         raise StorageError(
-            f"{folder} holds a list with probabilities, which took training; a list from a map would replace it "
-            "without any. Give another folder."
+            f"{folder} holds a list that took training; one from a map would replace it. Give another folder."
         )
     return target

@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 N_DIMENSIONS = 100
 """Size of the vectors computed only to find neighbours. On TREC, 64 % of the 10 nearest have the same label."""
 
+_OF_MAP = "For these, rank a corpus instead of a map (dataset=NAME); where they cannot be estimated, it says why."
+
 
 def find_suspects(request: SuspectsRequest, corpus: Corpus | None, quiet: bool) -> Suspects:
     """The ranked list that a request asks for."""
@@ -39,7 +41,8 @@ def find_suspects(request: SuspectsRequest, corpus: Corpus | None, quiet: bool) 
     evidence, alike = _with_vectors(evidence, request, corpus, n_shown)
     table = suspects_table(evidence, request.neighbours, n_shown)
     about |= {"by": evidence.by, "n_instances": len(table), "neighbours": alike, "config": request.as_data()}
-    about |= {"estimate": _totals(evidence.estimate), **provenance(request.device)}
+    about |= {"estimate": _totals(evidence.estimate), "no_estimate": evidence.no_estimate or None}
+    about |= provenance(request.device)
     return Suspects(table, about)
 
 
@@ -66,6 +69,7 @@ def _of_map(request: SuspectsRequest, corpus: Corpus | None) -> tuple[Evidence, 
         n_epochs=data_map.n_epochs,
         predicted=predicted,
         texts=data_map.texts,
+        no_estimate=_OF_MAP,
     )
     about = {"name": (data_map.name or "the map") if corpus is None else corpus.name, "seeds": []}
     return evidence, about | ({"map": source["path"], "map_digest": source["sha256"]} if "path" in source else source)
@@ -88,6 +92,7 @@ def _of_training(request: SuspectsRequest, corpus: Corpus, quiet: bool) -> tuple
         n_epochs=request.learner.n_epochs,
         probs=found["cv_self_confidence"].probs,
         estimate=found["calibrated"].estimate,
+        no_estimate=found["calibrated"].no_estimate,
         texts=corpus.train.texts,
     )
     return evidence, {"name": corpus.name, "seeds": request.seeds, "corpus_fingerprint": corpus.fingerprint}

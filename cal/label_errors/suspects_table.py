@@ -42,7 +42,8 @@ class Evidence:
         n_epochs: number of epochs.
         predicted: (instance,) classes predicted at the end of training, -1 if unknown.
         probs: (instance, class) probabilities from classifiers that were not trained on the document.
-        estimate: probability that each label is wrong.
+        estimate: probability that each label is wrong; None if there is none.
+        no_estimate: why there is none, in a sentence.
         texts: texts of the documents.
         vectors: (instance, feature) vectors to find similar documents by.
     """
@@ -58,6 +59,7 @@ class Evidence:
     predicted: np.ndarray | None = None
     probs: np.ndarray | None = None
     estimate: ErrorEstimate | None = None
+    no_estimate: str = ""
     texts: Sequence[str] | None = None
     vectors: np.ndarray | None = None
 
@@ -120,10 +122,7 @@ def estimate_text(totals: Mapping[str, float], n_instances: int) -> str:
         n_instances: number of labels.
     """
     n, low, high = (round(totals[name]) for name in ("n_errors", "n_errors_low", "n_errors_high"))
-    return (
-        f"About {n:,} of the {n_instances:,} labels look as wrong as randomly flipped ones (95 % interval {low:,}-"
-        f"{high:,}); confusions between similar classes come on top."
-    )
+    return f"About {n:,} of the {n_instances:,} labels look wrong (95 % interval {low:,}-{high:,})."
 
 
 def metric_in_words(name: str) -> str:

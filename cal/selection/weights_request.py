@@ -158,14 +158,27 @@ def _probabilities(given: Any, ids: Sequence[str | int]) -> list[float]:
         raise DataError(f"{named} cannot be read ({getattr(error, 'strerror', None) or error}).") from error
     if n_empty := int(p_wrong.isna().sum()):
         raise DataError(
-            f"{named}: p_wrong is empty in {n_empty} of {len(p_wrong)} rows. Suspects of a map have no probabilities; "
-            "run cal suspects on the corpus instead (dataset=NAME)."
+            f"{named}: p_wrong is empty in {n_empty} of {len(p_wrong)} rows.{_why_empty(given)} Weigh by=variability "
+            "or by=inverse_confidence instead, or leave suspects out with cal select recipe=without_suspects."
         )
     if (twice := p_wrong.index.duplicated()).any():
         raise DataError(f"{named} has ids more than once: {few(p_wrong.index[twice].tolist())}.")
     if absent := [instance_id for instance_id in ids if str(instance_id) not in p_wrong.index]:
         raise DataError(f"{named} has no probability for {len(absent)} of {len(ids)} ids of the map: {few(absent)}.")
     return p_wrong[[str(instance_id) for instance_id in ids]].tolist()
+
+
+def _why_empty(given: Any) -> str:
+    """Why `cal suspects` gave no probabilities, if these are its own."""
+    import orjson
+
+    about = getattr(given, "about", {})
+    if isinstance(given, str | Path):
+        try:
+            about = orjson.loads(_file(given).with_name("suspects.json").read_bytes())
+        except (OSError, ValueError):
+            return ""  # a table of one's own
+    return f" {about['no_estimate']}" if about.get("no_estimate") else ""
 
 
 def _table(given: Any) -> Any:
