@@ -62,7 +62,13 @@ def run_audit(request: AuditRequest, corpus: Corpus, folder: OwnedFolder | None,
         noises = noises[:1]
     for rate in request.rates:
         count_wrong(corpus.train.gold, rate)  # refuses bad rates before any training
-    about = {"corpus": corpus.name, "corpus_fingerprint": corpus.fingerprint, **provenance(request.device)}
+    n_test = None if corpus.test is None else len(corpus.test)
+    about = {
+        "corpus": corpus.name,
+        "n_test": n_test,
+        "corpus_fingerprint": corpus.fingerprint,
+        **provenance(request.device),
+    }
     config = request.as_data()
     if folder is not None:
         begin(folder, about, config)

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from cal.label_errors.audit_tables import (
     Injection,
+    amount,
     best_detector,
     cleaning_table,
     detector_table,
@@ -29,6 +30,11 @@ _OF_INJECTED = (
     "higher. Human errors are often harder to find."
 )
 
+_FEW_WRONG = 20
+"""Number of wrong labels below which one of them moves recall by more than 5 points."""
+_SMALL_TEST = 400
+"""Number of test documents below which the standard error of an accuracy of .8 is above 2 points."""
+
 
 def audit_text(result: AuditResult, name: str) -> str:
     """The text for the terminal, most important first.
@@ -40,13 +46,12 @@ def audit_text(result: AuditResult, name: str) -> str:
     parts, best = injections(result), best_detector(result)
     lines = [_subject(result, name), ""]
     lines += [f"{part.title}: {part.headline(best)}" for part in parts]
-    lines += [f"{best} was chosen as the best by these same numbers."]
     for part in parts:
-        lines += ["", f"{part.title} ({part.n_wrong:,} wrong labels)", *_as_text(detector_table(part))]
+        lines += ["", f"{part.title} ({amount(part.n_wrong, 'wrong label')})", *_as_text(detector_table(part))]
         lines += [*remarks(part)]
         if len(part.accuracies):
             lines += ["", *_as_text(cleaning_table(part))]
-    return "\n".join([*lines, "", _OF_INJECTED])
+    return "\n".join([*lines, "", *_cautions(result, parts, best)])
 
 
 def audit_document(result: AuditResult, name: str, about: str) -> tuple[Report, dict[str, Figure]]:
@@ -58,14 +63,6 @@ def audit_document(result: AuditResult, name: str, about: str) -> tuple[Report, 
         about: configuration and versions, as text.
     """
     parts, best = injections(result), best_detector(result)
-    n_seeds = result.scores["seed"].nunique()
-    cautions = [_OF_INJECTED, f"{best} was chosen as the best by the same numbers that are reported for it."]
-    cautions.append(
-        "With one seed there are no intervals; use more, such as seeds=5."
-        if n_seeds == 1
-        else f"Brackets hold 95 % intervals of the mean over {n_seeds} seeds (percentile bootstrap). They cover other "
-        f"draws of noise and training, not other corpora{', and few seeds make them too narrow' * (n_seeds < 10)}."
-    )
     found = TextTable(
         ["noise", "AP", f"found by reading {READ} %", "ceiling", "wrong of what is read", "best detector here"],
         [
@@ -81,7 +78,11 @@ def audit_document(result: AuditResult, name: str, about: str) -> tuple[Report, 
         ],
         f"Average precision of {best}, and what it finds in the {READ} % most suspicious documents.",
     )
-    sections = [Section("Summary", [Paragraph(_subject(result, name)), Bullets(cautions, warning=True), found])]
+    sections = [
+        Section(
+            "Summary", [Paragraph(_subject(result, name)), Bullets(_cautions(result, parts, best), warning=True), found]
+        )
+    ]
     figures = {}
     for part in parts:
         picture = f"recall_{part.noise}_{100 * part.rate:g}"
@@ -117,7 +118,7 @@ def recall_figure(part: Injection) -> Figure:
     axes.axvline(READ, color="#8A96A3", linewidth=0.8)
     axes.set(xlim=(0, last), ylim=(0, 103), xlabel="documents read, most suspicious first (%)")
     axes.set_ylabel("wrong labels found (%)")
-    axes.set_title(f"{part.title}: {part.n_wrong:,} wrong labels", loc="left", weight="bold")
+    axes.set_title(f"{part.title}: {amount(part.n_wrong, 'wrong label')}", loc="left", weight="bold")
     figure.legend(loc="outside right upper", title="by average precision")
     return figure
 
@@ -132,16 +133,46 @@ def _section(part: Injection, best: str, picture: str) -> Section:
     return Section(part.title[0].upper() + part.title[1:], blocks)
 
 
+def _cautions(result: AuditResult, parts: Sequence[Injection], best: str) -> list[str]:
+    """What the numbers do not say."""
+    n_seeds, chance = result.scores["seed"].nunique(), [part.n_wrong / part.n_instances for part in parts]
+    cautions = [_OF_INJECTED, f"{best} was chosen as the best by the same numbers that are reported for it."]
+    if all(part.of(best, "average_precision").mean < 2 * level for part, level in zip(parts, chance, strict=True)):
+        cautions.append(
+            f"No detector is of use here: the average precision of {best} is below twice that of a random order. Give "
+            "more documents, or better vectors, such as features=encoder."
+        )
+    if (fewest := min(part.n_wrong for part in parts)) < _FEW_WRONG:
+        cautions.append(
+            f"With {amount(fewest, 'wrong label')} per seed the numbers are down to chance. Give higher rates, more "
+            "seeds or more documents."
+        )
+    n_test = result.about.get("n_test")
+    if len(result.accuracies) and n_test is not None and n_test < _SMALL_TEST:
+        cautions.append(
+            f"Accuracy is measured on {amount(n_test, 'test document')}, of which each is {100 / n_test:.2g} points: "
+            "gains from cleaning cannot be told from chance."
+        )
+    if n_seeds == 1:
+        cautions.append("With one seed there are no intervals; use more, such as seeds=5.")
+    else:
+        cautions.append(
+            f"Brackets hold 95 % intervals of the mean over {n_seeds} seeds (percentile bootstrap). They cover other "
+            f"draws of noise and training, not other corpora{', and few seeds make them too narrow' * (n_seeds < 10)}."
+        )
+    return cautions
+
+
 def _verdict(parts: Sequence[Injection], best: str) -> str:
     if len(parts) == 1:
         return parts[0].headline(best)
     recalls = [round(100 * part.of(best, f"recall_at_{READ}").mean) for part in parts]
     least, most = min(recalls), max(recalls)
     found = f"{least} to {most} %" if least < most else f"{least} %"
-    n = n_read(READ, int(parts[0].scores["n_instances"].iloc[0]))
+    n = n_read(READ, parts[0].n_instances)
     return (
-        f"Reading {READ} % ({n:,} documents) by {best} finds {found} of the wrong labels, depending on their number "
-        "and kind. If there are more wrong labels than you read, no ranking finds them all."
+        f"Reading {READ} % ({amount(n, 'document')}) by {best} finds {found} of the wrong labels, depending on their "
+        "number and kind. If there are more wrong labels than you read, no ranking finds them all."
     )
 
 

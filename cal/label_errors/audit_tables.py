@@ -17,6 +17,16 @@ if TYPE_CHECKING:
 N_BOOTSTRAP = 10_000
 
 
+def amount(n: int, noun: str) -> str:
+    """A number of things, in words.
+
+    Example:
+        >>> amount(1, "document"), amount(1200, "document")
+        ('1 document', '1,200 documents')
+    """
+    return f"{n:,} {noun}{'s' * (n != 1)}"
+
+
 class Mean(NamedTuple):
     """A mean over seeds and its 95 % interval; the bounds are NaN for a single seed."""
 
@@ -99,6 +109,11 @@ class Injection(NamedTuple):
         """Number of labels made wrong."""
         return int(self.scores["n_wrong"].iloc[0])
 
+    @property
+    def n_instances(self) -> int:
+        """Number of labels."""
+        return int(self.scores["n_instances"].iloc[0])
+
     def of(self, detector: str, column: str) -> Mean:
         """Mean of one column of a detector's scores."""
         values = self.scores.loc[self.scores["detector"] == detector, column]
@@ -111,11 +126,11 @@ class Injection(NamedTuple):
 
     def headline(self, detector: str) -> str:
         """The share of wrong labels found by reading `READ` percent by a detector, in a sentence."""
-        n = int(self.scores["n_instances"].iloc[0])
         recall, ceiling = self.of(detector, f"recall_at_{READ}"), self.of(detector, f"ceiling_at_{READ}").mean
         most = f"; no ranking could find more than {100 * ceiling:.0f} %" if ceiling < 1 else ""
         found = f"finds {recall.percent()} of the wrong labels{most}."
-        return f"Reading {READ} % ({n_read(READ, n):,} documents) by {detector} {found}"
+        read = amount(n_read(READ, self.n_instances), "document")
+        return f"Reading {READ} % ({read}) by {detector} {found}"
 
 
 def injections(result: AuditResult) -> list[Injection]:
@@ -153,9 +168,9 @@ def detector_table(part: Injection) -> TextTable:
     """Ranking quality and seconds of every detector, best first, between the upper bound and chance."""
     header = ["detector", "AP", *(f"found at {x} %" for x in REVIEWED), f"wrong of first {READ} %", "seconds"]
     first = part.ranked()[0]
-    n, n_wrong = part.scores["n_instances"].iloc[0], part.n_wrong
+    n, n_wrong = part.n_instances, part.n_wrong
     ceilings = [f"{100 * part.of(first, f'ceiling_at_{x}').mean:.0f} %" for x in REVIEWED]
-    purest = f"{100 * min(1.0, n_wrong / n_read(READ, int(n))):.0f} %"
+    purest = f"{100 * min(1.0, n_wrong / n_read(READ, n)):.0f} %"
     rows = [["at most", "1", *ceilings, purest, ""]]
     for name in part.ranked():
         row = [name, part.of(name, "average_precision").decimals()]
@@ -191,7 +206,7 @@ def cleaning_table(part: Injection) -> TextTable:
     for name, k in names.itertuples(index=False):
         what = f"{k:,} at random" if name == RANDOM else f"{k:,} by {name}"
         rows.append([what, *cells("fix", name), *cells("drop", name)])
-    rows.append([f"all {part.n_wrong:,} wrong labels", *cells("clean", ""), *[""] * 3])
+    rows.append([f"all {amount(part.n_wrong, 'wrong label')}", *cells("clean", ""), *[""] * 3])
     caption = (
         f"Test accuracy after fixing or dropping {READ} % of the training documents, the most suspicious or random "
         "ones, and training again. Gains are over no cleaning, and over cleaning random documents."

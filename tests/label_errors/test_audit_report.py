@@ -1,5 +1,6 @@
 """Audit report: tables, sentences and figures say what the frames hold."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -24,17 +25,19 @@ from cal.report.markup import to_html, to_markdown
 N = 200
 
 
-def make_result(seeds=(1, 2, 3), noises=("uniform", "annotator"), mended=True):
+def make_result(seeds=(1, 2, 3), noises=("uniform", "annotator"), mended=True, signal=3, untold=(), n_test=None):
     """An audit of made-up scores: `sharp` finds more than `blunt`, which flags and estimates."""
     rows = {"scores": [], "curves": [], "accuracies": []}
     for noise, seed in product(noises, seeds):
         cell, rng = Cell(noise, 0.1, seed)._asdict(), np.random.default_rng([seed, len(noise)])
         wrong = rng.permutation(N) < 20
-        scores = {name: rng.normal(size=N) + signal * wrong for name, signal in (("blunt", 1), ("sharp", 3))}
+        scores = {name: rng.normal(size=N) + signal * wrong for name, signal in (("blunt", min(signal, 1)), ("sharp", signal))}
         estimate = ErrorEstimate(*[wrong.astype(float)] * 3, 18.0 + seed, 11.0, 31.0)
         for name, score in scores.items():
             flagged, said = (score > 0, estimate) if name == "blunt" else (None, None)
-            detection = Detection(score, flagged=flagged, estimate=said, seconds=2.5)
+            reason = "Classes are too small." if name == "blunt" and seed in untold else ""
+            said = None if reason else said
+            detection = Detection(score, flagged=flagged, estimate=said, no_estimate=reason, seconds=2.5)
             which = cell | {"detector": name}
             rows["scores"].append(which | detection_scores(detection, wrong))
             curve = zip(CURVE, recall_curve(score, wrong), strict=True)
@@ -48,7 +51,7 @@ def make_result(seeds=(1, 2, 3), noises=("uniform", "annotator"), mended=True):
     scores = pd.DataFrame(rows["scores"])
     numbers = [name for name in scores if name not in (*Cell._fields, "detector", "no_estimate")]
     frames = (pd.DataFrame(rows[name]) for name in ("curves", "accuracies"))
-    return AuditResult(scores.astype(dict.fromkeys(numbers, float)), *frames)
+    return AuditResult(scores.astype(dict.fromkeys(numbers, float)), *frames, {"n_test": n_test})
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +143,42 @@ def test_flags_and_estimates_are_told_where_a_detector_gives_them(result):
     assert "blunt estimates 20 wrong labels (its interval: 11 to 31" in text
     assert "sharp flags" not in text
     assert "sharp estimates" not in text
+
+
+def test_where_a_number_cannot_be_estimated_the_reason_is_told():
+    text = audit_text(make_result(untold=[2], noises=["uniform"]), "made up")
+    assert "blunt estimates 20 wrong labels (its interval: 11 to 31; means over 2 seeds); 20 were injected." in text
+    assert "blunt gives no number of wrong labels with 1 of 3 seeds: Classes are too small." in text
+    text = audit_text(make_result(untold=[1], seeds=[1], noises=["uniform"]), "made up")
+    assert "blunt estimates" not in text
+    assert "blunt gives no number of wrong labels: Classes are too small." in text
+
+
+@pytest.mark.parametrize(("given", "said"), [
+    ({"signal": 0}, "No detector is of use here: the average precision of"),
+    ({"n_test": 3}, "Accuracy is measured on 3 test documents, of which each is 33 points"),
+    ({}, "Brackets hold 95 % intervals of the mean over 3 seeds"),
+    ({"seeds": [1]}, "With one seed there are no intervals"),
+])  # fmt: skip
+def test_text_and_document_say_what_the_numbers_do_not_tell(given, said):
+    result = make_result(**given)
+    page = to_markdown(audit_document(result, "made up", "{}")[0])
+    assert said in audit_text(result, "made up")
+    assert said in page
+
+
+def test_what_can_be_told_is_not_warned_of():
+    text = audit_text(make_result(n_test=500), "made up")
+    for said in ("of use", "down to chance", "test documents"):
+        assert said not in text
+
+
+def test_few_wrong_labels_are_down_to_chance():
+    result = make_result(seeds=[1])
+    result = replace(result, scores=result.scores.assign(n_wrong=1.0))
+    text = audit_text(result, "made up")
+    assert "With 1 wrong label per seed the numbers are down to chance. Give higher rates" in text
+    assert "uniform noise, 10 % (1 wrong label)" in text
 
 
 def test_the_document_has_a_section_and_a_figure_for_each_injection(result):
