@@ -11,7 +11,7 @@ no classifier believes are counted as errors.
 In simulations (500 to 10,000 labels, 0 to 20 % wrong, normal scores of right and wrong labels 1.5 to 4 standard
 deviations apart, 20 each), 80 to 100 % of the intervals covered the number of errors. Coverage was lowest with at most
 2 % wrong and scores 1.5 apart. There the estimate itself is far too high, such as 250 errors among 10,000 right labels,
-but its interval is wide, such as 2 to 430.
+but its interval is wide, such as 2 to 430. Trainings on real and made-up texts are less kind: see `estimate_range`.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def trusted_estimate(
 
     Example:
         >>> gold = np.arange(120) % 3
-        >>> scores, flipped = np.zeros((2, 120)), np.arange(120) < np.array([[10], [20]])
+        >>> scores, flipped = np.zeros((2, 120)), np.arange(120) // 10 == np.array([[0], [1]])
         >>> estimate, reason = trusted_estimate(scores, flipped, gold, np.eye(3)[gold], ["a", "b", "c"])
         >>> estimate, reason.split(" (")[0]
         (None, 'Labels flipped on purpose hardly look more suspicious than the others')

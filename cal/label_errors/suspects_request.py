@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class SuspectsRequest(TrainingRequest):
-    """Rank the documents whose labels look wrong, with the likely label, the reasons and the probability of error.
+    """Rank the documents whose labels look wrong, with the likely label and the reasons.
 
     Args:
         dataset: corpus to train on or, with map, the source of texts and label names

@@ -31,8 +31,9 @@ class WeightsRequest(Request):
         logs: instead of a map, a folder of dynamics_epoch_0.jsonl and so on, or of a recorder
         on_missing: instances missing from some logs: error, drop or partial
         by: variability, inverse_confidence, or mislabel (1 - probability that the label is wrong)
-        probabilities: for mislabel, the folder of cal suspects dataset=NAME, or a csv or parquet file with columns id
-            and p_wrong; in Python also Suspects, a data frame with these columns, or a Series of p_wrong by id
+        probabilities: for mislabel, a csv or parquet file with columns id and p_wrong, or the folder of cal suspects
+            dataset=NAME where it could estimate them; in Python also Suspects, a data frame with these columns, or a
+            Series of p_wrong by id
         output: folder of the weights
     """
 
@@ -51,7 +52,8 @@ class WeightsRequest(Request):
             problems += one_of(BY, by=self.by)
         elif self.by == "mislabel" and self.probabilities is None:
             problems.append(
-                "by=mislabel needs probabilities with columns id and p_wrong, such as those of cal suspects."
+                "by=mislabel needs probabilities with columns id and p_wrong: your own, or those of cal suspects where "
+                "it could estimate them."
             )
         elif self.by != "mislabel" and self.probabilities is not None:
             problems.append(f"by={self.by} does not use probabilities. Leave them out or use by=mislabel.")
@@ -153,6 +155,10 @@ def _probabilities(given: Any, ids: Sequence[str | int]) -> list[float]:
     except KeyError as error:
         raise DataError(
             f"{named} has no column {error}; it needs id and p_wrong, as cal suspects writes them."
+        ) from None
+    except FileNotFoundError:
+        raise DataError(
+            f"{named} does not exist. Give the folder of cal suspects, or a table with columns id and p_wrong."
         ) from None
     except (OSError, ValueError) as error:
         raise DataError(f"{named} cannot be read ({getattr(error, 'strerror', None) or error}).") from error

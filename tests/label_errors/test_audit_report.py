@@ -31,7 +31,9 @@ def make_result(seeds=(1, 2, 3), noises=("uniform", "annotator"), mended=True, s
     for noise, seed in product(noises, seeds):
         cell, rng = Cell(noise, 0.1, seed)._asdict(), np.random.default_rng([seed, len(noise)])
         wrong = rng.permutation(N) < 20
-        scores = {name: rng.normal(size=N) + signal * wrong for name, signal in (("blunt", min(signal, 1)), ("sharp", signal))}
+        scores = {
+            name: rng.normal(size=N) + signal * wrong for name, signal in (("blunt", min(signal, 1)), ("sharp", signal))
+        }
         estimate = ErrorEstimate(*[wrong.astype(float)] * 3, 18.0 + seed, 11.0, 31.0)
         for name, score in scores.items():
             flagged, said = (score > 0, estimate) if name == "blunt" else (None, None)
