@@ -26,8 +26,8 @@ from cal.label_errors.estimate_range import trusted_estimate
 from cal.label_errors.suspects_request import SuspectsRequest
 
 HALVES = {
-    "decide": {"of classes told apart": range(500, 510), "of any kind": range(55)},
-    "report": {"of classes told apart": range(1500, 1540), "of any kind": range(1000, 1070)},
+    "decide": {"of any kind": range(55)},
+    "report": {"of classes told apart": range(1500, 1525), "of any kind": range(1000, 1045)},
 }
 RUNS = Path("runs/error_counts")
 
@@ -49,7 +49,7 @@ def main() -> None:
     for kind, seeds in HALVES[given.half].items():
         table = pd.DataFrame([_judged(seed, given.seeds) for seed in seeds])
         tables.append(table)
-        print(f"\nCorpora {kind}\n\n{_summary(table).to_markdown(index=False)}")
+        print(f"\nCorpora {kind}\n\n{_markdown(_summary(table))}")
     pd.concat(tables).to_csv(RUNS / f"{given.half}.csv", index=False)
 
 
@@ -87,7 +87,7 @@ def _judged(seed: int, n_seeds: int) -> dict[str, object]:
         low, high = round(estimate.n_errors_low), round(estimate.n_errors_high)
         likely = estimate.probability > 0.5
         row |= {f"{name}_number": estimate.n_errors, f"{name}_low": low, f"{name}_high": high}
-        row |= {f"{name}_held": low <= number <= high, f"{name}_claim": low > 0}
+        row |= {f"{name}_held": low <= number <= high}
         row |= {f"{name}_likely": int(likely.sum()), f"{name}_likely_wrong": int((likely & wrong).sum())}
         row |= {f"{name}_sure": int((estimate.low > 0.5).sum()), f"{name}_sum": estimate.probability.sum()}
     return row
@@ -99,17 +99,23 @@ def _summary(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame([_counted(name, part) for name, part in [*sorted(groups), ("all", table)]])
 
 
+def _markdown(table: pd.DataFrame) -> str:
+    lines = [table.columns, ["---"] + ["---:"] * (table.shape[1] - 1), *table.astype(str).to_numpy()]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
 def _counted(name: str, part: pd.DataFrame) -> dict[str, object]:
     shown = part[part["shown"]]
+    likely, likely_wrong = ((shown[name].sum() if len(shown) else 0) for name in ("shown_likely", "shown_likely_wrong"))
     return {
         "noise": name,
         "corpora": len(part),
-        "interval held, without the rule": int(part["raw_held"].sum()),
-        "shown": len(shown),
-        "interval held": int(shown["shown_held"].sum()) if len(shown) else 0,
-        "more than 0 claimed": int(shown["shown_claim"].sum()) if len(shown) else 0,
-        "labels called more likely wrong than right": int(shown["shown_likely"].sum()) if len(shown) else 0,
-        "of them wrong": int(shown["shown_likely_wrong"].sum()) if len(shown) else 0,
+        "always shown: interval holds the truth": int(part["raw_held"].sum()),
+        "always shown: lower bound above 0": int((part["raw_low"] > 0).sum()),
+        "shown by the rule": len(shown),
+        "of these, interval holds the truth": int(shown["shown_held"].sum()) if len(shown) else 0,
+        "labels with p_wrong > .5": int(likely),
+        "of these, wrong": int(likely_wrong),
     }
 
 
