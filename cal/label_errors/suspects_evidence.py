@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 N_DIMENSIONS = 100
 """Size of the vectors computed only to find neighbours. On TREC, 64 % of the 10 nearest have the same label."""
 
-_OF_MAP = "For these, rank a corpus instead of a map (dataset=NAME); where they cannot be estimated, it says why."
+_OF_MAP = "They take training: rank a corpus instead of a map (dataset=NAME), which gives them where they can be told."
 
 
 def find_suspects(request: SuspectsRequest, corpus: Corpus | None, quiet: bool) -> Suspects:
