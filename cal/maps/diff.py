@@ -6,7 +6,7 @@ import itertools
 import logging
 import math
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from cal.arguments import check_arguments
 from cal.checks import numbers_in, refuse
 from cal.dynamics.data_map import DataMap
 from cal.dynamics.metrics import COORDINATES
-from cal.dynamics.regions import AMBIGUOUS, EASY, HARD, OTHER
+from cal.dynamics.regions import AMBIGUOUS, EASY, HARD, OTHER, rule_parameters
 from cal.errors import AnalysisError
 from cal.maps.diff_result import MapDiff, listed
 from cal.maps.given import given_map
@@ -63,7 +63,8 @@ def map_diff(a: Given, b: Given, *, alpha: float = 0.05, shared: bool = False) -
     a, b = (given_map(given, None)[0] for given in (a, b))
     if a.rule != b.rule:
         raise AnalysisError(
-            f"Regions of A follow {a.rule}, those of B {b.rule}. Draw one again with the other's region=..."
+            f"Regions of A follow {a.rule}, those of B {b.rule}. Draw one again by the other's rule: cal map map=B "
+            f"{_in_words(a.rule)}."
         )
     named = a.label_names is not None and b.label_names is not None  # else labels are compared by their numbers
     left, right = (_rows(data_map, named) for data_map in (a, b))
@@ -101,6 +102,16 @@ def _names(a: Given, b: Given) -> tuple[str, str]:
         return str(a), str(b)
     one, other = (given.name if isinstance(given, DataMap) else name for given, name in ((a, one), (b, other)))
     return (one or "A", other or "B") if one != other else (f"{one} (A)".strip(), f"{other} (B)".strip())
+
+
+def _in_words(rule: dict[str, dict[str, Any]] | None) -> str:
+    """A rule of regions as people write it on the command line."""
+    if rule is None:
+        return "region=quantile"
+    ((name, parameters),) = rule.items()
+    usual = rule_parameters(name)
+    given = ",".join(f"{key}:{value:g}" for key, value in parameters.items() if value != usual.get(key))
+    return f"'region={{{name}:{{{given}}}}}'" if given else f"region={name}"
 
 
 def _rows(data_map: DataMap, named: bool) -> pd.DataFrame:

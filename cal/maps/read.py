@@ -48,7 +48,9 @@ def read_map(path: Path | str, *, on_missing: OnMissing = "error") -> DataMap:
             )
         return read_logs(path, on_missing=on_missing)
     if not path.is_file():
-        raise DataError(f"There is no file or folder {path.absolute()}. Give a map of cal map.")
+        raise DataError(
+            f"There is no file or folder {path.absolute()}. Give the folder of cal map, or a file of a map."
+        )
     return load_map(path)
 
 

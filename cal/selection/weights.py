@@ -44,7 +44,10 @@ def by_variability(data_map: DataMap) -> np.ndarray:
         [1, 1, 1]
     """
     check_arguments(by_variability, locals())
-    return _of_mean_one(data_map.to_frame()["variability"].to_numpy(np.float64), "no instance varies over the epochs")
+    return _of_mean_one(
+        data_map.to_frame()["variability"].to_numpy(np.float64),
+        "no instance varies over the epochs, so give by=inverse_confidence",
+    )
 
 
 def by_inverse_confidence(data_map: DataMap, *, floor: float = 0.01) -> np.ndarray:
@@ -99,11 +102,11 @@ def by_mislabel(probability: Sequence[float] | np.ndarray) -> np.ndarray:
             f"{len(wrong)} of {len(p)} probabilities are not between 0 and 1, first {p[wrong[0]]} at position "
             f"{wrong[0]}. Give probabilities, not scores."
         )
-    return _of_mean_one(1 - p, "every label is certainly wrong")
+    return _of_mean_one(1 - p, "every label is certainly wrong, so give by=variability")
 
 
 def _of_mean_one(values: np.ndarray, why_not: str) -> np.ndarray:
     if not values.sum() > 0:
-        raise AnalysisError(f"The weights would all be 0: {why_not}. Choose another weighting.")
+        raise AnalysisError(f"The weights would all be 0: {why_not}.")
     weights: np.ndarray = values / values.mean()
     return weights

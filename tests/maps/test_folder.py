@@ -1,5 +1,7 @@
 """A map on disk, and back."""
 
+import shutil
+
 import numpy as np
 import orjson
 import pandas as pd
@@ -29,6 +31,14 @@ def written(folder, n_runs=None, **changes):
     data_map = DataMap.of(trained, IDS, **known)
     data_map.save(folder)
     return data_map
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The folder of a map, which tests copy."""
+    folder = tmp_path_factory.mktemp("finished")
+    written(folder)
+    return folder
 
 
 def test_one_run_comes_back_in_every_format(tmp_path):
@@ -114,8 +124,9 @@ def test_a_damaged_map_is_refused(tmp_path):
         (None, "cannot be read"),
     ],
 )
-def test_nonsense_in_map_json_is_refused(tmp_path, change, words):
-    written(tmp_path)
+def test_nonsense_in_map_json_is_refused(tmp_path, finished, change, words):
+    for name in ("map.json", "map.parquet"):
+        shutil.copy(finished / name, tmp_path)
     file = tmp_path / "map.json"
     file.write_bytes(b"[]" if change is None else orjson.dumps(orjson.loads(file.read_bytes()) | change))
     with pytest.raises(DataError, match=words):

@@ -298,7 +298,10 @@ def test_a_map_that_is_not_there_is_named_in_full(chosen, tmp_path, monkeypatch)
     for given in ("nope", str(tmp_path / "nope")):
         with pytest.raises(DataError) as caught:
             chosen(map=given, count=3)
-        assert str(caught.value) == f"There is no file or folder {tmp_path / 'nope'}. Give a map of cal map."
+        assert (
+            str(caught.value)
+            == f"There is no file or folder {tmp_path / 'nope'}. Give the folder of cal map, or a file of a map."
+        )
 
 
 @pytest.mark.parametrize("kind", ["parquet", "csv"])
