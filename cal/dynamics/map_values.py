@@ -116,9 +116,10 @@ def _refuse_ids(ids: Sequence[str | int]) -> None:
         first: dict[str | int, int] = {}
         for row, instance_id in enumerate(ids):
             if instance_id in first:
+                n_more = len(ids) - len(set(ids)) - 1
                 raise DataError(
-                    f"{len(ids) - len(set(ids))} ids of the map occur more than once, e.g. {instance_id!r} in rows "
-                    f"{first[instance_id] + 1} and {row + 1}. Give each instance one row."
+                    f"Ids of a map occur once, but {instance_id!r} is in rows {first[instance_id] + 1} and {row + 1}"
+                    f"{f', and {n_more:,} rows more repeat an id' if n_more else ''}. Give each instance one row."
                 )
             first[instance_id] = row
 
