@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import gc
 import importlib
+import io
 import logging
 import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -35,20 +37,25 @@ from cal.help import (
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code: 0 done, 1 refused or failed, 130 interrupted."""
     words = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a character shows its code
+            stream.reconfigure(errors="backslashreplace")
     before = signal.signal(signal.SIGTERM, _interrupt)
     if "" not in sys.path:
         sys.path.append("")  # the working directory, for strategies that are not installed
     try:
+        _refuse_undecodable(words)
         if not words or words[0] in ("-h", "--help", "help"):
             print(overview(), flush=True)
         elif words[0] == "--version":
             print(f"cal {__version__}", flush=True)
         elif words[0] not in COMMANDS:
             raise UnknownNameError("command", words[0], COMMANDS, "See cal --help.")
-        elif COMMANDS[words[0]].request:
-            _configured(words[0], words[1:])
         else:
-            _PLAIN[words[0]](words[1:])
+            from cal.files import path_errors
+
+            with path_errors():
+                _configured(words[0], words[1:]) if COMMANDS[words[0]].request else _PLAIN[words[0]](words[1:])
     except CalError as error:
         print(f"cal: {error}", file=sys.stderr)
         return 1
@@ -62,6 +69,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     finally:
         signal.signal(signal.SIGTERM, before)
     return 0
+
+
+def _refuse_undecodable(words: Sequence[str]) -> None:
+    """Refuses words that are no text, which could be neither printed nor kept in a configuration."""
+    for word in words:
+        if any("\ud800" <= character <= "\udfff" for character in word):
+            shown = word.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+            raise ConfigError(
+                f"'{shown}' is not text in {sys.getfilesystemencoding()}. Rename the file or folder, or give a link."
+            )
 
 
 class _Parser(argparse.ArgumentParser):
@@ -99,7 +116,7 @@ def _configured(name: str, words: list[str]) -> None:
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s" if given.verbose else "cal: %(message)s")
     logging.getLogger("cal").setLevel(level)
 
-    from cal.config import compose, compose_sweep, multirun
+    from cal.config import compose, compose_sweep
     from cal.registry import find_target
 
     if _n_launched() > 1 and name != "map":
@@ -108,11 +125,16 @@ def _configured(name: str, words: list[str]) -> None:
             "Only cal map learner=transformer can share a training between processes."
         )
     kind = find_target(command.request)
-    if not getattr(given, "multirun", False):
+    with _no_exit():
+        if getattr(given, "multirun", False):
+            _sweep(name, compose_sweep(kind, name, given.words, given.config_dir), given)
+            return
         request: Any = compose(kind, name, given.words, given.config_dir)
         print(_as_yaml([request]), end="") if given.cfg else _run(command, request, given.quiet)
-        return
-    requests, overrides = compose_sweep(kind, name, given.words, given.config_dir)
+
+
+def _sweep(name: str, requests: list[Any], given: argparse.Namespace) -> None:
+    """Runs requests one after another, each in its own folder."""
     if given.cfg:
         print(_as_yaml(requests), end="")
         return
@@ -121,22 +143,37 @@ def _configured(name: str, words: list[str]) -> None:
     folder = requests[0].output or dated_folder(Path("runs"), "multirun")
     if not given.quiet:
         print(f"Jobs are in {folder}/0 to {len(requests) - 1}; to resume them, add output={folder}")
-
-    def job(number: int, request: Any) -> None:
+    for number, request in enumerate(requests):
         request.output = folder / str(number)
-        _run(command, request, given.quiet)
+        _run(COMMANDS[name], request, given.quiet)
 
-    multirun(kind, name, overrides, given.config_dir, folder, job)
+
+@contextmanager
+def _no_exit() -> Iterator[None]:
+    """Makes an error of code of the user that ends the whole program, perhaps with the exit code of success."""
+    try:
+        yield
+    except SystemExit as error:
+        *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+        raise ConfigError(
+            f"{frame.f_code.co_filename}, line {line}, calls sys.exit({error.code!r}), which would end the command. "
+            "Raise an error there instead."
+        ) from error
 
 
 def _run(command: Command, request: Any, quiet: bool) -> None:
     """Runs a request and prints its result and the path to it."""
     from cal.dynamics.distributed import joined, rank
+    from cal.progress import signs_of_life
+    from cal.scratch import sweep
 
     gc.freeze()  # objects of imported libraries are not garbage; scanning them repeatedly takes half a second
-    with joined(request.device) if _n_launched() > 1 else nullcontext():
+    with ExitStack() as stack:
+        stack.enter_context(joined(request.device) if _n_launched() > 1 else nullcontext())
         if rank():
             logging.getLogger("cal").setLevel(logging.ERROR)
+        stack.enter_context(signs_of_life(lambda: "still at work", quiet or rank() > 0))
+        sweep()  # what commands left that were killed
         result, folder = request.run_in_folder(quiet=quiet or rank() > 0)
         if rank():
             return
@@ -197,10 +234,12 @@ def _map_diff(words: list[str]) -> None:
     given = parser.parse(words, 2, "two folders of maps", "A B")
     from cal.files import dated_folder
     from cal.maps.diff import map_diff
+    from cal.maps.diff_result import diff_folder
 
-    diff = map_diff(*given.words, alpha=given.alpha, shared=given.shared)
     folder = given.output or dated_folder(Path("runs"), "map-diff")
-    diff.save(folder)
+    with diff_folder(folder).taken():
+        diff = map_diff(*given.words, alpha=given.alpha, shared=given.shared)
+        diff.save(folder)
     print(f"{diff}\nDifferences: {(folder / 'diff.html').resolve()}")
 
 
@@ -240,12 +279,13 @@ def _check_strategy(words: list[str]) -> None:
     if isinstance(spec, str) and re.fullmatch(r"[\w.]+[.:]\w+", spec):
         spec = {"_target_": spec}
     broken = 0
-    for label, strategy in make_strategies([spec]).items():
-        print(label)
-        for law, problem in conformance(strategy):
-            told = f"\n          {problem}" if problem else ""
-            print(f"  {'BROKEN' if problem else 'ok    '}  {law}{told}", flush=True)
-            broken += problem is not None
+    with _no_exit():
+        for label, strategy in make_strategies([spec]).items():
+            print(label)
+            for law, problem in conformance(strategy):
+                told = f"\n          {problem}" if problem else ""
+                print(f"  {'BROKEN' if problem else 'ok    '}  {law}{told}", flush=True)
+                broken += problem is not None
     if broken:
         raise SystemExit(1)
 

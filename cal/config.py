@@ -10,8 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -19,6 +18,9 @@ from cal import registry
 from cal.checks import Problems, all_problems
 from cal.errors import ConfigError, UnknownNameError
 from cal.request import Request, help_of
+
+_NO = "without:"
+"""Marks a group that is null; Hydra refuses to have none where it has a default."""
 
 _CONVERTED: dict[Any, Any] = {"int": int, "float": float, "bool": bool, "str": str}
 _CONVERTED |= {f"{name} | None": Optional[kind] for name, kind in _CONVERTED.items()}  # noqa: UP045
@@ -71,11 +73,8 @@ def compose(request: type[Request], command: str, overrides: Sequence[str], conf
 
 def compose_sweep(
     request: type[Request], command: str, overrides: Sequence[str], config_dir: Path | None = None
-) -> tuple[list[Request], list[str]]:
-    """Composes a request for each combination of swept values, such as `rounds=5,10`.
-
-    Returns:
-        The requests, and the overrides in the form that `multirun` takes.
+) -> list[Request]:
+    """Composes a request for each combination of swept values, such as `rounds=5,10`; the last key varies first.
 
     Raises:
         ConfigError: listing all problems of all requests.
@@ -83,44 +82,7 @@ def compose_sweep(
     with all_problems() as problems:
         jobs = _jobs(request, command, overrides, config_dir, problems, multirun=True)
         made = [_request(request, _compose(command, lines, config_dir), problems) for lines in jobs]
-    return made, [_joined(lines) for lines in zip(*jobs, strict=True)]
-
-
-def multirun(
-    request: type[Request],
-    command: str,
-    overrides: Sequence[str],
-    config_dir: Path | None,
-    folder: Path,
-    job: Callable[[int, Any], object],
-) -> None:
-    """Runs `job(number, request)` for each combination of swept values, by Hydra's sweeper.
-
-    Args:
-        request: class of the request.
-        command: name of the command.
-        overrides: overrides from `compose_sweep`.
-        config_dir: folder of the user's own configuration files.
-        folder: folder for Hydra's multirun.yaml.
-        job: function of the number of the combination and its request.
-    """
-    import hydra
-    from hydra.core.hydra_config import HydraConfig
-    from omegaconf import DictConfig
-
-    def run(composed: DictConfig) -> None:
-        with all_problems() as problems:
-            made = _request(request, _as_dict(composed), problems)
-        job(HydraConfig.get().job.num, made)
-
-    search = [] if config_dir is None else [f"hydra.searchpath=['file://{config_dir.absolute()}']"]
-    arguments = ["--multirun", f"hydra.sweep.dir='{folder}'", "hydra.sweep.subdir=.", *search, *overrides]
-    task = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=command)(run)
-    before, sys.argv = sys.argv, ["cal", *arguments]
-    try:
-        task()
-    finally:
-        sys.argv = before
+    return made
 
 
 def _jobs(
@@ -148,7 +110,7 @@ def _rewritten(
     from hydra.errors import HydraException
 
     parser = OverridesParser.create()
-    key, equals, value = line.partition("=")
+    key, _, value = line.partition("=")
     try:
         override = parser.parse_override(line)
     except HydraException:
@@ -171,14 +133,18 @@ def _rewritten(
         if value.startswith("~/"):  # shells do not expand it after key=
             values = [f"'{Path(value).expanduser()}'"]
     name = override.key_or_group
-    if name.startswith("hydra"):
-        return [f"{key}={value}" for value in values] if equals else [line]
+    if name.partition("/")[0].partition(".")[0] == "hydra":
+        problems.append(f"'{line}' is a setting of Hydra, which cal does not use. Leave it out.")
+        return None
     if name in groups and not override.is_delete():
         known = options(name, config_dir)
         if unknown := [value for value in values if value not in known and value != "null"]:
             problems += [str(UnknownNameError(name, value, known)) for value in unknown]
             return None
-        return [f"{name}={value}" for value in values]
+        if name == "learner" and "null" in values:
+            problems.append(f"learner cannot be null. Leave it out, or give one of {', '.join(known)}.")
+            return None
+        return [f"{_NO}{name}" if value == "null" else f"{name}={value}" for value in values]
     return [line] if override.is_delete() else [f"++{name}={value}" for value in values]
 
 
@@ -188,26 +154,51 @@ def _groups(request: type[Request], config_dir: Path | None) -> set[str]:
     return named & {*help_of(request), "experiment"}
 
 
-def _joined(lines: Sequence[str]) -> str:
-    """One override that sweeps over the distinct values of a key."""
-    values = list(dict.fromkeys(lines))
-    key = values[0].partition("=")[0]
-    return values[0] if len(values) == 1 else f"{key}={','.join(line.partition('=')[2] for line in values)}"
-
-
 def _compose(command: str, overrides: list[str], config_dir: Path | None) -> dict[str, Any]:
+    import yaml
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
+    given = [line for line in overrides if not line.startswith(_NO)]
     if config_dir is not None:
-        overrides = [*overrides, f"hydra.searchpath=['file://{config_dir.absolute()}']"]
+        folder = str(config_dir.absolute()).replace("\\", "\\\\").replace("'", "\\'").replace("${", "\\${")
+        given.append(f"hydra.searchpath=['file://{folder}']")
     try:
         with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="cal"):
-            return _as_dict(hydra_compose(command, overrides))
-    except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(f"The configuration cannot be composed: {' '.join(str(error).split())}") from error
+            composed = _as_dict(hydra_compose(command, given))
+    except UnicodeDecodeError as error:
+        files = [] if config_dir is None else sorted(config_dir.rglob("*.yaml"))
+        where = next((path for path in files if not _is_utf8(path)), config_dir)
+        raise ConfigError(
+            f"{where} is not in UTF-8: {error.reason} at byte {error.start}. Save it in UTF-8."
+        ) from error
+    except RecursionError as error:
+        raise ConfigError("A file of the configuration includes itself. Look at its defaults.") from error
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, TypeError, OSError) as error:
+        # Hydra passes on whatever reading a file of the user raises: bad YAML, no mapping, no permission.
+        told = " ".join(str(error).split()).removesuffix(".")
+        advice = "" if config_dir is None else f" Look at the files in {config_dir}."
+        raise ConfigError(f"The configuration cannot be composed: {told}.{advice}") from error
+    if "experiment" in composed:
+        what = composed.pop("experiment")
+        raise ConfigError(
+            f"The file of the experiment must begin with the line `# @package _global_`, followed by keys of cal "
+            f"{command} and their values; it holds {what!r}."
+        )
+    absent = {line.removeprefix(_NO): None for line in overrides if line.startswith(_NO)}
+    return composed | {name: None for name in absent if name != "experiment"}
+
+
+def _is_utf8(path: Path) -> bool:
+    try:
+        path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return False
+    except OSError:  # a folder, or not ours to read
+        pass
+    return True
 
 
 def _as_dict(composed: Any) -> dict[str, Any]:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import itertools
 import os
 import re
 import secrets
+import shutil
+import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
 from cal.errors import StorageError
+
+LOCK = "cal"  # of a whole output folder, whichever command writes to it
+_ROOM = 1_000_000  # bytes that even the smallest result needs
+_taken = threading.local()  # `.paths`: folders that this thread has taken
 
 
 @contextmanager
@@ -35,6 +42,24 @@ def storage_errors(action: str, remedy: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise StorageError(f"Cannot {action}: {error.strerror or error}. {remedy}") from error
+
+
+@contextmanager
+def path_errors() -> Iterator[None]:
+    """Turns an `OSError` about a path that the system refuses to look at, such as one too long, into a `StorageError`.
+
+    Example:
+        >>> with path_errors():
+        ...     Path("a" * 300).exists() or Path("b").stat()
+        Traceback (most recent call last):
+        cal.errors.StorageError: Cannot use ...: ... Give another path.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None or not error.strerror:
+            raise
+        raise StorageError(f"Cannot use {error.filename}: {error.strerror}. Give another path.") from error
 
 
 def write_whole(
@@ -107,11 +132,50 @@ def digest_of(path: Path) -> str:
 
 
 def dated_folder(parent: Path, name: str) -> Path:
-    """A path under `parent`, made of the current time and `name`, that does not exist yet."""
-    plain = re.sub(r"[^\w.-]", "_", name)
+    """Makes a folder under `parent` named after the current time and `name`, which no other process gets.
+
+    Raises:
+        StorageError: if it cannot be made.
+    """
+    plain = re.sub(r"[^\w.-]", "_", name).encode()[:100].decode(errors="ignore")
     stem = f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{plain}"
-    paths = (parent / (stem if n == 1 else f"{stem}-{n}") for n in itertools.count(1))
-    return next(path for path in paths if not path.exists())
+    for n in itertools.count(1):
+        path = parent / (stem if n == 1 else f"{stem}-{n}")
+        with storage_errors(f"make a folder in {parent}", "Give an output folder that can be written."):
+            parent.mkdir(parents=True, exist_ok=True)
+            try:
+                path.mkdir()
+            except FileExistsError:
+                continue
+        return path
+    raise AssertionError
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Makes sure that files can be written to a folder, by making it and writing one.
+
+    Raises:
+        StorageError: if they cannot.
+    """
+    # A name as long as those of results, so that a path that is too long is noticed, too.
+    probe = folder / f".{secrets.token_hex(4)}.{'probe':_<80}"
+    with storage_errors(f"write to {folder}", "Give another output folder."):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with probe.open("xb") as file:
+                file.write(b"0" * 1000)
+                file.flush()
+                os.fsync(file.fileno())
+        finally:
+            probe.unlink(missing_ok=True)
+        free = shutil.disk_usage(folder).free
+    if free < _ROOM:
+        raise StorageError(f"Cannot write to {folder}: its disk has {free:,} bytes left. Make room and try again.")
+
+
+def taken(folder: OwnedFolder | None) -> AbstractContextManager[None]:
+    """`folder.taken()`, or nothing without a folder."""
+    return nullcontext() if folder is None else folder.taken()
 
 
 class OwnedFolder:
@@ -139,15 +203,90 @@ class OwnedFolder:
         self.mark = mark
         self._spared = spared
 
+    @contextmanager
+    def taken(self, again: bool = False) -> Iterator[None]:
+        """Keeps the folder for one command until the end of the block.
+
+        Before the block it makes sure that the folder is new, empty or the command's own, that no other command uses
+        it, and that it can be written. If the block fails and has written nothing, a new folder is removed again.
+
+        Args:
+            again: for a part of a command, within the block of which it has the folder already.
+
+        Raises:
+            StorageError: if the folder cannot be taken.
+        """
+        paths: set[Path] = _taken.__dict__.setdefault("paths", set())
+        if (path := self.path.absolute()) in paths and again:
+            self.refuse_foreign()
+            yield
+            return
+        self.refuse_foreign()
+        made = [each for each in (path, *path.parents) if not each.exists()]
+        is_new = bool(made) or not any(path.iterdir())
+        try:
+            with self.lock():
+                try:
+                    paths.add(path)
+                    self.refuse_foreign()  # once more: another command may have written since
+                    refuse_unwritable(path)
+                    yield
+                finally:
+                    paths.discard(path)
+                    with contextlib.suppress(OSError):  # Windows keeps it until the lock is given back
+                        self._lock_file().unlink()
+        except BaseException:
+            if is_new:
+                self._remove_if_empty(made)
+            raise
+
+    def _remove_if_empty(self, made: Collection[Path]) -> None:
+        """Removes the folder and those made for it, if nothing is in them."""
+        with contextlib.suppress(OSError):
+            self._lock_file().unlink(missing_ok=True)
+            for path in dict.fromkeys([self.path.absolute(), *made]):
+                path.rmdir()  # or fail, if something is in it
+
+    def kept(self) -> dict[str, Any]:
+        """What the file that marks the folder says about the result; empty if there is none, or it is damaged."""
+        import orjson
+
+        try:
+            content = orjson.loads((self.path / self.mark).read_bytes())
+        except (OSError, orjson.JSONDecodeError):
+            return {}
+        return content if isinstance(content, dict) else {}
+
+    def refuse_other_data(self, about: Mapping[str, Any]) -> None:
+        """Makes sure that no result of other data is replaced, unless the data come from the same place.
+
+        Args:
+            about: what the file that marks the folder will say: `data`, a digest of the documents, and `data_from`,
+                where they came from, or None if they had no name.
+
+        Raises:
+            StorageError: if the folder has a result of other data.
+        """
+        kept = self.kept()
+        refreshed = about.get("data_from") is not None and kept.get("data_from") == about["data_from"]
+        if "data" in about and kept.get("data", about["data"]) != about["data"] and not refreshed:
+            raise StorageError(
+                f"{self.path} holds the result of {self.command} for other data, which would be replaced. Give another "
+                "output folder, or remove this one."
+            )
+
     def refuse_foreign(self) -> None:
         """Makes sure that the folder is new, empty or the command's own.
 
         Raises:
             StorageError: if it holds something else.
         """
-        if (self.path / self.mark).exists() or not self.path.exists():
-            return
+        with storage_errors(f"read the folder {str(self.path)!a}", "Give another folder."):
+            if unusable := re.search("[\0\ud800-\udfff]", str(self.path)):  # it could not be kept in a configuration
+                raise OSError(errno.EINVAL, f"its name has the character {unusable[0]!a}")
         with storage_errors(f"read the folder {self.path}", "Give another folder."):
+            if (self.path / self.mark).exists() or not self.path.exists():
+                return
             names = sorted(path.name for path in self.path.iterdir())
         ours = re.compile(rf"\.({re.escape(self.mark)}\..*|[^/]*\.lock)")
         if others := [name for name in names if name not in self._spared and not ours.fullmatch(name)]:
@@ -155,6 +294,9 @@ class OwnedFolder:
                 f"{self.path} is no folder of {self.command}: it has {others[0]} and no {self.mark}. "
                 "Give another folder."
             )
+
+    def _lock_file(self, name: str = LOCK) -> Path:
+        return self.path / f".{name}.lock"
 
     def write(self, name: str, content: bytes) -> None:
         """Writes a file of the folder completely or not at all; `name` may have folders in it.
@@ -177,11 +319,11 @@ class OwnedFolder:
         self.write(name, yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True).encode())
 
     @contextmanager
-    def lock(self, name: str, wait: float = 0) -> Iterator[None]:
+    def lock(self, name: str = LOCK, wait: float = 0) -> Iterator[None]:
         """Keeps other processes out of the folder, or out of a part of it; a killed process gives the lock back.
 
         Args:
-            name: name of the lock; the command's own, or that of a part.
+            name: name of the lock: that of the whole folder, or of a part.
             wait: seconds to wait for another process.
 
         Raises:
@@ -189,16 +331,23 @@ class OwnedFolder:
         """
         from filelock import FileLock, Timeout
 
-        lock = FileLock(self.path / f".{name}.lock", timeout=wait)
-        with storage_errors(f"write to the folder {self.path}", "Give another output=DIR."):
+        file = self._lock_file(name)
+        lock = FileLock(file, timeout=wait)
+        with storage_errors(f"write to the folder {self.path}", "Give another output folder."):
             self.path.mkdir(parents=True, exist_ok=True)
             try:
                 lock.acquire()
+                if not file.exists():  # its last holder removed it meanwhile
+                    lock.release()
+                    lock.acquire()
             except Timeout:
+                who = "Another command" if name == LOCK else f"Another {self.command}"
                 raise StorageError(
-                    f"Another {self.command} is writing to {self.path} and holds its lock '{name}'. "
-                    "Wait for it, stop it, or give another output=DIR."
+                    f"{who} is writing to {self.path} and holds its lock '{name}'. Wait for it, stop it, or give "
+                    "another output folder."
                 ) from None
+            except NotImplementedError:  # a file system without locks
+                pass
         try:
             yield
         finally:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import subprocess
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -30,6 +32,19 @@ def provenance(device: str) -> dict[str, Any]:
         "command": " ".join(sys.argv),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def data_digest(ids: Iterable[object], gold: Iterable[object]) -> str:
+    """A hash of ids and gold labels, whatever their order: what a result is about.
+
+    Example:
+        >>> data_digest(["a", "b"], [0, 1]) == data_digest(["b", "a"], [1, 0])
+        True
+        >>> data_digest(["a", "b"], [0, 1]) == data_digest(["a", "b"], [0, 0])
+        False
+    """
+    pairs = sorted(repr((str(instance_id), str(label))) for instance_id, label in zip(ids, gold, strict=True))
+    return hashlib.blake2b("\n".join(pairs).encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
 
 def _version(package: str) -> str:

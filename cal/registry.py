@@ -165,7 +165,7 @@ def find_strategy(name: str) -> Any:
             return entry.load()
         except (Exception, SystemExit) as error:
             raise ConfigError(
-                f"Strategy '{name}' of the package '{package}' cannot be loaded: {error}. Fix or uninstall it."
+                f"Strategy '{name}' of the package '{package}' cannot be loaded: {said(error)}. Fix or uninstall it."
             ) from error
     hint = f"Packages can add strategies through the entry point group '{STRATEGY_GROUP}'."
     raise UnknownNameError("strategy", name, strategy_names(), hint)
@@ -198,7 +198,12 @@ def find_target(path: str) -> Any:
     module, _, name = path.replace(":", ".").rpartition(".")
     try:
         return getattr(import_module(module), name)
-    except (Exception, SystemExit) as error:  # a user's module may raise anything
+    except SystemExit as error:
+        raise ConfigError(
+            f"Cannot import '{path}': when {module} is imported, {said(error)}. Move what it runs under "
+            "`if __name__ == '__main__':`."
+        ) from error
+    except Exception as error:  # a user's module may raise anything
         what = f"{type(error).__name__}: {error}"
         raise ConfigError(f"Cannot import '{path}': {what}. Give it as package.module.Name.") from error
 
@@ -221,8 +226,8 @@ def build(choice: type, parameters: Mapping[str, Any], where: str) -> Any:
         return choice(**parameters)
     except ConfigError as error:
         raise ConfigError(f"{where}: {problem}" for problem in error.problems) from error
-    except Exception as error:  # a user's class may raise anything
-        raise ConfigError(f"{where} cannot be made from {dict(parameters)}: {error}.") from error
+    except (Exception, SystemExit) as error:  # a user's class may raise anything
+        raise ConfigError(f"{where} cannot be made from {dict(parameters)}: {said(error)}.") from error
 
 
 def choose(entries: Mapping[str, Entry], kind: str, spec: Any) -> tuple[str, Any]:
@@ -244,6 +249,16 @@ def choose(entries: Mapping[str, Entry], kind: str, spec: Any) -> tuple[str, Any
     name = str(next(iter(spec)))
     made = build(find(entries, kind, name), parameters, f"{kind} '{name}'")
     return f"{name}({','.join(f'{key}={value}' for key, value in parameters.items())})", made
+
+
+def said(error: BaseException) -> str:
+    """What an error says, or that code called `sys.exit`.
+
+    Example:
+        >>> said(ValueError("k is 0")), said(SystemExit(3))
+        ('k is 0', 'it calls sys.exit(3)')
+    """
+    return f"it calls sys.exit({error.code!r})" if isinstance(error, SystemExit) else str(error)
 
 
 def name_of(choice: Any) -> str | None:

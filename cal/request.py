@@ -11,14 +11,14 @@ import dataclasses
 import inspect
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from cal import registry
 from cal.checks import LARGEST, Problems, all_problems, as_plain
 from cal.errors import ConfigError, UnknownNameError, shown
-from cal.files import dated_folder
+from cal.files import dated_folder, path_errors
 
 R = TypeVar("R", bound="Request")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -29,10 +29,15 @@ _PLAIN = str | int | float | bool | None
 class Request(ABC):
     """The parameters of a command. Subclasses extend `_resolve` with their own checks and define `run`."""
 
+    def __init_subclass__(cls) -> None:
+        """Paths that the system refuses are errors of ours, wherever a command looks at them."""
+        if "run" in cls.__dict__:
+            cls.run = path_errors()(cls.run)  # type: ignore[method-assign]
+
     def __post_init__(self) -> None:
         for field in _parameters(type(self)):
             setattr(self, field.name, _without_axes(field.name, as_plain(getattr(self, field.name))))
-        with all_problems() as problems:
+        with path_errors(), all_problems() as problems:
             self._resolve(problems)
 
     @abstractmethod
@@ -55,6 +60,21 @@ class Request(ABC):
     def _new_folder(self) -> Path:
         """A dated folder under runs/ with the name of the command."""
         return dated_folder(Path("runs"), type(self).__name__.removesuffix("Request").lower())
+
+    def origin(self, ids: Iterable[object], gold: Iterable[object], corpus: Any = None) -> dict[str, Any]:
+        """What the result is about: a digest of its documents, and where the request says that they come from.
+
+        Args:
+            ids: ids of the documents.
+            gold: their gold labels.
+            corpus: the corpus that was given instead of `dataset`.
+        """
+        from cal.provenance import data_digest
+
+        named = {name: getattr(self, name, None) for name in ("dataset", "map", "logs")} | {"corpus": corpus}
+        given = not all(isinstance(named[name], str | Path | None) for name in ("map", "corpus"))
+        places = {name: as_data(value, name) for name, value in named.items() if value is not None}
+        return {"data": data_digest(ids, gold), "data_from": None if given else places}
 
     def as_data(self) -> dict[str, Any]:
         """The parameters as plain data, as in a configuration file.

@@ -163,7 +163,6 @@ def test_dated_folders_differ_and_have_plain_names(tmp_path):
     paths = []
     for _ in range(3):
         paths.append(dated_folder(tmp_path, "my corpus/é"))
-        paths[-1].mkdir()
     assert {path.parent for path in paths} == {tmp_path}
     assert all("my_corpus_é" in path.name for path in paths)
 
@@ -207,7 +206,7 @@ def test_a_lock_keeps_other_processes_out_names_their_command_and_is_given_back(
     with OwnedFolder(folder.path, "cal audit", "audit.json").lock("audit"):
         error = python(script, folder.path).stderr
     assert f"Another cal audit is writing to {folder.path}" in error
-    assert "Wait for it, stop it, or give another output=DIR." in error
+    assert "Wait for it, stop it, or give another output folder." in error
     assert python(script, folder.path).returncode == 0
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from cal.acquisition.pool import Batch, Pool
 from cal.checks import instances_of, refuse
 from cal.errors import CalError, ConfigError, StrategyError, UnknownNameError
+from cal.registry import said
 
 NEEDS = {
     "features": "input vectors of the classifiers",
@@ -140,8 +141,9 @@ def chosen(strategy: Acquisition, pool: Pool, n: int) -> Batch:
         batch = strategy.select(pool, n)
     except (CalError, torch.OutOfMemoryError):  # smaller blocks of runs are tried when memory runs out
         raise
-    except Exception as error:  # whatever a user's own strategy raises
-        raise StrategyError(f"{strategy.name} failed: {type(error).__name__}: {error}.") from error
+    except (Exception, SystemExit) as error:  # whatever a user's own strategy raises
+        kind = "" if isinstance(error, SystemExit) else f"{type(error).__name__}: "
+        raise StrategyError(f"{strategy.name} failed: {kind}{said(error)}.") from error
     n_runs, n_candidates = pool.candidates.shape
     wanted = (
         f"{strategy.name}.select must return a Batch of {n} different positions below {n_candidates}, with finite "

@@ -122,16 +122,31 @@ def _named(name: str, parameters: Mapping[str, Any]) -> tuple[str, Acquisition]:
 
 
 def _as_strategy(choice: Any, parameters: Mapping[str, Any], where: str) -> Acquisition:
-    if isinstance(choice, Acquisition) and not parameters:
-        return choice
-    if callable(choice) and not isinstance(choice, type | Acquisition):
-        if parameters:
-            raise ConfigError(f"{where} is a function of the pool and takes no parameters; given {dict(parameters)}.")
-        return Function(choice)
-    strategy = registry.build(choice, _with_parts(choice, parameters, where), where)
-    if not isinstance(strategy, Acquisition):
-        raise ConfigError(f"{where} is a {type(strategy).__name__}, not a strategy; subclass cal.Acquisition.")
-    return strategy
+    if isinstance(choice, type) and issubclass(choice, Acquisition):
+        strategy: Acquisition = registry.build(choice, _with_parts(choice, parameters, where), where)
+        return strategy
+    if not isinstance(choice, Acquisition) and not _is_score(choice):  # nothing else may be called, or it would run
+        named = choice if hasattr(choice, "__qualname__") else type(choice)
+        what = "the class" if isinstance(choice, type) else "" if named is choice else "an object of"
+        raise ConfigError(
+            f"{where} is no strategy but {what} {named.__module__}.{named.__qualname__}. Give a subclass of "
+            "cal.Acquisition, or a Python function whose only argument is the pool.".replace("  ", " ")
+        )
+    if parameters:
+        kind = "a strategy object" if isinstance(choice, Acquisition) else "a function of the pool"
+        raise ConfigError(f"{where} is {kind} and takes no parameters; given {dict(parameters)}.")
+    return choice if isinstance(choice, Acquisition) else Function(choice)
+
+
+def _is_score(choice: Any) -> bool:
+    """Whether this is a Python function that can be called with nothing but a pool."""
+    if not inspect.isfunction(inspect.unwrap(choice)):
+        return False
+    taken = list(inspect.signature(choice).parameters.values())
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    needed = [each for each in taken[1:] if each.default is each.empty and each.kind not in variable]
+    return bool(taken) and taken[0].kind in positional and not needed
 
 
 def _with_parts(choice: Any, parameters: Mapping[str, Any], where: str) -> dict[str, Any]:

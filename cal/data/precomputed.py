@@ -50,7 +50,7 @@ class Precomputed:
         except FeatureError:
             raise
         except Exception as error:  # whatever pyarrow and numpy raise on a damaged file
-            raise FeatureError(f"{path} cannot be read: {error}. Write it again.") from error
+            raise FeatureError(f"{path} cannot be read: {str(error).rstrip('.')}. Write it again.") from error
         if vectors.ndim != 2 or vectors.dtype.kind not in "fiub":
             raise FeatureError(
                 f"{path} holds {vectors.dtype} of shape {vectors.shape}; give numbers of shape (instance, feature)."
@@ -64,10 +64,13 @@ class Precomputed:
                 f"There is no file {ids} with the ids of {path}. Write one id per line, or set features.ids."
             )
         if ids.suffix == ".npy":
-            names = [str(instance_id) for instance_id in np.load(ids, allow_pickle=False)]
+            names = [str(instance_id) for instance_id in np.atleast_1d(np.load(ids, allow_pickle=False))]
         else:
             names = ids.read_text(encoding="utf-8-sig").removesuffix("\n").split("\n")
-        return names, np.load(path, mmap_mode="r", allow_pickle=False)
+        vectors = np.load(path, mmap_mode="r", allow_pickle=False)
+        if not isinstance(vectors, np.ndarray):
+            raise FeatureError(f"{path} is an archive of arrays (.npz) under another name. Give one array (.npy).")
+        return names, vectors
 
 
 def _read_parquet(path: Path) -> tuple[list[str], np.ndarray]:

@@ -13,7 +13,7 @@ from scipy import sparse
 from cal.data.corpus import Corpus
 from cal.data.features import Features
 from cal.errors import ConfigError, FeatureError, shown
-from cal.registry import described, find_target
+from cal.registry import described, find_target, said
 
 
 @dataclass
@@ -61,9 +61,9 @@ class Vectoriser:
         try:
             vectoriser.fit(corpus.train.texts)
             vectors = {name: _floats(vectoriser.transform(split.texts)) for name, split in corpus.splits().items()}
-        except Exception as error:  # a vectoriser of the user may raise anything
+        except (Exception, SystemExit) as error:  # a vectoriser of the user may raise anything
             raise FeatureError(
-                f"{type(vectoriser).__name__} cannot vectorise the texts of {corpus.name}: {error} "
+                f"{type(vectoriser).__name__} cannot vectorise the texts of {corpus.name}: {said(error)} "
                 "It is fitted on the texts of train, without labels."
             ) from error
         return Features.of(vectors)
@@ -93,16 +93,20 @@ def unfitted(spec: Any, parameters: Mapping[str, Any], where: str, methods: Sequ
         raise ConfigError(f"{where} is the class {name}, not an object of it. Give {name}().")
     if not hasattr(given, "get_params"):
         raise ConfigError(f"{where} is {name}, which is no estimator of scikit-learn, or of its kind, with get_params.")
+    if inspect.isclass(given) and (lacking := [method for method in methods if not hasattr(given, method)]):
+        raise ConfigError(_lacks(where, name, lacking, methods))  # before it is made, so that nothing else is run
     values = {key: _as_tuple(value) for key, value in parameters.items()}
     try:
         estimator = given(**values) if inspect.isclass(given) else _clone(given).set_params(**values)
-    except Exception as error:  # a class of the user may raise anything
-        raise ConfigError(f"{where}: {name} cannot be made with {dict(parameters)}: {error}") from error
+    except (Exception, SystemExit) as error:  # a class of the user may raise anything
+        raise ConfigError(f"{where}: {name} cannot be made with {dict(parameters)}: {said(error)}") from error
     if lacking := [method for method in methods if not hasattr(estimator, method)]:
-        raise ConfigError(
-            f"{where} is {name}, which has no {' or '.join(lacking)}. Give one with {', '.join(methods)}."
-        )
+        raise ConfigError(_lacks(where, name, lacking, methods))
     return estimator
+
+
+def _lacks(where: str, name: str, lacking: Sequence[str], methods: Sequence[str]) -> str:
+    return f"{where} is {name}, which has no {' or '.join(lacking)}. Give one with {', '.join(methods)}."
 
 
 def random_states(estimator: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -44,7 +45,13 @@ class Cell(NamedTuple):
         return f"{self.noise}-{self.rate!r}-{self.seed}"
 
 
-def run_audit(request: AuditRequest, corpus: Corpus, folder: OwnedFolder | None, quiet: bool) -> AuditResult:
+def run_audit(
+    request: AuditRequest,
+    corpus: Corpus,
+    folder: OwnedFolder | None,
+    quiet: bool,
+    origin: Mapping[str, Any] | None = None,
+) -> AuditResult:
     """Injects noise of each kind, rate and seed, and measures how well each detector finds it.
 
     Args:
@@ -53,6 +60,7 @@ def run_audit(request: AuditRequest, corpus: Corpus, folder: OwnedFolder | None,
         folder: where finished injections are kept, so that the same request resumes, with the wrong labels of each:
             cells/NOISE-RATE-SEED-*.json and wrong/NOISE-RATE-SEED-*.csv.
         quiet: hide the progress bar.
+        origin: what and where the corpus is, as `Request.origin` says it; None is that of the request.
     """
     if request.clean_by:
         corpus.require_test("The cleaning of an audit")
@@ -63,12 +71,9 @@ def run_audit(request: AuditRequest, corpus: Corpus, folder: OwnedFolder | None,
     for rate in request.rates:
         count_wrong(corpus.train.gold, rate)  # refuses bad rates before any training
     n_test = None if corpus.test is None else len(corpus.test)
-    about = {
-        "corpus": corpus.name,
-        "n_test": n_test,
-        "corpus_fingerprint": corpus.fingerprint,
-        **provenance(request.device),
-    }
+    about = {"corpus": corpus.name, "n_test": n_test, "corpus_fingerprint": corpus.fingerprint}
+    about |= origin or request.origin(corpus.train.ids, corpus.train.gold)
+    about |= provenance(request.device)
     config = request.as_data()
     if folder is not None:
         begin(folder, about, config)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cal.arguments import check_arguments
 from cal.checks import Problems, problems_of, whole_numbers
 from cal.errors import ConfigError, shown
+from cal.files import taken
 from cal.learners.request import TrainingRequest
 from cal.request import make, takes
 from cal.seeds import list_seeds
@@ -77,14 +78,14 @@ class AuditRequest(TrainingRequest):
             DataError: if a rate makes no label wrong, or too many.
             CalError: if something cannot be read, trained or written.
         """
-        from contextlib import nullcontext
-
         from cal.label_errors.audit import run_audit
         from cal.label_errors.audit_result import audit_folder
 
         folder = None if self.output is None else audit_folder(self.output)
-        with nullcontext() if folder is None else folder.lock("audit"):
-            result = run_audit(self, self.read_corpus(corpus), folder, quiet)
+        with taken(folder):
+            read = self.read_corpus(corpus)
+            origin = self.origin(read.train.ids, read.train.gold, corpus)
+            result = run_audit(self, read, folder, quiet, origin)
             if self.output is not None:
                 result.save(self.output)
         return result

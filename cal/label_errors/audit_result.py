@@ -77,10 +77,14 @@ class AuditResult:
             StorageError: if the folder holds something else or cannot be written.
         """
         check_arguments(AuditResult.save, locals())
+        target = audit_folder(folder)
+        with target.taken(again=True):
+            begin(target, self.about, self.config)
+            self._write(target)
+
+    def _write(self, target: OwnedFolder) -> None:
         from cal.label_errors.audit_report import audit_document
 
-        target = audit_folder(folder)
-        begin(target, self.about, self.config)
         for name in FRAMES:
             target.write(f"{name}.csv", getattr(self, name).to_csv(index=False).encode())
         target.write("means.csv", self.to_frame().to_csv(index=False).encode())
@@ -130,18 +134,17 @@ class AuditResult:
 
 
 def audit_folder(folder: Path | str) -> OwnedFolder:
-    """The folder to write an audit to.
-
-    Raises:
-        StorageError: if the folder holds something else.
-    """
-    target = OwnedFolder(folder, "cal audit", "audit.json")
-    target.refuse_foreign()
-    return target
+    """The folder to write an audit to."""
+    return OwnedFolder(folder, "cal audit", "audit.json")
 
 
 def begin(target: OwnedFolder, about: Mapping[str, Any], config: Mapping[str, Any]) -> None:
-    """Writes audit.json, which marks the folder as ours, and the configuration."""
+    """Writes audit.json, which marks the folder as ours, and the configuration.
+
+    Raises:
+        StorageError: if the folder has an audit of other data.
+    """
+    target.refuse_other_data(about)
     target.write_json("audit.json", about)
     target.write_yaml("config.yaml", config)
 

@@ -79,7 +79,12 @@ class Suspects:
             StorageError: if the folder holds something else or cannot be written.
         """
         check_arguments(Suspects.save, locals())
-        target = suspects_folder(folder, trained=bool(self.about["seeds"]))
+        target = suspects_folder(folder)
+        with target.taken(again=True):
+            refuse_to_replace(target, self.about, trained=bool(self.about["seeds"]))
+            self._write(target)
+
+    def _write(self, target: OwnedFolder) -> None:
         # suspects.json comes first: it marks the folder as ours.
         target.write_json("suspects.json", self.about, default=str)
         as_json = [orjson.dumps(others).decode() for others in self.rows["neighbours"]]
@@ -129,21 +134,24 @@ class Suspects:
         return f"<p>{escape(self.verdict)}</p>{self.rows.head(10)[columns].to_html(index=False)}"
 
 
-def suspects_folder(folder: Path | str, *, trained: bool) -> OwnedFolder:
-    """The folder to write a list to.
+def suspects_folder(folder: Path | str) -> OwnedFolder:
+    """The folder of a list."""
+    return OwnedFolder(folder, "cal suspects", "suspects.json")
+
+
+def refuse_to_replace(target: OwnedFolder, about: Mapping[str, Any], *, trained: bool) -> None:
+    """Makes sure that a list replaces none that is worth more.
 
     Args:
-        folder: path of the folder.
-        trained: whether the list comes from training; a list from a map does not replace one that took training.
+        target: folder of the list.
+        about: what the new list is about, as `OwnedFolder.refuse_other_data` takes it.
+        trained: whether it comes from training; a list from a map does not replace one that took training.
 
     Raises:
-        StorageError: if the folder holds something else.
+        StorageError: if the folder has a list of other documents, or one that took training.
     """
-    target = OwnedFolder(folder, "cal suspects", "suspects.json")
-    target.refuse_foreign()
-    about = target.path / "suspects.json"
-    if not trained and about.exists() and orjson.loads(about.read_bytes()).get("seeds"):
+    target.refuse_other_data(about)
+    if not trained and target.kept().get("seeds"):
         raise StorageError(
-            f"{folder} holds a list that took training; one from a map would replace it. Give another folder."
+            f"{target.path} holds a list that took training; one from a map would replace it. Give another folder."
         )
-    return target

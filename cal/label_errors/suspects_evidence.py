@@ -30,8 +30,8 @@ N_DIMENSIONS = 100
 _OF_MAP = "They take training: rank a corpus instead of a map (dataset=NAME), which gives them where they can be told."
 
 
-def find_suspects(request: SuspectsRequest, corpus: Corpus | None, quiet: bool) -> Suspects:
-    """The ranked list that a request asks for."""
+def find_suspects(request: SuspectsRequest, corpus: Corpus | None, quiet: bool, given: bool = False) -> Suspects:
+    """The ranked list that a request asks for; `given` says that the corpus was given as an object."""
     if request.map is None:
         assert corpus is not None
         evidence, about = _of_training(request, corpus, quiet)
@@ -42,6 +42,7 @@ def find_suspects(request: SuspectsRequest, corpus: Corpus | None, quiet: bool) 
     table = suspects_table(evidence, request.neighbours, n_shown)
     about |= {"by": evidence.by, "n_instances": len(table), "neighbours": alike, "config": request.as_data()}
     about |= {"estimate": _totals(evidence.estimate), "no_estimate": evidence.no_estimate or None}
+    about |= request.origin(evidence.ids, evidence.gold, corpus if given and request.map is None else None)
     about |= provenance(request.device)
     return Suspects(table, about)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cal.arguments import check_arguments
 from cal.checks import Problems, one_of, whole_numbers
 from cal.errors import ConfigError
+from cal.files import taken
 from cal.learners.request import TrainingRequest
 from cal.request import make, takes
 from cal.seeds import list_seeds
@@ -72,16 +73,21 @@ class SuspectsRequest(TrainingRequest):
             ConfigError: if there is neither a corpus nor a map.
             CalError: if something cannot be read, trained or written.
         """
-        from cal.label_errors.suspects import suspects_folder
+        from cal.label_errors.suspects import refuse_to_replace, suspects_folder
         from cal.label_errors.suspects_evidence import find_suspects
 
         if self.map is None and self.dataset is None and corpus is None:
             raise ConfigError("There is nothing to rank. Give a corpus (dataset=NAME) or a map (map=FOLDER).")
-        if self.output is not None:
-            suspects_folder(self.output, trained=self.map is None)
-        found = find_suspects(self, self.corpus_if_given(corpus), quiet)
-        if self.output is not None:
-            found.save(self.output)
+        folder = None if self.output is None else suspects_folder(self.output)
+        with taken(folder):
+            read = self.corpus_if_given(corpus)
+            if folder is not None:
+                trained = None if self.map is not None else read
+                about = {} if trained is None else self.origin(trained.train.ids, trained.train.gold, corpus)
+                refuse_to_replace(folder, about, trained=trained is not None)
+            found = find_suspects(self, read, quiet, given=corpus is not None)
+            if folder is not None:
+                found.save(folder.path)
         return found
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import math
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -17,7 +19,10 @@ from joblib.externals.loky import process_executor, set_loky_pickler
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from cal.checks import known_name
-from cal.errors import ConfigError, WorkerError
+from cal.errors import ConfigError, LearnerError, WorkerError
+from cal.registry import said
+from cal.scratch import array_folder, scratch_folder
+from cal.watchdog import end_with
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -82,11 +87,13 @@ def in_processes(task: Callable[..., T], arguments: Sequence[tuple[Any, ...]], n
             yield _with_one_thread(task, *given)
         return
     set_loky_pickler()  # importing deepsig sets dill, which cannot pickle memory maps
-    with parallel_config("loky", n_jobs=n_workers, inner_max_num_threads=1):
+    watched = os.getpid(), threading.current_thread() is threading.main_thread()
+    started = {"initializer": end_with, "initargs": watched, "temp_folder": str(_arrays(os.getpid()))}
+    with parallel_config("loky", n_jobs=n_workers, inner_max_num_threads=1, **started):
         # No more tasks at once than loky's queue holds: its thread would complain about others when interrupted.
         pool = Parallel(batch_size=1, pre_dispatch="2*n_jobs", return_as="generator")
         try:
-            yield from pool(delayed(_in_worker)(os.getpid(), task, *given) for given in arguments)
+            yield from pool(delayed(_in_worker)(task, *given) for given in arguments)
         except TerminatedWorkerError as error:
             raise WorkerError(
                 "A worker process was killed, perhaps for lack of memory. Finished rounds are kept. Rerun the command "
@@ -94,23 +101,28 @@ def in_processes(task: Callable[..., T], arguments: Sequence[tuple[Any, ...]], n
             ) from error
 
 
-def _in_worker(parent: int, task: Callable[..., T], *given: Any) -> T:
-    threading.Thread(target=_end_with, args=(parent,), name="cal-parent", daemon=True).start()
+@cache
+def _arrays(process: int) -> Path:
+    """The folder of the arrays that a process shares with its workers, until it ends."""
+    folders = ExitStack()
+    atexit.register(folders.close)
+    return folders.enter_context(scratch_folder(array_folder()))
+
+
+def _in_worker(task: Callable[..., T], *given: Any) -> T:
     # A worker keeps a pretrained model on purpose; loky would take it for a leak and start another worker.
     process_executor._MAX_MEMORY_LEAK_SIZE = math.inf
     return _with_one_thread(task, *given)
 
 
-def _end_with(parent: int) -> None:
-    """Ends this process with its parent, so that no worker outlives a killed simulation."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
-
-
 def _with_one_thread(task: Callable[..., T], *given: Any) -> T:
     with _one_thread():
-        return task(*given)
+        try:
+            return task(*given)
+        except SystemExit as error:  # it would end the command as if all were well
+            raise LearnerError(
+                f"Code of yours {said(error)} while a classifier trains. Let it raise an error."
+            ) from error
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from cal.arguments import check_arguments
 from cal.errors import DataError
 from cal.files import OwnedFolder
 from cal.maps.page import N_ARROWS, figure_html, map_page
+from cal.provenance import data_digest
 from cal.report.plot_style import label, new_figure, rendered, styled
 
 _MOST_POINTS = 20_000
@@ -69,7 +70,8 @@ class MapDiff:
             StorageError: if the folder holds something else or cannot be written.
         """
         check_arguments(MapDiff.save, locals())
-        _write(self, Path(folder))
+        with (target := diff_folder(folder)).taken(again=True):
+            _write(self, target)
 
     @classmethod
     def load(cls, folder: Path | str) -> MapDiff:
@@ -133,11 +135,16 @@ def listed(ids: Sequence[str], side: str) -> str:
     return f"{len(ids):,} only in {side}" + (f" ({few})" if ids else "")
 
 
-def _write(diff: MapDiff, folder: Path) -> None:
+def diff_folder(path: Path | str) -> OwnedFolder:
+    """The folder of the differences between two maps."""
+    return OwnedFolder(path, "cal map-diff", "diff.json")
+
+
+def _write(diff: MapDiff, target: OwnedFolder) -> None:
     names = diff.names
-    target = OwnedFolder(folder, "cal map-diff", "diff.json")
-    target.refuse_foreign()
     about: dict[str, object] = {"a": names[0], "b": names[1], "alpha": diff.alpha, "n_shared": len(diff.moved)}
+    about |= {"data": data_digest(diff.moved["id"], diff.moved["gold_a"]), "data_from": [*names]}
+    target.refuse_other_data(about)
     about |= {"n_significant": int(diff.moved["significant"].sum()) if diff.tested else None}
     about |= {"only_a": diff.only_a, "only_b": diff.only_b}
     target.write_json("diff.json", about)  # first: it marks our folder

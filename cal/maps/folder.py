@@ -29,6 +29,7 @@ from cal.maps.coordinates import td_metrics
 from cal.maps.map_file import SUFFIXES, csv_text, read_map_file, write_map_file
 from cal.maps.page import page_of
 from cal.maps.summary import map_summary
+from cal.provenance import data_digest
 from cal.report.plot_style import rendered
 
 CHECKPOINTS = "checkpoints"
@@ -39,11 +40,19 @@ def save_map(data_map: DataMap, path: Path | str, *, config: Mapping[str, Any], 
     if Path(path).suffix in SUFFIXES:
         write_map_file(data_map, path)
         return
-    target = map_folder(path)
-    target.refuse_foreign()
     drawn = data_map.one()
     points = drawn.to_frame()
-    summary = {**map_summary(drawn, points), **about}
+    about = {"data": data_digest(points["id"], points["gold"]), **about}
+    target = map_folder(path)
+    with target.taken(again=True):
+        target.refuse_other_data(about)
+        _write(drawn, points, target, {**map_summary(drawn, points), **about}, config)
+
+
+def _write(
+    drawn: DataMap, points: pd.DataFrame, target: OwnedFolder, summary: Mapping[str, Any], config: Mapping[str, Any]
+) -> None:
+    """Writes all files of a map."""
     # map.json first, so that the folder is known for ours; map.parquet last: a folder with one is complete.
     (target.path / "map.parquet").unlink(missing_ok=True)
     target.write_json("map.json", summary)

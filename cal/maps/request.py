@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from cal.arguments import check_arguments
 from cal.checks import Problems, one_of, whole_numbers
 from cal.errors import ConfigError, DataError
+from cal.files import taken
 from cal.learners.request import TrainingRequest
 from cal.maps.given import source_problems
 from cal.request import make, takes
@@ -99,21 +100,25 @@ class MapRequest(TrainingRequest):
                 "Nothing to draw: give a corpus to train on (dataset=NAME on the command line), or logs=FOLDER to read "
                 "logs, or map=FILE to read coordinates."
             )
-        if self.output is not None:
-            map_folder(self.output).refuse_foreign()
-        read = self.corpus_if_given(corpus)
-        config = self.as_data()
-        if self.logs is None and self.map is None:
-            assert read is not None
-            data_map = self._trained(read, quiet).one()
-            about = {"corpus_fingerprint": read.fingerprint, **provenance(self.device)}
-        else:
-            data_map = (self._of_logs(read) if self.map is None else self._of_map(read)).one()
-            about = provenance("cpu")
-            config = {key: config[key] for key in ("map", "logs", "on_missing", "dataset", "region", "output")}
-        if self.output is not None and not rank():
-            data_map.save(self.output, config=config, about=about)
-            shutil.rmtree(self.output / CHECKPOINTS, ignore_errors=True)
+        folder = None if self.output is None or rank() else map_folder(self.output)
+        with taken(folder):
+            read = self.corpus_if_given(corpus)
+            config = self.as_data()
+            if self.logs is None and self.map is None:
+                assert read is not None
+                about = self.origin(read.train.ids, read.train.gold, corpus)
+                if folder is not None:
+                    folder.refuse_other_data(about)
+                data_map = self._trained(read, quiet).one()
+                about |= {"corpus_fingerprint": read.fingerprint, **provenance(self.device)}
+            else:
+                data_map = (self._of_logs(read) if self.map is None else self._of_map(read)).one()
+                ids = range(len(data_map)) if data_map.ids is None else data_map.ids
+                about = self.origin(ids, data_map.gold.tolist()) | provenance("cpu")
+                config = {key: config[key] for key in ("map", "logs", "on_missing", "dataset", "region", "output")}
+            if folder is not None:
+                data_map.save(folder.path, config=config, about=about)
+                shutil.rmtree(folder.path / CHECKPOINTS, ignore_errors=True)
         return data_map
 
     def run_in_folder(self, *, quiet: bool = False) -> tuple[str, Path]:
@@ -121,7 +126,8 @@ class MapRequest(TrainingRequest):
         from cal.maps.summary import hardest_text
 
         # If several processes share the training, the first one chooses the folder.
-        folder = self.output = gathered(self.output or self._new_folder())[0]
+        chosen = gathered(self.output or (None if rank() else self._new_folder()))
+        folder = self.output = Path(str(chosen[0]))
         data_map = self.run(quiet=quiet)
         if rank():
             return "", folder

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 
 from cal.arguments import check_arguments
-from cal.files import write_whole
+from cal.files import refuse_unwritable, write_whole
 from cal.report import sections
 from cal.report.findings import Findings
 from cal.report.markup import Report, to_html, to_latex, to_markdown
@@ -36,6 +36,7 @@ def write_report(curves: LearningCurves, folder: Path | str) -> Path:
         StorageError: if the folder cannot be written.
     """
     check_arguments(write_report, locals())
+    refuse_unwritable(Path(folder))
     report, figures = describe(curves)
     files = {name: rendered(figure) for name, figure in figures.items()}
     contents = {

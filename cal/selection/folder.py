@@ -78,6 +78,11 @@ FORMATS = (*_FILES, "huggingface", "allenai")
 """Formats of a selection beside selected.csv."""
 
 
+def result_folder(folder: Path, command: str) -> OwnedFolder:
+    """The folder of a command."""
+    return OwnedFolder(folder, command, MANIFEST)
+
+
 def refuse_other(folder: Path, command: str) -> None:
     """Makes sure that a folder is new, empty or written by the same command, so that it may be replaced.
 
@@ -86,14 +91,11 @@ def refuse_other(folder: Path, command: str) -> None:
     Raises:
         StorageError: if the folder, or a subfolder to replace, holds something else.
     """
-    OwnedFolder(folder, command, MANIFEST).refuse_foreign()
+    target = result_folder(folder, command)
+    target.refuse_foreign()
     if not (folder / MANIFEST).exists():
         return
-    try:
-        manifest = orjson.loads((folder / MANIFEST).read_bytes())
-    except (OSError, orjson.JSONDecodeError):
-        manifest = None
-    if not isinstance(manifest, dict) or manifest.get("made_by") != command:
+    if target.kept().get("made_by") != command:
         raise StorageError(f"{folder} holds a {MANIFEST} that {command} did not write; give another folder.")
     for pattern, contents in _OURS[command].items():
         ours = {path for content in contents for path in folder.glob(f"{pattern}/{content}") if not path.is_symlink()}
@@ -132,19 +134,20 @@ def write_selection(
     if isinstance(formats, str) or not isinstance(formats, list | tuple):
         raise ConfigError(f"formats must be a list, such as ['jsonl', 'parquet'], not {shown(formats)}.")
     refuse(each for name in formats for each in one_of(FORMATS, formats=name))
-    target = _begun(folder, SELECT, rows, about)
-    if dropped is not None:
-        target.write("dropped.csv", csv_bytes(dropped))
-    for name in formats:
-        if name in _FILES:
-            file, content = _FILES[name]
-            target.write(file, content(rows))
-    if "huggingface" in formats:
-        table = rows.drop(columns="gold_label", errors="ignore").rename(columns={"gold": "label"})
-        write_dataset_folder(table, folder / "huggingface", label_names)
-    for path, data in other_files:
-        target.write(path, data)
-    target.write("selected.csv", csv_bytes(rows))  # last: its presence marks a complete folder
+    with (target := result_folder(folder, SELECT)).taken(again=True):
+        _begin(target, rows, about)
+        if dropped is not None:
+            target.write("dropped.csv", csv_bytes(dropped))
+        for name in formats:
+            if name in _FILES:
+                file, content = _FILES[name]
+                target.write(file, content(rows))
+        if "huggingface" in formats:
+            table = rows.drop(columns="gold_label", errors="ignore").rename(columns={"gold": "label"})
+            write_dataset_folder(table, folder / "huggingface", label_names)
+        for path, data in other_files:
+            target.write(path, data)
+        target.write("selected.csv", csv_bytes(rows))  # last: its presence marks a complete folder
 
 
 def write_weights(folder: Path, rows: pd.DataFrame, about: Mapping[str, Any]) -> None:
@@ -158,7 +161,9 @@ def write_weights(folder: Path, rows: pd.DataFrame, about: Mapping[str, Any]) ->
     Raises:
         StorageError: if the folder holds something else or cannot be written.
     """
-    _begun(folder, WEIGHTS, rows, about).write("weights.csv", csv_bytes(rows))
+    with (target := result_folder(folder, WEIGHTS)).taken(again=True):
+        _begin(target, rows, about)
+        target.write("weights.csv", csv_bytes(rows))
 
 
 def read_folder(folder: Path, command: str, file: str) -> tuple[dict[str, Any], pd.DataFrame]:
@@ -175,13 +180,13 @@ def read_folder(folder: Path, command: str, file: str) -> tuple[dict[str, Any], 
     return {name: value for name, value in about.items() if name not in ("made_by", "ids_sha256")}, rows
 
 
-def _begun(folder: Path, command: str, rows: pd.DataFrame, about: Mapping[str, Any]) -> OwnedFolder:
-    """The folder without an earlier selection, and with a manifest that marks it as ours."""
+def _begin(target: OwnedFolder, rows: pd.DataFrame, about: Mapping[str, Any]) -> None:
+    """Removes an earlier result of the same data, and writes a manifest that marks the folder as ours."""
+    folder, command = target.path, target.command
     refuse_other(folder, command)
-    target = OwnedFolder(folder, command, MANIFEST)
+    target.refuse_other_data(about)
     manifest = {"made_by": command, **about, "ids_sha256": hashlib.sha256(_ids(rows)).hexdigest()}
     with storage_errors(f"replace what is in {folder}", "Give another folder."):
         for path in [path for pattern in _OURS[command] for path in folder.glob(pattern)]:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     target.write_json(MANIFEST, manifest)
-    return target

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cal.arguments import check_arguments
 from cal.checks import Problems, one_of, whole_numbers
 from cal.errors import ConfigError, UnknownNameError, shown
+from cal.files import taken
 from cal.learners.request import TrainingRequest
 from cal.maps.given import source_problems
 from cal.request import make, takes
@@ -199,17 +200,23 @@ class SelectRequest(TrainingRequest):
         Raises:
             CalError: if something cannot be read, chosen or written.
         """
-        from cal.selection.folder import SELECT, refuse_other
+        from cal.selection.folder import SELECT, refuse_other, result_folder
         from cal.selection.select import select_from_map, select_from_texts
 
-        if self.output is not None:
-            refuse_other(self.output, SELECT)
-        if self.from_texts:
-            selection = select_from_texts(self, self.read_corpus(corpus), quiet)
-        else:
-            selection = select_from_map(self, self.corpus_if_given(corpus))
-        if self.output is not None:
-            selection.save(self.output, self.formats)
+        folder = None if self.output is None else result_folder(self.output, SELECT)
+        with taken(folder):
+            if folder is not None:
+                refuse_other(folder.path, SELECT)
+            if self.from_texts:
+                read = self.read_corpus(corpus)
+                origin = self.origin(read.train.ids, read.train.gold, corpus)
+                if folder is not None:
+                    folder.refuse_other_data(origin)
+                selection = select_from_texts(self, read, origin, quiet)
+            else:
+                selection = select_from_map(self, self.corpus_if_given(corpus))
+            if folder is not None:
+                selection.save(folder.path, self.formats)
         return selection
 
 

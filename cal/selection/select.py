@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +56,7 @@ def select_from_map(request: SelectRequest, corpus: Corpus | None) -> Selection:
     positions = chooser.take(n_chosen)
     about = {
         "config": _without(request, "features", "learner"),
+        **request.origin(points["id"], points["gold"]),
         **provenance("cpu"),
         "recipe": asdict(recipe),
         "metric": recipe.metric,
@@ -82,8 +83,8 @@ def select_from_map(request: SelectRequest, corpus: Corpus | None) -> Selection:
     )
 
 
-def select_from_texts(request: SelectRequest, corpus: Corpus, quiet: bool) -> Selection:
-    """Chooses from the train split of a corpus by AFLite or an active learner."""
+def select_from_texts(request: SelectRequest, corpus: Corpus, origin: Mapping[str, Any], quiet: bool) -> Selection:
+    """Chooses from the train split of a corpus, which has an origin, by AFLite or an active learner."""
     n_chosen = n_of(len(corpus.train), fraction=request.fraction, count=request.count)
     metric, ties = _RANKED_BY[str(request.recipe)]
     if request.recipe == "aflite":
@@ -117,6 +118,7 @@ def select_from_texts(request: SelectRequest, corpus: Corpus, quiet: bool) -> Se
         "seed": request.seed,
         "n_chosen": n_chosen,
         "n_instances": len(points),
+        **origin,
         "source": {"dataset": corpus.name, "corpus_fingerprint": corpus.fingerprint},
     }
     return Selection(_columns(points).iloc[positions], about, label_names=list(corpus.label_names))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cal.checks import Problems, is_path, one_of, paths
 from cal.errors import DataError
+from cal.files import taken
 from cal.maps.given import source_problems
 from cal.request import Request, make, takes
 
@@ -68,18 +69,28 @@ class WeightsRequest(Request):
         Raises:
             CalError: if something cannot be read, weighed or written.
         """
+        from cal.selection.folder import WEIGHTS, refuse_other, result_folder
+
+        folder = None if self.output is None else result_folder(self.output, WEIGHTS)
+        with taken(folder):
+            if folder is not None:
+                refuse_other(folder.path, WEIGHTS)
+            weights = self._weights()
+            if folder is not None:
+                weights.save(folder.path)
+        return weights
+
+    def _weights(self) -> Weights:
         from cal.maps.given import given_map
         from cal.provenance import provenance
-        from cal.selection.folder import WEIGHTS, refuse_other
         from cal.selection.weighted import Weights
         from cal.selection.weights import by_inverse_confidence, by_mislabel, by_variability
 
-        if self.output is not None:
-            refuse_other(self.output, WEIGHTS)
         data_map, source = given_map(self.map, self.logs, self.on_missing)
         points = data_map.to_frame()
         about = {
             "config": self.as_data(),
+            **self.origin(points["id"], points["gold"]),
             **provenance("cpu"),
             "n_instances": len(points),
             "source": source,
@@ -94,10 +105,7 @@ class WeightsRequest(Request):
             of_map = {"variability": by_variability, "inverse_confidence": by_inverse_confidence}
             values = of_map[self.by](data_map)
         known = [name for name in ("id", "gold", "gold_label") if name in points]
-        weights = Weights(points[known].assign(weight=values), about)
-        if self.output is not None:
-            weights.save(self.output)
-        return weights
+        return Weights(points[known].assign(weight=values), about)
 
 
 @takes(WeightsRequest)

@@ -116,7 +116,7 @@ class LearningCurves:
         about["strategies"] = list(dict.fromkeys([*about.get("strategies", []), *self.strategies]))
         about["seeds"] = list(dict.fromkeys([*about.get("seeds", []), *self.seeds]))
         is_new = not (target.path / "run.json").exists()
-        with target.lock():
+        with target.taken(again=True):
             target.create(self.about.get("config", {}), about)
             write_tables(target, {name: getattr(self, name) for name in COLUMNS})
             self.to_csv(folder)

@@ -11,6 +11,7 @@ from types import TracebackType
 from tqdm import tqdm
 
 from cal.errors import StorageError
+from cal.progress import signs_of_life
 from cal.simulation.run_folder import FULL_DATA, Run, RunFolder
 
 logger = logging.getLogger(__name__)
@@ -39,17 +40,21 @@ class Progress:
     def __enter__(self) -> Progress:
         total = sum(1 if run.strategy == FULL_DATA else self._n_rounds for run in self._runs)
         n_before = self._look(log_notes=False)  # rounds finished by an earlier start
+        self._total = total
         off = self._quiet or None
         form = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} rounds [{elapsed}<{remaining}]"
         self._bar = tqdm(total=total, initial=n_before, bar_format=form, disable=off, dynamic_ncols=True)
         self._line = tqdm(total=0, position=1, bar_format="{desc}", disable=off, dynamic_ncols=True)
         self._thread = threading.Thread(target=self._watch, name="cal-progress", daemon=True)
         self._thread.start()
+        self._alive = signs_of_life(lambda: f"{sum(self._seen.values())} of {self._total} rounds done", self._quiet)
+        self._alive.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._alive.__exit__(kind, error, trace)
         self._stop.set()
         self._thread.join()
         self._show()

@@ -12,8 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,7 +48,7 @@ class RunFolder(OwnedFolder):
     """
 
     def __init__(self, path: Path | str) -> None:
-        super().__init__(path, "cal simulate", "run.json")
+        super().__init__(path, "cal simulate", "run.json", spared=["rounds", "maps"])
 
     def create(self, config: Mapping[str, Any], about: Mapping[str, Any]) -> None:
         """Creates the folder, or checks that it holds the same simulation.
@@ -91,12 +90,6 @@ class RunFolder(OwnedFolder):
     def finish(self) -> None:
         """Marks the simulation as finished."""
         self.write_json("run.json", self.about() | {"finished": True})
-
-    @contextmanager
-    def lock(self, name: str = "simulation", wait: float = 0) -> Iterator[None]:
-        """Keeps other processes out of the folder, or out of one run in it."""
-        with super().lock(name, wait):
-            yield
 
     def rounds_file(self, run: Run) -> Path:
         """The file of a run's finished rounds."""

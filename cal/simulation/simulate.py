@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from cal.learners.base import Inputs
 from cal.learners.compute import in_processes
 from cal.learners.evaluate import labels_by_test
 from cal.provenance import provenance
+from cal.scratch import scratch_folder
 from cal.simulation.blocks import Plan, carry_out
 from cal.simulation.curves import LearningCurves
 from cal.simulation.loop import Setting
@@ -44,12 +45,12 @@ def run_simulation(request: SimulationRequest, corpus: Corpus, quiet: bool) -> L
         corpus: what is learnt.
         quiet: hide the progress bar.
     """
-    corpus.require_test("A simulation")
-    gold = corpus.train.gold
-    check_sizes(request.seed_chooser, gold, request.seed_size, request.dev_size, corpus.label_names)
-    with tempfile.TemporaryDirectory(prefix="cal-") as scratch:
-        folder = RunFolder(request.output or scratch)
-        with folder.lock():
+    with nullcontext(request.output) if request.output else scratch_folder() as path:
+        folder = RunFolder(path)
+        with folder.taken():
+            corpus.require_test("A simulation")
+            sizes = request.seed_size, request.dev_size
+            check_sizes(request.seed_chooser, corpus.train.gold, *sizes, corpus.label_names)
             with phase("features"):
                 vectors = vectors_of(corpus, request.features)
                 needs = frozenset[str]().union(*(strategy.needs for strategy in request.acquisitions.values()))

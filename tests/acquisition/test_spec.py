@@ -297,8 +297,11 @@ class Raising(Acquisition):
         raise FileNotFoundError("no such file")
 
 
-def test_a_callable_object_can_be_had_by_path():
-    assert list(make_strategies([{"_target_": f"{HERE}.MADE"}])) == ["MADE"]
+def test_a_callable_object_is_no_strategy_by_path():
+    """It may be anything, such as `exit`; in Python it can be given as it is."""
+    (problem,) = problems({"_target_": f"{HERE}.MADE"})
+    assert "MADE is no strategy but" in problem
+    assert list(make_strategies([{"MADE": MADE}])) == ["MADE"]
 
 
 MADE = Callable_()

@@ -84,7 +84,7 @@ def test_a_correlation_that_is_not_defined_is_said_to_be_so(tmp_path, n_runs):
     trained = dynamics(n_runs).epochs(slice(1))  # of one epoch, nothing varies
     DataMap.of(trained, IDS, name="one", seeds=[7, 8][: n_runs or 0]).save(tmp_path)
     about = orjson.loads((tmp_path / "map.json").read_bytes())
-    assert about == map_summary(read_map(tmp_path))
+    assert about == map_summary(read_map(tmp_path)) | {"data": about["data"]}
     assert about["correlation_of_confidence_and_variability"] is None
     text = str(read_map(tmp_path))
     assert "Correlation of confidence and variability: undefined (no spread)." in text

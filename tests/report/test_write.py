@@ -276,7 +276,7 @@ def test_no_finished_round_is_an_error(curves_of, tmp_path):
 
 def test_unwritable_folder_is_explained(curves_of, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match="choose another folder"):
+    with pytest.raises(StorageError, match="Give another output folder"):
         write_report(curves_of(["cal"], [1], 0), tmp_path / "file")
 
 
