@@ -46,14 +46,7 @@ def storage_errors(action: str, remedy: str) -> Iterator[None]:
 
 @contextmanager
 def path_errors() -> Iterator[None]:
-    """Turns an `OSError` about a path that the system refuses to look at, such as one too long, into a `StorageError`.
-
-    Example:
-        >>> with path_errors():
-        ...     Path("a" * 300).exists() or Path("b").stat()
-        Traceback (most recent call last):
-        cal.errors.StorageError: Cannot use ...: ... Give another path.
-    """
+    """Turns an `OSError` about a path that the system refuses, such as one too long, into a `StorageError`."""
     try:
         yield
     except OSError as error:

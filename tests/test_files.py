@@ -69,7 +69,7 @@ def slowly(file):
     file.write(b"half of it")
     file.flush()
     Path(sys.argv[2]).touch()
-    time.sleep(60)
+    time.sleep(600)
 
 write_whole(Path(sys.argv[1]), slowly)
 """
@@ -213,7 +213,7 @@ def test_a_lock_keeps_other_processes_out_names_their_command_and_is_given_back(
 def test_a_killed_process_gives_its_lock_back(folder, tmp_path):
     script = "import sys, time; from pathlib import Path; from cal.files import OwnedFolder\n"
     script += "with OwnedFolder(sys.argv[1], 'cal map', 'map.json').lock('map'):\n"
-    script += "    Path(sys.argv[2]).touch()\n    time.sleep(60)"
+    script += "    Path(sys.argv[2]).touch()\n    time.sleep(600)"
     with running(script, tmp_path, folder.path), pytest.raises(StorageError), folder.lock("map"):
         pass
     with folder.lock("map"):

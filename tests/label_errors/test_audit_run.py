@@ -56,7 +56,7 @@ def test_everything_is_in_the_folder(run):
     wanted |= {"figures/recall_uniform_10.png", "figures/recall_uniform_10.pdf"}
     wanted |= {f"wrong/{path.name}" for path in (folder / "wrong").glob("uniform-0.1-*.csv")}
     assert wanted <= found
-    assert len(found - wanted) == 3  # two cells, and the lock
+    assert len(found - wanted) == 2  # cells
 
 
 def test_tables_are_the_frames_that_the_text_speaks_of(run):
