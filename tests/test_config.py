@@ -179,6 +179,17 @@ def test_a_sweep_gives_one_configuration_per_combination():
     assert [(each.rounds, len(each.seeds)) for each in requests] == [(1, 3), (1, 4), (2, 3), (2, 4)]
 
 
+def test_a_group_can_be_null():
+    assert request_of("features=null").features is None
+    assert request_of("experiment=null", "dataset=null").dataset is None
+    assert [each.features is None for each in compose_sweep(SimulationRequest, "simulate", ["features=lsa,null"])] == [
+        False,
+        True,
+    ]
+    (problem,) = problems_of("learner=null")
+    assert problem == "learner cannot be null. Leave it out, or give one of mlp, scikit, transformer."
+
+
 def test_a_fault_in_any_job_of_a_sweep_is_found_before_the_first():
     problems = problems_of("device=cpu,cud", sweep=True)
     assert any("'cud'" in problem for problem in problems)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 import numpy as np
@@ -23,6 +24,8 @@ def check_splits(corpus: str, given: LabelledSplits) -> None:
     n_classes = len(given.label_names)
     if repeated := [str(label) for label, n in Counter(given.label_names).items() if n > 1]:
         raise DataError(f"{corpus}: label_names gives {few(repeated)} more than once. Give each label once.")
+    if bad := [label for label in given.label_names if re.search("[\ud800-\udfff]", label)]:
+        raise DataError(f"{corpus}: the label {bad[0]!a} has half a character (a lone surrogate). Repair it.")
     for name in given.splits:
         _check_split(corpus, name, given)
     for name in given.tests:

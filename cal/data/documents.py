@@ -114,7 +114,7 @@ def ids_of_texts(texts: Sequence[str], labels: Sequence[str]) -> list[str]:
     ids = [""] * len(texts)
     seen: Counter[str] = Counter()
     for row in sorted(range(len(texts)), key=lambda row: labels[row]):
-        digest = hashlib.blake2b(texts[row].encode(), digest_size=8).hexdigest()
+        digest = hashlib.blake2b(texts[row].encode(errors="surrogatepass"), digest_size=8).hexdigest()
         seen[digest] += 1
         ids[row] = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
     return ids

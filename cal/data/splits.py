@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -59,6 +60,8 @@ class Split:
                 f"{self.name}: {len(ids)} ids, {len(texts)} texts and {len(gold)} gold labels; "
                 "give one of each per document."
             )
+        _refuse_half_characters(f"{self.name}: ids", ids)
+        _refuse_half_characters(f"{self.name}: texts", texts)
         if twice := [instance_id for instance_id, n in Counter(ids).items() if n > 1]:
             raise DataError(
                 f"{self.name}: {len(twice)} ids occur more than once, e.g. {few(twice)}. "
@@ -130,6 +133,17 @@ class Split:
                 f"{self.name}: a part of {len(blank)} documents is empty, e.g. of id {few(blank)}. Fill both texts of "
                 "a pair and every choice, or remove these rows."
             )
+
+
+def _refuse_half_characters(what: str, texts: Sequence[str]) -> None:
+    """Refuses lone surrogates, as a cut emoji leaves them: they are no text, and no file could hold them."""
+    bad = [row for row, text in enumerate(texts) if re.search("[\ud800-\udfff]", text)]
+    if bad:
+        raise DataError(
+            f"{what}: row {bad[0]} has half a character (a lone surrogate), and so have {len(bad) - 1} others: "
+            f"{texts[bad[0]]!a}. Read the file as UTF-8, or repair a text with "
+            "text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')."
+        )
 
 
 @dataclass(frozen=True, eq=False)

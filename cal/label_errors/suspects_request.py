@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cal.arguments import check_arguments
 from cal.checks import Problems, one_of, whole_numbers
 from cal.errors import ConfigError
-from cal.files import taken
+from cal.files import path_errors, taken
 from cal.learners.request import TrainingRequest
 from cal.request import make, takes
 from cal.seeds import list_seeds
@@ -92,6 +92,7 @@ class SuspectsRequest(TrainingRequest):
 
 
 @takes(SuspectsRequest)
+@path_errors()
 def suspects(source: Any = None, *, corpus: Any = None, quiet: bool = False, **parameters: Any) -> Suspects:
     """Ranks the labels to re-check, most suspicious first. It changes nothing.
 

@@ -141,3 +141,12 @@ def test_a_table_of_another_shape_is_refused(tmp_path, few, columns, message):
 def test_an_array_of_another_shape_is_refused(tmp_path, few, vectors):
     with pytest.raises(FeatureError, match="give numbers of shape"):
         Precomputed(save(tmp_path / "a.npy", IDS, vectors)).compute(few)
+
+
+def test_an_archive_under_another_name_is_explained(tmp_path, few):
+    path = tmp_path / "array.npy"
+    save(path)
+    with path.open("wb") as file:
+        np.savez(file, one=VECTORS, two=VECTORS)
+    with pytest.raises(FeatureError, match=r"is an archive of arrays \(\.npz\) under another name"):
+        Precomputed(str(path)).compute(few)
