@@ -12,6 +12,7 @@ import re
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
@@ -43,6 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     before = signal.signal(signal.SIGTERM, _interrupt)
     if "" not in sys.path:
         sys.path.append("")  # the working directory, for strategies that are not installed
+    hidden = warnings.catch_warnings()
+    hidden.__enter__()
+    warnings.filterwarnings("ignore", category=RuntimeWarning)  # of NumPy about 0/0, which we explain ourselves
     try:
         _refuse_undecodable(words)
         if not words or words[0] in ("-h", "--help", "help"):
@@ -67,6 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"cal: Interrupted.{advice}", file=sys.stderr)
         return 130
     finally:
+        hidden.__exit__(None, None, None)
         signal.signal(signal.SIGTERM, before)
     return 0
 

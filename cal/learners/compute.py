@@ -7,6 +7,7 @@ import logging
 import math
 import os
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -110,6 +111,7 @@ def _arrays(process: int) -> Path:
 
 
 def _in_worker(task: Callable[..., T], *given: Any) -> T:
+    warnings.filterwarnings("ignore", category=RuntimeWarning)  # of NumPy, which would reach the terminal
     # A worker keeps a pretrained model on purpose; loky would take it for a leak and start another worker.
     process_executor._MAX_MEMORY_LEAK_SIZE = math.inf
     return _with_one_thread(task, *given)

@@ -58,6 +58,7 @@ class MapRequest(TrainingRequest):
         from cal.dynamics.regions import region_rule
         from cal.dynamics.store import OnMissing
         from cal.dynamics.training_dynamics import Capture
+        from cal.maps.map_file import SUFFIXES
 
         given = [
             name
@@ -70,6 +71,8 @@ class MapRequest(TrainingRequest):
                 problems.append(
                     f"{source}={what} trains nothing, and so does not use {', '.join(given)}. Leave it out."
                 )
+        if self.output is not None and self.output.suffix in SUFFIXES:
+            problems.append(f"output={self.output} is the name of a file, and a map is a folder. Leave the ending out.")
         if self.map is not None:
             problems += source_problems(self.map, self.logs, self.on_missing)
         problems += whole_numbers(0, hardest=self.hardest) + whole_numbers(2, folds=self.folds)

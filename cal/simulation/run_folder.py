@@ -188,7 +188,7 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _file_name(run: Run) -> str:
-    plain = re.sub(r"[^\w.=,()+-]", "_", run.strategy)[:80]
+    plain = re.sub(r"[^\w.=,()+-]", "_", run.strategy).encode()[:80].decode(errors="ignore")
     if plain != run.strategy:  # two names must not share a file
         plain += "~" + hashlib.blake2b(run.strategy.encode(), digest_size=4).hexdigest()
     return f"{plain}-{run.seed}"
