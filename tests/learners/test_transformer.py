@@ -412,6 +412,7 @@ def test_layers_computed_again_train_the_same(make_learner, corpus, tiny, kind):
 @pytest.mark.filterwarnings("ignore:.torch.jit.script_method:DeprecationWarning")  # of PyTorch about its own modules
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")  # which it asks for itself
 @pytest.mark.filterwarnings("ignore:Guards may run slower on Python 3.13.0:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")  # Python 3.12, of its forks
 @pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
 def test_a_compiled_model_trains_the_same(make_learner, corpus, tiny):
     small = {"model": tiny(num_hidden_layers=1), "n_epochs": 1, "dropout": 0.1}
