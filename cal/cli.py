@@ -182,6 +182,8 @@ def _run(command: Command, request: Any, quiet: bool) -> None:
         result, folder = request.run_in_folder(quiet=quiet or rank() > 0)
         if rank():
             return
+    if not quiet and (used := getattr(request, "used", "")):
+        print(used)
     if not quiet and str(result):
         print(result)
     if command.result[0]:

@@ -137,12 +137,14 @@ def shown(value: object, n: int = 80) -> str:
 
 
 def nearest_name(given: str, known: Iterable[str]) -> str | None:
-    """The known name most similar to `given`; None if none is similar.
+    """The known name that starts with the word `given`, or else is most similar to it; None if none is similar.
 
     Example:
-        >>> nearest_name("dtaset", ["dataset", "device"])
-        'dataset'
+        >>> nearest_name("dtaset", ["dataset", "device"]), nearest_name("label", ["labels", "label_column"])
+        ('dataset', 'label_column')
     """
     names = {name.lower(): name for name in known}
+    if started := [name for name in names if name.startswith(f"{given.lower()}_")]:
+        return names[started[0]]
     close = get_close_matches(given.lower(), names, n=1, cutoff=0.6)
     return names[close[0]] if close else None

@@ -26,7 +26,11 @@ from cal.errors import ConfigError, UnknownNameError
 if TYPE_CHECKING:
     from cal.data.corpus import Corpus
 
-_COLUMNS = {"text": "text_column", "label": "label_column", "id": "id_column", "choices": "choice_columns"}
+_SETTINGS = {
+    **{"text": "text_column", "label": "label_column", "id": "id_column", "choices": "choice_columns"},
+    **{"split": "split_column", "spelling": "labels"},
+}
+"""The settings of `files` by their names in `from_frame`."""
 
 
 def read_corpus(source: Any = "docstrings", **options: Any) -> Corpus:
@@ -35,13 +39,14 @@ def read_corpus(source: Any = "docstrings", **options: Any) -> Corpus:
     Args:
         source: one of
             - the name of a reader: `docstrings`, `files`, `hub` or `glue`;
-            - a path to a `.csv`, `.tsv`, `.jsonl` or `.parquet` file, of which a fifth is held out for test, or to a
-              folder with `train.*` and `test.*`;
+            - a path to a `.csv`, `.tsv`, `.jsonl` or `.parquet` file, all of which is for training until a command
+              measures accuracy on a fifth of it, or to a folder with `train.*` and perhaps `test.*` and `dev.*`;
             - a pandas `DataFrame`: see `Corpus.from_frame`;
             - a `datasets` `Dataset` or `DatasetDict`, or a mapping of splits: see `Corpus.from_dataset`;
             - a `Corpus`, which is returned as it is.
-        options: fields of the reader; for a path, also `text`, `label`, `id` and `choices`, which name columns, and
-            `test`, a fraction to hold out or a second file; otherwise keywords of `from_frame` or `from_dataset`.
+        options: fields of the reader; for a path, also `text`, `label`, `id`, `choices` and `split`, which name
+            columns, `spelling`, and `test`, a fraction to hold out or a second file; otherwise keywords of
+            `from_frame` or `from_dataset`.
 
     Raises:
         ConfigError: if there is no such reader or option.
@@ -79,7 +84,7 @@ def _reader(source: str | os.PathLike[str], options: Mapping[str, Any]) -> tuple
         return source, dict(options)
     if not (path.exists() or path.suffix.lower() in SUFFIXES or len(path.parts) > 1):
         raise UnknownNameError("reader", str(source), registry.READERS, "There is no file or folder of that name.")
-    settings = {_COLUMNS.get(name, name): value for name, value in options.items()}
+    settings = {_SETTINGS.get(name, name): value for name, value in options.items()}
     text = settings.get("text_column")
     if text is not None and not isinstance(text, str):
         settings["text_column"], settings["second_column"] = text

@@ -9,14 +9,19 @@ from typing import Any
 
 from cal.checks import one_of
 from cal.data.documents import SourceDocuments, ids_of_texts
-from cal.data.tables import RawTable, setting
+from cal.data.spelling import alike, visible
+from cal.data.tables import RawTable
+from cal.data.written_labels import plain_labels, unconfirmed
 from cal.errors import DataError
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_ID_COLUMN = "id"
+ROW_IDS = {"row": 0, "row_from_1": 1}
+"""Values of `id_column` that number the rows, and the number of the first, as training logs do."""
 JOINER = " / "  # between the parts of a document, as people and bags of words read it
 _UNLABELLED = ("", "-", "-1")
+_ANSWER = "answer"
 Sequences = tuple[tuple[str, ...], ...]  # one document: a sequence per choice
 
 
@@ -33,9 +38,11 @@ class Columns:
             pair: the text before the blank, and the choice with the text after it (the choice and the text after it,
             if the text starts with the blank). With null the pair is the text and the choice.
         label_column: column with the labels: names or integers.
-        id_column: column with the ids. With null, or without a column `id`, ids are derived from the texts.
-        unlabelled: what to do with rows whose label is empty, `-` or -1, which data sets write for "no label":
-            `error` refuses them, `skip` leaves them out with a warning.
+        id_column: column with the ids; `row` numbers the rows from 0, and `row_from_1` from 1, as most training logs
+            do. With null, or without a column `id`, ids are derived from the texts.
+        unlabelled: what to do with rows whose label is empty, `-` or -1, which data sets write for "no label", and
+            with those that Prodigy's column `answer` does not accept: `error` refuses them, `skip` leaves them out
+            with a warning.
     """
 
     text_column: str = "text"
@@ -92,7 +99,8 @@ def read_documents(
         >>> documents.texts, documents.sequences
         (['He sleeps. / He is awake.'], [(('He sleeps.', 'He is awake.'),)])
     """
-    written = table.column(columns.label_column, "label_column")
+    table = numbered(table, columns)
+    written = plain_labels(table.column(columns.label_column, "label_column"))
     rows = _labelled(table, written, columns, set(map(str, label_names or ())))
     parts = [_texts(table, name, option, rows) for name, option in columns.text_columns()]
     documents = list(zip(*parts, strict=True))
@@ -108,32 +116,50 @@ def read_documents(
         sequences = [tuple(tuple(map(str, choice)) for choice in nested[row]) for row in rows]
     texts = [JOINER.join(each) for each in documents]
     numbers = [table.number(row) for row in rows]
-    named = columns.id_column is not None and (
-        columns.id_column != DEFAULT_ID_COLUMN or DEFAULT_ID_COLUMN in table.columns
-    )
-    ids = _ids(table, str(columns.id_column), rows) if named else ids_of_texts(texts, labels)
-    return SourceDocuments(table.source, ids, texts, labels, named, numbers, table.unit, sequences, table.keywords)
+    ids, named = _ids(table, columns.id_column, rows), True
+    if ids is None:
+        ids, named = ids_of_texts(texts, labels), False
+    return SourceDocuments(table.source, ids, texts, labels, named, numbers, table.unit, sequences, table.wording)
+
+
+def numbered(table: RawTable, columns: Columns) -> RawTable:
+    """The table with a column of row numbers, if they are to be the ids: before it is split, so that they go on."""
+    if (name := columns.id_column) not in ROW_IDS or table.has_column(name):
+        return table
+    return table.with_column(name, [str(row + ROW_IDS[name]) for row in range(table.n_rows)])
 
 
 def _labelled(table: RawTable, labels: Sequence[Any], columns: Columns, names: set[str]) -> list[int]:
     """The rows with a label; rows without one are refused, or skipped with a warning."""
-    none = set(_UNLABELLED) - names
+    none, wording = set(_UNLABELLED) - names, table.wording
     without = [row for row, label in enumerate(labels) if label is None or str(label).strip() in none]
+    used = {columns.label_column, *(name for name, _ in columns.text_columns())}
+    unsure = unconfirmed(table.columns[_ANSWER]) if _ANSWER in table.columns and _ANSWER not in used else []
     if without and (columns.unlabelled == "error" or len(without) == len(labels)):
         first = labels[without[0]]
         what = "" if first is None or not str(first).strip() else f": {first!r} is how data sets write that"
         way_out = "Remove these rows or label them"
         if columns.unlabelled == "error":
-            skip = setting("unlabelled", "skip", table.keywords)
-            way_out += f", or set {skip} to leave out all {len(without):,} rows without a label"
-            key = "label_names" if table.keywords else "dataset.label_names"
+            skip = wording.setting("unlabelled", "skip")
+            rows = "the row" if len(without) == 1 else f"all {len(without):,} rows"
+            way_out += f", or set {skip} to leave out {rows} without a label"
+            key = "label_names" if wording.keywords else f"{wording.where}.label_names"
             way_out += f", or list {first} in {key} if it is a label" if what else ""
         raise DataError(f"{table.place(*without)}: column '{columns.label_column}' has no label{what}. {way_out}.")
-    if without:
-        logger.warning(
-            "%s: %s of %s rows have no label and are left out.", table.source, f"{len(without):,}", f"{len(labels):,}"
+    if unsure and columns.unlabelled == "error":
+        raise DataError(
+            f"{table.place(*unsure)}: column '{_ANSWER}' says '{table.columns[_ANSWER][unsure[0]]}', so the label is "
+            f"not accepted. Set {wording.setting('unlabelled', 'skip')} to leave out all {len(unsure):,} such rows, or "
+            "rename the column if it is about something else."
         )
-    dropped = set(without)
+    dropped = {*without, *unsure}
+    if len(dropped) == len(labels):
+        raise DataError(f"{table.source}: no row has a label that column '{_ANSWER}' accepts. Give labelled rows.")
+    if dropped:
+        logger.warning(
+            "%s: %s of %s rows have no %slabel and are left out.",
+            *(table.source, f"{len(dropped):,}", f"{len(labels):,}", "accepted " if unsure else ""),
+        )
     return [row for row in range(len(labels)) if row not in dropped]
 
 
@@ -152,11 +178,10 @@ def _texts(table: RawTable, name: str, option: str, rows: Sequence[int]) -> list
 
 
 def _label(table: RawTable, row: int, name: str, label: Any) -> str:
-    if isinstance(label, float) and label.is_integer() and table.keywords is not None:
-        column = f"df[{name!r}]"
+    if isinstance(label, list):
         raise DataError(
-            f"{table.place(row)}: the label in '{name}' is the decimal number {label!r}, as pandas stores integers "
-            f"beside missing values. Labels are names or integers; convert them: {column} = {column}.astype('Int64')."
+            f"{table.place(row)}: column '{name}' holds {len(label)} labels, {label!r}, and a document has one. Keep "
+            "one, or join them into a label of its own."
         )
     if not isinstance(label, str | int):
         raise DataError(
@@ -184,19 +209,22 @@ def _choices(table: RawTable, row: int, document: Sequence[str], columns: Column
     if not blank or not (before + after).strip():
         raise DataError(
             f"{table.place(row)}: column '{columns.text_column}' has no blank '{columns.blank}' within a text. "
-            f"Correct the row, or set {setting('blank', '...', table.keywords)} to the mark that a choice replaces."
+            f"Correct the row, or set {table.wording.setting('blank', '...')} to the mark that a choice replaces."
         )
     if not before.strip():
         return tuple((choice, after.strip()) for choice in choices)
     return tuple((before.strip(), (choice + after).strip()) for choice in choices)
 
 
-def _ids(table: RawTable, name: str, rows: Sequence[int]) -> list[str]:
-    values = table.column(name, "id_column")
-    derived = setting("id_column", None, table.keywords)
+def _ids(table: RawTable, column: str | None, rows: Sequence[int]) -> list[str] | None:
+    """The ids of the rows; None if they are to be derived from the texts."""
+    if column is None or (column == DEFAULT_ID_COLUMN and not table.has_column(column)):
+        return None
+    values = table.column(column, "id_column")
+    derived = table.wording.setting("id_column", None)
     if empty := [row for row in rows if values[row] is None or not str(values[row]).strip()]:
         raise DataError(
-            f"{table.place(*empty)}: column '{name}' is empty. Give every row an id, or set {derived} to derive all "
+            f"{table.place(*empty)}: column '{column}' is empty. Give every row an id, or set {derived} to derive all "
             "ids from the texts."
         )
     first_of: dict[str, int] = {}
@@ -204,7 +232,17 @@ def _ids(table: RawTable, name: str, rows: Sequence[int]) -> list[str]:
         first = first_of.setdefault(str(values[row]), row)
         if first != row:
             raise DataError(
-                f"{table.place(first, row)} have the same id '{values[row]}' in column '{name}'. Make the ids unique, "
-                f"or set {derived} to derive them from the texts."
+                f"{table.place(first, row)} have the same id '{values[row]}' in column '{column}'. Make the ids "
+                f"unique, or set {derived} to derive them from the texts."
             )
-    return [str(values[row]) for row in rows]
+    if groups := alike(first_of):
+        pairs = [
+            " and ".join(f"{visible(name)} ({table.unit} {table.number(first_of[name])})" for name in group)
+            for group in groups[:3]
+        ]
+        logger.warning(
+            "%s: ids in column '%s' differ in blanks, case or Unicode form only (%s in all): %s. They are kept apart; "
+            "correct the file if they are the same.",
+            *(table.source, column, f"{len(groups):,}", "; ".join(pairs)),
+        )
+    return list(first_of)

@@ -11,6 +11,7 @@ import numpy as np
 
 from cal.arguments import check_arguments
 from cal.checks import as_plain, numbers_in
+from cal.data.cautions import cautions
 from cal.data.corpus_checks import check_splits
 from cal.data.describe import corpus_html, describe
 from cal.data.documents import ExtraTestDocuments, SourceDocuments, assemble
@@ -38,6 +39,8 @@ class Corpus:
         dev: optional documents for choices that must not be made on the test split.
         name: name of the corpus in reports.
         tests: extra test sets by name.
+        spelling: `strict` if labels that look alike, or like a missing value, are meant to: see `from_frame`.
+        may_hold_out: whether work that needs a test split may hold out a fifth of train, if there is no test split.
 
     Raises:
         DataError: if fewer than two labels occur in train, a gold label is out of range, a label of test or dev does
@@ -56,6 +59,8 @@ class Corpus:
     dev: Split | None = None
     name: str = "corpus"
     tests: Mapping[str, TestSet] = field(default_factory=dict)
+    spelling: str | None = None
+    may_hold_out: bool = False
 
     def __post_init__(self) -> None:
         check_arguments(Corpus, vars(self))
@@ -77,6 +82,7 @@ class Corpus:
         test: float | pd.DataFrame | None = None,
         label_names: Sequence[str] | None = None,
         unlabelled: str = "error",
+        spelling: str | None = None,
         name: str = "corpus",
     ) -> Corpus:
         """A corpus from a data frame with one document per row.
@@ -99,6 +105,8 @@ class Corpus:
             test: fraction to hold out for test, or a second frame with the test documents.
             label_names: the labels in their order; integer labels are then positions in it.
             unlabelled: `error` refuses rows without a label (missing, empty, `-` or -1), `skip` leaves them out.
+            spelling: `strict` keeps labels that differ in blanks, case or Unicode form only, and words such as `nan`;
+                `merge` takes the most frequent spelling, and leaves out such words. None keeps them with a warning.
             name: name of the corpus in reports.
 
         Raises:
@@ -119,8 +127,8 @@ class Corpus:
         test = as_plain(test)
         fraction = test if isinstance(test, int | float) else None
         tables, id_column = frame_tables(df, None if fraction is not None else test, split, id)
-        reader = FrameReader(text, label, id_column, choices, blank, label_names, unlabelled)
-        return cls._made(reader.read(tables), name, fraction)
+        reader = FrameReader(text, label, id_column, choices, blank, label_names, unlabelled, spelling)
+        return cls._made(reader.read(tables), name, fraction, spelling)
 
     @classmethod
     def from_texts(
@@ -132,6 +140,7 @@ class Corpus:
         test: float | tuple[Iterable[Any], ...] | None = None,
         label_names: Sequence[str] | None = None,
         unlabelled: str = "error",
+        spelling: str | None = None,
         name: str = "corpus",
     ) -> Corpus:
         """A corpus from lists, tuples, arrays or Series of texts and labels.
@@ -143,6 +152,7 @@ class Corpus:
             test: fraction to hold out for test, or the test documents: `(texts, labels)` or `(texts, labels, ids)`.
             label_names: the labels in their order: see `from_frame`.
             unlabelled: `error` or `skip`: see `from_frame`.
+            spelling: `strict` or `merge`: see `from_frame`.
             name: name of the corpus in reports.
 
         Raises:
@@ -167,8 +177,9 @@ class Corpus:
                 )
             tables["test"] = list_table(test[0], test[1], test[2] if len(test) == 3 else None, "the test texts")
         pairs = "second" in tables["train"].columns
-        reader = FrameReader(("text", "second") if pairs else "text", label_names=label_names, unlabelled=unlabelled)
-        return cls._made(reader.read(tables), name, fraction)
+        text = ("text", "second") if pairs else "text"
+        reader = FrameReader(text, label_names=label_names, unlabelled=unlabelled, spelling=spelling)
+        return cls._made(reader.read(tables), name, fraction, spelling)
 
     @classmethod
     def from_dataset(
@@ -183,6 +194,7 @@ class Corpus:
         test: float | None = None,
         label_names: Sequence[str] | None = None,
         unlabelled: str = "error",
+        spelling: str | None = None,
         name: str = "corpus",
     ) -> Corpus:
         """A corpus from a dataset of the library `datasets`, or from a mapping of splits.
@@ -200,6 +212,7 @@ class Corpus:
             test: fraction to hold out for test, if the dataset has no such split.
             label_names: the labels in their order: see `from_frame`.
             unlabelled: `error` or `skip`: see `from_frame`.
+            spelling: `strict` or `merge`: see `from_frame`.
             name: name of the corpus in reports.
 
         Raises:
@@ -215,8 +228,8 @@ class Corpus:
         check_arguments(Corpus.from_dataset, {"blank": blank, "unlabelled": unlabelled, "name": name})
         from cal.data.frames import FrameReader, split_tables
 
-        reader = FrameReader(text, label, id, choices, blank, label_names, unlabelled)
-        return cls._made(reader.read(split_tables(dataset)), name, test)
+        reader = FrameReader(text, label, id, choices, blank, label_names, unlabelled, spelling)
+        return cls._made(reader.read(split_tables(dataset)), name, test, spelling)
 
     @classmethod
     def from_documents(
@@ -225,14 +238,18 @@ class Corpus:
         label_names: Sequence[str] | None,
         name: str,
         tests: Mapping[str, ExtraTestDocuments] | None = None,
+        *,
+        spelling: str | None = None,
+        may_hold_out: bool = False,
     ) -> Corpus:
         """A corpus from the documents that a reader has read: see `assemble`."""
-        return cls._made(assemble(splits, label_names, tests), name)
+        made = cls._made(assemble(splits, label_names, tests, spelling), name, spelling=spelling)
+        return replace(made, may_hold_out=may_hold_out)
 
     @classmethod
-    def _made(cls, parts: LabelledSplits, name: str, test: float | None = None) -> Corpus:
-        splits = parts.splits
-        corpus = cls(splits["train"], splits.get("test"), parts.label_names, splits.get("dev"), name, parts.tests)
+    def _made(cls, parts: LabelledSplits, name: str, test: float | None = None, spelling: str | None = None) -> Corpus:
+        test_split, dev = parts.splits.get("test"), parts.splits.get("dev")
+        corpus = cls(parts.splits["train"], test_split, parts.label_names, dev, name, parts.tests, spelling)
         return corpus if test is None else corpus.hold_out(test)
 
     def hold_out(self, fraction: float = 0.2, seed: int = 0) -> Corpus:
@@ -263,9 +280,11 @@ class Corpus:
         labels = [self.label_names[label] for label in self.train.gold.tolist()]
         held = np.array(held_out(self.train.ids, self.train.texts, labels, fraction, seed))
         if not held.any():
+            once = len(set(labels)) == len(labels)
+            reason = "every label occurs once" if once else f"there are {len(set(self.train.texts))} different texts"
             raise DataError(
-                f"{self.name}: no document can be held out for test, because {len(set(self.train.texts))} different "
-                "texts leave none for each label of train. Add documents, or hold out a larger fraction."
+                f"{self.name}: no document can be held out for test, because {reason}, and one of each label stays in "
+                "train. Check the column of labels, add documents, or hold out a larger fraction."
             )
         return replace(self, train=self.train.where(~held, "train"), test=self.train.where(held, "test"))
 
@@ -319,7 +338,7 @@ class Corpus:
 
     def describe(self) -> str:
         """Sizes, labels, lengths, repeated texts and examples in plain text, as `cal data` prints them."""
-        return describe(self.name, self._labelled_splits())
+        return describe(self.name, self._labelled_splits(), cautions(self))
 
     def _labelled_splits(self) -> LabelledSplits:
         return LabelledSplits(self.label_names, self.splits(), self.tests)

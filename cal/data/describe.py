@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from html import escape
+from textwrap import wrap
 
 import numpy as np
 
@@ -14,12 +15,13 @@ WIDTH = 100
 _QUANTILES = {"min": 0.0, "5 %": 0.05, "25 %": 0.25, "median": 0.5, "75 %": 0.75, "95 %": 0.95, "max": 1.0}
 
 
-def describe(name: str, corpus: LabelledSplits) -> str:
+def describe(name: str, corpus: LabelledSplits, cautions: Sequence[str] = ()) -> str:
     """What a person wants to know about a corpus before using it, in at most 100 columns.
 
     Args:
         name: name of the corpus.
         corpus: its splits and labels.
+        cautions: what stands out, a sentence each.
 
     Example:
         >>> train = Split(["a", "b", "c"], ["How far?", "Who?", "Who?"], [0, 1, 1])
@@ -29,7 +31,15 @@ def describe(name: str, corpus: LabelledSplits) -> str:
     """
     sizes = ", ".join(f"{len(split):,} {name}" for name, split in corpus.splits.items())
     title = f"{name}: {sizes}; {len(corpus.label_names)} labels; {_document(corpus)}".removesuffix("; a text")
-    sections = [[title], *_labels(corpus), _lengths(corpus), _repeats(corpus), _examples(corpus)]
+    told = [line for each in cautions for line in wrap(f"- {each}", WIDTH, subsequent_indent="  ")]
+    sections = [
+        [title],
+        *([["Worth knowing", *told]] if told else []),
+        *_labels(corpus),
+        _lengths(corpus),
+        _repeats(corpus),
+        _examples(corpus),
+    ]
     return "\n\n".join("\n".join(line.rstrip() for line in section) for section in sections)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,9 +12,13 @@ from itertools import compress
 
 import numpy as np
 
+from cal.data.spelling import MERGE, is_missing, merged, normal_form, visible
 from cal.data.splits import LabelledSplits, Split, TestSet
-from cal.data.tables import setting
+from cal.data.tables import ON_COMMAND_LINE, Wording
 from cal.errors import DataError, nearest_name
+
+logger = logging.getLogger(__name__)
+_FEW = 10  # with fewer documents, each may well have a label of its own
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class SourceDocuments:
         rows: number of each document's row, for messages.
         unit: what these numbers count, such as `row` or `line`.
         sequences: parts of each document, if it is more than one text: see `Split`.
-        keywords: Python's name of each setting in messages: see `RawTable`.
+        wording: what settings are called in messages.
     """
 
     source: str
@@ -40,7 +45,7 @@ class SourceDocuments:
     rows: Sequence[int]
     unit: str = "row"
     sequences: Sequence[tuple[tuple[str, ...], ...]] | None = None
-    keywords: Mapping[str, str] | None = None
+    wording: Wording = ON_COMMAND_LINE
 
     def where(self, chosen: Sequence[bool]) -> SourceDocuments:
         """The chosen documents."""
@@ -61,6 +66,10 @@ class SourceDocuments:
         """Source and row of a document, for messages."""
         return f"{self.source}, {self.unit} {self.rows[position]}"
 
+    def places(self) -> list[str]:
+        """The row of each document, such as `row 17`."""
+        return [f"{self.unit} {row}" for row in self.rows]
+
 
 @dataclass(frozen=True)
 class ExtraTestDocuments:
@@ -79,6 +88,7 @@ def assemble(
     splits: Mapping[str, SourceDocuments],
     label_names: Sequence[str] | None = None,
     tests: Mapping[str, ExtraTestDocuments] | None = None,
+    spelling: str | None = None,
 ) -> LabelledSplits:
     """The splits of a corpus from documents of several sources.
 
@@ -87,9 +97,11 @@ def assemble(
         label_names: the labels in their order; None takes those of train, sorted, and in multiple choice the numbers
             of the choices from 1.
         tests: extra test sets by name.
+        spelling: `merge` gives labels that differ in blanks, case or Unicode form only the most frequent spelling, and
+            leaves out documents whose label is a word for a missing value; anything else keeps labels as written.
 
     Raises:
-        DataError: if an id is in two splits, or a label is unknown.
+        DataError: if an id is in two splits, a label is unknown, or every document has a label of its own.
 
     Example:
         >>> train = SourceDocuments("train.csv", ["a", "b"], ["How far?", "Who?"], ["NUM", "HUM"], True, [1, 2])
@@ -98,7 +110,10 @@ def assemble(
         ['HUM', 'NUM']
     """
     tests = tests or {}
+    if spelling == MERGE:
+        splits, label_names, tests = _merged(splits, label_names, tests)
     _check_overlap({**splits, **{name: test.documents for name, test in tests.items()}})
+    _check_labels(splits["train"])
     names = _label_names(splits["train"]) if label_names is None else [str(label) for label in label_names]
     if repeated := [label for label, n in Counter(names).items() if n > 1]:
         raise DataError(f"label_names gives '{repeated[0]}' twice. Give each label once.")
@@ -107,6 +122,33 @@ def assemble(
     made = {name: _split(documents, index, name) for name, documents in splits.items()}
     test_sets = {name: _test_set(test, names, name) for name, test in tests.items()}
     return LabelledSplits(names, made | {name: each.split for name, each in test_sets.items()}, test_sets)
+
+
+def _merged(
+    splits: Mapping[str, SourceDocuments],
+    label_names: Sequence[str] | None,
+    tests: Mapping[str, ExtraTestDocuments],
+) -> tuple[dict[str, SourceDocuments], list[str] | None, dict[str, ExtraTestDocuments]]:
+    """The documents with one spelling of each label, and without those whose label is a word for a missing value."""
+    names = None if label_names is None else [str(label) for label in label_names]
+    written = [*splits.values(), *(test.documents for test in tests.values())]
+    counts = Counter(splits["train"].labels)  # whose spellings count first
+    counts.update({label: 0 for documents in written for label in documents.labels})
+    spelling = merged(counts, names or ())
+
+    def merge(documents: SourceDocuments) -> SourceDocuments:
+        kept = [not is_missing(label) or label in (names or ()) for label in documents.labels]
+        if not all(kept):
+            logger.warning(
+                "%s: %s documents whose label is a word for a missing value, such as %s, are left out.",
+                *(documents.source, f"{kept.count(False):,}", visible(documents.labels[kept.index(False)])),
+            )
+            documents = documents.where(kept)
+        return replace(documents, labels=[spelling.get(label, label) for label in documents.labels])
+
+    merged_tests = {name: replace(test, documents=merge(test.documents)) for name, test in tests.items()}
+    of_names = None if names is None else [*dict.fromkeys(spelling.get(name, name) for name in names)]
+    return {name: merge(documents) for name, documents in splits.items()}, of_names, merged_tests
 
 
 def ids_of_texts(texts: Sequence[str], labels: Sequence[str]) -> list[str]:
@@ -136,24 +178,46 @@ def _test_set(given: ExtraTestDocuments, names: Sequence[str], test: str) -> Tes
 
 def _split(documents: SourceDocuments, index: Mapping[str, int], name: str) -> Split:
     gold = [_gold(documents, position, index) for position in range(len(documents.labels))]
-    return Split(documents.ids, documents.texts, np.array(gold, dtype=np.int64), name, documents.sequences)
+    places = documents.places()
+    return Split(
+        documents.ids,
+        documents.texts,
+        np.array(gold, dtype=np.int64),
+        name,
+        documents.sequences,
+        places,
+        documents.named,
+    )
 
 
 def _index(names: Sequence[str], written: set[str] | tuple[()]) -> dict[str, int]:
-    """The class of each label as it is written: integers are positions, unless names are integers too."""
+    """The class of each label as it is written: whole numbers and booleans are positions, unless names are such too."""
     index = {label: i for i, label in enumerate(names)}
-    if not set(written) <= index.keys() and all(map(_is_integer, written)) and not any(map(_is_integer, names)):
+    if set(written) <= index.keys() or any(map(_is_integer, names)):
+        return index
+    if all(map(_is_integer, written)):
         return {str(i): i for i in range(len(names))}
+    if all(_is_integer(label.removesuffix(".0")) for label in written):
+        return {f"{i}{end}": i for i in range(len(names)) for end in ("", ".0")}
+    if len(names) == 2 and {label.lower() for label in written} <= {"false", "true"}:
+        return {label: label.lower() == "true" for label in written}
     return index
 
 
 def _gold(documents: SourceDocuments, position: int, index: Mapping[str, int]) -> int:
     label = documents.labels[position]
     if label not in index:
-        nearest = nearest_name(label, index)
+        alike = next((known for known in index if normal_form(known) == normal_form(label)), None)
+        nearest = alike or nearest_name(label, index)
+        way_out = _way_out(documents)
+        if alike:
+            way_out = (
+                "They differ in blanks, case or Unicode form only: correct the row, or set "
+                f"{documents.wording.setting('labels', MERGE)} to read them as one."
+            )
         raise DataError(
-            f"{documents.place(position)}: unknown label '{label}'."
-            f"{f' Did you mean {nearest!r}?' if nearest else ''} Known: {', '.join(index)}. {_way_out(documents)}"
+            f"{documents.place(position)}: unknown label {visible(label)}."
+            f"{f' Did you mean {visible(nearest)}?' if nearest else ''} Known: {', '.join(index)}. {way_out}"
         )
     return index[label]
 
@@ -162,10 +226,20 @@ def _way_out(documents: SourceDocuments) -> str:
     if documents.sequences and len(documents.sequences[0]) > 1:
         return (
             "A label is the number of the right choice, counted from 1, or its text. Correct the row; where numbers "
-            f"count from 0, set {setting('label_names', ['0', '1'], documents.keywords)} with as many numbers as "
+            f"count from 0, set {documents.wording.setting('label_names', ['0', '1'])} with as many numbers as "
             "choices."
         )
     return "Correct the row, or add the label to train, to label_names or to the labels of this test set."
+
+
+def _check_labels(train: SourceDocuments) -> None:
+    """Refuses a column of ids, texts or numbers in place of labels."""
+    if len(train.labels) >= _FEW and len(set(train.labels)) == len(train.labels):
+        few, key = ", ".join(visible(label[:40]) for label in train.labels[:3]), "label_column"
+        raise DataError(
+            f"{train.source}: all {len(train.labels):,} labels are different: {few} ... A classifier learns from "
+            f"labels that several documents have. Name the column of labels: {train.wording.setting(key, 'NAME')}."
+        )
 
 
 def _label_names(train: SourceDocuments) -> list[str]:
@@ -189,6 +263,6 @@ def _check_overlap(splits: Mapping[str, SourceDocuments]) -> None:
                 raise DataError(
                     f"{documents.place(position)}: id '{instance_id}' of {split_name} is also an id of "
                     f"{owner[instance_id]}. Make the ids unique over all splits, or set "
-                    f"{setting('id_column', None, documents.keywords)} to derive them from the texts."
+                    f"{documents.wording.setting('id_column', None)} to derive them from the texts."
                 )
             owner[instance_id] = split_name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from cal.data.columns import Columns, read_documents
 from cal.data.documents import ExtraTestDocuments
 from cal.data.glue_tsv import read_glue_tsv, task_problems
 from cal.data.table_files import read_table
+from cal.data.tables import Wording
 from cal.errors import nearest_name
 
 _TAKEN = ("train", "test", "dev")
@@ -50,8 +51,9 @@ class ExtraTest(Columns):
             DataError: if they cannot be loaded, or not be used as given.
         """
         if self.path is not None:
-            file = Path(self.path)
-            documents = read_documents(*(read_glue_tsv(file, self.task) if self.task else (read_table(file), self)))
+            file, wording = Path(self.path), Wording(where=f"dataset.tests.{name}")
+            given = read_glue_tsv(file, self.task) if self.task else (replace(read_table(file), wording=wording), self)
+            documents = read_documents(*given)
         else:
             hub_id, where = str(self.hub_id), f"dataset.tests.{name}"
             way_out = f"Copy the file to this machine and set {where}.path, or leave the set out: ~{where}."

@@ -10,19 +10,25 @@ from typing import Any
 import numpy as np
 
 from cal.arrays import as_list
-from cal.data.columns import Columns, read_documents
+from cal.checks import one_of, refuse
+from cal.data.columns import Columns, numbered, read_documents
 from cal.data.documents import assemble
+from cal.data.spelling import LABELS
+from cal.data.split_column import SPLIT_COLUMN, SPLITS, by_split
 from cal.data.splits import LabelledSplits
-from cal.data.tables import LazyColumns, RawTable, to_table
-from cal.errors import ConfigError, DataError, nearest_name, shown
+from cal.data.tables import LazyColumns, RawTable, Wording, to_table
+from cal.data.written_labels import plain_labels
+from cal.errors import ConfigError, DataError, shown
 
-_SPLITS = {"train": "train", "test": "test", "dev": "dev", "validation": "dev", "valid": "dev", "val": "dev"}
-_SPLIT, _SEQUENCES, _GIVEN_ID = "split", "sequences", "given id"
+_SEQUENCES, _GIVEN_ID = "sequences", "given id"
 _KEYWORDS = {
     **{"text_column": "text", "second_column": "text", "choice_columns": "choices", "label_column": "label"},
-    "id_column": "id",
+    **{"id_column": "id", "split_column": "split", "labels": "spelling"},
 }
-_LISTS = {"text_column": "texts", "second_column": "texts", "label_column": "labels", "id_column": "ids"}
+_LISTS = {
+    **{"text_column": "texts", "second_column": "texts", "label_column": "labels", "id_column": "ids"},
+    "labels": "spelling",
+}
 
 
 @dataclass(frozen=True)
@@ -36,8 +42,10 @@ class FrameReader:
     blank: str | None = None
     label_names: Sequence[str] | None = None
     unlabelled: str = "error"
+    spelling: str | None = None
 
     def __post_init__(self) -> None:
+        refuse(one_of(LABELS, or_null=True, spelling=self.spelling))
         pair = isinstance(self.text, list | tuple) and len(self.text) == 2
         if not (_is_name(self.text) or (pair and all(map(_is_name, self.text)))):
             raise ConfigError(f"text must name one column, or two for pairs, not {shown(self.text)}.")
@@ -70,7 +78,7 @@ class FrameReader:
             used = {label for each in documents.values() for label in each.labels}
             n_choices = len((documents["train"].sequences or [()])[0])
             order = order if n_choices == len(order) else [label for label in order if label in used]
-        return assemble(documents, order)
+        return assemble(documents, order, spelling=self.spelling)
 
     def _columns(self) -> Columns:
         text, second = (self.text, None) if isinstance(self.text, str | int) else map(str, self.text)
@@ -86,7 +94,7 @@ class FrameReader:
 
 
 def frame_tables(
-    frame: Any, test: Any = None, split: str | None = _SPLIT, id: Any = "id"
+    frame: Any, test: Any = None, split: str | None = SPLIT_COLUMN, id: Any = "id"
 ) -> tuple[dict[str, RawTable], Any]:
     """The table of each split in one frame, or in two, and the column of ids.
 
@@ -107,7 +115,8 @@ def frame_tables(
         table, id = table.with_column(_GIVEN_ID, ids), _GIVEN_ID
     if split is not None and not _is_name(split):
         raise ConfigError(f"split must name a column, not {shown(split)}.")
-    tables = {"train": table} if split is None or _SPLIT == split not in table.columns else _by_split(table, split)
+    columns = Columns(id_column=None if id is None else str(id))
+    tables = by_split(numbered(table, columns), None if split is None else str(split))
     if test is not None:
         if "test" in tables:
             raise DataError(
@@ -131,9 +140,9 @@ def split_tables(dataset: Any) -> dict[str, RawTable]:
         return {"train": table_of(dataset, "the dataset")}
     tables: dict[str, RawTable] = {}
     for name, part in dataset.items():
-        own = _SPLITS.get(str(name))
+        own = SPLITS.get(str(name))
         if own is None or own in tables:
-            usable = [str(one) for one in dataset if str(one) in _SPLITS and one != name] or ["train"]
+            usable = [str(one) for one in dataset if str(one) in SPLITS and one != name] or ["train"]
             listed = ", ".join(f"'{one}': dataset['{one}']" for one in usable)
             raise DataError(
                 f"The dataset has the split '{name}', and a corpus has train, test and dev (or validation), each once. "
@@ -168,7 +177,7 @@ def list_table(texts: Iterable[Any], labels: Iterable[Any], ids: Iterable[Any] |
         if all(pairs):
             columns["text"], columns["second"] = (as_list("texts", part) for part in zip(*columns["text"], strict=True))
     orders = {} if (order := _order(labels)) is None else {"label": order}
-    return RawTable(source, columns, "position", range(len(columns["text"])), orders, _LISTS)
+    return RawTable(source, columns, "position", range(len(columns["text"])), orders, Wording(_LISTS))
 
 
 def table_of(data: Any, source: str) -> RawTable:
@@ -188,7 +197,7 @@ def table_of(data: Any, source: str) -> RawTable:
     datasets = sys.modules.get("datasets")  # a dataset exists only where its library is loaded
     if datasets is not None and isinstance(data, datasets.Dataset):
         table = to_table(data, source)
-        return replace(table, unit="row", numbers=range(len(data)), keywords=_KEYWORDS)
+        return replace(table, unit="row", numbers=range(len(data)), wording=Wording(_KEYWORDS))
     import pandas as pd
 
     if isinstance(data, Mapping):
@@ -211,7 +220,7 @@ def table_of(data: Any, source: str) -> RawTable:
         return as_list(name, data.iloc[:, names.index(name)])
 
     orders = {name: order for at, name in enumerate(names) if (order := _order(data.iloc[:, at])) is not None}
-    return RawTable(source, LazyColumns(names, read), "index", data.index.tolist(), orders, _KEYWORDS)
+    return RawTable(source, LazyColumns(names, read), "index", data.index.tolist(), orders, Wording(_KEYWORDS))
 
 
 def _is_name(value: Any) -> bool:
@@ -221,7 +230,7 @@ def _is_name(value: Any) -> bool:
 def _order(values: Any) -> list[str] | None:
     """The categories of a categorical, in their order."""
     categories = getattr(getattr(values, "dtype", None), "categories", None)
-    return None if categories is None else [str(category) for category in categories.tolist()]
+    return None if categories is None else [str(category) for category in plain_labels(categories.tolist())]
 
 
 def _is_nested(table: RawTable) -> bool:
@@ -232,23 +241,3 @@ def _is_nested(table: RawTable) -> bool:
 
     values = table.columns[_SEQUENCES] if _SEQUENCES in table.columns else []
     return bool(values) and all(nested(value) and all(map(nested, value)) for value in values)
-
-
-def _by_split(table: RawTable, column: str) -> dict[str, RawTable]:
-    rows: dict[str, list[int]] = {}
-    named = [str(value).strip() for value in table.column(column, "split")]
-    if unknown := [row for row, name in enumerate(named) if name.lower() not in _SPLITS]:
-        nearest = nearest_name(named[unknown[0]], _SPLITS)
-        raise DataError(
-            f"{table.place(*unknown)}: column '{column}' holds '{named[unknown[0]]}'."
-            f"{f' Did you mean {nearest!r}?' if nearest else ''} Splits are train, test and dev (or validation). "
-            "Correct or drop these rows, or set split=None to ignore the column."
-        )
-    for row, name in enumerate(named):
-        rows.setdefault(_SPLITS[name.lower()], []).append(row)
-    if "train" not in rows:
-        raise DataError(
-            f"{table.source}: column '{column}' names no training document. Write train in it, or set split=None to "
-            "train on every row."
-        )
-    return {name: table.take(chosen) for name, chosen in rows.items()}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cal.checks import refuse
+from cal.checks import one_of, refuse
 from cal.data import hub_connection
 from cal.data.columns import Columns
 from cal.data.corpus import Corpus
@@ -15,6 +15,8 @@ from cal.data.extra_tests import COLUMN_SETTINGS, extra_test_problems, extra_tes
 from cal.data.glue import Glue
 from cal.data.glue_tsv import LAYOUTS, task_problems
 from cal.data.local_files import LocalFiles
+from cal.data.spelling import LABELS
+from cal.data.tables import Wording
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Hub(Columns):
         task: snli, mnli, qnli, winogrande or wsc, if the dataset is one of these. Sets the usual order of the labels,
             and allows `path` to be a folder of GLUE's TSV files. For wsc, rows become choices.
         label_names: the labels in their order; null takes those of the task, or of train, sorted.
+        labels: what to do with labels that look alike: see `LocalFiles`.
+        test_fraction: fraction of a local file to hold out for test: see `LocalFiles`.
         name: name of the corpus; null takes the last part of `hub_id`.
         path: local file or folder to read instead, with columns `text`, `label` and optionally `id`; with a task, a
             folder as `Glue` reads it.
@@ -53,16 +57,19 @@ class Hub(Columns):
     dev_split: str | None = None
     task: str | None = None
     label_names: list[str] | None = None
+    labels: str | None = None
+    test_fraction: float | None = None
     name: str | None = None
-    path: str | None = None
-    train: str | None = None
-    test: str | None = None
-    dev: str | None = None
+    path: Any = None
+    train: Any = None
+    test: Any = None
+    dev: Any = None
     tests: dict[str, Any] = field(default_factory=dict)
     id_column: str | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         problems = self.column_problems() + task_problems(self.task, "dataset")
+        problems += [f"dataset.{each}" for each in one_of(LABELS, or_null=True, labels=self.labels)]
         if self.task is not None and (self.train or self.test or self.dev):
             problems.append(
                 f"dataset.train, dataset.test and dataset.dev cannot be used with {self.task}, whose files are a "
@@ -104,7 +111,7 @@ class Hub(Columns):
         }
         label_names = self.label_names or (LAYOUTS[self.task].labels if self.task else None)
         tests = {name: test.read(name) for name, test in extra_tests(*self._tests()).items()}
-        return Corpus.from_documents(splits, label_names, self._name(), tests)
+        return Corpus.from_documents(splits, label_names, self._name(), tests, spelling=self.labels)
 
     def _name(self) -> str:
         return self.name or self.hub_id.rpartition("/")[2]
@@ -122,9 +129,11 @@ class Hub(Columns):
         tests = {name: settings for name, settings in self.tests.items() if not _is_split(settings)}
         if self.task is not None:
             return Glue(self.task, str(self.path), self._name(), tests)
-        return LocalFiles(
+        return _LocalCopy(
             *(self.path, self.train, self.test, self.dev),
             label_names=self.label_names,
+            test_fraction=self.test_fraction,
+            labels=self.labels,
             name=self._name(),
             tests=tests,
         )
@@ -136,6 +145,12 @@ class Hub(Columns):
             name: {**same, **settings} if _is_split(settings) else settings for name, settings in self.tests.items()
         }
         return given, {name: getattr(self, name) for name in COLUMN_SETTINGS}
+
+
+class _LocalCopy(LocalFiles):
+    """Local files whose columns are `id`, `text` and `label`; the settings of columns are for the hub."""
+
+    wording = Wording(fixed=True)
 
 
 def _is_split(settings: Any) -> bool:

@@ -2,48 +2,58 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from cal.checks import numbers_in, refuse
-from cal.data.columns import Columns, read_documents
+from cal.checks import numbers_in, one_of, refuse
+from cal.data.columns import ROW_IDS, Columns, numbered, read_documents
 from cal.data.corpus import Corpus
 from cal.data.documents import SourceDocuments
 from cal.data.extra_tests import COLUMN_SETTINGS, extra_test_problems, extra_tests
-from cal.data.holdout import held_out
+from cal.data.spelling import LABELS
+from cal.data.split_column import SPLIT_COLUMN, SPLITS, by_split
 from cal.data.table_files import SUFFIXES, read_table
-from cal.errors import DataError
+from cal.data.tables import ON_COMMAND_LINE, RawTable, joined
+from cal.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True)
 class LocalFiles(Columns):
-    """A corpus in files: one file to split, a folder with `train.*` and `test.*`, or one file per split.
+    """A corpus in files: of all documents, of each split, or a folder with `train.*` and perhaps `test.*`.
 
     It also has the settings of `Columns`: `text_column`, `label_column` and so on.
 
     Args:
-        path: one file, of which `test_fraction` is held out, or a folder with `train.*`, `test.*` and optionally
-            `dev.*`.
-        train: file of the training documents, instead of `path`.
-        test: file of the test documents, with `train`.
-        dev: file of the development documents, with `train`.
+        path: a file, a list of files, or a folder with `train.*` and perhaps `test.*` and `dev.*`.
+        train: file of the training documents, or a list of files, instead of `path`.
+        test: file of the test documents, or a list, with `train`.
+        dev: file of the development documents, or a list, with `train`.
         label_names: the labels in their order; integer labels are positions in it. Null takes the labels of train in
             alphabetical or numerical order, and in multiple choice the numbers from 1.
-        test_fraction: fraction of a single file to hold out for test, the same of each label.
+        test_fraction: fraction to hold out for test if no test split is given, the same of each label. Null holds out a
+            fifth for commands that measure on test data, such as `cal simulate`, and nothing for others; 0 never does.
+        split_column: column that names the split of each row: train, test or dev; `split` is used if it exists.
+        labels: what to do with labels that differ in blanks, case or Unicode form only, and with words for a missing
+            value such as `nan`: `strict` keeps them as they are; `merge` takes the most frequent spelling, and leaves
+            out documents with such a word. Null warns, and is refused where labels are judged.
         name: name of the corpus in reports; null takes the name of the file or folder.
         tests: extra test sets by name, each with the settings of `ExtraTest`; columns default to those of the corpus:
             `{hans: {path: hans.tsv, labels: {neutral: non-entailment}}}`.
     """
 
-    path: str | None = None
-    train: str | None = None
-    test: str | None = None
-    dev: str | None = None
+    path: Any = None
+    train: Any = None
+    test: Any = None
+    dev: Any = None
     label_names: list[str] | None = None
-    test_fraction: float = 0.2
+    test_fraction: float | None = None
+    split_column: str | None = SPLIT_COLUMN
+    labels: str | None = None
     name: str | None = None
     tests: dict[str, Any] = field(default_factory=dict)
+
+    wording = ON_COMMAND_LINE
 
     def __post_init__(self) -> None:
         refuse(self._problems())
@@ -52,69 +62,92 @@ class LocalFiles(Columns):
         """The corpus in the files.
 
         Raises:
+            ConfigError: if settings do not fit the files.
             DataError: if a file cannot be used as given.
         """
-        if self.path is None:
-            files = {"train": Path(str(self.train)), "test": Path(str(self.test))}
-            files |= {"dev": Path(self.dev)} if self.dev else {}
-        elif Path(self.path).is_dir():
-            files = _files_of(Path(self.path))
-        else:
-            return self._corpus(self._held_out(Path(self.path)), Path(self.path).stem)
-        name = files["train"].resolve().parent.name  # also of a path such as train.csv
-        return self._corpus({split: self._documents(file) for split, file in files.items()}, name)
+        files = self._files()
+        tables = {split: joined([self._table(file) for file in of_split]) for split, of_split in files.items()}
+        if len(tables) == 1:
+            tables = by_split(numbered(tables["train"], self), self.split_column)
+        elif self.split_column not in (None, SPLIT_COLUMN):
+            raise ConfigError("dataset.split_column is for files without splits of their own. Leave one of them out.")
+        splits = {split: read_documents(table, self, self.label_names) for split, table in tables.items()}
+        if len(files) > 1 and self.id_column in ROW_IDS:  # every file counts from its own first row
+            splits = {name: each if name == "train" else each.of_split(name) for name, each in splits.items()}
+        corpus = self._corpus(splits, files["train"])
+        if self.test_fraction is None:
+            return corpus
+        if corpus.test is not None:
+            raise ConfigError(
+                f"{corpus.name} has a test split of {len(corpus.test):,} documents, and dataset.test_fraction is for "
+                "a corpus without one. Leave it out."
+            )
+        return corpus.hold_out(self.test_fraction) if self.test_fraction else corpus
 
     def _problems(self) -> list[str]:
         problems = self.column_problems() + extra_test_problems(self.tests, self._columns())
+        problems += [f"dataset.{each}" for each in one_of(LABELS, or_null=True, labels=self.labels)]
         if (self.path is None) == (self.train is None):
             problems.append(
-                "Set either dataset.path (one file, or a folder with train.* and test.*) or dataset.train and "
-                f"dataset.test, not {'neither' if self.path is None else 'both'}."
-            )
-        elif self.path is None and self.test is None:
-            problems.append(
-                "dataset.train is set without dataset.test. Set both, or set dataset.path to hold out a test split."
+                "Set either dataset.path (a file, a list of files, or a folder with train.* and test.*) or "
+                f"dataset.train, with dataset.test if there is a test split, not "
+                f"{'neither' if self.path is None else 'both'}."
             )
         elif self.path is not None and (self.test or self.dev):
             problems.append("dataset.test and dataset.dev go with dataset.train, not with dataset.path.")
-        return problems + [f"dataset.{each}" for each in numbers_in("(0, 1)", test_fraction=self.test_fraction)]
+        for name in ("path", "train", "test", "dev"):
+            if (given := getattr(self, name)) is not None and not _listed(given):
+                problems.append(f"dataset.{name} must be a file or a list of files, not {given!r}.")
+        fraction = numbers_in("[0, 1)", or_null=True, test_fraction=self.test_fraction)
+        return problems + [f"dataset.{each}" for each in fraction]
 
-    def _documents(self, file: Path) -> SourceDocuments:
-        return read_documents(read_table(file), self, self.label_names)
+    def _files(self) -> dict[str, list[Path]]:
+        """The files of each split; those of `train` have all documents if there is no other."""
+        if self.path is None:
+            given = {"train": self.train, "test": self.test, "dev": self.dev}
+            return {split: _listed(files) for split, files in given.items() if files}
+        files = _listed(self.path)
+        return _files_of(files[0]) if len(files) == 1 and files[0].is_dir() else {"train": files}
 
-    def _held_out(self, file: Path) -> dict[str, SourceDocuments]:
-        all_of_them = self._documents(file)
-        held = held_out(all_of_them.ids, all_of_them.texts, all_of_them.labels, self.test_fraction)
-        if not any(held):
-            raise DataError(
-                f"{file}: no document can be held out for test, because {len(set(all_of_them.texts))} different texts "
-                "leave none over. Add documents, raise dataset.test_fraction, or set dataset.train and dataset.test."
-            )
-        return {"train": all_of_them.where([not test for test in held]), "test": all_of_them.where(held)}
+    def _table(self, file: Path) -> RawTable:
+        return replace(read_table(file), wording=self.wording)
 
-    def _corpus(self, splits: dict[str, SourceDocuments], name: str) -> Corpus:
+    def _corpus(self, splits: dict[str, SourceDocuments], files: list[Path]) -> Corpus:
         tests = {test: settings.read(test) for test, settings in extra_tests(self.tests, self._columns()).items()}
-        return Corpus.from_documents(splits, self.label_names, self.name or name, tests)
+        alone = self.path is not None and len(files) == 1 and not Path(str(self.path)).is_dir()
+        name = files[0].stem if alone else files[0].resolve().parent.name  # also of a path such as train.csv
+        may_hold_out = self.test_fraction is None
+        return Corpus.from_documents(
+            splits, self.label_names, self.name or name, tests, spelling=self.labels, may_hold_out=may_hold_out
+        )
 
     def _columns(self) -> dict[str, Any]:
         """Columns of extra test sets that name none of their own."""
         return {name: getattr(self, name) for name in COLUMN_SETTINGS}
 
 
-def _files_of(folder: Path) -> dict[str, Path]:
-    """The file of each split in a folder; dev may be missing."""
-    files = {}
-    for split in ("train", "test", "dev"):
-        found = sorted(file for file in folder.glob(f"{split}.*") if file.suffix.lower() in SUFFIXES)
-        if len(found) > 1:
+def _listed(files: Any) -> list[Any]:
+    """One file or a list of files, as paths; empty if it is something else."""
+    files = [files] if isinstance(files, str | Path) else files
+    fits = isinstance(files, list | tuple) and all(isinstance(each, str | Path) for each in files)
+    return [*map(Path, files)] if fits else []
+
+
+def _files_of(folder: Path) -> dict[str, list[Path]]:
+    """The file of each split in a folder; test and dev may be missing."""
+    tables = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
+    files: dict[str, list[Path]] = {}
+    for file in tables:
+        if (split := SPLITS.get(file.name.partition(".")[0].lower())) in files:
             raise DataError(
-                f"{folder} holds {' and '.join(file.name for file in found)}. Keep one, or name it in dataset.{split}."
+                f"{folder} holds {files[split][0].name} and {file.name}. Keep one, or name it in dataset.{split}."
             )
-        if found:
-            files[split] = found[0]
-        elif split != "dev":
-            raise DataError(
-                f"{folder} holds no {split} file. Name it {split}.csv, .tsv, .jsonl or .parquet, or set dataset.train "
-                "and dataset.test to your files."
-            )
-    return files
+        if split is not None:
+            files[split] = [file]
+    if "train" not in files:
+        listed = ",".join(str(file) for file in tables[:3]) or "a.csv,b.csv"
+        raise DataError(
+            f"{folder} holds no train file. Name it train.csv, .tsv, .jsonl or .parquet, or list the files: "
+            f"dataset.path=[{listed}]."
+        )
+    return {split: files[split] for split in ("train", "test", "dev") if split in files}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,8 @@ from cal.request import Request
 if TYPE_CHECKING:
     from cal.data.corpus import Corpus
 
+TRAIN = "train"
+
 
 @dataclass(kw_only=True)
 class CorpusRequest(Request):
@@ -22,9 +24,24 @@ class CorpusRequest(Request):
 
     Args:
         dataset: reader of the corpus, its name or {name: {parameter: value}}; not needed where a corpus is given
+
+    Attributes:
+        used: which documents are used, in words, once the corpus is read.
     """
 
     dataset: Any = None
+    split = TRAIN
+    used: str = field(init=False, repr=False, default="")
+
+    @property
+    def needs_test(self) -> bool:
+        """Whether accuracy is measured on a test split."""
+        return False
+
+    @property
+    def judges_labels(self) -> bool:
+        """Whether labels are judged, so that it must be clear which of them are one."""
+        return False
 
     def _resolve(self, problems: Problems) -> None:
         self.dataset = problems.attempt(self._chosen_dataset, otherwise=None)
@@ -47,10 +64,49 @@ class CorpusRequest(Request):
     def corpus_if_given(self, corpus: Any = None) -> Corpus | None:
         """Like `read_corpus`, but None if there is neither."""
         from cal.data import read_corpus
+        from cal.data.cautions import check_labels, usage
 
-        if corpus is not None:
-            return read_corpus(corpus)
-        read: Corpus | None = None if self.dataset is None else self.dataset.read()
+        if corpus is None and self.dataset is None:
+            return None
+        read: Corpus = self.dataset.read() if corpus is None else read_corpus(corpus)
+        read = self._part_of(read)
+        check_labels(read, f"cal {type(self).__name__.removesuffix('Request').lower()}" if self.judges_labels else "")
+        held_out = self.needs_test and read.test is None and read.may_hold_out
+        if held_out:
+            read = read.hold_out()
+        elif self.needs_test and corpus is None and getattr(self.dataset, "test_fraction", None) == 0:
+            raise ConfigError(
+                "dataset.test_fraction=0 leaves no test split, and accuracy is measured on one. Leave it out to hold "
+                "out a fifth."
+            )
+        if read.test is not None or not self.needs_test:
+            self.used = usage(read, needs_test=self.needs_test, held_out=held_out, split=self.split)
+        return read
+
+    def _part_of(self, corpus: Corpus) -> Corpus:
+        """The documents of a corpus that the command is about."""
+        return corpus
+
+
+@dataclass(kw_only=True)
+class SplitRequest(CorpusRequest):
+    """The documents that a command is about, if it needs no test split.
+
+    Args:
+        split: documents to use: train, test, dev, an extra test set, or all of train, test and dev
+    """
+
+    split: str = TRAIN
+
+    def _part_of(self, corpus: Corpus) -> Corpus:
+        from cal.data.parts import only
+
+        return corpus if self.split == TRAIN else only(corpus, self.split)
+
+    def corpus_if_given(self, corpus: Any = None) -> Corpus | None:
+        read = super().corpus_if_given(corpus)
+        if read is None and self.split != TRAIN:
+            raise ConfigError(f"split={self.split} is a part of a corpus, and there is none. Give dataset=NAME.")
         return read
 
 
@@ -60,7 +116,9 @@ class DataRequest(CorpusRequest):
 
     def run(self, corpus: Any = None, *, quiet: bool = False) -> Corpus:
         """Returns the corpus, which describes itself when printed."""
-        return self.read_corpus(corpus)
+        read = self.read_corpus(corpus)
+        self.used = ""  # the description says it
+        return read
 
     def run_in_folder(self, *, quiet: bool = False) -> tuple[str, Path]:
         return str(self.run(quiet=quiet)), Path()

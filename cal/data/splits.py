@@ -33,6 +33,8 @@ class Split:
         name: name of the split in messages.
         sequences: the parts of each document as an encoder reads them: one sequence per choice, each of one text or
             a pair of texts. None if a document is just its text; otherwise `texts` is what people read.
+        places: where each document stands in its source, such as `row 17`, for people; None if unknown.
+        named: whether the ids are given; otherwise people find a document by its place.
 
     Raises:
         DataError: if the lengths differ, an id occurs twice, a text or a part of a sequence is empty, or an argument
@@ -49,12 +51,15 @@ class Split:
     gold: np.ndarray
     name: str = "split"
     sequences: Sequence[Sequence[Sequence[str]]] | None = None
+    places: Sequence[str] | None = None
+    named: bool = True
 
     def __post_init__(self) -> None:
         check_arguments(Split, {"name": self.name, "sequences": self.sequences})
         ids = _as_ids(f"{self.name}: ids", self.ids)
         texts = as_texts(f"{self.name}: texts", self.texts)
         gold = as_classes(f"{self.name}: gold", self.gold)
+        places = None if self.places is None else list(self.places)
         if not len(ids) == len(texts) == len(gold):
             raise DataError(
                 f"{self.name}: {len(ids)} ids, {len(texts)} texts and {len(gold)} gold labels; "
@@ -79,6 +84,7 @@ class Split:
         object.__setattr__(self, "texts", [texts[row] for row in order])
         object.__setattr__(self, "gold", gold[order])
         object.__setattr__(self, "sequences", sequences and [sequences[row] for row in order])
+        object.__setattr__(self, "places", places and [places[row] for row in order])
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -90,6 +96,11 @@ class Split:
     def shape(self) -> tuple[int, int]:
         """Number of choices per document (1 outside multiple choice) and of texts per sequence (2 for pairs)."""
         return (1, 1) if not self.sequences else (len(self.sequences[0]), len(self.sequences[0][0]))
+
+    @property
+    def found_at(self) -> list[str] | None:
+        """The place of each document, if that is how people find it, because ids were not given."""
+        return None if self.named or self.places is None else list(self.places)
 
     def as_sequences(self) -> list[tuple[tuple[str, ...], ...]]:
         """`sequences`, or each text as a sequence of its own if there are none."""
@@ -115,6 +126,8 @@ class Split:
             self.gold[rows],
             name,
             self.sequences and [self.sequences[row] for row in rows],
+            self.places and [self.places[row] for row in rows],
+            self.named,
         )
 
     def _check_sequences(self, ids: Sequence[str], sequences: Sequence[tuple[tuple[str, ...], ...]]) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from cal.data.spelling import normal_form, quoted
 from cal.errors import DataError, nearest_name
 
 if TYPE_CHECKING:
     import datasets
+
+logger = logging.getLogger(__name__)
 
 
 class LazyColumns(Mapping[str, list[Any]]):
@@ -44,6 +49,36 @@ class LazyColumns(Mapping[str, list[Any]]):
 
 
 @dataclass(frozen=True)
+class Wording:
+    """What the settings of a reader are called where its user is.
+
+    Args:
+        keywords: Python's name of each setting; None if settings are those of the command line.
+        where: key of the command line that holds the settings.
+        fixed: whether the reader expects certain columns, so that no setting names others.
+
+    Example:
+        >>> Wording().setting("id_column", None), Wording({"id_column": "id"}).setting("id_column", None)
+        ('dataset.id_column=null', 'id=None')
+    """
+
+    keywords: Mapping[str, str] | None = None
+    where: str = "dataset"
+    fixed: bool = False
+
+    def setting(self, option: str, value: object) -> str:
+        """A setting as people write it."""
+        if self.keywords is not None:
+            return f"{self.keywords.get(option, option)}={value!r}"
+        if isinstance(value, str) and (" " in value or value != value.strip()):  # quotes for the shell, and for Hydra
+            return f"\"{self.where}.{option}='{value}'\""
+        return f"{self.where}.{option}={'null' if value is None else str(value).replace(' ', '').replace(chr(39), '')}"
+
+
+ON_COMMAND_LINE = Wording()
+
+
+@dataclass(frozen=True)
 class RawTable:
     """Rows of documents, column by column.
 
@@ -54,7 +89,7 @@ class RawTable:
             anything else with `numbers`.
         numbers: number of each row in messages, such as the index of a data frame.
         orders: order of the labels in columns that define one.
-        keywords: Python's name of each setting in messages; None if settings are those of the command line.
+        wording: what settings are called in messages.
 
     Example:
         >>> RawTable("a.csv", {"text": ["Who?"], "label": ["HUM"]}).column("text", "text_column")
@@ -66,7 +101,12 @@ class RawTable:
     unit: str = "row"
     numbers: Sequence[Any] | None = None
     orders: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    keywords: Mapping[str, str] | None = None
+    wording: Wording = ON_COMMAND_LINE
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(next(iter(self.columns.values()), [])) if self.numbers is None else len(self.numbers)
 
     def number(self, row: int) -> Any:
         """The number of a row in messages; rows themselves count from 0."""
@@ -81,7 +121,7 @@ class RawTable:
         return f"{self.source}, {unit} {', '.join(first)}{'' if len(rows) == 1 else last}"
 
     def column(self, name: str, option: str) -> list[Any]:
-        """The values of a column.
+        """The values of a column, also if its name is written with other blanks or capitals; a warning says so.
 
         Args:
             name: name of the column.
@@ -90,9 +130,12 @@ class RawTable:
         Raises:
             DataError: if there is no such column.
         """
-        if name in self.columns:
-            return self.columns[name]
-        nearest = nearest_name(name, self.columns)
+        alike = [each for each in self.columns if normal_form(each) == normal_form(name) and each != name]
+        if name in self.columns or len(alike) == 1:
+            if alike:
+                logger.warning("%s", self._how_read(name, alike))
+            return self.columns[name if name in self.columns else alike[0]]
+        nearest = alike[0] if alike else nearest_name(name, self.columns)
         suggestion = f" Did you mean '{nearest}'?" if nearest else ""
         only = next(iter(self.columns)) if len(self.columns) == 1 else ""
         if other := next((mark for mark in ";|\t" if mark in only), None):
@@ -101,13 +144,24 @@ class RawTable:
                 f"{only!r}. Write it again with commas, or with tabs as .tsv."
             )
         way_out = (
-            f"Rename the column, or read the file with `dataset=files` and name it with `dataset.{option}`."
-            if self.keywords is None
-            else f"Name the column: {setting(option, nearest or '...', self.keywords)}."
+            f"Rename the column, or read the file with dataset=files and name it with dataset.{option}."
+            if self.wording.fixed
+            else f"Name the column: {self.wording.setting(option, nearest or 'NAME')}."
         )
         raise DataError(
-            f"{self.source} has no column '{name}'.{suggestion} Columns: {', '.join(self.columns)}. {way_out}"
+            f"{self.source} has no column '{name}'.{suggestion} Columns: {', '.join(map(quoted, self.columns))}. "
+            f"{way_out}"
         )
+
+    def has_column(self, name: str) -> bool:
+        """Whether `column` finds it, written with whatever blanks and capitals."""
+        return name in self.columns or sum(normal_form(each) == normal_form(name) for each in self.columns) == 1
+
+    def _how_read(self, name: str, alike: Sequence[str]) -> str:
+        if name in self.columns:
+            others = " and ".join(f"'{each}'" for each in alike)
+            return f"{self.source} has the columns '{name}' and {others}; '{name}' is read."
+        return f"{self.source}: column '{name}' is called '{alike[0]}' there, which is read."
 
     def with_column(self, name: str, values: list[Any]) -> RawTable:
         """The table with one more column, or another one of that name."""
@@ -120,21 +174,33 @@ class RawTable:
         return replace(self, columns=columns, numbers=[self.number(row) for row in rows])
 
 
-def setting(option: str, value: object, keywords: Mapping[str, str] | None) -> str:
-    """A setting as people write it, for a message.
-
-    Args:
-        option: name of the setting.
-        value: value of the setting.
-        keywords: Python's names of settings; None writes it as on the command line.
+def joined(tables: Sequence[RawTable]) -> RawTable:
+    """The rows of several tables with the same columns, one after the other.
 
     Example:
-        >>> setting("id_column", None, None), setting("id_column", None, {"id_column": "id"})
-        ('dataset.id_column=null', 'id=None')
+        >>> tables = [RawTable(name, {"text": [f"Who is {name}?"]}) for name in ("a.csv", "b.csv")]
+        >>> joined(tables).column("text", "text_column"), joined(tables).place(1)
+        (['Who is a.csv?', 'Who is b.csv?'], 'a.csv and b.csv, row 1 of b.csv')
     """
-    if keywords is not None:
-        return f"{keywords.get(option, option)}={value!r}"
-    return f"dataset.{option}={'null' if value is None else str(value).replace(' ', '').replace(chr(39), '')}"
+    if len(tables) == 1:
+        return tables[0]
+    first = tables[0]
+
+    def read(name: str) -> list[Any]:
+        if lacking := [table for table in tables if name not in table.columns]:
+            holder = next(table for table in tables if name in table.columns)
+            raise DataError(
+                f"{lacking[0].source} has no column '{name}', and {holder.source} has. Give files with the same "
+                "columns, or read them one by one."
+            )
+        return [value for table in tables for value in table.columns[name]]
+
+    numbers = [
+        f"{table.number(row)} of {PurePath(table.source).name}" for table in tables for row in range(table.n_rows)
+    ]
+    others = f"{tables[1].source}" if len(tables) == 2 else f"{len(tables) - 1} other files"
+    names = dict.fromkeys(name for table in tables for name in table.columns)
+    return replace(first, source=f"{first.source} and {others}", columns=LazyColumns([*names], read), numbers=numbers)
 
 
 def to_table(rows: datasets.Dataset, source: str) -> RawTable:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cal.arguments import check_arguments
 from cal.checks import Problems, problems_of, whole_numbers
+from cal.data.request import TRAIN, SplitRequest
 from cal.errors import ConfigError, shown
 from cal.files import taken
 from cal.learners.request import TrainingRequest
@@ -25,7 +26,7 @@ _USUALLY_CLEANED_BY = ("aum", "cv_self_confidence")
 
 
 @dataclass(kw_only=True)
-class AuditRequest(TrainingRequest):
+class AuditRequest(TrainingRequest, SplitRequest):
     """Flip some labels, then measure how many each detector finds and what cleaning them gains.
 
     Args:
@@ -49,6 +50,16 @@ class AuditRequest(TrainingRequest):
     folds: int = 5
     clean_by: Any = None
 
+    @property
+    def needs_test(self) -> bool:
+        """Whether cleaning is measured, on clean test data."""
+        return bool(self.clean_by)
+
+    @property
+    def judges_labels(self) -> bool:
+        """Always: it makes some wrong."""
+        return True
+
     def _resolve(self, problems: Problems) -> None:
         from cal.label_errors.detectors import refused_detectors
         from cal.label_errors.noise import check_noise
@@ -66,6 +77,10 @@ class AuditRequest(TrainingRequest):
         self.clean_by = usual if self.clean_by is None else self.clean_by
         unknown = [name for name in self.clean_by if name not in self.detectors]
         problems += [f"clean_by names {name}, which is not among the detectors." for name in unknown]
+        if self.needs_test and self.split != TRAIN:
+            problems.append(
+                f"split={self.split} leaves no test split to measure cleaning on. Add clean_by=[], or leave split out."
+            )
 
     def run(self, corpus: Any = None, *, quiet: bool = False) -> AuditResult:
         """Runs the audit; writes the report to `output` if given.

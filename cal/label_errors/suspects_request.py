@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cal.arguments import check_arguments
 from cal.checks import Problems, one_of, whole_numbers
+from cal.data.request import SplitRequest
 from cal.errors import ConfigError
 from cal.files import path_errors, taken
 from cal.learners.request import TrainingRequest
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(kw_only=True)
-class SuspectsRequest(TrainingRequest):
+class SuspectsRequest(TrainingRequest, SplitRequest):
     """Rank the documents whose labels look wrong, with the likely label and the reasons.
 
     Args:
@@ -42,6 +43,11 @@ class SuspectsRequest(TrainingRequest):
     neighbours: int = 3
     seeds: Any = 3
     folds: int = 5
+
+    @property
+    def judges_labels(self) -> bool:
+        """Always."""
+        return True
 
     def _resolve(self, problems: Problems) -> None:
         from cal.dynamics.metrics import our_name

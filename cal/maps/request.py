@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from cal.arguments import check_arguments
 from cal.checks import Problems, one_of, whole_numbers
+from cal.data.request import SplitRequest
 from cal.errors import ConfigError, DataError
 from cal.files import taken
 from cal.learners.request import TrainingRequest
@@ -27,7 +28,7 @@ CHECKPOINTS = "checkpoints"
 
 
 @dataclass(kw_only=True)
-class MapRequest(TrainingRequest):
+class MapRequest(TrainingRequest, SplitRequest):
     """Draw the data map of a whole train split, of logs that any training left, or of coordinates in a file.
 
     Args:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from cal.acquisition.spec import StrategySpec
 from cal.checks import refuse, whole_numbers
 from cal.data.corpus import Corpus
+from cal.data.features import vectors_of
 from cal.learners.grid import Setup
 from cal.simulation.request import simulate
 
@@ -58,10 +61,16 @@ def active_selection(
         4
     """
     seed_size, query_size = _sizes(corpus, count, seed_size, query_size)
+    ids, features = corpus.train.ids, setup.features
+    if corpus.test is None:  # a simulation measures accuracy, which nobody asks for here: one document will do
+        first = np.arange(len(ids)) == 0
+        if (vectors := vectors_of(corpus, features)) is not None:
+            features = replace(vectors, test=vectors.train[:1])
+        corpus = replace(corpus, test=corpus.train.where(first, "test"))
     curves = simulate(
         corpus,
         [strategy],
-        features=setup.features,
+        features=features,
         learner=setup.learner,
         seeds=[seed],
         seed_size=seed_size,
@@ -72,7 +81,7 @@ def active_selection(
         workers=setup.workers,
         quiet=setup.quiet,
     )
-    rows = {instance_id: row for row, instance_id in enumerate(corpus.train.ids)}
+    rows = {instance_id: row for row, instance_id in enumerate(ids)}
     return np.array([rows[instance_id] for instance_id in curves.acquired["id"][:count]], dtype=np.int64)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cal.arguments import check_arguments
 from cal.checks import Problems, one_of, whole_numbers
+from cal.data.request import SplitRequest
 from cal.errors import ConfigError, UnknownNameError, shown
 from cal.files import taken
 from cal.learners.request import TrainingRequest
@@ -32,7 +33,7 @@ _OF_LEARNERS = ("n_epochs", "model", "precision")
 
 
 @dataclass(kw_only=True)
-class SelectRequest(TrainingRequest):
+class SelectRequest(TrainingRequest, SplitRequest):
     """Choose the part of a corpus to train on, from its data map or from logs.
 
     Args:

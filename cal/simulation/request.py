@@ -74,6 +74,11 @@ class SimulationRequest(TrainingRequest):
     seed_chooser: SeedSet = field(init=False, repr=False)
     criteria: dict[str, Criterion] = field(init=False, repr=False, default_factory=dict)
 
+    @property
+    def needs_test(self) -> bool:
+        """Always."""
+        return True
+
     def _resolve(self, problems: Problems) -> None:
         from cal.acquisition.base import unmet_needs
         from cal.acquisition.spec import make_strategies
@@ -154,14 +159,14 @@ class SimulationRequest(TrainingRequest):
     def run_in_folder(self, *, quiet: bool = False) -> tuple[str, Path]:
         from cal.simulation.profile import profile_table, profile_text
         from cal.simulation.run_folder import RunFolder
-        from cal.simulation.simulate import choose_folder
+        from cal.simulation.simulate import choose_folder, run_simulation
         from cal.stopwatch import Stopwatch, phase
 
         with Stopwatch() as watch:
             with phase("corpus"):
                 corpus = self.read_corpus()
             self.output = self.output or choose_folder(Path("runs"), corpus, self)
-            curves = self.run(corpus, quiet=quiet)
+            curves = run_simulation(self, corpus, quiet)
             with phase("report"):
                 note("Writing the report ...", quiet)
                 curves.report(self.output)

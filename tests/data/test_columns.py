@@ -54,9 +54,9 @@ def table(**columns) -> RawTable:
 def test_a_pair_is_one_sequence_of_two_texts_and_read_joined(tmp_path):
     path = save(tmp_path, "a.csv", PAIRS)
     corpus = LocalFiles(path=path, text_column="premise", second_column="hypothesis").read()
-    assert corpus.train.shape == corpus.test.shape == (1, 2)
+    assert corpus.train.shape == (1, 2)
     expected = {(row["premise"], row["hypothesis"]) for row in PAIRS}
-    assert {pair for split in (corpus.train, corpus.test) for (pair,) in split.sequences} == expected
+    assert {pair for (pair,) in corpus.train.sequences} == expected
     assert corpus.train.texts == [JOINER.join(pair) for (pair,) in corpus.train.sequences]
     assert JOINER == " / "
 
@@ -178,7 +178,7 @@ def test_a_row_without_a_label_is_an_error_unless_it_is_to_be_skipped(tmp_path, 
     with pytest.raises(DataError, match=r"a\.jsonl, row 11: column 'label' has no label.*dataset\.unlabelled=skip"):
         LocalFiles(path=path, text_column="premise").read()
     corpus = LocalFiles(path=path, text_column="premise", unlabelled="skip").read()
-    assert len(corpus.train) + len(corpus.test) == 10
+    assert len(corpus.train) == 10
     assert corpus.label_names == ["e", "n"]
 
 
@@ -194,7 +194,7 @@ def test_minus_one_is_a_class_where_it_is_named(tmp_path):
     rows = [{**pair, "label": {"e": 1, "n": -1}[pair["label"]]} for pair in PAIRS]
     given = LocalFiles(path=save(tmp_path, "a.jsonl", rows), text_column="premise", label_names=["-1", "1"]).read()
     assert set(given.train.gold.tolist()) == {0, 1}
-    assert len(given.train) + len(given.test) == len(PAIRS)
+    assert len(given.train) == len(PAIRS)
 
 
 def test_skipped_rows_are_counted_in_a_warning(tmp_path, caplog):

@@ -181,11 +181,13 @@ def test_advice_on_missing_labels_works(caplog):
     assert "1 of 12 rows have no label" in caplog.text
 
 
-def test_decimal_labels_are_refused_and_the_advice_works():
+def test_whole_numbers_that_pandas_stores_as_decimals_are_labels():
     frame = FRAME.assign(label=[0.0, 1.0] * 6)
-    refused(r"index 0: the label in 'label' is the decimal number 0\.0", lambda: Corpus.from_frame(frame))
-    assert Corpus.from_frame(frame.astype({"label": "Int64"})).label_names == ["0", "1"]
-    refused("decimal number", lambda: Corpus.from_texts(TEXTS, [0.0, 1.0] * 6))
+    assert Corpus.from_frame(frame).label_names == ["0", "1"]
+    assert Corpus.from_frame(frame.astype({"label": "category"})).label_names == ["0", "1"]
+    frame.loc[3, "label"] = None
+    assert len(Corpus.from_frame(frame, unlabelled="skip").train) == 11
+    assert Corpus.from_texts(TEXTS, [0.0, 1.0] * 6).label_names == ["0", "1"]
     refused("float 0.5", lambda: Corpus.from_texts(TEXTS, [0.5, 1.0] * 6))
 
 

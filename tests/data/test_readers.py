@@ -201,7 +201,8 @@ CSV_PROBLEMS = {
     'id,text,label\n1,"a,b\n2,a,b\n': ["line 3", "end of data", "close the quotes"],
     'id,text,label\n1,"a" b,c\n': ["line 2", "expected after", "double each quote"],
     "id,text,label\n1,a,b\n2,c,b\n3,d,b\n": ["every training document has the label 'b'"],
-    "id,text,label\n1,a,b\n2,a,b\n": ["no document can be held out", "1 different texts"],
+    "id,text,label\n1,a,b\n2,a,c\n3,a,b\n": ["no document can be held out", "1 different texts"],
+    "id,text,label\n1,a,b\n2,b,c\n3,c,d\n": ["no document can be held out", "every label occurs once"],
 }
 
 
@@ -275,10 +276,12 @@ def test_a_text_in_two_splits_is_allowed_without_ids(tmp_path):
     [
         ({}, ["neither"]),
         ({"path": "a.csv", "train": "b.csv"}, ["both"]),
-        ({"train": "a.csv"}, ["without dataset.test"]),
+        ({"test": "a.csv"}, ["neither"]),
+        ({"path": 3}, ["dataset.path must be a file or a list of files, not 3"]),
+        ({"path": ["a.csv", 3]}, ["dataset.path must be a file or a list of files"]),
         ({"path": "a.csv", "dev": "b.csv"}, ["dataset.dev"]),
         ({"path": "a.csv", "test_fraction": 1.0}, ["test_fraction", "1.0"]),
-        ({"test_fraction": 0.0}, ["neither", "test_fraction"]),
+        ({"test_fraction": -0.1, "labels": "lax"}, ["neither", "test_fraction", "strict, merge or null, not 'lax'"]),
     ],
 )
 def test_settings_that_make_no_sense_are_named_all_at_once(settings, parts):
