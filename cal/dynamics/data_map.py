@@ -55,6 +55,7 @@ class DataMap(MapDisplay):
         ids: (instance,) strings or whole numbers.
         name: name of the corpus or of the logs, for titles.
         texts: (instance,) documents.
+        places: (instance,) where people find each document, such as `row 17`, if its id was made from its text.
         label_names: names of the classes.
         seeds: seed of each run.
         curves: (*runs, epoch, instance) probability of the gold label, for the page.
@@ -103,6 +104,7 @@ class DataMap(MapDisplay):
     region_rule: str | Mapping[str, Any] | None = None
     region: Sequence[str] | None = None
     by_seed: Mapping[str, Tensor] | None = None
+    places: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         check_arguments(DataMap, {"name": self.name, "label_names": self.label_names})
@@ -186,7 +188,7 @@ class DataMap(MapDisplay):
         positions = map_frame.positions(chosen, len(self), self.n_runs)
         index = torch.from_numpy(positions).to(self.confidence.device)
         kept: dict[str, Any] = {name: getattr(self, name)[..., index] for name in VALUES}
-        for name in ("ids", "texts"):
+        for name in ("ids", "texts", "places"):
             if (given := getattr(self, name)) is not None:
                 kept[name] = [given[position] for position in positions]
         if self.curves is not None:
@@ -276,7 +278,8 @@ class DataMap(MapDisplay):
         """A row per instance: id, gold, predicted, the metrics, n_epochs, capture and region.
 
         Label names, `*_spread` over several runs (whose mean the other columns are) and text follow where they are
-        known. Epochs are missing where an instance was never learnt.
+        known; the place of documents whose ids were not given comes after the id. Epochs are missing where an instance
+        was never learnt.
 
         Args:
             region: rule of the regions, as for `regions`.
@@ -288,6 +291,8 @@ class DataMap(MapDisplay):
                 frame[f"{column}_label"] = [names[label] if label >= 0 else None for label in frame[column]]
         if one.by_seed is not None:
             frame = frame.join(one.spread().drop(columns="id"))
+        if self.places is not None:
+            frame.insert(1, "place", self.places)
         return frame if self.texts is None else frame.assign(text=self.texts)
 
     def one(self) -> DataMap:

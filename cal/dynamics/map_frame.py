@@ -68,6 +68,8 @@ def map_fields(frame: pd.DataFrame) -> dict[str, Any]:
     fields["ids"] = frame["id"].tolist()
     if "region" in frame and frame["region"].isin((EASY, AMBIGUOUS, HARD, OTHER)).all():
         fields["region"] = frame["region"].tolist()
+    if "place" in frame:
+        fields["places"] = frame["place"].fillna("").astype(str).tolist()
     if "text" in frame:
         fields["texts"] = frame["text"].fillna("").astype(str).tolist()
     if "gold_label" in frame:

@@ -71,6 +71,7 @@ def _of_map(request: SuspectsRequest, corpus: Corpus | None) -> tuple[Evidence, 
         predicted=predicted,
         texts=data_map.texts,
         no_estimate=_OF_MAP,
+        places=data_map.places,
     )
     about = {"name": (data_map.name or "the map") if corpus is None else corpus.name, "seeds": []}
     return evidence, about | ({"map": source["path"], "map_digest": source["sha256"]} if "path" in source else source)
@@ -95,6 +96,7 @@ def _of_training(request: SuspectsRequest, corpus: Corpus, quiet: bool) -> tuple
         estimate=found["calibrated"].estimate,
         no_estimate=found["calibrated"].no_estimate,
         texts=corpus.train.texts,
+        places=corpus.train.found_at,
     )
     return evidence, {"name": corpus.name, "seeds": request.seeds, "corpus_fingerprint": corpus.fingerprint}
 

@@ -64,7 +64,7 @@ def _item(row: Mapping[Any, Any], pair: int) -> str:
     return (
         f'<li data-pair="{pair}"><div class="head"><span class="rank">{row["rank"]:,}</span>'
         f"{labels if row['gold'] or row['likely'] else ''}{_probability(row)}"
-        f'<span class="id">{escape(str(row["id"]))}</span></div>'
+        f'<span class="id">{escape(str(row.get("place", row["id"])))}</span></div>'
         f'{_text(row["text"])}<p class="why">{escape(row["why"])}</p>{_neighbours(row["neighbours"])}</li>'
     )
 
@@ -95,7 +95,7 @@ def _neighbours(neighbours: list[dict[str, Any]]) -> str:
         return ""
     items = "".join(
         f'<li><b>{escape(other["label"])}</b> <span dir="auto">{escape(other["text"])}</span> '
-        f'<span class="id">{escape(str(other["id"]))}, cosine {other["similarity"]:.2f}</span></li>'
+        f'<span class="id">{escape(str(other.get("place", other["id"])))}, cosine {other["similarity"]:.2f}</span></li>'
         for other in neighbours
     )
     return f"<details><summary>Nearest with another label: {len(neighbours)}</summary><ul>{items}</ul></details>"

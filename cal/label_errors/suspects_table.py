@@ -45,6 +45,7 @@ class Evidence:
         estimate: probability that each label is wrong; None if there is none.
         no_estimate: why there is none, in a sentence.
         texts: texts of the documents.
+        places: where people find the documents, such as `row 17`, if their ids were made from their texts.
         vectors: (instance, feature) vectors to find similar documents by.
     """
 
@@ -61,14 +62,15 @@ class Evidence:
     estimate: ErrorEstimate | None = None
     no_estimate: str = ""
     texts: Sequence[str] | None = None
+    places: Sequence[str] | None = None
     vectors: np.ndarray | None = None
 
 
 def suspects_table(evidence: Evidence, n_neighbours: int = 3, n_with: int | None = None) -> pd.DataFrame:
     """One row per document, most suspicious first.
 
-    Columns: `rank`, `id`, `score` (higher = more suspicious), `p_wrong`, `p_low` and `p_high` (NaN without an
-    estimate), `gold` (empty if unknown), `likely` (the most probable other label, empty if unknown), `likely_by`
+    Columns: `rank`, `id`, `place` (only if the evidence has it), `score` (higher = more suspicious), `p_wrong`, `p_low`
+    and `p_high` (NaN without an estimate), `gold` (empty if unknown), `likely` (the most probable other label, empty if unknown), `likely_by`
     (`out_of_fold`, `predicted` or `neighbours`), `rank_METRIC` for each metric (1 + number of more suspicious
     documents), `neighbours` (list of id, label, similarity and text, nearest first; empty after the first `n_with`),
     `why` and `text`.
@@ -93,7 +95,9 @@ def suspects_table(evidence: Evidence, n_neighbours: int = 3, n_with: int | None
     for rank, at in enumerate(evidence.order.tolist(), start=1):
         near = around.get(at)
         likely, likely_by = _likely(evidence, at, near)
-        row: dict[str, Any] = {"rank": rank, "id": evidence.ids[at], "score": float(evidence.scores[evidence.by][at])}
+        row: dict[str, Any] = {"rank": rank, "id": evidence.ids[at]}
+        row |= {} if evidence.places is None else {"place": evidence.places[at]}
+        row["score"] = float(evidence.scores[evidence.by][at])
         estimate = evidence.estimate
         row |= {
             "p_wrong": np.nan if estimate is None else float(estimate.probability[at]),
@@ -150,7 +154,7 @@ def suspects_text(table: pd.DataFrame, n: int) -> str:
         number = f"{row['rank']}. "
         wrong = "" if np.isnan(row["p_wrong"]) else f"  {probability_text(row)}"
         labels = f"{row['gold'] or '?'} -> {row['likely'] or '?'}" if row["gold"] or row["likely"] else ""
-        lines = [number + f"{labels}{wrong}  {row['id']}".strip()]
+        lines = [number + f"{labels}{wrong}  {row.get('place', row['id'])}".strip()]
         told = [*wrap(shortened(row["text"], 2 * _WIDTH), _WIDTH), *wrap(row["why"], _WIDTH)]
         lines += [indent(line, " " * len(number)) for line in told]
         blocks.append("\n".join(lines))
@@ -207,6 +211,7 @@ def _named(evidence: Evidence, near: Neighbours) -> list[dict[str, Any]]:
     return [
         {
             "id": evidence.ids[other],
+            **({} if evidence.places is None else {"place": evidence.places[other]}),
             "label": evidence.label_names[evidence.gold[other]],
             "similarity": round(cosine, 3),
             "text": "" if evidence.texts is None else shortened(evidence.texts[other], 200),

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from cal.data.corpus import Corpus
+from cal.data.spelling import normal_form
 from cal.dynamics.data_map import DataMap
 from cal.dynamics.ids import few
 from cal.errors import DataError
@@ -47,6 +48,8 @@ def with_corpus(data_map: DataMap, corpus: Corpus, *, strict: bool = True) -> Da
     texts = ["" if row is None else corpus.train.texts[row] for row in rows]
     theirs = np.asarray(corpus.train.gold)[[row for row in rows if row is not None]]
     data_map = replace(data_map, texts=texts)
+    if (found_at := corpus.train.found_at) is not None:
+        data_map = replace(data_map, places=["" if row is None else found_at[row] for row in rows])
     if bool((data_map.gold < 0).all()):
         if absent:
             return data_map
@@ -87,16 +90,53 @@ def one_to_one(ours: Sequence[Label], theirs: Sequence[Label]) -> dict[Label, La
     return dict(sorted(pairs)) if len(pairs) == len(set(ours)) == len(set(theirs)) else None
 
 
+def why_absent(absent: Sequence[str | int], corpus: Corpus) -> str:
+    """Why ids are not in train, and what to do, in a sentence; empty if there is no guess.
+
+    Args:
+        absent: ids that train lacks.
+        corpus: the corpus.
+
+    Example:
+        >>> why_absent([0, 1, 2], Corpus.from_texts(["Who?", "When?", "Why?"], [0, 1, 1]))[:75]
+        'They are row numbers: set dataset.id_column=row, which numbers the rows fro'
+    """
+    ids = [str(instance_id) for instance_id in absent]
+    others = {name: split for name, split in corpus.splits().items() if name != "train"}
+    for name, split in others.items():
+        if n := len(set(ids) & set(split.ids)):
+            return f"Of these, {n:,} are in {name}: add split=all, or split={name}."
+    of_forms = {normal_form(instance_id) for instance_id in corpus.train.ids}
+    if n := sum(normal_form(instance_id) in of_forms for instance_id in ids):
+        return f"Of these, {n:,} would be there with other blanks or capitals: write the ids of both alike."
+    numbered, n_train = all(map(str.isdecimal, corpus.train.ids)), len(corpus.train)
+    from_1 = max(map(int, ids)) == n_train and (numbered or min(map(int, ids)) == 1) if _are_numbers(ids) else False
+    if _are_numbers(ids) and (from_1 or not numbered):
+        column, start = ("row_from_1", 1) if from_1 else ("row", 0)
+        return (
+            f"They are row numbers: set dataset.id_column={column}, which numbers the rows from {start} (in Python "
+            f"id='{column}' where the corpus is made), if the training read the same file in the same order."
+        )
+    if not corpus.train.named:
+        return f"{corpus.name} has no ids of its own: name their column with dataset.id_column."
+    return ""
+
+
+def _are_numbers(ids: Sequence[str]) -> bool:
+    return all(map(str.isdecimal, ids))
+
+
 def _say_absent(absent: Sequence[str | int], n: int, corpus: Corpus, strict: bool) -> None:
+    way_out = why_absent(absent, corpus)
     if strict:
         raise DataError(
             f"{len(absent)} of {n} ids of the map are not in the train split of {corpus.name}: {few(absent)}. "
-            "Give the dataset of the map, or none."
+            f"{way_out or 'Give the dataset of the map, or none.'}"
         )
     what = "its texts and label names are left out" if len(absent) == n else "these have no text"
     logger.warning(
-        "%d of %d ids of the map are not in the train split of %s, so %s: %s.",
-        *(len(absent), n, corpus.name, what, few(absent)),
+        "%d of %d ids of the map are not in the train split of %s, so %s: %s.%s",
+        *(len(absent), n, corpus.name, what, few(absent), f" {way_out}" if way_out else ""),
     )
 
 

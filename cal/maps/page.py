@@ -99,7 +99,9 @@ def map_page(
     data["ids"] = [str(instance_id) for instance_id in points["id"]]
     if "text" in points:
         data["texts"] = [text[:TEXT_LENGTH] + "…" * (len(text) > TEXT_LENGTH) for text in points["text"].astype(str)]
-    data["columns"] = {name: _column(points[name]) for name in points if name not in ("id", "text")}
+        if "place" in points:  # how people find a document whose id is a hash
+            data["texts"] = [f"{place}: {text}" for place, text in zip(points["place"], data["texts"], strict=True)]
+    data["columns"] = {name: _column(points[name]) for name in points if name not in ("id", "place", "text")}
     if curves is not None:
         levels = np.where(np.isnan(curves), 255, np.rint(curves * 254)).astype(np.uint8)
         data["curves"] = {"n_epochs": curves.shape[1], "values": _base64(levels)}

@@ -155,6 +155,7 @@ class MapRequest(TrainingRequest, SplitRequest):
             name=corpus.name,
             seeds=self.seeds,
             texts=corpus.train.texts,
+            places=corpus.train.found_at,
             label_names=corpus.label_names,
             region_rule=self.region,
         )

@@ -97,9 +97,8 @@ def hardest_text(points: pd.DataFrame, n: int) -> str:
     keys = {name: rises for name, rises in keys.items() if name in named}
     first = named.sort_values([*keys], ascending=[*keys.values()], kind="stable").head(n)
     texts = first.get("text", pd.Series("", index=first.index)).map(lambda text: shorten(text, 200, placeholder=" …"))
-    rows = zip(
-        first["confidence"], first["correctness"], first["id"], first["gold"], first["predicted"], texts, strict=True
-    )
+    called = first.get("place", first["id"])
+    rows = zip(first["confidence"], first["correctness"], called, first["gold"], first["predicted"], texts, strict=True)
     lines = [
         f"{confidence:.3f}".removeprefix("0")
         + f"  {correctness:.2f}  {instance_id}"

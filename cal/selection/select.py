@@ -109,6 +109,8 @@ def select_from_texts(request: SelectRequest, corpus: Corpus, origin: Mapping[st
         )
     train = corpus.train
     points = pd.DataFrame({"id": list(train.ids), "gold": train.gold, "text": list(train.texts)})
+    if train.found_at is not None:
+        points["place"] = train.found_at
     points["gold_label"] = [corpus.label_names[label] for label in train.gold]
     points = with_sequences(points, corpus)
     about |= {
@@ -185,5 +187,5 @@ def _without(request: SelectRequest, *groups: str) -> dict[str, Any]:
 
 def _columns(points: pd.DataFrame, *metrics: str) -> pd.DataFrame:
     """The columns of a selection: what describes instances, then the metrics, then long texts."""
-    names = ("id", "gold", "gold_label", "region", *dict.fromkeys(metrics), "text", "sequences")
+    names = ("id", "place", "gold", "gold_label", "region", *dict.fromkeys(metrics), "text", "sequences")
     return points[[name for name in names if name in points]]

@@ -104,7 +104,7 @@ class WeightsRequest(Request):
         else:
             of_map = {"variability": by_variability, "inverse_confidence": by_inverse_confidence}
             values = of_map[self.by](data_map)
-        known = [name for name in ("id", "gold", "gold_label") if name in points]
+        known = [name for name in ("id", "place", "gold", "gold_label") if name in points]
         return Weights(points[known].assign(weight=values), about)
 
 

@@ -224,7 +224,7 @@ def test_choices_are_columns():
     ("make", "message"),
     [
         (lambda: Corpus.from_frame(FRAME, label="lable"), "no column 'lable'. Did you mean 'label'.*label='label'"),
-        (lambda: Corpus.from_frame(FRAME.rename(columns={"text": "body"})), r"Columns: body, label.*text='\.\.\.'"),
+        (lambda: Corpus.from_frame(FRAME.rename(columns={"text": "body"})), r"Columns: body, label.*text='NAME'"),
         (lambda: Corpus.from_frame(pd.concat([FRAME, FRAME["text"]], axis=1)), "2 columns named 'text'.*duplicated"),
         (lambda: Corpus.from_frame(FRAME.assign(id=["a", *IDS[1:11], "a"])), "index 0 and 11 have the same id 'a'"),
         (lambda: Corpus.from_texts(TEXTS, LABELS, ["a"] * 12), "have the same id 'a'.*ids=None"),
