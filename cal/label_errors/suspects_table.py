@@ -70,10 +70,10 @@ def suspects_table(evidence: Evidence, n_neighbours: int = 3, n_with: int | None
     """One row per document, most suspicious first.
 
     Columns: `rank`, `id`, `place` (only if the evidence has it), `score` (higher = more suspicious), `p_wrong`, `p_low`
-    and `p_high` (NaN without an estimate), `gold` (empty if unknown), `likely` (the most probable other label, empty if unknown), `likely_by`
-    (`out_of_fold`, `predicted` or `neighbours`), `rank_METRIC` for each metric (1 + number of more suspicious
-    documents), `neighbours` (list of id, label, similarity and text, nearest first; empty after the first `n_with`),
-    `why` and `text`.
+    and `p_high` (NaN without an estimate), `gold` (empty if unknown), `likely` (the most probable other label, empty if
+    unknown), `likely_by` (`out_of_fold`, `predicted` or `neighbours`), `rank_METRIC` for each metric (1 + number of
+    more suspicious documents), `neighbours` (list of id, label, similarity and text, nearest first; empty after the
+    first `n_with`), `why` and `text`.
 
     Args:
         evidence: everything known about the labels.
