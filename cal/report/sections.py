@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from matplotlib.figure import Figure
 
+from cal.data.cautions import overlap_text
 from cal.report import batches, map_plots, plots, tables
 from cal.report.comparison import PICTURE_CAPTION, Comparison
 from cal.report.findings import Findings
@@ -33,8 +36,19 @@ def summary(findings: Findings, comparison: Comparison | None) -> Section:
         text += f" Training on all data reaches an accuracy of {findings.full_accuracy:.3f}."
     notes = [*shared.notes, *([_ENDED] if shared.notes and _stops(findings) else [])]
     notes += comparison.warnings() if comparison else []
+    notes += _of_corpus(about)
     final = tables.final_table(shared, findings.areas)
     return Section("Summary", [Paragraph(text), *tables.cautions(notes), final])
+
+
+def _of_corpus(about: Mapping[str, Any]) -> list[str]:
+    """What run.json says of documents that flatter accuracies, or that nothing used."""
+    notes = []
+    if n_known := about.get("n_test_in_train"):
+        notes.append(overlap_text(n_known, about["n_test"]))
+    if n_dev := about.get("n_dev"):
+        notes.append(f"The corpus has {_count(n_dev, 'document')} of dev too, which were not used.")
+    return notes
 
 
 def learning_curves(findings: Findings, figures: dict[str, Figure]) -> Section:

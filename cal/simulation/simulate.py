@@ -14,6 +14,7 @@ import torch
 
 from cal.acquisition.pool import PoolDocuments
 from cal.acquisition.spec import digest
+from cal.data.cautions import in_train
 from cal.data.corpus import Corpus
 from cal.data.features import Features, vectors_of
 from cal.errors import StorageError
@@ -92,6 +93,8 @@ def _about(request: SimulationRequest, corpus: Corpus, inputs: Inputs, vectors: 
         "label_names": list(corpus.label_names),
         "n_train": len(corpus.train),
         "n_test": len(corpus.require_test("A simulation")),
+        "n_test_in_train": in_train(corpus),
+        "n_dev": 0 if corpus.dev is None else len(corpus.dev),
         "strategies": list(request.acquisitions),
         "seeds": request.seeds,
         "stopping": list(request.criteria),
