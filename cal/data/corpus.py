@@ -15,7 +15,7 @@ from cal.data.cautions import cautions
 from cal.data.corpus_checks import check_splits
 from cal.data.describe import corpus_html, describe
 from cal.data.documents import ExtraTestDocuments, SourceDocuments, assemble
-from cal.data.holdout import held_out
+from cal.data.holdout import held_out, why_none
 from cal.data.splits import LabelledSplits, Split, TestSet
 from cal.errors import DataError, shown
 
@@ -33,8 +33,7 @@ class Corpus:
 
     Args:
         train: documents to learn from; in a simulation, seed set and pool.
-        test: documents that measure accuracy, never seen by anything that is fitted. None if the work needs none, as
-            data maps, selection, weights and suspects do not.
+        test: documents that measure accuracy, never seen by anything that is fitted; None if the work needs none.
         label_names: name of each gold label.
         dev: optional documents for choices that must not be made on the test split.
         name: name of the corpus in reports.
@@ -238,13 +237,10 @@ class Corpus:
         label_names: Sequence[str] | None,
         name: str,
         tests: Mapping[str, ExtraTestDocuments] | None = None,
-        *,
         spelling: str | None = None,
-        may_hold_out: bool = False,
     ) -> Corpus:
         """A corpus from the documents that a reader has read: see `assemble`."""
-        made = cls._made(assemble(splits, label_names, tests, spelling), name, spelling=spelling)
-        return replace(made, may_hold_out=may_hold_out)
+        return cls._made(assemble(splits, label_names, tests, spelling), name, spelling=spelling)
 
     @classmethod
     def _made(cls, parts: LabelledSplits, name: str, test: float | None = None, spelling: str | None = None) -> Corpus:
@@ -280,12 +276,7 @@ class Corpus:
         labels = [self.label_names[label] for label in self.train.gold.tolist()]
         held = np.array(held_out(self.train.ids, self.train.texts, labels, fraction, seed))
         if not held.any():
-            once = len(set(labels)) == len(labels)
-            reason = "every label occurs once" if once else f"there are {len(set(self.train.texts))} different texts"
-            raise DataError(
-                f"{self.name}: no document can be held out for test, because {reason}, and one of each label stays in "
-                "train. Check the column of labels, add documents, or hold out a larger fraction."
-            )
+            raise DataError(f"{self.name}: {why_none(self.train.texts, labels)}")
         return replace(self, train=self.train.where(~held, "train"), test=self.train.where(held, "test"))
 
     def require_test(self, purpose: str) -> Split:

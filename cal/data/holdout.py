@@ -45,6 +45,21 @@ def held_out(
     return held
 
 
+def why_none(texts: Sequence[str], labels: Sequence[str]) -> str:
+    """Why no document can be held out, and what to do.
+
+    Example:
+        >>> why_none(["Who?", "Who?"], ["a", "b"])[:72]
+        'no document can be held out for test, because every label occurs once, a'
+    """
+    once = len(set(labels)) == len(labels)
+    reason = "every label occurs once" if once else f"there are {len(set(texts))} different texts"
+    return (
+        f"no document can be held out for test, because {reason}, and one of each label stays in train. Check the "
+        "column of labels, add documents, or hold out a larger fraction."
+    )
+
+
 def _shares(sizes: Counter[str], fraction: float) -> dict[str, int]:
     """Test documents per label, which add up to the fraction of all documents; one of each label stays for train."""
     labels = sorted(sizes)

@@ -116,10 +116,8 @@ class LocalFiles(Columns):
         tests = {test: settings.read(test) for test, settings in extra_tests(self.tests, self._columns()).items()}
         alone = self.path is not None and len(files) == 1 and not Path(str(self.path)).is_dir()
         name = files[0].stem if alone else files[0].resolve().parent.name  # also of a path such as train.csv
-        may_hold_out = self.test_fraction is None
-        return Corpus.from_documents(
-            splits, self.label_names, self.name or name, tests, spelling=self.labels, may_hold_out=may_hold_out
-        )
+        corpus = Corpus.from_documents(splits, self.label_names, self.name or name, tests, self.labels)
+        return replace(corpus, may_hold_out=self.test_fraction is None)
 
     def _columns(self) -> dict[str, Any]:
         """Columns of extra test sets that name none of their own."""

@@ -55,7 +55,7 @@ class DataMap(MapDisplay):
         ids: (instance,) strings or whole numbers.
         name: name of the corpus or of the logs, for titles.
         texts: (instance,) documents.
-        places: (instance,) where people find each document, such as `row 17`, if its id was made from its text.
+        places: (instance,) such as `row 17`, where ids were made from texts.
         label_names: names of the classes.
         seeds: seed of each run.
         curves: (*runs, epoch, instance) probability of the gold label, for the page.
@@ -278,17 +278,15 @@ class DataMap(MapDisplay):
         """A row per instance: id, gold, predicted, the metrics, n_epochs, capture and region.
 
         Label names, `*_spread` over several runs (whose mean the other columns are) and text follow where they are
-        known; the place of documents whose ids were not given comes after the id. Epochs are missing where an instance
-        was never learnt.
+        known; `place` follows the id where ids were not given. Epochs are missing where an instance was never learnt.
 
         Args:
             region: rule of the regions, as for `regions`.
         """
         one = self.one()
         frame = one._metrics().assign(n_epochs=self.n_epochs, capture=self.capture, region=self.regions(region))
-        for column in ("gold", "predicted"):
-            if names := self.label_names:
-                frame[f"{column}_label"] = [names[label] if label >= 0 else None for label in frame[column]]
+        for column in ("gold", "predicted") if (names := self.label_names) else ():
+            frame[f"{column}_label"] = [names[label] if label >= 0 else None for label in frame[column]]
         if one.by_seed is not None:
             frame = frame.join(one.spread().drop(columns="id"))
         if self.places is not None:
@@ -348,7 +346,5 @@ class DataMap(MapDisplay):
     def _several_runs(self) -> Mapping[str, Tensor]:
         """(run, instance) float64 coordinates by name."""
         if self.n_runs == 1:
-            raise AnalysisError(
-                "This map has one run, and there is nothing to compare it with; give two seeds or more."
-            )
+            raise AnalysisError("This map has one run, and nothing to compare it with; give two seeds or more.")
         return self.by_seed or {name: self._runs(name) for name in COORDINATES}

@@ -50,7 +50,7 @@ def aligned(fields: Mapping[str, Any]) -> dict[str, Any]:
         ['Who?', 'Whose?']
     """
     kept: dict[str, Any] = {name: as_tensor(name, fields[name], n_axes=1) for name in _BOUNDS if name in fields}
-    for name in ("ids", "texts", "region"):
+    for name in ("ids", "texts", "places", "region"):
         if (given := fields.get(name)) is not None:
             kept[name] = as_ids(given).tolist() if name == "ids" else as_texts(name, given)
             if len(kept[name]) != (n := kept["confidence"].shape[-1]):

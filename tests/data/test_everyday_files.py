@@ -111,7 +111,7 @@ def folder(save, tmp_path):
         (
             "train",
             24,
-            "f: the 24 documents of train are used, not 8 of test and 8 of dev. For others add split=all, or",
+            "f: the 24 documents of train are used, not 8 of test and 8 of dev. For others add split=all",
         ),
         ("test", 8, "f: all 8 documents of test are used."),
         ("dev", 8, "f: all 8 documents of dev are used."),
@@ -127,7 +127,7 @@ def test_a_given_split_is_used_on_demand(folder, split, n, told):
 def test_a_split_that_does_not_exist_or_is_measured_on_is_named(folder, save):
     with pytest.raises(UnknownNameError, match=r"Unknown split 'tests'\. Did you mean 'test'"):
         MapRequest(**files(path=str(folder)), split="tests", **QUICK).read_corpus()
-    with pytest.raises(ConfigError, match="leaves no test split to measure cleaning on. Add clean_by="):
+    with pytest.raises(ConfigError, match=r"leaves no test split to measure cleaning on\. Add clean_by="):
         AuditRequest(split="all", **QUICK)
     with pytest.raises(ConfigError, match="split=test is a part of a corpus, and there is none"):
         MapRequest(map="m", split="test").corpus_if_given()
@@ -173,7 +173,7 @@ def test_a_column_of_splits_is_read(save):
     assert len(LocalFiles(path=save(frame=frame), split_column=None).read().train) == N
     with pytest.raises(DataError, match=r"'split' holds 'a'.*dataset\.split_column=null"):
         LocalFiles(path=save(frame=FRAME.assign(split="a"))).read()
-    with pytest.raises(ConfigError, match="has a test split of 12 documents, and dataset.test_fraction"):
+    with pytest.raises(ConfigError, match=r"has a test split of 12 documents, and dataset\.test_fraction"):
         LocalFiles(path=save(frame=frame), test_fraction=0.2).read()
 
 
@@ -182,8 +182,10 @@ def test_a_column_of_splits_is_read(save):
 
 @pytest.mark.parametrize(
     "pair",
-    [("HUM", "HUM "), ("HUM", "hum"), ("HUM", "\tHUM"), ("HUM", "HUM\u00a0"), ("HUM", "HUM\u200b"), ("HUM", "ＨＵＭ")]
-    + [("café", "cafe\u0301"), ("straße", "STRASSE"), ("Sci/Tech", "Sci / Tech"), ("1", "1.0")],
+    [
+        *(("HUM", other) for other in ("HUM ", "hum", "\tHUM", "HUM\u00a0", "HUM\u200b", "\uff28\uff35\uff2d")),
+        *(("café", "cafe\u0301"), ("straße", "STRASSE"), ("Sci/Tech", "Sci / Tech"), ("1", "1.0")),
+    ],
     ids=ascii,
 )
 def test_names_that_look_alike_have_one_normal_form(pair):
@@ -210,7 +212,7 @@ def test_labels_that_look_alike_are_named_with_counts_and_rows(spelt, caplog):
 
 @pytest.mark.parametrize("request_of", [SuspectsRequest, AuditRequest])
 def test_what_judges_labels_refuses_those_that_look_alike_until_it_is_decided(request_of, spelt):
-    with pytest.raises(DataError, match="cannot judge these labels of x.*'HUM '.*dataset.labels=merge"):
+    with pytest.raises(DataError, match=r"cannot judge these labels of x.*'HUM '.*dataset\.labels=merge"):
         request_of(**files(path=spelt), **QUICK).read_corpus()
     with pytest.raises(DataError, match="cannot judge"):
         request_of(**QUICK).read_corpus(cal.Corpus.from_frame(pd.read_csv(spelt, na_filter=False)))
