@@ -283,9 +283,9 @@ class DataMap(MapDisplay):
         Args:
             region: rule of the regions, as for `regions`.
         """
-        one = self.one()
+        one, names = self.one(), self.label_names or ()
         frame = one._metrics().assign(n_epochs=self.n_epochs, capture=self.capture, region=self.regions(region))
-        for column in ("gold", "predicted") if (names := self.label_names) else ():
+        for column in ("gold", "predicted") if names else ():
             frame[f"{column}_label"] = [names[label] if label >= 0 else None for label in frame[column]]
         if one.by_seed is not None:
             frame = frame.join(one.spread().drop(columns="id"))
