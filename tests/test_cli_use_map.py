@@ -65,7 +65,7 @@ def test_suspects_of_a_map_are_those_of_least_aum(data_map, tmp_path, capsys):
 def test_suspects_of_a_small_dataset_are_a_ranking_and_no_weights(dataset, data_map, tmp_path, capsys):
     out = run(capsys, "suspects", *dataset, "seeds=1", "folds=2", "n=1", f"output={tmp_path / 'suspects'}")
     assert "\nThis is a ranking, with neither a number of wrong labels nor probabilities. " in out
-    reason = out.splitlines()[0].split("probabilities. ")[1]
+    reason = out.splitlines()[1].split("probabilities. ")[1]
     assert "Nothing was changed" in out
     words = ["by=mislabel", f"probabilities={tmp_path / 'suspects'}", f"output={tmp_path / 'weights'}"]
     assert main(["weights", f"map={data_map}", *words]) != 0
