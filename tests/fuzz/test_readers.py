@@ -97,7 +97,7 @@ RUN_FILES = ["run.json", "config.yaml", "rounds", "maps", "curves.csv", "acquire
 def simulated(valid, tmp_path_factory):
     """A finished run folder."""
     folder = tmp_path_factory.mktemp("runs") / "run"
-    corpus = cal.read_corpus(valid / "corpus.csv").hold_out(0.25)
+    corpus = cal.read_corpus(valid / "corpus.csv", test=0.25)
     small = {"seeds": 1, "seed_size": 4, "query_size": 2, "rounds": 1, "n_epochs": 1, "workers": 1}
     cal.simulate(corpus, ["random"], quiet=True, output=folder, **small)
     return folder
