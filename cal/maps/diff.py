@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from cal.arguments import check_arguments
-from cal.checks import numbers_in, refuse
+from cal.checks import numbers_in, paths, refuse
 from cal.dynamics.data_map import DataMap
 from cal.dynamics.metrics import COORDINATES
 from cal.dynamics.regions import AMBIGUOUS, EASY, HARD, OTHER, rule_parameters
@@ -58,7 +58,8 @@ def map_diff(a: Given, b: Given, *, alpha: float = 0.05, shared: bool = False) -
         1  a  easy-to-learn  easy-to-learn
     """
     check_arguments(map_diff, locals())
-    refuse(numbers_in("(0, 1)", alpha=alpha))
+    given_as_text = {name: given for name, given in (("a", a), ("b", b)) if isinstance(given, str)}
+    refuse(numbers_in("(0, 1)", alpha=alpha) + paths(**given_as_text))
     names = _names(a, b)
     a, b = (given_map(given, None)[0] for given in (a, b))
     if a.rule != b.rule:

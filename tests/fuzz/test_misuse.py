@@ -51,7 +51,8 @@ def calls(tmp_path_factory):
 def test_every_public_call_is_valid_as_it_is(calls, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for call in calls:
-        if not any(isinstance(value, str) and value == "nowhere" for value in call.arguments.values()):
+        unusable = any(isinstance(value, str) and value == "nowhere" for value in call.arguments.values())
+        if call.spoiled is None and not unusable:  # the others draw whole reports
             call.function(**call.arguments)
 
 
