@@ -58,7 +58,7 @@ def map_diff(a: Given, b: Given, *, alpha: float = 0.05, shared: bool = False) -
         1  a  easy-to-learn  easy-to-learn
     """
     check_arguments(map_diff, locals())
-    given_as_text = {name: given for name, given in (("a", a), ("b", b)) if isinstance(given, str)}
+    given_as_text: dict[str, Any] = {name: given for name, given in (("a", a), ("b", b)) if isinstance(given, str)}
     refuse(numbers_in("(0, 1)", alpha=alpha) + paths(**given_as_text))
     names = _names(a, b)
     a, b = (given_map(given, None)[0] for given in (a, b))
