@@ -51,8 +51,8 @@ class Docstrings:
     """First paragraphs of docstrings from six installed libraries; the label is the library.
 
     A document is the docstring of a public function or class whose first paragraph has at least eight words. Names of
-    the libraries are masked, and repeated texts are dropped. Train and test share no source file, because functions of
-    one file are described in nearly the same words. Files are parsed, not imported. The result is cached per version
+    the libraries are masked, and repeated texts are dropped. Train and test are fixed, as in published corpora, and
+    share no source file, because functions of one file are described in nearly the same words. Files are parsed, not imported. The result is cached per version
     of the libraries.
 
     Args:
