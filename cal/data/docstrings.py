@@ -52,8 +52,8 @@ class Docstrings:
 
     A document is the docstring of a public function or class whose first paragraph has at least eight words. Names of
     the libraries are masked, and repeated texts are dropped. Train and test are fixed, as in published corpora, and
-    share no source file, because functions of one file are described in nearly the same words. Files are parsed, not imported. The result is cached per version
-    of the libraries.
+    share no source file, because functions of one file are described in nearly the same words. Files are parsed, not
+    imported. The result is cached per version of the libraries.
 
     Args:
         max_per_class: largest number of documents per library; a fifth of them are for test.
