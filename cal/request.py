@@ -19,6 +19,7 @@ from cal import registry
 from cal.checks import LARGEST, Problems, all_problems, as_plain
 from cal.errors import ConfigError, UnknownNameError, shown
 from cal.files import dated_folder, path_errors
+from cal.threads import one_thread
 
 R = TypeVar("R", bound="Request")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -27,7 +28,16 @@ _PLAIN = str | int | float | bool | None
 
 @dataclasses.dataclass(kw_only=True)
 class Request(ABC):
-    """The parameters of a command. Subclasses extend `_resolve` with their own checks and define `run`."""
+    """The parameters of a command. Subclasses extend `_resolve` with their own checks and define `run`.
+
+    `run` uses one thread, so that its results do not depend on how many the libraries would use.
+    """
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        for name in ("run", "run_in_folder"):
+            if name in cls.__dict__:
+                setattr(cls, name, one_thread()(cls.__dict__[name]))
 
     def __init_subclass__(cls) -> None:
         """Paths that the system refuses are errors of ours, wherever a command looks at them."""

@@ -21,7 +21,7 @@ TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MOD
 ORDER = [
     [
         *("errors", "checks", "arguments", "arrays", "files", "shares", "streams", "seeds", "registry"),
-        *("stopwatch", "progress", "provenance", "request", "commands", "scratch", "watchdog"),
+        *("stopwatch", "progress", "provenance", "request", "commands", "scratch", "watchdog", "threads"),
     ],
     ["dynamics"],
     ["data"],

@@ -43,13 +43,24 @@ def spread_gradients(gradients: GradientEmbeddings, draws: Tensor) -> Tensor:
         (n,) candidates.
     """
     # In float64, because float32 cannot represent the squared errors of confident predictions.
-    errors, embeddings = gradients.errors.double(), gradients.embeddings
+    errors, embeddings = gradients.errors.double(), gradients.embeddings.double()
     squares = errors.square().sum(dim=1) * embeddings.square().sum(dim=1)  # (candidate,)
 
     def squared_distances(candidate: int) -> Tensor:
         products = (errors @ errors[candidate]) * (embeddings @ embeddings[candidate])
         both = squares + squares[candidate]
         distances = both - 2 * products
-        return distances.where(distances > 1e-6 * both, 0.0)  # below that, it is the rounding error of a copy
+        near = (distances <= 1e-4 * both).nonzero().squeeze(1)  # where rounding errors may hide the distance
+        distances[near] = _from_differences(errors[near], embeddings[near], errors[candidate], embeddings[candidate])
+        return distances
 
     return d2_sampling(squared_distances, len(errors), draws)
+
+
+def _from_differences(errors: Tensor, embeddings: Tensor, error: Tensor, embedding: Tensor) -> Tensor:
+    """(instance,) squared distances of gradients g from one c; g - c is (e - e_c) h' + e_c (h - h_c)'."""
+    to_error, to_embedding = errors - error, embeddings - embedding
+    first = to_error.square().sum(dim=1) * embeddings.square().sum(dim=1)
+    second = error.square().sum() * to_embedding.square().sum(dim=1)
+    product = (to_error @ error) * (embeddings * to_embedding).sum(dim=1)
+    return (first + second + 2 * product).clamp(min=0)

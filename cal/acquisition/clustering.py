@@ -5,17 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import partial
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
 from cal.acquisition.base import Acquisition
+from cal.acquisition.distances import CHUNK, distances_to_one, squared_distances, unit
 from cal.acquisition.pool import Batch, Pool
 from cal.checks import refuse, whole_numbers
-
-CHUNK = 2048  # rows of a distance matrix to compute at once
 
 
 class Geometric(Acquisition, ABC):
@@ -47,6 +47,55 @@ class Geometric(Acquisition, ABC):
         chosen = [self.choose(pool, run, order, n) for run, order in enumerate(orders)]
         positions = [order[places] for order, (places, _) in zip(orders, chosen, strict=True)]
         return Batch(torch.stack(positions), torch.stack([scores for _, scores in chosen]))
+
+
+class Angular(Geometric):
+    """A strategy that chooses by the directions of embeddings alone, which are scaled to length 1.
+
+    Embeddings of zeros have no direction and resemble nothing: they play no part, and are chosen last.
+    """
+
+    lowest: ClassVar[float] = 0.0  # score of a candidate without a direction
+
+    @abstractmethod
+    def choose_directions(self, pool: Pool, run: int, x: Tensor, n: int) -> tuple[Tensor, Tensor]:
+        """Chooses the batch of one run.
+
+        Args:
+            pool: pool of all runs.
+            run: position of the run.
+            x: (candidate, width) embeddings of length 1, in random order.
+            n: number of candidates to choose.
+
+        Returns:
+            (n,) places in `x`, best first, and (n,) scores.
+        """
+
+    def choose(self, pool: Pool, run: int, order: Tensor, n: int) -> tuple[Tensor, Tensor]:
+        choose = partial(self.choose_directions, pool, run)
+        return by_direction(pool.embeddings[run][order], n, choose, self.lowest)
+
+
+def by_direction(
+    x: Tensor, n: int, choose: Callable[[Tensor, int], tuple[Tensor, Tensor]], lowest: float
+) -> tuple[Tensor, Tensor]:
+    """Chooses from vectors scaled to length 1; those of zeros resemble nothing, play no part and come last.
+
+    Args:
+        x: (instance, width) vectors, in random order.
+        n: number of instances to choose.
+        choose: function from (directed, width) vectors of length 1 and a number to as many places and scores.
+        lowest: score of a vector of zeros.
+
+    Returns:
+        (n,) places in `x`, and (n,) scores.
+    """
+    x = unit(x)
+    places, others = x.any(dim=1).nonzero().squeeze(1), (~x.any(dim=1)).nonzero().squeeze(1)
+    n_directed = min(n, len(places))
+    found, scores = choose(x[places], n_directed) if n_directed else (places, x.new_empty(0))
+    last = others[: n - n_directed]
+    return torch.cat([places[found], last]), torch.cat([scores.double(), x.new_full((len(last),), lowest)])
 
 
 class Clusters(NamedTuple):
@@ -124,12 +173,7 @@ def d2_sampling(squared_distances: Callable[[int], Tensor], n_instances: int, dr
 
 def spread(x: Tensor, draws: Tensor) -> Tensor:
     """Draws (n,) of (instance, width) vectors by `d2_sampling` on Euclidean distances."""
-
-    def squared_distances(instance: int) -> Tensor:
-        # Without a matrix product, whose rounding errors would give copies of drawn instances a chance.
-        return torch.cdist(x, x[instance, None], compute_mode="donot_use_mm_for_euclid_dist").squeeze(1).square()
-
-    return d2_sampling(squared_distances, len(x), draws)
+    return d2_sampling(lambda instance: distances_to_one(x, instance).square(), len(x), draws)
 
 
 def k_means(x: Tensor, draws: Tensor, max_iterations: int = 20) -> Clusters:
@@ -173,9 +217,9 @@ def lloyd(x: Tensor, centres: Tensor, max_iterations: int) -> Clusters:
 
 def assigned(x: Tensor, centres: Tensor) -> Clusters:
     """Assigns (instance, width) vectors to the nearest of (cluster, width) centres."""
-    chunks = [torch.cdist(chunk, centres).min(dim=1) for chunk in x.split(CHUNK)]
-    distances, assignment = (torch.cat(parts) for parts in zip(*chunks, strict=True))
-    return Clusters(centres, assignment, distances)
+    chunks = [squared_distances(chunk, centres).min(dim=1) for chunk in x.split(CHUNK)]
+    squares, assignment = (torch.cat(parts) for parts in zip(*chunks, strict=True))
+    return Clusters(centres, assignment, squares.sqrt())
 
 
 def _means(x: Tensor, clusters: Clusters) -> Tensor:
@@ -190,10 +234,10 @@ def _means(x: Tensor, clusters: Clusters) -> Tensor:
 
 
 @dataclass
-class KMeans(Geometric):
+class KMeans(Angular):
     """argmin_x ||h(x) - c|| for each centre c of n clusters of the pool, large clusters first.
 
-    The score is the size of the cluster.
+    Embeddings are scaled to length 1, as in the paper; those of zeros come last. The score is the size of the cluster.
 
     Args:
         max_iterations: maximum number of iterations of Lloyd's algorithm, which is initialised by k-means++.
@@ -210,16 +254,16 @@ class KMeans(Geometric):
     def __post_init__(self) -> None:
         refuse(whole_numbers(max_iterations=self.max_iterations))
 
-    def choose(self, pool: Pool, run: int, order: Tensor, n: int) -> tuple[Tensor, Tensor]:
-        draws = pool.streams.uniform("k-means++", n)[run]
-        return k_means(pool.embeddings[run][order], draws, self.max_iterations).nearest(n)
+    def choose_directions(self, pool: Pool, run: int, x: Tensor, n: int) -> tuple[Tensor, Tensor]:
+        return k_means(x, pool.streams.uniform("k-means++", n)[run], self.max_iterations).nearest(n)
 
 
 @dataclass
 class KMeansPlusPlus(Geometric):
     """P(x) ~ min_c ||h(x) - h(c)||^2: spread over the embeddings, where c runs over the candidates chosen so far.
 
-    Labelled instances play no part. Scores are ranks: n for the first, 1 for the last.
+    Distances are those of the embeddings as they are. Labelled instances play no part. Scores are ranks: n for the
+    first, 1 for the last.
 
     References:
         k-means++: The Advantages of Careful Seeding (Arthur and Vassilvitskii, 2007)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from cal.acquisition.base import Acquisition
-from cal.acquisition.clustering import CHUNK
+from cal.acquisition.distances import CHUNK, squared_distances, unit
 from cal.acquisition.pool import Pool
 from cal.checks import refuse, whole_numbers
 
@@ -17,8 +17,9 @@ from cal.checks import refuse, whole_numbers
 class ContrastiveAl(Acquisition):
     """mean_l KL(p_l || p), in nats, over the k labelled instances l nearest to the candidate.
 
-    Neighbours are found by Euclidean distance in the last hidden layer. The paper calls the strategy CAL, which here
-    means cartography active learning.
+    Neighbours are found by Euclidean distance in the last hidden layer, whose vectors are scaled to length 1, as in the
+    authors' code. Labelled instances with a vector of zeros are neighbours only if there are too few others. The paper
+    calls the strategy CAL, which here means cartography active learning.
 
     Args:
         n_neighbours: number of neighbours k, 10 in the paper; all labelled instances if there are fewer.
@@ -42,10 +43,12 @@ class ContrastiveAl(Acquisition):
         log_probs = torch.log_softmax(pool.logits.double(), dim=-1)  # finite even if a probability underflows
         k = min(self.n_neighbours, pool.labelled.shape[1])
         for run, labelled_probs in enumerate(pool.labelled_probs):
+            candidates, labelled = unit(pool.embeddings[run]), unit(pool.labelled_embeddings[run])
+            undirected = ~labelled.any(dim=1)
             negentropy = torch.xlogy(labelled_probs, labelled_probs).sum(dim=-1)  # (labelled,)
             for start in range(0, scores.shape[1], CHUNK):
                 chunk = slice(start, start + CHUNK)
-                distances = torch.cdist(pool.embeddings[run, chunk], pool.labelled_embeddings[run])
+                distances = squared_distances(candidates[chunk], labelled).masked_fill(undirected, torch.inf)
                 nearest = distances.topk(k, largest=False, sorted=False).indices  # (candidate, neighbour)
                 cross_entropy = -(labelled_probs[nearest].mean(dim=1) * log_probs[run, chunk]).sum(dim=-1)
                 scores[run, chunk] = negentropy[nearest].mean(dim=1) + cross_entropy

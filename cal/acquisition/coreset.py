@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cal.acquisition.clustering import CHUNK, Geometric
+from cal.acquisition.clustering import Geometric
+from cal.acquisition.distances import CHUNK, distances_to_one, squared_distances
 from cal.acquisition.pool import Pool
 
 
@@ -16,7 +17,7 @@ class Coreset(Geometric):
     """min_c ||h(x) - h(c)||: distance to the nearest c that is labelled or already chosen (greedy k-centre).
 
     The score is the distance at the time of the choice. The paper's second step, which improves the greedy solution by
-    integer programming, is left out.
+    integer programming, is left out. Distances are those of the embeddings as they are.
 
     References:
         Active Learning for Convolutional Neural Networks: A Core-Set Approach (Sener and Savarese, 2018)
@@ -43,15 +44,15 @@ def k_centre(x: Tensor, centres: Tensor, n: int) -> tuple[Tensor, Tensor]:
     Example:
         >>> x = torch.tensor([[1.0], [5.0], [6.0], [-4.0]])
         >>> k_centre(x, torch.tensor([[0.0]]), 2)
-        (tensor([2, 3]), tensor([6., 4.]))
+        (tensor([2, 3]), tensor([6., 4.], dtype=torch.float64))
     """
-    nearest = torch.cat([torch.cdist(chunk, centres).amin(dim=1) for chunk in x.split(CHUNK)])
+    x = x.double()
+    nearest = torch.cat([squared_distances(chunk, centres).amin(dim=1).sqrt() for chunk in x.split(CHUNK)])
     chosen, distances = [], []
     for _ in range(n):
         distance, instance = nearest.max(dim=0)
         chosen.append(instance)
         distances.append(distance)
-        to_it = torch.cdist(x, x[instance, None], compute_mode="donot_use_mm_for_euclid_dist").squeeze(1)
-        nearest = torch.minimum(nearest, to_it)
+        nearest = torch.minimum(nearest, distances_to_one(x, int(instance)))
         nearest[instance] = -1  # never again, even if only copies are left
     return torch.stack(chosen), torch.stack(distances)

@@ -7,19 +7,20 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
 
-from cal.acquisition.clustering import CHUNK, Geometric, k_means
+from cal.acquisition.clustering import Angular, k_means
+from cal.acquisition.distances import CHUNK, squared_distances, unit
 from cal.acquisition.pool import Pool
 from cal.checks import numbers_in, refuse, whole_numbers
 
 
 @dataclass
-class ProbCover(Geometric):
+class ProbCover(Angular):
     """|{x' not covered: ||h(x) - h(x')|| < delta}|: number of candidates that its ball would newly cover.
 
-    Embeddings are the classifier's, scaled to length 1; the paper's are self-supervised. Once the balls cover
-    the whole pool, choices are random; with a large labelled set that is soon, since the method is made for small ones.
+    Embeddings are the classifier's, scaled to length 1; the paper's are self-supervised. Those of zeros come last. Once
+    the balls cover the whole pool, choices are random; with a large labelled set that is soon, since the method is made
+    for small ones.
 
     Args:
         delta: radius of the balls; None for the largest radius at which a share `purity` of the balls stay within one
@@ -42,13 +43,14 @@ class ProbCover(Geometric):
         problems = whole_numbers(max_points=self.max_points) + numbers_in("(0, inf)", or_null=True, delta=self.delta)
         refuse(problems + numbers_in("(0, 1]", purity=self.purity))
 
-    def choose(self, pool: Pool, run: int, order: Tensor, n: int) -> tuple[Tensor, Tensor]:
-        x = normalize(pool.embeddings[run][order[: max(self.max_points, n)]], dim=1)
+    def choose_directions(self, pool: Pool, run: int, x: Tensor, n: int) -> tuple[Tensor, Tensor]:
+        x = x[: max(self.max_points, n)]
         delta = self.delta
         if delta is None:
             draws = pool.streams.uniform("k-means++", pool.n_classes)[run]
             delta = pure_radius(x, k_means(x, draws[: len(x)]).assignment, self.purity)
-        return greedy_cover(x, normalize(pool.labelled_embeddings[run], dim=1), n, delta)
+        labelled = unit(pool.labelled_embeddings[run])
+        return greedy_cover(x, labelled[labelled.any(dim=1)], n, delta)
 
 
 def pure_radius(x: Tensor, cluster: Tensor, purity: float) -> float:
@@ -67,7 +69,7 @@ def pure_radius(x: Tensor, cluster: Tensor, purity: float) -> float:
         3.0
     """
     to_others = [
-        torch.cdist(chunk, x).masked_fill_(own.unsqueeze(1) == cluster, torch.inf).amin(dim=1)
+        squared_distances(chunk, x).masked_fill_(own.unsqueeze(1) == cluster, torch.inf).amin(dim=1).sqrt()
         for chunk, own in zip(x.split(CHUNK), cluster.split(CHUNK), strict=True)
     ]
     n_impure = len(x) - math.ceil(purity * len(x))
@@ -91,14 +93,14 @@ def greedy_cover(x: Tensor, labelled: Tensor, n: int, delta: float) -> tuple[Ten
         >>> greedy_cover(x, torch.tensor([[0.5]]), 2, 1.6)
         (tensor([3, 0]), tensor([2., 0.]))
     """
-    uncovered = torch.cat([torch.cdist(chunk, labelled).amin(dim=1) >= delta for chunk in x.split(CHUNK)])
+    uncovered = torch.cat([_n_near(chunk, labelled, delta) == 0 for chunk in x.split(CHUNK)])
     gains = _n_near(x, x[uncovered], delta)
     chosen, scores = [], []
     for _ in range(n):
         gain, instance = gains.max(dim=0)
         chosen.append(instance)
         scores.append(gain)
-        new = uncovered & (torch.cdist(x[instance, None], x).squeeze(0) < delta)
+        new = uncovered & _is_near(x, x[instance, None], delta).squeeze(1)
         uncovered &= ~new
         gains -= _n_near(x, x[new], delta)
         gains[instance] = -len(x)  # never again
@@ -107,4 +109,9 @@ def greedy_cover(x: Tensor, labelled: Tensor, n: int, delta: float) -> tuple[Ten
 
 def _n_near(x: Tensor, others: Tensor, delta: float) -> Tensor:
     """(instance,) number of the others that are nearer than delta."""
-    return torch.cat([(torch.cdist(chunk, others) < delta).sum(dim=1) for chunk in x.split(CHUNK)]).to(x.dtype)
+    return torch.cat([_is_near(chunk, others, delta).sum(dim=1) for chunk in x.split(CHUNK)]).to(x.dtype)
+
+
+def _is_near(x: Tensor, others: Tensor, delta: float) -> Tensor:
+    """(instance, other) whether they are nearer than delta; by a margin, as delta itself may be one of the distances."""
+    return squared_distances(x, others) < delta**2 * (1 - 1e-9)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cal.acquisition.clustering import CHUNK, Geometric, assigned, k_means
+from cal.acquisition.clustering import Angular, assigned, k_means
+from cal.acquisition.distances import CHUNK, squared_distances, unit
 from cal.acquisition.pool import Pool
 from cal.checks import refuse, whole_numbers
 
@@ -17,16 +18,19 @@ _SMALL = 5  # the authors' code drops clusters of at most this size; here they c
 
 
 @dataclass
-class TypiClust(Geometric):
+class TypiClust(Angular):
     """-mean_k ||h(x) - h(x_k)|| over the nearest neighbours of a candidate, in clusters with the fewest labels.
 
     The labelled set and the pool are clustered, with one cluster for each instance that will be labelled after the
     query. Each choice is the most typical candidate of the largest cluster among those with the fewest labelled or
-    chosen instances. The paper defines typicality as the inverse of the mean distance, which gives the same order, and
-    uses self-supervised embeddings; here they are the classifier's.
+    chosen instances. Embeddings are scaled to length 1, as in the authors' code; those of zeros come last.
+
+    The paper defines typicality as the inverse of the mean distance, which gives the same order, and uses
+    self-supervised embeddings; here they are the classifier's. The authors' code averages squared distances and, for
+    a second choice from a cluster, leaves out those already chosen; here neighbours are all candidates in the cluster.
 
     Args:
-        n_neighbours: number of neighbours in the mean.
+        n_neighbours: largest number of neighbours in the mean, half the candidates in a small cluster.
         max_clusters: maximum number of clusters.
         max_points: maximum number of candidates to compute the centres from, and to consider in a cluster; larger sets
             are replaced by a random sample, which bounds the time of a query.
@@ -37,6 +41,7 @@ class TypiClust(Geometric):
     """
 
     year = 2022
+    lowest = -2.0  # no two vectors of length 1 are farther apart
 
     n_neighbours: int = 20
     max_clusters: int = 500
@@ -47,11 +52,11 @@ class TypiClust(Geometric):
             whole_numbers(n_neighbours=self.n_neighbours, max_clusters=self.max_clusters, max_points=self.max_points)
         )
 
-    def choose(self, pool: Pool, run: int, order: Tensor, n: int) -> tuple[Tensor, Tensor]:
+    def choose_directions(self, pool: Pool, run: int, x: Tensor, n: int) -> tuple[Tensor, Tensor]:
         n_clusters = min(pool.labelled.shape[1] + n, self.max_clusters)
         draws = pool.streams.uniform("k-means++", n_clusters)[run]
-        x, labelled = pool.embeddings[run][order], pool.labelled_embeddings[run]
-        return typical(x, labelled, n, draws, self.n_neighbours, self.max_points)
+        labelled = unit(pool.labelled_embeddings[run])
+        return typical(x, labelled[labelled.any(dim=1)], n, draws, self.n_neighbours, self.max_points)
 
 
 def typical(
@@ -71,7 +76,7 @@ def typical(
         (n,) instances in the order of choice, and (n,) negated mean distances from their neighbours.
 
     Example:
-        >>> x = torch.tensor([[0.0], [1.0], [1.1], [8.0], [8.1], [8.3]])
+        >>> x = torch.tensor([[0.0], [1.0], [1.1], [8.0], [8.1], [8.2], [8.9]])
         >>> typical(x, torch.tensor([[0.5]]), 1, torch.tensor([0.1, 0.5]))[0].tolist()
         [4]
     """
@@ -102,11 +107,11 @@ def typical(
 
 
 def _typicality(x: Tensor, n_neighbours: int) -> Tensor:
-    """(instance,) negated mean distance from the nearest others; 0 for an instance alone."""
-    n_neighbours = min(n_neighbours, len(x) - 1)
+    """(instance,) negated mean distance from the nearest others, at most half as many as instances; 0 for one alone."""
+    n_neighbours = min(n_neighbours, len(x) // 2)
     means = []
     for start in range(0, len(x), CHUNK):
-        distances = torch.cdist(x[start : start + CHUNK], x)  # (chunk, instance)
+        distances = squared_distances(x[start : start + CHUNK], x).sqrt()  # (chunk, instance)
         distances.diagonal(start).fill_(torch.inf)
         nearest = distances.topk(n_neighbours, dim=1, largest=False).values
         means.append(nearest.sum(dim=1) / max(n_neighbours, 1))

@@ -26,7 +26,7 @@ class FastText:
     """Pooled word vectors, either trained on the training texts or pretrained.
 
     A word is a token of `cal.data.features.tokens`: a lower-cased run of letters and digits, or a punctuation mark. A
-    document without a known word is the zero vector (before standardising).
+    document without a known word is the zero vector.
 
     Args:
         vectors: file of pretrained vectors: `.bin` (fastText's own format), `.vec` (word2vec text) or `.kv` (gensim
@@ -62,7 +62,7 @@ class FastText:
         Raises:
             FeatureError: if the pretrained vectors cannot be read, or no training text has a known word.
         """
-        recipe = {**asdict(self), "recipe": 1, "gensim": version("gensim")}
+        recipe = {**asdict(self), "recipe": 2, "gensim": version("gensim")}
         if self.vectors is not None:
             recipe["file"] = file_state(Path(self.vectors))
         return computed_once("fasttext", corpus, recipe, lambda: self._vectors(corpus))
@@ -94,7 +94,7 @@ class FastText:
                     "Check that the vectors are in the same language and lower-cased."
                 )
         pooled = {name: _pooled(split, index, vectors[known], self.pool) for name, split in documents.items()}
-        return standardised(pooled) if self.standardise else pooled
+        return standardised(pooled, zeros_stay=True) if self.standardise else pooled
 
 
 def _pooled(documents: Sequence[Sequence[str]], index: Mapping[str, int], vectors: np.ndarray, pool: str) -> np.ndarray:

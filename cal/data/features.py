@@ -23,6 +23,7 @@ from cal.arrays import as_list, as_reals
 from cal.data.cache import cached_array
 from cal.data.corpus import Corpus
 from cal.errors import ConfigError, FeatureError
+from cal.threads import one_thread
 
 DENSE = "make_pipeline(TfidfVectorizer(), TruncatedSVD(100)), or features=lsa"
 """Advice for whatever cannot use sparse vectors."""
@@ -237,6 +238,7 @@ def computed_once(
     """
     sizes = {split_name: len(split) for split_name, split in corpus.splits().items()}
 
+    @one_thread()
     def stacked() -> np.ndarray:
         made = vectors()
         # Checked before it is kept, so a broken array never reaches the cache.
@@ -249,7 +251,7 @@ def computed_once(
     return Features.of(dict(zip(sizes, np.split(array, ends[:-1]), strict=True)))
 
 
-def standardised(vectors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def standardised(vectors: Mapping[str, np.ndarray], zeros_stay: bool = False) -> dict[str, np.ndarray]:
     """(x - mean) / std, feature by feature, with the mean and standard deviation of train.
 
     A feature that varies over train by no more than rounding is centred but not scaled: dividing by rounding noise
@@ -257,6 +259,8 @@ def standardised(vectors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
     Args:
         vectors: (instance, feature) by name of the split; `train` must be among them.
+        zeros_stay: leave vectors of zeros as they are and count them in neither mean nor standard deviation. Texts
+            without a known word then resemble no text; centred, they would resemble those near the origin.
 
     Returns:
         (instance, feature) float32 by name of the split.
@@ -264,11 +268,19 @@ def standardised(vectors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     Example:
         >>> standardised({"train": np.array([[1.0, 5.0], [3.0, 5.0]])})["train"].tolist()
         [[-1.0, 0.0], [1.0, 0.0]]
+        >>> standardised({"train": np.array([[1.0, 5.0], [3.0, 5.0], [0.0, 0.0]])}, zeros_stay=True)["train"].tolist()
+        [[-1.0, 0.0], [1.0, 0.0], [0.0, 0.0]]
     """
     train = np.asarray(vectors["train"], dtype=np.float64)
+    if zeros_stay and train.any():
+        train = train[train.any(axis=1)]
     mean, std = train.mean(axis=0), train.std(axis=0)
     scale = np.where(std > 1e-6 * np.abs(train).max(axis=0), std, 1.0)
-    return {name: ((split - mean) / scale).astype(np.float32) for name, split in vectors.items()}
+    made = {name: ((split - mean) / scale).astype(np.float32) for name, split in vectors.items()}
+    if zeros_stay:
+        for name, split in vectors.items():
+            made[name][~split.any(axis=1)] = 0
+    return made
 
 
 def tokens(text: str) -> list[str]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from cal.checks import refuse, whole_numbers
 from cal.data.corpus import Corpus
+from cal.data.directions import principal_directions, project
 from cal.data.features import Features, computed_once, standardised, tokens
 from cal.progress import bar
 
@@ -18,6 +18,9 @@ from cal.progress import bar
 @dataclass
 class Lsa:
     """Tf-idf vectors of words and word pairs, projected by a truncated SVD and standardised.
+
+    The SVD is exact up to rounding, and the same on any number of threads. A text without a known word is the zero
+    vector.
 
     Indexing by Latent Semantic Analysis (Deerwester et al., 1990),
     https://doi.org/10.1002/(SICI)1097-4571(199009)41:6%3C391::AID-ASI1%3E3.0.CO;2-9.
@@ -42,44 +45,23 @@ class Lsa:
 
     def compute(self, corpus: Corpus) -> Features:
         """The vectors of a corpus; vocabulary, projection and scale are fitted on train alone."""
-        recipe = {**asdict(self), "recipe": 1, "scikit-learn": version("scikit-learn")}
+        recipe = {**asdict(self), "recipe": 2, "scikit-learn": version("scikit-learn")}
         return computed_once("lsa", corpus, recipe, lambda: self._vectors(corpus))
 
     def _vectors(self, corpus: Corpus) -> dict[str, np.ndarray]:
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         terms = TfidfVectorizer(
-            analyzer=words_and_pairs, sublinear_tf=True, max_features=self.max_terms, dtype=np.float32
+            analyzer=words_and_pairs, sublinear_tf=True, max_features=self.max_terms, dtype=np.float64
         )
         with bar(total=3, desc="Reducing word counts", unit="step") as steps:
             train = terms.fit_transform(corpus.train.texts)  # (instance, term), sparse
             steps.update()
-            projection = principal_directions(train, self.n_components)
+            directions = principal_directions(train, self.n_components)
             steps.update()
             others = {name: terms.transform(split.texts) for name, split in corpus.splits().items() if name != "train"}
-            return standardised({name: counts @ projection for name, counts in {"train": train, **others}.items()})
-
-
-def principal_directions(x: Any, n: int) -> np.ndarray:
-    """The directions in which vectors reach farthest, by a truncated SVD; `x @ directions` is their projection.
-
-    Args:
-        x: (instance, feature) vectors, dense or sparse.
-        n: number of directions; fewer if the vectors span fewer.
-
-    Returns:
-        (feature, direction).
-
-    Example:
-        >>> principal_directions(np.array([[3.0, 0.0], [-2.0, 0.0]]), 2).round(1).tolist()
-        [[1.0], [0.0]]
-    """
-    from sklearn.utils.extmath import randomized_svd
-
-    _, singular, components = randomized_svd(x, min(n, *x.shape), random_state=0)
-    # Beyond the rank of train, directions are arbitrary: train is zero there, other texts are not.
-    directions: np.ndarray = components[singular > 1e-5 * singular[0]].T
-    return directions
+            projected = {name: project(counts, directions) for name, counts in {"train": train, **others}.items()}
+            return standardised(projected, zeros_stay=True)
 
 
 def words_and_pairs(text: str) -> list[str]:

@@ -14,6 +14,7 @@ from cal.data.corpus import Corpus
 from cal.data.features import Features
 from cal.errors import ConfigError, FeatureError, shown
 from cal.registry import described, find_target, said
+from cal.threads import one_thread
 
 
 @dataclass
@@ -49,6 +50,7 @@ class Vectoriser:
     def __post_init__(self) -> None:
         self._unfitted = unfitted(self.transformer, self.parameters, "features", ["fit", "transform"])
 
+    @one_thread()
     def compute(self, corpus: Corpus) -> Features:
         """The vectors of a corpus.
 

@@ -68,6 +68,7 @@ def mean_over_seeds(values: np.ndarray, generator: np.random.Generator) -> Mean:
     return Mean(float(values.mean()), float(low), float(high))
 
 
+@one_thread()
 def interval_over_seeds(values: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """(2, ...) bounds of the 95 % percentile bootstrap interval of the mean over seeds.
 

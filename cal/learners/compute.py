@@ -23,6 +23,7 @@ from cal.checks import known_name
 from cal.errors import ConfigError, LearnerError, WorkerError
 from cal.registry import said
 from cal.scratch import array_folder, scratch_folder
+from cal.threads import one_thread
 from cal.watchdog import end_with
 
 logger = logging.getLogger(__name__)
@@ -118,7 +119,7 @@ def _in_worker(task: Callable[..., T], *given: Any) -> T:
 
 
 def _with_one_thread(task: Callable[..., T], *given: Any) -> T:
-    with _one_thread():
+    with one_thread(), _without_denormals():
         try:
             return task(*given)
         except SystemExit as error:  # it would end the command as if all were well
@@ -128,15 +129,12 @@ def _with_one_thread(task: Callable[..., T], *given: Any) -> T:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+def _without_denormals() -> Iterator[None]:
     torch.set_flush_denormal(True)
     try:
         yield
     finally:
         torch.set_flush_denormal(False)
-        torch.set_num_threads(n_threads)
 
 
 def resolve_device(device: str | torch.device, uses_gpu: bool = True) -> str:

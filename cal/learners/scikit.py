@@ -10,8 +10,8 @@ import torch
 
 from cal.checks import whole_numbers
 from cal.data.corpus import Corpus
+from cal.data.directions import principal_directions, project
 from cal.data.features import Features
-from cal.data.lsa import principal_directions
 from cal.data.scikit import unfitted
 from cal.errors import ConfigError, FeatureError
 from cal.learners.scikit_learner import ScikitInputs, ScikitLearner, Way
@@ -108,8 +108,7 @@ class Scikit:
 
 def _projected(x: Any) -> np.ndarray:
     """(instance, direction) float32 projection of sparse vectors, for strategies."""
-    projected: np.ndarray = (x @ principal_directions(x, _DIRECTIONS)).astype(np.float32)
-    return projected
+    return project(x, principal_directions(x, _DIRECTIONS)).astype(np.float32)
 
 
 def _way(estimator: Any, n_epochs: int | None) -> tuple[Way, int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from cal.errors import CalError, ConfigError, LearnerError, StrategyError
 from cal.learners.base import Prediction
 from cal.stopwatch import phase
 from cal.streams import Streams, stream
+from cal.threads import one_thread
 
 Way = Literal["passes", "stages", "once"]
 """How a classifier shows its training: passes of `partial_fit`, stages of an ensemble, or the end alone."""
@@ -95,7 +95,7 @@ class ScikitLearner:
             for run, classifier in enumerate(self._classifiers)
         ]
         for epoch in range(self._n_epochs):
-            with _one_thread():
+            with one_thread():
                 logits = torch.stack([next(training) for training in trainings])
             with phase("dynamics"):
                 dynamics.record(epoch, logits)
@@ -146,7 +146,7 @@ class ScikitLearner:
             raise LearnerError(
                 f"{len(self._classifiers)} classifiers are trained, but {len(x)} must predict. Call fit."
             )
-        with _one_thread():
+        with one_thread():
             return torch.stack([each.logits(vectors) for each, vectors in zip(self._classifiers, x, strict=True)])
 
 
@@ -207,21 +207,6 @@ def _constant() -> Any:
     from sklearn.dummy import DummyClassifier
 
     return DummyClassifier()
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Within it scikit-learn uses one thread: with more, the last bits of products could be others."""
-    with _thread_pools().limit(limits=1):
-        yield
-
-
-@functools.cache
-def _thread_pools() -> Any:
-    """The thread pools of the libraries in this process; finding them takes milliseconds."""
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
 
 
 @contextmanager

@@ -142,6 +142,7 @@ def paired_permutation_test(a: npt.ArrayLike, b: npt.ArrayLike, *, seed: int = 0
     return float(permutation_p_values((first - second)[None], seed)[0])
 
 
+@one_thread()
 def permutation_p_values(differences: np.ndarray, seed: int) -> np.ndarray:
     """`paired_permutation_test` of several pairs at once, with the same sign patterns.
 
@@ -228,6 +229,7 @@ def resamples(scores: np.ndarray, n_bootstrap: int, stream: np.random.Generator)
     return np.sort(scores)[ranks]
 
 
+@one_thread()
 def violation_ratios(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """`violation_ratio` of scores already sorted along the last axis: (..., n), (..., m) -> (...)."""
     n, m = a.shape[-1], b.shape[-1]

@@ -13,6 +13,7 @@ from cal.report import sections
 from cal.report.findings import Findings
 from cal.report.markup import Report, to_html, to_latex, to_markdown
 from cal.report.plot_style import rendered
+from cal.threads import one_thread
 
 if TYPE_CHECKING:
     from cal.simulation.curves import LearningCurves
@@ -50,6 +51,7 @@ def write_report(curves: LearningCurves, folder: Path | str) -> Path:
     return Path(folder) / "report.html"
 
 
+@one_thread()
 def describe(curves: LearningCurves) -> tuple[Report, dict[str, Figure]]:
     """The report of a simulation, and its figures by name."""
     findings = Findings.of(curves)

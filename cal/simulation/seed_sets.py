@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from cal import registry
-from cal.acquisition.clustering import assigned, k_means
+from cal.acquisition.clustering import assigned, by_direction, k_means
 from cal.acquisition.typiclust import TypiClust, typical
 from cal.checks import refuse, whole_numbers
 from cal.errors import ConfigError
@@ -80,6 +80,8 @@ class BalancedSeedSet(SeedSet):
 class KMeansSeedSet(SeedSet):
     """The documents nearest to the centres of n clusters of the document vectors, chosen without labels.
 
+    Vectors are scaled to length 1; those of zeros come last.
+
     Args:
         max_iterations: maximum number of iterations of Lloyd's algorithm, which is initialised by k-means++.
         max_points: size of the random sample to compute the centres from, if there are more documents.
@@ -99,16 +101,22 @@ class KMeansSeedSet(SeedSet):
         refuse(whole_numbers(max_iterations=self.max_iterations, max_points=self.max_points))
 
     def choose(self, gold: np.ndarray, x: Tensor, n: int, draws: Tensor) -> np.ndarray:
-        centres = k_means(x[: max(self.max_points, n)], draws, self.max_iterations).centres
-        return assigned(x, centres).nearest(n)[0].numpy()
+        def choose(x: Tensor, n: int) -> tuple[Tensor, Tensor]:
+            centres = k_means(x[: max(self.max_points, n)], draws[:n], self.max_iterations).centres
+            return assigned(x, centres).nearest(n)
+
+        return by_direction(x, n, choose, lowest=0)[0].numpy()
 
 
 @dataclass
 class TypicalSeedSet(SeedSet):
     """The most typical document of each of n clusters of the document vectors, chosen without labels.
 
+    Vectors are scaled to length 1; those of zeros come last.
+
     Args:
-        n_neighbours: number of neighbours in its cluster whose mean distance measures how typical a document is.
+        n_neighbours: largest number of neighbours in its cluster whose mean distance measures how typical a document
+            is, half the documents in a small cluster.
 
     References:
         Active Learning on a Budget: Opposite Strategies Suit High and Low Budgets (Hacohen et al., 2022)
@@ -123,7 +131,10 @@ class TypicalSeedSet(SeedSet):
         refuse(whole_numbers(n_neighbours=self.n_neighbours))
 
     def choose(self, gold: np.ndarray, x: Tensor, n: int, draws: Tensor) -> np.ndarray:
-        return typical(x, x[:0], n, draws[: TypiClust.max_clusters], self.n_neighbours)[0].numpy()
+        def choose(x: Tensor, n: int) -> tuple[Tensor, Tensor]:
+            return typical(x, x[:0], n, draws[: min(n, TypiClust.max_clusters)], self.n_neighbours)
+
+        return by_direction(x, n, choose, lowest=TypiClust.lowest)[0].numpy()
 
 
 def make_seed_set(spec: Any) -> SeedSet:

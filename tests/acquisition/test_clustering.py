@@ -108,6 +108,7 @@ def test_kmeans_chooses_the_candidate_nearest_each_centre_of_scikit_learns(pool,
     for run in range(3):
         order = shuffled(pool, run)
         x = pool.embeddings[run].numpy()[order]
+        x /= np.linalg.norm(x, axis=1, keepdims=True)
         first = slow_d2(x.tolist(), pool.streams.uniform("k-means++", n)[run].tolist())
         sklearn = SklearnKMeans(n, init=x[first], n_init=1, max_iter=max_iterations, tol=0).fit(x)
         distances = np.linalg.norm(x - sklearn.cluster_centers_[sklearn.labels_], axis=1)

@@ -5,6 +5,7 @@ import pytest
 import scipy.stats
 import torch
 from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import normalize
 
 from cal.acquisition.contrastive import ContrastiveAl
 from cal.errors import ConfigError
@@ -16,7 +17,7 @@ N_RUNS, N, N_LABELLED, N_CLASSES = 2, 60, 25, 4
 def task():
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(N_RUNS, N, N_CLASSES, generator=generator) * 2
-    return logits, torch.relu(torch.randn(N_RUNS, N, 6, generator=generator))
+    return logits, torch.relu(torch.randn(N_RUNS, N, 6, generator=generator)) + 0.01
 
 
 @pytest.mark.oracle("contrastive_al")
@@ -27,9 +28,10 @@ def test_it_is_the_mean_divergence_from_the_nearest_labelled(oracle_pool, task, 
     expected = np.empty((N_RUNS, N - N_LABELLED))
     for run in range(N_RUNS):
         probs = torch.softmax(logits[run].double(), dim=-1).numpy()
-        finder = NearestNeighbors(n_neighbors=min(k, N_LABELLED), algorithm="brute").fit(embeddings[run, :N_LABELLED])
+        x = normalize(embeddings[run].double().numpy())
+        finder = NearestNeighbors(n_neighbors=min(k, N_LABELLED), algorithm="brute").fit(x[:N_LABELLED])
         for candidate in range(N - N_LABELLED):
-            near = finder.kneighbors(embeddings[run, [N_LABELLED + candidate]], return_distance=False)[0]
+            near = finder.kneighbors(x[[N_LABELLED + candidate]], return_distance=False)[0]
             divergences = [scipy.stats.entropy(probs[i], probs[N_LABELLED + candidate]) for i in near]
             expected[run, candidate] = np.mean(divergences)
     pool = oracle_pool(logits, n_labelled=N_LABELLED, embeddings=embeddings)
@@ -39,7 +41,7 @@ def test_it_is_the_mean_divergence_from_the_nearest_labelled(oracle_pool, task, 
 
 
 def test_it_prefers_candidates_that_differ_from_near_ones_to_such_that_differ_from_far_ones(oracle_pool):
-    embeddings = torch.tensor([[[0.0, 0.0], [9.0, 9.0], [0.1, 0.0], [0.1, 0.0]]])
+    embeddings = torch.tensor([[[9.0, 0.0], [0.0, 9.0], [0.1, 0.0], [0.1, 0.0]]])
     logits = torch.tensor([[[5.0, 0.0], [0.0, 5.0], [0.0, 5.0], [5.0, 0.0]]])
     other, alike = ContrastiveAl(1).score(oracle_pool(logits, n_labelled=2, embeddings=embeddings))[0]
     assert other > alike

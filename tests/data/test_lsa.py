@@ -37,6 +37,29 @@ def test_directions_that_train_does_not_span_are_left_out(questions):
     assert np.abs(made.test).max() < 100
 
 
+def test_a_text_without_a_known_word_is_the_zero_vector(questions):
+    """Its word in train is outside the directions, those in test are not in train; both stay exactly zero."""
+    train = questions.train
+    ids, texts = [*train.ids, "empty"], [*train.texts, "\u200b"]
+    test = Split(["known", "unknown"], [train.texts[0], "zzz yyy xxx"], [0, 1], "test")
+    corpus = Corpus(Split(ids, texts, [*train.gold, 0]), test, questions.label_names)
+    made = Lsa(n_components=5).compute(corpus)
+    assert (made.train == 0).all(axis=1).tolist() == [instance_id == "empty" for instance_id in corpus.train.ids]
+    assert (made.test == 0).all(axis=1).tolist() == [instance_id == "unknown" for instance_id in corpus.test.ids]
+    known = made.train[(made.train != 0).any(axis=1)]
+    np.testing.assert_allclose(known.mean(axis=0), 0, atol=1e-5)
+
+
+def test_a_text_outside_the_directions_is_zero_and_no_rounding_error():
+    """Five groups of texts with words of their own, four directions: the last group lies outside all of them."""
+    texts = [f"{word} {word}s" for n, word in enumerate(["dog", "cat", "cow", "pig", "hen"]) for _ in range(9 - n)]
+    ids = [f"{i:02}" for i in range(len(texts))]
+    corpus = Corpus(Split(ids, texts, np.arange(len(ids)) % 2), None, ["a", "b"])
+    made = Lsa(n_components=4).compute(corpus).train
+    outside = ["hen" in text for text in corpus.train.texts]
+    assert (made == 0).all(axis=1).tolist() == outside
+
+
 @pytest.mark.parametrize("settings", [{"n_components": 0}, {"max_terms": 0}])
 def test_settings_that_make_no_sense_are_refused(questions, settings):
     with pytest.raises(ConfigError, match="must be a whole number of at least 1, not 0"):

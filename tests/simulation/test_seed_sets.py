@@ -170,6 +170,10 @@ def blobs(n_blobs=8, n_each=25, width=4):
     )
 
 
+def unit(features):
+    return features / np.linalg.norm(features, axis=1, keepdims=True)
+
+
 @pytest.mark.parametrize("name", ["kmeans", "typiclust"])
 def test_far_clusters_are_all_found(name):
     features, blob = blobs()
@@ -179,8 +183,9 @@ def test_far_clusters_are_all_found(name):
 
 def test_kmeans_takes_the_nearest_to_the_centres_of_scikit_learn():
     features, blob = blobs(n_blobs=2)
-    centres = KMeans(2, n_init=10, random_state=0).fit(features).cluster_centers_
-    expected = sorted(int(np.linalg.norm(features - centre, axis=1).argmin()) for centre in centres)
+    x = unit(features)
+    centres = KMeans(2, n_init=10, random_state=0).fit(x).cluster_centers_
+    expected = sorted(int(np.linalg.norm(x - centre, axis=1).argmin()) for centre in centres)
     assert chosen("kmeans", blob * 0, 2, features=features) == expected
 
 
@@ -192,14 +197,21 @@ def test_kmeans_finds_the_centres_in_a_sample_of_many_documents():
 
 def test_typiclust_takes_the_one_with_the_nearest_neighbours():
     features, blob = blobs(n_blobs=2)
-    expected = []
+    x, expected = unit(features), []
     for members in (range(25), range(25, 50)):
-        distances = {
-            i: np.mean(sorted(np.linalg.norm(features[i] - features[j]) for j in members if j != i)[:5])
-            for i in members
-        }
+        distances = {i: np.mean(sorted(np.linalg.norm(x[i] - x[j]) for j in members if j != i)[:5]) for i in members}
         expected.append(min(distances, key=distances.get))
     assert chosen({"typiclust": {"n_neighbours": 5}}, blob * 0, 2, features=features) == expected
+
+
+@pytest.mark.parametrize("name", ["kmeans", "typiclust"])
+def test_documents_without_a_known_word_are_taken_only_if_there_is_nothing_else(name):
+    """Zeros lie where the centre of a diffuse cluster does."""
+    features = np.random.default_rng(0).normal(size=(60, 20))
+    features[::4] = 0
+    assert not set(chosen(name, np.zeros(60, int), 45, features=features)) & set(range(0, 60, 4))
+    assert len(chosen(name, np.zeros(60, int), 50, features=features)) == 50
+    assert len(chosen(name, np.zeros(60, int), 5, features=0 * features)) == 5
 
 
 # --- the documents set aside
