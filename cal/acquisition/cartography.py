@@ -20,6 +20,10 @@ class Cal(Discriminative):
     the others (low). If all labelled instances of a run are high, or all are low, there is no border: candidates are
     ranked by 1 - max_y p(y|x) instead, and a note says so.
 
+    As in the paper, correctness is the fraction of epochs with a correct prediction. Predictions are those after each
+    epoch, without dropout. The authors' code takes them during training, with dropout, and rounds the fraction to
+    fifths.
+
     Args:
         threshold: highest correctness of a low instance, as a fraction of epochs.
 

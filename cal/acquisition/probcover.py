@@ -113,5 +113,5 @@ def _n_near(x: Tensor, others: Tensor, delta: float) -> Tensor:
 
 
 def _is_near(x: Tensor, others: Tensor, delta: float) -> Tensor:
-    """(instance, other) whether they are nearer than delta; by a margin, as delta itself may be one of the distances."""
+    """(instance, other) whether they are nearer than delta, which may itself be one of the distances."""
     return squared_distances(x, others) < delta**2 * (1 - 1e-9)

@@ -10,6 +10,7 @@ import pandas as pd
 from cal.label_errors.cleaning import RANDOM
 from cal.label_errors.detection_scores import READ, REVIEWED, n_read
 from cal.report.markup import TextTable
+from cal.threads import one_thread
 
 if TYPE_CHECKING:
     from cal.label_errors.audit_result import AuditResult

@@ -16,6 +16,7 @@ from cal.arguments import check_arguments
 from cal.arrays import as_reals
 from cal.checks import known_name, numbers_in, whole_numbers
 from cal.errors import AnalysisError
+from cal.threads import one_thread
 
 ENGINES = ("vectorised", "deepsig")
 MOST_RESAMPLES = 10_000_000

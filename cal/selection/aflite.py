@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from cal.arrays import as_reals, as_whole
 from cal.checks import numbers_in, refuse, whole_numbers
 from cal.errors import AnalysisError
 from cal.streams import Streams
+from cal.threads import one_thread
 
 logger = logging.getLogger(__name__)
 
@@ -24,10 +26,12 @@ Of .001, .01 and .03, this value has the best held-out accuracy on LSA vectors o
 fastest.
 """
 
-N_STEPS = 20  # more steps change less than 1 % of the predictions, even with few instances per feature
+CONVERGED = 1e-4  # relative change of the coefficients: then over 99.8 % of held-out predictions are final
+MAX_STEPS = 300  # 20 to 200 are needed, more with few instances per feature; none if a class is used up
 CHUNK = 1024  # rows whose probabilities under all probes fit in a CPU's cache
 
 
+@one_thread()
 def aflite(
     x: np.ndarray,
     gold: np.ndarray,
@@ -116,7 +120,8 @@ def train_probes(x: Tensor, classes: Tensor, trained_on: Tensor, ridge: float) -
 
     Each minimises the sum of its cross-entropies + ridge / 2 * the sum of its squared coefficients, intercepts
     excluded. X'X / 2 + ridge bounds the Hessian of every probe (Böhning), so one factorisation serves all steps of all
-    probes, without a step size to choose. Steps are accelerated (Nesterov).
+    probes, without a step size to choose. Steps are accelerated (Nesterov), which starts anew whenever it leads uphill,
+    and end when coefficients hardly change.
 
     Args:
         x: (instance, feature) inputs; the last column is all ones.
@@ -132,6 +137,8 @@ def train_probes(x: Tensor, classes: Tensor, trained_on: Tensor, ridge: float) -
         https://doi.org/10.1007/BF00048682
         A Fast Iterative Shrinkage-Thresholding Algorithm for Linear Inverse Problems (Beck and Teboulle, 2009)
         https://doi.org/10.1137/080716542
+        Adaptive Restart for Accelerated Gradient Schemes (O'Donoghue and Candès, 2015)
+        https://doi.org/10.1007/s10208-013-9150-3
 
     Example:
         >>> x = torch.tensor([[-2.0, 1.0], [-1.0, 1.0], [1.0, 1.0], [2.0, 1.0]])
@@ -153,13 +160,20 @@ def train_probes(x: Tensor, classes: Tensor, trained_on: Tensor, ridge: float) -
         return torch.cat([scores, -scores.sum(dim=1, keepdim=True)], dim=1)  # (row, class, probe)
 
     weights = ahead = x.new_zeros(x.shape[1], (n_classes - 1) * n_probes)
-    for step in range(N_STEPS):
+    momentum = 1.0
+    for _ in range(MAX_STEPS):
         gradient = penalty * ahead
         for rows, target, mask in zip(x.split(CHUNK), targets.split(CHUNK), masks.split(CHUNK), strict=True):
             errors = (logits(rows, ahead).softmax(dim=1)[:, :-1] - target) * mask
             gradient.addmm_(rows.T, errors.view(len(rows), -1))
         before, weights = weights, ahead - inverse @ gradient
-        ahead = weights + step / (step + 3) * (weights - before)
+        change = weights - before
+        if torch.linalg.vector_norm(change) <= CONVERGED * torch.linalg.vector_norm(weights):
+            break
+        if ((ahead - weights) * change).sum() > 0:  # uphill
+            momentum = 1.0
+        last, momentum = momentum, (1 + math.sqrt(1 + 4 * momentum**2)) / 2
+        ahead = weights + (last - 1) / momentum * change
     predicted, gold_prob = [], []
     for rows, labels in zip(x.split(CHUNK), classes.split(CHUNK), strict=True):
         probs = logits(rows, weights).softmax(dim=1)

@@ -71,3 +71,12 @@ def test_fewer_are_the_first_of_more(oracle_pool):
     pool = make_pool(oracle_pool)
     few, many = (Badge().select(pool, n).positions for n in (4, 20))
     assert torch.equal(few, many[:, :4])
+
+
+def test_copies_of_long_embeddings_come_last(oracle_pool):
+    """Distances far below the rounding error of squares; after one of each there are but copies."""
+    embeddings = torch.cat([torch.full((1, 31, 1), 1e5), torch.randn(1, 31, 5, generator=torch.Generator())], dim=2)
+    embeddings[0, 16:] = embeddings[0, 1:16]
+    pool = oracle_pool(torch.tensor([1.0, 0.0]).expand(1, 31, 2), n_labelled=1, embeddings=embeddings)
+    positions = Badge().select(pool, 30).positions[0]
+    assert sorted((positions[:15] % 15).tolist()) == list(range(15))

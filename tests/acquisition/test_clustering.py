@@ -6,6 +6,8 @@ import torch
 from sklearn.cluster import KMeans as SklearnKMeans
 
 from cal.acquisition.clustering import CHUNK, Clusters, KMeans, KMeansPlusPlus, assigned, d2_sampling, k_means, lloyd
+from cal.acquisition.probcover import ProbCover
+from cal.acquisition.typiclust import TypiClust
 from cal.errors import ConfigError
 
 SEEDS = [5, 6, 5]
@@ -159,3 +161,31 @@ def test_no_vectors_are_assigned_to_nothing():
 def test_a_count_of_iterations_is_at_least_one():
     with pytest.raises(ConfigError, match="max_iterations must be a whole number of at least 1, not 0"):
         KMeans(max_iterations=0)
+
+
+@pytest.mark.parametrize("strategy", [KMeans(), TypiClust(), ProbCover(), ProbCover(delta=1.2)])
+@pytest.mark.parametrize("n", [6, 40])
+def test_embeddings_without_a_direction_come_last(oracle_pool, strategy, n):
+    """Zeros lie where the centre of spread out directions does, at distance 1 of all of them."""
+    embeddings = vectors(1, N, 8)
+    embeddings[0, :: N // 10] *= 1e-12  # rounding errors in place of zeros
+    embeddings[0, N_LABELLED] = 0
+    pool = oracle_pool(torch.zeros(1, N, 3), n_labelled=N_LABELLED, embeddings=embeddings)
+    short = (pool.embeddings[0].norm(dim=1) < 1e-9).nonzero().flatten().tolist()
+    positions = strategy.select(pool, n).positions[0].tolist()
+    n_others = pool.candidates.shape[1] - len(short)
+    assert not set(positions[:n_others]) & set(short)
+    assert len(set(positions)) == n
+    nothing = oracle_pool(torch.zeros(1, N, 3), n_labelled=N_LABELLED, embeddings=0 * embeddings)
+    assert len(set(strategy.select(nothing, n).positions[0].tolist())) == n
+
+
+@pytest.mark.parametrize("strategy", [KMeans(), TypiClust(), ProbCover()])
+def test_lengths_of_embeddings_play_no_part(oracle_pool, strategy):
+    embeddings = vectors(1, N, 5)
+    lengths = 2.0 ** torch.randint(-9, 9, (N,), generator=torch.Generator().manual_seed(0))
+    first, second = (
+        strategy.select(oracle_pool(torch.zeros(1, N, 3), n_labelled=N_LABELLED, embeddings=x), 12)
+        for x in (embeddings, embeddings * lengths.unsqueeze(1))
+    )
+    assert torch.equal(first.positions, second.positions)

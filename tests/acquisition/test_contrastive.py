@@ -57,3 +57,20 @@ def test_certain_predictions_that_contradict_each_other_are_finite(oracle_pool):
 def test_at_least_one_neighbour():
     with pytest.raises(ConfigError, match="n_neighbours must be a whole number of at least 1, not 0"):
         ContrastiveAl(0)
+
+
+def test_neighbours_far_along_one_axis_are_told_apart(oracle_pool):
+    """Directions that differ by a millionth; the nearest has the probabilities of the candidate, the others not."""
+    angles = torch.tensor([[0.0, 1e-6, 2e-6, 1.1e-6, -0.1e-6]]).double()
+    embeddings = 1e6 * torch.stack([angles.cos(), angles.sin()], dim=-1)
+    logits = torch.tensor([[[4.0, 0.0], [0.0, 4.0], [4.0, 0.0], [0.0, 4.0], [4.0, 0.0]]])
+    scores = ContrastiveAl(1).score(oracle_pool(logits, n_labelled=3, embeddings=embeddings))
+    assert scores.abs().max() < 1e-12
+
+
+def test_a_labelled_instance_without_a_direction_is_near_to_nothing(oracle_pool):
+    """Zeros are at distance 1 of all directions, nearer than those at a right angle."""
+    embeddings = torch.tensor([[[0.0, 0.0], [0.0, 2.0], [3.0, 0.1]]])
+    logits = torch.tensor([[[0.0, 5.0], [5.0, 0.0], [5.0, 0.0]]])
+    score = ContrastiveAl(1).score(oracle_pool(logits, n_labelled=2, embeddings=embeddings))
+    assert score.item() == pytest.approx(0)

@@ -64,3 +64,17 @@ def test_copies_of_what_was_chosen_are_chosen_once_each():
 def test_what_is_chosen_gets_ever_nearer(oracle_pool):
     pool = oracle_pool(vectors(2, 200, 3), embeddings=vectors(2, 200, 5, seed=3))
     assert (Coreset().select(pool, 60).scores.diff() <= 0).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("offset", [1e3, 1e6])
+def test_copies_of_labelled_points_far_from_zero_do_not_win_over_farther_ones(oracle_pool, dtype, offset):
+    """Long vectors of one large and 30 small coordinates: distances are far below the rounding error of squares."""
+    embeddings = torch.cat([torch.full((1, 60, 1), offset), vectors(1, 60, 30, seed=2) / 1e3], dim=2).to(dtype)
+    embeddings[0, 20:40] = embeddings[0, :20]
+    pool = oracle_pool(torch.zeros(1, 60, 2), n_labelled=20, embeddings=embeddings)
+    selection = Coreset().select(pool, 40)
+    assert sorted(selection.positions[0, :20].tolist()) == list(range(20, 40))
+    assert (selection.scores[0, 20:] == 0).all()
+    x, labelled = pool.embeddings[0].double().tolist(), pool.labelled_embeddings[0].double().tolist()
+    assert selection.positions[0, :20].tolist() == slow_k_centre(x, labelled, 20)[0]

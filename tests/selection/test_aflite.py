@@ -70,6 +70,18 @@ def test_probes_predict_as_those_of_scikit_learn(n_classes, signal):
     assert np.concatenate(apart).max() < 0.05
 
 
+@pytest.mark.parametrize(("n", "width", "n_classes"), [(150, 300, 2), (150, 300, 6), (300, 300, 3), (400, 60, 2)])
+def test_probes_converge_with_few_instances_per_feature(n, width, n_classes):
+    x, gold = np.random.default_rng(0).normal(size=(n, width)), np.arange(n) % n_classes
+    trained_on = torch.rand(n, 2, generator=torch.Generator().manual_seed(0)) < 0.5
+    inputs = torch.from_numpy(np.column_stack([x, np.ones(n)])).float()
+    predicted, _ = train_probes(inputs, torch.from_numpy(gold), trained_on, RIDGE * n / 2)
+    for probe in range(2):
+        rows = trained_on[:, probe].numpy()
+        theirs = probe_of_sklearn(x[rows], gold[rows], RIDGE * n / 2).predict(x[~rows])
+        assert (predicted[:, probe].numpy()[~rows] == theirs).mean() > 0.98
+
+
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_what_remains_is_what_a_slow_loop_leaves(n_classes):
     x, gold = task(160, 5, n_classes, 2.0)
