@@ -57,9 +57,10 @@ def project(x: Any, directions: np.ndarray) -> np.ndarray:
         x: (instance, feature) vectors, dense or sparse.
         directions: (feature, direction) orthonormal directions.
     """
+    from sklearn.utils.extmath import row_norms
+
     projected: np.ndarray = x @ directions
-    lengths = sparse.linalg.norm(x, axis=1) if sparse.issparse(x) else np.linalg.norm(x, axis=1)
-    projected[np.linalg.norm(projected, axis=1) <= _NOTHING * lengths] = 0
+    projected[row_norms(projected) <= _NOTHING * row_norms(x)] = 0
     return projected
 
 

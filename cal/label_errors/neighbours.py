@@ -9,6 +9,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
+from cal.acquisition.distances import unit
 from cal.arguments import check_arguments
 from cal.arrays import as_reals, as_whole
 from cal.checks import whole_numbers
@@ -74,7 +75,7 @@ def find_neighbours(
 def _unit(x: Any) -> Any:
     """(instance, feature) vectors of length 1, as a tensor or a sparse matrix."""
     if not sparse.issparse(x):
-        return torch.nn.functional.normalize(torch.from_numpy(x).double())
+        return unit(torch.from_numpy(x))
     from sklearn.preprocessing import normalize
 
     return normalize(x.astype(np.float64))
