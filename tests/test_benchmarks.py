@@ -75,6 +75,12 @@ def test_filtering_is_measured_beside_scikit_learn():
     assert_measured(*(measured[key] for key in ("seconds", "probe_ms", "sklearn_probe_ms", "sklearn_ratio")))
 
 
+def test_lsa_is_measured_beside_scikit_learn():
+    measured = result_of("lsa", "--texts", 1200, "--directions", 20)
+    assert_measured(*(measured[key] for key in ("cal_seconds", "sklearn_seconds", "sklearn_arpack_seconds")))
+    assert measured["cal_matching"] == 1
+
+
 @pytest.mark.slow
 def test_growth_is_measured_in_runs_candidates_classes_and_workers():
     scaling = result_of("scaling", "--quick", "--repeats", 1, "--device", "cpu")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -81,10 +83,9 @@ class Encoder:
         module = (_in_int8(module) if self.precision == "int8" else module).eval().to(device)
         total = sum(int(tokens.document_lengths(name).sum()) for name in tokens.sizes)
         made = {}
-        shown = bar(total=total, desc="Encoding", unit="token", unit_scale=True)
-        with shown, torch.no_grad(), autocast(device, self.precision):
+        with bar(total=total, desc="Encoding", unit="token", unit_scale=True) as shown:
             for name in tokens.sizes:
-                made[name] = _embedded(module, tokens, name, device, shown)
+                made[name] = _embedded(module, tokens, name, device, self.precision, shown)
         return made
 
 
@@ -129,12 +130,22 @@ def _in_int8(module: Any) -> Any:
         raise ConfigError(f"PyTorch {version('torch')} has no int8 layers; give precision=bf16.") from error
 
 
-def _embedded(module: Any, tokens: Tokens, split: str, device: torch.device, shown: Any) -> np.ndarray:
+def _embedded(module: Any, tokens: Tokens, split: str, device: torch.device, precision: str, shown: Any) -> np.ndarray:
+    """(instance, feature) vectors of a split.
+
+    On a CPU several batches are encoded at once, by one thread each, so that no number depends on how many there are.
+    """
     lengths = tokens.document_lengths(split)
     vectors = np.empty((len(lengths), module.config.hidden_size * tokens.n_choices), dtype=np.float32)
-    for rows in passes(lengths, device.type):
+
+    def embed(rows: Any) -> int:
         batch = {name: values.flatten(0, -2).to(device) for name, values in tokens.batch(split, rows).items()}
-        states = module(**batch).last_hidden_state
+        with torch.no_grad(), autocast(device, precision):  # both belong to the thread
+            states = module(**batch).last_hidden_state
         vectors[rows] = pooled(states, batch["attention_mask"], "mean").float().reshape(len(rows), -1).cpu().numpy()
-        shown.update(int(lengths[rows].sum()))
+        return int(lengths[rows].sum())
+
+    with ThreadPoolExecutor(1 if device.type == "cuda" else os.cpu_count()) as pool:
+        for n_tokens in pool.map(embed, passes(lengths, device.type)):
+            shown.update(n_tokens)
     return vectors

@@ -36,10 +36,11 @@ QUICK = {
     "peers": ["--rounds", "1"],
     "grid": ["--rounds", "1", "--seeds", "1"],
     "aflite": ["--instances", "500", "--peer-probes", "1"],
+    "lsa": ["--texts", "1200", "--directions", "20"],
     "finetune": ["--examples", "64", "--epochs", "1", "--seeds", "1"],
 }
 """Every benchmark, in the order in which they run, and what makes it tiny."""
-WITH_DATA, WITH_PEERS = ("peers", "grid", "finetune"), ("startup", "strategies", "peers")
+WITH_DATA, WITH_PEERS = ("peers", "grid", "lsa", "finetune"), ("startup", "strategies", "peers")
 
 
 class Failed(Exception):
