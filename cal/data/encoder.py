@@ -62,7 +62,7 @@ class Encoder:
         tokens = tokenise(corpus, Pretrained.find(self.model, self.revision, "features.model"), self.max_length)
         device = torch.device("cuda" if torch.cuda.is_available() and self.precision != "int8" else "cpu")
         recipe = {
-            "recipe": 1,
+            "recipe": 2,
             "tokens": tokens.fingerprint,  # with the weights
             "precision": self.precision,
             "device": (device.type, _computes_in_bf16(device)),
