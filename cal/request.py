@@ -30,19 +30,13 @@ _PLAIN = str | int | float | bool | None
 class Request(ABC):
     """The parameters of a command. Subclasses extend `_resolve` with their own checks and define `run`.
 
-    `run` uses one thread, so that its results do not depend on how many the libraries would use.
+    `run` uses one thread, so that its results do not depend on how many the libraries would use. Paths that the system
+    refuses are errors of ours, wherever a command looks at them.
     """
 
     def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        for name in ("run", "run_in_folder"):
-            if name in cls.__dict__:
-                setattr(cls, name, one_thread()(cls.__dict__[name]))
-
-    def __init_subclass__(cls) -> None:
-        """Paths that the system refuses are errors of ours, wherever a command looks at them."""
-        if "run" in cls.__dict__:
-            cls.run = path_errors()(cls.run)  # type: ignore[method-assign]
+        for name in {"run", "run_in_folder"} & cls.__dict__.keys():
+            setattr(cls, name, path_errors()(one_thread()(cls.__dict__[name])))
 
     def __post_init__(self) -> None:
         for field in _parameters(type(self)):
