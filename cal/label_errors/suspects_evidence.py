@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 N_DIMENSIONS = 100
-"""Size of the vectors computed only to find neighbours. On TREC, 64 % of the 10 nearest had the same label (then of an approximate SVD)."""
+"""Size of the vectors computed only to find neighbours. On TREC, 64 % of the 10 nearest had the same label, by an
+approximate SVD."""
 
 _OF_MAP = "They take training: rank a corpus instead of a map (dataset=NAME), which gives them where they can be told."
 
