@@ -80,6 +80,7 @@ def write_whole(
     """
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     with storage_errors(f"write {path}", remedy):
+        made = [folder for folder in path.parents if not folder.exists()]
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with partial.open("xb") as file:
@@ -89,7 +90,8 @@ def write_whole(
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
-        _sync_folder(path.parent)
+        for folder in [path.parent, *(folder.parent for folder in made)]:
+            _sync_folder(folder)
 
 
 def append(path: Path, content: bytes, remedy: str = "Make room and try again.") -> None:
@@ -98,10 +100,13 @@ def append(path: Path, content: bytes, remedy: str = "Make room and try again.")
     Raises:
         StorageError: if they cannot be written; part of them may then be in the file.
     """
+    is_new = not path.exists()
     with storage_errors(f"write {path}", remedy), path.open("ab") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+    if is_new:
+        _sync_folder(path.parent)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -141,6 +141,8 @@ def _wrong_labels(corpus: Corpus, noised: Noised) -> pd.DataFrame:
 def _read(path: Path) -> _Rows:
     try:
         rows: _Rows = orjson.loads(path.read_bytes())
-    except (OSError, orjson.JSONDecodeError) as error:
-        raise StorageError(f"{path} cannot be read: {error}. Delete it to repeat this injection.") from error
+        if not all(isinstance(row, dict) for name in FRAMES for row in rows[name]):
+            raise ValueError("its rows are no objects")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StorageError(f"{path} is damaged: {error}. Delete it to repeat this injection.") from error
     return rows

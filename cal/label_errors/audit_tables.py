@@ -10,6 +10,7 @@ import pandas as pd
 from cal.label_errors.cleaning import RANDOM
 from cal.label_errors.detection_scores import READ, REVIEWED, n_read
 from cal.report.markup import TextTable
+from cal.rounding import highest_first
 
 if TYPE_CHECKING:
     from cal.label_errors.audit_result import AuditResult
@@ -122,7 +123,7 @@ class Injection(NamedTuple):
     def ranked(self) -> list[str]:
         """Detectors, highest mean average precision first."""
         means = self.scores.groupby("detector", sort=False)["average_precision"].mean()
-        return means.sort_values(ascending=False, kind="stable").index.tolist()
+        return highest_first({str(name): float(mean) for name, mean in means.items()})
 
     def headline(self, detector: str) -> str:
         """The share of wrong labels found by reading `READ` percent by a detector, in a sentence."""
@@ -149,7 +150,8 @@ def injections(result: AuditResult) -> list[Injection]:
 
 def best_detector(result: AuditResult) -> str:
     """The detector with the highest mean average precision over all injections."""
-    return str(result.scores.groupby("detector", sort=False)["average_precision"].mean().idxmax())
+    means = result.scores.groupby("detector", sort=False)["average_precision"].mean()
+    return highest_first({str(name): float(mean) for name, mean in means.items()})[0]
 
 
 def means_of(result: AuditResult) -> pd.DataFrame:

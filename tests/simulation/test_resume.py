@@ -323,7 +323,7 @@ def test_other_documents_with_the_same_vectors_are_refused(simulated, make_task,
     simulated((corpus, features), output=tmp_path)
     corpus.train.texts[0] += "!"
     del corpus.__dict__["fingerprint"]
-    with pytest.raises(StorageError, match="Different: the content of the corpus"):
+    with pytest.raises(StorageError, match="Different: the documents of the corpus"):
         simulated((corpus, features), output=tmp_path)
 
 
