@@ -110,7 +110,8 @@ class Suspects:
         """
         check_arguments(Suspects.load, locals())
         stored = Stored(folder, "list of suspects", "cal suspects")
-        about = stored.json("suspects.json", {"config": dict, "name": str, "by": str, "seeds": list, "neighbours": str})
+        needed = {"config": dict, "name": str, "by": str, "seeds": list, "neighbours": str}
+        about = stored.json("suspects.json", {**needed, "estimate": (dict, type(None))})
         rows = stored.table(
             "suspects.csv",
             _read_suspects,
