@@ -165,7 +165,7 @@ def test_runs_of_a_block_that_were_stopped_apart_keep_no_round_that_is_done_agai
     for run in runs:
         plan.folder.cut(run, 1)
     for record in ahead[1:]:
-        plan.folder.append(runs[0], {**record, "accuracy": -1.0})
+        plan.folder.append(runs[0], {**record, "accuracy": 0.123})
     advance_block(plan, runs)
     assert [record["accuracy"] for record in plan.folder.records(runs[0])] == [record["accuracy"] for record in ahead]
 
