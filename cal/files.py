@@ -100,13 +100,11 @@ def append(path: Path, content: bytes, remedy: str = "Make room and try again.")
     Raises:
         StorageError: if they cannot be written; part of them may then be in the file.
     """
-    is_new = not path.exists()
     with storage_errors(f"write {path}", remedy), path.open("ab") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    if is_new:
-        _sync_folder(path.parent)
+    _sync_folder(path.parent)  # the file may be new
 
 
 def _sync_folder(folder: Path) -> None:

@@ -140,8 +140,8 @@ class RawTable:
         suggestion = f" Did you mean '{nearest}'?" if nearest else ""
         if len(self.columns) == 1 and self.wording.keywords is None:
             raise DataError(
-                f"{self.source} has no column '{name}'; its only column is '{next(iter(self.columns))}'. If its columns "
-                f"are separated by another character, give that, such as {self.wording.where}.separator=semicolon. "
+                f"{self.source} has no column '{name}'; its only column is '{next(iter(self.columns))}'. If another "
+                f"character separates its columns, name that, such as {self.wording.where}.separator=semicolon. "
                 f"Otherwise name the column: {self.wording.setting(option, nearest or 'NAME')}."
             )
         way_out = (
