@@ -108,7 +108,7 @@ def _columns(file: TextIO, separator: str, path: Path, option: str) -> dict[str,
     while rows and not any(map(str.strip, rows[-1])):  # as spreadsheets leave them at the end
         rows.pop()
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(header)
-    named = [(name.strip(), list(values)) for name, values in zip(header, columns, strict=True)]
+    named = [(name, list(values)) for name, values in zip(header, columns, strict=True)]
     # Spreadsheets also write empty columns without a name.
     kept = [(name, values) for name, values in named if name or any(values)]
     names = [name for name, _ in kept]

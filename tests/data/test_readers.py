@@ -333,7 +333,7 @@ def test_the_settings_of_a_reader_are_a_schema(reader):
         "text|label\nWho, and why?|HUM\nWhere?|LOC\n",
         "sep=;\ntext;label\nWho, and why?;HUM\nWhere?;LOC\n",
         '"text";"label"\r\n"Who, and why?";"HUM"\r\n"Where?";"LOC"\r\n',
-        '\n text , label \n"Who, and why?",HUM\nWhere?,LOC\n\n  \n',
+        '\ntext,label\n"Who, and why?",HUM\nWhere?,LOC\n\n  \n',
         'text,label\n"Who, and why?",HUM\nWhere?,LOC\n,\n',
         "text;label;;\nWho, and why?;HUM;;\nWhere?;LOC;;\n;;;\n",
         "text^label\nWho, and why?^HUM\nWhere?^LOC\n",
