@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from cal.label_errors.audit_request import AuditRequest
 
 logger = logging.getLogger(__name__)
+_FORMAT = 2  # of the rows of a cell; a new one keeps cells of older versions from being reused
 _Rows = dict[str, list[dict[str, Any]]]
 
 
@@ -103,7 +104,7 @@ def run_audit(
 def _key(request: AuditRequest, corpus: Corpus, setup: Setup) -> str:
     """A hash of everything else that a cell depends on, so that cells of other audits are not reused."""
     vectors = getattr(setup.features, "fingerprint", None)
-    about = (corpus.fingerprint, vectors, setup.learner, request.detectors, request.folds, request.clean_by)
+    about = (_FORMAT, corpus.fingerprint, vectors, setup.learner, request.detectors, request.folds, request.clean_by)
     return hashlib.blake2b(repr(about).encode(), digest_size=6).hexdigest()
 
 

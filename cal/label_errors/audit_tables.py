@@ -156,7 +156,7 @@ def best_detector(result: AuditResult) -> str:
 
 def means_of(result: AuditResult) -> pd.DataFrame:
     """One row per kind of noise, rate, detector and measure, with its mean over seeds and the interval."""
-    measures = result.scores.columns.drop(["noise", "rate", "seed", "detector", "no_estimate"])
+    measures = result.scores.columns.drop(["noise", "rate", "seed", "detector", "no_estimate"], errors="ignore")
     rows = [
         (part.noise, part.rate, name, measure, *part.of(name, measure))
         for part in injections(result)
@@ -244,7 +244,7 @@ def _estimates(part: Injection, name: str) -> list[str]:
             f"{name} estimates {n:,.0f} wrong labels (its interval: {low:,.0f} to {high:,.0f}{over}); {part.n_wrong:,} "
             "were injected."
         )
-    if reasons := [reason for reason in rows["no_estimate"] if reason]:
+    if reasons := [reason for reason in rows.get("no_estimate", []) if reason]:
         seeds = "" if len(rows) == 1 else f" with {len(reasons)} of {len(rows)} seeds"
         sentences.append(f"{name} gives no number of wrong labels{seeds}: {reasons[0]}")
     return sentences

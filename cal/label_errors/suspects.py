@@ -52,7 +52,7 @@ class Suspects:
     def verdict(self) -> str:
         """How many labels look wrong, or why that cannot be told, in a sentence or two."""
         totals = self.about["estimate"]
-        return _RANKING + self.about["no_estimate"] if totals is None else estimate_text(totals, len(self))
+        return _RANKING + (self.about.get("no_estimate") or "") if totals is None else estimate_text(totals, len(self))
 
     @property
     def note(self) -> str:
