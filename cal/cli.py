@@ -117,11 +117,13 @@ def _configured(name: str, words: list[str]) -> None:
     if name == "simulate":
         parser.add_argument("-m", "--multirun", action="store_true")
     given = parser.parse(words)
+    if given.cfg and "job" in given.words:  # as Hydra has it: --cfg job
+        given.words.remove("job")
     level = logging.INFO if given.verbose else logging.ERROR if given.quiet else logging.WARNING
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s" if given.verbose else "cal: %(message)s")
     logging.getLogger("cal").setLevel(level)
 
-    from cal.config import compose, compose_sweep
+    from cal.config import compose, compose_each, compose_sweep
     from cal.registry import find_target
 
     if _n_launched() > 1 and name != "map":
@@ -131,6 +133,10 @@ def _configured(name: str, words: list[str]) -> None:
         )
     kind = find_target(command.request)
     with _no_exit():
+        if getattr(given, "multirun", False) and given.cfg:  # one by one: there may be very many
+            for number, each in enumerate(compose_each(kind, name, given.words, given.config_dir)):
+                print("---\n" * (number > 0) + _as_yaml([each]), end="", flush=True)
+            return
         if getattr(given, "multirun", False):
             _sweep(name, compose_sweep(kind, name, given.words, given.config_dir), given)
             return
@@ -140,9 +146,6 @@ def _configured(name: str, words: list[str]) -> None:
 
 def _sweep(name: str, requests: list[Any], given: argparse.Namespace) -> None:
     """Runs requests one after another, each in its own folder."""
-    if given.cfg:
-        print(_as_yaml(requests), end="")
-        return
     from cal.files import dated_folder
 
     folder = requests[0].output or dated_folder(Path("runs"), "multirun")
@@ -227,10 +230,13 @@ def _compare(words: list[str]) -> None:
     parser = _Parser("compare", lambda: COMPARE_HELP)
     parser.add_argument("--engine", default="vectorised")
     parser.add_argument("--alpha", type=float, default=0.05)
+    parser.add_argument("--encoding")
+    parser.add_argument("--separator")
     given = parser.parse(words, 1, "one file of scores", "scores.csv")
     from cal.report import compare
 
-    print(compare(Path(given.words[0]), engine=given.engine, alpha=given.alpha))
+    path, dialect = Path(given.words[0]), {"encoding": given.encoding, "separator": given.separator}
+    print(compare(path, engine=given.engine, alpha=given.alpha, **dialect))
 
 
 def _map_diff(words: list[str]) -> None:

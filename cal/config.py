@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -80,9 +80,25 @@ def compose_sweep(
         ConfigError: listing all problems of all requests.
     """
     with all_problems() as problems:
-        jobs = _jobs(request, command, overrides, config_dir, problems, multirun=True)
+        jobs = list(_jobs(request, command, overrides, config_dir, problems, multirun=True))
         made = [_request(request, _compose(command, lines, config_dir), problems) for lines in jobs]
     return made
+
+
+def compose_each(
+    request: type[Request], command: str, overrides: Sequence[str], config_dir: Path | None = None
+) -> Iterator[Request]:
+    """Yields the request of each combination of swept values, one after the other.
+
+    Raises:
+        ConfigError: listing all problems of the overrides, or of the first request that has any.
+    """
+    with all_problems() as problems:
+        jobs = _jobs(request, command, overrides, config_dir, problems, multirun=True)
+    for lines in jobs:
+        with all_problems() as problems:
+            made: Request = _request(request, _compose(command, lines, config_dir), problems)
+        yield made
 
 
 def _jobs(
@@ -93,13 +109,13 @@ def _jobs(
     problems: Problems,
     *,
     multirun: bool,
-) -> list[list[str]]:
+) -> Iterator[list[str]]:
     """The overrides of each job in a form that Hydra accepts; invalid ones are reported and left out."""
     if config_dir is not None and not config_dir.is_dir():
         raise ConfigError(f"--config-dir {config_dir} is not a folder.")
     groups = _groups(request, config_dir)
     rewritten = [_rewritten(line, groups, config_dir, problems, multirun=multirun) for line in overrides]
-    return [list(job) for job in itertools.product(*(lines for lines in rewritten if lines is not None))]
+    return map(list, itertools.product(*(lines for lines in rewritten if lines is not None)))
 
 
 def _rewritten(

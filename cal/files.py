@@ -80,6 +80,7 @@ def write_whole(
     """
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     with storage_errors(f"write {path}", remedy):
+        made = [folder for folder in path.parents if not folder.exists()]
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with partial.open("xb") as file:
@@ -89,7 +90,8 @@ def write_whole(
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
-        _sync_folder(path.parent)
+        for folder in [path.parent, *(folder.parent for folder in made)]:
+            _sync_folder(folder)
 
 
 def append(path: Path, content: bytes, remedy: str = "Make room and try again.") -> None:
@@ -102,6 +104,7 @@ def append(path: Path, content: bytes, remedy: str = "Make room and try again.")
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+    _sync_folder(path.parent)  # the file may be new
 
 
 def _sync_folder(folder: Path) -> None:

@@ -85,14 +85,17 @@ options
 
 COMPARE_HELP = """usage: cal compare SCORES.csv [--engine vectorised|deepsig] [--alpha 0.05]
 
-Compare the methods in a file of scores by Almost Stochastic Order and a paired permutation test. The file is one of
+Compare the methods in a file of scores (CSV, TSV, JSONL or Parquet) by Almost Stochastic Order and a paired permutation
+test. The file is one of
   long:    columns strategy, seed, score
-  wide:    one column per strategy, one row per seed
+  wide:    one column per strategy, one row per seed; columns such as seed, run or fold are no strategies
   curves:  curves.csv of a simulation, to compare areas under the curves
 
 options
   --engine ENGINE    vectorised, or deepsig for the original implementation
   --alpha 0.05       significance level
+  --encoding NAME    encoding of the file, such as cp1252, if it is not UTF-8
+  --separator CHAR   character between its columns; by default that of the header
 """
 
 

@@ -20,8 +20,9 @@ TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MOD
 # The ground floor, whose modules may know each other, then the rooms: each may import those above it in this list.
 ORDER = [
     [
-        *("errors", "checks", "arguments", "arrays", "files", "shares", "streams", "seeds", "registry"),
-        *("stopwatch", "progress", "provenance", "request", "commands", "scratch", "watchdog", "threads"),
+        *("errors", "checks", "arguments", "arrays", "files", "text_files", "rounding", "shares", "stored", "streams"),
+        *("seeds", "registry", "stopwatch", "progress", "provenance", "request", "commands"),
+        *("scratch", "watchdog", "threads"),
     ],
     ["dynamics"],
     ["data"],

@@ -199,3 +199,13 @@ def test_every_registered_choice_can_be_loaded():
     for entries in (registry.STRATEGIES, registry.READERS, registry.FEATURES, registry.LEARNERS):
         for name in entries:
             assert isinstance(registry.find(entries, "choice", name), type)
+
+
+def test_a_huge_sweep_is_shown_job_by_job():
+    from itertools import islice
+
+    from cal.config import compose_each
+    from cal.simulation.request import SimulationRequest
+
+    jobs = compose_each(SimulationRequest, "simulate", ["rounds=range(0,100000)"])
+    assert [job.rounds for job in islice(jobs, 3)] == [0, 1, 2]

@@ -60,6 +60,7 @@ def make_strategies(specs: Sequence[StrategySpec]) -> dict[str, Acquisition]:
         ['random', 'cal(threshold=0.4)', 'mix(dal=0.5,cal=0.5)']
     """
     strategies: dict[str, Acquisition] = {}
+    by_digest: dict[str, str] = {}
     problems: list[str] = []
     if isinstance(specs, str) or not isinstance(specs, Sequence):
         raise ConfigError(f"strategies must be a list, such as [random, cal], not {specs!r}.")
@@ -72,8 +73,13 @@ def make_strategies(specs: Sequence[StrategySpec]) -> dict[str, Acquisition]:
         if not strategy.scores_candidates and not strategy.chooses_batches:
             suffix = "_run" if isinstance(strategy, OneRun) else ""
             problems.append(f"Strategy '{label}' must define score{suffix}(pool) or select{suffix}(pool, n).")
+        same = digest(strategy) if _is_named(spec) else ""
         if label in strategies:
             problems.append(f"Strategy '{label}' is listed twice; label one of them: {{label: strategy}}.")
+        elif same in by_digest:
+            problems.append(f"Strategies '{by_digest[same]}' and '{label}' are the same; list one of them.")
+        elif same:
+            by_digest[same] = label
         strategies[label] = strategy
     if not specs:
         problems.append("strategies is empty; name at least one, such as [random, cal].")
@@ -115,10 +121,19 @@ def make_strategy(spec: StrategySpec) -> tuple[str, Acquisition]:
     raise ConfigError(f"{spec!r} is not a strategy. {_HINT}")
 
 
+def _is_named(spec: StrategySpec) -> bool:
+    """Whether the label of a strategy follows from its name and parameters, and is not one that the user gave."""
+    if not isinstance(spec, Mapping):
+        return isinstance(spec, str)
+    return len(spec) == 1 and next(iter(spec)) in registry.STRATEGIES
+
+
 def _named(name: str, parameters: Mapping[str, Any]) -> tuple[str, Acquisition]:
     if name == "mix" and not parameters:
         raise ConfigError("mix needs shares, such as {mix: {dal: .5, cal: .5}}.")
-    return _labelled(name, parameters), _as_strategy(registry.find_strategy(name), parameters, f"strategy '{name}'")
+    choice = registry.find_strategy(name)
+    parameters = _with_floats(choice, parameters)
+    return _labelled(name, parameters), _as_strategy(choice, parameters, f"strategy '{name}'")
 
 
 def _as_strategy(choice: Any, parameters: Mapping[str, Any], where: str) -> Acquisition:
@@ -169,6 +184,19 @@ def _with_parts(choice: Any, parameters: Mapping[str, Any], where: str) -> dict[
             problems += [f"{where}: {name}: {problem}" for problem in error.problems]
     refuse(problems)
     return made
+
+
+def _with_floats(choice: Any, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters, with 2 as 2.0 where a float is meant: both are the same strategy."""
+    floats = {
+        field.name
+        for field in (dataclasses.fields(choice) if dataclasses.is_dataclass(choice) else ())
+        if field.type in (float, "float", "float | None")
+    }
+    return {
+        name: float(value) if name in floats and isinstance(value, int) and not isinstance(value, bool) else value
+        for name, value in parameters.items()
+    }
 
 
 def _mixture(shares: Any) -> tuple[str, Acquisition]:
@@ -227,5 +255,8 @@ def _short(value: Any) -> Any:
         path = str(value["_target_"]).replace(":", ".").rpartition(".")[2]
         return _labelled(path, {key: given for key, given in value.items() if key != "_target_"})
     if isinstance(value, Mapping) and len(value) == 1 and isinstance(inner := next(iter(value.values())), Mapping):
-        return _labelled(next(iter(value)), inner)
+        name = str(next(iter(value)))
+        return _labelled(
+            name, _with_floats(registry.find_strategy(name), inner) if name in registry.STRATEGIES else inner
+        )
     return value

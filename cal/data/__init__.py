@@ -5,8 +5,8 @@
   a test split is held out.
 - Readers, each with `read() -> Corpus`: `docstrings` (built in), `local_files` (your own), `hub` (Hugging Face,
   through `hub_connection`) and `glue` (GLUE's TSV, through `glue_tsv`). `frames` reads data frames, datasets and lists
-  in memory. They share `tables` (named columns), `table_files` (the files that hold them), `columns` (how a row
-  becomes a document), `documents` (checked rows, assembled into splits), `extra_tests` and `wsc`.
+  in memory. They share `tables` (named columns), `table_files` and `delimited` (the files that hold them), `columns`
+  (how a row becomes a document), `documents` (checked rows, assembled into splits), `extra_tests` and `wsc`.
 - `features`: `Features`, the vectors of a corpus. Kinds, each with `compute(corpus) -> Features`: `lsa`,
   `fasttext` (with `word_vectors`), `encoder` and `precomputed`.
 - `pretrained` and `tokens`: a pretrained encoder, and a corpus as it reads it.
@@ -77,12 +77,12 @@ def read_corpus(source: Any = "docstrings", **options: Any) -> Corpus:
 
 def _reader(source: str | os.PathLike[str], options: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """The name of a reader and its settings; a path is read by `files`."""
-    from cal.data.table_files import SUFFIXES
+    from cal.data.table_files import ending
 
     path = Path(source)
     if isinstance(source, str) and source in registry.READERS:
         return source, dict(options)
-    if not (path.exists() or path.suffix.lower() in SUFFIXES or len(path.parts) > 1):
+    if not (path.exists() or ending(path) or len(path.parts) > 1):
         raise UnknownNameError("reader", str(source), registry.READERS, "There is no file or folder of that name.")
     settings = {_SETTINGS.get(name, name): value for name, value in options.items()}
     text = settings.get("text_column")

@@ -10,11 +10,13 @@ from typing import Any
 
 from cal.data import hub_connection
 from cal.data.columns import Columns, read_documents
+from cal.data.delimited import separator_problems
 from cal.data.documents import ExtraTestDocuments
 from cal.data.glue_tsv import read_glue_tsv, task_problems
 from cal.data.table_files import read_table
 from cal.data.tables import Wording
 from cal.errors import nearest_name
+from cal.text_files import encoding_problems
 
 _TAKEN = ("train", "test", "dev")
 COLUMN_SETTINGS = tuple(setting.name for setting in dataclasses.fields(Columns))
@@ -30,6 +32,8 @@ class ExtraTest(Columns):
         config: configuration of the dataset, if it has several.
         revision: branch, tag or commit; null takes the newest.
         split: split of the dataset.
+        encoding: encoding of the file, as in `LocalFiles`.
+        separator: character between the columns of the file, as in `LocalFiles`.
         task: snli, mnli, qnli, winogrande or wsc, if `path` is a GLUE-style file of that task; its columns are then
             known. For wsc on the hub, rows become choices.
         labels: the set's own label for labels of train; labels that are not listed stay the same. Gold labels of the
@@ -41,6 +45,8 @@ class ExtraTest(Columns):
     config: str | None = None
     revision: str | None = None
     split: str = "test"
+    encoding: str | None = None
+    separator: str | None = None
     task: str | None = None
     labels: dict[str, str] = field(default_factory=dict)
 
@@ -52,7 +58,11 @@ class ExtraTest(Columns):
         """
         if self.path is not None:
             file, wording = Path(self.path), Wording(where=f"dataset.tests.{name}")
-            given = read_glue_tsv(file, self.task) if self.task else (replace(read_table(file), wording=wording), self)
+            if self.task:
+                given = read_glue_tsv(file, self.task)
+            else:
+                table = read_table(file, self.encoding, self.separator, f"{wording.where}.")
+                given = replace(table, wording=wording), self
             documents = read_documents(*given)
         else:
             hub_id, where = str(self.hub_id), f"dataset.tests.{name}"
@@ -96,6 +106,8 @@ def extra_test_problems(given: Mapping[str, Any], defaults: Mapping[str, Any]) -
         else:
             made = ExtraTest(**{**defaults, **settings})
             problems += made.column_problems(where) + task_problems(made.task, where)
+            problems += encoding_problems(made.encoding, f"{where}.encoding")
+            problems += separator_problems(made.separator, f"{where}.separator")
     return problems
 
 

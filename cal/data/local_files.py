@@ -9,13 +9,15 @@ from typing import Any
 from cal.checks import numbers_in, one_of, refuse
 from cal.data.columns import ROW_IDS, Columns, numbered, read_documents
 from cal.data.corpus import Corpus
+from cal.data.delimited import separator_problems
 from cal.data.documents import SourceDocuments
 from cal.data.extra_tests import COLUMN_SETTINGS, extra_test_problems, extra_tests
 from cal.data.spelling import LABELS
 from cal.data.split_column import SPLIT_COLUMN, SPLITS, by_split
-from cal.data.table_files import SUFFIXES, read_table
+from cal.data.table_files import ending, read_table, stem
 from cal.data.tables import ON_COMMAND_LINE, RawTable, joined
 from cal.errors import ConfigError, DataError
+from cal.text_files import encoding_problems
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,9 @@ class LocalFiles(Columns):
         name: name of the corpus in reports; null takes the name of the file or folder.
         tests: extra test sets by name, each with the settings of `ExtraTest`; columns default to those of the corpus:
             `{hans: {path: hans.tsv, labels: {neutral: non-entailment}}}`.
+        encoding: encoding of text files, such as cp1252; null takes UTF-8, or what a byte order mark says.
+        separator: character between the columns of CSV and TSV files, or comma, semicolon, tab, pipe or space; null
+            finds out from the header.
     """
 
     path: Any = None
@@ -52,6 +57,8 @@ class LocalFiles(Columns):
     labels: str | None = None
     name: str | None = None
     tests: dict[str, Any] = field(default_factory=dict)
+    encoding: str | None = None
+    separator: str | None = None
 
     wording = ON_COMMAND_LINE
 
@@ -87,6 +94,14 @@ class LocalFiles(Columns):
     def _problems(self) -> list[str]:
         problems = self.column_problems() + extra_test_problems(self.tests, self._columns())
         problems += [f"dataset.{each}" for each in one_of(LABELS, or_null=True, labels=self.labels)]
+        problems += encoding_problems(self.encoding, "dataset.encoding")
+        problems += separator_problems(self.separator, "dataset.separator")
+        named = [file for files in (self.path, self.train, self.test, self.dev) for file in _listed(files)]
+        kinds = {ending(file).removesuffix(".gz") for file in named}  # empty that of a folder
+        if self.separator is not None and kinds and not kinds & {"", ".csv", ".tsv"}:
+            problems.append("dataset.separator is that of CSV and TSV files, and there is none. Leave it out.")
+        if self.encoding is not None and kinds == {".parquet"}:
+            problems.append("dataset.encoding is that of text files, and Parquet files are none. Leave it out.")
         if (self.path is None) == (self.train is None):
             problems.append(
                 "Set either dataset.path (a file, a list of files, or a folder with train.* and test.*) or "
@@ -110,18 +125,18 @@ class LocalFiles(Columns):
         return _files_of(files[0]) if len(files) == 1 and files[0].is_dir() else {"train": files}
 
     def _table(self, file: Path) -> RawTable:
-        return replace(read_table(file), wording=self.wording)
+        return replace(read_table(file, self.encoding, self.separator), wording=self.wording)
 
     def _corpus(self, splits: dict[str, SourceDocuments], files: list[Path]) -> Corpus:
         tests = {test: settings.read(test) for test, settings in extra_tests(self.tests, self._columns()).items()}
         alone = self.path is not None and len(files) == 1 and not Path(str(self.path)).is_dir()
-        name = files[0].stem if alone else files[0].resolve().parent.name  # also of a path such as train.csv
+        name = stem(files[0]) if alone else files[0].resolve().parent.name  # also of a path such as train.csv
         corpus = Corpus.from_documents(splits, self.label_names, self.name or name, tests, self.labels)
         return replace(corpus, may_hold_out=self.test_fraction is None)
 
     def _columns(self) -> dict[str, Any]:
-        """Columns of extra test sets that name none of their own."""
-        return {name: getattr(self, name) for name in COLUMN_SETTINGS}
+        """Settings of extra test sets that have none of their own."""
+        return {name: getattr(self, name) for name in (*COLUMN_SETTINGS, "encoding", "separator")}
 
 
 def _listed(files: Any) -> list[Any]:
@@ -133,7 +148,7 @@ def _listed(files: Any) -> list[Any]:
 
 def _files_of(folder: Path) -> dict[str, list[Path]]:
     """The file of each split in a folder; test and dev may be missing."""
-    tables = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
+    tables = sorted(file for file in folder.iterdir() if ending(file))
     files: dict[str, list[Path]] = {}
     for file in tables:
         if (split := SPLITS.get(file.name.partition(".")[0].lower())) in files:

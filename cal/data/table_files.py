@@ -2,102 +2,135 @@
 
 from __future__ import annotations
 
-import csv
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from cal.data.delimited import read_delimited
 from cal.data.tables import RawTable, to_table
 from cal.errors import DataError
+from cal.text_files import open_text
 
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
+_SEPARATORS = {".csv": ",", ".tsv": "\t"}
+_JSON = (".jsonl", ".json")
+_PACKED = ".gz"
+SUFFIXES = (*_SEPARATORS, *_JSON, *(name + _PACKED for name in (*_SEPARATORS, *_JSON)), ".parquet")
+"""Endings of files that `read_table` reads."""
+
+_NAMED = ".csv, .tsv, .jsonl, .json (each also with .gz) or .parquet"
 
 
-def read_table(path: Path) -> RawTable:
-    """The table in a `.csv`, `.tsv`, `.jsonl` or `.parquet` file.
+def ending(path: Path) -> str:
+    """The ending of a table's name in small letters, such as `.csv.gz`; empty if `read_table` does not know it.
+
+    Example:
+        >>> ending(Path("my.data.CSV.gz")), ending(Path("train.txt"))
+        ('.csv.gz', '')
+    """
+    name = path.name.lower()
+    return next((suffix for suffix in sorted(SUFFIXES, key=len, reverse=True) if name.endswith(suffix)), "")
+
+
+def stem(path: Path) -> str:
+    """The name of a table's file without its ending."""
+    return path.name[: len(path.name) - len(ending(path))] or path.name
+
+
+def read_table(
+    path: Path,
+    encoding: str | None = None,
+    separator: str | None = None,
+    option: str = "dataset.",
+    otherwise: str = "",
+) -> RawTable:
+    """The table in a `.csv`, `.tsv`, `.jsonl`, `.json` or `.parquet` file; text may be packed by gzip.
 
     Values are never converted: in CSV and TSV all of them are text, so `007`, `NA` and `null` stay as they are.
+
+    Args:
+        path: file to read.
+        encoding: encoding of a text file; None takes UTF-8, or what a byte order mark says.
+        separator: what separates the columns of CSV and TSV; None finds out.
+        option: prefix of these settings in messages.
+        otherwise: how to read files with another ending, such as `.csv`; empty refuses them.
 
     Raises:
         DataError: if the file is missing, empty, damaged or in another format.
     """
-    if not path.is_file():
-        raise DataError(f"There is no file {path}. Check the path; it is relative to {Path.cwd()}.")
-    if path.suffix.lower() not in SUFFIXES:
-        raise DataError(f"{path} is not a file cal can read. Give one of {', '.join(SUFFIXES)}.")
-    if path.stat().st_size == 0:
+    kind = ending(path).removesuffix(_PACKED) or otherwise
+    if not kind and not path.is_dir():
+        raise DataError(f"{path} is not a file cal can read. Give {_NAMED}.")
+    if path.is_file() and path.stat().st_size == 0:
         raise _no_rows(path)
     try:
-        return _READERS[path.suffix.lower()](path)
-    except DataError:
+        if kind in _SEPARATORS:
+            columns: dict[str, list[Any]] = dict(
+                read_delimited(path, _SEPARATORS[kind], encoding=encoding, separator=separator, option=option)
+            )
+        elif kind in _JSON:
+            columns = _read_json(path, encoding, option)
+        else:
+            return _read_parquet(path)
+    except (DataError, MemoryError):
         raise
     except Exception as error:  # whatever csv, codecs and pyarrow raise on a damaged file
         reason = str(error).strip().rstrip(".") or type(error).__name__
-        raise DataError(
-            f"{path} cannot be read as {path.suffix}: {reason}. Repair the file or write it again; text files in UTF-8."
-        ) from error
-
-
-def _read_delimited(path: Path) -> RawTable:
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-    limit = csv.field_size_limit(sys.maxsize)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = csv.reader(file, delimiter=delimiter, strict=True)
-            header = next(lines, [])
-            rows = list(_checked_rows(lines, path, len(header)))
-    except csv.Error as error:
-        raise DataError(
-            f"{path}, line {lines.line_num}: {error}. Within a field in double quotes, double each quote; "
-            "close the quotes you open."
-        ) from error
-    finally:
-        csv.field_size_limit(limit)
-    if not rows:
+        raise DataError(f"{path} cannot be read as {kind}: {reason}. Repair the file or write it again.") from error
+    if not any(columns.values()):
         raise _no_rows(path)
-    if repeated := {name for name in header if header.count(name) > 1}:
-        raise DataError(f"{path}: the header names column '{min(repeated)}' twice. Give each column its own name.")
-    return RawTable(str(path), dict(zip(header, map(list, zip(*rows, strict=True)), strict=True)))
+    return RawTable(str(path), columns)
 
 
-def _checked_rows(lines: Any, path: Path, n_columns: int) -> Iterator[list[str]]:
-    for row in lines:
-        if row and len(row) != n_columns:
-            raise DataError(
-                f"{path}, line {lines.line_num}: {len(row)} fields, but the header has {n_columns}. "
-                "Put fields that contain the delimiter or a line break in double quotes."
-            )
-        if row:  # blank lines are skipped
-            yield row
-
-
-def _read_jsonl(path: Path) -> RawTable:
+def _read_json(path: Path, encoding: str | None, option: str) -> dict[str, list[Any]]:
+    """The columns of a file with an object per line, or with one list of objects."""
     import orjson
 
     rows: list[dict[str, Any]] = []
-    with path.open(encoding="utf-8-sig") as file:
+    with open_text(path, encoding, option) as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue
             try:
                 row = orjson.loads(line)
             except orjson.JSONDecodeError as error:
+                if not rows and line.lstrip().startswith("["):  # a list over several lines
+                    return _of_list(path, line + file.read())
                 raise DataError(f"{path}, line {number} is not JSON: {error}. Write one object per line.") from error
+            if not rows and isinstance(row, list) and all(isinstance(each, dict) for each in row):
+                rows += row
+                continue
             if not isinstance(row, dict):
                 raise DataError(
-                    f"{path}, line {number} is {type(row).__name__}, not an object. Write one object per line."
+                    f"{path}, line {number} is {type(row).__name__}, not an object. Write one object per line, such as "
+                    '{"text": "Who?", "label": "HUM"}.'
                 )
             rows.append(row)
-    if not rows:
-        raise _no_rows(path)
+    return _by_name(rows)
+
+
+def _of_list(path: Path, text: str) -> dict[str, list[Any]]:
+    import orjson
+
+    try:
+        rows = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise DataError(f"{path} is not JSON: {error}. Write one object per line, or a list of objects.") from error
+    if other := next((number for number, row in enumerate(rows, start=1) if not isinstance(row, dict)), None):
+        kind = type(rows[other - 1]).__name__
+        raise DataError(f"{path}: item {other} of its list is {kind}, not an object. Write a list of objects.")
+    return _by_name(rows)
+
+
+def _by_name(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
     names = dict.fromkeys(name for row in rows for name in row)
-    return RawTable(str(path), {name: [row.get(name) for row in rows] for name in names})
+    return {name: [row.get(name) for row in rows] for name in names}
 
 
 def _read_parquet(path: Path) -> RawTable:
     from pyarrow.parquet import ParquetFile
 
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise DataError(f"{path} {what}. Give a file; the path is relative to {Path.cwd()}.")
     with ParquetFile(path) as file:  # this file alone: as a dataset, folders like label=a would be columns
         rows = file.read()
     if rows.num_rows == 0:
@@ -106,11 +139,10 @@ def _read_parquet(path: Path) -> RawTable:
         from datasets import Dataset
 
         return to_table(Dataset(rows), str(path))
+    if repeated := next((name for name in rows.column_names if rows.column_names.count(name) > 1), None):
+        raise DataError(f"{path} has two columns named '{repeated}'. Give each column its own name.")
     return RawTable(str(path), rows.to_pydict())
 
 
-_READERS = {".csv": _read_delimited, ".tsv": _read_delimited, ".jsonl": _read_jsonl, ".parquet": _read_parquet}
-
-
 def _no_rows(path: Path) -> DataError:
-    return DataError(f"{path} has no rows. Give a file with at least two documents.")
+    return DataError(f"{path} has no rows. Check that it was written to its end.")

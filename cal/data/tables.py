@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
@@ -70,7 +71,7 @@ class Wording:
         """A setting as people write it."""
         if self.keywords is not None:
             return f"{self.keywords.get(option, option)}={value!r}"
-        if isinstance(value, str) and (" " in value or value != value.strip()):  # quotes for the shell, and for Hydra
+        if isinstance(value, str) and not re.fullmatch(r"[\w./-]+", value):  # no single word to a shell and Hydra
             return f"\"{self.where}.{option}='{value}'\""
         return f"{self.where}.{option}={'null' if value is None else str(value).replace(' ', '').replace(chr(39), '')}"
 
@@ -137,11 +138,11 @@ class RawTable:
             return self.columns[name if name in self.columns else alike[0]]
         nearest = alike[0] if alike else nearest_name(name, self.columns)
         suggestion = f" Did you mean '{nearest}'?" if nearest else ""
-        only = next(iter(self.columns)) if len(self.columns) == 1 else ""
-        if other := next((mark for mark in ";|\t" if mark in only), None):
+        if len(self.columns) == 1 and self.wording.keywords is None:
             raise DataError(
-                f"{self.source} seems to separate its columns by {other!r}: the first line is read as one column, "
-                f"{only!r}. Write it again with commas, or with tabs as .tsv."
+                f"{self.source} has no column '{name}'; its only column is '{next(iter(self.columns))}'. If another "
+                f"character separates its columns, name that, such as {self.wording.where}.separator=semicolon. "
+                f"Otherwise name the column: {self.wording.setting(option, nearest or 'NAME')}."
             )
         way_out = (
             f"Rename the column, or read the file with dataset=files and name it with dataset.{option}."

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from cal.label_errors.audit_request import AuditRequest
 
 logger = logging.getLogger(__name__)
+_FORMAT = 2  # of the rows of a cell; a new one keeps cells of older versions from being reused
 _Rows = dict[str, list[dict[str, Any]]]
 
 
@@ -103,7 +104,7 @@ def run_audit(
 def _key(request: AuditRequest, corpus: Corpus, setup: Setup) -> str:
     """A hash of everything else that a cell depends on, so that cells of other audits are not reused."""
     vectors = getattr(setup.features, "fingerprint", None)
-    about = (corpus.fingerprint, vectors, setup.learner, request.detectors, request.folds, request.clean_by)
+    about = (_FORMAT, corpus.fingerprint, vectors, setup.learner, request.detectors, request.folds, request.clean_by)
     return hashlib.blake2b(repr(about).encode(), digest_size=6).hexdigest()
 
 
@@ -141,6 +142,8 @@ def _wrong_labels(corpus: Corpus, noised: Noised) -> pd.DataFrame:
 def _read(path: Path) -> _Rows:
     try:
         rows: _Rows = orjson.loads(path.read_bytes())
-    except (OSError, orjson.JSONDecodeError) as error:
-        raise StorageError(f"{path} cannot be read: {error}. Delete it to repeat this injection.") from error
+        if not all(isinstance(row, dict) for name in FRAMES for row in rows[name]):
+            raise ValueError("its rows are no objects")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StorageError(f"{path} is damaged: {error}. Delete it to repeat this injection.") from error
     return rows

@@ -18,18 +18,22 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pandas as pd
-import yaml
 
 from cal.arguments import check_arguments
-from cal.errors import StorageError
 from cal.files import OwnedFolder
 from cal.report.markup import to_html, to_markdown
 from cal.report.plot_style import rendered
+from cal.stored import Stored
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FRAMES = ("scores", "curves", "accuracies")
+_SHARE = (0.0, 1.0)
+_CELL = {"rate": _SHARE, "seed": (0.0, float("inf"))}
+_SCORES = {**_CELL, "average_precision": _SHARE, "auroc": _SHARE}
+_CURVES = {**_CELL, "reviewed": (0.0, 100.0), "recall": _SHARE}
+_ACCURACIES = {**_CELL, "accuracy": _SHARE, "macro_f1": _SHARE}
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,13 +110,14 @@ class AuditResult:
             StorageError: if the folder holds no finished audit.
         """
         check_arguments(AuditResult.load, locals())
-        folder = Path(folder)
-        try:
-            about = orjson.loads((folder / "audit.json").read_bytes())
-            config = yaml.safe_load((folder / "config.yaml").read_bytes())
-            scores, curves, accuracies = (_read_csv(folder / f"{name}.csv") for name in FRAMES)
-        except (OSError, ValueError) as error:
-            raise StorageError(f"{folder} holds no finished audit: {error}. Make one with cal audit.") from error
+        stored = Stored(folder, "finished audit", "cal audit")
+        about = stored.json("audit.json", {"corpus": str})
+        config = stored.yaml("config.yaml", {})
+        scores = stored.table("scores.csv", _read_csv, _SCORES, ("noise", "detector"))
+        curves = stored.table("curves.csv", _read_csv, _CURVES, ("noise", "detector"))
+        treated = (Path(folder) / "accuracies.csv").is_file() and not _is_empty(Path(folder) / "accuracies.csv")
+        needed = _ACCURACIES if treated else {}
+        accuracies = stored.table("accuracies.csv", _read_csv, needed, ("noise", "treatment") if treated else ())
         return cls(scores, curves, accuracies, about, config)
 
     def __str__(self) -> str:
@@ -149,9 +154,13 @@ def begin(target: OwnedFolder, about: Mapping[str, Any], config: Mapping[str, An
     target.write_yaml("config.yaml", config)
 
 
+def _is_empty(path: Path) -> bool:
+    return path.stat().st_size <= 1
+
+
 def _read_csv(path: Path) -> pd.DataFrame:
     """A table, in which text may be empty; an empty file is an empty table."""
-    if path.stat().st_size <= 1:
+    if _is_empty(path):
         return pd.DataFrame()
     frame = pd.read_csv(path)
     named = [name for name in ("detector", "no_estimate") if name in frame]

@@ -10,6 +10,7 @@ import pandas as pd
 from cal.label_errors.cleaning import RANDOM
 from cal.label_errors.detection_scores import READ, REVIEWED, n_read
 from cal.report.markup import TextTable
+from cal.rounding import highest_first
 from cal.threads import one_thread
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class Injection(NamedTuple):
     def ranked(self) -> list[str]:
         """Detectors, highest mean average precision first."""
         means = self.scores.groupby("detector", sort=False)["average_precision"].mean()
-        return means.sort_values(ascending=False, kind="stable").index.tolist()
+        return highest_first({str(name): float(mean) for name, mean in means.items()})
 
     def headline(self, detector: str) -> str:
         """The share of wrong labels found by reading `READ` percent by a detector, in a sentence."""
@@ -151,12 +152,13 @@ def injections(result: AuditResult) -> list[Injection]:
 
 def best_detector(result: AuditResult) -> str:
     """The detector with the highest mean average precision over all injections."""
-    return str(result.scores.groupby("detector", sort=False)["average_precision"].mean().idxmax())
+    means = result.scores.groupby("detector", sort=False)["average_precision"].mean()
+    return highest_first({str(name): float(mean) for name, mean in means.items()})[0]
 
 
 def means_of(result: AuditResult) -> pd.DataFrame:
     """One row per kind of noise, rate, detector and measure, with its mean over seeds and the interval."""
-    measures = result.scores.columns.drop(["noise", "rate", "seed", "detector", "no_estimate"])
+    measures = result.scores.columns.drop(["noise", "rate", "seed", "detector", "no_estimate"], errors="ignore")
     rows = [
         (part.noise, part.rate, name, measure, *part.of(name, measure))
         for part in injections(result)
@@ -244,7 +246,7 @@ def _estimates(part: Injection, name: str) -> list[str]:
             f"{name} estimates {n:,.0f} wrong labels (its interval: {low:,.0f} to {high:,.0f}{over}); {part.n_wrong:,} "
             "were injected."
         )
-    if reasons := [reason for reason in rows["no_estimate"] if reason]:
+    if reasons := [reason for reason in rows.get("no_estimate", []) if reason]:
         seeds = "" if len(rows) == 1 else f" with {len(reasons)} of {len(rows)} seeds"
         sentences.append(f"{name} gives no number of wrong labels{seeds}: {reasons[0]}")
     return sentences

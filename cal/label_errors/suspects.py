@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import orjson
 import pandas as pd
 
@@ -21,10 +22,12 @@ from cal.errors import StorageError
 from cal.files import OwnedFolder
 from cal.label_errors.suspects_page import suspects_page
 from cal.label_errors.suspects_table import estimate_text, metric_in_words, suspects_text
+from cal.stored import Stored
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_PROBABILITIES = ("p_wrong", "p_low", "p_high")
 _UNCHANGED = "Nothing was changed; you decide which labels are wrong."
 _RANKING = "This is a ranking, with neither a number of wrong labels nor probabilities. "
 
@@ -49,7 +52,7 @@ class Suspects:
     def verdict(self) -> str:
         """How many labels look wrong, or why that cannot be told, in a sentence or two."""
         totals = self.about["estimate"]
-        return _RANKING + self.about["no_estimate"] if totals is None else estimate_text(totals, len(self))
+        return _RANKING + (self.about.get("no_estimate") or "") if totals is None else estimate_text(totals, len(self))
 
     @property
     def note(self) -> str:
@@ -103,18 +106,19 @@ class Suspects:
         """Reads the folder of `cal suspects`.
 
         Raises:
-            StorageError: if the folder holds no list of suspects.
+            StorageError: if the folder holds no list of suspects, or a file of it is damaged.
         """
         check_arguments(Suspects.load, locals())
-        folder = Path(folder)
-        try:
-            about = orjson.loads((folder / "suspects.json").read_bytes())
-            rows = pd.read_csv(folder / "suspects.csv", dtype={"id": str, "gold": str, "likely": str}, na_filter=False)
-        except (OSError, ValueError) as error:
-            raise StorageError(f"{folder} holds no list of suspects: {error}. Make one with cal suspects.") from error
-        rows["neighbours"] = [orjson.loads(others) for others in rows["neighbours"]]
-        for name in ("p_wrong", "p_low", "p_high"):
-            rows[name] = pd.to_numeric(rows[name])
+        stored = Stored(folder, "list of suspects", "cal suspects")
+        needed = {"config": dict, "name": str, "by": str, "seeds": list, "neighbours": str}
+        about = stored.json("suspects.json", {**needed, "estimate": (dict, type(None))})
+        rows = stored.table(
+            "suspects.csv",
+            _read_suspects,
+            {"rank": (1, np.inf), "score": (-np.inf, np.inf), **dict.fromkeys(_PROBABILITIES, (0, 1))},
+            others=("id", "gold", "likely", "neighbours", "why", "text"),
+            unique="id",
+        )
         return cls(rows, about)
 
     def __str__(self) -> str:
@@ -132,6 +136,12 @@ class Suspects:
         if self.about["estimate"] is None:
             columns.remove("p_wrong")
         return f"<p>{escape(self.verdict)}</p>{self.rows.head(10)[columns].to_html(index=False)}"
+
+
+def _read_suspects(path: Path) -> pd.DataFrame:
+    rows = pd.read_csv(path, dtype={"id": str, "gold": str, "likely": str}, na_filter=False)
+    rows["neighbours"] = [orjson.loads(others) for others in rows["neighbours"]]
+    return rows.assign(**{name: pd.to_numeric(rows[name]) for name in _PROBABILITIES})
 
 
 def suspects_folder(folder: Path | str) -> OwnedFolder:

@@ -21,6 +21,7 @@ from cal.maps.diff_result import MapDiff, listed
 from cal.maps.given import given_map
 from cal.maps.labels import one_to_one
 from cal.maps.summary import with_label_names
+from cal.rounding import slack
 
 Given: TypeAlias = "DataMap | pd.DataFrame | Path | str"
 logger = logging.getLogger(__name__)
@@ -143,7 +144,8 @@ def _moved(left: pd.DataFrame, right: pd.DataFrame) -> pd.DataFrame:
     if (with_texts := next((points for points in (right, left) if "text" in points), None)) is not None:
         moved.insert(1, "text", with_texts["text"].to_numpy())
     for name in ("confidence", "variability"):
-        moved[f"{name}_change"] = moved[f"{name}_b"] - moved[f"{name}_a"]
+        change = (moved[f"{name}_b"] - moved[f"{name}_a"]).astype(float)
+        moved[f"{name}_change"] = change.where(change.abs() > slack(1.0), 0.0)  # coordinates are within [0, 1]
     moved["distance"] = np.hypot(moved["confidence_change"], moved["variability_change"])
     return moved
 
@@ -217,7 +219,9 @@ def _standard_error(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _statistic(a: np.ndarray, b: np.ndarray, offset: float) -> np.ndarray:
-    statistic: np.ndarray = (b.mean(axis=0) - a.mean(axis=0)) / (_standard_error(a, b) + offset)
+    difference = b.mean(axis=0) - a.mean(axis=0)
+    difference[np.abs(difference) <= slack(a, b)] = 0
+    statistic: np.ndarray = difference / (_standard_error(a, b) + offset)
     return statistic
 
 

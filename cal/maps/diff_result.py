@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import orjson
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from cal.arguments import check_arguments
-from cal.errors import DataError
 from cal.files import OwnedFolder
 from cal.maps.page import N_ARROWS, figure_html, map_page
 from cal.provenance import data_digest
 from cal.report.plot_style import label, new_figure, rendered, styled
+from cal.stored import Stored
 
 _MOST_POINTS = 20_000
 _UP, _DOWN = "#0072B2", "#D55E00"
@@ -78,18 +77,23 @@ class MapDiff:
         """The differences that `save` wrote.
 
         Raises:
-            DataError: if the folder holds none, or they are damaged.
+            StorageError: if the folder holds none, or they are damaged.
         """
         check_arguments(MapDiff.load, locals())
-        folder = Path(folder)
-        try:
-            about = orjson.loads((folder / "diff.json").read_bytes())
-            moved = pd.read_csv(folder / "diff.csv", dtype={"id": str})
-            transitions = pd.read_csv(folder / "transitions.csv", index_col=0).rename_axis(index=None)
-            names = (about["a"], about["b"])
-            return cls(moved, transitions, about["only_a"], about["only_b"], about["alpha"], names)
-        except (OSError, ValueError, KeyError) as error:
-            raise DataError(f"{folder} holds no differences of maps that can be read ({error}).") from error
+        stored = Stored(folder, "differences of maps", "cal map-diff")
+        about = stored.json("diff.json", {"a": str, "b": str, "alpha": float, "only_a": list, "only_b": list})
+        moved = stored.table(
+            "diff.csv",
+            lambda path: pd.read_csv(path, dtype={"id": str}),
+            {f"{name}_{side}": (0, 1) for name in ("confidence", "variability") for side in "ab"}
+            | {"distance": (0, 2)},
+            others=("id", "gold_a", "gold_b", "region_a", "region_b"),
+            unique="id",
+        )
+        transitions = stored.table("transitions.csv", lambda path: pd.read_csv(path, index_col=0), {})
+        names = (about["a"], about["b"])
+        transitions = transitions.rename_axis(index=None)
+        return cls(moved, transitions, about["only_a"], about["only_b"], about["alpha"], names)
 
     def __repr__(self) -> str:
         return f"MapDiff from {self.names[0]!r} to {self.names[1]!r}: {len(self.moved):,} shared ids"

@@ -13,6 +13,7 @@ from cal.arguments import check_arguments
 from cal.errors import AnalysisError
 from cal.report.markup import Block, Bullets, Paragraph, Picture, Report, Section, blocks_to_html, to_latex, to_markdown
 from cal.report.tables import cautions, eps_min_table, p_value_table, score_table
+from cal.rounding import all_highest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -159,15 +160,15 @@ class Comparison:
 
     def headline(self) -> str:
         """One sentence: the strategy with the highest mean, and which others it is shown to beat."""
-        means = [float(np.mean(scores)) for scores in self.scores.values()]
+        means = {name: float(np.mean(scores)) for name, scores in self.scores.items()}
+        best, *tied = all_highest(means)
         if self.n_seeds < 2:
             return (
                 "With one seed per strategy, any difference may be chance; "
-                f"highest {self.measure}: {_names(self._best(means))} ({max(means):.3f})."
+                f"highest {self.measure}: {_names([best, *tied])} ({means[best]:.3f})."
             )
-        best, *tied = self._best(means)
         if tied:
-            return f"{_names([best, *tied])} share the highest mean {self.measure} ({max(means):.3f})."
+            return f"{_names([best, *tied])} share the highest mean {self.measure} ({means[best]:.3f})."
         row, others = self.names.index(best), [k for k, name in enumerate(self.names) if name != best]
         beaten = [k for k in others if self.dominates(row, k)]
         sure = [self.names[k] for k in beaten if self.confirmed(row, k)]
@@ -181,7 +182,7 @@ class Comparison:
             parts.append(f"it is better than {_names(by_aso)} by ASO alone{doubt}")
         if rest:
             parts.append(f"it is not shown to be better than {_names(rest, 'or')}")
-        return f"{best} has the highest mean {self.measure} ({max(means):.3f}); {'; '.join(parts)}."
+        return f"{best} has the highest mean {self.measure} ({means[best]:.3f}); {'; '.join(parts)}."
 
     def verdicts(self) -> list[str]:
         """Sentences on what both tests show, what one alone shows, and what neither does."""
@@ -234,10 +235,6 @@ class Comparison:
                 f"At least {self._seeds_needed()} seeds are needed for p < {self.alpha}."
             )
         return lines
-
-    def _best(self, means: list[float]) -> list[str]:
-        """All strategies that share the highest mean."""
-        return [name for name, mean in zip(self.names, means, strict=True) if mean == max(means)]
 
     def _least_p(self) -> float:
         """The smallest p-value that this many seeds can give, after Holm's correction."""

@@ -1,24 +1,37 @@
-"""Given scores: a CSV file, a data frame or a mapping, as an array of scores per strategy."""
+"""Given scores: a file, a data frame or a mapping, as an array of scores per strategy."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cal.errors import AnalysisError
+from cal.checks import refuse
+from cal.data.delimited import separator_problems
+from cal.data.frames import table_of
+from cal.data.table_files import read_table
+from cal.data.tables import RawTable
+from cal.errors import AnalysisError, DataError
+from cal.report.numerals import numbers_of
 from cal.report.scores import AREA, shared_rounds
 from cal.report.significance import checked_scores
+from cal.text_files import encoding_problems
 
-CURVES = {"strategy", "seed", "round", "n_labelled", "accuracy"}
-LONG = {"strategy", "seed", "score"}
+CURVES = ("seed", "round", "n_labelled", "accuracy")
+LONG = ("seed", "score")
+_ROLES = {"strategy", "model", *CURVES, *LONG}
+_NO_NAMES = ("", "none", "nan", "null", "<na>")
+# Words of columns that number rows or repeat what is the same in all; a strategy has another name.
+_COUNTERS = {"seed", "seeds", "run", "runs", "fold", "folds", "index", "idx", "id", "trial", "repeat", "repetition"}
+_COUNTERS |= {"replicate", "iteration", "round", "epoch", "step", "row", "job", "unnamed", "level", "experiment"}
+_BESIDE = {"random", "state", "no", "nr", "num", "number", "of", "n", "cv", "outer", "inner", "labelled", "the"}
 Scores: TypeAlias = Path | str | pd.DataFrame | Mapping[str, npt.ArrayLike]
-Place: TypeAlias = Callable[[int], str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,60 +53,174 @@ class GivenScores:
     notes: Sequence[str] = ()
 
 
-def read_scores(scores: Scores) -> GivenScores:
+def read_scores(scores: Scores, encoding: str | None = None, separator: str | None = None) -> GivenScores:
     """The scores of a file, a data frame or a mapping; `cal.compare` says which layouts there are.
+
+    Args:
+        scores: path, data frame or mapping.
+        encoding: encoding of a file; None finds out.
+        separator: character between the columns of a file; None finds out.
 
     Raises:
         AnalysisError: if the scores cannot be read as one of the layouts.
+        ConfigError: if there is no such encoding, or no file that it could be that of.
     """
-    if isinstance(scores, pd.DataFrame):
-        return _from_table(scores, "The data frame", "scores", lambda row: f"row {scores.index[row]}")
+    is_path = isinstance(scores, str | Path)
+    refuse([*encoding_problems(encoding), *separator_problems(separator)])
+    if not is_path and (encoding is not None or separator is not None):
+        refuse([f"encoding and separator are those of a file; these scores are a {type(scores).__name__}."])
     if isinstance(scores, Mapping):
-        arrays = {str(name): checked_scores(values, str(name)) for name, values in scores.items()}
+        named = list(zip(_checked_names(scores, "The mapping"), scores.values(), strict=True))
+        arrays = {name: checked_scores(values, name) for name, values in named}
         return GivenScores(arrays, paired=len({len(values) for values in arrays.values()}) == 1)
-    if not isinstance(scores, str | Path):
+    if not is_path and not isinstance(scores, pd.DataFrame) and not hasattr(scores, "to_pandas"):
         raise AnalysisError(f"Scores are a path, a data frame or a mapping, not {type(scores).__name__}.")
-    path = Path(scores)
     try:
-        table = pd.read_csv(path)
-    except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
-        raise AnalysisError(f"{path} cannot be read as a CSV file: {error}.") from None
-    return _from_table(table, str(path), path.name, lambda row: f"line {row + 2}")
+        if isinstance(scores, str | Path):
+            table = read_table(Path(scores), encoding, separator, "--", otherwise=".csv")
+            return _from_table(table, Path(scores).name)
+        return _from_table(table_of(scores, "The data frame"), "scores")
+    except DataError as error:
+        raise AnalysisError(str(error)) from error
 
 
-def _from_table(table: pd.DataFrame, source: str, subject: str, place: Place) -> GivenScores:
-    table = table.rename(columns=lambda column: str(column).strip()).rename(columns={"model": "strategy"})
-    columns = set(table.columns)
-    if "strategy" not in columns:
-        names = [column for column in table.columns if column != "seed"]
-        table = _numeric(table, names, source, place)
-        return GivenScores({name: table[name].to_numpy(dtype=float) for name in names}, True, subject=subject)
-    strategies = list(dict.fromkeys(table["strategy"].astype(str)))
-    if columns >= CURVES:
-        shared = shared_rounds(_numeric(table, ["round", "n_labelled", "accuracy"], source, place), strategies)
+def _from_table(table: RawTable, subject: str) -> GivenScores:
+    names = [str(name).strip() for name in table.columns]
+    role: dict[str, str] = {}
+    for name, given in zip(names, table.columns, strict=True):
+        if (of_layout := name.casefold()) in _ROLES and role.setdefault(of_layout, given) != given:
+            raise AnalysisError(f"{table.source} has two columns, {role[of_layout]!r} and {given!r}. Remove one.")
+    of_row = role.get("strategy", role.get("model"))
+    if of_row is None:
+        return _wide(table, subject)
+    strategies = _cleaned(table, of_row)
+    if all(name in role for name in CURVES):
+        columns = [numbers_of(table, role[name]) for name in CURVES]
+        rounds = pd.DataFrame(dict(zip(CURVES, columns, strict=True))).assign(strategy=strategies)
+        whole = rounds[["seed", "round", "n_labelled"]]
+        if (whole != whole.round()).to_numpy().any():
+            raise AnalysisError(f"{table.source}: seed, round and n_labelled of learning curves are whole numbers.")
+        rounds = rounds.astype(dict.fromkeys(whole, "int64"))
+        shared = shared_rounds(rounds, list(dict.fromkeys(strategies)))
         return GivenScores(shared.areas(), shared.paired, AREA, subject, shared.notes)
-    if missing := LONG - columns:
+    if missing := [name for name in LONG if name not in role]:
         raise AnalysisError(
-            f"{source} has a column 'strategy' but no {' and no '.join(map(repr, sorted(missing)))}; "
-            f"its columns are {', '.join(table.columns)}. Long form needs strategy, seed and score."
+            f"{table.source} has a column '{of_row}' but no {' and no '.join(map(repr, sorted(missing)))}; "
+            f"its columns are {', '.join(names)}. Long form needs strategy, seed and score."
         )
-    table = _numeric(table, ["score"], source, place)
-    if twice := int(table.duplicated(["strategy", "seed"]).sum()):
-        raise AnalysisError(f"{source}: {twice} rows repeat a strategy and seed. Give one score for each.")
-    runs = {name: table[table["strategy"].astype(str) == name].sort_values("seed") for name in strategies}
-    paired = len({tuple(run["seed"]) for run in runs.values()}) == 1
-    return GivenScores({name: run["score"].to_numpy(float) for name, run in runs.items()}, paired, subject=subject)
+    return _long(table, strategies, role["seed"], numbers_of(table, role["score"]), subject)
 
 
-def _numeric(table: pd.DataFrame, columns: Sequence[str], source: str, place: Place) -> pd.DataFrame:
-    """The table with these columns as numbers; `place` names a row in an error."""
-    numbers = table[list(columns)].apply(pd.to_numeric, errors="coerce")
-    unusable = ~np.isfinite(numbers.to_numpy(dtype=float))
-    if unusable.any():
-        row, column = np.argwhere(unusable)[0]
+def _long(table: RawTable, strategies: list[str], seed: str, scores: np.ndarray, subject: str) -> GivenScores:
+    seeds = _seeds(table, seed)
+    of_run: dict[str, dict[Any, float]] = {name: {} for name in strategies}
+    first: dict[tuple[str, Any], int] = {}
+    for row, (name, each, score) in enumerate(zip(strategies, seeds, scores.tolist(), strict=True)):
+        if (name, each) in first:
+            raise AnalysisError(
+                f"{table.place(first[name, each], row)} repeat a strategy and seed: {name}, {each}. "
+                "Give one score for each."
+            )
+        first[name, each], of_run[name][each] = row, score
+    ordered = {name: sorted(runs.items(), key=lambda run: (str(type(run[0])), run[0])) for name, runs in of_run.items()}
+    paired = len({tuple(seed for seed, _ in runs) for runs in ordered.values()}) == 1
+    arrays = {name: np.array([score for _, score in runs]) for name, runs in ordered.items()}
+    return GivenScores(arrays, paired, subject=subject)
+
+
+def _wide(table: RawTable, subject: str) -> GivenScores:
+    left_out = [name for name in table.columns if _counts(name)]
+    kept = [name for name in table.columns if name not in left_out]
+    numbering = [name for name in kept if _numbers_rows(table.columns[name])]
+    if len(numbering) == 1 and len(kept) > 2:
+        left_out, kept = [*left_out, *numbering], [name for name in kept if name not in numbering]
+    names = _checked_names(kept, table.source)
+    arrays = {name: numbers_of(table, given) for name, given in zip(names, kept, strict=True)}
+    told = [name for name in left_out if name.strip() != "seed"]
+    notes = []
+    if len(told) == 1:
+        notes = [f"Column {_quoted(told)} numbers the rows and is no strategy; if it is one, give it another name."]
+    elif told:
+        notes = [f"Columns {_quoted(told)} number the rows and are no strategies; if one is, give it another name."]
+    if len(arrays) < 2:
+        beside = f" beside {_quoted(left_out)}" if left_out else ""
         raise AnalysisError(
-            f"{source}: {unusable.sum()} cells are not finite numbers, first in {place(row)}, column "
-            f"'{columns[column]}': {str(table[columns[column]].iloc[row])!r}. Leave that seed out in long form "
-            "(strategy, seed, score), or repeat its run."
+            f"{table.source} has {len(arrays)} column{'' if len(arrays) == 1 else 's'} of scores{beside}; give at "
+            "least 2, one per strategy, or the columns strategy, seed and score."
         )
-    return table.assign(**{column: numbers[column] for column in columns})
+    return GivenScores(arrays, True, subject=subject, notes=notes)
+
+
+def _counts(name: str) -> bool:
+    """Whether a column of this name numbers rows, such as `Unnamed: 0`, `Seed`, `run_id` or no name at all.
+
+    Example:
+        >>> [_counts(name) for name in ("Unnamed: 0", "Seed", "fold no.", "", "random", "cal")]
+        [True, True, True, True, False, False]
+    """
+    words = set(re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).casefold()))
+    return not name.strip() or (bool(words & _COUNTERS) and words <= _COUNTERS | _BESIDE)
+
+
+def _numbers_rows(values: Sequence[Any]) -> bool:
+    """Whether the values are 0, 1, 2 ... or 1, 2, 3 ..."""
+    texts = [str(value).strip().removesuffix(".0") for value in values]
+    return len(texts) > 2 and any(texts == [str(n + start) for n in range(len(texts))] for start in (0, 1))
+
+
+def _cleaned(table: RawTable, column: str) -> list[str]:
+    """The strategy of each row, without blanks around it."""
+    values = table.columns[column]
+    names = ["" if value is None else str(value).strip() for value in values]
+    if unnamed := [row for row, name in enumerate(names) if name.casefold() in _NO_NAMES]:
+        given = values[unnamed[0]]
+        raise AnalysisError(
+            f"{table.place(*unnamed)}: column '{column}' holds {given!r}, which names no strategy. Name it, or remove "
+            "the row."
+        )
+    _checked_names(dict.fromkeys(names), table.source)
+    return names
+
+
+def _seeds(table: RawTable, column: str) -> list[Any]:
+    """The seed of each row: a number, or a name where it is none."""
+    values = [value.strip() if isinstance(value, str) else value for value in table.columns[column]]
+    if unnamed := [row for row, value in enumerate(values) if value is None or value == ""]:
+        raise AnalysisError(
+            f"{table.place(*unnamed)}: column '{column}' is empty. Give every score the seed of its run."
+        )
+
+    def as_number(value: Any) -> Any:
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            return str(value)
+        return int(number) if number.is_integer() else number
+
+    return [as_number(value) for value in values]
+
+
+def _checked_names(names: Iterable[Any], source: str) -> list[str]:
+    """The names of strategies as text.
+
+    Raises:
+        AnalysisError: if one is empty, or two are the same but for case and blanks.
+    """
+    checked: dict[str, str] = {}
+    for name in names:
+        text = "" if name is None else str(name).strip()
+        if text.casefold() in _NO_NAMES:
+            raise AnalysisError(f"{source} has scores under the name {name!r}. Give every strategy a name.")
+        key = " ".join(text.casefold().split())
+        if key in checked:
+            raise AnalysisError(
+                f"{source} has two strategies named {checked[key]!r} and {text!r}. Give each a name of its own, or "
+                "write the same name alike."
+            )
+        checked[key] = text
+    return list(checked.values())
+
+
+def _quoted(names: Sequence[str]) -> str:
+    *others, last = [repr(name) for name in names]
+    return f"{', '.join(others)} and {last}" if others else last

@@ -28,18 +28,28 @@ from cal.report.significance import (
 )
 
 
-def compare(scores: Scores, *, alpha: float = 0.05, engine: str = "vectorised") -> Comparison:
-    """Every strategy against every other, from a CSV file, a data frame or a mapping.
+def compare(
+    scores: Scores,
+    *,
+    alpha: float = 0.05,
+    engine: str = "vectorised",
+    encoding: str | None = None,
+    separator: str | None = None,
+) -> Comparison:
+    """Every strategy against every other, from a file, a data frame or a mapping.
 
-    A file and a data frame may have one of three layouts: long (columns `strategy` or `model`, `seed`, `score`); wide
-    (a column per strategy, a row per seed, perhaps a column `seed`); or learning curves (`strategy`, `seed`, `round`,
-    `n_labelled`, `accuracy`), of which it compares the area of each seed. In a mapping from name to scores, position k
-    belongs to the same seed in every strategy, provided that all have equally many scores.
+    A table (CSV, TSV, JSONL or Parquet, perhaps with .gz, or a data frame) has one of three layouts: long (columns
+    `strategy` or `model`, `seed`, `score`); wide (a column per strategy, a row per seed; columns that number the rows,
+    such as `seed`, `run`, `fold` or `Unnamed: 0`, are not taken for strategies); or learning curves (`strategy`,
+    `seed`, `round`, `n_labelled`, `accuracy`), of which it compares the area of each seed. In a mapping from name to
+    scores, position k belongs to the same seed in every strategy, provided that all have equally many scores.
 
     Args:
-        scores: path of a CSV file, data frame, or mapping.
+        scores: path of a file, data frame, or mapping.
         alpha: significance level before correction.
         engine: "vectorised" or "deepsig", as in `aso`.
+        encoding: encoding of the file, such as cp1252; None takes UTF-8, or what a byte order mark says.
+        separator: character between the columns of the file; None finds out from the header.
 
     Returns:
         The comparison; printed, it is what `cal compare` prints.
@@ -54,7 +64,7 @@ def compare(scores: Scores, *, alpha: float = 0.05, engine: str = "vectorised") 
         ['cal is better by ASO alone than random (ε_min = 0.000).']
     """
     check_arguments(compare, {"alpha": alpha, "engine": engine})
-    given = read_scores(scores)
+    given = read_scores(scores, encoding, separator)
     comparison = aso_matrix(given.by_strategy, paired=given.paired, alpha=alpha, engine=engine, measure=given.measure)
     return replace(comparison, subject=given.subject, notes=given.notes)
 
@@ -119,7 +129,8 @@ def aso_matrix(
                 engine=engine,
             )
     if paired:
-        raw = permutation_p_values(np.stack([arrays[names[a]] - arrays[names[b]] for a, b in pairs]), seed).tolist()
+        ones, others = (np.stack([arrays[names[pair[side]]] for pair in pairs]) for side in (0, 1))
+        raw = permutation_p_values(ones, others, seed).tolist()
         for (a, b), p, corrected in zip(pairs, raw, holm(raw), strict=True):
             uncorrected[a, b] = uncorrected[b, a] = p
             p_values[a, b] = p_values[b, a] = corrected

@@ -17,6 +17,7 @@ from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 
 from cal.report.plot_style import MARKERS, label, line_style, new_figure, styled
 from cal.report.scores import by_area
+from cal.rounding import all_highest, highest_first
 
 PHASES = {"fit": ("#0072B2", ""), "evaluate": ("#E69F00", "///"), "acquire": ("#C9C9C9", "")}
 """Colour and hatch of each phase of a round: dark, hatched and light, also in grey."""
@@ -55,7 +56,7 @@ def learning_curves(
         together.plot(curve.index, curve["mean"], **style, markevery=_staggered(strategies, name, len(curve)))
     _full_line(together, full_accuracy)
     together.set(xlabel="labelled instances", ylabel="test accuracy")
-    ranked = sorted(strategies, key=lambda name: -curves[name]["mean"].iloc[-1])
+    ranked = highest_first({name: curves[name]["mean"].iloc[-1] for name in strategies})
     handles = [Line2D([], [], **line_style(strategies, name)) for name in ranked]
     names = [f"{label(name)}  {curves[name]['mean'].iloc[-1]:.3f}" for name in ranked]
     if full_accuracy is not None:
@@ -245,7 +246,7 @@ def _stops(axes: Axes, mean: pd.Series, stopped: pd.DataFrame, symbols: Mapping[
 def _best(areas: Mapping[str, np.ndarray]) -> str:
     """The strategy with the largest mean area, or all that share it."""
     means = {name: float(np.mean(values)) for name, values in areas.items()}
-    return ", ".join(label(name) for name in areas if means[name] == max(means.values()))
+    return ", ".join(label(name) for name in all_highest(means))
 
 
 def _full_line(axes: Axes, full_accuracy: float | None) -> None:

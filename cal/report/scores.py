@@ -11,6 +11,7 @@ import pandas as pd
 
 from cal.arrays import as_reals
 from cal.errors import AnalysisError
+from cal.rounding import highest_first
 
 AREA = "area under the learning curve"
 
@@ -44,7 +45,7 @@ def by_area(areas: Mapping[str, np.ndarray]) -> list[str]:
     Args:
         areas: (seed,) areas of each strategy, as `SharedRounds.areas` returns.
     """
-    return sorted(areas, key=lambda name: -float(np.mean(areas[name])))
+    return highest_first({name: float(np.mean(values)) for name, values in areas.items()})
 
 
 @dataclass(frozen=True, eq=False)

@@ -34,7 +34,7 @@ def summary(findings: Findings, comparison: Comparison | None) -> Section:
     )
     if findings.full_accuracy is not None:
         text += f" Training on all data reaches an accuracy of {findings.full_accuracy:.3f}."
-    notes = [*shared.notes, *([_ENDED] if shared.notes and _stops(findings) else [])]
+    notes = [*findings.curves.remarks, *shared.notes, *([_ENDED] if shared.notes and _stops(findings) else [])]
     notes += comparison.warnings() if comparison else []
     notes += _of_corpus(about)
     final = tables.final_table(shared, findings.areas)

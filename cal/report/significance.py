@@ -16,6 +16,7 @@ from cal.arguments import check_arguments
 from cal.arrays import as_reals
 from cal.checks import known_name, numbers_in, whole_numbers
 from cal.errors import AnalysisError
+from cal.rounding import slack
 from cal.threads import one_thread
 
 ENGINES = ("vectorised", "deepsig")
@@ -28,7 +29,8 @@ def violation_ratio(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
 
     It is 0 if every quantile of `a` is at least that of `b`, 1 if the reverse holds, and always ε(a, b) = 1 - ε(b, a).
     Quantile functions of samples are step functions, so both integrals are exact sums over the cells between steps.
-    Equal samples (0/0) give .5, the one value that keeps the symmetry: neither dominates.
+    Equal samples (0/0) give .5, the one value that keeps the symmetry: neither dominates. Scores that differ by no more
+    than rounding are equal: see `cal.rounding`.
 
     Args:
         a: (n,) scores of one strategy.
@@ -44,7 +46,8 @@ def violation_ratio(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
         >>> round(violation_ratio([0.5, 0.9], [0.6, 0.7]), 3)  # worse by .1 at the bottom, better by .2 at the top
         0.2
     """
-    return float(violation_ratios(np.sort(checked_scores(a, "a")), np.sort(checked_scores(b, "b"))))
+    first, second = np.sort(checked_scores(a, "a")), np.sort(checked_scores(b, "b"))
+    return float(violation_ratios(first, second, slack(first, second)))
 
 
 def aso(
@@ -96,7 +99,7 @@ def aso(
     quantile = bonferroni_quantile(alpha, n_comparisons)
     check_resampling(n_bootstrap, seed)
     if known_name("engine", engine, ENGINES) == "deepsig":
-        return _deepsig_aso(first, second, alpha / n_comparisons, n_bootstrap, seed)
+        return _deepsig_aso(*_equalised(first, second), alpha / n_comparisons, n_bootstrap, seed)
     streams = np.random.default_rng(seed).spawn(2)
     return upper_bounds(
         np.sort(first),
@@ -140,20 +143,23 @@ def paired_permutation_test(a: npt.ArrayLike, b: npt.ArrayLike, *, seed: int = 0
             f"A paired test needs both scores of every seed: a has {len(first)} scores and b {len(second)}."
         )
     check_resampling(2, seed)
-    return float(permutation_p_values((first - second)[None], seed)[0])
+    return float(permutation_p_values(first[None], second[None], seed)[0])
 
 
 @one_thread()
-def permutation_p_values(differences: np.ndarray, seed: int) -> np.ndarray:
+def permutation_p_values(a: np.ndarray, b: np.ndarray, seed: int) -> np.ndarray:
     """`paired_permutation_test` of several pairs at once, with the same sign patterns.
 
     Args:
-        differences: (pair, n) differences between the scores of each pair.
+        a: (pair, n) scores of the first of each pair.
+        b: (pair, n) scores of the second.
         seed: seed of the random patterns.
 
     Returns:
         (pair,) p-values.
     """
+    tolerance = np.array([slack(*scores) for scores in zip(a, b, strict=True)])  # (pair,)
+    differences = np.where(np.abs(a - b) <= tolerance[:, None], 0, a - b)
     n = differences.shape[1]
     if n <= EXACT_SEEDS:
         bits = (np.arange(2**n)[:, None] >> np.arange(n) & 1).astype(np.int8)  # (pattern, seed); 0 is the observed one
@@ -162,7 +168,7 @@ def permutation_p_values(differences: np.ndarray, seed: int) -> np.ndarray:
         bits[0] = 0
     # Sums in another order differ in the last bits; without slack the mirror of the observed pattern could be missed.
     total = differences.sum(axis=1)  # (pair,)
-    observed = np.abs(total) * (1 - 1e-12) - 1e-15 * n
+    observed = np.abs(total) - n * tolerance
     n_as_far = np.zeros(len(differences))
     for part in np.array_split(bits, max(len(bits) // 1024, 1)):  # parts that fit the cache
         n_as_far += (np.abs(total - 2 * (part.astype(float) @ differences.T)) >= observed).sum(axis=0)
@@ -231,8 +237,14 @@ def resamples(scores: np.ndarray, n_bootstrap: int, stream: np.random.Generator)
 
 
 @one_thread()
-def violation_ratios(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """`violation_ratio` of scores already sorted along the last axis: (..., n), (..., m) -> (...)."""
+def violation_ratios(a: np.ndarray, b: np.ndarray, tolerance: float) -> np.ndarray:
+    """`violation_ratio` of scores already sorted along the last axis: (..., n), (..., m) -> (...).
+
+    Args:
+        a: (..., n) scores of one strategy.
+        b: (..., m) scores of another.
+        tolerance: difference up to which scores are equal.
+    """
     n, m = a.shape[-1], b.shape[-1]
     widths = np.ones(n)
     if n != m:
@@ -240,6 +252,7 @@ def violation_ratios(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         widths = np.diff(ends, prepend=0).astype(float)
         a, b = a[..., (ends - 1) // m], b[..., (ends - 1) // n]
     difference = b - a
+    difference[np.abs(difference) <= tolerance] = 0
     total = np.square(difference) @ widths
     violated = np.square(np.maximum(difference, 0, out=difference), out=difference) @ widths
     ratios: np.ndarray = np.divide(violated, total, out=np.full(total.shape, 0.5), where=total > 0)
@@ -250,9 +263,20 @@ def upper_bounds(
     a: np.ndarray, b: np.ndarray, a_samples: np.ndarray, b_samples: np.ndarray, quantile: float
 ) -> tuple[float, float]:
     """ε_min(a, b) and ε_min(b, a) from sorted scores (n,) and sorted resamples (bootstrap, n); σ serves both."""
-    ratio = float(violation_ratios(a, b))
-    margin = quantile * float(np.std(violation_ratios(a_samples, b_samples)))
+    tolerance = slack(a, b)
+    ratio = float(violation_ratios(a, b, tolerance))
+    margin = quantile * float(np.std(violation_ratios(a_samples, b_samples, tolerance)))
     return min(1.0, max(0.0, ratio + margin)), min(1.0, max(0.0, 1 - ratio + margin))
+
+
+def _equalised(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both sets of scores, with one value for those that are equal but for rounding."""
+    values, tolerance = np.unique(np.concatenate([a, b])), slack(a, b)
+    shared = values.copy()
+    for k in range(1, len(values)):
+        if values[k] - shared[k - 1] <= tolerance:
+            shared[k] = shared[k - 1]
+    return shared[np.searchsorted(values, a)], shared[np.searchsorted(values, b)]
 
 
 def _deepsig_aso(a: np.ndarray, b: np.ndarray, level: float, n_bootstrap: int, seed: int) -> float:

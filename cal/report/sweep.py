@@ -12,8 +12,10 @@ import pandas as pd
 from cal.arguments import check_arguments
 from cal.errors import AnalysisError, StorageError
 from cal.report.findings import Findings
+from cal.rounding import highest_first
 from cal.simulation.curves import LearningCurves
-from cal.simulation.run_folder import RunFolder, flat
+from cal.simulation.identity import flat
+from cal.simulation.run_folder import Run, RunFolder
 
 _MEASURES = ("accuracy", "accuracy_spread", "area", "area_spread")
 
@@ -65,7 +67,7 @@ def sweep_text(table: pd.DataFrame) -> str:
     lines = []
     for row in table.reset_index().to_dict("records"):
         areas = {name: row[f"{name} area"] for name in _strategies(table) if pd.notna(row[f"{name} area"])}
-        for name in sorted(areas, key=lambda name: -areas[name]) or [""]:
+        for name in highest_first(areas) or [""]:
             scores = {measure: _with_spread(row, name, measure) for measure in ("area", "accuracy")}
             labels = f"{row['n_labelled']:,}" if areas else "–"
             lines.append(
@@ -89,9 +91,13 @@ def _parameters(config: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any
 
 def _scores(folder: Path) -> dict[str, float]:
     """The columns of one job; none without a finished round."""
+    job = RunFolder(folder)
+    strategies, seeds = job.known_runs()
+    if not any(job.records(Run(strategy, seed)) for strategy in strategies for seed in seeds):
+        return {}
     try:
         findings = Findings.of(LearningCurves.load(folder))
-    except (AnalysisError, StorageError):
+    except AnalysisError:  # nothing that all strategies have finished
         return {}
     rounds = findings.shared.rounds
     last = rounds[rounds["round"] == findings.shared.last_round].groupby("strategy")["accuracy"]

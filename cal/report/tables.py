@@ -10,6 +10,7 @@ import pandas as pd
 
 from cal.report.markup import Bullets, TextTable
 from cal.report.scores import SharedRounds, by_area
+from cal.rounding import highest_first
 from cal.simulation.run_folder import FULL_DATA
 
 
@@ -23,13 +24,13 @@ def score_table(scores: Mapping[str, np.ndarray], measure: str) -> TextTable:
     rows = [
         [
             name,
-            str(len(values)),
+            str(len(values := scores[name])),
             f"{values.mean():.4f}",
             f"{values.std(ddof=1):.4f}" if len(values) > 1 else "–",
             f"{values.min():.4f}",
             f"{values.max():.4f}",
         ]
-        for name, values in sorted(scores.items(), key=lambda item: -item[1].mean())
+        for name in by_area(scores)
     ]
     header = ["strategy", "seeds", "mean", "standard deviation", "lowest", "highest"]
     return TextTable(header, rows, f"{measure[0].upper()}{measure[1:]} per strategy, highest mean first.", "scores")
@@ -158,7 +159,7 @@ def further_table(shared: SharedRounds, tests: pd.DataFrame, full: pd.DataFrame)
     grouped = scores.groupby(["strategy", "test"])["accuracy"]
     mean, spread = grouped.mean().unstack(), grouped.std().unstack()
     names = ["test", *dict.fromkeys(tests["test"])]
-    ordered = sorted(shared.strategies, key=lambda strategy: -mean["test"][strategy])
+    ordered = highest_first({strategy: mean["test"][strategy] for strategy in shared.strategies})
     rows = [
         [label, *(_with_spread(mean[test][strategy], spread[test][strategy]) for test in names)]
         for strategy, label in [*((name, name) for name in ordered), (FULL_DATA, "all training data")]

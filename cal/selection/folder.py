@@ -27,6 +27,7 @@ from cal.checks import one_of, refuse
 from cal.data.dataset_folder import write_dataset_folder
 from cal.errors import ConfigError, StorageError, shown
 from cal.files import OwnedFolder, storage_errors
+from cal.stored import Stored
 
 MANIFEST = "manifest.json"
 SELECT, WEIGHTS = "cal select", "cal weights"
@@ -166,18 +167,35 @@ def write_weights(folder: Path, rows: pd.DataFrame, about: Mapping[str, Any]) ->
         target.write("weights.csv", csv_bytes(rows))
 
 
-def read_folder(folder: Path, command: str, file: str) -> tuple[dict[str, Any], pd.DataFrame]:
+def read_folder(
+    folder: Path, command: str, file: str, numbers: Mapping[str, tuple[float, float]]
+) -> tuple[dict[str, Any], pd.DataFrame]:
     """The entries of the manifest and the rows of a file in a folder.
 
+    Args:
+        folder: folder to read.
+        command: command that must have written it.
+        file: name of the file.
+        numbers: columns that the rows must have, with their least and greatest number.
+
     Raises:
-        StorageError: if the folder was not written by this command.
+        StorageError: if the folder was not written by this command, or a file of it is damaged or changed.
     """
-    try:
-        about = orjson.loads((folder / MANIFEST).read_bytes())
-        rows = read_rows(folder / file)
-    except (OSError, ValueError) as error:
-        raise StorageError(f"{folder} is not a folder of {command}: {error}.") from error
+    stored = Stored(folder, f"result of {command}", command)
+    about = stored.json(MANIFEST, {"made_by": str, "config": dict, "ids_sha256": str})
+    if about["made_by"] != command:
+        raise StorageError(f"{folder} was written by {about['made_by']}, not by {command}. Give another folder.")
+    rows = stored.table(file, read_rows, numbers, ("id",), unique="id")
+    if hashlib.sha256(_ids(rows)).hexdigest() != about["ids_sha256"]:
+        raise stored.damaged(file, f"its ids are not those that {MANIFEST} was written with, or in another order")
     return {name: value for name, value in about.items() if name not in ("made_by", "ids_sha256")}, rows
+
+
+def read_dropped(folder: Path) -> pd.DataFrame | None:
+    """The instances left out as suspects; None if there is no such file."""
+    if not (folder / "dropped.csv").exists():
+        return None
+    return Stored(folder, f"result of {SELECT}", SELECT).table("dropped.csv", read_rows, {}, ("id",), unique="id")
 
 
 def _begin(target: OwnedFolder, rows: pd.DataFrame, about: Mapping[str, Any]) -> None:

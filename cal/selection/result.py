@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from cal.arguments import check_arguments
-from cal.selection.folder import SELECT, read_folder, read_rows, write_selection
+from cal.selection.folder import SELECT, read_dropped, read_folder, write_selection
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -87,9 +87,8 @@ class Selection:
             StorageError: if the folder holds no selection.
         """
         check_arguments(Selection.load, locals())
-        about, rows = read_folder(Path(folder), SELECT, "selected.csv")
-        dropped = Path(folder) / "dropped.csv"
-        return cls(rows, about, read_rows(dropped) if dropped.exists() else None)
+        about, rows = read_folder(Path(folder), SELECT, "selected.csv", {})
+        return cls(rows, about, read_dropped(Path(folder)))
 
     def __str__(self) -> str:
         config = self.about["config"]

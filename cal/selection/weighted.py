@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +60,7 @@ class Weights:
             StorageError: if the folder holds no weights.
         """
         check_arguments(Weights.load, locals())
-        about, rows = read_folder(Path(folder), WEIGHTS, "weights.csv")
+        about, rows = read_folder(Path(folder), WEIGHTS, "weights.csv", {"weight": (0, inf)})
         return cls(rows, about)
 
     def __str__(self) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from cal.errors import StorageError
 from cal.learners.base import Inputs, LearnerConfig
 from cal.learners.compute import fitting_blocks, in_halves, in_processes
 from cal.simulation.loop import Round, Setting, advance
@@ -166,11 +167,28 @@ def _partition(plan: Plan, block: Sequence[Run], records: Sequence[Sequence[dict
     aside = [plan.dev_sets.get(run.seed, ()) for run in block]
     partition = Partition([plan.seed_sets[run.seed] for run in block], len(ids), plan.device, aside)
     row_of = {instance_id: row for row, instance_id in enumerate(ids)}
-    for position, done in enumerate(records):
+    for position, (run, done) in enumerate(zip(block, records, strict=True)):
+        _check_ids(plan, run, done, row_of)
         for finished in done:
             rows = torch.tensor([[row_of[instance_id] for instance_id in finished["acquired"]]], device=plan.device)
             partition.acquire([position], rows, finished["round"] + 1)
     return partition
+
+
+def _check_ids(plan: Plan, run: Run, done: Sequence[dict[str, Any]], row_of: Mapping[str, int]) -> None:
+    """Makes sure that a run to resume has labelled this seed set, and otherwise documents that it could acquire."""
+    given = {row: "is in the seed set" for row in plan.seed_sets[run.seed]}
+    given |= {row: "is set aside" for row in plan.dev_sets.get(run.seed, ())}
+    kept = {row_of.get(each) for each in (done[0].get("seed_set", ()) if done else ())}
+    if kept and kept != set(plan.seed_sets[run.seed]):
+        fault: str | None = "its seed set is another one"
+    else:
+        acquired = (each for finished in done for each in finished["acquired"])
+        faults = ((each, given.get(row_of.get(each, -1), "" if each in row_of else "is unknown")) for each in acquired)
+        fault = next((f"it acquires '{each}', which {reason}" for each, reason in faults if reason), None)
+    if fault:
+        path = plan.folder.rounds_file(run)
+        raise StorageError(f"{path} is not of this corpus: {fault}. Remove it, and rerun to repeat this run.")
 
 
 def _keep(plan: Plan, run: Run, finished: Round) -> None:

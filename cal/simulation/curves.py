@@ -12,6 +12,7 @@ import pandas as pd
 from cal.arguments import check_arguments
 from cal.checks import paths, refuse
 from cal.errors import AnalysisError, ConfigError, StorageError
+from cal.simulation.identity import OF_RUNS, differences
 from cal.simulation.record_tables import COLUMNS, frame, read_tables, write_tables
 from cal.simulation.run_folder import RunFolder
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from cal.report.comparison import Comparison
-
-_PER_FOLDER = {"strategies", "seeds", "output", "workers", "full_data"}  # keys in which merged folders may differ
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -138,6 +137,24 @@ class LearningCurves:
             if len(table):
                 target.write(name, table.to_csv(index=False).encode())
 
+    @property
+    def remarks(self) -> list[str]:
+        """What else the reader of these curves should know, in sentences: that the pool ran empty."""
+        config = self.about.get("config", {})
+        n_planned, n_train = config.get("rounds"), self.about.get("n_train")
+        if not isinstance(n_planned, int) or n_train is None or self.rounds.empty:
+            return []
+        n_aside = config.get("dev_size") or 0
+        last = self.rounds.sort_values("round").groupby(["strategy", "seed"], sort=False).tail(1)
+        ended = last[(last["n_labelled"] >= n_train - n_aside) & (last["round"] < n_planned)]
+        if ended.empty:
+            return []
+        aside = f" but the {n_aside:,} set aside" if n_aside else ""
+        return [
+            f"The pool ran empty in round {int(ended['round'].max())} of {n_planned}: all {n_train:,} training "
+            f"documents{aside} are labelled, and the curves end there. Give fewer rounds or a smaller query_size."
+        ]
+
     def to_frame(self) -> pd.DataFrame:
         """A copy of `rounds`: one row per strategy, seed and round."""
         return self.rounds.copy()
@@ -224,18 +241,15 @@ class LearningCurves:
 def _load(folder: RunFolder) -> LearningCurves:
     config, about = folder.config(), folder.about()
     about.pop("finished", None)  # the report of a finished simulation stays the same when it is written again
-    tables = read_tables(folder, about["strategies"], about["seeds"])
+    tables = read_tables(folder, *folder.known_runs())
     return LearningCurves(**tables, about=about | {"config": config, "folders": [str(folder.path)]})
 
 
 def _check_comparable(one: LearningCurves, other: LearningCurves, one_name: str, other_name: str) -> None:
-    configs = [{k: v for k, v in part.about["config"].items() if k not in _PER_FOLDER} for part in (one, other)]
-    differing = [key for key in configs[0] | configs[1] if configs[0].get(key) != configs[1].get(key)]
-    if one.about.get("corpus_fingerprint") != other.about.get("corpus_fingerprint"):
-        differing.append("the documents of the corpus")
+    differing = differences(one.about, other.about, free=OF_RUNS)
     if differing:
         raise AnalysisError(
-            f"{one_name} and {other_name} cannot be compared; they differ in {', '.join(differing)}. "
+            f"{one_name} and {other_name} cannot be compared; they differ in {'; '.join(differing)}. "
             "Merge only folders that differ in strategies and seeds."
         )
     runs = [set(zip(part.rounds["strategy"], part.rounds["seed"], strict=True)) for part in (one, other)]

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from cal.errors import StorageError
 from cal.progress import signs_of_life
+from cal.rounding import highest_first
 from cal.simulation.run_folder import FULL_DATA, Run, RunFolder
 
 logger = logging.getLogger(__name__)
@@ -70,8 +71,7 @@ class Progress:
     def _show(self) -> None:
         self._bar.update(self._look())
         means = {name: sum(seeds.values()) / len(seeds) for name, seeds in self._accuracy.items() if name != FULL_DATA}
-        best_first = sorted(means.items(), key=lambda item: -item[1])
-        text = "accuracy so far: " + "  ".join(f"{name} {mean:.3f}" for name, mean in best_first)
+        text = "accuracy so far: " + "  ".join(f"{name} {means[name]:.3f}" for name in highest_first(means))
         width = shutil.get_terminal_size().columns - 1
         self._line.set_description_str(text if len(text) <= width else text[: width - 1] + "…")
 

@@ -8,16 +8,16 @@ from typing import Any
 import orjson
 import pandas as pd
 
+from cal.simulation.records import BATCH, PHASES, SCORES
 from cal.simulation.run_folder import FULL_DATA, Run, RunFolder
 
 _RUN: dict[str, type] = {"strategy": str, "seed": int}
-_SCORES: dict[str, type] = {"accuracy": float, "macro_f1": float}
-_BATCH: dict[str, type] = {"confidence": float, "variability": float, "correctness": float}
-_PHASES = ("fit", "evaluate", "acquire")
+_SCORES: dict[str, type] = dict.fromkeys(SCORES, float)
+_BATCH: dict[str, type] = dict.fromkeys(BATCH, float)
 COLUMNS: dict[str, dict[str, type]] = {
     "rounds": {
         **_RUN | {"round": int, "n_labelled": int} | _SCORES | _BATCH,
-        **{f"seconds_{phase}": float for phase in _PHASES},
+        **{f"seconds_{phase}": float for phase in PHASES},
     },
     "acquired": _RUN | {"round": int, "id": str, "score": float},
     "full_data": {"seed": int, "n_labelled": int} | _SCORES,
@@ -43,9 +43,9 @@ def read_tables(folder: RunFolder, strategies: Sequence[str], seeds: Sequence[in
     records = [(run, record) for run in runs for record in folder.records(run)]
     full = [(run, record) for seed in seeds for run in [Run(FULL_DATA, seed)] for record in folder.records(run)]
     maps = [
-        pd.read_parquet(path).assign(strategy=run.strategy, seed=run.seed, round=record["round"])
+        points.assign(strategy=run.strategy, seed=run.seed, round=record["round"])
         for run, record in records + full
-        if (path := folder.map_file(run, record["round"])).exists()
+        if (points := folder.read_map(run, record["round"])) is not None
     ]
     columns = list(COLUMNS["maps"])
     return {
@@ -106,7 +106,7 @@ def _records(tables: Mapping[str, pd.DataFrame]) -> dict[tuple[str, int, int], d
             "acquired": [],
             "scores": [],
             "notes": [],
-            "seconds": {phase: row[f"seconds_{phase}"] for phase in _PHASES if f"seconds_{phase}" in row},
+            "seconds": {phase: row[f"seconds_{phase}"] for phase in PHASES if f"seconds_{phase}" in row},
         }
     for strategy, seed, step, instance_id, score in _rows(tables, "acquired"):
         if step == 0 and (record := records.get((strategy, seed, 0))):
@@ -128,7 +128,7 @@ def _rows(tables: Mapping[str, pd.DataFrame], name: str) -> Iterator[tuple[Any, 
 
 def _round_row(run: Run, record: Mapping[str, Any]) -> list[Any]:
     scores = [record[key] for key in ("round", "n_labelled", "accuracy", "macro_f1")]
-    batch, seconds = ([record[part][key] for key in keys] for part, keys in (("batch", _BATCH), ("seconds", _PHASES)))
+    batch, seconds = ([record[part][key] for key in keys] for part, keys in (("batch", _BATCH), ("seconds", PHASES)))
     return [run.strategy, run.seed, *scores, *batch, *seconds]
 
 

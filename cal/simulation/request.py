@@ -159,14 +159,14 @@ class SimulationRequest(TrainingRequest):
     def run_in_folder(self, *, quiet: bool = False) -> tuple[str, Path]:
         from cal.simulation.profile import profile_table, profile_text
         from cal.simulation.run_folder import RunFolder
-        from cal.simulation.simulate import choose_folder, run_simulation
+        from cal.simulation.simulate import run_simulation
         from cal.stopwatch import Stopwatch, phase
 
         with Stopwatch() as watch:
             with phase("corpus"):
                 corpus = self.read_corpus()
-            self.output = self.output or choose_folder(Path("runs"), corpus, self)
-            curves = run_simulation(self, corpus, quiet)
+            curves = run_simulation(self, corpus, quiet, dated_in=Path("runs"))
+            assert self.output is not None  # chosen by then
             with phase("report"):
                 note("Writing the report ...", quiet)
                 curves.report(self.output)

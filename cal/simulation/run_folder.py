@@ -12,24 +12,25 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import yaml
 
 from cal.errors import StorageError
 from cal.files import OwnedFolder, append, storage_errors
+from cal.simulation.identity import differences
+from cal.simulation.records import FULL_DATA as FULL_DATA
+from cal.simulation.records import read_records
 
-FULL_DATA = "full_data"
-_CONTENTS = {
-    "corpus_fingerprint": "the content of the corpus",
-    "features_fingerprint": "the document vectors, or what the learner reads instead of them",
-    "strategy_digests": "the code or the parameters of a strategy",
-}
-_FREE = {"output", "workers", "profile"}  # keys that may differ when a simulation is resumed
+if TYPE_CHECKING:
+    import pandas as pd
+
+_NEEDED = {"strategies": str, "seeds": int}  # lists in run.json
+_KINDS = {"n_train": int, "n_test": int, "corpus": str, "stopping": list, "strategy_digests": dict}  # where it has them
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,8 @@ class RunFolder(OwnedFolder):
 
         Args:
             config: the resolved configuration.
-            about: versions, device and so on at the first start. If `corpus_fingerprint`, `features_fingerprint` or
-                `strategy_digests` differ from those in the folder, the simulation is another one.
+            about: versions, device and so on at the first start. `differences` says which of them make the simulation
+                another one.
 
         Raises:
             StorageError: if the folder cannot be written, or holds another simulation; names the keys that differ.
@@ -73,19 +74,33 @@ class RunFolder(OwnedFolder):
 
     def config(self) -> dict[str, Any]:
         """The resolved configuration."""
-        try:
-            content = yaml.safe_load(self._read("config.yaml"))
-        except yaml.YAMLError:
-            content = None
-        return _mapping(content, self.path / "config.yaml")
+        return self._mapping("config.yaml", lambda content: yaml.load(content, yaml.CSafeLoader))
 
     def about(self) -> dict[str, Any]:
         """Versions, git commit, device and corpus."""
-        try:
-            content = orjson.loads(self._read("run.json"))
-        except orjson.JSONDecodeError:
-            content = None
-        return _mapping(content, self.path / "run.json")
+        about = self._mapping("run.json", orjson.loads)
+        for key, kind in _KINDS.items():
+            if key in about and (not isinstance(about[key], kind) or isinstance(about[key], bool)):
+                raise self._damaged("run.json", f"{key} is {about[key]!r}")
+        return about
+
+    def known_runs(self) -> tuple[list[str], list[int]]:
+        """The strategies and the seeds that run.json names.
+
+        Raises:
+            StorageError: if it does not, or names one twice.
+        """
+        about = self.about()
+        listed: dict[str, Any] = {}
+        for key, kind in _NEEDED.items():
+            values = listed[key] = about.get(key)
+            if (
+                not isinstance(values, list)
+                or not all(isinstance(value, kind) and not isinstance(value, bool) for value in values)
+                or len(set(values)) < len(values)
+            ):
+                raise self._damaged("run.json", f"{key} is {values!r}, not a list without repetition")
+        return listed["strategies"], listed["seeds"]
 
     def finish(self) -> None:
         """Marks the simulation as finished."""
@@ -96,15 +111,12 @@ class RunFolder(OwnedFolder):
         return self.path / "rounds" / f"{_file_name(run)}.jsonl"
 
     def records(self, run: Run) -> list[dict[str, Any]]:
-        """The finished rounds of a run, without a last line that a crash cut short."""
-        path = self.rounds_file(run)
-        if not path.exists():
-            return []
-        lines = path.read_bytes().split(b"\n")[:-1]  # a finished line ends in a newline
-        try:
-            return [orjson.loads(line) for line in lines]
-        except orjson.JSONDecodeError as error:
-            raise StorageError(f"{path} is damaged: {error}. Remove it to repeat the run.") from error
+        """The finished rounds of a run, without a last line that a crash cut short.
+
+        Raises:
+            StorageError: if a line is damaged, or does not follow from the lines before it.
+        """
+        return read_records(self.rounds_file(run), run.strategy, run.seed)
 
     def cut(self, run: Run, n_rounds: int) -> None:
         """Keeps only the first `n_rounds` rounds of a run, and no unfinished line."""
@@ -135,56 +147,56 @@ class RunFolder(OwnedFolder):
         """The file of a run's data map after a round."""
         return self.path / "maps" / f"{_file_name(run)}-{round}.parquet"
 
-    def _read(self, name: str) -> bytes:
+    def read_map(self, run: Run, round: int) -> pd.DataFrame | None:
+        """What `write_map` wrote; None if it did not.
+
+        Raises:
+            StorageError: if the file is damaged.
+        """
+        import pyarrow.parquet as pq
+
+        path = self.map_file(run, round)
+        if not path.exists():
+            return None
         try:
-            return (self.path / name).read_bytes()
+            with pq.ParquetFile(path) as file:
+                points: pd.DataFrame = file.read().to_pandas()
+            numbers = points[["confidence", "variability", "correctness"]].astype(float)
+            within = ((numbers >= 0) & (numbers <= 1) | numbers.isna()).to_numpy().all()
+            if not within or (points["gold"].astype(int) < 0).any() or points["id"].duplicated().any():
+                raise ValueError("an id occurs twice, or a number is out of range")
+        except Exception as error:  # pyarrow and pandas raise almost anything on damaged files
+            raise self._damaged(str(path.relative_to(self.path)), str(error), "Remove it to do without it") from error
+        return points
+
+    def _mapping(self, name: str, parse: Callable[[bytes], Any]) -> dict[str, Any]:
+        """The mapping in a file of the folder."""
+        try:
+            content = (self.path / name).read_bytes()
         except OSError as error:
             raise StorageError(
                 f"{self.path} is not the folder of a simulation: {name} cannot be read ({error.strerror})."
             ) from error
+        try:
+            mapping = parse(content)
+        except Exception as error:  # damaged YAML raises almost anything
+            raise self._damaged(name, str(error)) from error
+        if not isinstance(mapping, dict):
+            raise self._damaged(name, "it holds no keys and values")
+        return mapping
+
+    def _damaged(
+        self, name: str, reason: str, remedy: str = "Restore it from a copy, or move the folder away and simulate again"
+    ) -> StorageError:
+        return StorageError(f"{self.path / name} is damaged: {' '.join(reason.split()).rstrip('.')}. {remedy}.")
 
     def _check_same(self, config: Mapping[str, Any], about: Mapping[str, Any]) -> None:
-        before, now = flat(self.config()), flat(config)
-        differing = [
-            f"{key}: {before.get(key, 'absent')} -> {now.get(key, 'absent')}" for key in differing_keys(before, now)
-        ]
-        kept = self.about()
-        for key, what in _CONTENTS.items():
-            if not differing and kept.get(key) != about.get(key):
-                differing = [what]
-        if differing:
+        before = {**self.about(), "config": self.config()}
+        if differing := differences(before, {**about, "config": config}):
             raise StorageError(
-                f"{self.path} holds a simulation with another configuration. Different: {'; '.join(differing)}. "
+                f"{self.path} holds another simulation. Different: {'; '.join(differing)}. "
                 "Give the same configuration to resume it, or another output=DIR."
             )
-
-
-def _mapping(content: Any, path: Path) -> dict[str, Any]:
-    if not isinstance(content, dict):
-        raise StorageError(f"{path} does not belong to a simulation. Give the folder of a simulation.")
-    return content
-
-
-def differing_keys(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """The keys in which two flat configurations differ, without those that leave results unchanged."""
-    keys = sorted(key for key in one.keys() | other.keys() if key not in _FREE)
-    return [key for key in keys if one.get(key, "absent") != other.get(key, "absent")]
-
-
-def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A nested configuration with dotted keys.
-
-    Example:
-        >>> flat({"learner": {"lr": 0.1}, "rounds": 3})
-        {'learner.lr': 0.1, 'rounds': 3}
-    """
-    pairs: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            pairs |= flat(value, f"{prefix}{key}.")
-        else:
-            pairs[f"{prefix}{key}"] = value
-    return pairs
 
 
 def _file_name(run: Run) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from cal.data.cautions import in_train
 from cal.data.corpus import Corpus
 from cal.data.features import Features, vectors_of
 from cal.errors import StorageError
-from cal.files import dated_folder
+from cal.files import dated_folder, refuse_unwritable
 from cal.learners.base import Inputs
 from cal.learners.compute import in_processes
 from cal.learners.evaluate import labels_by_test
@@ -26,9 +26,10 @@ from cal.provenance import provenance
 from cal.scratch import scratch_folder
 from cal.simulation.blocks import Plan, carry_out
 from cal.simulation.curves import LearningCurves
+from cal.simulation.identity import differences
 from cal.simulation.loop import Setting
 from cal.simulation.progress import Progress
-from cal.simulation.run_folder import FULL_DATA, Run, RunFolder, differing_keys, flat
+from cal.simulation.run_folder import FULL_DATA, Run, RunFolder
 from cal.simulation.seed_sets import SeedSet, check_sizes, choose_dev_set, choose_seed_set
 from cal.stopwatch import phase
 
@@ -38,52 +39,74 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def run_simulation(request: SimulationRequest, corpus: Corpus, quiet: bool) -> LearningCurves:
+def run_simulation(
+    request: SimulationRequest, corpus: Corpus, quiet: bool, dated_in: Path | None = None
+) -> LearningCurves:
     """Every run of a request, from where its folder says it is.
 
     Args:
         request: what to simulate; without an output folder nothing is kept.
         corpus: what is learnt.
         quiet: hide the progress bar.
+        dated_in: parent of the folder to choose where the request names none; it is then the request's.
     """
-    with nullcontext(request.output) if request.output else scratch_folder() as path:
-        folder = RunFolder(path)
-        with folder.taken():
-            corpus.require_test("A simulation")
-            sizes = request.seed_size, request.dev_size
-            check_sizes(request.seed_chooser, corpus.train.gold, *sizes, corpus.label_names)
-            with phase("features"):
-                vectors = vectors_of(corpus, request.features)
-                needs = frozenset[str]().union(*(strategy.needs for strategy in request.acquisitions.values()))
-                inputs = request.learner.inputs(corpus, vectors, needs)
-            about = _about(request, corpus, inputs, vectors)
-            folder.create(request.as_data(), about)
-            plan = _plan(request, corpus, inputs, vectors, folder)
-            full = [Run(FULL_DATA, seed) for seed in request.seeds if request.full_data]  # the longest first
-            runs = full + [Run(strategy, seed) for strategy in request.acquisitions for seed in request.seeds]
-            logger.info("%d runs on %s into %s.", len(runs), about["device"], folder.path)
-            with phase("runs"), Progress(folder, runs, request.rounds + 1, quiet):
-                carry_out(plan, runs, n_workers=min(request.workers or joblib.cpu_count(), len(runs)))
-        return LearningCurves.load(folder.path)
+    with ExitStack() as held:
+        if request.output is not None:  # before the vectors, so that a folder in use costs no time
+            held.enter_context(RunFolder(request.output).taken())
+        elif dated_in is not None:
+            refuse_unwritable(dated_in)
+        corpus.require_test("A simulation")
+        sizes = request.seed_size, request.dev_size
+        check_sizes(request.seed_chooser, corpus.train.gold, *sizes, corpus.label_names)
+        with phase("features"):
+            vectors = vectors_of(corpus, request.features)
+            needs = frozenset[str]().union(*(strategy.needs for strategy in request.acquisitions.values()))
+            inputs = request.learner.inputs(corpus, vectors, needs)
+        about = _about(request, corpus, inputs, vectors)
+        if request.output is None and dated_in is not None:
+            request.output = choose_folder(dated_in, corpus.name, {**about, "config": request.as_data()})
+            held.enter_context(RunFolder(request.output).taken())
+        folder = RunFolder(request.output or held.enter_context(scratch_folder()))
+        folder.create(request.as_data(), about)
+        plan = _plan(request, corpus, inputs, vectors, folder)
+        full = [Run(FULL_DATA, seed) for seed in request.seeds if request.full_data]  # the longest first
+        runs = full + [Run(strategy, seed) for strategy in request.acquisitions for seed in request.seeds]
+        logger.info("%d runs on %s into %s.", len(runs), about["device"], folder.path)
+        with phase("runs"), Progress(folder, runs, request.rounds + 1, quiet):
+            carry_out(plan, runs, n_workers=min(request.workers or joblib.cpu_count(), len(runs)))
+        curves = LearningCurves.load(folder.path)
+    for remark in curves.remarks:
+        logger.warning("%s", remark)
+    return curves
 
 
-def choose_folder(parent: Path, corpus: Corpus, request: SimulationRequest) -> Path:
-    """The newest folder under `parent` with this simulation, unfinished and left alone, or a dated one."""
-    config = request.as_data()
-    digests = {name: digest(strategy) for name, strategy in request.acquisitions.items()}
+def choose_folder(parent: Path, name: str, wanted: Mapping[str, Any]) -> Path:
+    """The newest folder under `parent` with this simulation, unfinished and left alone, or a dated one.
+
+    Args:
+        parent: folder of dated folders.
+        name: end of the name of a new folder.
+        wanted: what `differences` compares.
+    """
+    reasons: list[str] = []
     for path in sorted(parent.glob("*/run.json"), reverse=True):
         folder = RunFolder(path.parent)
         try:
-            about = folder.about()
-            same = about.get("corpus_fingerprint") == corpus.fingerprint
-            same &= about.get("strategy_digests") == digests
-            if same and "finished" not in about and not differing_keys(flat(folder.config()), flat(config)):
-                with folder.lock():  # another process may be at it
-                    logger.warning("Resuming the unfinished simulation in %s.", path.parent)
-                return path.parent
+            known = {**folder.about(), "config": folder.config()}
+            if "finished" in known or differences(known, wanted, contents=False):
+                continue
+            if differing := differences(known, wanted):
+                reasons.append(f"{path.parent} is unfinished but of other contents ({'; '.join(differing)})")
+                continue
+            with folder.lock():  # another process may be at it
+                logger.warning("Resuming the unfinished simulation in %s.", path.parent)
+            return path.parent
         except StorageError:  # not of a simulation, or taken
             continue
-    return dated_folder(parent, corpus.name)
+    chosen = dated_folder(parent, name)
+    if reasons:
+        logger.warning("%s; starting anew in %s.", reasons[0], chosen)
+    return chosen
 
 
 def _about(request: SimulationRequest, corpus: Corpus, inputs: Inputs, vectors: Features | None) -> dict[str, Any]:

@@ -20,6 +20,7 @@ import numpy as np
 from cal import registry
 from cal.checks import all_problems, numbers_in, refuse, whole_numbers
 from cal.errors import ConfigError
+from cal.rounding import slack
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +107,7 @@ class StabilisingPredictions(Criterion):
         if len(last) <= self.window:
             return False
         kappas = [cohen_kappa(one.predicted, next_.predicted) for one, next_ in pairwise(last)]
-        return sum(kappas) / self.window >= self.threshold
+        return sum(kappas) / self.window >= self.threshold - slack(self.threshold)
 
 
 @dataclass(frozen=True)
@@ -209,7 +210,7 @@ class TargetAccuracy(Criterion):
 
     def met(self, history: Sequence[Observation]) -> bool:
         accuracy = history[-1].dev_accuracy
-        return accuracy is not None and accuracy >= self.accuracy
+        return accuracy is not None and accuracy >= self.accuracy - slack(self.accuracy)
 
 
 @dataclass(frozen=True)

@@ -349,3 +349,32 @@ def test_digests_are_the_same_in_every_process():
         for seed in ("1", "2")
     }
     assert printed == {f"{[digest(strategy) for strategy in make_strategies(specs).values()]}\n"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"cal": {"threshold": 0}}, {"cal": {"threshold": 0.0}}),
+        ({"power": {"beta": 2}}, {"power": {"beta": 2.0}}),
+        ({"power": {"of": {"power": {"beta": 3}}}}, {"power": {"of": {"power": {"beta": 3.0}}}}),
+    ],
+)
+def test_2_and_2_0_are_one_parameter(one, other):
+    (label,), (same,) = make_strategies([one]), make_strategies([other])
+    assert label == same
+    assert digest(make_strategies([one])[label]) == digest(make_strategies([other])[label])
+    (problem,) = problems(one, other)
+    assert "is listed twice" in problem
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("cal", {"cal": {"threshold": Cal().threshold}}),
+        ({"cal": {"hidden": 8, "lr": 0.1}}, {"cal": {"lr": 0.1, "hidden": 8}}),
+    ],
+)
+def test_one_strategy_under_two_labels_is_listed_once(one, other):
+    (problem,) = problems(one, other)
+    assert "are the same; list one of them" in problem
+    assert len(make_strategies([one, {"again": Cal()}])) == 2  # a label of one's own is on purpose

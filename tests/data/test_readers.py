@@ -1,5 +1,7 @@
 import csv
+import gzip
 import json
+import re
 import socket
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
+import cal
 from cal.data.hub import Hub
 from cal.data.local_files import LocalFiles
 from cal.data.table_files import read_table
@@ -70,7 +73,11 @@ def test_every_value_stays_as_it_was_written(tmp_path, ending):
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(*[st.text(st.characters(codec="utf-8", exclude_characters="\r\0"))] * 2), min_size=1))
+@given(
+    st.lists(st.tuples(*[st.text(st.characters(codec="utf-8", exclude_characters="\r\0"))] * 2), min_size=1).filter(
+        lambda values: any(text.strip() for text in values[-1])  # blank rows at the end are no rows
+    )
+)
 def test_any_csv_that_python_writes_is_read_as_python_reads_it(tmp_path, values):
     path = tmp_path / "any.csv"
     save(path, [{"text": text, "label": label} for text, label in values])
@@ -216,8 +223,8 @@ def test_a_problem_of_a_csv_is_named_with_its_place(write, content):
 @pytest.mark.parametrize(
     ("name", "content", "parts"),
     [
-        ("a.csv", "text,label\né,x\n".encode("latin-1"), ["a.csv", "utf-8", "UTF-8"]),
-        ("a.xlsx", "text", ["a.xlsx", ".csv, .tsv, .jsonl, .parquet"]),
+        ("a.csv", "text,label\né,x\n".encode("latin-1"), ["a.csv, line 2", "0xE9", "dataset.encoding=cp1252", "UTF-8"]),
+        ("a.xlsx", "text", ["a.xlsx", ".csv, .tsv, .jsonl, .json"]),
         ("a.parquet", "PAR1 and no more", ["a.parquet", "magic bytes"]),
         ("a.jsonl", '{"text": "a", "label": "b"}\n{"text": "a"\n', ["line 2", "not JSON"]),
         ("a.jsonl", "[1, 2]\n", ["line 1", "list"]),
@@ -282,6 +289,8 @@ def test_a_text_in_two_splits_is_allowed_without_ids(tmp_path):
         ({"path": "a.csv", "dev": "b.csv"}, ["dataset.dev"]),
         ({"path": "a.csv", "test_fraction": 1.0}, ["test_fraction", "1.0"]),
         ({"test_fraction": -0.1, "labels": "lax"}, ["neither", "test_fraction", "strict, merge or null, not 'lax'"]),
+        ({"path": "a.jsonl.gz", "separator": ";"}, ["dataset.separator is that of CSV and TSV"]),
+        ({"train": "a.parquet", "test": "b.parquet", "encoding": "cp1252"}, ["dataset.encoding is that of text files"]),
     ],
 )
 def test_settings_that_make_no_sense_are_named_all_at_once(settings, parts):
@@ -316,8 +325,99 @@ def test_the_settings_of_a_reader_are_a_schema(reader):
     assert merged.label_names == ["x", "y"]
 
 
-def test_another_separator_is_named(tmp_path):
-    path = tmp_path / "semicolons.csv"
-    path.write_text("text;label\nWho?;HUM\n")
-    with pytest.raises(DataError, match="seems to separate its columns by ';'"):
+@pytest.mark.parametrize(
+    "content",
+    [
+        "text;label\nWho, and why?;HUM\nWhere?;LOC\n",
+        "text\tlabel\nWho, and why?\tHUM\nWhere?\tLOC\n",
+        "text|label\nWho, and why?|HUM\nWhere?|LOC\n",
+        "sep=;\ntext;label\nWho, and why?;HUM\nWhere?;LOC\n",
+        '"text";"label"\r\n"Who, and why?";"HUM"\r\n"Where?";"LOC"\r\n',
+        '\ntext,label\n"Who, and why?",HUM\nWhere?,LOC\n\n  \n',
+        'text,label\n"Who, and why?",HUM\nWhere?,LOC\n,\n',
+        "text;label;;\nWho, and why?;HUM;;\nWhere?;LOC;;\n;;;\n",
+        "text^label\nWho, and why?^HUM\nWhere?^LOC\n",
+    ],
+)
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.csv.gz"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])
+def test_the_dialect_of_a_table_is_found(tmp_path, content, name, encoding):
+    path, data = tmp_path / name, content.encode(encoding)
+    path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    separator = "^" if "^" in content else None
+    assert read_table(path, separator=separator).columns == {
+        "text": ["Who, and why?", "Where?"],
+        "label": ["HUM", "LOC"],
+    }
+
+
+def test_the_header_is_judged_before_the_rows(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("id;text, cleaned;label\n1;Who, then?;HUM\n2;Where, then?;LOC\n")
+    assert list(read_table(path).columns) == ["id", "text, cleaned", "label"]
+    path.write_text("id;text;label\n1;a, b, c, d;HUM\n2;c;LOC;NUM\n")
+    with pytest.raises(DataError, match="line 3: 4 fields, but the header has 3; the separator is ';'"):
+        read_table(path)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1"])
+def test_the_advice_about_an_encoding_works(tmp_path, encoding):
+    path = tmp_path / "a.csv"
+    path.write_bytes("text,label\nWer?,HUM\nWo Köln?,LOC\n".encode(encoding))
+    with pytest.raises(DataError, match=r"line 3: byte 0xF6 is not UTF-8.*dataset.encoding=cp1252 .*Python") as error:
         LocalFiles(path=str(path)).read()
+    advised = re.search(r"dataset.encoding=(\S+)", str(error.value))[1]
+    assert read_table(path, advised).columns["text"][1] == "Wo Köln?"
+
+
+def test_utf8_that_is_read_as_something_else_is_said(tmp_path, caplog):
+    path = tmp_path / "a.csv"
+    path.write_text("text,label\nKöln?,LOC\n", encoding="utf-8")
+    read_table(path, "cp1252")
+    assert "its bytes are UTF-8 too" in caplog.text
+
+
+@pytest.mark.parametrize("setting", [{"encoding": "utf9"}, {"separator": "::"}, {"encoding": "rot13"}])
+def test_settings_of_a_dialect_are_checked_first(setting):
+    with pytest.raises(ConfigError, match=f"dataset.{next(iter(setting))} must be"):
+        LocalFiles(path="a.csv", **setting)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", b"PK\x03\x04 and more", "ZIP archive or an Excel workbook"),
+        ("a.csv.gz", gzip.compress(b"text,label\na,b\n")[:-9], "cannot be unpacked"),
+        ("a.csv", b"a,b,a\n1,2,3\n", "'a' twice, columns 1 and 3"),
+        ("a.csv", b"text,,\na,b,c\n", "2 columns have no name"),
+        ("a.csv", b"text label\na b\n", "its only column is 'text label'.*dataset.separator="),
+        ("a.jsonl", b'[{"text": "a"}, 3]', "line 1 is list"),
+        ("a.json", b'[\n{"text": "a"},\n 3]', "item 2 of its list is int"),
+    ],
+)
+def test_a_file_in_another_form_is_named_with_what_it_is(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        LocalFiles(path=str(tmp_path / name)).read()
+
+
+@pytest.mark.parametrize("layout", ['[{"text": "a"}, {"text": "b"}]', '[\n {"text": "a"},\n {"text": "b"}\n]\n'])
+def test_a_list_of_objects_is_a_table_too(tmp_path, layout):
+    (tmp_path / "a.json").write_text(layout)
+    assert read_table(tmp_path / "a.json").columns == {"text": ["a", "b"]}
+
+
+def test_a_folder_in_the_place_of_a_file_is_named(tmp_path):
+    for name in ("a.csv", "a.parquet", "a.jsonl"):
+        (tmp_path / name).mkdir()
+        with pytest.raises(DataError, match="is a folder"):
+            read_table(tmp_path / name)
+
+
+def test_the_dialect_of_a_corpus_is_also_that_of_its_extra_tests(tmp_path):
+    for name, rows_ in {"a": rows(10), "b": [{"id": "z", "text": "ü", "label": "a"}]}.items():
+        lines = "".join(f"{row['id']}^{row['text']}^{row['label']}\n" for row in rows_)
+        (tmp_path / f"{name}.csv").write_bytes(f"id^text^label\n{lines}".encode("latin-1"))
+    tests = {"other": {"path": str(tmp_path / "b.csv")}}
+    corpus = cal.read_corpus(tmp_path / "a.csv", encoding="latin-1", separator="^", tests=tests)
+    assert corpus.tests["other"].split.texts == ["ü"]

@@ -1,8 +1,8 @@
 """What all fuzz tests share: how many examples they try, and a folder of small valid files.
 
-In CI each test tries a few examples, always the same. By hand, `CAL_FUZZ=2000 pytest tests/fuzz` tries as many for each
-target, drawn anew; that takes about an hour. A failure prints the example, which belongs into the log of cases with a
-test of its own.
+In CI each test tries a few examples, always the same. By hand, `CAL_FUZZ=5000 pytest tests/fuzz` tries as many for each
+target, drawn anew, and spoils every argument in every way; that takes about an hour. A failure prints the example,
+which belongs into the log of cases with a test of its own.
 """
 
 from __future__ import annotations

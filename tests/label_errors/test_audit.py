@@ -184,7 +184,7 @@ def test_a_damaged_cell_is_named(task, audited, tmp_path):
     (tmp_path / "cells").mkdir()
     path = next((folder / "cells").glob("uniform-0.1-1-*.json"))
     (tmp_path / "cells" / path.name).write_bytes(b'{"scores": [')
-    with pytest.raises(StorageError, match=f"{path.name} cannot be read"):
+    with pytest.raises(StorageError, match=f"{path.name} is damaged"):
         audit(task.corpus, features=task.features, folder=tmp_path, **GIVEN)
 
 

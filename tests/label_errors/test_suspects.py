@@ -92,6 +92,12 @@ def test_without_an_estimate_nothing_shows_a_number_or_a_probability_and_the_rea
     assert table[["p_wrong", "p_low", "p_high"]].isna().all(axis=None)
 
 
+def test_a_list_of_an_older_version_gives_no_reason(trained):
+    older = {name: value for name, value in trained.about.items() if name != "no_estimate"}
+    said = "This is a ranking, with neither a number of wrong labels nor probabilities."
+    assert Suspects(trained.rows, older).verdict.strip() == said
+
+
 def test_with_an_estimate_there_is_no_reason(estimated):
     assert estimated.about["no_estimate"] is None
     assert estimated.verdict.startswith("About ")

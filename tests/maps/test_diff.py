@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from cal.dynamics.data_map import DataMap
 from cal.dynamics.map_frame import VALUES
 from cal.dynamics.metrics import COORDINATES
-from cal.errors import AnalysisError, ConfigError, DataError, StorageError
+from cal.errors import AnalysisError, ConfigError, StorageError
 from cal.maps.diff import MOST_SPLITS, map_diff, seed_test
 from cal.maps.diff_result import MapDiff
 
@@ -176,7 +176,7 @@ def test_what_is_saved_is_loaded(tmp_path, n_seeds):
 
 
 def test_a_folder_without_differences_is_refused(tmp_path):
-    with pytest.raises(DataError, match="no differences"):
+    with pytest.raises(StorageError, match="no differences"):
         MapDiff.load(tmp_path)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cal.errors import AnalysisError
+from cal.errors import AnalysisError, ConfigError
 from cal.report import aso, aso_matrix, compare
 
 
@@ -119,11 +119,20 @@ def test_file_with_other_seeds_of_equal_number_is_unpaired_too(tmp_path):
     ("content", "message"),
     [
         ("strategy,seed\ncal,1\n", "no 'score'"),
-        ("lc,cal\n0.1,\n", "line 2, column 'cal'"),
+        ("lc,cal\n0.1,\n", "row 1: column 'cal' is empty"),
         ("lc,cal\n0.1,high\n", "'high'"),
+        ("lc,cal\n0.1,inf\n", "'inf'"),
+        ("lc,cal\n0.1,1_0\n", "'1_0'"),
+        ("lc;cal\n71,123;82,123\n72,123;83,123\n", "decimals or thousands"),
+        ("lc;cal\n0,71;0,82\n0.72;0,81\n", "decimals or thousands"),
+        ("seed,fold,cal\n1,1,0.5\n", "1 column of scores beside 'seed' and 'fold'"),
+        ("strategy,seed,score\ncal,,0.5\n", "'seed' is empty"),
+        ("strategy,seed,Seed,score\ncal,1,1,0.5\n", "two columns, 'seed' and 'Seed'"),
+        ("strategy,seed,round,n_labelled,accuracy\ncal,x,0,10,0.5\n", "'seed' holds 'x'"),
+        ("strategy,seed,round,n_labelled,accuracy\ncal,1,0.5,10,0.5\n", "are whole numbers"),
         ("cal\n0.1\n0.2\n", "at least 2"),
-        ("strategy,seed,score\ncal,1,0.5\ncal,1,0.6\n", "repeat a strategy and seed"),
-        ("", "cannot be read"),
+        ("strategy,seed,score\ncal,1,0.5\ncal,1,0.6\n", "rows 1 and 2 repeat a strategy and seed: cal, 1"),
+        ("", "has no rows"),
     ],
 )
 def test_unusable_files_are_explained(tmp_path, content, message):
@@ -132,13 +141,71 @@ def test_unusable_files_are_explained(tmp_path, content, message):
         compare(tmp_path / "s.csv")
 
 
+@pytest.mark.parametrize("counter", ["Unnamed: 0", "Seed", "run", "fold", "index", "", "RunID", "trial no.", "Versuch"])
+@pytest.mark.parametrize("as_frame", [False, True])
+def test_a_column_that_numbers_the_rows_is_no_strategy(tmp_path, counter, as_frame):
+    frame = pd.DataFrame({counter: range(12), "lc": scores(12, 0.7, 1), "cal": scores(12, 0.8, 2)})
+    frame.to_csv(tmp_path / "s.csv", index=False)
+    comparison = compare(frame if as_frame else tmp_path / "s.csv")
+    assert comparison.names == ("lc", "cal")
+    assert repr(counter) in str(comparison)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["lc;cal\n0,71;0,81\n0,72;0,82\n", "lc\tcal\n0.71\t0.81\n0.72\t0.82\n", 'lc,cal\n",71","0,81"\n0.72,"0,820"\n'],
+)
+def test_separators_and_decimal_commas_are_read(tmp_path, text):
+    (tmp_path / "s.csv").write_text(text.replace("0.72,", '"0,72",'))
+    given = compare(tmp_path / "s.csv").scores
+    assert {name: values.tolist() for name, values in given.items()} == {"lc": [0.71, 0.72], "cal": [0.81, 0.82]}
+
+
+def test_what_reads_and_separates_a_file_can_be_named(tmp_path):
+    (tmp_path / "s.csv").write_bytes("strategy^seed^score\nä^1^.7\nö^1^.8\n".encode("latin-1"))
+    assert compare(tmp_path / "s.csv", encoding="latin-1", separator="^").names == ("ä", "ö")
+    with pytest.raises(AnalysisError, match="--encoding=cp1252"):
+        compare(tmp_path / "s.csv", separator="^")
+    with pytest.raises(ConfigError, match="those of a file"):
+        compare({"a": [0.1], "b": [0.2]}, separator=";")
+
+
+NAMELESS = [
+    *(pd.DataFrame([[0.1, 0.2]], columns=names) for names in (["a", None], ["a", " A"], ["a", "a"], ["a", "nan"])),
+    *({"a": [0.1], name: [0.2]} for name in (None, "", "A ")),
+    *(
+        pd.DataFrame({"strategy": names, "seed": [1, 1], "score": [0.1, 0.2]})
+        for names in (["a", None], ["a", float("nan")], ["a", "None"], ["a", "A"])
+    ),
+]
+
+
+@pytest.mark.parametrize("given", NAMELESS)
+def test_strategies_have_names_of_their_own(given):
+    with pytest.raises(AnalysisError, match=r"name|empty"):
+        compare(given)
+
+
+def test_names_are_the_same_with_blanks_around_them(tmp_path):
+    (tmp_path / "s.csv").write_text("Strategy, Seed, Score\ncal,1,.8\nlc,1,.7\n cal ,2,.9\nlc ,2,.8\n")
+    assert compare(tmp_path / "s.csv").names == ("cal", "lc")
+
+
+def test_seeds_are_numbers_where_they_can_be(tmp_path):
+    rows = [("a", "9", 0.1), ("a", "10", 0.2), ("b", "10.0", 0.4), ("b", "9", 0.3)]
+    frame = pd.DataFrame(rows, columns=["strategy", "seed", "score"])
+    comparison = compare(frame)
+    assert comparison.paired
+    assert [values.tolist() for values in comparison.scores.values()] == [[0.1, 0.2], [0.3, 0.4]]
+
+
 def test_scores_of_another_kind_are_refused():
     with pytest.raises(AnalysisError, match="a path, a data frame or a mapping, not list"):
         compare([0.1, 0.2])
 
 
 def test_missing_file_is_explained(tmp_path):
-    with pytest.raises(AnalysisError, match="cannot be read"):
+    with pytest.raises(AnalysisError, match="There is no file"):
         compare(tmp_path / "none.csv")
 
 
@@ -161,7 +228,7 @@ def test_a_mapping_of_unequal_numbers_of_scores_is_unpaired():
 
 def test_a_bad_cell_of_a_data_frame_is_named_by_its_row():
     frame = pd.DataFrame({"lc": [0.1, 0.2], "cal": [0.1, np.nan]}, index=["one", "two"])
-    with pytest.raises(AnalysisError, match=r"The data frame: 1 cells are .*, first in row two, column 'cal'"):
+    with pytest.raises(AnalysisError, match="The data frame, index two: column 'cal' is empty"):
         compare(frame)
 
 

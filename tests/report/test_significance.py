@@ -181,13 +181,37 @@ def test_aso_is_importable_without_heavy_libraries():
 def test_stacked_ratios_equal_single_ones():
     rng = np.random.default_rng(0)
     a, b = np.sort(rng.random((6, 5)), axis=1), np.sort(rng.random((6, 7)), axis=1)
-    np.testing.assert_allclose(violation_ratios(a, b), [violation_ratio(x, y) for x, y in zip(a, b, strict=True)])
+    np.testing.assert_allclose(violation_ratios(a, b, 0), [violation_ratio(x, y) for x, y in zip(a, b, strict=True)])
 
 
 @pytest.mark.parametrize("n", [5, 40])
 def test_pairs_tested_together_are_those_tested_alone(n):
     rng = np.random.default_rng(n)
     scores = rng.normal(0.8, 0.02, (4, n))
-    together = permutation_p_values(scores[1:] - scores[0], seed=3)
+    together = permutation_p_values(scores[1:], scores[:1].repeat(3, axis=0), seed=3)
     alone = [paired_permutation_test(other, scores[0], seed=3) for other in scores[1:]]
     assert together.tolist() == pytest.approx(alone, abs=1e-12)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-6, 1e6])
+@pytest.mark.parametrize("engine", ["vectorised", "deepsig"])
+def test_rounding_is_no_difference(scale, engine):
+    one, other = scale * np.array([0.1 + 0.2] * 5), scale * np.array([0.3] * 5)
+    for a, b in [(one, other), (other, one)]:
+        assert aso(a, b, engine=engine, n_bootstrap=20) == pytest.approx(0.5, abs=0.05)
+        assert violation_ratio(a, b) == 0.5
+        assert paired_permutation_test(a, b) == 1.0
+
+
+def test_rounding_in_one_seed_changes_nothing():
+    a, b = scores(8, 0.81, 1), scores(8, 0.8, 2)
+    b[3] = a[3]
+    moved = np.array([value * (1 + 2e-16) for value in a])
+    assert paired_permutation_test(moved, b) == paired_permutation_test(a, b)
+    assert aso(moved, b) == pytest.approx(aso(a, b), abs=1e-12)
+
+
+def test_a_small_difference_is_still_one():
+    a = np.full(8, 0.8)
+    assert aso(a + 1e-9, a) == 0
+    assert paired_permutation_test(a + 1e-9, a) == 2 / 2**8

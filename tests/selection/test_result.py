@@ -85,5 +85,5 @@ def test_a_recipe_of_texts_says_what_it_needs(data_map):
 
 @pytest.mark.parametrize("kind", [cal.Selection, cal.Weights])
 def test_a_folder_of_something_else_cannot_be_loaded(kind, tmp_path):
-    with pytest.raises(StorageError, match="is not a folder of cal"):
+    with pytest.raises(StorageError, match=r"manifest\.json is missing"):
         kind.load(tmp_path)

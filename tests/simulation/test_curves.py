@@ -75,6 +75,34 @@ def test_folders_of_other_documents_are_refused(simulated, make_task, tmp_path):
         LearningCurves.load(tmp_path / "one", tmp_path / "other")
 
 
+def test_folders_of_other_vectors_are_refused(simulated, make_task, tmp_path):
+    corpus, features = make_task()
+    simulated(strategies=["random"], output=tmp_path / "one")
+    others = {name: 2 * vectors for name, vectors in features.splits().items()}
+    simulated((corpus, Features.of(others)), strategies=["entropy"], output=tmp_path / "other")
+    with pytest.raises(AnalysisError, match="they differ in the document vectors"):
+        LearningCurves.load(tmp_path / "one", tmp_path / "other")
+
+
+def test_a_pool_that_ran_empty_is_said(simulated, tmp_path, caplog):
+    curves = simulated(strategies=["random"], seeds=[1], query_size=20, rounds=9)
+    (remark,) = curves.remarks
+    assert remark.startswith("The pool ran empty in round 3 of 9: all 60 training documents are labelled")
+    assert caplog.messages.count(remark) == 1
+    curves.report(tmp_path)
+    assert "ran empty in round 3 of 9" in (tmp_path / "report.md").read_text()
+    assert simulated(strategies=["random"], seeds=[1], query_size=20, rounds=3).remarks == []
+    aside = simulated(
+        strategies=["random"],
+        seeds=[1],
+        query_size=20,
+        rounds=9,
+        dev_size=8,
+        stopping=[{"target_accuracy": {"accuracy": 1}}],
+    )
+    assert "all 60 training documents but the 8 set aside" in aside.remarks[0]
+
+
 def test_a_folder_without_a_simulation_is_refused(tmp_path):
     with pytest.raises(StorageError, match="is not the folder of a simulation"):
         LearningCurves.load(tmp_path)

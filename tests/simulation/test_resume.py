@@ -301,7 +301,7 @@ def test_a_write_that_fails_in_a_worker_process_is_reported(
 def test_another_configuration_is_refused_and_its_keys_named(simulated, tmp_path, changes, message):
     simulated(output=tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    with pytest.raises(StorageError, match=rf"another configuration\. Different: {message}"):
+    with pytest.raises(StorageError, match=rf"another simulation\. Different: .*{message}"):
         simulated(output=tmp_path, **changes)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
@@ -323,7 +323,7 @@ def test_other_documents_with_the_same_vectors_are_refused(simulated, make_task,
     simulated((corpus, features), output=tmp_path)
     corpus.train.texts[0] += "!"
     del corpus.__dict__["fingerprint"]
-    with pytest.raises(StorageError, match="Different: the content of the corpus"):
+    with pytest.raises(StorageError, match="Different: the documents of the corpus"):
         simulated((corpus, features), output=tmp_path)
 
 

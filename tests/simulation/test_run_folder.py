@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from cal.errors import StorageError
-from cal.simulation.run_folder import Run, RunFolder, flat
+from cal.simulation.identity import flat
+from cal.simulation.run_folder import Run, RunFolder
 
 
 @pytest.fixture
@@ -16,10 +17,20 @@ def folder(tmp_path):
     return folder
 
 
+def record(round: int, **changes) -> dict:
+    """A round that labels two documents."""
+    batch = {"confidence": 0.5, "variability": 0.1, "correctness": 0.5}
+    seconds = {"fit": 1.0, "evaluate": 0.1, "acquire": 0.1}
+    scores = {"accuracy": 0.1 + 0.2, "macro_f1": 0.3, "batch": batch, "seconds": seconds, "notes": []}
+    acquired = {"acquired": [f"a{round}", f"é{round}\n"], "scores": [1e-300, None]}
+    which = {"strategy": "cal", "seed": 1, "round": round, "n_labelled": 3 + 2 * round}
+    return {**which, **scores, **acquired, **changes}
+
+
 def test_what_is_written_is_read(folder):
-    records = [{"round": 0, "accuracy": 0.1 + 0.2, "acquired": ["a", "é\n"]}, {"round": 1, "scores": [1e-300]}]
-    for record in records:
-        folder.append(Run("cal", 1), record)
+    records = [record(0, seed_set=["x", "y", "z"]), record(1)]
+    for each in records:
+        folder.append(Run("cal", 1), each)
     assert folder.records(Run("cal", 1)) == records
 
 
@@ -35,23 +46,23 @@ def test_a_run_without_rounds_has_no_records(folder):
 @pytest.mark.parametrize("cut", [1, 5, 20])
 def test_a_line_cut_short_does_not_count_and_is_mended(folder, cut):
     run = Run("cal", 1)
-    folder.append(run, {"round": 0})
+    folder.append(run, record(0))
     whole = folder.rounds_file(run).stat().st_size
-    folder.append(run, {"round": 1, "accuracy": 0.5})
+    folder.append(run, record(1))
     os.truncate(folder.rounds_file(run), whole + cut)
-    assert folder.records(run) == [{"round": 0}]
+    assert folder.records(run) == [record(0)]
     folder.cut(run, 2)
     assert folder.rounds_file(run).stat().st_size == whole
-    folder.append(run, {"round": 1})
-    assert folder.records(run) == [{"round": 0}, {"round": 1}]
+    folder.append(run, record(1))
+    assert folder.records(run) == [record(0), record(1)]
 
 
 def test_cutting_keeps_the_first_rounds(folder):
     run = Run("cal", 1)
     folder.cut(run, 3)  # nothing is there yet
-    rounds = [{"round": round} for round in range(3)]
-    for record in rounds:
-        folder.append(run, record)
+    rounds = [record(round) for round in range(3)]
+    for each in rounds:
+        folder.append(run, each)
     for n in (3, 2, 0):
         folder.cut(run, n)
         assert folder.records(run) == rounds[:n]
@@ -59,8 +70,10 @@ def test_cutting_keeps_the_first_rounds(folder):
 
 def test_a_damaged_line_is_reported_with_its_file(folder):
     run = Run("cal", 1)
-    folder.rounds_file(run).write_bytes(b'{"round": 0}\n\0\0\0\0\n{"round": 2}\n')
-    with pytest.raises(StorageError, match=r"cal-1\.jsonl is damaged.*Remove it"):
+    folder.append(run, record(0))
+    with folder.rounds_file(run).open("ab") as file:
+        file.write(b"\0\0\0\0\n{}\n")
+    with pytest.raises(StorageError, match=r"cal-1\.jsonl is damaged, line 2.*Remove it"):
         folder.records(run)
 
 

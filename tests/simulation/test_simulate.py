@@ -165,7 +165,7 @@ def test_runs_of_a_block_that_were_stopped_apart_keep_no_round_that_is_done_agai
     for run in runs:
         plan.folder.cut(run, 1)
     for record in ahead[1:]:
-        plan.folder.append(runs[0], {**record, "accuracy": -1.0})
+        plan.folder.append(runs[0], {**record, "accuracy": 0.123})
     advance_block(plan, runs)
     assert [record["accuracy"] for record in plan.folder.records(runs[0])] == [record["accuracy"] for record in ahead]
 
@@ -557,7 +557,7 @@ def test_a_simulation_does_not_go_on_with_another_strategy_of_the_same_name(make
     corpus, features = make_task()
     given = small | {"workers": 1, "full_data": False, "output": tmp_path / "run"}
     simulate(corpus, [Versioned(1)], features=features, **{k: v for k, v in given.items() if k != "strategies"})
-    with pytest.raises(StorageError, match="the code or the parameters of a strategy"):
+    with pytest.raises(StorageError, match="the code or the parameters of "):
         simulate(corpus, [Versioned(-1)], features=features, **{k: v for k, v in given.items() if k != "strategies"})
 
 

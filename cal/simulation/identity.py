@@ -1,0 +1,71 @@
+"""Identity: whether a folder, another folder and a command are of the same simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+FREE = frozenset({"output", "workers", "profile"})
+"""Keys of the configuration that change no result."""
+
+OF_RUNS = FREE | {"strategies", "seeds", "full_data"}
+"""Those that only say which runs there are: folders that differ in them can be merged."""
+
+_CONTENTS = {
+    "corpus_fingerprint": "the documents of the corpus",
+    "features_fingerprint": "the document vectors, or what the learner reads instead of them",
+}
+
+
+def differences(
+    before: Mapping[str, Any], now: Mapping[str, Any], free: Collection[str] = FREE, contents: bool = True
+) -> list[str]:
+    """In what two simulations differ, in a few words each; an empty list if they are the same.
+
+    The content of the corpus, of the vectors and of the strategies counts like the configuration. It follows from the
+    configuration, so that it is named only where that is the same.
+
+    Args:
+        before: run.json of one, and its configuration under `config`.
+        now: that of the other.
+        free: keys of the configuration that may differ. With `strategies` among them, only strategies in both count.
+        contents: whether contents count; otherwise only the configuration does.
+
+    Example:
+        >>> one = {"config": {"rounds": 3, "learner": {"lr": 0.1}}}
+        >>> differences(one, {"config": {"rounds": 5, "learner": {"lr": 0.1}}})
+        ['rounds: 3 -> 5']
+        >>> differences(one, one | {"corpus_fingerprint": "e1"})
+        ['the documents of the corpus']
+    """
+    one, other = (flat(each.get("config", {})) for each in (before, now))
+    keys = sorted(key for key in one.keys() | other.keys() if key.partition(".")[0] not in free)
+    told = [
+        f"{key}: {one.get(key, 'absent')} -> {other.get(key, 'absent')}"
+        for key in keys
+        if one.get(key) != other.get(key)
+    ]
+    if told or not contents:
+        return told
+    told = [what for key, what in _CONTENTS.items() if before.get(key) != now.get(key)]
+    digests = [dict(each.get("strategy_digests") or {}) for each in (before, now)]
+    names = digests[0].keys() | digests[1].keys() if "strategies" not in free else digests[0].keys() & digests[1].keys()
+    if changed := sorted(name for name in names if digests[0].get(name) != digests[1].get(name)):
+        told.append(f"the code or the parameters of {', '.join(changed)}")
+    return told
+
+
+def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A nested configuration with dotted keys.
+
+    Example:
+        >>> flat({"learner": {"lr": 0.1}, "rounds": 3})
+        {'learner.lr': 0.1, 'rounds': 3}
+    """
+    pairs: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            pairs |= flat(value, f"{prefix}{key}.")
+        else:
+            pairs[f"{prefix}{key}"] = value
+    return pairs
