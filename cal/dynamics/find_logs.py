@@ -112,7 +112,7 @@ def misnamed(folder: Path) -> Iterator[tuple[Path, str]]:
         if not match or epoch_of(path) is not None or not path.is_file() or path.name.endswith(_UNFINISHED):
             continue
         if match[2] and match[2].strip(".0"):
-            yield path, f"Epochs are whole numbers, not {match[1]}{match[2]}."
+            yield path, f"Epochs are whole numbers, not {match[1]}{match[2]}: number the files 0, 1, 2 and so on."
         elif path.suffix in (".zip", ".bz2", ".xz", ".zst", ".7z", ".tar"):
             yield path, "Unpack it, or pack it by gzip as .jsonl.gz."
         else:

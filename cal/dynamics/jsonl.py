@@ -194,7 +194,7 @@ def read_epoch(
             raise DataError(str(block))
     if not blocks:
         what, remedy = f"none of the {n_skipped} lines has finite logits", "Training diverged."
-        raise DataError(str(Fault(path, 0, what, f"{remedy}{_or_without(path, others)}")))
+        raise DataError(str(Fault(path, 0, what, f"{remedy}{or_without(path, others)}")))
     return joined(blocks)
 
 
@@ -232,10 +232,10 @@ def scan(path: Path, options: LogOptions = _ALL, others: Sequence[int] = ()) -> 
                 number += len(lines)
     except (OSError, EOFError, zlib.error, UnicodeError) as error:
         what = f"the file cannot be read from here ({error})"
-        yield Fault(path, number, what, f"{CUT_OFF}{_or_without(path, others)}")
+        yield Fault(path, number, what, f"{CUT_OFF}{or_without(path, others)}")
     else:
         if not found_any:
-            yield Fault(path, 1, "the file is empty", f"Log this epoch again.{_or_without(path, others)}")
+            yield Fault(path, 1, "the file is empty", f"Log this epoch again.{or_without(path, others)}")
 
 
 @contextmanager
@@ -258,7 +258,7 @@ def utf8_lines(path: Path) -> Iterator[IO[bytes]]:
         yield cast(IO[bytes], codecs.EncodedFile(stream, "utf-8", encoding)) if encoding else stream
 
 
-def _or_without(path: Path, others: Sequence[int]) -> str:
+def or_without(path: Path, others: Sequence[int]) -> str:
     """Advice to leave out an epoch, if there are others."""
     epoch = epoch_of(path)
     others = [other for other in others if other != epoch]
@@ -273,7 +273,7 @@ def _with_advice(fault: Fault, others: Sequence[int]) -> Fault:
         advice = ""
     else:
         return fault
-    return fault._replace(remedy=fault.remedy + advice + _or_without(fault.path, others))
+    return fault._replace(remedy=fault.remedy + advice + or_without(fault.path, others))
 
 
 def _as_logits(path: Path, records: Records) -> Iterator[Records | Fault]:

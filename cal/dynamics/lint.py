@@ -15,8 +15,8 @@ from cal.arguments import check_arguments
 from cal.dynamics.coverage import Coverage
 from cal.dynamics.find_logs import absent_epochs, folds_in, is_store, log_folder, misnamed, no_logs
 from cal.dynamics.ids import few
-from cal.dynamics.jsonl import Fault, Records, epoch_of, joined, scan
-from cal.dynamics.open_logs import doubtful_scale
+from cal.dynamics.jsonl import Fault, Records, epoch_of, joined, or_without, scan
+from cal.dynamics.open_logs import doubtful_scale, open_logs
 from cal.dynamics.scale import Scale
 from cal.dynamics.store import LogStore
 from cal.errors import DataError, StorageError, quantity
@@ -72,7 +72,7 @@ class LogReport:
                     lines.append(f"{fault.path.name}: ... and {kinds[kind] - _SHOWN} more faults of this kind.")
                 lines.append(f"    {fault.remedy}")
         if any(key in fault.remedy for fault in self.faults for key in _KEYS):
-            lines.append("Words such as epochs=[0,1] go to the command that reads the logs: cal map logs=FOLDER ...")
+            lines.append("Words such as epochs=[0,1] go to what reads the logs: cal map, select, weights or suspects.")
         return "\n".join([f"{self.folder}: {self._count()}. {self.summary}", *lines])
 
     def _count(self) -> str:
@@ -101,7 +101,13 @@ def lint_logs(folder: Path | str) -> LogReport:
     if folds := folds_in(folder):
         reports = [lint_logs(path) for path in folds]
         summary = " ".join(f"{report.folder.name}: {report.summary}" for report in reports)
-        return LogReport(folder, [fault for report in reports for fault in report.faults], summary)
+        faults = [fault for report in reports for fault in report.faults]
+        if not faults:
+            try:
+                open_logs(folder)
+            except DataError as error:
+                faults = [Fault(folder, 0, *_parts(str(error), folder))]
+        return LogReport(folder, faults, summary)
     return _lint_store(folder) if is_store(folder) else _lint_files(folder)
 
 
@@ -128,7 +134,7 @@ def _lint_files(folder: Path) -> LogReport:
             records = joined(blocks)
             n_before = len(coverage.n_seen)
             faults += coverage.add(epoch, path, records)
-            faults += _absences(coverage, epoch, path, records, n_before, len(unreadable))
+            faults += _absences(coverage, path, records, n_before, len(unreadable), epochs)
     n_classes = coverage.instances.n_classes
     return LogReport(
         folder, faults, _summary(coverage.epochs, len(coverage.n_seen), n_classes, len(coverage.complete()))
@@ -159,7 +165,7 @@ def _lint_store(folder: Path) -> LogReport:
 def _parts(message: str, folder: Path) -> tuple[str, str]:
     """What is wrong and what to do, from the message of an error about a folder."""
     what, _, remedy = message.rstrip(".").partition(". ")
-    return what.removeprefix(f"{folder} "), f"{remedy or 'Record into another folder'}."
+    return what.removeprefix(f"{folder}").lstrip(": "), f"{remedy or 'Record into another folder'}."
 
 
 def _summary(epochs: Sequence[int], n_instances: int, n_classes: int, n_complete: int) -> str:
@@ -180,9 +186,10 @@ def _stray(path: Path, remedy: str | None) -> Fault:
 
 
 def _absences(
-    coverage: Coverage, epoch: int, path: Path, records: Records, n_before: int, n_unreadable: int
+    coverage: Coverage, path: Path, records: Records, n_before: int, n_unreadable: int, epochs: Sequence[int]
 ) -> list[Fault]:
     """Faults for what is missing, late or repeated in the epoch just added."""
+    epoch = coverage.epochs[-1]
     missing, late, duplicate = (coverage.found(epoch, kind) for kind in ("missing", "late", "duplicate"))
     if len(missing) == n_before > 0:
         what = f"none of the {n_before} instances of earlier epochs is in this one, but {len(late)} others are"
@@ -191,13 +198,12 @@ def _absences(
     faults = []
     if len(missing) > n_unreadable:  # else they may be in the lines that cannot be read
         example = coverage.ids(missing[:1])[0]
-        what = f"{len(missing)} of {n_before} instances of earlier epochs are missing, e.g. id {example!r}"
-        kept = f"leave it out, epochs=[{','.join(map(str, coverage.epochs[:-1]))}]"
+        are = "is" if len(missing) == 1 else "are"
+        what = f"{len(missing)} of {n_before} instances of earlier epochs {are} missing, e.g. id {example!r}"
         remedy = (
-            f"If training was interrupted in this epoch, {kept}. Otherwise log every instance in every epoch, which a "
-            'loader that drops its last batch does not, or read what there is: on_missing="drop" leaves these '
-            'instances out, on_missing="partial" uses their other epochs.'
-        )
+            "Log every instance in every epoch, which a loader that drops its last batch does not. "
+            'on_missing="drop" leaves these instances out, on_missing="partial" uses their other epochs.'
+        ) + or_without(path, epochs)
         faults.append(Fault(path, 0, what, remedy))
     if len(late):
         example = coverage.ids(late[:1])[0]

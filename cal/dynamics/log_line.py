@@ -156,7 +156,10 @@ class LineReader:
             return gold
         what, remedy = f"gold is {reprlib.repr(gold)}, but there are {n} logits", f"{_GOLD} Here it is 0 to {n - 1}."
         if isinstance(gold, list):
-            remedy = f"{_GOLD} Of one-hot labels write the position of the 1."
+            one_hot = (
+                "Of one-hot labels write the position of the 1." if len(gold) > 1 else "Write it without brackets."
+            )
+            remedy = f"{_GOLD} {one_hot}"
         elif gold in (None, -1, -100) and not isinstance(gold, bool):
             remedy = f"{_GOLD} Leave instances without a label out of the logs."
         elif type(gold) is int and gold == n:
@@ -167,7 +170,8 @@ class LineReader:
 
     def _class_named(self, gold: str, n: int) -> int | Wrong:
         if self.classes is None:
-            remedy = f"{_GOLD} Write it, or give the names in the order of the logits: label_names=[{gold},...]."
+            named = "Write it, or give the names in the order of the logits: label_names=[NAME0,NAME1,...]."
+            remedy = f"{_GOLD} {'Write it without quotes.' if gold.isdecimal() and int(gold) < n else named}"
             return Wrong(f"gold is {reprlib.repr(gold)}, a text", remedy)
         known = ", ".join(self.classes)
         if gold not in self.classes:
@@ -236,7 +240,7 @@ def _not_json(line: bytes, problem: str, one_per_line: str) -> Wrong:
         if rest == ",":
             return Wrong("there is a comma after the object", "Remove it: lines are not separated by commas.")
         if rest and rest.lstrip(", ").startswith("{"):
-            return Wrong("several objects are in one line", f"Write each on a line of its own. {one_per_line}")
+            return Wrong("several objects are in one line", one_per_line)
         if line.endswith(b"\n") and rest is None and "}" not in text:
             remedy = f"{one_per_line} jq -c . OLD > NEW writes such a file again."
             return Wrong("an object goes over several lines, or was cut off", remedy)

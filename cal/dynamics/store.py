@@ -144,7 +144,10 @@ class LogStore:
         """
         check_arguments(LogStore.rewind, locals())
         if not 0 <= n_epochs <= self.n_epochs:
-            raise AnalysisError(f"Cannot go back to {n_epochs} epochs: {self.n_epochs} are finished.")
+            is_or_are = "is" if self.n_epochs == 1 else "are"
+            raise AnalysisError(
+                f"Cannot go back to {quantity(n_epochs, 'epoch')}: {self.n_epochs} {is_or_are} finished."
+            )
         while self.n_epochs > n_epochs:  # the last one first, so that a crash leaves no gap
             if self._folder is not None:
                 self._folder.remove(self.n_epochs - 1)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cal.checks import Problems
+from cal.checks import Problems, is_path, paths
 from cal.request import Request
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ class LogsRequest(Request):
         from cal.dynamics.log_options import LogOptions
 
         super()._resolve(problems)  # type: ignore[safe-super]
-        self.logs = None if self.logs is None else str(self.logs)
+        problems += paths(or_null=True, logs=self.logs)
+        self.logs = str(self.logs) if is_path(self.logs) else None
         names = [each.name for each in dataclasses.fields(LogOptions)]
         given = {name: getattr(self, name) for name in names}
         self.log_options = problems.attempt(lambda: LogOptions(**given), otherwise=LogOptions())

@@ -186,7 +186,7 @@ class MapRequest(LogsRequest, TrainingRequest, SplitRequest):
         from cal.maps.given import given_map
         from cal.maps.labels import with_corpus
 
-        data_map, _ = given_map(self.map, None, self.on_missing)
+        data_map, _ = given_map(self.map, None, self.options_with(corpus))
         if self.region != type(self).region or data_map.region is None:
             data_map = dataclasses.replace(data_map, region=None, region_rule=self.region)
         return data_map if corpus is None else with_corpus(data_map, corpus, strict=False)
