@@ -42,7 +42,7 @@ def find_suspects(request: SuspectsRequest, corpus: Corpus | None, quiet: bool, 
     table = suspects_table(evidence, request.neighbours, n_shown)
     about |= {"by": evidence.by, "n_instances": len(table), "neighbours": alike, "config": request.as_data()}
     about |= {"estimate": _totals(evidence.estimate), "no_estimate": evidence.no_estimate or None}
-    about |= request.origin(evidence.ids, evidence.gold, corpus if given and request.map is None else None)
+    about |= request.origin(evidence.ids, evidence.gold, corpus if given and request.trains else None)
     about |= provenance(request.device)
     return Suspects(table, about)
 

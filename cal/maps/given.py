@@ -27,19 +27,22 @@ def given_map(
     """
     from cal.dynamics.data_map import DataMap
     from cal.dynamics.log_options import LogOptions
-    from cal.maps.read import read_map
+    from cal.maps.read import logs_map, read_map
     from cal.maps.source import source_of
+
+    if logs is not None:
+        return logs_map(logs, options or LogOptions()).one(), source_of(logs)
 
     if hasattr(data_map, "columns"):  # a data frame
         data_map = DataMap.from_frame(data_map)
     if isinstance(data_map, DataMap):
         return data_map.one(), {"given": repr(data_map)}
-    if not isinstance(given := data_map if logs is None else logs, str | Path):
-        kind = type(given).__name__
+    if not isinstance(data_map, str | Path):
+        kind = type(data_map).__name__
         raise ConfigError(
             f"map must be a DataMap, or the folder or file of one, not {kind}; cal.map(corpus) makes one."
         )
-    return read_map(given, **vars(options or LogOptions())).one(), source_of(given)
+    return read_map(data_map, **vars(options or LogOptions())).one(), source_of(data_map)
 
 
 def is_map(given: Any) -> bool:
