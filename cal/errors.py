@@ -136,6 +136,16 @@ def shown(value: object, n: int = 80) -> str:
     return line if len(line) <= n else f"{line[: n - 3].rstrip(' ,')} ..."
 
 
+def quantity(n: int, noun: str) -> str:
+    """A number with its noun, for messages.
+
+    Example:
+        >>> quantity(1, "epoch"), quantity(2000, "id")
+        ('1 epoch', '2,000 ids')
+    """
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
 def nearest_name(given: str, known: Iterable[str]) -> str | None:
     """The known name that starts with the word `given`, or else is most similar to it; None if none is similar.
 

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cal.dynamics.jsonl import IDS, SAME_WIDTH, Fault, Records
+from cal.dynamics.jsonl import Fault, Records
+from cal.dynamics.log_line import IDS, SAME_WIDTH
+from cal.dynamics.scale import Scale, described
+from cal.errors import quantity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,15 +24,19 @@ KINDS = {"missing": "missing", "late": "not in an earlier epoch", "duplicate": "
 class Instances:
     """Instances by id, with everything that must be the same in every epoch.
 
+    Args:
+        scale: what the logits of all epochs look like; None does not look.
+
     Attributes:
         index: row of each id (string or whole number), in the order of rows.
         gold: (instance,) gold classes.
         n_classes: width of the logits; 0 before the first epoch.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, scale: Scale | None = None) -> None:
         self.index: dict[str | int, int] = {}
         self.gold, self.n_classes = np.zeros(0, np.int64), 0
+        self._scale = scale
 
     def add(self, path: Path, records: Records) -> tuple[np.ndarray, list[Fault]]:
         """Adds new instances, then does what `find` does."""
@@ -61,12 +68,16 @@ class Instances:
             what += f"; this file has {len(changed)} such lines" if len(changed) > 1 else ""
             remedy = "An instance has the same gold label in every epoch: do not mix logs with different labels."
             faults.append(Fault(path, int(records.lines[at]), what, remedy))
+        if self._scale is not None:
+            self._scale.add(records.logits)
+            if self._scale.kind:
+                faults.append(Fault(path, 0, *described(self._scale.kind)))
         return rows, faults
 
     def some(self, rows: np.ndarray) -> Instances:
         """The instances in some rows."""
         ids = list(self.index)
-        chosen = Instances()
+        chosen = Instances(self._scale)
         chosen.index = {ids[row]: position for position, row in enumerate(rows)}
         chosen.gold, chosen.n_classes = self.gold[rows], self.n_classes
         return chosen
@@ -78,14 +89,17 @@ class Instances:
 class Coverage:
     """In which epochs instances are missing, late or repeated, found in one pass that keeps no logits.
 
+    Args:
+        scale: what the logits of all epochs look like; None does not look.
+
     Attributes:
         instances: all instances seen in any epoch.
         n_seen: (instance,) number of epochs that have it.
         epochs: epochs added so far.
     """
 
-    def __init__(self) -> None:
-        self.instances, self.n_seen = Instances(), np.zeros(0, np.int64)
+    def __init__(self, scale: Scale | None = None) -> None:
+        self.instances, self.n_seen = Instances(scale), np.zeros(0, np.int64)
         self.epochs: list[int] = []
         self._found: list[tuple[int, str, np.ndarray]] = []
 
@@ -127,6 +141,7 @@ class Coverage:
     def explanation(self) -> str:
         """Number of missing, late and repeated instances in each epoch, and what to do about them."""
         complete, n_epochs = self.complete(), len(self.epochs)
+        all_epochs = f"all {n_epochs} epochs" if n_epochs > 1 else "the epoch"
         if len(complete):
             remedy = (
                 f'on_missing="drop" keeps the {len(complete)} complete instances, on_missing="partial" keeps all, each '
@@ -141,7 +156,7 @@ class Coverage:
         rows_of_table = [("epoch", *KINDS), *((e, *(len(self.found(e, k)) for k in KINDS)) for e in self.epochs)]
         return "\n".join(
             [
-                f"{len(complete)} of {len(self.n_seen)} instances are in all {n_epochs} epochs; "
+                f"{len(complete)} of {quantity(len(self.n_seen), 'instance')} are in {all_epochs}; "
                 "each should be in every epoch exactly once.",
                 *("".join(f"{cell:>11}" for cell in row) for row in rows_of_table),
                 f"For example id {self.ids(rows[:1])[0]!r} is {KINDS[kind]} in epoch {epoch}. {remedy}",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Subset
@@ -35,6 +37,26 @@ def without_dropout(model: nn.Module) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.training = training
+
+
+@contextmanager
+def undisturbed_randomness() -> Iterator[None]:
+    """Leaves the global random states of Python, NumPy and PyTorch as they were before a look at some data.
+
+    Example:
+        >>> before = torch.get_rng_state()
+        >>> with undisturbed_randomness():
+        ...     _ = torch.rand(3), random.random()
+        >>> torch.equal(torch.get_rng_state(), before)
+        True
+    """
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])  # noqa: NPY002
+        torch.set_rng_state(states[2])
 
 
 def in_order(

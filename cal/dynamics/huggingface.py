@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from cal.arrays import as_whole
 from cal.checks import refuse
-from cal.dynamics.end_pass import accepted_names, in_order, logits_of, moved, without_dropout
-from cal.dynamics.recorder import DynamicsRecorder
+from cal.dynamics.end_pass import (
+    accepted_names,
+    in_order,
+    logits_of,
+    moved,
+    undisturbed_randomness,
+    without_dropout,
+)
+from cal.dynamics.ids import as_ids
+from cal.dynamics.recorder import DynamicsRecorder, recorded
 from cal.errors import DataError, missing_package
 
 try:
@@ -21,6 +30,7 @@ except ImportError as error:
 
 logger = logging.getLogger(__name__)
 
+_IDS = ("id", "ids", "idx", "guid", "uid", "uuid", "index", "example_id", "sample_id", "pairID")
 _KEY = "cal_recorded"  # key of ids and gold classes in a batch, until the model is called
 
 
@@ -117,7 +127,7 @@ class DynamicsCallback(TrainerCallback):
             problems.append("One process on several GPUs mixes up ids; start a process per GPU with torchrun.")
         if (n_trained := int(state.epoch or 0)) != self.recorder.n_epochs:
             problems.append(
-                f"Training starts after epoch {n_trained}, but {self.recorder.n_epochs} epochs are recorded. "
+                f"Training starts after epoch {n_trained}, but {recorded(self.recorder)}. "
                 f"Resume from another checkpoint, call recorder.rewind({n_trained}), or give a new recorder."
             )
         if self.recorder.capture == "during" and _within_epoch(state):
@@ -126,6 +136,7 @@ class DynamicsCallback(TrainerCallback):
                 "at the end of an epoch (save_strategy='epoch'), or record with capture='end'."
             )
         refuse(problems)
+        self._look_at(kwargs["train_dataloader"].dataset, args)
         self._remove_hooks()  # left by a training that failed
         if self.recorder.capture == "during":
             self.collator.recording = True
@@ -151,6 +162,34 @@ class DynamicsCallback(TrainerCallback):
     ) -> None:
         self._remove_hooks()
 
+    def _look_at(self, dataset: Any, args: TrainingArguments) -> None:
+        """Refuses a dataset without ids or labels before the training, not after its first epoch."""
+        if self.recorder.capture == "end":
+            in_order(dataset, args.per_device_eval_batch_size, self.collator)  # refuses one without a length
+        with undisturbed_randomness():
+            try:
+                item = dataset[0]
+                self.collator.recording = True
+                recorded = self.collator([item]).get(_KEY)
+            except Exception:  # some datasets are only read in order, and some collators need whole batches
+                return
+            finally:
+                self.collator.recording = False
+        if recorded is None or recorded["gold"] is None:
+            raise self._unidentified(list(map(str, item)) if isinstance(item, Mapping) else [])
+        as_ids(recorded["ids"])
+        as_whole("labels", recorded["gold"])
+
+    def _unidentified(self, columns: Sequence[str] = ()) -> DataError:
+        name = self.collator.id_column
+        likely = [column for column in columns if column in _IDS and column != name]
+        example = f"id_column={likely[0]!r}" if likely and name not in columns else "id_column="
+        there = f" It has {', '.join(columns)}." if columns else ""
+        return DataError(
+            f"A training batch has no ids or no labels. The dataset needs the columns '{name}' and 'labels'; "
+            f"{example} names another column of ids.{there}"
+        )
+
     def _record_all(self, model: nn.Module, dataset: Any, args: TrainingArguments) -> None:
         self.collator.recording = True
         with without_dropout(model):
@@ -169,10 +208,7 @@ class DynamicsCallback(TrainerCallback):
         if self._hooks and not model.training:  # an evaluation within training
             return
         if self._batch is None or self._batch["gold"] is None:
-            raise DataError(
-                f"A training batch has no ids or no labels. The dataset needs the columns "
-                f"'{self.collator.id_column}' and 'labels'; id_column= names another column of ids."
-            )
+            raise self._unidentified()
         self.recorder.record(self._batch["ids"], logits_of(output), self._batch["gold"])
 
     def _remove_hooks(self) -> None:

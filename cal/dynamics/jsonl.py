@@ -10,14 +10,14 @@ Reference:
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import re
-import reprlib
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, NamedTuple, cast, get_args
 
 import numpy as np
 import orjson
@@ -25,47 +25,50 @@ from torch import Tensor
 
 from cal.arguments import check_arguments
 from cal.arrays import as_list, as_reals, as_whole
-from cal.checks import whole_numbers
+from cal.checks import one_of, refuse, whole_numbers
+from cal.dynamics.log_line import CUT_OFF, LARGEST, Line, LineReader, Wrong
+from cal.dynamics.log_options import LogOptions
+from cal.dynamics.scale import Values, in_logits, logits_of_probs, no_probabilities
 from cal.errors import DataError
 from cal.files import write_whole
 
 DECIMALS = 10
 """Number of decimals of a logit."""
 
-_NAME = re.compile(r"dynamics_epoch_([0-9]+)\.jsonl(\.gz)?")
-_LARGEST = float(np.finfo(np.float32).max)
+_NAME = re.compile(r"dynamics_epoch_([0-9]+)(\.0+)?\.jsonl(\.gz)?")
 # Blocks that fit the processor's cache, and in which the garbage collector finds little to visit.
 _BLOCK = 1 << 16  # bytes
 
-_Record = tuple[str | int, list[float], int]  # id, logits, gold
-
-_LOG_AGAIN = "Log this epoch again, or leave it out."
-_ONE_PER_LINE = 'Write one object per line: {"guid":17,"logits_epoch_0":[0.5,-1.25],"gold":0}.'
-_CUT_OFF = "The file was cut off or damaged: copy it again, or leave this epoch out."
-_NOT_FINITE = (
-    "Training diverged, or the log is damaged: a map needs finite logits. Leave this epoch out, or train again."
-)
-SAME_WIDTH = "All lines need logits of the same classes: do not mix logs of different models."
-IDS = 'Ids are all text, or all whole numbers of 64 bits; 1 and "1" are different ids.'
-_GOLD = "gold is the position of the gold label in the logits: a whole number from 0."
+_ALL = LogOptions()
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark is how it begins
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 
 
 class Fault(NamedTuple):
-    """What is wrong in a log, where, and what to do; line 0 is the whole file."""
+    """What is wrong in a log, where, and what to do; line 0 is the whole file.
+
+    Attributes:
+        path: the file, or the folder.
+        line: number of the line, from 1.
+        what: what is wrong.
+        remedy: what to do.
+        absent: whether only logits are not finite, so that the line can count as if it were not there.
+    """
 
     path: Path
     line: int
     what: str
     remedy: str
+    absent: bool = False
 
     def __str__(self) -> str:
         where = f"{self.path}, line {self.line}" if self.line else str(self.path)
         return f"{where}: {self.what}. {self.remedy}"
-
-
-class _Wrong(NamedTuple):
-    what: str
-    remedy: str
 
 
 class Records(NamedTuple):
@@ -88,8 +91,10 @@ def epoch_of(path: Path) -> int | None:
     """The epoch in the name of a log, None for other files.
 
     Example:
-        >>> epoch_of(Path("logs/dynamics_epoch_3.jsonl.gz")), epoch_of(Path("logs/notes.txt"))
-        (3, None)
+        >>> epoch_of(Path("logs/dynamics_epoch_3.jsonl.gz")), epoch_of(Path("dynamics_epoch_3.0.jsonl"))
+        (3, 3)
+        >>> epoch_of(Path("logs/notes.txt")) is None
+        True
     """
     name = _NAME.fullmatch(path.name)
     return int(name[1]) if name else None
@@ -103,6 +108,7 @@ def write_epoch(
     gold: Sequence[int] | np.ndarray | Tensor,
     *,
     compress: bool = False,
+    values: Values | None = None,
 ) -> Path:
     """Writes the log of one epoch; the file appears when it is complete.
 
@@ -113,6 +119,8 @@ def write_epoch(
         logits: (instance, class) finite logits.
         gold: (instance,) gold classes.
         compress: write `.jsonl.gz`.
+        values: what `logits` holds. `probabilities` are written as their logarithms; None takes logits, and refuses
+            what can only be probabilities.
 
     Returns:
         Path of the file.
@@ -128,27 +136,29 @@ def write_epoch(
         {"guid":"a","logits_epoch_0":[0.5,-0.3333333333],"gold":0}
     """
     check_arguments(write_epoch, locals())
-    guids, values, classes = as_list("ids", ids), as_reals("logits", logits, n_axes=2), as_whole("gold", gold)
-    values = values.astype(np.float64)
+    refuse(one_of(get_args(Values), or_null=True, values=values))
+    guids, matrix, classes = as_list("ids", ids), as_reals("logits", logits, n_axes=2), as_whole("gold", gold)
+    matrix = matrix.astype(np.float64)
     if problems := whole_numbers(0, epoch=epoch):
         raise DataError(*problems)
     path = Path(folder) / f"dynamics_epoch_{epoch}.jsonl{'.gz' if compress else ''}"
-    if not (values.ndim == 2 and len(guids) == len(values) == len(classes) > 0):
+    if not (matrix.ndim == 2 and len(guids) == len(matrix) == len(classes) > 0):
         raise DataError(
-            f"{path.name}: {len(guids)} ids, logits of shape {values.shape} and {len(classes)} gold classes; "
+            f"{path.name}: {len(guids)} ids, logits of shape {matrix.shape} and {len(classes)} gold classes; "
             "give (instance,), (instance, class) and (instance,), with at least one instance."
         )
     if len(set(guids)) < len(guids):
         raise DataError(f"{path.name}: {len(guids) - len(set(guids))} ids are repeated; an instance has one line.")
-    kind = type(guids[0])
-    for row, record in enumerate(zip(guids, values.tolist(), classes.tolist(), strict=True)):
-        if isinstance(wrong := _check(*record, kind, values.shape[1]), _Wrong):
+    matrix = in_logits(matrix, values, f"{path.name} cannot be written: ")
+    reader = LineReader(epoch, width=matrix.shape[1])
+    for row, record in enumerate(zip(guids, matrix.tolist(), classes.tolist(), strict=True)):
+        if isinstance(wrong := reader.check(*record), Wrong):
             raise DataError(f"{path.name} cannot be written, instance {row}: {wrong.what}. {wrong.remedy}")
 
     def write(file: IO[bytes]) -> None:
         # No time and no name inside a .gz, so that the same dynamics give the same bytes.
         with gzip.GzipFile("", "wb", fileobj=file, mtime=0) if compress else nullcontext(file) as stream:
-            for guid, rounded, gold_class in zip(guids, np.round(values, DECIMALS), classes.tolist(), strict=True):
+            for guid, rounded, gold_class in zip(guids, np.round(matrix, DECIMALS), classes.tolist(), strict=True):
                 line = {"guid": guid, f"logits_epoch_{epoch}": rounded.tolist(), "gold": gold_class}
                 stream.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
 
@@ -156,17 +166,35 @@ def write_epoch(
     return path
 
 
-def read_epoch(path: Path) -> Records:
+def read_epoch(
+    path: Path, options: LogOptions = _ALL, others: Sequence[int] = (), skipped: list[Fault] | None = None
+) -> Records:
     """All records of a log.
+
+    Args:
+        path: the log.
+        options: how to read it.
+        others: epochs of the other logs, for advice.
+        skipped: list to add the lines to whose logits are not finite; unless `on_missing` is `error`, they count as
+            if they were not there.
 
     Raises:
         DataError: at the first fault, naming file and line.
     """
     blocks = []
-    for block in scan(path):
-        if isinstance(block, Fault):
+    n_skipped = 0
+    for block in scan(path, options, others):
+        if isinstance(block, Records):
+            blocks.append(block)
+        elif block.absent and options.on_missing != "error":
+            n_skipped += 1
+            if skipped is not None:
+                skipped.append(block)
+        else:
             raise DataError(str(block))
-        blocks.append(block)
+    if not blocks:
+        what, remedy = f"none of the {n_skipped} lines has finite logits", "Training diverged."
+        raise DataError(str(Fault(path, 0, what, f"{remedy}{or_without(path, others)}")))
     return joined(blocks)
 
 
@@ -176,56 +204,118 @@ def joined(blocks: Sequence[Records]) -> Records:
     return Records(ids, *(np.concatenate([getattr(block, name) for block in blocks]) for name in Records._fields[1:]))
 
 
-def scan(path: Path) -> Iterator[Records | Fault]:
-    """The records of a log block by block, and a fault for each invalid line.
+def scan(path: Path, options: LogOptions = _ALL, others: Sequence[int] = ()) -> Iterator[Records | Fault]:
+    """The records of a log block by block, as logits, and a fault for each invalid line.
 
     Memory is that of one block, however long the file is.
+
+    Args:
+        path: the log.
+        options: how to read it.
+        others: epochs of the other logs, for advice.
     """
-    key, line, first = f"logits_epoch_{epoch_of(path)}", 1, None
+    names = options.label_names
+    classes = None if names is None else {name: place for place, name in enumerate(names)}
+    reader = LineReader(epoch_of(path) or 0, classes)
+    number, found_any = 1, False
     try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
+        with utf8_lines(path) as stream:
             while lines := stream.readlines(_BLOCK):
-                for found in _block(path, lines, line, key, first):
-                    if isinstance(found, Records) and first is None:
-                        first = found
-                    yield found
-                line += len(lines)
-    except (OSError, EOFError, zlib.error) as error:
-        yield Fault(path, line, f"the file cannot be read from here ({error})", _CUT_OFF)
+                for found in _block(path, lines, number, reader):
+                    found_any = True
+                    if isinstance(found, Fault):
+                        yield _with_advice(found, others)
+                    elif options.values == "probabilities":
+                        yield from _as_logits(path, found)
+                    else:
+                        yield found
+                number += len(lines)
+    except (OSError, EOFError, zlib.error, UnicodeError) as error:
+        what = f"the file cannot be read from here ({error})"
+        yield Fault(path, number, what, f"{CUT_OFF}{or_without(path, others)}")
     else:
-        if line == 1:
-            yield Fault(path, 1, "the file is empty", _LOG_AGAIN)
+        if not found_any:
+            yield Fault(path, 1, "the file is empty", f"Log this epoch again.{or_without(path, others)}")
 
 
-def _block(path: Path, lines: list[bytes], start: int, key: str, first: Records | None) -> Iterator[Records | Fault]:
-    """Records and faults of `lines`; ids and logits must be like those of `first`."""
-    if (records := _at_once(lines, start, key, first)) is not None:
+@contextmanager
+def utf8_lines(path: Path) -> Iterator[IO[bytes]]:
+    """Opens a text file as bytes in UTF-8, whatever Unicode it is in; gzip is recognised by its content."""
+
+    def opened() -> IO[bytes]:
+        return cast(IO[bytes], gzip.open(path)) if packed else path.open("rb")
+
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    with opened() as stream:
+        sample = stream.read(8)
+    if path.suffix == ".gz" and not packed and not sample.lstrip().startswith(b"{"):
+        raise OSError("it is not packed by gzip")
+    encoding = next((name for mark, name in _MARKS.items() if sample.startswith(mark)), None)
+    if encoding is None and sample.lstrip(b"\0")[:1] == b"{" and b"\0" in sample:
+        encoding = "utf-16-le" if sample[1:2] == b"\0" else "utf-16-be"
+    with opened() as stream:
+        yield cast(IO[bytes], codecs.EncodedFile(stream, "utf-8", encoding)) if encoding else stream
+
+
+def or_without(path: Path, others: Sequence[int]) -> str:
+    """Advice to leave out an epoch, if there are others."""
+    epoch = epoch_of(path)
+    others = [other for other in others if other != epoch]
+    return f" Or leave epoch {epoch} out: epochs=[{','.join(map(str, others))}]." if others else ""
+
+
+def _with_advice(fault: Fault, others: Sequence[int]) -> Fault:
+    """A fault with the parameters that let the rest be read."""
+    if fault.absent:
+        advice = ' on_missing="drop" leaves the instance out, on_missing="partial" uses its other epochs.'
+    elif fault.remedy == CUT_OFF:
+        advice = ""
+    else:
+        return fault
+    return fault._replace(remedy=fault.remedy + advice + or_without(fault.path, others))
+
+
+def _as_logits(path: Path, records: Records) -> Iterator[Records | Fault]:
+    """Records of probabilities as logits, and a fault for each that has none."""
+    logits, wrong = logits_of_probs(records.logits)
+    for row in np.flatnonzero(wrong):
+        yield Fault(path, int(records.lines[row]), *no_probabilities(records.logits[row]))
+    if good := np.flatnonzero(~wrong).tolist():
+        yield Records([records.ids[row] for row in good], logits[good], records.gold[good], records.lines[good])
+
+
+def _block(path: Path, lines: list[bytes], start: int, reader: LineReader) -> Iterator[Records | Fault]:
+    """Records and faults of `lines`; blank ones are passed over."""
+    if (records := _at_once(lines, start, reader)) is not None:
+        reader.kind, reader.width = type(records.ids[0]), records.logits.shape[1]
         yield records
         return
-    kind, width = (None, None) if first is None else (type(first.ids[0]), first.logits.shape[1])
-    good: list[tuple[Any, list[float], int, int]] = []
+    good: list[tuple[Line, int]] = []
     for number, line in enumerate(lines, start):
-        record = _parse(line, key, kind, width)
-        if isinstance(record, _Wrong):
+        if not line.strip():
+            continue
+        record = reader.read(line)
+        if isinstance(record, Wrong):
             yield Fault(path, number, *record)
         else:
-            good.append((*record, number))
-            kind, width = type(record[0]), len(record[1])
+            good.append((record, number))
     if good:
-        ids, logits, gold, numbers = zip(*good, strict=True)
-        yield Records(list(ids), np.array(logits, np.float64), np.array(gold), np.array(numbers))
+        ids, logits, gold = zip(*(record for record, _ in good), strict=True)
+        numbers = np.array([number for _, number in good])
+        yield Records(list(ids), np.array(logits, np.float64), np.array(gold), numbers)
 
 
-def _at_once(lines: list[bytes], start: int, key: str, first: Records | None) -> Records | None:
+def _at_once(lines: list[bytes], start: int, reader: LineReader) -> Records | None:
     """The records of `lines`, parsed as one list, which is several times faster; None if anything looks unusual."""
     text = b"[" + b",".join(lines) + b"]"
     # Each line must be one object, and true and false must not pass for numbers; otherwise read line by line.
-    if text.count(b"}\n,{") != len(lines) - 1 or b"true" in text or b"false" in text:
+    if text.count(b"}\n,{") + text.count(b"}\r\n,{") != len(lines) - 1 or b"true" in text or b"false" in text:
         return None
     try:
         rows = orjson.loads(text)
         ids = [row["guid"] for row in rows]
-        logits, gold = np.array([row[key] for row in rows]), np.array([row["gold"] for row in rows])
+        logits, gold = np.array([row[reader.key] for row in rows]), np.array([row["gold"] for row in rows])
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, OverflowError):
         return None
     kinds, numbers = set(map(type, ids)), np.arange(start, start + len(lines))
@@ -233,57 +323,17 @@ def _at_once(lines: list[bytes], start: int, key: str, first: Records | None) ->
     in_order = (
         len(rows) == len(lines)
         and (
-            kinds == {str} or (kinds == {int} and all(-(2**63) <= extreme < 2**63 for extreme in (min(ids), max(ids))))
+            (kinds == {str} and not any(instance_id.endswith(")") for instance_id in ids))
+            or (kinds == {int} and all(-(2**63) <= extreme < 2**63 for extreme in (min(ids), max(ids))))
         )
         and logits.ndim == 2
         and logits.shape[1] > 1
         and logits.dtype.kind in "fiu"
-        and bool((np.abs(logits.astype(np.float64, copy=False)) <= _LARGEST).all())
+        and bool((np.abs(logits.astype(np.float64, copy=False)) <= LARGEST).all())
         and gold.ndim == 1
         and gold.dtype.kind == "i"
         and bool(((gold >= 0) & (gold < logits.shape[1])).all())
-        and (first is None or (kinds == {type(first.ids[0])} and logits.shape[1] == first.logits.shape[1]))
+        and reader.kind in (None, *kinds)
+        and reader.width in (None, logits.shape[1])
     )
     return records._replace(logits=logits.astype(np.float64, copy=False)) if in_order else None
-
-
-def _parse(line: bytes, key: str, kind: type | None, width: int | None) -> _Record | _Wrong:
-    """The id, logits and gold class in a line, or what is wrong and what to do."""
-    if not line.strip():
-        return _Wrong("the line is empty", "Remove it, or find the missing instance.")
-    try:
-        row = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        if token := re.search(rb"[\[,:]\s*([-+]?(?:nan|inf(?:inity)?))\b", line, re.IGNORECASE):
-            return _Wrong(f"{token[1].decode()} is not a number", _NOT_FINITE)
-        if "infinity" in error.msg:
-            return _Wrong("a number is too large for any float", _NOT_FINITE)
-        return _Wrong(f"this is not JSON ({error.msg})", _ONE_PER_LINE if line.endswith(b"\n") else _CUT_OFF)
-    if not isinstance(row, dict):
-        return _Wrong(f"this is a {type(row).__name__}, not an object", _ONE_PER_LINE)
-    if absent := [name for name in ("guid", key, "gold") if name not in row]:
-        return _Wrong(f"there is no {' and no '.join(absent)} among the keys {reprlib.repr(list(row))}", _ONE_PER_LINE)
-    return _check(row["guid"], row[key], row["gold"], kind, width)
-
-
-def _check(guid: Any, logits: Any, gold: Any, kind: type | None, width: int | None) -> _Record | _Wrong:
-    """The three values, or what is wrong and what to do."""
-    if not (_is_text(guid) if type(guid) is str else type(guid) is int and -(2**63) <= guid < 2**63):
-        return _Wrong(f"the id is {reprlib.repr(guid)}", IDS)
-    if kind not in (None, type(guid)):
-        return _Wrong(f"the id {reprlib.repr(guid)} is of another kind than earlier ones", IDS)
-    if isinstance(logits, list) and None in logits:  # how pandas, and so the original toolkit, writes NaN
-        return _Wrong("a logit is null, which stands for NaN", _NOT_FINITE)
-    if not (isinstance(logits, list) and len(logits) > 1 and all(type(value) in (int, float) for value in logits)):
-        return _Wrong(f"the logits are {reprlib.repr(logits)}, not a list of at least two numbers", _ONE_PER_LINE)
-    if not all(abs(value) <= _LARGEST for value in logits):
-        return _Wrong(f"the logits {reprlib.repr(logits)} are not all finite numbers of 32 bits", _NOT_FINITE)
-    if width not in (None, len(logits)):
-        return _Wrong(f"there are {len(logits)} logits, but {width} in earlier lines", SAME_WIDTH)
-    if not (type(gold) is int and 0 <= gold < len(logits)):
-        return _Wrong(f"gold is {reprlib.repr(gold)}, but there are {len(logits)} logits", _GOLD)
-    return guid, logits, gold
-
-
-def _is_text(guid: str) -> bool:
-    return guid.isascii() or not any("\ud800" <= character <= "\udfff" for character in guid)  # halves of a character

@@ -8,8 +8,10 @@ from typing import Any
 
 from torch.utils.data import DataLoader
 
-from cal.dynamics.end_pass import in_order, logits_of, without_dropout
-from cal.dynamics.recorder import DynamicsRecorder
+from cal.arrays import as_whole
+from cal.dynamics.end_pass import in_order, logits_of, undisturbed_randomness, without_dropout
+from cal.dynamics.ids import as_ids
+from cal.dynamics.recorder import DynamicsRecorder, recorded
 from cal.errors import ConfigError, missing_package
 
 try:
@@ -62,10 +64,17 @@ class DynamicsLightningCallback(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.current_epoch != self.recorder.n_epochs:
             raise ConfigError(
-                f"Training starts after epoch {trainer.current_epoch}, but {self.recorder.n_epochs} epochs are "
-                f"recorded. Resume from another checkpoint, call recorder.rewind({trainer.current_epoch}), "
-                "or give a new recorder."
+                f"Training starts after epoch {trainer.current_epoch}, but {recorded(self.recorder)}. Resume from "
+                f"another checkpoint, call recorder.rewind({trainer.current_epoch}), or give a new recorder."
             )
+
+        if self.recorder.capture == "end":
+            with undisturbed_randomness():
+                batch = next(iter(self._passes_over(trainer)), None)
+            if batch is not None:
+                ids, _, gold = self._unpack(batch)
+                as_ids(ids)
+                as_whole("gold", gold)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -90,16 +99,20 @@ class DynamicsLightningCallback(Callback):
         self.recorder.end_epoch()
 
     def _record_all(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        with without_dropout(pl_module):
+            for batch in self._passes_over(trainer):
+                ids, inputs, gold = self._unpack(trainer.strategy.batch_to_device(batch))
+                self.recorder.record(ids, logits_of(pl_module(inputs)), gold)
+
+    def _passes_over(self, trainer: Trainer) -> DataLoader[Any]:
+        """Batches of the training dataset in order."""
         loader = trainer.train_dataloader
         if not isinstance(loader, DataLoader):
             raise ConfigError(
                 f"The pass at the end of an epoch needs one DataLoader, not {type(loader).__name__}; "
                 "record with capture='during'."
             )
-        with without_dropout(pl_module):
-            for batch in in_order(loader.dataset, loader.batch_size or 32, loader.collate_fn):
-                ids, inputs, gold = self._unpack(trainer.strategy.batch_to_device(batch))
-                self.recorder.record(ids, logits_of(pl_module(inputs)), gold)
+        return in_order(loader.dataset, loader.batch_size or 32, loader.collate_fn)
 
 
 def _three(batch: Any) -> tuple[Any, Any, Any]:

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import html
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from cal.arguments import check_arguments
 from cal.dynamics.coverage import Coverage
-from cal.dynamics.jsonl import Fault, Records, epoch_of, joined, scan
-from cal.dynamics.logs import log_folder
+from cal.dynamics.find_logs import absent_epochs, folds_in, is_store, log_folder, misnamed, no_logs
+from cal.dynamics.ids import few
+from cal.dynamics.jsonl import Fault, Records, epoch_of, joined, or_without, scan
+from cal.dynamics.open_logs import doubtful_scale, open_logs
+from cal.dynamics.scale import Scale
+from cal.dynamics.store import LogStore
+from cal.errors import DataError, StorageError, quantity
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _SHOWN = 3
 """Number of faults of one kind in one file that the report lists; the others are counted."""
+
+_KEYS = ("on_missing=", "epochs=", "values=", "label_names=")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -28,12 +37,12 @@ class LogReport:
     Attributes:
         folder: folder of the logs.
         faults: faults in the order of the files.
-        coverage: instances of each epoch, from the lines that can be read.
+        summary: what the logs hold, from the lines that can be read, in a sentence.
     """
 
     folder: Path
     faults: list[Fault]
-    coverage: Coverage
+    summary: str
 
     def to_frame(self) -> pd.DataFrame:
         """A row of file, line (0 is the whole file), fault and remedy for each fault."""
@@ -47,7 +56,7 @@ class LogReport:
 
     def _repr_html_(self) -> str:
         table = self.to_frame().to_html(index=False) if self.faults else ""
-        return f"<p>{html.escape(f'{self.folder}: {self._count()}. {self._summary()}')}</p>{table}"
+        return f"<p>{html.escape(f'{self.folder}: {self._count()}. {self.summary}')}</p>{table}"
 
     def __str__(self) -> str:
         kinds = Counter((fault.path, fault.remedy) for fault in self.faults)
@@ -62,19 +71,12 @@ class LogReport:
                 if kinds[kind] > _SHOWN:
                     lines.append(f"{fault.path.name}: ... and {kinds[kind] - _SHOWN} more faults of this kind.")
                 lines.append(f"    {fault.remedy}")
-        return "\n".join([f"{self.folder}: {self._count()}. {self._summary()}", *lines])
+        if any(key in fault.remedy for fault in self.faults for key in _KEYS):
+            lines.append("Words such as epochs=[0,1] go to what reads the logs: cal map, select, weights or suspects.")
+        return "\n".join([f"{self.folder}: {self._count()}. {self.summary}", *lines])
 
     def _count(self) -> str:
-        return {0: "no faults", 1: "1 fault"}.get(len(self.faults), f"{len(self.faults)} faults")
-
-    def _summary(self) -> str:
-        if not self.coverage.epochs:
-            return "Nothing could be read."
-        instances, n_complete = self.coverage.instances, len(self.coverage.complete())
-        return (
-            f"{len(self.coverage.epochs)} epochs, {len(instances.index)} instances, {instances.n_classes} classes; "
-            f"{n_complete} instances are in every epoch."
-        )
+        return quantity(len(self.faults), "fault") if self.faults else "no faults"
 
 
 def lint_logs(folder: Path | str) -> LogReport:
@@ -96,44 +98,98 @@ def lint_logs(folder: Path | str) -> LogReport:
     """
     check_arguments(lint_logs, locals())
     folder = log_folder(folder)
+    if folds := folds_in(folder):
+        reports = [lint_logs(path) for path in folds]
+        summary = " ".join(f"{report.folder.name}: {report.summary}" for report in reports)
+        faults = [fault for report in reports for fault in report.faults]
+        if not faults:
+            try:
+                open_logs(folder)
+            except DataError as error:
+                faults = [Fault(folder, 0, *_parts(str(error), folder))]
+        return LogReport(folder, faults, summary)
+    return _lint_store(folder) if is_store(folder) else _lint_files(folder)
+
+
+def _lint_files(folder: Path) -> LogReport:
     files = sorted(folder.iterdir(), key=lambda path: (epoch_of(path) is None, epoch_of(path) or 0, path.name))
     logs = [path for path in files if epoch_of(path) is not None and path.is_file()]
-    faults = [_stray(path) for path in files if path not in logs]
-    epochs = [epoch_of(path) or 0 for path in logs]
-    if not logs:
-        what, remedy = "there is no log", "Logs are named dynamics_epoch_0.jsonl, dynamics_epoch_1.jsonl.gz and so on."
-        faults.append(Fault(folder, 0, what, remedy))
-    elif gaps := [(a + 1, b - 1) for a, b in pairwise([-1, *epochs]) if b > a + 1]:
-        absent = ", ".join(str(a) if a == b else f"{a} to {b}" for a, b in gaps)
-        what = f"there are logs up to epoch {max(epochs)}, but none of {absent}"
-        remedy = "Find these files. Without them, metrics are computed from the other epochs."
-        faults.append(Fault(folder, 0, what, remedy))
-    coverage = Coverage()
-    for epoch, path in zip(epochs, logs, strict=True):
+    likely = dict(misnamed(folder))
+    faults = [_stray(path, likely.get(path)) for path in files if path not in logs]
+    epochs = sorted({epoch_of(path) or 0 for path in logs})
+    absent = absent_epochs(folder, epochs) if logs else no_logs(folder)
+    faults += [absent] if absent else []
+    scale = Scale()
+    coverage = Coverage(scale)
+    for path in logs:
+        epoch = epoch_of(path) or 0
         if epoch in coverage.epochs:
             remedy = "Remove one of them; nothing tells which is right."
             faults.append(Fault(path, 0, f"there is another log of epoch {epoch}", remedy))
             continue
-        found = list(scan(path))
+        found = list(scan(path, others=epochs))
         unreadable = [part for part in found if isinstance(part, Fault)]
         faults += unreadable
         if blocks := [part for part in found if isinstance(part, Records)]:
             records = joined(blocks)
             n_before = len(coverage.n_seen)
             faults += coverage.add(epoch, path, records)
-            faults += _absences(coverage, epoch, path, records, n_before, len(unreadable))
-    return LogReport(folder, faults, coverage)
+            faults += _absences(coverage, path, records, n_before, len(unreadable), epochs)
+    n_classes = coverage.instances.n_classes
+    return LogReport(
+        folder, faults, _summary(coverage.epochs, len(coverage.n_seen), n_classes, len(coverage.complete()))
+    )
 
 
-def _stray(path: Path) -> Fault:
+def _lint_store(folder: Path) -> LogReport:
+    """The faults of a recorder's folder, whose epochs were checked when they were written."""
+    try:
+        store = LogStore(folder)
+    except (StorageError, DataError) as error:
+        return LogReport(folder, [Fault(folder, 0, *_parts(str(error), folder))], "The folder of a recorder.")
+    faults = []
+    n_seen = np.zeros(len(store), np.int64)
+    for logits in store:
+        n_seen += ~np.isnan(logits[:, 0])
+    if len(lacking := np.flatnonzero(n_seen < store.n_epochs)):
+        what = f"{quantity(len(lacking), 'instance')} of {len(store):,} not in every epoch: {few(store.ids[lacking])}"
+        remedy = 'on_missing="drop" leaves them out, on_missing="partial" uses the epochs they have.'
+        faults.append(Fault(folder, 0, what, remedy))
+    if doubt := doubtful_scale(store):
+        faults.append(Fault(folder, 0, *doubt))
+    n_complete = len(store) - len(lacking)
+    summary = _summary(range(store.n_epochs), len(store), store.n_classes, n_complete)
+    return LogReport(folder, faults, f"The folder of a recorder, capture {store.capture}. {summary}")
+
+
+def _parts(message: str, folder: Path) -> tuple[str, str]:
+    """What is wrong and what to do, from the message of an error about a folder."""
+    what, _, remedy = message.rstrip(".").partition(". ")
+    return what.removeprefix(f"{folder}").lstrip(": "), f"{remedy or 'Record into another folder'}."
+
+
+def _summary(epochs: Sequence[int], n_instances: int, n_classes: int, n_complete: int) -> str:
+    if not epochs:
+        return "Nothing could be read."
+    of = f" ({epochs[0]} to {epochs[-1]})" if epochs[0] else ""
+    are = "instance is" if n_complete == 1 else "instances are"
+    return (
+        f"{quantity(len(epochs), 'epoch')}{of}, {quantity(n_instances, 'instance')}, {n_classes} classes; "
+        f"{n_complete} {are} in every epoch."
+    )
+
+
+def _stray(path: Path, remedy: str | None) -> Fault:
     what = "this is a folder" if path.is_dir() else "its name is not that of a log"
-    return Fault(path, 0, what, "It is ignored here, but other tools take every file for an epoch. Move it elsewhere.")
+    remedy = remedy or "It is ignored here, but other tools take every file for an epoch. Move it elsewhere."
+    return Fault(path, 0, what, remedy)
 
 
 def _absences(
-    coverage: Coverage, epoch: int, path: Path, records: Records, n_before: int, n_unreadable: int
+    coverage: Coverage, path: Path, records: Records, n_before: int, n_unreadable: int, epochs: Sequence[int]
 ) -> list[Fault]:
     """Faults for what is missing, late or repeated in the epoch just added."""
+    epoch = coverage.epochs[-1]
     missing, late, duplicate = (coverage.found(epoch, kind) for kind in ("missing", "late", "duplicate"))
     if len(missing) == n_before > 0:
         what = f"none of the {n_before} instances of earlier epochs is in this one, but {len(late)} others are"
@@ -142,22 +198,26 @@ def _absences(
     faults = []
     if len(missing) > n_unreadable:  # else they may be in the lines that cannot be read
         example = coverage.ids(missing[:1])[0]
-        what = f"{len(missing)} of {n_before} instances of earlier epochs are missing, e.g. id {example!r}"
+        are = "is" if len(missing) == 1 else "are"
+        what = f"{len(missing)} of {n_before} instances of earlier epochs {are} missing, e.g. id {example!r}"
         remedy = (
-            "If this is the last epoch, training may have been interrupted: leave the epoch out. Otherwise log every "
-            "instance in every epoch; a loader that drops its last batch does not."
-        )
+            "Log every instance in every epoch, which a loader that drops its last batch does not. "
+            'on_missing="drop" leaves these instances out, on_missing="partial" uses their other epochs.'
+        ) + or_without(path, epochs)
         faults.append(Fault(path, 0, what, remedy))
     if len(late):
         example = coverage.ids(late[:1])[0]
-        what = f"{len(late)} ids are in no earlier epoch, e.g. {example!r}"
-        remedy = "Every epoch should have the same ids. on_missing=drop leaves late ones out, =partial keeps them."
+        what = f"{quantity(len(late), 'id')} not in an earlier epoch, e.g. {example!r}"
+        remedy = 'Every epoch should have the same ids. on_missing="drop" leaves late ones out, "partial" keeps them.'
         faults.append(Fault(path, _lines(records, example)[0], what, remedy))
     if len(duplicate):
         example = coverage.ids(duplicate[:1])[0]
         lines = _lines(records, example)
-        what = f"{len(duplicate)} ids have several lines, e.g. {example!r}, also in line {lines[0]}"
-        remedy = "Log each instance once; distributed training repeats some to fill the last batch."
+        what = f"{quantity(len(duplicate), 'id')} in several lines, e.g. {example!r}, also in line {lines[0]}"
+        remedy = (
+            "Log each instance once; distributed training repeats some to fill the last batch. "
+            'on_missing="drop" or "partial" takes the first line.'
+        )
         faults.append(Fault(path, lines[1], what, remedy))
     return faults
 

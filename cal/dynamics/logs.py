@@ -5,40 +5,28 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from cal.arguments import check_arguments
-from cal.arrays import as_whole
-from cal.checks import one_of, refuse
 from cal.dynamics.coverage import Coverage, Instances
-from cal.dynamics.jsonl import Fault, Records, epoch_of, read_epoch
+from cal.dynamics.find_logs import log_files
+from cal.dynamics.jsonl import Fault, Records, read_epoch
+from cal.dynamics.log_options import LogOptions
 from cal.dynamics.running import RunningDynamics
+from cal.dynamics.scale import Scale, Values
 from cal.dynamics.store import LogStore, OnMissing
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
-from cal.errors import AnalysisError, DataError
+from cal.errors import AnalysisError, DataError, quantity
 
 if TYPE_CHECKING:
     import pandas as pd
 
 logger = logging.getLogger(__name__)
-
-
-def open_logs(folder: Path | str, on_missing: OnMissing = "error") -> LogStore:
-    """The logs in a folder of a `DynamicsRecorder`, or of files `dynamics_epoch_0.jsonl` and so on.
-
-    Raises:
-        DataError: if there are no logs, or faulty ones.
-    """
-    check_arguments(open_logs, locals())
-    if (Path(folder) / "store.json").exists():
-        return LogStore(folder, on_missing=on_missing)
-    return Logs(folder, on_missing=on_missing).to_store()
 
 
 class Logs:
@@ -48,10 +36,14 @@ class Logs:
 
     Args:
         folder: folder of the logs, or one with a folder `training_dynamics`.
-        epochs: epochs to read; None reads all.
-        on_missing: what to do if some instance is not in every epoch exactly once. `error` refuses the logs and says
-            which; `drop` leaves out instances that lack an epoch, `partial` gives them NaN there, and both use the
-            first of several lines. They read the files twice.
+        epochs: epochs to read; None reads all, and refuses logs that lack an epoch between others.
+        burn_out: number of epochs to read, the first ones; None reads all.
+        on_missing: what to do if some instance is not in every epoch exactly once, or its logits are not finite.
+            `error` refuses the logs and says which; `drop` leaves out instances that lack an epoch, `partial` gives
+            them NaN there, and both use the first of several lines. They read the files twice.
+        values: what the files hold. `probabilities` are read as their logarithms; None takes logits, and refuses what
+            can only be probabilities.
+        label_names: names of the classes, in the order of the logits, for gold labels that are names.
         capture: when the logits were taken; the original toolkit logs those of the training pass.
 
     Attributes:
@@ -60,7 +52,7 @@ class Logs:
         gold: (instance,) gold classes.
 
     Raises:
-        ConfigError: if there is no such `on_missing`.
+        ConfigError: if a parameter has a wrong value.
         DataError: if a log is faulty (naming file and line), or lacks instances.
 
     Example:
@@ -79,28 +71,43 @@ class Logs:
         folder: Path | str,
         *,
         epochs: Sequence[int] | None = None,
+        burn_out: int | None = None,
         on_missing: OnMissing = "error",
+        values: Values | None = None,
+        label_names: Sequence[str] | None = None,
         capture: Capture = "during",
     ) -> None:
+        self._options = LogOptions(on_missing, epochs, burn_out, values, label_names)
         check_arguments(Logs.__init__, locals())
-        refuse(one_of(get_args(OnMissing), on_missing=on_missing))
-        self.files, self.on_missing, self.capture = log_files(folder, epochs), on_missing, capture
-        self._instances = Instances()
+        self.files, self.on_missing, self.capture = log_files(folder, self._options), on_missing, capture
+        self._scale = Scale() if values is None else None
+        self._instances = Instances(self._scale)
+        self._coverage: Coverage | None = None
         self._first: Records | None = None
         if on_missing == "error":
             path = next(iter(self.files.values()))
-            self._first = read_epoch(path)
+            self._first = self._records(path)
             _refuse(self._instances.add(path, self._first)[1])
         else:
-            coverage = self._coverage
-            complete, n_instances = coverage.complete(), len(coverage.n_seen)
-            if on_missing == "drop" and not len(complete):
-                raise DataError(f"{self._folder}: {coverage.explanation()}")
-            self._instances = coverage.instances.some(complete) if on_missing == "drop" else coverage.instances
-            if len(complete) < n_instances:
-                what = "left out" if on_missing == "drop" else "measured in the others"
-                n_lacking = n_instances - len(complete)
-                logger.warning("%d of %d instances lack some epochs and are %s.", n_lacking, n_instances, what)
+            self._take(on_missing)
+
+    def _take(self, on_missing: OnMissing) -> None:
+        """Takes the instances that `drop` or `partial` keeps, and says what the logs lack."""
+        skipped: list[Fault] = []
+        coverage = self._covered(skipped)
+        complete, n_instances = coverage.complete(), len(coverage.n_seen)
+        if skipped:
+            logger.warning(
+                "%s without finite logits, as if not logged in that epoch: first %s, line %d.",
+                *(quantity(len(skipped), "line"), skipped[0].path, skipped[0].line),
+            )
+        if on_missing == "drop" and not len(complete):
+            raise DataError(f"{self._folder}: {coverage.explanation()}")
+        self._instances = coverage.instances.some(complete) if on_missing == "drop" else coverage.instances
+        if len(complete) < n_instances:
+            lack = "lacks some epochs and is" if n_instances - len(complete) == 1 else "lack some epochs and are"
+            what = "left out" if on_missing == "drop" else "measured in the others"
+            logger.warning("%d of %d instances %s %s.", n_instances - len(complete), n_instances, lack, what)
 
     @property
     def ids(self) -> list[str | int]:
@@ -118,7 +125,7 @@ class Logs:
 
         `missing`: it was in an earlier epoch; `late`: it was not in the first epoch; `duplicate`: it has several lines.
         """
-        return self._coverage.table()
+        return self._covered().table()
 
     def __len__(self) -> int:
         return len(self._instances.index)
@@ -133,7 +140,7 @@ class Logs:
             AnalysisError: if an instance lacks an epoch under `partial`; use `to_store().data_map()`.
             DataError: if a log is faulty, or lacks instances.
         """
-        if self.on_missing == "partial" and len(self._coverage.complete()) < len(self):
+        if self.on_missing == "partial" and len(self._covered().complete()) < len(self):
             raise AnalysisError("Some instances lack epochs, which one pass cannot handle; use to_store().data_map().")
         running = RunningDynamics(self.gold, self.capture)
         for logits in self:
@@ -167,7 +174,10 @@ class Logs:
 
     def _read(self, path: Path) -> Records:
         first, self._first = self._first, None  # read to know the instances; used once
-        return read_epoch(path) if first is None else first
+        return self._records(path) if first is None else first
+
+    def _records(self, path: Path, skipped: list[Fault] | None = None) -> Records:
+        return read_epoch(path, self._options, list(self.files), skipped)
 
     def _aligned(self, path: Path, records: Records) -> Tensor:
         """(instance, class) logits in the order of `ids`, NaN for instances that the epoch lacks."""
@@ -178,7 +188,7 @@ class Logs:
         lines[rows[known]] = known
         absent = lines < 0
         if self.on_missing == "error" and (len(records.ids) > len(self) or absent.any()):
-            raise DataError(f"{self._folder}: {self._coverage.explanation()}")
+            raise DataError(f"{self._folder}: {self._covered().explanation()}")
         logits = records.logits.astype(np.float32)[lines]  # half the memory, and as in a store
         logits[absent] = np.nan
         return torch.from_numpy(logits)
@@ -187,57 +197,16 @@ class Logs:
     def _folder(self) -> Path:
         return next(iter(self.files.values())).parent
 
-    @cached_property
-    def _coverage(self) -> Coverage:
-        coverage = Coverage()
-        for epoch, path in self.files.items():
-            _refuse(coverage.add(epoch, path, read_epoch(path)))
-        return coverage
+    def _covered(self, skipped: list[Fault] | None = None) -> Coverage:
+        """In which epochs instances are, from one pass over the files."""
+        if self._coverage is None:
+            coverage = Coverage(self._scale)
+            for epoch, path in self.files.items():
+                _refuse(coverage.add(epoch, path, self._records(path, skipped)))
+            self._coverage = coverage
+        return self._coverage
 
 
 def _refuse(faults: list[Fault]) -> None:
     if faults:
         raise DataError(str(faults[0]))
-
-
-def log_files(folder: Path | str, epochs: Sequence[int] | None = None) -> dict[int, Path]:
-    """Paths of the logs in a folder by epoch, in the order of epochs.
-
-    Args:
-        folder: folder of the logs, or one with a folder `training_dynamics`.
-        epochs: epochs to take; None takes all.
-
-    Raises:
-        DataError: if there are no logs, an epoch has two, or one of `epochs` has none.
-    """
-    folder = log_folder(folder)
-    files: dict[int, Path] = {}
-    for path in sorted(folder.iterdir()):
-        epoch = epoch_of(path)
-        if epoch is None or not path.is_file():
-            continue
-        if epoch in files:
-            raise DataError(f"{files[epoch]} and {path.name} are both logs of epoch {epoch}; remove one of them.")
-        files[epoch] = path
-    if not files:
-        raise DataError(f"{folder} has no logs, which are named dynamics_epoch_0.jsonl, dynamics_epoch_1.jsonl.gz ...")
-    if epochs is not None:
-        epochs = as_whole("epochs", epochs).tolist()
-    if epochs is not None and not len(epochs):
-        raise DataError("epochs is empty; give at least one, or None for all.")
-    if absent := [epoch for epoch in epochs or [] if epoch not in files]:
-        raise DataError(f"{folder} has no logs of epochs {absent}. It has {', '.join(map(str, sorted(files)))}.")
-    return {epoch: files[epoch] for epoch in (sorted(files) if epochs is None else sorted(set(epochs)))}
-
-
-def log_folder(folder: Path | str) -> Path:
-    """The folder itself, or its folder `training_dynamics`, where the original toolkit writes logs.
-
-    Raises:
-        DataError: if there is no such folder.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise DataError(f"{folder} is not a folder; give the one with dynamics_epoch_0.jsonl and so on.")
-    inner = folder / "training_dynamics"
-    return inner if inner.is_dir() else folder

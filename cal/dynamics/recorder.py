@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
@@ -13,17 +14,21 @@ from torch import Tensor
 
 from cal.arguments import check_arguments
 from cal.arrays import as_float32, as_whole, refuse_rows
-from cal.checks import refuse, whole_numbers
+from cal.checks import one_of, refuse, whole_numbers
 from cal.dynamics.distributed import gathered, rank
 from cal.dynamics.ids import as_ids, few
+from cal.dynamics.scale import Scale, Values, described, in_logits
 from cal.dynamics.store import LogStore, OnMissing
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
-from cal.errors import CalError, DataError, StorageError
+from cal.errors import CalError, DataError, StorageError, quantity
 
 if TYPE_CHECKING:
     from cal.dynamics.data_map import DataMap
 
+logger = logging.getLogger(__name__)
+
 _BUFFER = 2**24  # logits that may wait on their device: 64 MB
+_LOOKED_AT = 256  # rows of a batch that tell its scale
 
 
 class RecordingError(DataError):
@@ -48,13 +53,15 @@ class DynamicsRecorder:
             the same folder continues after `n_epochs`. All processes must see it. None keeps epochs in memory.
         capture: when the loop takes the logits: `during` training, with dropout and before the update, or at the `end`
             of the epoch in a pass without dropout. It is stored with the logits.
-        on_missing: what to do with ids that are missing in an epoch, occur twice in it, first appear after the first
-            epoch, or change their gold label. `error` refuses the epoch. `drop` leaves instances that lack an epoch out
-            of the results, `partial` computes their metrics from the epochs they have; both use the first of two
-            occurrences, and ignore one with another gold label.
+        on_missing: what to do with ids that are missing in an epoch or have logits that are not finite, occur twice in
+            it, first appear after the first epoch, or change their gold label. `error` refuses the epoch. `drop` leaves
+            instances that lack an epoch out of the results, `partial` computes their metrics from the epochs they have;
+            both use the first of two occurrences, and ignore one with another gold label.
+        values: what is given for `logits`. `probabilities` are recorded as their logarithms; None takes logits, and
+            refuses what can only be probabilities.
 
     Raises:
-        ConfigError: if there is no such `capture` or `on_missing`, or fewer than two classes.
+        ConfigError: if there is no such `capture`, `on_missing` or `values`, or fewer than two classes.
         StorageError: if recording into the folder cannot continue.
 
     Example:
@@ -79,9 +86,12 @@ class DynamicsRecorder:
         folder: Path | str | None = None,
         capture: Capture = "end",
         on_missing: OnMissing = "error",
+        values: Values | None = None,
     ) -> None:
         check_arguments(DynamicsRecorder.__init__, {"folder": folder})
-        refuse(whole_numbers(2, or_null=True, n_classes=n_classes))
+        problems = whole_numbers(2, or_null=True, n_classes=n_classes)
+        refuse(problems + one_of(get_args(Values), or_null=True, values=values))
+        self._values, self._scale = values, Scale()
         self._folder = folder
         self.store = LogStore(folder, capture, on_missing)
         self.n_classes = self.store.n_classes or n_classes
@@ -118,7 +128,7 @@ class DynamicsRecorder:
 
         Raises:
             DataError: if an argument has no order, as a set has none, holds something else, or its shape does not fit
-                the others or earlier logits.
+                the others or earlier logits; or if the logits can only be probabilities.
         """
         for name, given in (("ids", ids), ("gold", gold)):
             refuse_rows(name, given)
@@ -142,11 +152,25 @@ class DynamicsRecorder:
                 "If a binary model has one logit z, give the columns 0 and z."
             )
         self.n_classes = shape[1]
+        self._check_scale(batch.logits)
         self._batches.append(batch)
         self._n_waiting += shape[0] * shape[1]
         if self._n_waiting > _BUFFER and len(self._batches) > 1:
             self._chunks.append(_joined(self._batches[:-1]))
             self._batches, self._n_waiting = [batch], 0
+
+    def _check_scale(self, logits: Any) -> None:
+        """Refuses logits of another scale as soon as they are known to be, which mostly takes one batch."""
+        if self._values == "logits" or self._scale.is_settled:
+            return
+        some = logits[:_LOOKED_AT]
+        rows = some.cpu().numpy() if isinstance(some, Tensor) else some
+        if self._values == "probabilities":
+            in_logits(rows, self._values)
+        self._scale.add(rows)
+        if self._scale.kind and self._values is None:
+            what, remedy = described(self._scale.kind)
+            raise DataError(f"These {what.removeprefix('these ')}. {remedy}")
 
     def end_epoch(self) -> None:
         """Finishes the epoch; with a folder, it is on disk when this returns.
@@ -208,7 +232,11 @@ class DynamicsRecorder:
             raise DataError(f"No logits were recorded in epoch {self.n_epochs}; call record() for each batch first.")
         rows = _joined([part for part, _ in parts])
         ids, gold, logits = as_ids(rows.ids), as_whole("gold", rows.gold), rows.logits
-        _check_values(ids, gold, logits)
+        _check_gold(ids, gold, logits.shape[1])
+        logits = in_logits(logits, self._values or "logits").astype(np.float32, copy=False)
+        finite = np.isfinite(logits).all(axis=1)
+        if not finite.all():
+            self._say_not_finite(ids, finite)
 
         again = pd.Index(ids).duplicated()
         doubled = again
@@ -217,7 +245,7 @@ class DynamicsRecorder:
             padding = np.concatenate([np.arange(len(part.ids)) >= len(part.ids) - n_last for part, n_last in parts])
             doubled = pd.DataFrame({"id": ids, "process": process}).duplicated().to_numpy() & ~padding
         faults = [(ids[doubled], "duplicate")]
-        ids, gold, logits = ids[~again], gold[~again], logits[~again]
+        ids, gold, logits, finite = ids[~again], gold[~again], logits[~again], finite[~again]
 
         known, known_gold = self.store.ids, self.store.gold
         row = pd.Index(known).get_indexer(pd.Index(ids))
@@ -228,15 +256,26 @@ class DynamicsRecorder:
         all_gold = np.concatenate([known_gold, gold[new]])
         other_gold = all_gold[row] != gold
         epoch = np.full((len(all_ids), logits.shape[1]), np.nan, dtype=np.float32)
-        epoch[row[~other_gold]] = logits[~other_gold]
+        epoch[row[~other_gold & finite]] = logits[~other_gold & finite]
 
         absent = np.ones(len(all_ids), dtype=bool)
-        absent[row] = False
+        absent[row[finite]] = False
         faults += [(all_ids[absent], "missing"), (ids[other_gold], "gold")]
         if len(known):
             faults.append((ids[new], "late"))
         table = pd.concat([pd.DataFrame({"id": who, "epoch": self.n_epochs, "fault": what}) for who, what in faults])
         return all_ids, all_gold, epoch, table.reset_index(drop=True)
+
+    def _say_not_finite(self, ids: np.ndarray, finite: np.ndarray) -> None:
+        """Refuses logits that are not finite, or says that their instances lack this epoch."""
+        n = int((~finite).sum())
+        what = f"Logits are not finite for {n} of {quantity(len(ids), 'instance')}"
+        if self.store.on_missing == "error":
+            raise DataError(
+                f"{what}: id {few(ids[~finite])}. Training may have diverged: lower the learning rate. "
+                'DynamicsRecorder(on_missing="partial") leaves them out of this epoch, "drop" out of the results.'
+            )
+        logger.warning("%s, which thus lack epoch %d: id %s.", what, self.n_epochs, few(ids[~finite]))
 
     def _on_first_process(self, change: Callable[[], None]) -> None:
         """Changes the store in the first process; the others read its folder again."""
@@ -276,17 +315,17 @@ def _concatenated(parts: Sequence[Any]) -> np.ndarray:
     return np.concatenate([part.cpu().numpy() if isinstance(part, Tensor) else part for part in parts])
 
 
-def _check_values(ids: np.ndarray, gold: np.ndarray, logits: np.ndarray) -> None:
-    n_classes = logits.shape[1]
+def recorded(recorder: DynamicsRecorder) -> str:
+    """How many epochs are recorded, in words."""
+    n = recorder.n_epochs
+    return f"{quantity(n, 'epoch')} {'is' if n == 1 else 'are'} recorded"
+
+
+def _check_gold(ids: np.ndarray, gold: np.ndarray, n_classes: int) -> None:
     if (wrong := (gold < 0) | (gold >= n_classes)).any():
         raise DataError(
             f"Gold labels must be classes from 0 to {n_classes - 1}, not {gold[wrong][0]}: wrong for "
             f"{wrong.sum()} of {len(ids)} instances, id {few(ids[wrong])}. Leave instances without a label out."
-        )
-    if (wrong := ~np.isfinite(logits).all(axis=1)).any():
-        raise DataError(
-            f"Logits are not finite for {wrong.sum()} of {len(ids)} instances: id {few(ids[wrong])}. "
-            "Training may have diverged: lower the learning rate."
         )
 
 

@@ -10,20 +10,8 @@ from cal.arguments import check_arguments
 from cal.arrays import as_list
 from cal.checks import refuse, whole_numbers
 from cal.dynamics.recorder import DynamicsRecorder
+from cal.dynamics.scale import log_probs
 from cal.errors import ConfigError, DataError
-
-_SMALLEST = float(np.finfo(np.float32).tiny)
-
-
-def log_probs(probs: np.ndarray) -> np.ndarray:
-    """Log p of probabilities, as logits; p is at least 1.2e-38.
-
-    Example:
-        >>> log_probs(np.array([1.0, 0.0])).round(2).tolist()
-        [0.0, -87.34]
-    """
-    logits: np.ndarray = np.log(np.clip(probs, _SMALLEST, None))
-    return logits
 
 
 def record_partial_fit(

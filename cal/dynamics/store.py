@@ -20,7 +20,7 @@ from cal.dynamics.log_folder import LogFolder
 from cal.dynamics.partial import partial_map
 from cal.dynamics.running import RunningDynamics
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
-from cal.errors import AnalysisError, DataError, StorageError
+from cal.errors import AnalysisError, DataError, StorageError, quantity
 
 OnMissing = Literal["error", "drop", "partial"]
 
@@ -144,7 +144,10 @@ class LogStore:
         """
         check_arguments(LogStore.rewind, locals())
         if not 0 <= n_epochs <= self.n_epochs:
-            raise AnalysisError(f"Cannot go back to {n_epochs} epochs: {self.n_epochs} are finished.")
+            is_or_are = "is" if self.n_epochs == 1 else "are"
+            raise AnalysisError(
+                f"Cannot go back to {quantity(n_epochs, 'epoch')}: {self.n_epochs} {is_or_are} finished."
+            )
         while self.n_epochs > n_epochs:  # the last one first, so that a crash leaves no gap
             if self._folder is not None:
                 self._folder.remove(self.n_epochs - 1)
@@ -198,7 +201,9 @@ class LogStore:
         """
         ids = self.kept_ids()
         if self.on_missing == "partial" and not self._complete().all():
-            return replace(partial_map(list(self), self.gold, self.capture), ids=ids)
+            rows = self._kept()
+            epochs = [logits[rows] for logits in self]
+            return replace(partial_map(epochs, self.gold[rows], self.capture), ids=ids)
         return DataMap.of(self.running(), ids)
 
     def _complete(self) -> np.ndarray:
@@ -212,12 +217,15 @@ class LogStore:
         if not self._epochs:
             raise AnalysisError("No epoch is finished; record one, and call end_epoch() after it.")
         complete = self._complete()
-        if self.on_missing == "partial" or complete.all():
+        if complete.all():
             return slice(None)
+        if self.on_missing == "partial":
+            return np.flatnonzero(~np.isnan(np.stack([logits[:, 0] for logits in self])).all(axis=0))
         if self.on_missing == "error":
             raise DataError(
-                f"{(~complete).sum()} of {len(self)} instances lack an epoch, e.g. {few(self.ids[~complete])}. "
-                "Give on_missing='drop' to leave them out, or 'partial' to use the epochs they have."
+                f"{(~complete).sum()} of {quantity(len(self), 'instance')} lack an epoch, e.g. "
+                f"{few(self.ids[~complete])}. Give on_missing='drop' to leave them out, or on_missing='partial' to use "
+                "the epochs they have."
             )
         if not complete.any():
             raise DataError("No instance is in every epoch; give on_missing='partial' to use the epochs they have.")

@@ -33,7 +33,7 @@ _OF_MAP = "They take training: rank a corpus instead of a map (dataset=NAME), wh
 
 def find_suspects(request: SuspectsRequest, corpus: Corpus | None, quiet: bool, given: bool = False) -> Suspects:
     """The ranked list that a request asks for; `given` says that the corpus was given as an object."""
-    if request.map is None:
+    if request.trains:
         assert corpus is not None
         evidence, about = _of_training(request, corpus, quiet)
     else:
@@ -43,13 +43,13 @@ def find_suspects(request: SuspectsRequest, corpus: Corpus | None, quiet: bool, 
     table = suspects_table(evidence, request.neighbours, n_shown)
     about |= {"by": evidence.by, "n_instances": len(table), "neighbours": alike, "config": request.as_data()}
     about |= {"estimate": _totals(evidence.estimate), "no_estimate": evidence.no_estimate or None}
-    about |= request.origin(evidence.ids, evidence.gold, corpus if given and request.map is None else None)
+    about |= request.origin(evidence.ids, evidence.gold, corpus if given and request.trains else None)
     about |= provenance(request.device)
     return Suspects(table, about)
 
 
 def _of_map(request: SuspectsRequest, corpus: Corpus | None) -> tuple[Evidence, dict[str, Any]]:
-    data_map, source = given_map(request.map, None, "error")
+    data_map, source = given_map(request.map, request.logs, request.options_with(corpus))
     if corpus is not None:
         data_map = with_corpus(data_map, corpus)
     gold, predicted = data_map.gold.numpy(), data_map.predicted.numpy()

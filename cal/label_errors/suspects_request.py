@@ -11,6 +11,7 @@ from cal.data.request import SplitRequest
 from cal.errors import ConfigError
 from cal.files import path_errors, taken
 from cal.learners.request import TrainingRequest
+from cal.maps.logs_request import LogsRequest
 from cal.request import make, takes
 from cal.seeds import list_seeds
 
@@ -19,15 +20,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(kw_only=True)
-class SuspectsRequest(TrainingRequest, SplitRequest):
+class SuspectsRequest(LogsRequest, TrainingRequest, SplitRequest):
     """Rank the documents whose labels look wrong, with the likely label and the reasons.
 
     Args:
-        dataset: corpus to train on or, with map, the source of texts and label names
+        dataset: corpus to train on or, with map or logs, the source of texts and label names
         map: rank this map instead of training: a folder of cal map, or a file of a map or of coordinates (parquet, csv,
             tsv or jsonl, such as td_metrics.jsonl); in Python also a DataMap or a data frame
+        logs: rank the map of these logs instead of training: a folder of dynamics_epoch_0.jsonl and so on, or of a
+            recorder
         by: score to rank by: aum, loss, confidence, el2n, correctness or, without a map, any detector of cal audit;
-            null means aum with a map (confidence if it has no aum), else calibrated
+            null means aum with a map or logs (confidence if it has no aum), else calibrated
         n: number of suspects to print
         page: number of suspects on the page; suspects.csv has all, and neighbours only for those shown
         neighbours: number of nearest documents with another label to show for each suspect
@@ -49,6 +52,11 @@ class SuspectsRequest(TrainingRequest, SplitRequest):
         """Always."""
         return True
 
+    @property
+    def trains(self) -> bool:
+        """Whether classifiers are trained, as there is no map and there are no logs."""
+        return self.map is None and self.logs is None
+
     def _resolve(self, problems: Problems) -> None:
         from cal.dynamics.metrics import our_name
         from cal.dynamics.suspicion import SUSPICION
@@ -60,9 +68,13 @@ class SuspectsRequest(TrainingRequest, SplitRequest):
         problems += whole_numbers(0, n=self.n, page=self.page, neighbours=self.neighbours)
         problems += whole_numbers(2, folds=self.folds)
         self.seeds = problems.attempt(lambda: list_seeds(self.seeds), otherwise=[])
-        if self.map is not None and given:
-            problems.append(f"A map is ranked without training and does not use {', '.join(given)}. Leave it out.")
-        known = SUSPICION if self.map is not None else tuple(name for name in DETECTORS if name != "variability")
+        problems += self._source_problems(self.map)
+        if not self.trains and given:
+            hint = " burn_out=N reads the first N epochs of logs." if "n_epochs" in given and self.logs else ""
+            problems.append(
+                f"A map is ranked without training and does not use {', '.join(given)}. Leave it out.{hint}"
+            )
+        known = SUSPICION if not self.trains else tuple(name for name in DETECTORS if name != "variability")
         if self.by == "variability":
             problems.append("by=variability ranks wrong labels last; it is a control for cal audit. Leave it out.")
         elif self.by is not None:
@@ -76,19 +88,21 @@ class SuspectsRequest(TrainingRequest, SplitRequest):
             quiet: hide the progress bar.
 
         Raises:
-            ConfigError: if there is neither a corpus nor a map.
+            ConfigError: if there is neither a corpus nor a map nor logs.
             CalError: if something cannot be read, trained or written.
         """
         from cal.label_errors.suspects import refuse_to_replace, suspects_folder
         from cal.label_errors.suspects_evidence import find_suspects
 
-        if self.map is None and self.dataset is None and corpus is None:
-            raise ConfigError("There is nothing to rank. Give a corpus (dataset=NAME) or a map (map=FOLDER).")
+        if self.trains and self.dataset is None and corpus is None:
+            raise ConfigError(
+                "There is nothing to rank. Give a corpus (dataset=NAME), a map (map=FOLDER) or logs (logs=FOLDER)."
+            )
         folder = None if self.output is None else suspects_folder(self.output)
         with taken(folder):
             read = self.corpus_if_given(corpus)
             if folder is not None:
-                trained = None if self.map is not None else read
+                trained = read if self.trains else None
                 about = {} if trained is None else self.origin(trained.train.ids, trained.train.gold, corpus)
                 refuse_to_replace(folder, about, trained=trained is not None)
             found = find_suspects(self, read, quiet, given=corpus is not None)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cal.errors import quantity
 from cal.label_errors.error_estimate import ErrorEstimate
 from cal.label_errors.neighbours import Neighbours, find_neighbours
 
@@ -226,9 +227,8 @@ def _why(evidence: Evidence, at: int, ranks: Mapping[str, int], likely: int | No
     parts = [f"{metric_in_words(name)}: rank {ranks[name]:,}{f' of {n:,}' * (k == 0)}" for k, name in enumerate(said)]
     n_right = f"{evidence.correctness[at] * evidence.n_epochs:.1f}".removesuffix(".0")
     last = -1 if evidence.predicted is None else int(evidence.predicted[at])
-    one = evidence.n_epochs == 1
     ended = f", {names[last]} at the end" if last >= 0 else ""
-    parts.append(f"its label predicted in {n_right} of {evidence.n_epochs} {'epoch' if one else 'epochs'}{ended}")
+    parts.append(f"its label predicted in {n_right} of {quantity(evidence.n_epochs, 'epoch')}{ended}")
     if evidence.probs is not None and likely is not None:
         p, p_gold = evidence.probs[at, likely], evidence.probs[at, gold]
         parts.append(f"classifiers that never saw it give {names[likely]} {p:.2f} and its label {p_gold:.2f}")

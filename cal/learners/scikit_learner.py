@@ -16,7 +16,7 @@ from torch import Tensor
 
 from cal.data.features import Features
 from cal.data.scikit import random_states
-from cal.dynamics.scikit import log_probs
+from cal.dynamics.scale import log_probs
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
 from cal.errors import CalError, ConfigError, LearnerError, StrategyError
 from cal.learners.base import Prediction

@@ -3,54 +3,46 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
-from cal.checks import one_of
 from cal.errors import ConfigError
 
 if TYPE_CHECKING:
     from cal.dynamics.data_map import DataMap
+    from cal.dynamics.log_options import LogOptions
 
 
-def source_problems(data_map: Any, logs: Any, on_missing: str) -> list[str]:
-    """A sentence about each problem with the parameters that give a map."""
-    from cal.dynamics.store import OnMissing
-
-    problems = one_of(get_args(OnMissing), on_missing=on_missing)
-    if data_map is None and logs is None:
-        problems.append("There is no map to work on. Give map=FOLDER, or logs=FOLDER.")
-    elif data_map is not None and logs is not None:
-        problems.append("Give either map=FOLDER or logs=FOLDER, not both.")
-    elif logs is None and on_missing != "error":
-        problems.append(f"on_missing={on_missing} is for logs; a map has no missing instances. Leave it out.")
-    return problems
-
-
-def given_map(data_map: Any, logs: Path | str | None, on_missing: Any = "error") -> tuple[DataMap, dict[str, str]]:
+def given_map(
+    data_map: Any, logs: Path | str | None, options: LogOptions | None = None
+) -> tuple[DataMap, dict[str, str]]:
     """The map of a request, as one run, and its origin: path and sha256 of what was read.
 
     Args:
         data_map: a `DataMap`, its `to_frame()`, or the folder or file of one; None to read `logs`.
         logs: folder of logs.
-        on_missing: what to do with instances missing from some logs.
+        options: how to read logs.
 
     Raises:
         DataError: if it cannot be read.
     """
     from cal.dynamics.data_map import DataMap
-    from cal.maps.read import read_map
+    from cal.dynamics.log_options import LogOptions
+    from cal.maps.read import logs_map, read_map
     from cal.maps.source import source_of
+
+    if logs is not None:
+        return logs_map(logs, options or LogOptions()).one(), source_of(logs)
 
     if hasattr(data_map, "columns"):  # a data frame
         data_map = DataMap.from_frame(data_map)
     if isinstance(data_map, DataMap):
         return data_map.one(), {"given": repr(data_map)}
-    if not isinstance(given := data_map if logs is None else logs, str | Path):
-        kind = type(given).__name__
+    if not isinstance(data_map, str | Path):
+        kind = type(data_map).__name__
         raise ConfigError(
             f"map must be a DataMap, or the folder or file of one, not {kind}; cal.map(corpus) makes one."
         )
-    return read_map(given, on_missing=on_missing).one(), source_of(given)
+    return read_map(data_map, **vars(options or LogOptions())).one(), source_of(data_map)
 
 
 def is_map(given: Any) -> bool:

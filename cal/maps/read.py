@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from cal.arguments import check_arguments
 from cal.dynamics.data_map import DataMap
-from cal.dynamics.jsonl import epoch_of
-from cal.dynamics.logs import log_folder, open_logs
+from cal.dynamics.find_logs import has_logs
+from cal.dynamics.log_options import LogOptions
+from cal.dynamics.open_logs import open_logs
+from cal.dynamics.scale import Values
 from cal.dynamics.store import OnMissing
 from cal.errors import DataError
 from cal.maps.folder import load_map
 
 
-def read_map(path: Path | str, *, on_missing: OnMissing = "error") -> DataMap:
+def read_map(
+    path: Path | str,
+    *,
+    on_missing: OnMissing = "error",
+    epochs: Sequence[int] | None = None,
+    burn_out: int | None = None,
+    values: Values | None = None,
+    label_names: Sequence[str] | None = None,
+) -> DataMap:
     """The map in a folder or file.
 
     Args:
@@ -22,6 +33,10 @@ def read_map(path: Path | str, *, on_missing: OnMissing = "error") -> DataMap:
             (`.jsonl`, `.csv`, `.tsv` or `.parquet`) of ids, confidence, variability and correctness, such as
             td_metrics.jsonl and published coordinates, or a folder with a td_metrics.jsonl.
         on_missing: what to do with instances that some epochs of logs lack, as for `read_logs`.
+        epochs: epochs of logs to read; None reads all.
+        burn_out: number of epochs of logs to read, the first ones; None reads all.
+        values: what logs hold, as for `read_logs`.
+        label_names: names of the classes of logs, as for `read_logs`.
 
     Raises:
         DataError: if there is no map, or it cannot be read.
@@ -39,14 +54,14 @@ def read_map(path: Path | str, *, on_missing: OnMissing = "error") -> DataMap:
     if path.is_dir():
         if (path / "map.json").is_file() or (path / "map.parquet").is_file():
             return load_map(path)
-        if not (path / "store.json").is_file() and not _has_logs(path):
+        if not has_logs(path):
             if (path / "td_metrics.jsonl").is_file():
                 return load_map(path / "td_metrics.jsonl")
             raise DataError(
                 f"{path} holds neither a data map nor logs: it has no map.json, store.json or dynamics_epoch_0.jsonl, "
                 "and no td_metrics.jsonl. Give another table by its own name, not by its folder."
             )
-        return read_logs(path, on_missing=on_missing)
+        return logs_map(path, LogOptions(on_missing, epochs, burn_out, values, label_names))
     if not path.is_file():
         raise DataError(
             f"There is no file or folder {path.absolute()}. Give the folder of cal map, or a file of a map."
@@ -54,21 +69,41 @@ def read_map(path: Path | str, *, on_missing: OnMissing = "error") -> DataMap:
     return load_map(path)
 
 
-def read_logs(folder: Path | str, *, on_missing: OnMissing = "error") -> DataMap:
+def read_logs(
+    folder: Path | str,
+    *,
+    on_missing: OnMissing = "error",
+    epochs: Sequence[int] | None = None,
+    burn_out: int | None = None,
+    values: Values | None = None,
+    label_names: Sequence[str] | None = None,
+) -> DataMap:
     """The map that logs draw.
 
     Args:
         folder: folder of a `DynamicsRecorder`, or of files `dynamics_epoch_0.jsonl` and so on.
-        on_missing: what to do with instances that some epochs lack: `error` refuses the logs, `drop` leaves such
-            instances out, `partial` uses the epochs that each has.
+        on_missing: what to do with instances that some epochs lack, or whose logits are not finite there: `error`
+            refuses the logs, `drop` leaves such instances out, `partial` uses the epochs that each has.
+        epochs: epochs to read, numbered as in the names of the files; None reads all.
+        burn_out: number of epochs to read, the first ones; None reads all.
+        values: what the logs hold, logits or probabilities; None takes logits, and refuses what can only be
+            probabilities.
+        label_names: names of the classes, in the order of the logits; needed if gold labels are names.
 
     Raises:
         DataError: if there are no logs, or faulty ones.
     """
+    options = LogOptions(on_missing, epochs, burn_out, values, label_names)
     check_arguments(read_logs, locals())
-    store = open_logs(folder, on_missing)
-    return replace(store.data_map(), name=Path(folder).resolve().name, curves=store.dynamics().gold_prob)
+    return logs_map(folder, options)
 
 
-def _has_logs(folder: Path) -> bool:
-    return any(epoch_of(path) is not None for path in log_folder(folder).iterdir())
+def logs_map(folder: Path | str, options: LogOptions) -> DataMap:
+    """The map that logs draw, read as the options say."""
+    store = open_logs(folder, options)
+    return replace(
+        store.data_map(),
+        name=Path(folder).resolve().name,
+        curves=store.dynamics().gold_prob,
+        label_names=options.label_names,
+    )

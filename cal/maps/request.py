@@ -15,7 +15,7 @@ from cal.data.request import SplitRequest
 from cal.errors import ConfigError, DataError
 from cal.files import taken
 from cal.learners.request import TrainingRequest
-from cal.maps.given import source_problems
+from cal.maps.logs_request import LogsRequest
 from cal.request import make, takes
 from cal.seeds import list_seeds
 
@@ -28,7 +28,7 @@ CHECKPOINTS = "checkpoints"
 
 
 @dataclass(kw_only=True)
-class MapRequest(TrainingRequest, SplitRequest):
+class MapRequest(LogsRequest, TrainingRequest, SplitRequest):
     """Draw the data map of a whole train split, of logs that any training left, or of coordinates in a file.
 
     Args:
@@ -36,7 +36,6 @@ class MapRequest(TrainingRequest, SplitRequest):
         map: map to draw instead of training: a file with ids, confidence, variability and correctness (jsonl, csv, tsv
             or parquet), such as td_metrics.jsonl, or a folder of cal map; in Python also a DataMap or a data frame
         logs: folder of dynamics_epoch_0.jsonl and so on, or of a recorder, to draw instead of training
-        on_missing: what to do with instances that some logs lack: error, drop or partial
         seeds: number of seeds (the paper's five first), or a list; several make a mean map
         capture: when to record: after each epoch (end), while training (during), or by models that never saw the
             document (out_of_fold)
@@ -47,8 +46,6 @@ class MapRequest(TrainingRequest, SplitRequest):
     """
 
     map: Any = None
-    logs: Any = None
-    on_missing: str = "error"
     seeds: Any = 1
     capture: str = "end"
     folds: int = 5
@@ -57,7 +54,6 @@ class MapRequest(TrainingRequest, SplitRequest):
 
     def _resolve(self, problems: Problems) -> None:
         from cal.dynamics.regions import region_rule
-        from cal.dynamics.store import OnMissing
         from cal.dynamics.training_dynamics import Capture
         from cal.maps.map_file import SUFFIXES
 
@@ -67,18 +63,18 @@ class MapRequest(TrainingRequest, SplitRequest):
             if getattr(self, name) != getattr(type(self), name)
         ]
         super()._resolve(problems)
+        hint = " burn_out=N reads the first N epochs of logs." if "n_epochs" in given else ""
         for source, what in (("logs", "FOLDER"), ("map", "FILE")):
             if getattr(self, source) is not None and given:
                 problems.append(
                     f"{source}={what} trains nothing, and so does not use {', '.join(given)}. Leave it out."
+                    + (hint if source == "logs" else "")
                 )
         if self.output is not None and self.output.suffix in SUFFIXES:
             problems.append(f"output={self.output} is the name of a file, and a map is a folder. Leave the ending out.")
-        if self.map is not None:
-            problems += source_problems(self.map, self.logs, self.on_missing)
+        problems += self._source_problems(self.map)
         problems += whole_numbers(0, hardest=self.hardest) + whole_numbers(2, folds=self.folds)
         problems += one_of(get_args(Capture), capture=self.capture)
-        problems += one_of(get_args(OnMissing), on_missing=self.on_missing)
         problems.attempt(lambda: region_rule(self.region), otherwise=("", {}))
         self.seeds = problems.attempt(lambda: list_seeds(self.seeds), otherwise=[])
 
@@ -119,7 +115,8 @@ class MapRequest(TrainingRequest, SplitRequest):
                 data_map = (self._of_logs(read) if self.map is None else self._of_map(read)).one()
                 ids = range(len(data_map)) if data_map.ids is None else data_map.ids
                 about = self.origin(ids, data_map.gold.tolist()) | provenance("cpu")
-                config = {key: config[key] for key in ("map", "logs", "on_missing", "dataset", "region", "output")}
+                used = ("map", "logs", *vars(self.log_options), "dataset", "region", "output")
+                config = {key: config[key] for key in used}
             if folder is not None:
                 data_map.save(folder.path, config=config, about=about)
                 shutil.rmtree(folder.path / CHECKPOINTS, ignore_errors=True)
@@ -162,15 +159,17 @@ class MapRequest(TrainingRequest, SplitRequest):
 
     def _of_logs(self, corpus: Corpus | None) -> DataMap:
         """The map of logs, with texts and label names of the corpus where there is one."""
-        from cal.dynamics.logs import open_logs
+        from cal.dynamics.open_logs import open_logs
         from cal.maps.labels import with_corpus
 
         path = Path(self.logs)
-        store = open_logs(path, self.on_missing)  # type: ignore[arg-type]
+        options = self.options_with(corpus)
+        store = open_logs(path, options)
         data_map = dataclasses.replace(
             store.data_map(),
             name=path.resolve().name,
             curves=store.dynamics().gold_prob,
+            label_names=options.label_names,
             region_rule=self.region,
         )
         if corpus is None:
@@ -187,7 +186,7 @@ class MapRequest(TrainingRequest, SplitRequest):
         from cal.maps.given import given_map
         from cal.maps.labels import with_corpus
 
-        data_map, _ = given_map(self.map, None, self.on_missing)
+        data_map, _ = given_map(self.map, None, self.options_with(corpus))
         if self.region != type(self).region or data_map.region is None:
             data_map = dataclasses.replace(data_map, region=None, region_rule=self.region)
         return data_map if corpus is None else with_corpus(data_map, corpus, strict=False)

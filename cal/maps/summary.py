@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cal.dynamics.data_map import DataMap
+from cal.errors import quantity
 
 ONE_EPOCH = (
     "Warning: with one epoch, variability is 0 everywhere, so regions and rankings by it mean nothing. Record more "
@@ -64,8 +65,8 @@ def summary_text(summary: Mapping[str, Any]) -> str:
     correct, r = summary["correct_at_the_end"], summary["correlation_of_confidence_and_variability"]
     n_epochs = summary["n_epochs"]
     lines = [
-        f"{summary['name'] or 'Data map'}: {n:,} instance{'' if n == 1 else 's'}, {n_epochs} "
-        f"epoch{'' if n_epochs == 1 else 's'}, capture {summary['capture']}{of_seeds}.",
+        f"{summary['name'] or 'Data map'}: {quantity(n, 'instance')}, {quantity(n_epochs, 'epoch')}, "
+        f"capture {summary['capture']}{of_seeds}.",
         f"Regions{by}: {shares}.",
         ("" if correct is None else f"Correct at the end: {100 * correct:.1f} %. ")
         + f"Correlation of confidence and variability: {_said(r, 2)}.",

@@ -12,7 +12,7 @@ from cal.data.request import SplitRequest
 from cal.errors import ConfigError, UnknownNameError, shown
 from cal.files import taken
 from cal.learners.request import TrainingRequest
-from cal.maps.given import source_problems
+from cal.maps.logs_request import LogsRequest
 from cal.request import make, takes
 
 if TYPE_CHECKING:
@@ -28,20 +28,19 @@ _FREE: Mapping[str | None, tuple[str, ...]] = {  # parameters that each recipe l
     "without_suspects": ("metric", "direction", "ratio", "suspects", "suspicion"),
 }
 _OF_RECIPES = ("metric", "direction", "ratio", "easy", "suspects", "suspicion")
-_OF_MAPS = ("map", "logs", "on_missing", "within", "region", "compat", "task", "tsv")
+_OF_LOGS = ("logs", "on_missing", "epochs", "burn_out", "values", "label_names")
+_OF_MAPS = ("map", *_OF_LOGS, "within", "region", "compat", "task", "tsv")
 _OF_LEARNERS = ("n_epochs", "model", "precision")
 
 
 @dataclass(kw_only=True)
-class SelectRequest(TrainingRequest, SplitRequest):
+class SelectRequest(LogsRequest, TrainingRequest, SplitRequest):
     """Choose the part of a corpus to train on, from its data map or from logs.
 
     Args:
         dataset: source of texts and label names for a map, or the corpus to choose from if the recipe needs no map
         map: folder of cal map, or a file of a map or of coordinates (parquet, csv, tsv or jsonl, such as
             td_metrics.jsonl); in Python also a DataMap or a data frame
-        logs: instead of a map, a folder of dynamics_epoch_0.jsonl and so on, or of a recorder
-        on_missing: instances missing from some logs: error, drop or partial
         recipe: preset for metric and direction: easy, ambiguous, hard, ambiguous_easy, without_suspects, forgetting,
             low_variability, low_correctness, high_correctness or random; without a map, from dataset=NAME:
             al_uncertainty or al_greedy_k (active learning) or aflite (adversarial filtering)
@@ -70,8 +69,6 @@ class SelectRequest(TrainingRequest, SplitRequest):
     """
 
     map: Any = None
-    logs: str | None = None
-    on_missing: str = "error"
     recipe: str | None = None
     metric: str = "variability"
     direction: str = "best"
@@ -112,7 +109,9 @@ class SelectRequest(TrainingRequest, SplitRequest):
         self.metric, self.suspicion = our_name(self.metric), our_name(self.suspicion)
         problems += size_problems(self.fraction, self.count) + whole_numbers(0, seed=self.seed)
         if not self.from_texts:
-            problems += source_problems(self.map, self.logs, self.on_missing)
+            problems += self._source_problems(self.map)
+            if self.map is None and self.logs is None:
+                problems.append("There is no map to work on. Give map=FOLDER, or logs=FOLDER.")
             self.chosen_by = problems.attempt(self._recipe, otherwise=None)
             problems += self._folder_problems()
         problems += self._unused(given)

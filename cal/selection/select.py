@@ -37,7 +37,7 @@ _RANKED_BY = {  # metric and tie-breaking rule of each recipe that needs no map
 
 def select_from_map(request: SelectRequest, corpus: Corpus | None) -> Selection:
     """Chooses from a map by a recipe; a corpus, if given, adds texts and label names."""
-    data_map, source = given_map(request.map, request.logs, request.on_missing)
+    data_map, source = given_map(request.map, request.logs, request.options_with(corpus))
     recipe = request.chosen_by or Recipe()
     if corpus is not None:
         data_map = with_corpus(data_map, corpus)

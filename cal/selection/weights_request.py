@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from cal.checks import Problems, is_path, one_of, paths
 from cal.errors import DataError
 from cal.files import taken
-from cal.maps.given import source_problems
-from cal.request import Request, make, takes
+from cal.maps.logs_request import LogsRequest
+from cal.request import make, takes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,14 +23,12 @@ BY = ("variability", "inverse_confidence", "mislabel")
 
 
 @dataclass(kw_only=True)
-class WeightsRequest(Request):
+class WeightsRequest(LogsRequest):
     """Weigh the instances of a data map for training, with non-negative weights of mean 1.
 
     Args:
         map: folder of cal map, or a file of a map or of coordinates (parquet, csv, tsv or jsonl, such as
             td_metrics.jsonl); in Python also a DataMap or a data frame
-        logs: instead of a map, a folder of dynamics_epoch_0.jsonl and so on, or of a recorder
-        on_missing: instances missing from some logs: error, drop or partial
         by: variability, inverse_confidence, or mislabel (1 - probability that the label is wrong)
         probabilities: for mislabel, a csv or parquet file with columns id and p_wrong, or the folder of cal suspects
             dataset=NAME where it could estimate them; in Python also Suspects, a data frame with these columns, or a
@@ -39,8 +37,6 @@ class WeightsRequest(Request):
     """
 
     map: Any = None
-    logs: str | None = None
-    on_missing: str = "error"
     by: str = "variability"
     probabilities: Any = None
     output: Any = None
@@ -48,7 +44,10 @@ class WeightsRequest(Request):
     def _resolve(self, problems: Problems) -> None:
         problems += paths(or_null=True, output=self.output)
         self.output = Path(self.output) if is_path(self.output) else None
-        problems += source_problems(self.map, self.logs, self.on_missing)
+        super()._resolve(problems)
+        problems += self._source_problems(self.map)
+        if self.map is None and self.logs is None:
+            problems.append("There is no map to work on. Give map=FOLDER, or logs=FOLDER.")
         if self.by not in BY:
             problems += one_of(BY, by=self.by)
         elif self.by == "mislabel" and self.probabilities is None:
@@ -86,7 +85,7 @@ class WeightsRequest(Request):
         from cal.selection.weighted import Weights
         from cal.selection.weights import by_inverse_confidence, by_mislabel, by_variability
 
-        data_map, source = given_map(self.map, self.logs, self.on_missing)
+        data_map, source = given_map(self.map, self.logs, self.log_options)
         points = data_map.to_frame()
         about = {
             "config": self.as_data(),

@@ -78,10 +78,9 @@ def test_a_log_may_have_spaces_other_keys_and_no_last_newline(tmp_path):
         ({"ids": ["a", 1]}, "instance 1: the id 1 is of another kind"),
         ({"ids": [1.0, 2.0]}, r"instance 0: the id is 1\.0"),
         ({"ids": ["a", "\ud800"]}, "instance 1: the id is"),
-        ({"logits": [[0.0, np.nan], [0.0, 1.0]]}, "instance 0: .*not all finite"),
-        ({"logits": [[0.0], [1.0]]}, "not a list of at least two numbers"),
+        ({"logits": [[0.0, np.nan], [0.0, 1.0]]}, "instance 0: NaN is not a number"),
+        ({"logits": [[0.0], [1.0]]}, r"there is one logit, 0\.0"),
         ({"gold": [0, 2]}, "instance 1: gold is 2, but there are 2 logits"),
-        ({"gold": [True, False]}, "instance 0: gold is True"),
     ],
 )
 def test_what_could_not_be_read_again_is_not_written(tmp_path, changes, words):
@@ -131,18 +130,16 @@ DAMAGE = {
     "logits of another epoch": lambda line, rng: line.replace(b"logits_epoch_7", b"logits_epoch_6"),
     "boolean gold": _with(gold=True),
     "text gold": _with(gold="1"),
-    "float gold": _with(gold=1.0),
+    "fractional gold": _with(gold=1.5),
     "gold too large": _with(gold=3),
     "negative gold": _with(gold=-1),
     "huge gold": _with(gold=2**70),
     "a list": lambda line, rng: b"[1,2]",
     "a number": lambda line, rng: b"17",
-    "empty line": lambda line, rng: b"",
     "two objects": lambda line, rng: line + line,
     "two objects with a comma": lambda line, rng: line + b"," + line,
     "garbage": lambda line, rng: rng.integers(11, 256, 40, dtype=np.uint8).tobytes(),
     "nul": lambda line, rng: b"\0" * 20,
-    "byte order mark": lambda line, rng: b"\xef\xbb\xbf" + line,
 }
 
 

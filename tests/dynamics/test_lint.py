@@ -40,7 +40,10 @@ FAULTS = {
     "stray folder": (lambda f: (f / "old").mkdir(), "old", 0, "this is a folder"),
     "unfinished file": (lambda f: (f / "dynamics_epoch_4.jsonl.part").write_text(""), ".part", 0, "not that of a log"),
     "gap": (lambda f: (f / "dynamics_epoch_1.jsonl").unlink(), "", 0, "up to epoch 3, but none of 1"),
-    "first epoch": (lambda f: (f / "dynamics_epoch_0.jsonl").unlink(), "", 0, "but none of 0"),
+    "first epochs": (
+        lambda f: [(f / f"dynamics_epoch_{epoch}.jsonl").unlink() for epoch in (0, 1)],
+        *("", 0, "but none of 0 to 1"),
+    ),
     "two logs": (lambda f: (f / "dynamics_epoch_1.jsonl.gz").write_text(""), ".gz", 0, "another log of epoch 1"),
     "gold": (lambda f: line(f, 2, 4, gold=1), "epoch_2.jsonl", 5, "gold of id 4 is 1, and was 0 before"),
     "gold out of range": (lambda f: line(f, 2, 4, gold=3), "epoch_2.jsonl", 5, "gold is 3, but there are 3 logits"),
@@ -64,7 +67,7 @@ FAULTS = {
     "partial last epoch": (lambda f: change(f, 3, lambda rows: rows[:3]), "epoch_3.jsonl", 0, "7 of 10 instances"),
     "late": (
         lambda f: change(f, 2, lambda rows: [*rows, rows[0].replace('"guid":0', '"guid":99')]),
-        *("epoch_2.jsonl", 11, "1 ids are in no earlier epoch, e.g. 99"),
+        *("epoch_2.jsonl", 11, "1 id not in an earlier epoch, e.g. 99"),
     ),
     "other ids": (
         lambda f: write_epoch(f, 1, list(range(50, 60)), np.zeros((10, 3)), [0] * 10),

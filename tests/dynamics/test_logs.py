@@ -143,7 +143,7 @@ def test_drop_leaves_out_what_lacks_an_epoch_and_says_so(write, logits, gold, ca
     expected = TrainingDynamics.from_logits(torch.from_numpy(logits[:, kept]), torch.from_numpy(gold[kept]))
     assert logs.ids == [IDS[row] for row in kept]
     assert_same_map(DataMap.of(logs.running()), DataMap.of(expected))
-    assert "1 of 40 instances lack some epochs and are left out." in caplog.text
+    assert "1 of 40 instances lacks some epochs and is left out." in caplog.text
 
 
 @pytest.mark.parametrize("absent", [(0,), (4,), (0, 2, 3)], ids=["late", "last", "several"])
@@ -237,10 +237,21 @@ def test_ids_of_another_kind_name_the_file(write, logits, gold):
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [({"epochs": [1, 9]}, r"no logs of epochs \[9\]\. It has 0, 1, 2, 3, 4"), ({"epochs": []}, "epochs is empty")],
+    [
+        ({"epochs": [1, 9]}, r"no logs of epochs \[9\]\. It has 0, 1, 2, 3, 4"),
+        ({"burn_out": 9}, r"burn_out=9 reads the first 9 epochs, but .* has 5\. Give burn_out=5 or less"),
+        ({"epochs": []}, "epochs is empty"),
+        ({"epochs": 3}, r"epochs must be a list of numbers of epochs, such as \[0, 1\], not 3; burn_out=3 reads"),
+        ({"epochs": "0"}, "epochs must be a list of numbers of epochs"),
+        ({"epochs": [0.5]}, r"epochs must be a whole number of at least 0, not 0\.5"),
+        ({"burn_out": 0}, "burn_out must be a whole number of at least 1"),
+        ({"values": "probs"}, "values must be logits, probabilities or null, not 'probs'"),
+        ({"label_names": "HUM"}, "label_names must be a list of names"),
+        ({"label_names": ["HUM", "HUM"]}, "label_names must be two or more different names"),
+    ],
 )
 def test_epochs_that_are_not_there_are_refused(write, arguments, words):
-    with pytest.raises(DataError, match=words):
+    with pytest.raises((DataError, ConfigError), match=words):
         Logs(write(), **arguments)
 
 
@@ -252,7 +263,7 @@ def test_two_logs_of_an_epoch_are_refused(write):
 
 
 def test_a_folder_without_logs_is_refused(tmp_path):
-    with pytest.raises(DataError, match="has no logs, which are named dynamics_epoch_0"):
+    with pytest.raises(DataError, match=r"there is no log\. Logs are named dynamics_epoch_0"):
         Logs(tmp_path)
     with pytest.raises(DataError, match="is not a folder"):
         Logs(tmp_path / "none")
