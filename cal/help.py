@@ -115,7 +115,7 @@ options
 LINT_LOGS_HELP = """usage: cal lint-logs FOLDER
 
 Explain every fault in a folder of logs (dynamics_epoch_0.jsonl, dynamics_epoch_1.jsonl.gz and so on): stray files,
-gaps, unreadable lines, NaN logits, changing numbers of classes, gold labels or ids, and missing, late or repeated
+gaps, unreadable lines, NaN logits, probabilities in the place of logits, changing numbers of classes, gold labels or ids, and missing, late or repeated
 instances. Exit code 0: no faults; 1: some.
 """
 

@@ -10,14 +10,13 @@ Reference:
 
 from __future__ import annotations
 
-import codecs
 import gzip
 import re
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
-from typing import IO, NamedTuple, cast, get_args
+from typing import IO, NamedTuple, get_args
 
 import numpy as np
 import orjson
@@ -31,6 +30,7 @@ from cal.dynamics.log_options import LogOptions
 from cal.dynamics.scale import Values, in_logits, logits_of_probs, no_probabilities
 from cal.errors import DataError
 from cal.files import write_whole
+from cal.text_files import utf8_lines
 
 DECIMALS = 10
 """Number of decimals of a logit."""
@@ -40,13 +40,6 @@ _NAME = re.compile(r"dynamics_epoch_([0-9]+)(\.0+)?\.jsonl(\.gz)?")
 _BLOCK = 1 << 16  # bytes
 
 _ALL = LogOptions()
-_MARKS = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark is how it begins
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
 
 
 class Fault(NamedTuple):
@@ -236,26 +229,6 @@ def scan(path: Path, options: LogOptions = _ALL, others: Sequence[int] = ()) -> 
     else:
         if not found_any:
             yield Fault(path, 1, "the file is empty", f"Log this epoch again.{or_without(path, others)}")
-
-
-@contextmanager
-def utf8_lines(path: Path) -> Iterator[IO[bytes]]:
-    """Opens a text file as bytes in UTF-8, whatever Unicode it is in; gzip is recognised by its content."""
-
-    def opened() -> IO[bytes]:
-        return cast(IO[bytes], gzip.open(path)) if packed else path.open("rb")
-
-    with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    with opened() as stream:
-        sample = stream.read(8)
-    if path.suffix == ".gz" and not packed and not sample.lstrip().startswith(b"{"):
-        raise OSError("it is not packed by gzip")
-    encoding = next((name for mark, name in _MARKS.items() if sample.startswith(mark)), None)
-    if encoding is None and sample.lstrip(b"\0")[:1] == b"{" and b"\0" in sample:
-        encoding = "utf-16-le" if sample[1:2] == b"\0" else "utf-16-be"
-    with opened() as stream:
-        yield cast(IO[bytes], codecs.EncodedFile(stream, "utf-8", encoding)) if encoding else stream
 
 
 def or_without(path: Path, others: Sequence[int]) -> str:

@@ -12,12 +12,13 @@ import pandas as pd
 
 from cal.dynamics.find_logs import folds_in, is_store, log_folder
 from cal.dynamics.ids import few
-from cal.dynamics.jsonl import epoch_of, utf8_lines
+from cal.dynamics.jsonl import epoch_of
 from cal.dynamics.log_options import LogOptions
 from cal.dynamics.logs import Logs
 from cal.dynamics.scale import Scale, described, in_logits
 from cal.dynamics.store import LogStore
 from cal.errors import DataError, quantity
+from cal.text_files import utf8_lines
 
 logger = logging.getLogger(__name__)
 
