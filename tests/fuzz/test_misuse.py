@@ -79,7 +79,11 @@ def test_what_is_wrong_is_refused_by_an_error_of_our_own(calls, tmp_path, monkey
     assert not bare, "\n".join(bare)
 
 
-@pytest.mark.parametrize("wrong", [set("ab"), frozenset("ab"), {"a": 1, "b": 2}, "ab", None, 3], ids=str)
+@pytest.mark.parametrize(
+    "wrong",
+    [set("ab"), frozenset("ab"), {"a": 1, "b": 2}, "ab", None, 3],
+    ids=["set", "frozenset", "dict", "text", "None", "number"],
+)
 @pytest.mark.parametrize(
     ("name", "argument"),
     [
