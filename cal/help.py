@@ -115,8 +115,9 @@ options
 LINT_LOGS_HELP = """usage: cal lint-logs FOLDER
 
 Explain every fault in a folder of logs (dynamics_epoch_0.jsonl, dynamics_epoch_1.jsonl.gz and so on): stray files,
-gaps, unreadable lines, NaN logits, probabilities in the place of logits, changing numbers of classes, gold labels or ids, and missing, late or repeated
-instances. Exit code 0: no faults; 1: some.
+absent epochs, unreadable lines, NaN logits, probabilities in place of logits, changing numbers of classes, gold labels
+or ids, and missing, late or repeated instances. It takes the folder of a recorder, and folders fold_0, fold_1 too.
+Exit code 0: no faults; 1: some.
 """
 
 

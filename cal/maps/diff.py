@@ -14,9 +14,10 @@ import pandas as pd
 from cal.arguments import check_arguments
 from cal.checks import numbers_in, paths, refuse
 from cal.dynamics.data_map import DataMap
+from cal.dynamics.find_logs import has_logs
 from cal.dynamics.metrics import COORDINATES
 from cal.dynamics.regions import AMBIGUOUS, EASY, HARD, OTHER, rule_parameters
-from cal.errors import AnalysisError
+from cal.errors import AnalysisError, DataError
 from cal.maps.diff_result import MapDiff, listed
 from cal.maps.given import given_map
 from cal.maps.labels import one_to_one
@@ -62,7 +63,7 @@ def map_diff(a: Given, b: Given, *, alpha: float = 0.05, shared: bool = False) -
     given_as_text: dict[str, Any] = {name: given for name, given in (("a", a), ("b", b)) if isinstance(given, str)}
     refuse(numbers_in("(0, 1)", alpha=alpha) + paths(**given_as_text))
     names = _names(a, b)
-    a, b = (given_map(given, None)[0] for given in (a, b))
+    a, b = _map_of(a), _map_of(b)
     if a.rule != b.rule:
         raise AnalysisError(
             f"Regions of A follow {a.rule}, those of B {b.rule}. Draw one again by the other's rule: cal map map=B "
@@ -95,6 +96,16 @@ def map_diff(a: Given, b: Given, *, alpha: float = 0.05, shared: bool = False) -
         alpha=alpha,
         names=names,
     )
+
+
+def _map_of(given: Given) -> DataMap:
+    """A map; logs that cannot be read as they are become one by `cal map`, which takes the words of their advice."""
+    try:
+        return given_map(given, None)[0]
+    except DataError as error:
+        if isinstance(given, str | Path) and has_logs(given):
+            raise DataError(f"{error} Such words go to cal map logs={given}; compare the map that it draws.") from error
+        raise
 
 
 def _names(a: Given, b: Given) -> tuple[str, str]:

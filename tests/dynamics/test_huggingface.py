@@ -239,8 +239,10 @@ def test_the_collator_must_be_given_too(tmp_path):
 def test_a_dataset_without_ids_is_refused(tmp_path, capture):
     data = datasets.Dataset.from_dict(columns()).remove_columns(["id"])
     recording = DynamicsCallback(DynamicsRecorder(capture=capture), pad)
-    with pytest.raises(DataError, match="The dataset needs the columns 'id' and 'labels'"):
-        trainer(tmp_path, recording, data=data).train()
+    training = trainer(tmp_path, recording, data=data.rename_column("length", "idx"))
+    with pytest.raises(DataError, match=r"needs the columns 'id' and 'labels'; id_column='idx' .*It has input_ids"):
+        training.train()
+    assert training.state.global_step == 0
 
 
 def test_ids_that_occur_twice_end_training_with_a_report(tmp_path):

@@ -14,6 +14,7 @@ from cal.dynamics.open_logs import open_logs
 from cal.dynamics.recorder import DynamicsRecorder
 from cal.errors import CalError, ConfigError, DataError
 from cal.label_errors.suspects_request import SuspectsRequest
+from cal.maps.diff import map_diff
 
 N, E, C = 12, 3, 3
 LOGITS = np.random.default_rng(0).normal(size=(E, N, C)).round(4)
@@ -250,6 +251,12 @@ def test_every_command_that_reads_logs_takes_the_same_words(tmp_path, command, c
     assert 'values="probabilities"' in capsys.readouterr().err
     accepted = ["epochs=[0,2,3]", "values=probabilities", "burn_out=2", "on_missing=drop"]
     assert main([*words, *accepted]) == 0
+
+
+def test_map_diff_sends_faulty_logs_to_the_command_that_takes_the_words(tmp_path):
+    folder = write(tmp_path / "logs", epochs=[0, 2, 3])
+    with pytest.raises(DataError, match=r"epochs=\[0,2,3\].* Such words go to cal map logs=.*logs; compare"):
+        map_diff(folder, write(tmp_path / "plain"))
 
 
 @pytest.mark.parametrize("words", [{"epochs": [0]}, {"burn_out": 2}, {"values": "logits"}, {"on_missing": "drop"}])
