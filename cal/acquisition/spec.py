@@ -18,7 +18,7 @@ from cal.acquisition.mix import Mix
 from cal.acquisition.one_run import OneRun
 from cal.acquisition.pool import Pool
 from cal.checks import refuse
-from cal.errors import ConfigError
+from cal.errors import ConfigError, shown
 
 StrategySpec = str | Mapping[str, Any] | Acquisition | Callable[[Pool], Tensor]
 
@@ -118,7 +118,7 @@ def make_strategy(spec: StrategySpec) -> tuple[str, Acquisition]:
     if callable(spec):
         function = Function(spec)
         return function.name, function
-    raise ConfigError(f"{spec!r} is not a strategy. {_HINT}")
+    raise ConfigError(f"{shown(spec)} is not a strategy. {_HINT}")
 
 
 def _is_named(spec: StrategySpec) -> bool:

@@ -7,8 +7,9 @@ from collections import Counter
 
 import numpy as np
 
+from cal.arrays import as_list
 from cal.data.splits import LabelledSplits, Split, few
-from cal.errors import DataError
+from cal.errors import DataError, shown
 
 
 def check_splits(corpus: str, given: LabelledSplits) -> None:
@@ -21,6 +22,8 @@ def check_splits(corpus: str, given: LabelledSplits) -> None:
     Raises:
         DataError: naming the first problem, and what to do.
     """
+    if not all(isinstance(name, str | int) for name in as_list("label_names", given.label_names)):
+        raise DataError(f"{corpus}: label_names must be names of labels, not {shown(given.label_names)}.")
     n_classes = len(given.label_names)
     if repeated := [str(label) for label, n in Counter(given.label_names).items() if n > 1]:
         raise DataError(f"{corpus}: label_names gives {few(repeated)} more than once. Give each label once.")

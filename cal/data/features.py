@@ -297,7 +297,7 @@ def _by_row(name: str, vectors: Any) -> Any:
     """A sparse matrix in the format whose rows can be chosen, or an array of floats."""
     if sparse.issparse(vectors):
         return vectors.tocsr()
-    return vectors if isinstance(vectors, np.ndarray) else as_reals(name, vectors, 2, FeatureError)
+    return vectors if isinstance(vectors, np.ndarray) and vectors.ndim else as_reals(name, vectors, 2, FeatureError)
 
 
 def _as_floats(vectors: Any) -> Any:

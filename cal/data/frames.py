@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cal.arrays import as_list
-from cal.checks import one_of, refuse
+from cal.checks import LARGEST, one_of, refuse
 from cal.data.columns import Columns, numbered, read_documents
 from cal.data.documents import assemble
 from cal.data.spelling import LABELS
@@ -115,6 +115,8 @@ def frame_tables(
         table, id = table.with_column(_GIVEN_ID, ids), _GIVEN_ID
     if split is not None and not _is_name(split):
         raise ConfigError(f"split must name a column, not {shown(split)}.")
+    if not (id is None or _is_name(id)):
+        raise ConfigError(f"id must name a column, not {shown(id)}.")
     columns = Columns(id_column=None if id is None else str(id))
     tables = by_split(numbered(table, columns), None if split is None else str(split))
     if test is not None:
@@ -224,7 +226,7 @@ def table_of(data: Any, source: str) -> RawTable:
 
 
 def _is_name(value: Any) -> bool:
-    return isinstance(value, str | int) and not isinstance(value, bool)
+    return isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST)
 
 
 def _order(values: Any) -> list[str] | None:

@@ -140,6 +140,8 @@ def write_epoch(
             f"{path.name}: {len(guids)} ids, logits of shape {matrix.shape} and {len(classes)} gold classes; "
             "give (instance,), (instance, class) and (instance,), with at least one instance."
         )
+    if odd := [guid for guid in guids if not isinstance(guid, str | int | float | None)]:
+        raise DataError(f"{path.name}: ids are text or whole numbers, not {type(odd[0]).__name__}.")
     if len(set(guids)) < len(guids):
         raise DataError(f"{path.name}: {len(guids) - len(set(guids))} ids are repeated; an instance has one line.")
     matrix = in_logits(matrix, values, f"{path.name} cannot be written: ")

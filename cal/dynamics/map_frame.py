@@ -13,7 +13,7 @@ from cal.dynamics.map_table import EPOCHS, map_table
 from cal.dynamics.map_values import MOST_CLASSES
 from cal.dynamics.regions import AMBIGUOUS, EASY, HARD, OTHER
 from cal.dynamics.training_dynamics import Capture
-from cal.errors import AnalysisError, DataError
+from cal.errors import AnalysisError, DataError, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,7 +125,12 @@ def positions(chosen: Any, n_instances: int, n_runs: int = 1) -> np.ndarray:
     """
     if isinstance(chosen, slice):
         return np.arange(n_instances)[chosen].copy()  # torch takes no array of negative stride
-    array = np.asarray(chosen.cpu() if isinstance(chosen, Tensor) else chosen)
+    try:
+        array = np.asarray(chosen.cpu() if isinstance(chosen, Tensor) else chosen)
+    except ValueError as error:
+        raise AnalysisError(
+            f"Choose instances by a boolean mask or a list of positions, not {shown(chosen)}."
+        ) from error
     if array.dtype.kind == "b":
         if array.size != n_instances or array.shape[-1:] != (n_instances,):
             hint = " Filter the mean over runs, or one run: data_map.mean(), data_map.run(k)." if n_runs > 1 else ""
@@ -139,5 +144,9 @@ def positions(chosen: Any, n_instances: int, n_runs: int = 1) -> np.ndarray:
             twice = int(np.flatnonzero(np.bincount(taken) > 1)[0])
             raise AnalysisError(f"Position {twice} is chosen more than once; an instance is in a map once.")
         return taken
-    hint = f" data_map.run({chosen}) is a run, data_map[[{chosen}]] an instance." if array.ndim == 0 else ""
-    raise AnalysisError(f"Choose instances by a boolean mask, a list of positions or a slice, not {chosen!r}.{hint}")
+    hint = (
+        f" data_map.run({shown(chosen)}) is a run, data_map[[{shown(chosen)}]] an instance." if array.ndim == 0 else ""
+    )
+    raise AnalysisError(
+        f"Choose instances by a boolean mask, a list of positions or a slice, not {shown(chosen)}.{hint}"
+    )

@@ -11,7 +11,7 @@ from cal.arrays import as_list
 from cal.checks import refuse, whole_numbers
 from cal.dynamics.recorder import DynamicsRecorder
 from cal.dynamics.scale import log_probs
-from cal.errors import ConfigError, DataError
+from cal.errors import ConfigError, DataError, shown
 
 
 def record_partial_fit(
@@ -45,7 +45,7 @@ def record_partial_fit(
     check_arguments(record_partial_fit, locals())
     _check(recorder, classifier, ["partial_fit"])
     refuse(whole_numbers(n_epochs=n_epochs))
-    y = np.array(as_list("y", y))
+    y = _labels(y)
     classes = np.unique(y)
     done = recorder.n_epochs
     for epoch in range(n_epochs):
@@ -84,10 +84,22 @@ def record_stages(recorder: DynamicsRecorder, classifier: Any, x: Any, y: Any, *
     check_arguments(record_stages, locals())
     _check(recorder, classifier, ["staged_predict_proba", "staged_decision_function"])
     name = "staged_predict_proba" if hasattr(classifier, "staged_predict_proba") else "staged_decision_function"
-    y = np.array(as_list("y", y))
+    y = _labels(y)
     stages = iter(_trained(classifier, name, x))
     while (scores := _trained(stages, "__next__")) is not None:
         _record(recorder, name, scores, y, classifier.classes_, ids)
+
+
+def _labels(given: Any) -> np.ndarray:
+    """(instance,) gold labels, all text or all numbers.
+
+    Raises:
+        DataError: if they are something else.
+    """
+    labels = as_list("y", given)
+    if not (all(isinstance(each, str) for each in labels) or all(isinstance(each, int | float) for each in labels)):
+        raise DataError(f"y must be a label for each instance, all text or all numbers, not {shown(labels)}.")
+    return np.array(labels)
 
 
 def _trained(classifier: Any, method: str, *given: Any, **more: Any) -> Any:

@@ -46,7 +46,10 @@ def as_booleans(name: str, given: Any, n_axes: int = 2) -> Tensor:
         >>> as_booleans("correct", [[1], [0]]).tolist()
         [[True], [False]]
     """
-    array = np.asarray(given) if isinstance(given, list | np.ndarray) else None
+    try:
+        array = np.asarray(given) if isinstance(given, list | np.ndarray) else None
+    except ValueError:  # rows of several lengths, which `as_tensor` refuses
+        array = None
     tensor = torch.from_numpy(array) if array is not None and array.dtype == bool else as_tensor(name, given)
     if tensor.dim() < n_axes or (tensor.dtype != torch.bool and ((tensor != 0) & (tensor != 1)).any()):
         raise AnalysisError(

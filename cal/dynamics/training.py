@@ -71,7 +71,7 @@ def compute_training_dynamics(
     check_arguments(compute_training_dynamics, locals())
     problems = whole_numbers(n_epochs=n_epochs, batch_size=batch_size) + one_of(["during", "end"], capture=capture)
     refuse(problems + numbers_in("(0, inf)", lr=lr) + whole_numbers(0, seed=seed))
-    if not isinstance(dataset, Sized) or not len(dataset):
+    if getattr(dataset, "shape", None) == () or not isinstance(dataset, Sized) or not len(dataset):
         raise DataError("The dataset has no items or no length; give one item per instance, by position.")
     if isinstance(dataset, str | bytes | Set) or not hasattr(dataset, "__getitem__"):
         raise DataError(f"dataset is {shown(dataset)}; give one item per instance, by position.")

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from cal.arguments import check_arguments
-from cal.arrays import as_classes
+from cal.arrays import as_classes, as_list
 from cal.checks import known_name, problems_of, refuse, whole_numbers
 from cal.data.corpus import Corpus
 from cal.data.features import vectors_of
@@ -85,6 +85,7 @@ def detect(
         (4,)
     """
     check_arguments(detect, locals())
+    names = as_list("names", names, ConfigError)
     problems = refused_detectors(names) + whole_numbers(2, folds=folds)
     seeds = as_classes("seeds", seeds, error=ConfigError).tolist()
     refuse(problems if seeds else [*problems, "seeds is empty; give at least one."])

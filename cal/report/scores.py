@@ -33,8 +33,8 @@ def area_under_curve(n_labelled: npt.ArrayLike, accuracy: npt.ArrayLike) -> floa
     )
     if x.shape != y.shape or x.ndim != 1 or x.size == 0 or (np.diff(x) <= 0).any():
         raise AnalysisError(
-            f"A learning curve needs increasing n_labelled and one accuracy for each; given {x.tolist()[:5]} ... "
-            f"of shape {x.shape} and accuracies of shape {y.shape}."
+            f"A learning curve needs increasing n_labelled and one accuracy for each; given "
+            f"{x.ravel().tolist()[:5]} ... of shape {x.shape} and accuracies of shape {y.shape}."
         )
     return float(np.trapezoid(y, x) / (x[-1] - x[0])) if x.size > 1 else float(y[0])
 
