@@ -11,7 +11,7 @@ from typing import Any, get_args
 from cal.checks import one_of, refuse, whole_numbers
 from cal.dynamics.scale import Values
 from cal.dynamics.store import OnMissing
-from cal.errors import DataError, quantity
+from cal.errors import DataError, quantity, shown
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,9 @@ def as_word(value: Any) -> str:
 def _epochs_problems(epochs: object) -> list[str]:
     if epochs is None:
         return []
-    if isinstance(epochs, str) or not isinstance(epochs, Iterable):
-        hint = f"; burn_out={epochs} reads the first {epochs}" if isinstance(epochs, int) and epochs > 0 else ""
-        return [f"epochs must be a list of numbers of epochs, such as [0, 1], not {epochs!r}{hint}."]
+    if isinstance(epochs, str) or not isinstance(epochs, Iterable) or getattr(epochs, "shape", None) == ():
+        hint = f"; burn_out={epochs} reads the first {epochs}" if isinstance(epochs, int) and 0 < epochs < 1000 else ""
+        return [f"epochs must be a list of numbers of epochs, such as [0, 1], not {shown(epochs)}{hint}."]
     listed = list(epochs)
     if not listed:
         return ["epochs is empty. Give at least one, or leave it out to read all."]
@@ -107,7 +107,9 @@ def _names_problems(names: object) -> list[str]:
     if names is None:
         return []
     if isinstance(names, str) or not isinstance(names, Sequence):
-        return [f"label_names must be a list of names in the order of the logits, such as [HUM, LOC], not {names!r}."]
+        return [
+            f"label_names must be a list of names in the order of the logits, such as [HUM, LOC], not {shown(names)}."
+        ]
     if len(distinct := {str(name) for name in names}) < max(len(names), 2):
         return [f"label_names must be two or more different names; {list(names)} has {len(distinct)}."]
     return []
