@@ -23,7 +23,7 @@ from cal.dynamics.regions import region_rule, regions
 from cal.dynamics.running import RunningDynamics, values_over_epochs
 from cal.dynamics.runs import mean_correlation, mean_of_runs, spread_over_runs
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
-from cal.errors import AnalysisError
+from cal.errors import AnalysisError, LearnerError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,9 +33,8 @@ if TYPE_CHECKING:
 class DataMap(MapDisplay):
     """Confidence, variability, correctness and the other metrics of each instance.
 
-    Square brackets filter it like a table, by a boolean mask, an array of positions or a slice; ids, texts and all else
-    that is known follow. A map of several runs holds the values of each; `run(k)` takes one run, and tables and
-    pictures show the mean.
+    Square brackets filter it like a table, by a boolean mask, an array of positions or a slice. A map of several runs
+    holds the values of each: `run(k)` takes one run, and tables and pictures show the mean.
 
     Attributes:
         gold: (*runs, instance) gold classes; -1 in all rows if they are unknown.
@@ -128,14 +127,15 @@ class DataMap(MapDisplay):
             known: what else is known: `name`, `texts`, `label_names`, `seeds`, `region_rule`.
 
         Raises:
-            CalError: if no epoch was recorded, there is not one id and text per instance, or a value is not finite.
+            CalError: if no epoch was recorded, training diverged, or there is not one id and text per instance.
         """
         check_arguments(DataMap.of, {"dynamics": dynamics})
         if not dynamics.n_epochs:
             raise AnalysisError("A data map needs at least one epoch, and none was recorded.")
         values: dict[str, Any] = {**values_over_epochs(dynamics)}
-        if isinstance(dynamics, TrainingDynamics):
-            known = {"curves": dynamics.gold_prob} | known
+        if not torch.isfinite(values["confidence"]).all():
+            raise LearnerError("Training diverged: logits are not finite. Lower the learning rate, learner.lr.")
+        known = {"curves": dynamics.gold_prob if isinstance(dynamics, TrainingDynamics) else None} | known
         return cls(**values, n_epochs=dynamics.n_epochs, capture=dynamics.capture, ids=ids, **known)
 
     @classmethod

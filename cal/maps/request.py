@@ -217,7 +217,7 @@ def map(corpus: Any = None, *, quiet: bool = False, **parameters: Any) -> DataMa
         >>> data_map
         DataMap 'corpus': 12 instances, 4 epochs, 1 run
         >>> data_map.to_frame().columns[:3].tolist()
-        ['id', 'gold', 'predicted']
+        ['id', 'place', 'gold']
     """
     check_arguments(map, {"quiet": quiet})
     return make(MapRequest, parameters).run(corpus, quiet=quiet)

@@ -124,6 +124,7 @@ def advance(
                 training.fit(recorded)
             with phase("evaluate"):
                 scores = _scores(training, setting.tests, runs, round)
+                training.draw_maps()
             seconds, ended = RoundSeconds(watch, len(runs), recorded), False
             for strategy, rows in rows_of.items():
                 with phase("acquire"):

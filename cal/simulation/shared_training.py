@@ -60,7 +60,10 @@ class SharedTraining:
 
         streams = self._streams[self._first]
         self._dynamics = self._learner.fit(labelled, self._gold[labelled], streams, on_epoch_end=look)
-        self._maps = DataMap.of(self._dynamics)  # before a strategy sees, and may change, the dynamics
+
+    def draw_maps(self) -> None:
+        """Draws the data maps, before a strategy sees, and may change, the dynamics."""
+        self._maps = DataMap.of(self._dynamics)
 
     def predict_split(self, name: str) -> Tensor:
         """(run, instance, class) logits of a split, such as `test`."""

@@ -141,7 +141,11 @@ def test_other_settings_do_not_go_on_with_a_training(command, tmp_path, monkeypa
 
 def test_the_hardest_documents_are_printed(command, alone, tmp_path, capsys):
     assert main(command(tmp_path / "map", "hardest=3")) == 0
-    lines = capsys.readouterr().out.split("hardest to learn, by confidence\n")[1].splitlines()[:3]
+    lines = (
+        capsys.readouterr()
+        .out.split("Hardest to learn: confidence, correctness, id, labels and text\n")[1]
+        .splitlines()[:3]
+    )
     expected = alone.sort_values("confidence").index[:3].tolist()
     assert [line.split()[2] for line in lines] == expected
     assert all("gold " in line and ", predicted " in line for line in lines)
