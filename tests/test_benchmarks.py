@@ -62,6 +62,7 @@ def test_the_machine_is_described(monkeypatch):
     assert {"gpu", "load", "commit"} <= set(described)
 
 
+@pytest.mark.slow
 def test_starting_is_measured_and_peers_that_are_missing_are_named():
     startup = result_of("startup", "--repeats", 1, *NO_PEERS)
     for name in ("help", "simulate_help", "import", "strategies", "compare", "torch"):
@@ -70,11 +71,13 @@ def test_starting_is_measured_and_peers_that_are_missing_are_named():
     assert startup["small_text_seconds"] is startup["baal_mb"] is None
 
 
+@pytest.mark.slow
 def test_filtering_is_measured_beside_scikit_learn():
     measured = result_of("aflite", "--instances", 500, "--peer-probes", 1)
     assert_measured(*(measured[key] for key in ("seconds", "probe_ms", "sklearn_probe_ms", "sklearn_ratio")))
 
 
+@pytest.mark.slow
 def test_lsa_is_measured_beside_scikit_learn():
     measured = result_of("lsa", "--texts", 1200, "--directions", 20)
     assert_measured(*(measured[key] for key in ("cal_seconds", "sklearn_seconds", "sklearn_arpack_seconds")))

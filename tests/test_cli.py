@@ -215,6 +215,7 @@ def test_benchmark_lists_what_can_be_measured_and_knows_no_other(capsys):
     assert "Did you mean 'step'?" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_benchmark_aso_is_one_json_object():
     words = [
         sys.executable,

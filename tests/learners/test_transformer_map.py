@@ -65,6 +65,7 @@ def test_two_processes_with_micro_batches_draw_the_map_of_one(command, alone, tm
         pd.testing.assert_series_equal(together.loc[alone.index, metric], alone[metric], rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_two_processes_record_what_training_saw(command, tmp_path):
     """With dropout on: masks belong to instances, not to processes."""
     assert main(command(tmp_path / "one", "capture=during")) == 0
