@@ -11,7 +11,6 @@ import os
 import re
 import signal
 import sys
-import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -159,13 +158,14 @@ def _sweep(name: str, requests: list[Any], given: argparse.Namespace) -> None:
 @contextmanager
 def _no_exit() -> Iterator[None]:
     """Makes an error of code of the user that ends the whole program, perhaps with the exit code of success."""
+    from cal.registry import said
+
     try:
         yield
     except SystemExit as error:
-        *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+        told = said(error)
         raise ConfigError(
-            f"{frame.f_code.co_filename}, line {line}, calls sys.exit({error.code!r}), which would end the command. "
-            "Raise an error there instead."
+            f"{told[0].upper()}{told[1:]}, which would end the command. Raise an error there instead."
         ) from error
 
 

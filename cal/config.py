@@ -113,13 +113,12 @@ def _jobs(
     """The overrides of each job in a form that Hydra accepts; invalid ones are reported and left out."""
     if config_dir is not None and not config_dir.is_dir():
         raise ConfigError(f"--config-dir {config_dir} is not a folder.")
-    groups = _groups(request, config_dir)
-    rewritten = [_rewritten(line, groups, config_dir, problems, multirun=multirun) for line in overrides]
+    rewritten = [_rewritten(line, request, config_dir, problems, multirun=multirun) for line in overrides]
     return map(list, itertools.product(*(lines for lines in rewritten if lines is not None)))
 
 
 def _rewritten(
-    line: str, groups: set[str], config_dir: Path | None, problems: Problems, *, multirun: bool
+    line: str, request: type[Request], config_dir: Path | None, problems: Problems, *, multirun: bool
 ) -> list[str] | None:
     """An override in a form that Hydra accepts, one per swept value; None if it is invalid."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -151,6 +150,10 @@ def _rewritten(
     name = override.key_or_group
     if name.partition("/")[0].partition(".")[0] == "hydra":
         problems.append(f"'{line}' is a setting of Hydra, which cal does not use. Leave it out.")
+        return None
+    groups = _groups(request, config_dir)
+    if name not in groups and (conf_dir() / name).is_dir():  # a group of other commands
+        problems.append(str(UnknownNameError("key", name, help_of(request))))
         return None
     if name in groups and not override.is_delete():
         known = options(name, config_dir)
@@ -237,7 +240,12 @@ def _request(request: type[Request], config: Mapping[str, Any], problems: Proble
                 del values[group]
             continue
         parameters = dict(values.pop(group))
-        name = str(parameters.pop(selector, None))
+        if parameters.setdefault(selector, None) is None:
+            del parameters[selector]
+            listed = ", ".join(f"{group}.{key}" for key in parameters) or f"{group}.{selector}"
+            problems.append(f"Give {group}=NAME with {listed}: one of {', '.join(options(group))}.")
+            continue
+        name = str(parameters.pop(selector))
         find = functools.partial(registry.find, entries, f"{group}.{selector}", name)
         if (choice := problems.attempt(find, otherwise=None)) is not None:
             kinds = {field.name: field for field in dataclasses.fields(choice)}

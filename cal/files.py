@@ -56,7 +56,7 @@ def path_errors() -> Iterator[None]:
 
 
 def write_whole(
-    path: Path, content: bytes | Callable[[IO[bytes]], object], remedy: str = "Make room and try again."
+    path: Path, content: bytes | Callable[[IO[bytes]], object], remedy: str = "Make room, or give another path."
 ) -> None:
     """Writes a file completely or not at all, and makes its folder.
 
@@ -94,7 +94,7 @@ def write_whole(
             _sync_folder(folder)
 
 
-def append(path: Path, content: bytes, remedy: str = "Make room and try again.") -> None:
+def append(path: Path, content: bytes, remedy: str = "Make room, or give another path.") -> None:
     """Adds bytes to the end of a file; when this function returns, they are on disk.
 
     Raises:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
+import traceback
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -252,13 +253,18 @@ def choose(entries: Mapping[str, Entry], kind: str, spec: Any) -> tuple[str, Any
 
 
 def said(error: BaseException) -> str:
-    """What an error says, or that code called `sys.exit`.
+    """What an error says without a full stop, or which line called `sys.exit`.
 
     Example:
-        >>> said(ValueError("k is 0")), said(SystemExit(3))
+        >>> said(ValueError("k is 0.")), said(SystemExit(3))
         ('k is 0', 'it calls sys.exit(3)')
     """
-    return f"it calls sys.exit({error.code!r})" if isinstance(error, SystemExit) else str(error)
+    if not isinstance(error, SystemExit):
+        return str(error).removesuffix(".")
+    places = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    ours = [place for place in places if "_sitebuiltins" not in place[0]]  # exit() and quit() are functions of Python
+    where = f"line {ours[-1][1]} of {ours[-1][0]}" if ours else "it"
+    return f"{where} calls sys.exit({error.code!r})"
 
 
 def name_of(choice: Any) -> str | None:

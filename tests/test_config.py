@@ -17,9 +17,10 @@ def composed(*overrides, **options):
     return request_of(*overrides, **options).as_data()
 
 
-def problems_of(*overrides, sweep=False, **options):
+def problems_of(*overrides, command="simulate", sweep=False, **options):
+    request = registry.find_target(COMMANDS[command].request)
     with pytest.raises(ConfigError) as caught:
-        (compose_sweep if sweep else compose)(SimulationRequest, "simulate", overrides, **options)
+        (compose_sweep if sweep else compose)(request, command, overrides, **options)
     return caught.value.problems
 
 
@@ -177,6 +178,18 @@ def test_paths_with_signs_that_the_grammar_does_not_know_are_taken_as_they_are()
 def test_a_sweep_gives_one_configuration_per_combination():
     requests = compose_sweep(SimulationRequest, "simulate", ["rounds=1,2", "seeds=3,4", "stop=false"])
     assert [(each.rounds, len(each.seeds)) for each in requests] == [(1, 3), (1, 4), (2, 3), (2, 4)]
+
+
+def test_a_key_of_a_group_needs_a_choice():
+    for word in ("dataset.path=a.csv", "++dataset.path=a.csv"):
+        (problem,) = problems_of(word, command="map")
+        assert problem.startswith("Give dataset=NAME with dataset.path: one of ag_news, docstrings, files")
+
+
+def test_a_group_of_other_commands_is_an_unknown_key():
+    for word in ("features=null", "features=lsa", "~features"):
+        (problem,) = problems_of("dataset=files", "dataset.path=a.csv", word, command="data")
+        assert problem.startswith("Unknown key 'features'")
 
 
 def test_a_group_can_be_null():

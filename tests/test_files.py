@@ -144,7 +144,7 @@ def test_what_is_appended_follows_what_is_there(tmp_path):
 
 def test_a_file_in_the_way_of_a_folder_is_a_storage_error(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match=r"Cannot write .*Make room and try again"):
+    with pytest.raises(StorageError, match=r"Cannot write .*Make room, or give another path"):
         write_whole(tmp_path / "file" / "inside", b"")
 
 

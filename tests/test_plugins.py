@@ -146,7 +146,6 @@ def test_a_plug_in_that_exits_is_an_error_that_names_it(tmp_path, monkeypatch, c
     for name in ("exiting_plugin.Scores", "exiting_plugin.Made", "exiting_plugin.Needs", "exiting_plugin.function"):
         assert main(["simulate", *small, f"strategies=[{{_target_: {name}}}]"]) == 1
         told = capsys.readouterr().err
-        assert "sys.exit(0)" in told
-        assert name.rpartition(".")[2] in told or "exiting_plugin.py" in told
+        assert "exiting_plugin.py calls sys.exit(0)" in told
     assert main(["simulate", *small, "strategies=[{_target_: exiting_module.A}]"]) == 1
-    assert "when exiting_module is imported, it calls sys.exit(0)" in capsys.readouterr().err
+    assert "exiting_module.py calls sys.exit(0)" in capsys.readouterr().err

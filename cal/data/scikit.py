@@ -65,7 +65,7 @@ class Vectoriser:
             vectors = {name: _floats(vectoriser.transform(split.texts)) for name, split in corpus.splits().items()}
         except (Exception, SystemExit) as error:  # a vectoriser of the user may raise anything
             raise FeatureError(
-                f"{type(vectoriser).__name__} cannot vectorise the texts of {corpus.name}: {said(error)} "
+                f"{type(vectoriser).__name__} cannot vectorise the texts of {corpus.name}: {said(error)}. "
                 "It is fitted on the texts of train, without labels."
             ) from error
         return Features.of(vectors)
@@ -101,7 +101,7 @@ def unfitted(spec: Any, parameters: Mapping[str, Any], where: str, methods: Sequ
     try:
         estimator = given(**values) if inspect.isclass(given) else _clone(given).set_params(**values)
     except (Exception, SystemExit) as error:  # a class of the user may raise anything
-        raise ConfigError(f"{where}: {name} cannot be made with {dict(parameters)}: {said(error)}") from error
+        raise ConfigError(f"{where}: {name} cannot be made with {dict(parameters)}: {said(error)}.") from error
     if lacking := [method for method in methods if not hasattr(estimator, method)]:
         raise ConfigError(_lacks(where, name, lacking, methods))
     return estimator

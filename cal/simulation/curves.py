@@ -12,6 +12,7 @@ import pandas as pd
 from cal.arguments import check_arguments
 from cal.checks import paths, refuse
 from cal.errors import AnalysisError, ConfigError, StorageError
+from cal.files import OwnedFolder
 from cal.simulation.identity import OF_RUNS, differences
 from cal.simulation.record_tables import COLUMNS, frame, read_tables, write_tables
 from cal.simulation.run_folder import RunFolder
@@ -206,20 +207,23 @@ class LearningCurves:
         """Writes what `cal report` writes: report.html, report.md, figures, LaTeX tables and CSV files.
 
         Args:
-            folder: where to write; made if it does not exist.
+            folder: where to write; new, empty, a run folder, or one with an earlier report.
 
         Returns:
             The path of report.html.
 
         Raises:
             AnalysisError: if no round is finished.
-            StorageError: if the folder cannot be written.
+            StorageError: if it holds something else, another command writes to it, or it cannot be written.
         """
         check_arguments(LearningCurves.report, locals())
         from cal.report.write import write_report
 
-        self.to_csv(folder)
-        return write_report(self, folder)
+        run = RunFolder(folder)
+        target = run if (run.path / run.mark).exists() else OwnedFolder(folder, "cal report", "acquired.csv")
+        with target.taken(again=True):
+            self.to_csv(folder)
+            return write_report(self, folder)
 
     def __str__(self) -> str:
         return self.summary().to_string(float_format="{:.3f}".format)

@@ -149,7 +149,7 @@ def make_seed_set(spec: Any) -> SeedSet:
     """
     label, chooser = registry.choose(registry.SEED_SETS, "seed set", spec)
     if not isinstance(chooser, SeedSet):
-        raise ConfigError(f"{label} is not a seed set; subclass cal.simulation.seed_sets.SeedSet.")
+        raise ConfigError(f"{label} is not a seed set. Give a name, such as stratified, or an object of a subclass.")
     return chooser
 
 

@@ -108,8 +108,6 @@ def test_a_run_folder_is_read_or_refused(simulated, tmp_path, examples):
     shutil.copytree(simulated, folder)
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     data = [path for path in files if path.relative_to(folder).parts[0] in RUN_FILES]
-    if not hasattr(RunFolder, "read_map"):  # maps are read unchecked
-        data = [path for path in data if path.suffix != ".parquet"]
 
     @examples(25)
     @given(which=st.sampled_from(data), edits=changes(), gone=st.booleans() | st.just(False))

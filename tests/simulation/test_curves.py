@@ -247,3 +247,11 @@ def test_the_report_is_that_of_the_command(simulated, tmp_path):
     assert curves.report(tmp_path) == tmp_path / "report.html"
     assert curves.compare().headline() in (tmp_path / "report.md").read_text().replace("\\", "")
     assert {"acquired.csv", "curves.csv", "figures", "tables"} <= {path.name for path in tmp_path.iterdir()}
+    curves.report(tmp_path)  # an earlier report is replaced
+
+
+def test_a_report_replaces_no_file_of_the_user(simulated, tmp_path):
+    (tmp_path / "report.md").write_text("mine")
+    with pytest.raises(StorageError, match=r"no folder of cal report: it has report\.md and no acquired\.csv"):
+        simulated().report(tmp_path)
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
