@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cal.checks import LARGEST, is_path, refuse, whole_number
-from cal.errors import shown
+from cal.errors import in_words, shown
 
 
 class _Kind(NamedTuple):
@@ -104,8 +104,7 @@ def _kind(annotation: Any) -> _Kind | None:
             return _either([_Kind("a path", is_path), *map(_kind, others)])
         return _either([_kind(part) for part in parts])
     if origin is typing.Literal:
-        *others, last = map(str, parts)
-        return _Kind(f"{', '.join(others)} or {last}" if others else last, lambda v: isinstance(v, str) and v in parts)
+        return _Kind(in_words(map(str, parts), "or"), lambda v: isinstance(v, str) and v in parts)
     return _PLAIN.get(annotation) or _container(origin or annotation) or _class(annotation)
 
 
@@ -114,8 +113,8 @@ def _either(known: list[_Kind | None]) -> _Kind | None:
     kinds = [each for each in known if each is not None]
     if len(kinds) < len(known):
         return None
-    *others, last = dict.fromkeys(each.words for each in kinds)
-    return _Kind(f"{', '.join(others)} or {last}" if others else last, lambda v: any(k.fits(v) for k in kinds))
+    words = in_words(dict.fromkeys(each.words for each in kinds), "or")
+    return _Kind(words, lambda v: any(k.fits(v) for k in kinds))
 
 
 def _container(kind: Any) -> _Kind | None:

@@ -11,7 +11,7 @@ from numbers import Real
 from pathlib import Path
 from typing import Any, SupportsIndex, TypeVar
 
-from cal.errors import ConfigError, UnknownNameError, nearest_name, shown
+from cal.errors import ConfigError, UnknownNameError, in_words, nearest_name, shown
 
 T = TypeVar("T")
 _WORDS = {str: "text", Path: "path", int: "whole number", float: "number"}
@@ -120,13 +120,13 @@ def one_of(known: Iterable[str], /, *, or_null: bool = False, **values: object) 
         >>> one_of(["bf16", "float32"], precision="float23")
         ["precision must be bf16 or float32, not 'float23'. Did you mean 'float32'?"]
     """
-    *others, last = words = list(known)
+    words = list(known)
 
     def suggestion(value: object) -> str:
         nearest = nearest_name(value, words) if isinstance(value, str) else None
         return f" Did you mean '{nearest}'?" if nearest else ""
 
-    described = f"{', '.join(others)} or {last}" if others else last
+    described = in_words(words, "or")
     return _sentences(described, lambda value: isinstance(value, str) and value in words, or_null, values, suggestion)
 
 
@@ -170,9 +170,9 @@ def instances_of(kinds: type | tuple[type, ...], /, *, or_null: bool = False, **
         >>> instances_of((dict, list), options="high")
         ["options must be a dict or list, not 'high'."]
     """
-    *others, last = [_WORDS.get(kind, kind.__name__) for kind in (kinds if isinstance(kinds, tuple) else (kinds,))]
-    described = f"a{'n' if (others or [last])[0][0] in 'AEIOU' else ''} {', '.join(others)} or {last}"
-    described = described if others else described.replace("  or", "").replace("a text", "text")
+    names = [_WORDS.get(kind, kind.__name__) for kind in (kinds if isinstance(kinds, tuple) else (kinds,))]
+    article = "" if names[0] == "text" else "an " if names[0][0] in "AEIOU" else "a "
+    described = article + in_words(names, "or")
     return _sentences(described, lambda value: isinstance(value, kinds), or_null, values)
 
 

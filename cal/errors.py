@@ -136,14 +136,25 @@ def shown(value: object, n: int = 80) -> str:
     return line if len(line) <= n else f"{line[: n - 3].rstrip(' ,')} ..."
 
 
-def quantity(n: int, noun: str) -> str:
+def quantity(n: int, noun: str, plural: str = "") -> str:
     """A number with its noun, for messages.
 
     Example:
-        >>> quantity(1, "epoch"), quantity(2000, "id")
-        ('1 epoch', '2,000 ids')
+        >>> quantity(1, "epoch"), quantity(2000, "id"), quantity(2, "strategy", "strategies")
+        ('1 epoch', '2,000 ids', '2 strategies')
     """
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
+def in_words(names: Iterable[str], last: str = "and") -> str:
+    """Names as a sentence lists them.
+
+    Example:
+        >>> in_words(["train", "test", "dev"]), in_words(["cpu", "cuda"], "or"), in_words(["cal"])
+        ('train, test and dev', 'cpu or cuda', 'cal')
+    """
+    *others, final = names
+    return f"{', '.join(others)} {last} {final}" if others else final
 
 
 def nearest_name(given: str, known: Iterable[str]) -> str | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cal.data.spelling import STRICT, doubts_about
 from cal.data.splits import LabelledSplits, Split, few
-from cal.errors import DataError
+from cal.errors import DataError, in_words
 
 if TYPE_CHECKING:
     from cal.data.corpus import Corpus
@@ -86,7 +86,7 @@ def usage(corpus: Corpus, *, needs_test: bool, held_out: bool = False, split: st
         if not others:
             of_split = "" if split == "train" else " of all splits" if split == "all" else f" of {split}"
             return f"{name}: all {n_train:,} documents{of_split} are used."
-        told = f"{name}: the {n_train:,} documents of train are used, not {_listed([*others.values()])}. "
+        told = f"{name}: the {n_train:,} documents of train are used, not {in_words(others.values())}. "
         return told + f"For others add split=all, or split={next(iter(others))}."
     assert corpus.test is not None
     n_test = len(corpus.test)
@@ -123,12 +123,8 @@ def cautions(corpus: Corpus) -> list[str]:
     if n_known := in_train(corpus):
         told.append(overlap_text(n_known, len(corpus.test or ())))
     if corpus.test is None:
-        held = (
-            "commands that measure accuracy hold out a fifth of train"
-            if corpus.may_hold_out
-            else ("commands that measure accuracy need one")
-        )
-        told.append(f"There is no test split; {held}.")
+        way = "hold out a fifth of train" if corpus.may_hold_out else "need one"
+        told.append(f"There is no test split; commands that measure accuracy {way}.")
     if corpus.dev is not None:
         told.append("No command uses dev, except with split=dev or split=all.")
     if not train.named:
@@ -138,7 +134,3 @@ def cautions(corpus: Corpus) -> list[str]:
 
 def _places(split: Split) -> list[str]:
     return list(split.places) if split.places is not None else [f"'{instance_id}'" for instance_id in split.ids]
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

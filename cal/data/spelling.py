@@ -7,6 +7,8 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from cal.errors import in_words
+
 MISSING = frozenset("nan NaN NAN -nan -NaN None null NULL NA N/A n/a #N/A #NA <NA> NaT".split())
 """What software writes into text files instead of a missing value, as `pandas.read_csv` reads it."""
 
@@ -84,8 +86,7 @@ def doubts_about(places: Mapping[str, Sequence[str]]) -> list[str]:
 
     told = []
     for group in alike(places):
-        *others, last = map(described, group)
-        told.append(f"The labels {', '.join(others)} and {last} differ in blanks, case or Unicode form only.")
+        told.append(f"The labels {in_words(map(described, group))} differ in blanks, case or Unicode form only.")
     words = [name for name in places if is_missing(name)]
     return told + [f"The label {described(name)} is how software writes a missing value." for name in words]
 

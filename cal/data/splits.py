@@ -13,7 +13,7 @@ import numpy as np
 
 from cal.arguments import check_arguments
 from cal.arrays import as_classes, as_list, as_texts, as_whole
-from cal.errors import DataError
+from cal.errors import DataError, quantity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,7 +90,7 @@ class Split:
         return len(self.ids)
 
     def __repr__(self) -> str:
-        return f"Split '{self.name}': {len(self):,} document{'' if len(self) == 1 else 's'}"
+        return f"Split '{self.name}': {quantity(len(self), 'document')}"
 
     @property
     def shape(self) -> tuple[int, int]:

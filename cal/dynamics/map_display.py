@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from cal.arguments import check_arguments
 from cal.dynamics.metrics import METRICS
+from cal.errors import quantity
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -102,7 +103,7 @@ class MapDisplay:
 
     def __repr__(self: Any) -> str:
         counts = {"instance": len(self), "epoch": self.n_epochs, "run": self.n_runs}
-        listed = ", ".join(f"{n:,} {noun}{'' if n == 1 else 's'}" for noun, n in counts.items())
+        listed = ", ".join(quantity(n, noun) for noun, n in counts.items())
         return f"DataMap{f' {self.name!r}' if self.name else ''}: {listed}"
 
     def __str__(self: Any) -> str:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
+from cal.errors import quantity
 from cal.label_errors.audit_tables import (
     Injection,
-    amount,
     best_detector,
     cleaning_table,
     detector_table,
@@ -47,7 +47,7 @@ def audit_text(result: AuditResult, name: str) -> str:
     lines = [_subject(result, name), ""]
     lines += [f"{part.title}: {part.headline(best)}" for part in parts]
     for part in parts:
-        lines += ["", f"{part.title} ({amount(part.n_wrong, 'wrong label')})", *_as_text(detector_table(part))]
+        lines += ["", f"{part.title} ({quantity(part.n_wrong, 'wrong label')})", *_as_text(detector_table(part))]
         lines += [*remarks(part)]
         if len(part.accuracies):
             lines += ["", *_as_text(cleaning_table(part))]
@@ -118,7 +118,7 @@ def recall_figure(part: Injection) -> Figure:
     axes.axvline(READ, color="#8A96A3", linewidth=0.8)
     axes.set(xlim=(0, last), ylim=(0, 103), xlabel="documents read, most suspicious first (%)")
     axes.set_ylabel("wrong labels found (%)")
-    axes.set_title(f"{part.title}: {amount(part.n_wrong, 'wrong label')}", loc="left", weight="bold")
+    axes.set_title(f"{part.title}: {quantity(part.n_wrong, 'wrong label')}", loc="left", weight="bold")
     figure.legend(loc="outside right upper", title="by average precision")
     return figure
 
@@ -144,13 +144,13 @@ def _cautions(result: AuditResult, parts: Sequence[Injection], best: str) -> lis
         )
     if (fewest := min(part.n_wrong for part in parts)) < _FEW_WRONG:
         cautions.append(
-            f"With {amount(fewest, 'wrong label')} per seed the numbers are down to chance. Give higher rates, more "
+            f"With {quantity(fewest, 'wrong label')} per seed the numbers are down to chance. Give higher rates, more "
             "seeds or more documents."
         )
     n_test = result.about.get("n_test")
     if len(result.accuracies) and n_test is not None and n_test < _SMALL_TEST:
         cautions.append(
-            f"Accuracy is measured on {amount(n_test, 'test document')}, of which each is {100 / n_test:.2g} points: "
+            f"Accuracy is measured on {quantity(n_test, 'test document')}, of which each is {100 / n_test:.2g} points: "
             "gains from cleaning cannot be told from chance."
         )
     if n_seeds == 1:
@@ -171,7 +171,7 @@ def _verdict(parts: Sequence[Injection], best: str) -> str:
     found = f"{least} to {most} %" if least < most else f"{least} %"
     n = n_read(READ, parts[0].n_instances)
     return (
-        f"Reading {READ} % ({amount(n, 'document')}) by {best} finds {found} of the wrong labels, depending on their "
+        f"Reading {READ} % ({quantity(n, 'document')}) by {best} finds {found} of the wrong labels, depending on their "
         "number and kind. If there are more wrong labels than you read, no ranking finds them all."
     )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
+from cal.errors import quantity
 from cal.label_errors.cleaning import RANDOM
 from cal.label_errors.detection_scores import READ, REVIEWED, n_read
 from cal.report.markup import TextTable
@@ -17,16 +18,6 @@ if TYPE_CHECKING:
     from cal.label_errors.audit_result import AuditResult
 
 N_BOOTSTRAP = 10_000
-
-
-def amount(n: int, noun: str) -> str:
-    """A number of things, in words.
-
-    Example:
-        >>> amount(1, "document"), amount(1200, "document")
-        ('1 document', '1,200 documents')
-    """
-    return f"{n:,} {noun}{'s' * (n != 1)}"
 
 
 class Mean(NamedTuple):
@@ -132,7 +123,7 @@ class Injection(NamedTuple):
         recall, ceiling = self.of(detector, f"recall_at_{READ}"), self.of(detector, f"ceiling_at_{READ}").mean
         most = f"; no ranking could find more than {100 * ceiling:.0f} %" if ceiling < 1 else ""
         found = f"finds {recall.percent()} of the wrong labels{most}."
-        read = amount(n_read(READ, self.n_instances), "document")
+        read = quantity(n_read(READ, self.n_instances), "document")
         return f"Reading {READ} % ({read}) by {detector} {found}"
 
 
@@ -210,7 +201,7 @@ def cleaning_table(part: Injection) -> TextTable:
     for name, k in names.itertuples(index=False):
         what = f"{k:,} at random" if name == RANDOM else f"{k:,} by {name}"
         rows.append([what, *cells("fix", name), *cells("drop", name)])
-    rows.append([f"all {amount(part.n_wrong, 'wrong label')}", *cells("clean", ""), *[""] * 3])
+    rows.append([f"all {quantity(part.n_wrong, 'wrong label')}", *cells("clean", ""), *[""] * 3])
     caption = (
         f"Test accuracy after fixing or dropping {READ} % of the training documents, the most suspicious or random "
         "ones, and training again. Gains are over no cleaning, and over cleaning random documents."

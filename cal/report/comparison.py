@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cal.arguments import check_arguments
-from cal.errors import AnalysisError
+from cal.errors import AnalysisError, in_words
 from cal.report.markup import Block, Bullets, Paragraph, Picture, Report, Section, blocks_to_html, to_latex, to_markdown
 from cal.report.tables import cautions, eps_min_table, p_value_table, score_table
 from cal.rounding import all_highest
@@ -165,10 +165,10 @@ class Comparison:
         if self.n_seeds < 2:
             return (
                 "With one seed per strategy, any difference may be chance; "
-                f"highest {self.measure}: {_names([best, *tied])} ({means[best]:.3f})."
+                f"highest {self.measure}: {in_words([best, *tied])} ({means[best]:.3f})."
             )
         if tied:
-            return f"{_names([best, *tied])} share the highest mean {self.measure} ({means[best]:.3f})."
+            return f"{in_words([best, *tied])} share the highest mean {self.measure} ({means[best]:.3f})."
         row, others = self.names.index(best), [k for k, name in enumerate(self.names) if name != best]
         beaten = [k for k in others if self.dominates(row, k)]
         sure = [self.names[k] for k in beaten if self.confirmed(row, k)]
@@ -176,12 +176,12 @@ class Comparison:
         rest = [self.names[k] for k in others if k not in beaten]
         parts = []
         if sure:
-            parts.append(f"it is better than {_names(sure)} by ASO and the permutation test")
+            parts.append(f"it is better than {in_words(sure)} by ASO and the permutation test")
         if by_aso:
             doubt = " (too few seeds to confirm it)" if self._least_p() >= self.alpha else ""
-            parts.append(f"it is better than {_names(by_aso)} by ASO alone{doubt}")
+            parts.append(f"it is better than {in_words(by_aso)} by ASO alone{doubt}")
         if rest:
-            parts.append(f"it is not shown to be better than {_names(rest, 'or')}")
+            parts.append(f"it is not shown to be better than {in_words(rest, 'or')}")
         return f"{best} has the highest mean {self.measure} ({means[best]:.3f}); {'; '.join(parts)}."
 
     def verdicts(self) -> list[str]:
@@ -200,9 +200,9 @@ class Comparison:
             ]
             by_aso = [f"{self.names[b]} (ε_min = {self.eps_min[a, b]:.3f})" for b in beaten if not self.confirmed(a, b)]
             if sure:
-                lines.append(f"{name} is better than {_names(sure)}.")
+                lines.append(f"{name} is better than {in_words(sure)}.")
             if by_aso:
-                lines.append(f"{name} is better by ASO alone than {_names(by_aso)}.")
+                lines.append(f"{name} is better by ASO alone than {in_words(by_aso)}.")
         others = [pair for pair in combinations(range(len(self.names)), 2) if pair not in shown]
         by_permutation = [f"{self.names[a]} – {self.names[b]}" for a, b in others if self.confirmed(a, b)]
         if by_permutation:
@@ -242,7 +242,3 @@ class Comparison:
 
     def _seeds_needed(self) -> int:
         return next(n for n in range(1, 64) if self.n_comparisons * 2 / 2**n < self.alpha)
-
-
-def _names(names: list[str], last: str = "and") -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}"

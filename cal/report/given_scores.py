@@ -17,7 +17,7 @@ from cal.data.delimited import separator_problems
 from cal.data.frames import table_of
 from cal.data.table_files import read_table
 from cal.data.tables import RawTable
-from cal.errors import AnalysisError, DataError
+from cal.errors import AnalysisError, DataError, in_words, quantity
 from cal.report.numerals import numbers_of
 from cal.report.scores import AREA, shared_rounds
 from cal.report.significance import checked_scores
@@ -145,8 +145,8 @@ def _wide(table: RawTable, subject: str) -> GivenScores:
     if len(arrays) < 2:
         beside = f" beside {_quoted(left_out)}" if left_out else ""
         raise AnalysisError(
-            f"{table.source} has {len(arrays)} column{'' if len(arrays) == 1 else 's'} of scores{beside}; give at "
-            "least 2, one per strategy, or the columns strategy, seed and score."
+            f"{table.source} has {quantity(len(arrays), 'column')} of scores{beside}; give at least 2, one per "
+            "strategy, or the columns strategy, seed and score."
         )
     return GivenScores(arrays, True, subject=subject, notes=notes)
 
@@ -222,5 +222,4 @@ def _checked_names(names: Iterable[Any], source: str) -> list[str]:
 
 
 def _quoted(names: Sequence[str]) -> str:
-    *others, last = [repr(name) for name in names]
-    return f"{', '.join(others)} and {last}" if others else last
+    return in_words(map(repr, names))

@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from cal.data.cautions import overlap_text
+from cal.errors import quantity
 from cal.report import batches, map_plots, plots, tables
 from cal.report.comparison import PICTURE_CAPTION, Comparison
 from cal.report.findings import Findings
@@ -28,8 +29,8 @@ def summary(findings: Findings, comparison: Comparison | None) -> Section:
     first, last = (int(shared.rounds["n_labelled"].agg(end)) for end in ("min", "max"))
     sizes = f" ({about['n_train']:,} training and {about['n_test']:,} test documents)" if "n_test" in about else ""
     text = (
-        f"{_count(len(shared.strategies), 'strategy', 'strategies')} on {findings.corpus}{sizes}: "
-        f"{_count(len(shared.seeds), 'seed')}, {_count(shared.last_round, 'round')} of acquisition, "
+        f"{quantity(len(shared.strategies), 'strategy', 'strategies')} on {findings.corpus}{sizes}: "
+        f"{quantity(len(shared.seeds), 'seed')}, {quantity(shared.last_round, 'round')} of acquisition, "
         f"from {first:,} to {last:,} labels."
     )
     if findings.full_accuracy is not None:
@@ -47,7 +48,7 @@ def _of_corpus(about: Mapping[str, Any]) -> list[str]:
     if n_known := about.get("n_test_in_train"):
         notes.append(overlap_text(n_known, about["n_test"]))
     if n_dev := about.get("n_dev"):
-        notes.append(f"The corpus has {_count(n_dev, 'document')} of dev too, which were not used.")
+        notes.append(f"The corpus has {quantity(n_dev, 'document')} of dev too, which were not used.")
     return notes
 
 
@@ -202,7 +203,3 @@ def setting(findings: Findings) -> Section:
 
 def _stops(findings: Findings) -> bool:
     return bool(findings.curves.about.get("config", {}).get("stop"))
-
-
-def _count(n: int, noun: str, plural: str = "") -> str:
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {plural or noun + 's'}"
