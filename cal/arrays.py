@@ -97,7 +97,7 @@ def as_whole(name: str, given: Any, error: type[CalError] = DataError) -> np.nda
                 hint = " Number the classes from 0." if isinstance(value, str) and name == "gold" else ""
                 raise error(f"{name} must be whole numbers, not {_value(value)} at position {position}.{hint}")
         if not -LARGEST - 1 <= value <= LARGEST:
-            raise error(f"{name} has {value} at position {position}, which does not fit 64 bits.")
+            raise error(f"{name} has {value} at position {position}, which does not fit in 64 bits.")
     return np.array(values, dtype=np.int64)
 
 
@@ -158,7 +158,7 @@ def as_reals(name: str, given: Any, n_axes: int | None = 1, error: type[CalError
     except CalError:
         raise
     except Exception as problem:  # ragged lists, or whatever a container of the user raises
-        raise error(f"{name} is no array of numbers: {problem}. Give rows of equally many numbers.") from problem
+        raise error(f"{name} is not an array of numbers: {problem}. Give rows of equally many numbers.") from problem
     if array.dtype.kind not in "fiu":
         raise error(f"{name} must be numbers, not {array.dtype}.")
     if n_axes is not None and array.ndim != n_axes:

@@ -76,12 +76,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _refuse_undecodable(words: Sequence[str]) -> None:
-    """Refuses words that are no text, which could be neither printed nor kept in a configuration."""
+    """Refuses words that are not text, which could be neither printed nor kept in a configuration."""
     for word in words:
         if any("\ud800" <= character <= "\udfff" for character in word):
             shown = word.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
             raise ConfigError(
-                f"'{shown}' is not text in {sys.getfilesystemencoding()}. Rename the file or folder, or give a link."
+                f"'{shown}' is not text in {sys.getfilesystemencoding()}. Rename the file or folder, or give a link to "
+                "it."
             )
 
 
@@ -157,7 +158,7 @@ def _sweep(name: str, requests: list[Any], given: argparse.Namespace) -> None:
 
 @contextmanager
 def _no_exit() -> Iterator[None]:
-    """Makes an error of code of the user that ends the whole program, perhaps with the exit code of success."""
+    """Turns a `sys.exit` in a user's code, which may even claim success, into an error."""
     from cal.registry import said
 
     try:
@@ -180,8 +181,8 @@ def _run(command: Command, request: Any, quiet: bool) -> None:
         stack.enter_context(joined(request.device) if _n_launched() > 1 else nullcontext())
         if rank():
             logging.getLogger("cal").setLevel(logging.ERROR)
-        stack.enter_context(signs_of_life(lambda: "still at work", quiet or rank() > 0))
-        sweep()  # what commands left that were killed
+        stack.enter_context(signs_of_life(lambda: "still working", quiet or rank() > 0))
+        sweep()  # what killed commands left behind
         result, folder = request.run_in_folder(quiet=quiet or rank() > 0)
         if rank():
             return

@@ -102,7 +102,7 @@ def _without_axes(name: str, value: Any) -> Any:
         ConfigError: if it is an array of several axes or a table, which only few parameters may be, or too large.
     """
     if isinstance(value, int) and abs(value) > LARGEST:
-        raise ConfigError(f"{name} must be a number of 64 bits, not {shown(value)}.")
+        raise ConfigError(f"{name} must fit in 64 bits; given {shown(value)}.")
     shape = getattr(value, "shape", None)
     if name in _MAY_BE_ARRAYS or not isinstance(shape, tuple):
         return value

@@ -60,7 +60,7 @@ def open_text(path: Path, encoding: str | None = None, option: str = "") -> Iter
             )
         named = _encoding(sample, encoding)
         if encoding is not None and named == encoding and _is_utf8_too(sample, encoding):
-            logger.warning("%s is read as %s, as asked, but its bytes are UTF-8 too.", path, encoding)
+            logger.warning("%s is read as %s, as asked, but it is valid UTF-8 too.", path, encoding)
         with _opened(path) as content, io.TextIOWrapper(content, named, newline="") as text:
             yield text
     except UnicodeError as error:
@@ -98,7 +98,7 @@ def utf8_lines(path: Path) -> Iterator[IO[bytes]]:
 
 
 def encoding_problems(encoding: object, name: str = "encoding") -> list[str]:
-    """A sentence if this is no encoding of text.
+    """A sentence if this is not an encoding of text.
 
     Example:
         >>> encoding_problems("latin1"), encoding_problems("utf9")

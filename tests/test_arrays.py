@@ -61,8 +61,8 @@ def test_every_container_with_an_order_gives_the_same_classes(given):
         (np.eye(3), "gold has a row of 3 numbers per instance, as one-hot labels have.*argmax"),
         ([[0, 1], [1, 0]], "gold has a row of 2 numbers"),
         (torch.tensor([[1], [0]]), "gold has a row of 1 number.*ravel"),
-        (np.array([2**64 - 1], np.uint64), "18446744073709551615 at position 0, which does not fit 64 bits"),
-        ([10**30], "does not fit 64 bits"),
+        (np.array([2**64 - 1], np.uint64), "18446744073709551615 at position 0, which does not fit in 64 bits"),
+        ([10**30], "does not fit in 64 bits"),
         ([0, 3], "gold must be classes from 0 to 2, not 3 at position 1"),
         ([-1], "classes from 0 to 2, not -1"),
         (np.array(1), "gold is a single value"),
@@ -152,7 +152,7 @@ def test_a_device_that_cannot_be_used_is_named(device):
 def test_numbers_beyond_64_bits_are_refused_by_the_name_of_the_parameter():
     with pytest.raises(ConfigError, match=r"n_epochs must be a whole number below 2\^63"):
         cal.MLP(n_epochs=10**30)
-    with pytest.raises(ConfigError, match="hardest must be a number of 64 bits"):
+    with pytest.raises(ConfigError, match="hardest must fit in 64 bits"):
         MapRequest(hardest=10**5000)
 
 

@@ -74,7 +74,7 @@ def test_nothing_is_called_that_is_no_strategy(ran, word):
 
 @pytest.mark.parametrize("path", ["os.system", "subprocess.run", "builtins.exit", "cal.MLP", "unittest.TestCase"])
 def test_only_strategies_and_functions_of_a_pool_can_be_had_by_path(path):
-    assert "is no strategy but" in problems_of(f"strategies=[{{_target_: {path}}}]")
+    assert "is not a strategy but" in problems_of(f"strategies=[{{_target_: {path}}}]")
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_only_strategies_and_functions_of_a_pool_can_be_had_by_path(path):
 )
 def test_check_strategy_calls_nothing_else(words, capsys):
     assert main(words) == 1
-    assert "no strategy but" in (told := capsys.readouterr().err) or "not YAML" in told
+    assert "not a strategy but" in (told := capsys.readouterr().err) or "not YAML" in told
 
 
 FILES = {
@@ -112,7 +112,7 @@ def test_an_estimator_that_is_none_is_not_made(ran, tmp_path, key):
     group = {"estimator": "learner", "transformer": "features"}[key]
     content = f"kind: scikit\n{key}: subprocess.Popen\nparameters: {{args: [touch, {ran}]}}"
     folder = written(tmp_path / "mine", group, "evil", content)
-    assert "no estimator of scikit-learn" in problems_of(f"{group}=evil", config_dir=folder)
+    assert "not an estimator of scikit-learn" in problems_of(f"{group}=evil", config_dir=folder)
 
 
 @pytest.mark.parametrize("word", ["hydra.callbacks.x._target_=subprocess.Popen", "hydra/launcher=joblib"])

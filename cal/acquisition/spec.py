@@ -142,10 +142,10 @@ def _as_strategy(choice: Any, parameters: Mapping[str, Any], where: str) -> Acqu
         return strategy
     if not isinstance(choice, Acquisition) and not _is_score(choice):  # nothing else may be called, or it would run
         named = choice if hasattr(choice, "__qualname__") else type(choice)
-        what = "the class" if isinstance(choice, type) else "" if named is choice else "an object of"
+        what = "the class " if isinstance(choice, type) else "" if named is choice else "an object of "
         raise ConfigError(
-            f"{where} is no strategy but {what} {named.__module__}.{named.__qualname__}. Give a subclass of "
-            "cal.Acquisition, or a Python function whose only argument is the pool.".replace("  ", " ")
+            f"{where} is not a strategy but {what}{named.__module__}.{named.__qualname__}. Give a subclass of "
+            "cal.Acquisition, or a Python function whose only argument is the pool."
         )
     if parameters:
         kind = "a strategy object" if isinstance(choice, Acquisition) else "a function of the pool"

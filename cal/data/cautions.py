@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 _DECIDE = (
-    "Set dataset.labels=merge to read each label in its most frequent spelling and to leave out missing ones, or "
-    "dataset.labels=strict to keep them as they are (in Python spelling='merge' or 'strict' where the corpus is made)."
+    "Set dataset.labels=merge to give each label its most frequent spelling and leave out missing ones, or "
+    "dataset.labels=strict to keep them as they are (in Python, give spelling='merge' or 'strict' to what makes the "
+    "corpus)."
 )
 
 
@@ -26,7 +27,7 @@ def label_doubts(corpus: LabelledSplits) -> list[str]:
     Example:
         >>> train = Split(["a", "b", "c"], ["Who?", "Whose?", "When?"], [0, 1, 2])
         >>> label_doubts(LabelledSplits(["HUM", "HUM ", "NUM"], {"train": train}, {}))
-        ["The labels 'HUM' (1: 'a') and 'HUM ' (1: 'b') differ in blanks, case or Unicode form only."]
+        ["The labels 'HUM' (1: 'a') and 'HUM ' (1: 'b') differ only in whitespace, case or Unicode form."]
     """
     if corpus.splits["train"].shape[0] > 1:  # labels are the numbers of choices
         return []
@@ -45,20 +46,20 @@ def check_labels(corpus: Corpus, judge: str = "") -> None:
 
     Args:
         corpus: the corpus.
-        judge: command that judges labels, and refuses such ones.
+        judge: command that judges labels, and so refuses doubtful ones; empty only warns.
 
     Raises:
-        DataError: if there are any, and labels are to be judged.
+        DataError: if there are such labels, and `judge` is given.
     """
     doubts = [] if corpus.spelling == STRICT else label_doubts(LabelledSplits(corpus.label_names, corpus.splits(), {}))
     if doubts and judge:
-        raise DataError(f"{judge} cannot judge these labels of {corpus.name}. {' '.join(doubts)} {_DECIDE}")
+        raise DataError(f"{judge} cannot judge the labels of {corpus.name}. {' '.join(doubts)} {_DECIDE}")
     if doubts:
         logger.warning("%s: %s %s", corpus.name, " ".join(doubts), _DECIDE)
 
 
 def in_train(corpus: Corpus) -> int:
-    """Number of test documents whose text is also one of train, but for blanks and case."""
+    """Number of test documents whose text is also in train, apart from whitespace and case."""
     if corpus.test is None:
         return 0
     known = {" ".join(text.split()).lower() for text in corpus.train.texts}
@@ -87,14 +88,16 @@ def usage(corpus: Corpus, *, needs_test: bool, held_out: bool = False, split: st
             of_split = "" if split == "train" else " of all splits" if split == "all" else f" of {split}"
             return f"{name}: all {n_train:,} documents{of_split} are used."
         told = f"{name}: the {n_train:,} documents of train are used, not {in_words(others.values())}. "
-        return told + f"For others add split=all, or split={next(iter(others))}."
+        return told + f"To use others, add split=all or split={next(iter(others))}."
     assert corpus.test is not None
     n_test = len(corpus.test)
     if held_out:
         told = f"{name}: {n_test:,} of {n_train + n_test:,} documents are held out to measure accuracy"
         told += f"; {n_train:,} are for training."
     else:
-        told = f"{name}: {n_train:,} documents of train, and {n_test:,} of test to measure accuracy."
+        told = (
+            f"{name}: the {n_train:,} documents of train are for training, and the {n_test:,} of test measure accuracy."
+        )
     if "dev" in others:
         told += f" The {others['dev']} are not used."
     if n_known := in_train(corpus):
@@ -107,10 +110,11 @@ def overlap_text(n_known: int, n_test: int) -> str:
 
     Example:
         >>> overlap_text(3, 10)
-        '3 of the 10 test documents have a text that is also in train, which flatters every accuracy.'
+        '3 of the 10 test documents have a text that is also in train, which inflates every accuracy.'
     """
     which = f"All {n_test:,}" if n_known == n_test else f"{n_known:,} of the {n_test:,}"
-    return f"{which} test documents have a text that is also in train, which flatters every accuracy."
+    have = "has" if n_known == 1 else "have"
+    return f"{which} test documents {have} a text that is also in train, which inflates every accuracy."
 
 
 def cautions(corpus: Corpus) -> list[str]:
@@ -128,7 +132,7 @@ def cautions(corpus: Corpus) -> list[str]:
     if corpus.dev is not None:
         told.append("No command uses dev, except with split=dev or split=all.")
     if not train.named:
-        told.append("No ids are given: they are made from the texts, and documents are called by their rows.")
+        told.append("There are no ids: they are derived from the texts, and documents are named by their rows.")
     return told
 
 

@@ -12,7 +12,7 @@ from cal.data.documents import SourceDocuments, ids_of_texts
 from cal.data.spelling import alike, visible
 from cal.data.tables import RawTable
 from cal.data.written_labels import plain_labels, unconfirmed
-from cal.errors import DataError
+from cal.errors import DataError, quantity
 
 logger = logging.getLogger(__name__)
 
@@ -148,9 +148,9 @@ def _labelled(table: RawTable, labels: Sequence[Any], columns: Columns, names: s
         raise DataError(f"{table.place(*without)}: column '{columns.label_column}' has no label{what}. {way_out}.")
     if unsure and columns.unlabelled == "error":
         raise DataError(
-            f"{table.place(*unsure)}: column '{_ANSWER}' says '{table.columns[_ANSWER][unsure[0]]}', so the label is "
-            f"not accepted. Set {wording.setting('unlabelled', 'skip')} to leave out all {len(unsure):,} such rows, or "
-            "rename the column if it is about something else."
+            f"{table.place(*unsure)}: column '{_ANSWER}' says '{table.columns[_ANSWER][unsure[0]]}', so the "
+            f"label is not accepted. Set {wording.setting('unlabelled', 'skip')} to leave out "
+            f"{quantity(len(unsure), 'such row')}, or rename the column if it is about something else."
         )
     dropped = {*without, *unsure}
     if len(dropped) == len(labels):
@@ -241,8 +241,8 @@ def _ids(table: RawTable, column: str | None, rows: Sequence[int]) -> list[str] 
             for group in groups[:3]
         ]
         logger.warning(
-            "%s: ids in column '%s' differ in blanks, case or Unicode form only (%s in all): %s. They are kept apart; "
-            "correct the file if they are the same.",
+            "%s: ids in column '%s' differ only in whitespace, case or Unicode form (%s in all): %s. They are kept "
+            "apart; correct the file if they are the same.",
             *(table.source, column, f"{len(groups):,}", "; ".join(pairs)),
         )
     return list(first_of)

@@ -38,7 +38,7 @@ class Corpus:
         dev: optional documents for choices that must not be made on the test split.
         name: name of the corpus in reports.
         tests: extra test sets by name.
-        spelling: `strict` if labels that look alike, or like a missing value, are meant to: see `from_frame`.
+        spelling: how labels that look alike, or like a missing value, were read: see `from_frame`.
         may_hold_out: whether work that needs a test split may hold out a fifth of train, if there is no test split.
 
     Raises:
@@ -104,8 +104,8 @@ class Corpus:
             test: fraction to hold out for test, or a second frame with the test documents.
             label_names: the labels in their order; integer labels are then positions in it.
             unlabelled: `error` refuses rows without a label (missing, empty, `-` or -1), `skip` leaves them out.
-            spelling: `strict` keeps labels that differ in blanks, case or Unicode form only, and words such as `nan`;
-                `merge` takes the most frequent spelling, and leaves out such words. None keeps them with a warning.
+            spelling: what to do with labels that differ only in whitespace, case or Unicode form, or are words such as
+                `nan`: `strict` keeps them, `merge` takes the most frequent spelling and no such words; None warns.
             name: name of the corpus in reports.
 
         Raises:

@@ -54,7 +54,7 @@ def read_delimited(
 
 
 def separator_problems(separator: object, name: str = "separator") -> list[str]:
-    """A sentence if this is no separator.
+    """A sentence if this is not a separator.
 
     Example:
         >>> separator_problems("semicolon"), separator_problems("::")

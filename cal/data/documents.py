@@ -12,7 +12,7 @@ from itertools import compress
 
 import numpy as np
 
-from cal.data.spelling import MERGE, is_missing, merged, normal_form, visible
+from cal.data.spelling import MERGE, is_word_for_missing, merged, normal_form, visible
 from cal.data.splits import LabelledSplits, Split, TestSet
 from cal.data.tables import ON_COMMAND_LINE, Wording
 from cal.errors import DataError, nearest_name
@@ -97,8 +97,9 @@ def assemble(
         label_names: the labels in their order; None takes those of train, sorted, and in multiple choice the numbers
             of the choices from 1.
         tests: extra test sets by name.
-        spelling: `merge` gives labels that differ in blanks, case or Unicode form only the most frequent spelling, and
-            leaves out documents whose label is a word for a missing value; anything else keeps labels as written.
+        spelling: what to do with labels that differ only in whitespace, case or Unicode form: `merge` takes the most
+            frequent spelling, and leaves out documents whose label is a word for a missing value; anything else keeps
+            labels as written.
 
     Raises:
         DataError: if an id is in two splits, a label is unknown, or every document has a label of its own.
@@ -137,7 +138,7 @@ def _merged(
     spelling = merged(counts, names or ())
 
     def merge(documents: SourceDocuments) -> SourceDocuments:
-        kept = [not is_missing(label) or label in (names or ()) for label in documents.labels]
+        kept = [not is_word_for_missing(label) or label in (names or ()) for label in documents.labels]
         if not all(kept):
             logger.warning(
                 "%s: %s documents whose label is a word for a missing value, such as %s, are left out.",
@@ -212,7 +213,7 @@ def _gold(documents: SourceDocuments, position: int, index: Mapping[str, int]) -
         way_out = _way_out(documents)
         if alike:
             way_out = (
-                "They differ in blanks, case or Unicode form only: correct the row, or set "
+                "They differ only in whitespace, case or Unicode form: correct the row, or set "
                 f"{documents.wording.setting('labels', MERGE)} to read them as one."
             )
         raise DataError(
@@ -237,8 +238,8 @@ def _check_labels(train: SourceDocuments) -> None:
     if len(train.labels) >= _FEW and len(set(train.labels)) == len(train.labels):
         few, key = ", ".join(visible(label[:40]) for label in train.labels[:3]), "label_column"
         raise DataError(
-            f"{train.source}: all {len(train.labels):,} labels are different: {few} ... A classifier learns from "
-            f"labels that several documents have. Name the column of labels: {train.wording.setting(key, 'NAME')}."
+            f"{train.source}: all {len(train.labels):,} labels are different: {few} ... A classifier needs "
+            f"several documents of each label. Name the column of labels: {train.wording.setting(key, 'NAME')}."
         )
 
 

@@ -36,9 +36,9 @@ class LocalFiles(Columns):
         test_fraction: fraction to hold out for test if no test split is given, the same of each label. Null holds out a
             fifth for commands that measure on test data, such as `cal simulate`, and nothing for others; 0 never does.
         split_column: column that names the split of each row: train, test or dev; `split` is used if it exists.
-        labels: what to do with labels that differ in blanks, case or Unicode form only, and with words for a missing
-            value such as `nan`: `strict` keeps them as they are; `merge` takes the most frequent spelling, and leaves
-            out documents with such a word. Null warns, and is refused where labels are judged.
+        labels: what to do with labels that differ only in whitespace, case or Unicode form, and with words for a
+            missing value such as `nan`: `strict` keeps them as they are; `merge` takes the most frequent spelling, and
+            leaves out documents with such a word. Null warns, and is refused where labels are judged.
         name: name of the corpus in reports; null takes the name of the file or folder.
         tests: extra test sets by name, each with the settings of `ExtraTest`; columns default to those of the corpus:
             `{hans: {path: hans.tsv, labels: {neutral: non-entailment}}}`.
@@ -99,14 +99,14 @@ class LocalFiles(Columns):
         named = [file for files in (self.path, self.train, self.test, self.dev) for file in _listed(files)]
         kinds = {ending(file).removesuffix(".gz") for file in named}  # empty that of a folder
         if self.separator is not None and kinds and not kinds & {"", ".csv", ".tsv"}:
-            problems.append("dataset.separator is that of CSV and TSV files, and there is none. Leave it out.")
+            problems.append("dataset.separator is for CSV and TSV files, and there are none. Leave it out.")
         if self.encoding is not None and kinds == {".parquet"}:
-            problems.append("dataset.encoding is that of text files, and Parquet files are none. Leave it out.")
+            problems.append("dataset.encoding is for text files, which Parquet files are not. Leave it out.")
         if (self.path is None) == (self.train is None):
             problems.append(
                 "Set either dataset.path (a file, a list of files, or a folder with train.* and test.*) or "
-                f"dataset.train, with dataset.test if there is a test split, not "
-                f"{'neither' if self.path is None else 'both'}."
+                "dataset.train, with dataset.test if there is a test split; "
+                f"{'neither is' if self.path is None else 'both are'} given."
             )
         elif self.path is not None and (self.test or self.dev):
             problems.append("dataset.test and dataset.dev go with dataset.train, not with dataset.path.")

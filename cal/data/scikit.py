@@ -94,7 +94,9 @@ def unfitted(spec: Any, parameters: Mapping[str, Any], where: str, methods: Sequ
     if inspect.isclass(given) and not isinstance(spec, str):
         raise ConfigError(f"{where} is the class {name}, not an object of it. Give {name}().")
     if not hasattr(given, "get_params"):
-        raise ConfigError(f"{where} is {name}, which is no estimator of scikit-learn, or of its kind, with get_params.")
+        raise ConfigError(
+            f"{where} is {name}, which is not an estimator of scikit-learn, or one like it, with get_params."
+        )
     if inspect.isclass(given) and (lacking := [method for method in methods if not hasattr(given, method)]):
         raise ConfigError(_lacks(where, name, lacking, methods))  # before it is made, so that nothing else is run
     values = {key: _as_tuple(value) for key, value in parameters.items()}

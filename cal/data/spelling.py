@@ -1,4 +1,4 @@
-"""Spelling: names that differ in blanks, case or Unicode form only, and words for a missing value."""
+"""Spelling: names that differ only in whitespace, case or Unicode form, and words for a missing value."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STRICT, MERGE = LABELS = ("strict", "merge")
 
 
 def normal_form(name: str) -> str:
-    """A name without what people overlook: blanks, case and Unicode form; a whole number without `.0`.
+    """A name without what people overlook: whitespace, case and Unicode form; a whole number without `.0`.
 
     Example:
         >>> normal_form("HUM ") == normal_form("\uff28um"), normal_form("1.0"), normal_form("Sci / Tech")
@@ -44,11 +44,11 @@ def alike(names: Iterable[str]) -> list[list[str]]:
     return [group for group in groups.values() if len(group) > 1]
 
 
-def is_missing(name: str) -> bool:
+def is_word_for_missing(name: str) -> bool:
     """Whether a label is a word for a missing value.
 
     Example:
-        >>> is_missing(" nan"), is_missing("none")
+        >>> is_word_for_missing(" nan"), is_word_for_missing("none")
         (True, False)
     """
     return name.strip() in MISSING
@@ -77,7 +77,7 @@ def doubts_about(places: Mapping[str, Sequence[str]]) -> list[str]:
 
     Example:
         >>> doubts_about({"HUM": ["row 1", "row 2"], "HUM ": ["row 3"]})
-        ["The labels 'HUM' (2: row 1, row 2) and 'HUM ' (1: row 3) differ in blanks, case or Unicode form only."]
+        ["The labels 'HUM' (2: row 1, row 2) and 'HUM ' (1: row 3) differ only in whitespace, case or Unicode form."]
     """
 
     def described(name: str) -> str:
@@ -86,8 +86,8 @@ def doubts_about(places: Mapping[str, Sequence[str]]) -> list[str]:
 
     told = []
     for group in alike(places):
-        told.append(f"The labels {in_words(map(described, group))} differ in blanks, case or Unicode form only.")
-    words = [name for name in places if is_missing(name)]
+        told.append(f"The labels {in_words(map(described, group))} differ only in whitespace, case or Unicode form.")
+    words = [name for name in places if is_word_for_missing(name)]
     return told + [f"The label {described(name)} is how software writes a missing value." for name in words]
 
 

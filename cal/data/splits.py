@@ -149,11 +149,12 @@ class Split:
 
 
 def _refuse_half_characters(what: str, texts: Sequence[str]) -> None:
-    """Refuses lone surrogates, as a cut emoji leaves them: they are no text, and no file could hold them."""
+    """Refuses lone surrogates, as a cut emoji leaves them: they are not text, and no file could hold them."""
     bad = [row for row, text in enumerate(texts) if re.search("[\ud800-\udfff]", text)]
     if bad:
+        others = f", and so have {len(bad) - 1:,} more" if len(bad) > 1 else ""
         raise DataError(
-            f"{what}: row {bad[0]} has half a character (a lone surrogate), and so have {len(bad) - 1} others: "
+            f"{what}: row {bad[0]} has half a character (a lone surrogate){others}: "
             f"{texts[bad[0]]!a}. Read the file as UTF-8, or repair a text with "
             "text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')."
         )

@@ -162,7 +162,7 @@ class RawTable:
         if name in self.columns:
             others = " and ".join(f"'{each}'" for each in alike)
             return f"{self.source} has the columns '{name}' and {others}; '{name}' is read."
-        return f"{self.source}: column '{name}' is called '{alike[0]}' there, which is read."
+        return f"{self.source}: column '{alike[0]}' is read as '{name}'."
 
     def with_column(self, name: str, values: list[Any]) -> RawTable:
         """The table with one more column, or another one of that name."""
@@ -191,7 +191,7 @@ def joined(tables: Sequence[RawTable]) -> RawTable:
         if lacking := [table for table in tables if name not in table.columns]:
             holder = next(table for table in tables if name in table.columns)
             raise DataError(
-                f"{lacking[0].source} has no column '{name}', and {holder.source} has. Give files with the same "
+                f"{lacking[0].source} has no column '{name}', but {holder.source} has. Give files with the same "
                 "columns, or read them one by one."
             )
         return [value for table in tables for value in table.columns[name]]

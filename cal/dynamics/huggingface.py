@@ -19,7 +19,7 @@ from cal.dynamics.end_pass import (
     undisturbed_randomness,
     without_dropout,
 )
-from cal.dynamics.ids import as_ids
+from cal.dynamics.ids import ID_NAMES, as_ids
 from cal.dynamics.recorder import DynamicsRecorder, recorded
 from cal.errors import DataError, missing_package
 
@@ -30,7 +30,6 @@ except ImportError as error:
 
 logger = logging.getLogger(__name__)
 
-_IDS = ("id", "ids", "idx", "guid", "uid", "uuid", "index", "example_id", "sample_id", "pairID")
 _KEY = "cal_recorded"  # key of ids and gold classes in a batch, until the model is called
 
 
@@ -170,19 +169,19 @@ class DynamicsCallback(TrainerCallback):
             try:
                 item = dataset[0]
                 self.collator.recording = True
-                recorded = self.collator([item]).get(_KEY)
+                batch = self.collator([item]).get(_KEY)
             except Exception:  # some datasets are only read in order, and some collators need whole batches
                 return
             finally:
                 self.collator.recording = False
-        if recorded is None or recorded["gold"] is None:
+        if batch is None or batch["gold"] is None:
             raise self._unidentified(list(map(str, item)) if isinstance(item, Mapping) else [])
-        as_ids(recorded["ids"])
-        as_whole("labels", recorded["gold"])
+        as_ids(batch["ids"])
+        as_whole("labels", batch["gold"])
 
     def _unidentified(self, columns: Sequence[str] = ()) -> DataError:
         name = self.collator.id_column
-        likely = [column for column in columns if column in _IDS and column != name]
+        likely = [column for column in columns if column.lower() in ID_NAMES and column != name]
         example = f"id_column={likely[0]!r}" if likely and name not in columns else "id_column="
         there = f" It has {', '.join(columns)}." if columns else ""
         return DataError(

@@ -11,6 +11,12 @@ from cal.arrays import as_list
 from cal.checks import LARGEST
 from cal.errors import DataError
 
+ID_NAMES = (
+    *("id", "guid", "uid", "uuid", "example_id", "instance_id", "sample_id", "doc_id", "pairid", "ids", "guids"),
+    *("idx", "index"),
+)
+"""Names that a column of ids may have, in small letters; the first that a table has is taken."""
+
 
 def as_ids(ids: Any, name: str = "ids") -> np.ndarray:
     """(instance,) ids as an array: int64 for whole numbers, objects for strings, never a mixture.

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 
+from cal.dynamics.ids import ID_NAMES
 from cal.errors import nearest_name
 
 LARGEST = float(np.finfo(np.float32).max)
@@ -27,7 +28,7 @@ _SPELT = {b"n": b"NaN", b"i": b"Infinity"}
 _PRINTED = re.compile(r"\s*(tensor|array|(?:np|numpy)\.\w+|Tensor|Array)\(.*", re.DOTALL)
 _KEY = re.compile(r"logits_epoch_([0-9]+)")
 _SYNONYMS = {
-    "guid": ("id", "ids", "guids", "uid", "uuid", "idx", "index", "example_id", "instance_id", "pairID", "sample_id"),
+    "guid": ID_NAMES,
     "logits": ("logits", "logit", "probs", "probabilities", "scores", "outputs", "predictions"),
     "gold": ("label", "labels", "gold_label", "golds", "target", "targets", "y", "true_label", "class"),
 }
@@ -145,7 +146,7 @@ class LineReader:
             return Wrong(f"there are {len(logits)} logits, but {self.width} in earlier lines", SAME_WIDTH)
         if beyond := [value for value in logits if not abs(value) <= LARGEST]:
             name = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}.get(str(beyond[0]))
-            what = f"{name} is not a number" if name else f"the logit {beyond[0]} does not fit 32 bits"
+            what = f"{name} is not a number" if name else f"the logit {beyond[0]} does not fit in 32 bits"
             return Wrong(what, _DIVERGED, absent=True)
         return None
 
@@ -172,12 +173,14 @@ class LineReader:
         if self.classes is None:
             named = "Write it, or give the names in the order of the logits: label_names=[NAME0,NAME1,...]."
             remedy = f"{_GOLD} {'Write it without quotes.' if gold.isdecimal() and int(gold) < n else named}"
-            return Wrong(f"gold is {reprlib.repr(gold)}, a text", remedy)
+            return Wrong(f"gold is {reprlib.repr(gold)}, which is text", remedy)
         known = ", ".join(self.classes)
         if gold not in self.classes:
             nearest = nearest_name(gold, self.classes)
             hint = f"Did you mean {nearest!r}? " if nearest else ""
-            return Wrong(f"gold is {reprlib.repr(gold)}, no name of a class", f"{hint}The names are {known}.")
+            return Wrong(
+                f"gold is {reprlib.repr(gold)}, which is not the name of a class", f"{hint}The names are {known}."
+            )
         if self.classes[gold] >= n:
             remedy = f"Give a name for each logit, in their order. The names are {known}."
             return Wrong(f"there are {len(self.classes)} names of classes, but {n} logits", remedy)
@@ -227,7 +230,7 @@ def _no_object(row: Any, one_per_line: str) -> Wrong:
         n = f"{len(row)} objects" if len(row) > 1 else "one object"
         remedy = "Write each on a line of its own, without brackets and commas: jq -c '.[]' OLD > NEW does it."
         return Wrong(f"this is a list of {n} in one line", remedy)
-    return Wrong(f"this is a list, {reprlib.repr(row)}, which does not say what is what", one_per_line)
+    return Wrong(f"this is a list, {reprlib.repr(row)}, which does not say what its values are", one_per_line)
 
 
 def _not_json(line: bytes, problem: str, one_per_line: str) -> Wrong:
@@ -243,7 +246,7 @@ def _not_json(line: bytes, problem: str, one_per_line: str) -> Wrong:
             return Wrong("several objects are in one line", one_per_line)
         if line.endswith(b"\n") and rest is None and "}" not in text:
             remedy = f"{one_per_line} jq -c . OLD > NEW writes such a file again."
-            return Wrong("an object goes over several lines, or was cut off", remedy)
+            return Wrong("an object spans several lines, or was cut off", remedy)
     if text.startswith("["):
         remedy = "If the file is one list of objects, jq -c '.[]' OLD > NEW writes each on a line of its own."
         return Wrong(f"this is not JSON ({problem})", f"{one_per_line} {remedy}")

@@ -35,7 +35,7 @@ class LogOptions:
         [0, 1]
         >>> LogOptions(epochs=3)
         Traceback (most recent call last):
-        cal.errors.ConfigError: epochs must be a list of numbers of epochs, such as [0, 1], not 3; burn_out=3 reads ...
+        cal.errors.ConfigError: epochs must be a list of epoch numbers, such as [0, 1], not 3; burn_out=3 reads ...
     """
 
     on_missing: OnMissing = "error"
@@ -96,7 +96,7 @@ def _epochs_problems(epochs: object) -> list[str]:
         return []
     if isinstance(epochs, str) or not isinstance(epochs, Iterable) or getattr(epochs, "shape", None) == ():
         hint = f"; burn_out={epochs} reads the first {epochs}" if isinstance(epochs, int) and 0 < epochs < 1000 else ""
-        return [f"epochs must be a list of numbers of epochs, such as [0, 1], not {shown(epochs)}{hint}."]
+        return [f"epochs must be a list of epoch numbers, such as [0, 1], not {shown(epochs)}{hint}."]
     listed = list(epochs)
     if not listed:
         return ["epochs is empty. Give at least one, or leave it out to read all."]

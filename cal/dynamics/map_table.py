@@ -11,6 +11,7 @@ import numpy as np
 
 from cal.arrays import as_list
 from cal.checks import LARGEST
+from cal.dynamics.ids import ID_NAMES
 from cal.dynamics.map_values import rows_named
 from cal.dynamics.metrics import COORDINATES, METRICS, NEVER_LEARNT, OTHER_NAMES
 from cal.errors import DataError
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 logger = logging.getLogger(__name__)
-
-ID_NAMES = ("id", "guid", "uid", "uuid", "example_id", "instance_id", "sample_id", "doc_id", "idx", "index")
-"""Names of the column of ids; the first that a table has is taken."""
 
 EPOCHS = ("first_learnt", "last_learnt")
 _MOST_EPOCHS = 49  # to look for in fractions of epochs, which may have two decimals
@@ -120,7 +118,7 @@ def _numbers(table: pd.DataFrame, name: str) -> Any:
         numbers = column.to_numpy("int64") if whole else column.to_numpy("float64", na_value=math.nan)
     else:
         parsed = [_number(value) for value in column.astype(object).tolist()]
-        hint = "Names of labels belong into a column gold_label." if name in ("gold", "predicted") else ""
+        hint = "Names of labels belong in a column gold_label." if name in ("gold", "predicted") else ""
         refuse("not a number", np.array([value is None for value in parsed]), hint)
         whole = all(isinstance(value, int) for value in parsed)
         numbers = np.array(parsed, dtype=np.int64 if whole else np.float64)
@@ -137,7 +135,7 @@ def _numbers(table: pd.DataFrame, name: str) -> Any:
 
 
 def _number(value: Any) -> int | float | None:
-    """A number as Python's; NaN for a missing value, None for what is no number."""
+    """A number as Python's; NaN for a missing value, None for what is not a number."""
     if isinstance(value, bool | np.bool_):
         return None
     if isinstance(value, int | np.integer):
@@ -181,7 +179,8 @@ def _in_our_units(table: pd.DataFrame) -> pd.DataFrame:
         n_epochs = max(n_epochs, least)
         how = "the highest count of correct epochs" if are_counts else "the fractions of correct epochs"
         logger.warning(
-            "This map does not say how many epochs there were: %d is taken, by %s. A column n_epochs would say it.",
+            "This map does not say how many epochs there were; %d is assumed, from %s. Add a column "
+            "n_epochs to give their number.",
             *(n_epochs, how),
         )
     if are_counts and n_epochs >= correctness.max():

@@ -13,7 +13,7 @@ from cal.arrays import as_texts
 from cal.dynamics.ids import as_ids
 from cal.dynamics.metrics import COORDINATES
 from cal.dynamics.tensors import as_tensor
-from cal.errors import AnalysisError, DataError
+from cal.errors import AnalysisError, DataError, quantity
 
 MOST_CLASSES = 1_000_000
 _ROUNDING = 1e-6  # of means in float32, and of files with few decimals
@@ -117,9 +117,10 @@ def _refuse_ids(ids: Sequence[str | int]) -> None:
         for row, instance_id in enumerate(ids):
             if instance_id in first:
                 n_more = len(ids) - len(set(ids)) - 1
+                others = f", and {quantity(n_more, 'more row')} repeat{'s' * (n_more == 1)} an id" if n_more else ""
                 raise DataError(
-                    f"Ids of a map occur once, but {instance_id!r} is in rows {first[instance_id] + 1} and {row + 1}"
-                    f"{f', and {n_more:,} rows more repeat an id' if n_more else ''}. Give each instance one row."
+                    f"Each id occurs once in a map, but {instance_id!r} is in rows {first[instance_id] + 1} and "
+                    f"{row + 1}{others}. Give each instance one row."
                 )
             first[instance_id] = row
 

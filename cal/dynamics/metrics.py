@@ -43,7 +43,7 @@ HIGH_IS_VALUABLE = {
 
 
 def our_name(given: Any) -> Any:
-    """The name that a metric has here; anything that is no other tool's name stays as it is.
+    """The name that a metric has here; any other value stays as it is.
 
     Example:
         >>> our_name("forgetfulness"), our_name("aum")

@@ -135,7 +135,7 @@ class Scale:
 
 def described(kind: str) -> tuple[str, str]:
     """What is wrong with values of a kind of `Scale.kind`, and what to do."""
-    return f"these are no logits but {_KINDS[kind].what}", _KINDS[kind].remedy
+    return f"these are not logits but {_KINDS[kind].what}", _KINDS[kind].remedy
 
 
 def in_logits(matrix: np.ndarray, values: Values | None, where: str = "") -> np.ndarray:
@@ -166,9 +166,9 @@ def in_logits(matrix: np.ndarray, values: Values | None, where: str = "") -> np.
 
 def no_probabilities(row: np.ndarray) -> tuple[str, str]:
     """What is wrong with a row that was said to hold probabilities, and what to do."""
-    what = f"{reprlib.repr(row.tolist())} are no probabilities: they sum to {row.sum():.4g}"
+    what = f"{reprlib.repr(row.tolist())} are not probabilities: they sum to {row.sum():.4g}"
     if (row < 0).any() or row.max() > 100:
-        what = f"{reprlib.repr(row.tolist())} are no probabilities: some are out of range"
+        what = f"{reprlib.repr(row.tolist())} are not probabilities: some are out of range"
     return what, (
         'values="probabilities" takes rows of numbers from 0 to 1 that sum to 1, or of percentages that sum to 100. '
         "Leave it out if these are logits."

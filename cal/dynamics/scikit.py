@@ -113,8 +113,8 @@ def _trained(classifier: Any, method: str, *given: Any, **more: Any) -> Any:
     except StopIteration:
         return None
     except Exception as error:
-        problem = f"{type(classifier).__name__}.{method} refuses this data: {error}"
-        raise DataError(f"{problem} Give (instance, feature) numbers, and a label for each.") from error
+        problem = f"{type(classifier).__name__}.{method} refuses this data: {str(error).rstrip('.')}"
+        raise DataError(f"{problem}. Give (instance, feature) numbers, and a label for each.") from error
 
 
 def _record(recorder: DynamicsRecorder, name: str, scores: np.ndarray, y: Any, classes: np.ndarray, ids: Any) -> None:

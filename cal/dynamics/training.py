@@ -185,7 +185,9 @@ class _Batches:
             batch = self._collate(items)
         except Exception as error:  # whatever a collator raises
             problem = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise DataError(f"Items of the dataset make no batch: {problem}. Give a collate that pads them.") from error
+            raise DataError(
+                f"Items of the dataset do not make a batch: {problem}. Give a collate function that pads them."
+            ) from error
         if not isinstance(batch, Mapping):
             if not isinstance(batch, list | tuple) or len(batch) != 2:
                 n_parts = f"{len(batch)} parts" if isinstance(batch, list | tuple) else "one part"

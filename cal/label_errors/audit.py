@@ -143,7 +143,7 @@ def _read(path: Path) -> _Rows:
     try:
         rows: _Rows = orjson.loads(path.read_bytes())
         if not all(isinstance(row, dict) for name in FRAMES for row in rows[name]):
-            raise ValueError("its rows are no objects")
+            raise ValueError("its rows are not objects")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StorageError(f"{path} is damaged: {error}. Delete it to repeat this injection.") from error
     return rows

@@ -139,18 +139,18 @@ def _cautions(result: AuditResult, parts: Sequence[Injection], best: str) -> lis
     cautions = [_OF_INJECTED, f"{best} was chosen as the best by the same numbers that are reported for it."]
     if all(part.of(best, "average_precision").mean < 2 * level for part, level in zip(parts, chance, strict=True)):
         cautions.append(
-            f"No detector is of use here: the average precision of {best} is below twice that of a random order. Give "
+            f"No detector is of use here: the average precision of {best} is below twice that of a random order. Use "
             "more documents, or better vectors, such as features=encoder."
         )
     if (fewest := min(part.n_wrong for part in parts)) < _FEW_WRONG:
         cautions.append(
-            f"With {quantity(fewest, 'wrong label')} per seed the numbers are down to chance. Give higher rates, more "
+            f"With {quantity(fewest, 'wrong label')} per seed, the numbers are mostly chance. Use higher rates, more "
             "seeds or more documents."
         )
     n_test = result.about.get("n_test")
     if len(result.accuracies) and n_test is not None and n_test < _SMALL_TEST:
         cautions.append(
-            f"Accuracy is measured on {quantity(n_test, 'test document')}, of which each is {100 / n_test:.2g} points: "
+            f"Accuracy is measured on {quantity(n_test, 'test document')}, each worth {100 / n_test:.2g} points: "
             "gains from cleaning cannot be told from chance."
         )
     if n_seeds == 1:

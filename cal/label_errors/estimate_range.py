@@ -26,7 +26,7 @@ LEAST_ERRORS = 0.01
 _CHANCE = 0.05  # of a uniform spread to be taken for an uneven one
 _N_SIMULATIONS = 1_000
 
-_TRY = "Better vectors (features=encoder), other numbers of epochs (n_epochs) or more documents may help."
+_TRY = "Better vectors (features=encoder), another number of epochs (n_epochs) or more documents may help."
 
 
 def trusted_estimate(
@@ -96,8 +96,8 @@ def _not_learnt(table: np.ndarray, names: Sequence[str]) -> str:
     accuracy, largest, recall = table.trace() / sizes.sum(), sizes.max() / sizes.sum(), table.diagonal() / sizes
     if 1 - accuracy > (1 - LEAST_GAIN) * (1 - largest):
         return (
-            f"Classifiers are right for {100 * accuracy:.0f} % of the labels that they did not see, and always "
-            f"predicting '{names[int(sizes.argmax())]}' would be for {100 * largest:.0f} %. {_TRY}"
+            f"Classifiers are right for {100 * accuracy:.0f} % of the labels that they did not see; always predicting "
+            f"'{names[int(sizes.argmax())]}' would be right for {100 * largest:.0f} %. {_TRY}"
         )
     worst = int(recall.argmin())
     if recall[worst] >= LEAST_RECALL:
@@ -139,5 +139,5 @@ def _at_an_end(estimate: ErrorEstimate, n_classes: int) -> str:
     if estimate.n_errors_high >= n * error_share(MOST, n_classes):
         return f"The estimate reached its bound: {estimate.n_errors_high:,.0f} of the {n:,} labels. {_TRY}"
     if estimate.n_errors_low < LEAST_ERRORS * n:
-        return f"Wrong labels, if there are any, may be too few to be told from none (under {100 * LEAST_ERRORS:g} %)."
+        return f"There may be too few wrong labels to tell from none (under {100 * LEAST_ERRORS:g} %)."
     return ""

@@ -28,7 +28,9 @@ N_DIMENSIONS = 100
 """Size of the vectors computed only to find neighbours. On TREC, 64 % of the 10 nearest had the same label, by an
 approximate SVD."""
 
-_OF_MAP = "They take training: rank a corpus instead of a map (dataset=NAME), which gives them where they can be told."
+_OF_MAP = (
+    "Both need training: rank a corpus instead of a map (dataset=NAME), which gives them where they can be trusted."
+)
 
 
 def find_suspects(request: SuspectsRequest, corpus: Corpus | None, quiet: bool, given: bool = False) -> Suspects:

@@ -49,7 +49,7 @@ class Training:
         held_out_gold: (other instance,) their classes.
 
     Raises:
-        DataError: if rows and classes are no whole numbers from 0, or differ in number.
+        DataError: if rows and classes are not whole numbers from 0, or differ in number.
     """
 
     seed: int
@@ -67,7 +67,9 @@ class Training:
                 object.__setattr__(self, name, as_classes(name, getattr(self, name)))
             n_rows, n_gold = len(getattr(self, rows)), len(getattr(self, gold))
             if not n_rows or n_rows != n_gold:
-                raise DataError(f"{n_rows} {rows} and {n_gold} {gold}; give a class for each row, and a row at least.")
+                raise DataError(
+                    f"{n_rows} {rows} and {n_gold} {gold}; give a class for each row, and at least one row."
+                )
 
     @property
     def recorded(self) -> np.ndarray:

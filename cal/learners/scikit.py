@@ -131,7 +131,7 @@ def _refused(estimator: Any) -> list[str]:
     name = type(estimator).__name__
     typed = hasattr(estimator, "__sklearn_tags__") or hasattr(estimator, "_estimator_type")
     if typed and not is_classifier(estimator):
-        return [f"learner is {name}, which is no classifier. Give one, such as LogisticRegression()."]
+        return [f"learner is {name}, which is not a classifier. Give one, such as LogisticRegression()."]
     # A stack of classifiers has it only after the fit, if it uses its default.
     if hasattr(estimator, "predict_proba") or getattr(estimator, "final_estimator", "") is None:
         return []

@@ -104,7 +104,9 @@ def _map_of(given: Given) -> DataMap:
         return given_map(given, None)[0]
     except DataError as error:
         if isinstance(given, str | Path) and has_logs(given):
-            raise DataError(f"{error} Such words go to cal map logs={given}; compare the map that it draws.") from error
+            raise DataError(
+                f"{error} Give such settings to cal map logs={given}, and compare the map that it draws."
+            ) from error
         raise
 
 

@@ -108,7 +108,7 @@ def why_absent(absent: Sequence[str | int], corpus: Corpus) -> str:
             return f"Of these, {n:,} are in {name}: add split=all, or split={name}."
     of_forms = {normal_form(instance_id) for instance_id in corpus.train.ids}
     if n := sum(normal_form(instance_id) in of_forms for instance_id in ids):
-        return f"Of these, {n:,} would be there with other blanks or capitals: write the ids of both alike."
+        return f"Of these, {n:,} differ only in whitespace or case: write the ids of both alike."
     numbered, n_train = all(map(str.isdecimal, corpus.train.ids)), len(corpus.train)
     from_1 = max(map(int, ids)) == n_train and (numbered or min(map(int, ids)) == 1) if _are_numbers(ids) else False
     if _are_numbers(ids) and (from_1 or not numbered):
@@ -143,8 +143,8 @@ def _say_absent(absent: Sequence[str | int], n: int, corpus: Corpus, strict: boo
 def _say_differing(differing: Sequence[str | int], n: int, corpus: Corpus, strict: bool, has_names: bool) -> None:
     if strict:
         raise DataError(
-            f"{len(differing)} of {n} gold labels of the map are not those of {corpus.name}: of {few(differing)}. "
-            "Labels are never changed here: draw the map again, or give its own dataset, or none."
+            f"{len(differing)} of {n} gold labels of the map differ from those of {corpus.name}, such as of "
+            f"{few(differing)}. Labels are never changed here: draw the map again, or give its own dataset, or none."
         )
     kept = (
         "the names of the map stay"

@@ -68,7 +68,7 @@ def read_scores(scores: Scores, encoding: str | None = None, separator: str | No
     is_path = isinstance(scores, str | Path)
     refuse([*encoding_problems(encoding), *separator_problems(separator)])
     if not is_path and (encoding is not None or separator is not None):
-        refuse([f"encoding and separator are those of a file; these scores are a {type(scores).__name__}."])
+        refuse([f"encoding and separator are for files; these scores are a {type(scores).__name__}."])
     if isinstance(scores, Mapping):
         named = list(zip(_checked_names(scores, "The mapping"), scores.values(), strict=True))
         arrays = {name: checked_scores(values, name) for name, values in named}
@@ -139,9 +139,9 @@ def _wide(table: RawTable, subject: str) -> GivenScores:
     told = [name for name in left_out if name.strip() != "seed"]
     notes = []
     if len(told) == 1:
-        notes = [f"Column {_quoted(told)} numbers the rows and is no strategy; if it is one, give it another name."]
+        notes = [f"Column {_quoted(told)} numbers the rows and is not taken for a strategy; if it is one, rename it."]
     elif told:
-        notes = [f"Columns {_quoted(told)} number the rows and are no strategies; if one is, give it another name."]
+        notes = [f"Columns {_quoted(told)} number the rows and are not taken for strategies; if one is, rename it."]
     if len(arrays) < 2:
         beside = f" beside {_quoted(left_out)}" if left_out else ""
         raise AnalysisError(

@@ -181,7 +181,7 @@ def _check_ids(plan: Plan, run: Run, done: Sequence[dict[str, Any]], row_of: Map
     given |= {row: "is set aside" for row in plan.dev_sets.get(run.seed, ())}
     kept = {row_of.get(each) for each in (done[0].get("seed_set", ()) if done else ())}
     if kept and kept != set(plan.seed_sets[run.seed]):
-        fault: str | None = "its seed set is another one"
+        fault: str | None = "its seed set is a different one"
     else:
         acquired = (each for finished in done for each in finished["acquired"])
         faults = ((each, given.get(row_of.get(each, -1), "" if each in row_of else "is unknown")) for each in acquired)

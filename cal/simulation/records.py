@@ -109,7 +109,7 @@ def _faulty_ids(record: Mapping[str, Any], before: Sequence[Mapping[str, Any]], 
         yield "its ids are not all text"
         return
     if len(record["scores"]) != len(acquired) or not all(each is None or _is_number(each) for each in record["scores"]):
-        yield f"it has {len(acquired)} acquired ids and other than {len(acquired)} scores that are numbers"
+        yield f"it has {len(acquired)} acquired ids, but not {len(acquired)} numbers as their scores"
     keeps_ids = any(each["acquired"] for each in before)  # saved curves may do without
     if before and not before[-1]["acquired"] and (keeps_ids or record["n_labelled"] == before[-1]["n_labelled"]):
         yield "it follows a round that acquired nothing, which is the last of a run"

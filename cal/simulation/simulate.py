@@ -96,7 +96,7 @@ def choose_folder(parent: Path, name: str, wanted: Mapping[str, Any]) -> Path:
             if "finished" in known or differences(known, wanted, contents=False):
                 continue
             if differing := differences(known, wanted):
-                reasons.append(f"{path.parent} is unfinished but of other contents ({'; '.join(differing)})")
+                reasons.append(f"{path.parent} is unfinished, but its contents differ ({'; '.join(differing)})")
                 continue
             with folder.lock():  # another process may be at it
                 logger.warning("Resuming the unfinished simulation in %s.", path.parent)
@@ -105,7 +105,7 @@ def choose_folder(parent: Path, name: str, wanted: Mapping[str, Any]) -> Path:
             continue
     chosen = dated_folder(parent, name)
     if reasons:
-        logger.warning("%s; starting anew in %s.", reasons[0], chosen)
+        logger.warning("%s; starting a new one in %s.", reasons[0], chosen)
     return chosen
 
 

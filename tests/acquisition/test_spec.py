@@ -300,7 +300,7 @@ class Raising(Acquisition):
 def test_a_callable_object_is_no_strategy_by_path():
     """It may be anything, such as `exit`; in Python it can be given as it is."""
     (problem,) = problems({"_target_": f"{HERE}.MADE"})
-    assert "MADE is no strategy but" in problem
+    assert "MADE is not a strategy but" in problem
     assert list(make_strategies([{"MADE": MADE}])) == ["MADE"]
 
 

@@ -111,7 +111,7 @@ def folder(save, tmp_path):
         (
             "train",
             24,
-            "f: the 24 documents of train are used, not 8 of test and 8 of dev. For others add split=all",
+            "f: the 24 documents of train are used, not 8 of test and 8 of dev. To use others, add split=all",
         ),
         ("test", 8, "f: all 8 documents of test are used."),
         ("dev", 8, "f: all 8 documents of dev are used."),
@@ -153,7 +153,7 @@ def test_several_files_are_one_corpus(save):
     row_of = dict(zip(together.train.texts, together.train.places, strict=True))
     assert (row_of["text 9"], row_of["text 10"]) == ("row 10 of a.csv", "row 1 of b.csv")
     assert len(LocalFiles(train=paths).read().train) == N
-    with pytest.raises(DataError, match=r"b\.csv has no column 'label', and .*a\.csv has"):
+    with pytest.raises(DataError, match=r"b\.csv has no column 'label', but .*a\.csv has"):
         LocalFiles(path=[paths[0], save("b.csv", FRAME[["text"]])]).read()
 
 
@@ -212,7 +212,7 @@ def test_labels_that_look_alike_are_named_with_counts_and_rows(spelt, caplog):
 
 @pytest.mark.parametrize("request_of", [SuspectsRequest, AuditRequest])
 def test_what_judges_labels_refuses_those_that_look_alike_until_it_is_decided(request_of, spelt):
-    with pytest.raises(DataError, match=r"cannot judge these labels of x.*'HUM '.*dataset\.labels=merge"):
+    with pytest.raises(DataError, match=r"cannot judge the labels of x.*'HUM '.*dataset\.labels=merge"):
         request_of(**files(path=spelt), **QUICK).read_corpus()
     with pytest.raises(DataError, match="cannot judge"):
         request_of(**QUICK).read_corpus(cal.Corpus.from_frame(pd.read_csv(spelt, na_filter=False)))
@@ -322,7 +322,7 @@ def test_a_column_is_found_under_other_blanks_and_capitals_with_a_warning(save, 
     corpus = LocalFiles(path=save(frame=frame)).read()
     assert sorted(corpus.train.ids, key=int) == [str(i) for i in range(N)]
     for name in ("'Text '", "' LABEL'", "'ID'"):
-        assert f"is called {name} there" in caplog.text
+        assert f"column {name} is read as" in caplog.text
     both = FRAME.assign(**{"Text ": "other"})
     assert "text 0" in LocalFiles(path=save(frame=both)).read().train.texts
     assert "has the columns 'text' and 'Text '; 'text' is read" in caplog.text
@@ -352,7 +352,7 @@ def test_a_word_of_a_setting_suggests_that_setting():
 def test_ids_that_look_alike_are_named(save, caplog):
     ids = ["1", "1 ", *map(str, range(2, N))]
     LocalFiles(path=save(frame=FRAME.assign(id=ids))).read()
-    assert "differ in blanks, case or Unicode form only (1 in all): '1' (row 1) and '1 ' (row 2)" in caplog.text
+    assert "differ only in whitespace, case or Unicode form (1 in all): '1' (row 1) and '1 ' (row 2)" in caplog.text
 
 
 @pytest.mark.parametrize(("id_column", "first"), [("row", 0), ("row_from_1", 1)])
@@ -393,7 +393,7 @@ def test_why_ids_are_absent_is_said_and_the_advice_joins_them(save, folder):
     split = LocalFiles(path=str(folder)).read()
     assert f"split={'test'}" in why_absent(split.test.ids[:1], split)
     named = cal.Corpus.from_frame(FRAME, id=[f"q{i}" for i in range(N)])
-    assert "other blanks or capitals" in why_absent(["Q1 "], named)
+    assert "differ only in whitespace or case" in why_absent(["Q1 "], named)
     assert why_absent(["z1"], named) == ""
 
 
@@ -405,7 +405,7 @@ def test_documents_without_ids_are_found_by_their_rows(save):
     assert dict(zip(train.texts, train.found_at, strict=True))["text 16"] == "row 17"
     assert dict(zip(train.texts, cal.Corpus.from_frame(FRAME).train.found_at, strict=True))["text 16"] == "index 16"
     assert LocalFiles(path=save(frame=FRAME.assign(id=range(N)))).read().train.found_at is None
-    assert "called by their rows" in LocalFiles(path=save()).read().describe()
+    assert "named by their rows" in LocalFiles(path=save()).read().describe()
 
 
 def test_what_people_read_calls_documents_by_their_rows(save, tmp_path, capsys):

@@ -289,8 +289,8 @@ def test_a_text_in_two_splits_is_allowed_without_ids(tmp_path):
         ({"path": "a.csv", "dev": "b.csv"}, ["dataset.dev"]),
         ({"path": "a.csv", "test_fraction": 1.0}, ["test_fraction", "1.0"]),
         ({"test_fraction": -0.1, "labels": "lax"}, ["neither", "test_fraction", "strict, merge or null, not 'lax'"]),
-        ({"path": "a.jsonl.gz", "separator": ";"}, ["dataset.separator is that of CSV and TSV"]),
-        ({"train": "a.parquet", "test": "b.parquet", "encoding": "cp1252"}, ["dataset.encoding is that of text files"]),
+        ({"path": "a.jsonl.gz", "separator": ";"}, ["dataset.separator is for CSV and TSV files"]),
+        ({"train": "a.parquet", "test": "b.parquet", "encoding": "cp1252"}, ["dataset.encoding is for text files"]),
     ],
 )
 def test_settings_that_make_no_sense_are_named_all_at_once(settings, parts):
@@ -374,7 +374,7 @@ def test_utf8_that_is_read_as_something_else_is_said(tmp_path, caplog):
     path = tmp_path / "a.csv"
     path.write_text("text,label\nKöln?,LOC\n", encoding="utf-8")
     read_table(path, "cp1252")
-    assert "its bytes are UTF-8 too" in caplog.text
+    assert "it is valid UTF-8 too" in caplog.text
 
 
 @pytest.mark.parametrize("setting", [{"encoding": "utf9"}, {"separator": "::"}, {"encoding": "rot13"}])

@@ -65,7 +65,7 @@ def test_labels_are_not_shown(questions):
     [
         (TfidfVectorizer, {}, r"features is the class TfidfVectorizer, not an object of it\. Give TfidfVectorizer\(\)"),
         (LogisticRegression(), {}, "features is LogisticRegression, which has no transform"),
-        (object(), {}, "features is object, which is no estimator"),
+        (object(), {}, "features is object, which is not an estimator"),
         ("sklearn.nowhere.Tfidf", {}, "Cannot import"),
         ("sklearn.feature_extraction.text.TfidfVectorizer", {"ngrams": 2}, "cannot be made with {'ngrams': 2}"),
         (TfidfVectorizer(), {"ngrams": 2}, "cannot be made with {'ngrams': 2}"),
@@ -102,7 +102,7 @@ def test_features_are_whatever_describes_them(questions):
     assert isinstance(as_features(TfidfVectorizer()), Vectoriser)
     with pytest.raises(ConfigError, match=r"Give Features\.by_id\(corpus, ids, vectors\)"):
         as_features(np.zeros((3, 2)))
-    with pytest.raises(ConfigError, match="features is int, which is no estimator"):
+    with pytest.raises(ConfigError, match="features is int, which is not an estimator"):
         as_features(3)
 
 

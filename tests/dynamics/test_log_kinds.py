@@ -91,7 +91,7 @@ REFUSED = {
     ),
     "objects over lines": (
         {"line": lambda record: json.dumps(record, indent=1)},
-        *("goes over several lines", "jq -c ."),
+        *("spans several lines", "jq -c ."),
     ),
     "commas": ({"line": lambda record: json.dumps(record) + ","}, "a comma after the object", "Remove it"),
     "Python": ({"line": repr}, "as Python prints it", "json.dumps"),
@@ -106,8 +106,8 @@ REFUSED = {
     "gold from 1": ({"gold": lambda row: GOLD[row] + 1}, "gold is 3, but", "subtract 1"),
     "no gold": ({"gold": lambda row: -1}, "gold is -1", "Leave instances without a label out"),
     "one-hot gold": ({"gold": lambda row: np.eye(3, dtype=int)[GOLD[row]].tolist()}, "gold is [", "position of the 1"),
-    "gold as text": ({"gold": lambda row: NAMES[GOLD[row]]}, "a text", "label_names=[NAME0,NAME1,...]"),
-    "gold in quotes": ({"gold": lambda row: str(GOLD[row])}, "a text", "without quotes"),
+    "gold as text": ({"gold": lambda row: NAMES[GOLD[row]]}, "which is text", "label_names=[NAME0,NAME1,...]"),
+    "gold in quotes": ({"gold": lambda row: str(GOLD[row])}, "which is text", "without quotes"),
     "other keys": (
         {"line": lambda record: json.dumps(record).replace("guid", "id").replace('"gold"', '"label"')},
         *("there is no guid and no gold", "Rename 'id' to 'guid' and 'label' to 'gold'."),
@@ -119,10 +119,10 @@ REFUSED = {
     "other names": ({"name": "epoch{}.json"}, "there is no log", "rename it to dynamics_epoch_0.jsonl"),
     "half epochs": ({"name": "dynamics_epoch_{}.5.jsonl"}, "there is no log", "Epochs are whole numbers, not 0.5"),
     "an absent epoch": ({"epochs": [0, 2, 3]}, "up to epoch 3, but none of 1", "epochs=[0,2,3]"),
-    "probabilities": ({"values": PROBS}, "no logits but probabilities", 'values="probabilities"'),
-    "rounded ones": ({"values": PROBS.round(4)}, "no logits but probabilities", 'values="probabilities"'),
-    "float16": ({"values": PROBS.astype(np.float16)}, "no logits but probabilities", 'values="probabilities"'),
-    "percentages": ({"values": (100 * PROBS).round(2)}, "no logits but percentages", 'values="probabilities"'),
+    "probabilities": ({"values": PROBS}, "not logits but probabilities", 'values="probabilities"'),
+    "rounded ones": ({"values": PROBS.round(4)}, "not logits but probabilities", 'values="probabilities"'),
+    "float16": ({"values": PROBS.astype(np.float16)}, "not logits but probabilities", 'values="probabilities"'),
+    "percentages": ({"values": (100 * PROBS).round(2)}, "not logits but percentages", 'values="probabilities"'),
     "signs changed": ({"values": -np.log(PROBS)}, "negative log-probabilities", "-x"),
 }
 
@@ -147,7 +147,7 @@ def test_probabilities_draw_the_map_of_their_logits(tmp_path, values):
 
 def test_logits_are_no_probabilities(tmp_path):
     folder = write(tmp_path / "logs")
-    with pytest.raises(DataError, match=r"are no probabilities.*Leave it out if these are logits"):
+    with pytest.raises(DataError, match=r"are not probabilities.*Leave it out if these are logits"):
         open_logs(folder, cal.dynamics.log_options.LogOptions(values="probabilities"))
 
 
@@ -160,7 +160,7 @@ def test_a_few_rows_that_sum_to_1_may_be_logits(rows):
 
 def test_a_recorder_refuses_probabilities_in_the_first_batch():
     recorder = DynamicsRecorder()
-    with pytest.raises(DataError, match=r'no logits but probabilities.*values="probabilities"'):
+    with pytest.raises(DataError, match=r'not logits but probabilities.*values="probabilities"'):
         recorder.record(range(N), PROBS[0], GOLD)
     accepting, plain = DynamicsRecorder(values="probabilities"), DynamicsRecorder()
     for epoch in range(E):
@@ -207,7 +207,9 @@ def test_names_for_gold_labels_are_read_if_they_are_known(tmp_path):
     data_map = cal.read_logs(folder, label_names=NAMES)
     assert data_map.gold.tolist() == GOLD
     assert data_map.label_names == NAMES
-    with pytest.raises(DataError, match=r"no name of a class\. Did you mean 'HUMAN'\? The names are HUMAN, LOC, NUM"):
+    with pytest.raises(
+        DataError, match=r"not the name of a class\. Did you mean 'HUMAN'\? The names are HUMAN, LOC, NUM"
+    ):
         cal.read_logs(folder, label_names=["HUMAN", "LOC", "NUM"])
     with pytest.raises(DataError, match="2 label_names for logits of 3 classes"):
         cal.read_logs(write(tmp_path / "plain"), label_names=["HUM", "LOC"])
@@ -255,7 +257,7 @@ def test_every_command_that_reads_logs_takes_the_same_words(tmp_path, command, c
 
 def test_map_diff_sends_faulty_logs_to_the_command_that_takes_the_words(tmp_path):
     folder = write(tmp_path / "logs", epochs=[0, 2, 3])
-    with pytest.raises(DataError, match=r"epochs=\[0,2,3\].* Such words go to cal map logs=.*logs; compare"):
+    with pytest.raises(DataError, match=r"epochs=\[0,2,3\].* Give such settings to cal map logs=.*logs, and compare"):
         map_diff(folder, write(tmp_path / "plain"))
 
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from cal.dynamics.data_map import DataMap
+from cal.dynamics.ids import ID_NAMES
 from cal.dynamics.map_frame import VALUES
-from cal.dynamics.map_table import ID_NAMES
 from cal.dynamics.metrics import COORDINATES
 from cal.errors import CalError, ConfigError, DataError
 from cal.maps.read import read_map
@@ -118,7 +118,7 @@ IMPOSSIBLE = [
     ({"gold": [0, -1, 1]}, "gold is -1, which means unknown, in 1 of 3 rows: 'b'"),
     ({"gold": [0, -2, 1]}, "gold must be a class"),
     ({"gold": [0, 0.5, 1]}, "gold is not a whole number in 1 of 3 rows: '?0.5'? for 'b'"),
-    ({"guid": ["a", "b", "a"]}, "Ids of a map occur once, but 'a' is in rows 1 and 3"),
+    ({"guid": ["a", "b", "a"]}, "Each id occurs once in a map, but 'a' is in rows 1 and 3"),
     ({"forgetfulness": [0, -1, 2]}, "forgetting must be a finite number of at least 0"),
     ({"loss": [0.1, float("nan"), 2]}, r"loss is missing in 1 of 3 rows: 'b'"),
 ]
@@ -164,7 +164,7 @@ def values_of(n=3, **changes):
         ({"aum": torch.tensor([1.7, torch.nan, 0.2])}, "aum must be a finite number, .* nan for 'i1'"),
         ({"gold": torch.tensor([0, -1, 1])}, "gold is -1, .* 'i1'"),
         ({"ids": [0.5, 1.5, 2.5]}, "all strings or all whole numbers, not float"),
-        ({"ids": [1, 1, 2]}, "occur once, but 1 is in rows 1 and 2"),
+        ({"ids": [1, 1, 2]}, "occurs once in a map, but 1 is in rows 1 and 2"),
         ({"gold": torch.tensor([0, 1])}, "have one shape"),
         ({"n_epochs": 0}, "n_epochs must be a whole number of at least 1"),
         ({"capture": "later"}, "capture must be"),

@@ -158,7 +158,7 @@ def test_where_a_number_cannot_be_estimated_the_reason_is_told():
 
 @pytest.mark.parametrize(("given", "said"), [
     ({"signal": 0}, "No detector is of use here: the average precision of"),
-    ({"n_test": 3}, "Accuracy is measured on 3 test documents, of which each is 33 points"),
+    ({"n_test": 3}, "Accuracy is measured on 3 test documents, each worth 33 points"),
     ({}, "Brackets hold 95 % intervals of the mean over 3 seeds"),
     ({"seeds": [1]}, "With one seed there are no intervals"),
 ])  # fmt: skip
@@ -171,7 +171,7 @@ def test_text_and_document_say_what_the_numbers_do_not_tell(given, said):
 
 def test_what_can_be_told_is_not_warned_of():
     text = audit_text(make_result(n_test=500), "made up")
-    for said in ("of use", "down to chance", "test documents"):
+    for said in ("of use", "mostly chance", "test documents"):
         assert said not in text
 
 
@@ -179,7 +179,7 @@ def test_few_wrong_labels_are_down_to_chance():
     result = make_result(seeds=[1])
     result = replace(result, scores=result.scores.assign(n_wrong=1.0))
     text = audit_text(result, "made up")
-    assert "With 1 wrong label per seed the numbers are down to chance. Give higher rates" in text
+    assert "With 1 wrong label per seed, the numbers are mostly chance. Use higher rates" in text
     assert "uniform noise, 10 % (1 wrong label)" in text
 
 

@@ -49,8 +49,8 @@ def test_random_errors_are_counted_where_classes_are_learnt():
     ({"n": 100, "share": 0.2}, f"labels; {SMALLEST_CLASS} are needed in each class"),
     ({"wrong": "next"}, "Some pairs of classes are confused more often than others: .* 'class .' look like 'class .'"),
     ({"wrong": "next", "n": 5000, "share": 0.2}, "Some pairs of classes are confused more often"),
-    ({"share": 0.0}, r"may be too few to be told from none \(under 1 %\)"),
-    ({"share": 0.002}, "may be too few to be told from none"),
+    ({"share": 0.0}, r"may be too few wrong labels to tell from none \(under 1 %\)"),
+    ({"share": 0.002}, "may be too few wrong labels to tell from none"),
 ])  # fmt: skip
 def test_elsewhere_there_is_a_reason_instead(task, expected):
     estimate, reason = trusted_estimate(*drawn(**task)[0])
@@ -70,7 +70,9 @@ def test_of_labels_that_are_all_right_none_is_claimed_to_be_wrong(seed, n_classe
 def test_what_classifiers_always_say_is_no_evidence():
     (scores, flipped, gold, _, names), _ = drawn(sizes=[0.85, 0.05, 0.05, 0.05])
     always = np.eye(K)[np.zeros(N, dtype=int)]
-    assert "always predicting 'class 0' would be for 7" in trusted_estimate(scores, flipped, gold, always, names)[1]
+    assert (
+        "always predicting 'class 0' would be right for 7" in trusted_estimate(scores, flipped, gold, always, names)[1]
+    )
 
 
 def test_a_class_that_is_never_recognised_is_named():

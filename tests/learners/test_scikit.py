@@ -471,9 +471,9 @@ def test_perceptrons_need_dense_vectors(corpus):
     ("estimator", "message"),
     [
         (LogisticRegression, r"is the class LogisticRegression, not an object of it\. Give LogisticRegression\(\)"),
-        (Ridge(), "Ridge, which is no classifier"),
-        (KMeans(), "KMeans, which is no classifier"),
-        (StandardScaler(), "StandardScaler, which is no classifier"),
+        (Ridge(), "Ridge, which is not a classifier"),
+        (KMeans(), "KMeans, which is not a classifier"),
+        (StandardScaler(), "StandardScaler, which is not a classifier"),
         (
             LinearSVC(),
             r"LinearSVC, which has no predict_proba as it is set\. Wrap it, CalibratedClassifierCV",
@@ -481,10 +481,10 @@ def test_perceptrons_need_dense_vectors(corpus):
         (SVC(), r"Wrap it, CalibratedClassifierCV\(SVC"),
         (
             [("tfidf", TfidfVectorizer())],
-            "list, which is no estimator of scikit-learn",
+            "list, which is not an estimator of scikit-learn",
         ),
         (SGDClassifier(), r"Give SGDClassifier\(loss='log_loss'\)"),
-        (3, "int, which is no estimator"),
+        (3, "int, which is not an estimator"),
         ("sklearn.linear_model.LogistcRegression", "Cannot import"),
     ],
 )

@@ -70,7 +70,7 @@ def test_labels_that_do_not_correspond_leave_names_out_or_are_refused(corpus, ca
         unnamed = with_corpus(drawn(some), corpus, strict=False)
     assert unnamed.label_names is None
     assert "label names are left out" in caplog.text
-    with pytest.raises(DataError, match="gold labels of the map are not those of corpus"):
+    with pytest.raises(DataError, match="gold labels of the map differ from those of corpus"):
         with_corpus(drawn(some), corpus)
 
 

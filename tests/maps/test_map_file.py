@@ -92,7 +92,7 @@ def test_never_learnt_is_missing_in_every_format(data_map, tmp_path):
         (lambda frame: frame.assign(correctness=[2, 1]), "correctness must be the fraction .* 2 for 'a'"),
         (lambda frame: frame.assign(confidence=True), "confidence is not a number in 2 of 2 rows: True for 'a'"),
         (lambda frame: frame.assign(confidence=float("nan")), "confidence of this data map is empty"),
-        (lambda frame: frame.assign(id=["a", "a"]), "Ids of a map occur once, but 'a' is in rows 1 and 2"),
+        (lambda frame: frame.assign(id=["a", "a"]), "Each id occurs once in a map, but 'a' is in rows 1 and 2"),
         (lambda frame: frame.assign(id=[1.0, 2.0]), "Ids must be strings or whole numbers, but 1 in row 1, 2 in row 2"),
         (lambda frame: frame.assign(id=["a", None]), "The id is missing in 1 of 2 rows: row 2"),
         (lambda frame: frame.assign(id=["a", 2]), "all strings or all whole numbers"),

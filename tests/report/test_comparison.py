@@ -166,7 +166,7 @@ def test_what_reads_and_separates_a_file_can_be_named(tmp_path):
     assert compare(tmp_path / "s.csv", encoding="latin-1", separator="^").names == ("ä", "ö")
     with pytest.raises(AnalysisError, match="--encoding=cp1252"):
         compare(tmp_path / "s.csv", separator="^")
-    with pytest.raises(ConfigError, match="those of a file"):
+    with pytest.raises(ConfigError, match="are for files"):
         compare({"a": [0.1], "b": [0.2]}, separator=";")
 
 

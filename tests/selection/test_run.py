@@ -198,7 +198,7 @@ def test_a_pair_is_written_as_the_pair_that_it_is(chosen, tmp_path, make_task, d
 
 @pytest.mark.parametrize(("n_train", "shift", "expected"), [
     (N - 9, 0, "9 of 60 ids of the map are not in the train split"),
-    (N, 1, "30 of 60 gold labels of the map are not those of"),
+    (N, 1, "30 of 60 gold labels of the map differ from those of"),
 ])  # fmt: skip
 def test_a_dataset_that_the_map_is_not_of_is_refused(chosen, make_task, n_train, shift, expected):
     corpus = make_task(n_train).corpus

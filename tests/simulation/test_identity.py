@@ -62,8 +62,8 @@ def test_an_unfinished_folder_of_other_contents_blocks_nothing_and_is_named(unfi
     chosen = choose_folder(unfinished.path.parent, "trec", {**ONE, key: "changed"})
     assert chosen != unfinished.path
     (line,) = caplog.messages
-    assert line.startswith(f"{unfinished.path} is unfinished but of other contents (the document")
-    assert line.endswith(f"starting anew in {chosen}.")
+    assert line.startswith(f"{unfinished.path} is unfinished, but its contents differ (the document")
+    assert line.endswith(f"starting a new one in {chosen}.")
 
 
 def test_finished_and_other_and_damaged_folders_are_passed_over(unfinished, caplog):

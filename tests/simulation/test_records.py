@@ -74,7 +74,7 @@ DAMAGES = {
     "an empty batch": (changed(batch={}), "batch.confidence is 'absent'"),
     "no seconds": (changed(seconds={"fit": 1}), "seconds.evaluate is 'absent'"),
     "ids that are numbers": (changed(acquired=[1, 2, 3, 4, 5]), "its ids are not all text"),
-    "scores without ids": (changed(scores=[]), "5 acquired ids and other than 5 scores"),
+    "scores without ids": (changed(scores=[]), "5 acquired ids, but not 5 numbers"),
     "another seed": (changed(seed=2), "it is of random with seed 2, not of random with seed 1"),
     "another strategy": (changed(strategy="cal"), "it is of cal"),
     "a round after the last": (changed(acquired=[], scores=[]), "line 3: it follows a round that acquired nothing"),
@@ -123,7 +123,7 @@ def test_the_advice_about_a_damaged_record_works(folder, simulated, assert_same)
     ("change", "message"),
     [
         (lambda records: records[1]["acquired"].__setitem__(0, "unknown"), "it acquires 'unknown', which is unknown"),
-        (lambda records: records[0]["seed_set"].__setitem__(0, "unknown"), "its seed set is another one"),
+        (lambda records: records[0]["seed_set"].__setitem__(0, "unknown"), "its seed set is a different one"),
     ],
 )
 def test_ids_that_the_corpus_lacks_are_named_when_a_run_goes_on(folder, simulated, change, message):
