@@ -11,6 +11,7 @@ import dataclasses
 import functools
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Optional
 
@@ -126,13 +127,16 @@ def _rewritten(
 
     parser = OverridesParser.create()
     key, _, value = line.partition("=")
+    if _ways_of(line, request):
+        problems.append(_not_parsed(line, request))
+        return None
     try:
         override = parser.parse_override(line)
     except HydraException:
         try:  # a path with characters outside Hydra's grammar
             override = parser.parse_override(f"{key}='{value}'")
         except HydraException:
-            problems.append(f"Cannot parse '{line}'. Give key=value; quote special characters: \"key='a,b'\".")
+            problems.append(_not_parsed(line, request))
             return None
     if override.is_sweep_override():
         try:
@@ -165,6 +169,23 @@ def _rewritten(
             return None
         return [f"{_NO}{name}" if value == "null" else f"{name}={value}" for value in values]
     return [line] if override.is_delete() else [f"++{name}={value}" for value in values]
+
+
+def _ways_of(line: str, request: type[Request]) -> list[str]:
+    """How a file or folder without a key may be given; none for other words."""
+    with suppress(OSError, ValueError):
+        if "=" not in line and Path(line).exists():
+            ways = {"map": f"map={line}", "logs": f"logs={line}", "dataset": f"dataset=files dataset.path={line}"}
+            known = {*help_of(request)} - ({"logs"} if Path(line).is_file() else set())
+            return [way for key, way in ways.items() if key in known]
+    return []
+
+
+def _not_parsed(line: str, request: type[Request]) -> str:
+    """The problem of a word without a key, and the keys that take it if it is a file or folder."""
+    if fit := _ways_of(line, request):
+        return f"'{line}' has no key. Give {' or '.join(fit)}."
+    return f"Cannot parse '{line}'. Give key=value; quote special characters: \"key='a,b'\"."
 
 
 def _groups(request: type[Request], config_dir: Path | None) -> set[str]:

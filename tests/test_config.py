@@ -1,5 +1,7 @@
 """Every shipped configuration composes; every fault is found before work starts, all at once."""
 
+import re
+
 import pytest
 
 from cal import registry
@@ -173,6 +175,17 @@ def test_strategies_that_need_dropout_say_so_before_training():
 
 def test_paths_with_signs_that_the_grammar_does_not_know_are_taken_as_they_are():
     assert composed("dataset=files", "dataset.path=/data/Übung (1).csv")["dataset"]["path"] == "/data/Übung (1).csv"
+
+
+@pytest.mark.parametrize(
+    ("command", "keys"),
+    [("map", "map={0} or dataset=files dataset.path={0}"), ("audit", "dataset=files dataset.path={0}")],
+)
+def test_a_file_without_a_key_is_told_the_keys_that_take_it(command, keys, tmp_path):
+    (tmp_path / "mine.csv").touch()
+    given = str(tmp_path / "mine.csv")
+    with pytest.raises(ConfigError, match=re.escape(f"has no key. Give {keys.format(given)}.")):
+        compose(registry.find_target(COMMANDS[command].request), command, [given])
 
 
 def test_a_sweep_gives_one_configuration_per_combination():

@@ -127,4 +127,6 @@ def no_logs(folder: Path) -> Fault:
         remedy = f"There are logs in its folders {', '.join(path.name for path in within[:5])}: give one, {within[0]}."
     elif nearly := next(misnamed(folder), None):
         remedy += f" It has {nearly[0].name}. {nearly[1]}"
+    elif names := sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")):
+        remedy += f" It has {', '.join(names[:3])}{' ...' if len(names) > 3 else ''}: rename them if they are logs."
     return Fault(folder, 0, "there is no log", remedy)

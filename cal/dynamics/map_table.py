@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 EPOCHS = ("first_learnt", "last_learnt")
 _MOST_EPOCHS = 49  # to look for in fractions of epochs, which may have two decimals
+_MOST_FORGETTING = 1e6  # more is refused with all other values
 
 
 def map_table(frame: pd.DataFrame) -> pd.DataFrame:
@@ -97,7 +98,7 @@ def _ids(ids: list[Any], ours: bool) -> list[Any]:
         rows = [row for row, is_float in enumerate(floats) if is_float]
         raise DataError(
             f"Ids must be strings or whole numbers, but {rows_named(rows, None, [ids[row] for row in rows[:3]])} "
-            "are fractions or floats. Convert the column with astype(int) or astype(str)."
+            "are fractions or floats. Convert the column with astype(int) if they are whole, else with astype(str)."
         )
     return ids
 
@@ -161,6 +162,7 @@ def _number(value: Any) -> int | float | None:
 def _in_our_units(table: pd.DataFrame) -> pd.DataFrame:
     """The table of another tool with correctness as a fraction, and with the number of epochs."""
     correctness = table["correctness"].to_numpy(np.float64)
+    _refuse_counts(table, correctness)
     are_whole = bool((correctness == np.round(correctness)).all())
     # 1 is a count, and 1.0 a fraction; 2.0 can only be a count.
     are_counts = are_whole and (correctness.max() > 1 or table["correctness"].dtype.kind in "iu")
@@ -175,7 +177,8 @@ def _in_our_units(table: pd.DataFrame) -> pd.DataFrame:
         least = 2 if table["variability"].max() > 0 else 1
         if "forgetting" in table:  # forgotten n times, an instance was right and wrong n times
             forgetting = table["forgetting"].to_numpy(np.float64)
-            least = max(least, 2 * int(forgetting[forgetting != NEVER_LEARNT].max(initial=0)))
+            counted = forgetting[(forgetting != NEVER_LEARNT) & (np.abs(forgetting) < _MOST_FORGETTING)]
+            least = max(least, 2 * int(counted.max(initial=0)))
         n_epochs = max(n_epochs, least)
         how = "the highest count of correct epochs" if are_counts else "the fractions of correct epochs"
         logger.warning(
@@ -186,6 +189,22 @@ def _in_our_units(table: pd.DataFrame) -> pd.DataFrame:
     if are_counts and n_epochs >= correctness.max():
         table = table.assign(correctness=correctness / n_epochs)
     return table if "n_epochs" in table else table.assign(n_epochs=n_epochs)
+
+
+def _refuse_counts(table: pd.DataFrame, correctness: np.ndarray) -> None:
+    """Names the rows that are no counts of correct epochs, where most rows are: the others need no mending."""
+    if (correctness > 1).mean() <= 0.5:
+        return
+    most = table["n_epochs"].iloc[0] if "n_epochs" in table else math.inf
+    most = most if most >= 1 else math.inf  # a wrong number of epochs is refused as such
+    wrong = (correctness != np.round(correctness)) | (correctness < 0) | ~(correctness <= most)
+    if rows := np.flatnonzero(wrong | np.isinf(correctness)).tolist():
+        among = f", at most the {most:g} of n_epochs" if most < math.inf else ""
+        named = rows_named(rows, table["id"].tolist(), correctness[rows[:3]].tolist())
+        raise DataError(
+            f"correctness must be the fraction of epochs with a correct prediction, or their number{among}, but is not "
+            f"in {len(rows):,} of {len(table):,} rows: {named}."
+        )
 
 
 def _epochs_of(fractions: np.ndarray) -> int:

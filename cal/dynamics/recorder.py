@@ -169,7 +169,7 @@ class DynamicsRecorder:
             in_logits(rows, self._values)
         self._scale.add(rows)
         if self._scale.kind and self._values is None:
-            what, remedy = described(self._scale.kind)
+            what, remedy = described(self._scale.kind, "DynamicsRecorder")
             raise DataError(f"These {what.removeprefix('these ')}. {remedy}")
 
     def end_epoch(self) -> None:

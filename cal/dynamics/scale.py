@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import reprlib
 from typing import Literal, NamedTuple
 
@@ -133,9 +134,15 @@ class Scale:
                     self._telling[name] |= {row.tobytes() for row in some}
 
 
-def described(kind: str) -> tuple[str, str]:
-    """What is wrong with values of a kind of `Scale.kind`, and what to do."""
-    return f"these are not logits but {_KINDS[kind].what}", _KINDS[kind].remedy
+def described(kind: str, taker: str = "") -> tuple[str, str]:
+    """What is wrong with values of a kind of `Scale.kind`, and what to do.
+
+    Args:
+        kind: kind of the values.
+        taker: what takes `values=`, if it is not what the user called.
+    """
+    remedy = re.sub(r'(values="\w+")', rf"{taker}(\1)", _KINDS[kind].remedy) if taker else _KINDS[kind].remedy
+    return f"these are not logits but {_KINDS[kind].what}", remedy
 
 
 def in_logits(matrix: np.ndarray, values: Values | None, where: str = "") -> np.ndarray:

@@ -10,7 +10,7 @@ from cal.arguments import check_arguments
 from cal.arrays import as_list
 from cal.checks import refuse, whole_numbers
 from cal.dynamics.recorder import DynamicsRecorder
-from cal.dynamics.scale import log_probs
+from cal.dynamics.scale import logits_of_probs
 from cal.errors import ConfigError, DataError, shown
 
 
@@ -119,7 +119,7 @@ def _trained(classifier: Any, method: str, *given: Any, **more: Any) -> Any:
 
 def _record(recorder: DynamicsRecorder, name: str, scores: np.ndarray, y: Any, classes: np.ndarray, ids: Any) -> None:
     if name.endswith("proba"):
-        logits = log_probs(scores)
+        logits = _log_of(name, np.asarray(scores))
     else:
         logits = np.squeeze(scores, axis=1) if scores.ndim == 2 and scores.shape[1] == 1 else scores
         logits = np.column_stack([np.zeros_like(logits), logits]) if logits.ndim == 1 else logits
@@ -133,6 +133,20 @@ def _record(recorder: DynamicsRecorder, name: str, scores: np.ndarray, y: Any, c
         raise DataError(f"{len(labels)} gold labels in y for {len(logits)} instances in x; give one for each.")
     recorder.record(np.arange(len(labels)) if ids is None else ids, logits, gold)
     recorder.end_epoch()
+
+
+def _log_of(method: str, probs: np.ndarray) -> np.ndarray:
+    """Log p of (instance, class) probabilities.
+
+    Raises:
+        DataError: if some row is no distribution.
+    """
+    if probs.ndim != 2:
+        raise DataError(f"{method} gives shape {probs.shape}; it must give (instance, class) probabilities.")
+    logits, wrong = logits_of_probs(probs)
+    if wrong.any():
+        raise DataError(f"{method} gives no probabilities: {shown(probs[wrong][0].tolist())} in row {wrong.argmax()}.")
+    return logits
 
 
 def _check(recorder: DynamicsRecorder, classifier: Any, methods: list[str]) -> None:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
 from cal.arguments import check_arguments
 from cal.arrays import as_whole
+from cal.checks import one_of, refuse
 from cal.dynamics import metrics
+from cal.dynamics.scale import Scale, Values, in_logits
 from cal.dynamics.tensors import as_gold, as_tensor, check_range
 from cal.errors import AnalysisError
 
 Capture = Literal["during", "end", "out_of_fold"]
+_LOOKED_AT = 64
 
 
 @dataclass(frozen=True)
@@ -56,11 +59,20 @@ class TrainingDynamics:
         return cls(gold, gold_prob, loss, margin, el2n, predicted, capture)
 
     @classmethod
-    def from_logits(cls, logits: Tensor, gold: Tensor, capture: Capture = "end") -> TrainingDynamics:
+    def from_logits(
+        cls, logits: Tensor, gold: Tensor, capture: Capture = "end", values: Values | None = None
+    ) -> TrainingDynamics:
         """The dynamics in (*runs, epoch, instance, class) logits, given (*runs, instance) gold classes.
+
+        Args:
+            logits: logits of each epoch.
+            gold: gold classes.
+            capture: when the logits were taken.
+            values: what is given for `logits`; None takes logits, and refuses what can only be probabilities.
 
         Raises:
             AnalysisError: if the shapes do not match, or a gold class is not one of those of the logits.
+            DataError: if the logits can only be probabilities.
         """
         logits, gold = as_tensor("logits", logits), as_gold(gold)
         if logits.dim() != gold.dim() + 2 or logits.shape[:-3] + logits.shape[-2:-1] != gold.shape:
@@ -69,6 +81,8 @@ class TrainingDynamics:
                 "give logits (*runs, epoch, instance, class) and gold (*runs, instance)."
             )
         check_range(gold, logits.shape[-1])
+        if values != "logits":
+            logits = _in_logits(logits, values)
         expanded = gold.unsqueeze(-2).expand(logits.shape[:-1])
         return cls(gold, *measure(logits, expanded), capture)
 
@@ -120,6 +134,19 @@ class TrainingDynamics:
     def cpu(self) -> TrainingDynamics:
         """The same dynamics in CPU memory."""
         return replace(self, **{name: getattr(self, name).cpu() for name in ("gold", *_MEASURED)})
+
+
+def _in_logits(given: Tensor, values: Values | None) -> Tensor:
+    """The (..., class) values as logits, of which some on the CPU mostly tell that they are."""
+    refuse(one_of(get_args(Values), or_null=True, values=values))
+    rows = given.detach().reshape(-1, given.shape[-1])
+    if values is None:
+        scale = Scale()
+        scale.add(rows[:_LOOKED_AT].double().cpu().numpy())
+        if scale.is_settled:
+            return given
+    logits = in_logits(rows.double().cpu().numpy(), values)
+    return given if values is None else torch.from_numpy(logits).to(given.device).reshape(given.shape)
 
 
 def measure(logits: Tensor, gold: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:

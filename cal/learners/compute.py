@@ -123,7 +123,9 @@ def _with_one_thread(task: Callable[..., T], *given: Any) -> T:
         try:
             return task(*given)
         except SystemExit as error:  # it would end the command as if all were well
-            raise LearnerError(f"A training would end the program: {said(error)}. Raise an error there instead.") from error
+            raise LearnerError(
+                f"A training would end the program: {said(error)}. Raise an error there instead."
+            ) from error
 
 
 @contextmanager

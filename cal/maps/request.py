@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from cal.arguments import check_arguments
 from cal.checks import Problems, one_of, whole_numbers
 from cal.data.request import SplitRequest
-from cal.errors import ConfigError, DataError
+from cal.errors import ConfigError, DataError, shown
 from cal.files import taken
 from cal.learners.request import TrainingRequest
 from cal.maps.logs_request import LogsRequest
@@ -100,6 +100,7 @@ class MapRequest(LogsRequest, TrainingRequest, SplitRequest):
                 "Nothing to draw: give a corpus to train on (dataset=NAME on the command line), or logs=FOLDER to read "
                 "logs, or map=FILE to read coordinates."
             )
+        _refuse_given_map(corpus)
         folder = None if self.output is None or rank() else map_folder(self.output)
         with taken(folder):
             read = self.corpus_if_given(corpus)
@@ -190,6 +191,18 @@ class MapRequest(LogsRequest, TrainingRequest, SplitRequest):
         if self.region != type(self).region or data_map.region is None:
             data_map = dataclasses.replace(data_map, region=None, region_rule=self.region)
         return data_map if corpus is None else with_corpus(data_map, corpus, strict=False)
+
+
+def _refuse_given_map(corpus: Any) -> None:
+    """Says where a map or logs go that were given for a corpus."""
+    from cal.dynamics.find_logs import has_logs
+    from cal.maps.given import is_map
+
+    logs = isinstance(corpus, str | Path) and has_logs(corpus)
+    if logs or is_map(corpus):
+        key, what = ("logs", "logs") if logs else ("map", "a map")
+        given = repr(str(corpus)) if isinstance(corpus, str | Path) else "..."
+        raise ConfigError(f"{shown(corpus)} holds {what}, not a corpus. Call cal.map({key}={given}).")
 
 
 @takes(MapRequest)

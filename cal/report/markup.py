@@ -210,8 +210,8 @@ def _text(text: str) -> str:
 
 
 def _name(text: str) -> str:
-    """The name of a row or column, which may be broken after an underscore, a comma or a bracket, not within a word."""
-    return re.sub(r"([_,(\[/=])(?=\w)", r"\1<wbr>", _text(text))
+    """The name of a row or column: broken after an underscore, a comma or a bracket, not in a word or before a %."""
+    return re.sub(r"([_,(\[/=])(?=\w)", r"\1<wbr>", _text(text)).replace(" %", "&nbsp;%")
 
 
 def _md(text: str) -> str:

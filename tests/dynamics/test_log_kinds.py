@@ -281,3 +281,20 @@ def test_nothing_but_our_own_errors(tmp_path):
             Logs(tmp_path / "logs", on_missing="partial").to_store()
         except CalError:
             continue
+
+
+def test_logs_or_a_map_in_place_of_a_corpus_are_told_their_parameter(tmp_path):
+    with pytest.raises(ConfigError, match=r"holds logs, not a corpus. Call cal.map\(logs="):
+        cal.map(write(tmp_path / "logs"))
+    rows = cal.read_logs(tmp_path / "logs").to_frame()
+    with pytest.raises(ConfigError, match=r"holds a map, not a corpus. Call cal.map\(map="):
+        cal.map(rows)
+    rows.to_csv(tmp_path / "map.csv", index=False)
+    with pytest.raises(ConfigError, match=r"holds a map, not a corpus. Call cal.map\(map="):
+        cal.map(str(tmp_path / "map.csv"))
+    assert len(cal.map(map=tmp_path / "map.csv")) == N
+
+
+def test_files_of_other_names_are_named_where_no_log_is_found(tmp_path):
+    with pytest.raises(DataError, match=r"It has dynamics_epoch_0.txt, .*: rename them if they are logs."):
+        cal.read_logs(write(tmp_path / "logs", name="dynamics_epoch_{}.txt"))

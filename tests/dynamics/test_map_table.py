@@ -11,7 +11,7 @@ from cal.dynamics.data_map import DataMap
 from cal.dynamics.ids import ID_NAMES
 from cal.dynamics.map_frame import VALUES
 from cal.dynamics.metrics import COORDINATES
-from cal.errors import CalError, ConfigError, DataError
+from cal.errors import CalError, ConfigError, DataError, LearnerError
 from cal.maps.read import read_map
 
 ROWS = pd.DataFrame(
@@ -177,6 +177,25 @@ def test_a_map_of_impossible_values_cannot_be_made(change, words):
         DataMap(**values_of(**change))
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"correctness": [2, 5, -1]}, r"or their number, but is not in 1 of 3 rows: -1 for 'c' \(row 3\)"),
+        ({"correctness": [2.0, 2.5, 4.0]}, r"or their number, but is not in 1 of 3 rows: 2.5 for 'b' \(row 2\)"),
+        ({"correctness": [2, 5, 3], "n_epochs": 4}, r"at most the 4 of n_epochs, but is not in 1 of 3 rows: 5 for 'b'"),
+        ({"forgetting": [0.0, np.inf, 1.0]}, "forgetting must be a finite number .* inf for 'b'"),
+        ({"forgetting": [0.0, 1e300, 1.0], "n_epochs": 4}, None),
+    ],
+)
+def test_of_counts_of_epochs_only_the_wrong_rows_are_named(change, words):
+    given = pd.DataFrame({"id": list("abc"), "confidence": 0.5, "variability": 0.1, "correctness": [2, 4, 3]})
+    if words is None:
+        assert len(DataMap.from_frame(given.assign(**change))) == 3
+    else:
+        with pytest.raises(DataError, match=words):
+            DataMap.from_frame(given.assign(**change))
+
+
 def test_rounding_is_no_fault_and_several_runs_are_checked():
     assert len(DataMap(**values_of(confidence=torch.tensor([1.0 + 1e-7, 0.0, 0.5])))) == 3
     runs = {name: torch.stack([value] * 2) for name, value in values_of().items() if isinstance(value, torch.Tensor)}
@@ -189,7 +208,7 @@ def test_a_training_that_diverged_leaves_no_map():
     from cal.dynamics.training_dynamics import TrainingDynamics
 
     logits = torch.tensor([[[1.0, 0.0], [torch.nan, 0.0]]])
-    with pytest.raises(DataError, match="nan for 'b'"):
+    with pytest.raises(LearnerError, match="Training diverged"):
         DataMap.of(TrainingDynamics.from_logits(logits, torch.tensor([0, 0])), ["a", "b"])
 
 

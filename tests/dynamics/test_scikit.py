@@ -135,3 +135,23 @@ def test_no_epochs_are_refused():
 def test_there_is_no_during():
     with pytest.raises(ConfigError, match="capture='end', not 'during'"):
         record_stages(DynamicsRecorder(capture="during"), STAGED["ada"]().fit(*task(2)), *task(2))
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (np.full((N, 2), 0.9), r"gives no probabilities: \[0.9, 0.9\] in row 0"),
+        (np.array([[0.5, 0.5]] * (N - 1) + [[2.0, -1.0]]), r"no probabilities: \[2.0, -1.0\] in row 23"),
+        (np.full(N, 0.5), r"shape \(24,\)"),
+    ],
+)
+def test_what_predict_proba_gives_must_be_probabilities(answer, words):
+    class Own:
+        def partial_fit(self, *_, **__):
+            return self
+
+        def predict_proba(self, x):
+            return answer
+
+    with pytest.raises(DataError, match=words):
+        record_partial_fit(DynamicsRecorder(), Own(), *task(2), n_epochs=1)

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from cal.dynamics.training_dynamics import TrainingDynamics
-from cal.errors import AnalysisError
+from cal.errors import AnalysisError, ConfigError, DataError
 
 MEASURED = ("gold_prob", "loss", "margin", "el2n", "predicted")
 
@@ -86,3 +86,16 @@ def test_what_is_put_in_place_is_what_was_measured():
             whole.put(run, rows, part[run])
     for name in ("gold", "gold_prob", "loss", "margin", "el2n", "predicted"):
         assert torch.equal(getattr(whole, name), getattr(expected, name))
+
+
+def test_probabilities_are_refused_or_accepted_by_name():
+    logits, gold = random_logits()
+    probs = logits.softmax(dim=-1)
+    with pytest.raises(DataError, match=r'not logits but probabilities.*values="probabilities"'):
+        TrainingDynamics.from_logits(probs, gold)
+    accepted = TrainingDynamics.from_logits(probs, gold, values="probabilities")
+    torch.testing.assert_close(accepted.gold_prob.float(), TrainingDynamics.from_logits(logits, gold).gold_prob)
+    taken = TrainingDynamics.from_logits(probs, gold, values="logits").gold_prob
+    torch.testing.assert_close(taken, probs.softmax(-1).gather(-1, gold.expand(4, -1)[..., None])[..., 0])
+    with pytest.raises(ConfigError, match="values must be"):
+        TrainingDynamics.from_logits(probs, gold, values="percent")
