@@ -109,18 +109,9 @@ def practice_pool(
     check_arguments(practice_pool, locals())
     vectors, gold = as_float32("x", x, n_axes=2), torch.from_numpy(as_classes("gold", gold))
     seeds = as_whole("seeds", seeds).tolist()
-    if not seeds:
-        raise DataError("seeds is empty; give one for each run.")
-    refuse(
-        whole_numbers(query_size=query_size, n_labelled=n_labelled)
-        + whole_numbers(0, round=round)
-        + numbers_in("[0, 1000000000]", sharpness=sharpness)
-    )
-    if len(gold) != len(vectors) or n_labelled >= len(vectors):
-        raise DataError(
-            f"{len(vectors)} vectors, {len(gold)} gold classes and n_labelled={n_labelled}; give a class for each "
-            "vector, and more vectors than labelled ones."
-        )
+    problems = whole_numbers(query_size=query_size, n_labelled=n_labelled) + whole_numbers(0, round=round)
+    refuse(problems + numbers_in("[0, 1000000000]", sharpness=sharpness))
+    _check_sizes(len(vectors), len(gold), len(seeds), n_labelled)
     n, n_classes = len(vectors), max(int(gold.max()) + 1, 2)
     needs = frozenset({"texts", "predictions", "dropout"}) if strategy is None else strategy.needs
     learner = _Practice(_MLP, Features(vectors, vectors[:1]), n_classes, len(seeds))
@@ -157,6 +148,16 @@ def practice_pool(
         query_size,
         seen if "predictions" in needs else None,
     )
+
+
+def _check_sizes(n_vectors: int, n_gold: int, n_seeds: int, n_labelled: int) -> None:
+    if not n_seeds:
+        raise DataError("seeds is empty; give one for each run.")
+    if n_gold != n_vectors or n_labelled >= n_vectors:
+        raise DataError(
+            f"{n_vectors} vectors, {n_gold} gold classes and n_labelled={n_labelled}; give a class for each vector, "
+            "and more vectors than labelled ones."
+        )
 
 
 class _Practice(MLPLearner):

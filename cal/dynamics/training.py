@@ -71,18 +71,10 @@ def compute_training_dynamics(
     check_arguments(compute_training_dynamics, locals())
     problems = whole_numbers(n_epochs=n_epochs, batch_size=batch_size) + one_of(["during", "end"], capture=capture)
     refuse(problems + numbers_in("(0, inf)", lr=lr) + whole_numbers(0, seed=seed))
-    if getattr(dataset, "shape", None) == () or not isinstance(dataset, Sized) or not len(dataset):
-        raise DataError("The dataset has no items or no length; give one item per instance, by position.")
-    if isinstance(dataset, str | bytes | Set) or not hasattr(dataset, "__getitem__"):
-        raise DataError(f"dataset is {shown(dataset)}; give one item per instance, by position.")
-    try:
-        dataset[0]
-    except (KeyError, TypeError, IndexError) as error:
-        raise DataError(f"dataset[0] fails ({shown(error)}); give one item per instance, by position.") from error
-    if ids is not None:
-        ids = as_ids(ids).tolist()
-        if len(ids) != len(dataset):
-            raise DataError(f"{len(ids)} ids for {len(dataset)} instances; give one per instance.")
+    n_instances = _n_items(dataset)
+    ids = None if ids is None else as_ids(ids).tolist()
+    if ids is not None and len(ids) != n_instances:
+        raise DataError(f"{len(ids)} ids for {n_instances} instances; give one per instance.")
     device = _usable(device)
     model.to(device)
     optimizer = optimizer or torch.optim.AdamW(model.parameters(), lr=lr)
@@ -106,6 +98,23 @@ def compute_training_dynamics(
 
 compute_train_dynamics = compute_training_dynamics
 """The same function, under the name that some surveys use."""
+
+
+def _n_items(dataset: Any) -> int:
+    """The number of items of a dataset.
+
+    Raises:
+        DataError: if it has none, or they cannot be read by position.
+    """
+    if getattr(dataset, "shape", None) == () or not isinstance(dataset, Sized) or not len(dataset):
+        raise DataError("The dataset has no items or no length; give one item per instance, by position.")
+    if isinstance(dataset, str | bytes | Set) or not hasattr(dataset, "__getitem__"):
+        raise DataError(f"dataset is {shown(dataset)}; give one item per instance, by position.")
+    try:
+        dataset[0]
+    except (KeyError, TypeError, IndexError) as error:
+        raise DataError(f"dataset[0] fails ({shown(error)}); give one item per instance, by position.") from error
+    return len(dataset)
 
 
 def _usable(device: str | torch.device) -> str:

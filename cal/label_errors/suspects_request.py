@@ -71,8 +71,9 @@ class SuspectsRequest(LogsRequest, TrainingRequest, SplitRequest):
         problems += self._source_problems(self.map)
         if not self.trains and given:
             hint = " burn_out=N reads the first N epochs of logs." if "n_epochs" in given and self.logs else ""
+            it = "it" if len(given) == 1 else "them"
             problems.append(
-                f"A map is ranked without training and does not use {', '.join(given)}. Leave it out.{hint}"
+                f"A map is ranked without training and does not use {', '.join(given)}. Leave {it} out.{hint}"
             )
         known = SUSPICION if not self.trains else tuple(name for name in DETECTORS if name != "variability")
         if self.by == "variability":

@@ -177,8 +177,7 @@ def train_all(
         needed = learner.bytes_per_run(inputs, len(corpus.train), longest, n_classes)
         blocks = [block for alike in _equally_long(trainings) for block in fitting_blocks(alike, needed)]
     n_workers = min(setup.workers or joblib.cpu_count(), len(blocks)) if device == "cpu" and n_processes() == 1 else 1
-    shown = not quiet and n_workers == 1
-    given = (inputs, n_classes, learner, ask, capture, device, checkpoints, not shown)
+    given = (inputs, n_classes, learner, ask, capture, device, checkpoints, quiet or n_workers > 1)
 
     def train(numbers: list[int]) -> list[Trained]:
         return _trained([trainings[number] for number in numbers], *given)

@@ -61,8 +61,8 @@ class LogsRequest(Request):
         if data_map is not None and self.logs is not None:
             problems.append("Give either map=FOLDER or logs=FOLDER, not both.")
         elif self.logs is None and not _holds_logs(data_map) and (unused := self.log_options.given):
-            are = "are" if len(unused) > 1 else "is"
-            problems.append(f"{', '.join(unused)} {are} for logs, which logs=FOLDER gives. Leave it out otherwise.")
+            are, it = ("are", "them") if len(unused) > 1 else ("is", "it")
+            problems.append(f"{', '.join(unused)} {are} for reading logs. Give logs=FOLDER, or leave {it} out.")
         return problems
 
     def options_with(self, corpus: Corpus | None) -> LogOptions:

@@ -64,10 +64,11 @@ class MapRequest(LogsRequest, TrainingRequest, SplitRequest):
         ]
         super()._resolve(problems)
         hint = " burn_out=N reads the first N epochs of logs." if "n_epochs" in given else ""
+        it = "it" if len(given) == 1 else "them"
         for source, what in (("logs", "FOLDER"), ("map", "FILE")):
             if getattr(self, source) is not None and given:
                 problems.append(
-                    f"{source}={what} trains nothing, and so does not use {', '.join(given)}. Leave it out."
+                    f"{source}={what} trains nothing, and so does not use {', '.join(given)}. Leave {it} out."
                     + (hint if source == "logs" else "")
                 )
         if self.output is not None and self.output.suffix in SUFFIXES:

@@ -263,7 +263,7 @@ def test_map_diff_sends_faulty_logs_to_the_command_that_takes_the_words(tmp_path
 
 @pytest.mark.parametrize("words", [{"epochs": [0]}, {"burn_out": 2}, {"values": "logits"}, {"on_missing": "drop"}])
 def test_words_for_logs_without_logs_are_refused(words):
-    with pytest.raises(ConfigError, match="for logs, which logs=FOLDER gives"):
+    with pytest.raises(ConfigError, match="Give logs=FOLDER, or leave"):
         SuspectsRequest(map="map", **words)
 
 

@@ -324,7 +324,7 @@ def test_a_map_that_lacks_names_in_some_rows_is_refused(chosen, tmp_path, map_fo
     ({"map": "m", "count": 3, "ratio": 0.5}, ["direction=best does not use ratio=0.5"]),
     ({"map": "m", "count": 3, "recipe": "hard", "n_epochs": 7, "seed": 9}, ["=hard does not .* seed=9, n_epochs=7"]),
     ({"map": "m", "count": 3, "metric": "random", "direction": "worst"}, ["metric=random does .* direction=worst"]),
-    ({"map": "m", "count": 3, "on_missing": "drop"}, ["on_missing=drop is for logs"]),
+    ({"map": "m", "count": 3, "on_missing": "drop"}, ["on_missing=drop is for reading logs"]),
     ({"map": "m", "count": 3, "within": "clas", "seed": -1}, ["Did you mean 'class'", "seed must be"]),
     ({"map": "m", "count": 3, "formats": ["jsn"], "region": "x"}, ["Did you mean 'jsonl'", "region rule 'x'"]),
     ({"map": "m", "count": 3, "formats": "jsonl"}, ["formats must be a list"]),
@@ -415,7 +415,7 @@ def test_weights_do_not_replace_a_selection(chosen, weighed, tmp_path):
     ({"by": "mislabel"}, "by=mislabel needs probabilities"),
     ({"probabilities": "p.csv"}, "by=variability does not use probabilities"),
     ({"map": None}, "no map to work on"),
-    ({"on_missing": "partial"}, "on_missing=partial is for logs"),
+    ({"on_missing": "partial"}, "on_missing=partial is for reading logs"),
 ])  # fmt: skip
 def test_weights_that_cannot_be_are_refused(given, expected):
     with pytest.raises(ConfigError, match=expected):
