@@ -30,7 +30,8 @@ _NO_NAMES = ("", "none", "nan", "null", "<na>")
 # Words of columns that number rows or repeat what is the same in all; a strategy has another name.
 _COUNTERS = {"seed", "seeds", "run", "runs", "fold", "folds", "index", "idx", "id", "trial", "repeat", "repetition"}
 _COUNTERS |= {"replicate", "iteration", "round", "epoch", "step", "row", "job", "unnamed", "level", "experiment"}
-_BESIDE = {"random", "state", "no", "nr", "num", "number", "of", "n", "cv", "outer", "inner", "labelled", "the"}
+_COUNTERS |= {"rep", "reps", "state", "split", "splits"}
+_BESIDE = {"random", "no", "nr", "num", "number", "of", "n", "cv", "outer", "inner", "labelled", "the"}
 Scores: TypeAlias = Path | str | pd.DataFrame | Mapping[str, npt.ArrayLike]
 
 
@@ -136,12 +137,18 @@ def _wide(table: RawTable, subject: str) -> GivenScores:
         left_out, kept = [*left_out, *numbering], [name for name in kept if name not in numbering]
     names = _checked_names(kept, table.source)
     arrays = {name: numbers_of(table, given) for name, given in zip(names, kept, strict=True)}
+    settings = _settings(arrays)
+    arrays = {name: values for name, values in arrays.items() if name not in settings}
     told = [name for name in left_out if name.strip() != "seed"]
     notes = []
     if len(told) == 1:
         notes = [f"Column {_quoted(told)} numbers the rows and is not taken for a strategy; if it is one, rename it."]
     elif told:
         notes = [f"Columns {_quoted(told)} number the rows and are not taken for strategies; if one is, rename it."]
+    notes += [
+        f"Column {name!r} holds whole numbers beside scores from 0 to 1 and is not taken for a strategy."
+        for name in settings
+    ]
     if len(arrays) < 2:
         beside = f" beside {_quoted(left_out)}" if left_out else ""
         raise AnalysisError(
@@ -166,6 +173,19 @@ def _numbers_rows(values: Sequence[Any]) -> bool:
     """Whether the values are 0, 1, 2 ... or 1, 2, 3 ..."""
     texts = [str(value).strip().removesuffix(".0") for value in values]
     return len(texts) > 2 and any(texts == [str(n + start) for n in range(len(texts))] for start in (0, 1))
+
+
+def _settings(arrays: Mapping[str, np.ndarray]) -> list[str]:
+    """Columns of whole numbers, such as sizes of batches, beside two or more of scores that all lie from 0 to 1.
+
+    Example:
+        >>> _settings({"n": np.array([32, 64]), "lc": np.array([0.7, 0.8]), "cal": np.array([0.8, 0.9])})
+        ['n']
+    """
+    in_range = {name for name, values in arrays.items() if ((values >= 0) & (values <= 1)).all()}
+    others = [name for name in arrays if name not in in_range]
+    whole = all((arrays[name] == arrays[name].round()).all() for name in others)
+    return others if whole and len(in_range) > 1 else []
 
 
 def _cleaned(table: RawTable, column: str) -> list[str]:

@@ -141,7 +141,10 @@ def test_unusable_files_are_explained(tmp_path, content, message):
         compare(tmp_path / "s.csv")
 
 
-@pytest.mark.parametrize("counter", ["Unnamed: 0", "Seed", "run", "fold", "index", "", "RunID", "trial no.", "Versuch"])
+@pytest.mark.parametrize(
+    "counter",
+    ["Unnamed: 0", "Seed", "run", "fold", "index", "", "RunID", "trial no.", "random_state", "rep", "Versuch"],
+)
 @pytest.mark.parametrize("as_frame", [False, True])
 def test_a_column_that_numbers_the_rows_is_no_strategy(tmp_path, counter, as_frame):
     frame = pd.DataFrame({counter: range(12), "lc": scores(12, 0.7, 1), "cal": scores(12, 0.8, 2)})
@@ -149,6 +152,14 @@ def test_a_column_that_numbers_the_rows_is_no_strategy(tmp_path, counter, as_fra
     comparison = compare(frame if as_frame else tmp_path / "s.csv")
     assert comparison.names == ("lc", "cal")
     assert repr(counter) in str(comparison)
+
+
+def test_a_column_of_settings_beside_scores_from_0_to_1_is_no_strategy():
+    frame = pd.DataFrame({"batch_size": [32] * 12, "lc": scores(12, 0.7, 1), "cal": scores(12, 0.8, 2)})
+    comparison = compare(frame)
+    assert comparison.names == ("lc", "cal")
+    assert "'batch_size' holds whole numbers" in str(comparison)
+    assert compare(frame.assign(lc=70, cal=81)).names == ("batch_size", "lc", "cal")
 
 
 @pytest.mark.parametrize(
