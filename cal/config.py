@@ -251,7 +251,9 @@ def _as_dict(composed: Any) -> dict[str, Any]:
 def _request(request: type[Request], config: Mapping[str, Any], problems: Problems) -> Any:
     """The request of a composed configuration; adds to `problems`."""
     kinds = {field.name: _CONVERTED.get(field.type, Any) for field in dataclasses.fields(request) if field.init}
-    values = _typed(kinds, config, "", problems)
+    keys = list(kinds)
+    unknown = {key: value for key, value in config.items() if key not in kinds}
+    values = _typed(kinds, {key: value for key, value in config.items() if key in kinds}, "", problems)
     for group, (selector, entries) in registry.GROUPS.items():
         if group in kinds and group not in config and group != "learner":
             values[group] = None  # deleted, or not in the file
@@ -270,7 +272,12 @@ def _request(request: type[Request], config: Mapping[str, Any], problems: Proble
         find = functools.partial(registry.find, entries, f"{group}.{selector}", name)
         if (choice := problems.attempt(find, otherwise=None)) is not None:
             kinds = {field.name: field for field in dataclasses.fields(choice)}
+            for key in [key for key in parameters if key not in kinds and key in keys]:
+                problems.append(f"{group}.{key} is a key of the command: write {key}={parameters.pop(key)}.")
+            for key in [key for key in unknown if key in kinds]:
+                problems.append(f"{key} is a key of {group}={name}: write {group}.{key}={unknown.pop(key)}.")
             values[group] = {name: _typed(kinds, parameters, f"{group}.", problems, choice)}
+    problems += [str(UnknownNameError("key", key, keys)) for key in unknown]
     return problems.attempt(lambda: request(**values), otherwise=None)
 
 

@@ -110,6 +110,17 @@ def test_all_faults_are_reported_at_once_with_the_nearest_names():
     assert len(problems) == 8
 
 
+@pytest.mark.parametrize(
+    ("word", "problem"),
+    [
+        ("+learner.device=cpu", "learner.device is a key of the command: write device=cpu."),
+        ("+n_components=30", "n_components is a key of features=lsa: write features.n_components=30."),
+    ],
+)
+def test_a_key_in_the_wrong_place_is_shown_in_the_right_one(word, problem):
+    assert problems_of(word) == [problem]
+
+
 def test_a_typo_in_a_file_is_refused(tmp_path):
     (tmp_path / "experiment").mkdir()
     (tmp_path / "experiment" / "mine.yaml").write_text("# @package _global_\n# Mine.\nquery_sise: 3\n")
