@@ -26,7 +26,10 @@ LEAST_ERRORS = 0.01
 _CHANCE = 0.05  # of a uniform spread to be taken for an uneven one
 _N_SIMULATIONS = 1_000
 
-_TRY = "Better vectors (features=encoder), another number of epochs (n_epochs) or more documents may help."
+_TRY = (
+    "Other vectors may help (fewer dimensions, such as features.n_components=30 of features=lsa, or features=encoder), "
+    "and so may more documents."
+)
 
 
 def trusted_estimate(

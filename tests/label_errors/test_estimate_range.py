@@ -43,7 +43,7 @@ def test_random_errors_are_counted_where_classes_are_learnt():
 
 
 @pytest.mark.parametrize(("task", "expected"), [
-    ({"apart": 0.0}, r"hardly look more suspicious than the others \(AUROC 0.5\d; 0.85 is needed\). Better vectors"),
+    ({"apart": 0.0}, r"hardly look more suspicious than the others \(AUROC 0.5\d; 0.85 is needed\). Other vectors"),
     ({"apart": 1.0}, "hardly look more suspicious than the others"),
     ({"sizes": [0.5, 0.3, 0.19, 0.01], "share": 0.0}, f"'class 3' has .* labels; {SMALLEST_CLASS} are needed"),
     ({"n": 100, "share": 0.2}, f"labels; {SMALLEST_CLASS} are needed in each class"),
