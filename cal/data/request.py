@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,6 +82,12 @@ class CorpusRequest(Request):
         if read.test is not None or not self.needs_test:
             self.used = usage(read, needs_test=self.needs_test, held_out=held_out, split=self.split)
         return read
+
+    def say_joined(self, ids: Iterable[str | int], corpus: Corpus) -> None:
+        """Corrects `used` where a map has only some of the documents, or none."""
+        n, n_train = len(set(map(str, ids)) & set(corpus.train.ids)), len(corpus.train)
+        if n < n_train:
+            self.used = f"{corpus.name}: {n:,} of {n_train:,} documents are in the map." if n else ""
 
     def _part_of(self, corpus: Corpus) -> Corpus:
         """The documents of a corpus that the command is about."""

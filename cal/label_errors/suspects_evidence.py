@@ -54,6 +54,7 @@ def _of_map(request: SuspectsRequest, corpus: Corpus | None) -> tuple[Evidence, 
     data_map, source = given_map(request.map, request.logs, request.options_with(corpus))
     if corpus is not None:
         data_map = with_corpus(data_map, corpus)
+        request.say_joined(range(len(data_map)) if data_map.ids is None else data_map.ids, corpus)
     gold, predicted = data_map.gold.numpy(), data_map.predicted.numpy()
     known = [name for name in SUSPICION if name in data_map.known_metrics]
     by = request.by or known[0]

@@ -110,8 +110,10 @@ def why_absent(absent: Sequence[str | int], corpus: Corpus) -> str:
     if n := sum(normal_form(instance_id) in of_forms for instance_id in ids):
         return f"Of these, {n:,} differ only in whitespace or case: write the ids of both alike."
     numbered, n_train = all(map(str.isdecimal, corpus.train.ids)), len(corpus.train)
-    from_1 = max(map(int, ids)) == n_train and (numbered or min(map(int, ids)) == 1) if _are_numbers(ids) else False
-    if _are_numbers(ids) and (from_1 or not numbered):
+    numbers = [int(instance_id) for instance_id in ids if instance_id.isdecimal() and len(instance_id) < 20]
+    are_rows = len(numbers) == len(ids) and max(numbers) <= n_train + sum(map(len, others.values()))
+    from_1 = are_rows and max(numbers) == n_train and (numbered or min(numbers) == 1)
+    if are_rows and (from_1 or not numbered):
         column, start = ("row_from_1", 1) if from_1 else ("row", 0)
         return (
             f"They are row numbers: set dataset.id_column={column}, which numbers the rows from {start} (in Python "
@@ -120,10 +122,6 @@ def why_absent(absent: Sequence[str | int], corpus: Corpus) -> str:
     if not corpus.train.named:
         return f"{corpus.name} has no ids of its own: name their column with dataset.id_column."
     return ""
-
-
-def _are_numbers(ids: Sequence[str]) -> bool:
-    return all(map(str.isdecimal, ids))
 
 
 def _say_absent(absent: Sequence[str | int], n: int, corpus: Corpus, strict: bool) -> None:

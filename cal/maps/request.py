@@ -116,6 +116,8 @@ class MapRequest(LogsRequest, TrainingRequest, SplitRequest):
             else:
                 data_map = (self._of_logs(read) if self.map is None else self._of_map(read)).one()
                 ids = range(len(data_map)) if data_map.ids is None else data_map.ids
+                if read is not None:
+                    self.say_joined(ids, read)
                 about = self.origin(ids, data_map.gold.tolist()) | provenance("cpu")
                 used = ("map", "logs", *vars(self.log_options), "dataset", "region", "output")
                 config = {key: config[key] for key in used}

@@ -192,8 +192,8 @@ def n_of(n: int, *, fraction: float | None = None, count: int | None = None) -> 
 def size_problems(fraction: object, count: object) -> list[str]:
     """A sentence about each problem with a fraction and a count, exactly one of which must be given."""
     if (fraction is None) == (count is None):
-        given = "neither" if count is None else "both"
-        return [f"Give either fraction=SHARE or count=N of the instances to choose, not {given}."]
+        not_both = "" if count is None else ", not both"
+        return [f"Give fraction=SHARE or count=N of the instances to choose{not_both}."]
     if count is not None:
         return whole_numbers(1, count=count)
     return [f"{each} For a number of instances, use count." for each in numbers_in("(0, 1]", fraction=fraction)]

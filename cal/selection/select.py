@@ -41,6 +41,7 @@ def select_from_map(request: SelectRequest, corpus: Corpus | None) -> Selection:
     recipe = request.chosen_by or Recipe()
     if corpus is not None:
         data_map = with_corpus(data_map, corpus)
+        request.say_joined(range(len(data_map)) if data_map.ids is None else data_map.ids, corpus)
     points, names = data_map.to_frame(request.region), data_map.label_names
     if corpus is not None:
         points = with_sequences(points, corpus)

@@ -390,6 +390,7 @@ def test_why_ids_are_absent_is_said_and_the_advice_joins_them(save, folder):
     by_row = LocalFiles(path=save(), id_column="row").read()
     assert "dataset.id_column=row_from_1," in why_absent([N], by_row)
     assert "name their column" in why_absent(["q1"], corpus)
+    assert "name their column" in why_absent([10_000, 10_001], corpus)  # beyond the last row
     split = LocalFiles(path=str(folder)).read()
     assert f"split={'test'}" in why_absent(split.test.ids[:1], split)
     named = cal.Corpus.from_frame(FRAME, id=[f"q{i}" for i in range(N)])

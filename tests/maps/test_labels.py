@@ -14,6 +14,7 @@ from cal.dynamics.data_map import DataMap
 from cal.dynamics.training_dynamics import TrainingDynamics
 from cal.errors import DataError
 from cal.maps.labels import one_to_one, with_corpus
+from cal.maps.request import MapRequest
 
 NAMES = ("ant", "bee", "cat")
 N = 12
@@ -190,3 +191,13 @@ def test_a_file_of_coordinates_is_taken_for_a_map_and_not_for_a_corpus(tmp_path,
     assert len(cal.weights(path)) == N
     assert len(cal.map(map=path)) == N
     assert cal.map_diff(path, path).moved["distance"].max() == 0
+
+
+@pytest.mark.parametrize(("n", "used"), [(N, "all 12 documents are used."), (8, "8 of 12 documents are in the map.")])
+def test_what_is_used_is_what_a_map_has(corpus, n, used):
+    request = MapRequest(map=drawn([i % 3 for i in range(n)]))
+    request.run(corpus)
+    assert request.used == f"corpus: {used}"
+    request = MapRequest(map=drawn([0, 1, 2], ids=["x", "y", "z"]))
+    request.run(corpus)
+    assert request.used == ""

@@ -199,7 +199,7 @@ def test_fractions_are_rounded_down_and_counts_are_as_given():
 
 
 @pytest.mark.parametrize(("given", "expected"), [
-    ({}, "not neither"),
+    ({}, "or count=N of the instances to choose."),
     ({"fraction": 0.1, "count": 3}, "not both"),
     ({"fraction": 0}, "above 0"),
     ({"fraction": 1.5}, "For a number of instances, use count"),
