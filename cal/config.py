@@ -251,7 +251,6 @@ def _as_dict(composed: Any) -> dict[str, Any]:
 def _request(request: type[Request], config: Mapping[str, Any], problems: Problems) -> Any:
     """The request of a composed configuration; adds to `problems`."""
     kinds = {field.name: _CONVERTED.get(field.type, Any) for field in dataclasses.fields(request) if field.init}
-    keys = list(kinds)
     unknown = {key: value for key, value in config.items() if key not in kinds}
     values = _typed(kinds, {key: value for key, value in config.items() if key in kinds}, "", problems)
     for group, (selector, entries) in registry.GROUPS.items():
@@ -271,13 +270,13 @@ def _request(request: type[Request], config: Mapping[str, Any], problems: Proble
         name = str(parameters.pop(selector))
         find = functools.partial(registry.find, entries, f"{group}.{selector}", name)
         if (choice := problems.attempt(find, otherwise=None)) is not None:
-            kinds = {field.name: field for field in dataclasses.fields(choice)}
-            for key in [key for key in parameters if key not in kinds and key in keys]:
+            fields = {field.name: field for field in dataclasses.fields(choice)}
+            for key in [key for key in parameters if key not in fields and key in kinds]:
                 problems.append(f"{group}.{key} is a key of the command: write {key}={parameters.pop(key)}.")
-            for key in [key for key in unknown if key in kinds]:
+            for key in [key for key in unknown if key in fields]:
                 problems.append(f"{key} is a key of {group}={name}: write {group}.{key}={unknown.pop(key)}.")
-            values[group] = {name: _typed(kinds, parameters, f"{group}.", problems, choice)}
-    problems += [str(UnknownNameError("key", key, keys)) for key in unknown]
+            values[group] = {name: _typed(fields, parameters, f"{group}.", problems, choice)}
+    problems += [str(UnknownNameError("key", key, kinds)) for key in unknown]
     return problems.attempt(lambda: request(**values), otherwise=None)
 
 
