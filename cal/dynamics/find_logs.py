@@ -123,7 +123,9 @@ def no_logs(folder: Path) -> Fault:
     """The fault of a folder without logs, and where they may be."""
     remedy = f"{NAMES}."
     within = [path for path in sorted(folder.iterdir()) if path.is_dir() and has_logs(path)]
-    if within:
+    if (folder / "map.json").is_file():
+        remedy = f"This is the folder of a map, which map={folder} gives."
+    elif within:
         remedy = f"There are logs in its folders {', '.join(path.name for path in within[:5])}: give one, {within[0]}."
     elif nearly := next(misnamed(folder), None):
         remedy += f" It has {nearly[0].name}. {nearly[1]}"

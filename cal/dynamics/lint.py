@@ -115,7 +115,8 @@ def _lint_files(folder: Path) -> LogReport:
     files = sorted(folder.iterdir(), key=lambda path: (epoch_of(path) is None, epoch_of(path) or 0, path.name))
     logs = [path for path in files if epoch_of(path) is not None and path.is_file()]
     likely = dict(misnamed(folder))
-    faults = [_stray(path, likely.get(path)) for path in files if path not in logs]
+    # Without any log, files of other names are hardly strays among logs; those that may be logs are told their names.
+    faults = [_stray(path, likely.get(path)) for path in files if path not in logs and (logs or path in likely)]
     epochs = sorted({epoch_of(path) or 0 for path in logs})
     absent = absent_epochs(folder, epochs) if logs else no_logs(folder)
     faults += [absent] if absent else []

@@ -298,3 +298,11 @@ def test_logs_or_a_map_in_place_of_a_corpus_are_told_their_parameter(tmp_path):
 def test_files_of_other_names_are_named_where_no_log_is_found(tmp_path):
     with pytest.raises(DataError, match=r"It has dynamics_epoch_0.txt, .*: rename them if they are logs."):
         cal.read_logs(write(tmp_path / "logs", name="dynamics_epoch_{}.txt"))
+    (fault,) = lint_logs(tmp_path / "logs").faults  # and nobody is told to move them elsewhere
+    assert "rename them if they are logs" in fault.remedy
+
+
+def test_the_folder_of_a_map_in_place_of_logs_is_told_its_key(tmp_path):
+    cal.read_logs(write(tmp_path / "logs")).save(tmp_path / "map")
+    (fault,) = lint_logs(tmp_path / "map").faults
+    assert fault.remedy == f"This is the folder of a map, which map={tmp_path / 'map'} gives."
