@@ -84,6 +84,7 @@ def as_whole(name: str, given: Any, error: type[CalError] = DataError) -> np.nda
         cal.errors.DataError: gold must be whole numbers, not 0.9 at position 0.
     """
     refuse_rows(name, given, error)
+    _refuse_unordered(name, given, error)
     if callable(getattr(given, "detach", None)) and not getattr(given, "is_sparse", False):
         given = _array(given)
     if type(given) is np.ndarray and given.ndim == 1 and given.dtype.kind in "iub" and np.can_cast(given.dtype, int):
@@ -185,6 +186,8 @@ def is_missing(value: Any) -> bool:
 
 
 def _refuse_unordered(name: str, given: Any, error: type[CalError]) -> None:
+    if getattr(given, "is_meta", False):
+        raise error(f"{name} is a tensor of the device 'meta', which has no values. Give one of a real device.")
     if isinstance(given, Set) and not isinstance(given, KeysView | Sequence):
         raise error(
             f"{name} is a {type(given).__name__}, which has no order. Give a list, with the value of each instance at "
@@ -244,6 +247,8 @@ def refuse_rows(name: str, given: Any, error: type[CalError] = DataError) -> Non
         cal.errors.DataError: gold has a row of 2 numbers per instance, as one-hot labels have. Give one class ...
     """
     width = _row_width(given)
+    if width and name == "ids":
+        raise error(f"{name} has a row of {width} values per instance. Give each instance one id, such as 'a-1'.")
     if width > 1:
         raise error(
             f"{name} has a row of {width} numbers per instance, as one-hot labels have. Give one class number per "

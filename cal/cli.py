@@ -80,9 +80,10 @@ def _refuse_undecodable(words: Sequence[str]) -> None:
     for word in words:
         if any("\ud800" <= character <= "\udfff" for character in word):
             shown = word.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+            encoding = sys.getfilesystemencoding()
+            remedy = "" if encoding == "utf-8" else "Set the environment variable PYTHONUTF8=1. Or rename"
             raise ConfigError(
-                f"'{shown}' is not text in {sys.getfilesystemencoding()}. Rename the file or folder, or give a link to "
-                "it."
+                f"'{shown}' is not text in {encoding}. {remedy or 'Rename'} the file or folder, or give a link to it."
             )
 
 

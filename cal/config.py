@@ -264,8 +264,9 @@ def _request(request: type[Request], config: Mapping[str, Any], problems: Proble
         parameters = dict(values.pop(group))
         if parameters.setdefault(selector, None) is None:
             del parameters[selector]
-            listed = ", ".join(f"{group}.{key}" for key in parameters) or f"{group}.{selector}"
-            problems.append(f"Give {group}=NAME with {listed}: one of {', '.join(options(group))}.")
+            listed = ", ".join(f"{group}.{key}" for key in parameters)
+            chosen = f"Give {group}=NAME with {listed}: one of {', '.join(options(group))}."
+            problems.append(chosen if parameters else f"{group} needs the key {selector}: one of {', '.join(entries)}.")
             continue
         name = str(parameters.pop(selector))
         find = functools.partial(registry.find, entries, f"{group}.{selector}", name)

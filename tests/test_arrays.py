@@ -90,6 +90,20 @@ def test_an_id_is_text_or_a_whole_number(wrong):
         cal.Split(["a", wrong], ["x", "y"], [0, 1])
 
 
+@pytest.mark.parametrize(
+    ("ids", "logits", "gold", "told"),
+    [
+        (["a\ud800", "b"], [[1.0, 2.0]] * 2, [0, 1], "half a character"),
+        ([("a", 1), ("b", 2)], [[1.0, 2.0]] * 2, [0, 1], "Give each instance one id"),
+        (["a", "b"], torch.empty(2, 2, device="meta"), [0, 1], "logits is a tensor of the device 'meta'"),
+        (["a", "b"], [[1.0, 2.0]] * 2, torch.empty(2, device="meta"), "gold is a tensor of the device 'meta'"),
+    ],
+)
+def test_a_recorder_takes_nothing_that_no_file_can_hold(ids, logits, gold, told):
+    with pytest.raises(CalError, match=told):
+        cal.DynamicsRecorder().record(ids, logits, gold)
+
+
 def test_numbers_of_every_kind_are_numbers_and_nothing_else_is():
     for given in ([[1, 2]], np.array([[1, 2]]), torch.tensor([[1.0, 2.0]], requires_grad=True), pd.DataFrame([[1, 2]])):
         assert as_reals("logits", given, 2).tolist() == [[1.0, 2.0]]

@@ -50,7 +50,10 @@ class Precomputed:
         except FeatureError:
             raise
         except Exception as error:  # whatever pyarrow and numpy raise on a damaged file
-            raise FeatureError(f"{path} cannot be read: {str(error).rstrip('.')}. Write it again.") from error
+            told = str(error).rstrip(".")
+            if "pickle" in told or "Python objects" in told:  # NumPy would have it run the code in the file
+                told = "it holds Python objects, or is no array of NumPy"
+            raise FeatureError(f"{path} cannot be read: {told}. Write it again.") from error
         if vectors.ndim != 2 or vectors.dtype.kind not in "fiub":
             raise FeatureError(
                 f"{path} holds {vectors.dtype} of shape {vectors.shape}; give numbers of shape (instance, feature)."

@@ -38,6 +38,14 @@ def as_ids(ids: Any, name: str = "ids") -> np.ndarray:
     values = as_list(name, ids)
     kinds = set(map(type, values))
     if kinds <= {str}:
+        try:
+            "".join(values).encode()
+        except UnicodeEncodeError as error:
+            half = f"{error.object[error.start]!a}"
+            raise DataError(
+                f"{name} has half a character (a lone surrogate, {half}), which no file can hold. Decode them with "
+                "errors='replace'."
+            ) from error
         array = np.empty(len(values), dtype=object)
         array[:] = values
         return array

@@ -292,7 +292,7 @@ class DynamicsRecorder:
 
 
 def _is_elsewhere(values: Any) -> bool:
-    return isinstance(values, Tensor) and values.device.type != "cpu"
+    return isinstance(values, Tensor) and values.device.type not in ("cpu", "meta")
 
 
 class _Rows(NamedTuple):

@@ -85,7 +85,10 @@ def wait_for(condition):
 def test_workers_that_are_starting_end_with_a_killed_parent(tmp_path, monkeypatch):
     """Both workers are held before their first line of Python while the parent is killed."""
     with sleeper(tmp_path) as parent:
-        started = wait_for(lambda: len(found := children(parent.pid)) == 4 and found)
+        # A new process has the name of its parent until it starts its own program.
+        started = wait_for(
+            lambda: sum(map(is_worker, found := children(parent.pid))) == 2 and len(found) == 4 and found
+        )
         workers = [process for process in started if is_worker(process)]
         for place, _ in workers:
             os.kill(int(place.name), signal.SIGSTOP)
