@@ -133,10 +133,13 @@ def _confusions(corpus: Corpus, seed: int, folds: int, setup: Setup) -> np.ndarr
 
 
 def _wrong_labels(corpus: Corpus, noised: Noised) -> pd.DataFrame:
-    """One row per wrong label: id, gold label and the label given instead."""
+    """One row per wrong label: id, its row in the file if it has no id, gold label and the label given instead."""
     names, rows = np.asarray(corpus.label_names, dtype=object), np.flatnonzero(noised.wrong)
     gold, given = (names[each.train.gold[rows]] for each in (corpus, noised.corpus))
-    return pd.DataFrame({"id": np.asarray(corpus.train.ids, dtype=object)[rows], "gold": gold, "given": given})
+    table = pd.DataFrame({"id": np.asarray(corpus.train.ids, dtype=object)[rows], "gold": gold, "given": given})
+    if (found_at := corpus.train.found_at) is not None:
+        table.insert(1, "place", [found_at[row] for row in rows])
+    return table
 
 
 def _read(path: Path) -> _Rows:

@@ -3,7 +3,7 @@
 config.yaml, audit.json                 the parameters; the corpus and versions
 scores.csv, curves.csv, accuracies.csv  the frames of `AuditResult`
 means.csv                               means of the scores over seeds, with intervals
-wrong/NOISE-RATE-SEED-*.csv             wrong labels of each injection: id, gold label and the label given instead
+wrong/NOISE-RATE-SEED-*.csv             wrong labels of each injection: id (and place if there are no ids), gold, given
 cells/                                  finished injections, from which the same command resumes
 report.md, report.html, figures/        the report
 """

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import cal.label_errors.audit as module
+from cal.data.corpus import Corpus
 from cal.data.features import Features
 from cal.errors import ConfigError, DataError, StorageError
 from cal.label_errors.audit import run_audit
@@ -89,6 +90,14 @@ def test_aum_finds_more_than_chance(audited):
     result, _ = audited
     by_aum = result.scores[(result.scores["detector"] == "aum") & (result.scores["noise"] == "uniform")]
     assert (by_aum["auroc"] > 0.7).all()
+
+
+def test_wrong_labels_of_documents_without_ids_are_written_with_their_rows():
+    corpus = Corpus.from_texts([f"text {i}" for i in range(20)], ["a", "b"] * 10)
+    written = module._wrong_labels(corpus, inject(corpus, "uniform", 0.1, 1))
+    assert [corpus.train.texts[corpus.train.ids.index(i)] for i in written["id"]] == [
+        f"text {place.split()[1]}" for place in written["place"]
+    ]
 
 
 def test_wrong_labels_are_written_with_the_gold_label(task, audited):
