@@ -23,6 +23,9 @@ PAGE = (ROOT / "docs" / "record_a_trainer.md").read_text(encoding="utf-8")
 (SCRIPT,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 ALONE, MAP, TORCHRUN, ACCELERATE, RESUME = "".join(re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)).splitlines()
 TREC = ROOT / "../shared/data/trec"
+ABORTED = "terminate called without an active exception"
+"""What PyTorch says when one of several processes aborts on its way out, after Python has ended: 3 of 27 runs did so
+beside busy processes."""
 N, N_EPOCHS = 61, 2  # four batches an epoch; odd, so that a sampler for two processes must repeat a text
 
 
@@ -58,7 +61,11 @@ def run(place, encoder):
     def run(command, output, *more):
         words = [*shlex.split(command), "--model", str(encoder), "--output", output, *more]  # the last of two counts
         words += ["--epochs", str(N_EPOCHS), "--max-examples", str(N)]
-        done = subprocess.run(words, env=env, cwd=place, capture_output=True, text=True)
+        for _ in range(3):
+            done = subprocess.run(words, env=env, cwd=place, capture_output=True, text=True)
+            if command not in (TORCHRUN, ACCELERATE) or ABORTED not in done.stderr:
+                break
+            shutil.rmtree(place / output)
         assert done.returncode == 0, done.stdout + done.stderr[-9000:]
         assert re.search(rf"^accuracy 0\.\d+ after {N_EPOCHS} epochs of {N} texts$", done.stdout, re.MULTILINE)
         return place / output
@@ -91,7 +98,10 @@ def by_two_during(run):
     return run(ACCELERATE, "three", "--capture", "during")
 
 
-@pytest.fixture(params=["at_end", "during", "by_two", "by_two_during"])
+by_two_processes = [pytest.param(name, marks=pytest.mark.slow) for name in ("by_two", "by_two_during")]
+
+
+@pytest.fixture(params=["at_end", "during", *by_two_processes])
 def recorded(request):
     return request.getfixturevalue(request.param)
 
@@ -118,7 +128,7 @@ def test_each_text_is_recorded_once_an_epoch_under_its_label(recorded, questions
     assert [names[k] for k in store.gold] == questions.loc[store.ids, "label"].tolist()
 
 
-@pytest.mark.parametrize("folder", ["at_end", "by_two"])
+@pytest.mark.parametrize("folder", ["at_end", by_two_processes[0]])
 def test_end_is_what_the_final_model_says(folder, request, questions):
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
@@ -139,12 +149,15 @@ def test_during_is_not_what_the_model_says_in_the_end(at_end, during):
     assert max(np.abs(one[key] - other[key]).max() for key in one) > 0.01
 
 
-@pytest.mark.parametrize(("one", "other"), [("at_end", "during"), ("by_two", "by_two_during")])
+@pytest.mark.parametrize(
+    ("one", "other"), [("at_end", "during"), pytest.param("by_two", "by_two_during", marks=pytest.mark.slow)]
+)
 def test_recording_one_way_or_the_other_trains_the_same_model(one, other, request):
     one, other = (weights_of(request.getfixturevalue(folder)) for folder in (one, other))
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("folder", "steps"), [("at_end", 4), ("by_two", 2), ("by_two_during", 2)])
 def test_two_processes_share_the_work(folder, steps, request):
     checkpoints = {path.name for path in (request.getfixturevalue(folder) / "checkpoints").iterdir()}
