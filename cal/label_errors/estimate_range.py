@@ -6,6 +6,7 @@ every class, and if errors are spread over all pairs of classes. `experiments/er
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -88,8 +89,9 @@ def _not_separated(scores: np.ndarray, flipped: np.ndarray) -> str:
     auroc = np.mean([roc_auc_score(*each) for each in zip(flipped, scores, strict=True)])
     if auroc >= LEAST_AUROC:
         return ""
+    below = math.floor(auroc * 100) / 100  # never rounded up to what is needed
     return (
-        f"Labels flipped on purpose hardly look more suspicious than the others (AUROC {auroc:.2f}; {LEAST_AUROC} is "
+        f"Labels flipped on purpose hardly look more suspicious than the others (AUROC {below:.2f}; {LEAST_AUROC} is "
         f"needed). {_TRY}"
     )
 
