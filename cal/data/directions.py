@@ -111,7 +111,7 @@ def _lanczos(a: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
             if converged:  # six steps, in which further copies show
                 block, weak = np.pad(block, ((0, 0), (0, n))), np.pad(weak, (0, n), constant_values=True)
                 check_at = size + 6 * block.shape[1]
-        if weak.any():  # the basis holds all that these vectors can lead to: go on from random ones
+        if weak.any():  # the basis holds all that these vectors can lead to: continue from random ones
             block[:, weak] = _normal(side, int(weak.sum()), draws)
             block = linalg.qr(_split(basis[:, :size], block)[1], mode="economic")[0]
             n_random += int(weak.sum())

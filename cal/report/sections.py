@@ -48,7 +48,7 @@ def _of_corpus(about: Mapping[str, Any]) -> list[str]:
     if n_known := about.get("n_test_in_train"):
         notes.append(overlap_text(n_known, about["n_test"]))
     if n_dev := about.get("n_dev"):
-        notes.append(f"The corpus has {quantity(n_dev, 'document')} of dev too, which were not used.")
+        notes.append(f"Nothing here uses the dev split of the corpus ({quantity(n_dev, 'document')}).")
     return notes
 
 

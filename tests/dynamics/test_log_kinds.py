@@ -156,6 +156,7 @@ def test_a_few_rows_that_sum_to_1_may_be_logits(rows):
     recorder = DynamicsRecorder()
     recorder.record(range(len(rows)), np.asarray(rows), [0] * len(rows))
     recorder.end_epoch()
+    assert recorder.n_epochs == 1
 
 
 def test_a_recorder_refuses_probabilities_in_the_first_batch():
