@@ -15,9 +15,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import time
 
-from machine import describe
+from machine import describe, timed
 
 WIDTH, N_PROBES = 300, 64
 
@@ -81,12 +80,6 @@ def main() -> None:
         theirs_ms, ratio = result["sklearn_probe_ms"], result["sklearn_ratio"]
         print(f"  scikit-learn, mean of {given.peer_probes:2}     {theirs_ms:8.1f} ms: {ratio} times as long")
         print(f"  the same prediction of {result['same_predictions']:.2%} of the held-out instances")
-
-
-def timed(call):
-    start = time.process_time()
-    answer = call()
-    return time.process_time() - start, answer
 
 
 if __name__ == "__main__":

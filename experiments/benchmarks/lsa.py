@@ -13,10 +13,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import time
 from pathlib import Path
 
-from machine import describe
+from machine import describe, timed
 
 
 def main() -> None:
@@ -79,12 +78,6 @@ def texts_of(given: argparse.Namespace) -> list[str]:
 
     rng = np.random.default_rng(0)
     return [" ".join(f"w{word}" for word in (3000 * rng.random(12) ** 3).astype(int)) for _ in range(given.texts)]
-
-
-def timed(call):
-    start = time.process_time()
-    answer = call()
-    return time.process_time() - start, answer
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""What a benchmark ran on, for its results."""
+"""What a benchmark ran on, and the time of a call, for its results."""
 
 from __future__ import annotations
 
 import os
 import platform
 import subprocess
+import time
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -27,6 +28,13 @@ def describe() -> dict:
         "commit": _commit(),
         "date": datetime.now(UTC).isoformat(timespec="minutes"),
     }
+
+
+def timed(call):
+    """CPU seconds that a call takes, and its answer."""
+    start = time.process_time()
+    answer = call()
+    return time.process_time() - start, answer
 
 
 def _cpu() -> str:
