@@ -1,0 +1,68 @@
+"""Tables for spreadsheets: CSV that they open as it is, with no cell that they would run as a formula."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cal.data.delimited import read_delimited
+
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n]")  # with the apostrophes of an escape, so that what is escaped reads back
+
+
+def escaped(cell: str) -> str:
+    """A text with an apostrophe before it, if a spreadsheet would run it as a formula.
+
+    Example:
+        >>> escaped("=1+1"), escaped("1+1"), unescaped(escaped("'=1+1"))
+        ("'=1+1", '1+1', "'=1+1")
+    """
+    return f"'{cell}" if _FORMULA.match(cell) else cell
+
+
+def unescaped(cell: str) -> str:
+    """The text that `escaped` was given; one that somebody typed without the apostrophe stays as it is."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+
+
+def to_spreadsheet(table: pd.DataFrame) -> bytes:
+    r"""A table as CSV in UTF-8 with a byte order mark, without which Excel takes another encoding.
+
+    Args:
+        table: columns of texts are escaped, others are written as they are; missing values are empty cells.
+
+    Example:
+        >>> to_spreadsheet(pd.DataFrame({"row": [1], "text": ["=1+1"]}))
+        b'\xef\xbb\xbf"row","text"\n1,"\'=1+1"\n'
+    """
+    safe = table.copy()
+    for name in table.select_dtypes(exclude="number"):
+        safe[name] = _escaped_all(table[name])
+    content: str = safe.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+    return content.encode("utf-8-sig")
+
+
+def _escaped_all(cells: Iterable[Any]) -> list[Any]:
+    return [escaped(cell) if isinstance(cell, str) else cell for cell in cells]
+
+
+def from_spreadsheet(path: Path, *, encoding: str | None = None) -> pd.DataFrame:
+    """A table that `to_spreadsheet` wrote, also after a spreadsheet saved it: with its separator, in its encoding.
+
+    Args:
+        path: file to read.
+        encoding: encoding of the file; None finds out.
+
+    Returns:
+        The cells as texts, without escapes; missing values are empty texts.
+
+    Raises:
+        DataError: if the file is missing or cannot be read; naming the line.
+    """
+    columns = read_delimited(path, ",", encoding=encoding)
+    return pd.DataFrame({name: [unescaped(cell) for cell in cells] for name, cells in columns.items()}, dtype=object)
