@@ -119,7 +119,17 @@ def missing_package(feature: str, package: str, extra: str) -> str:
         >>> print(missing_package("learner.lora", "peft", extra="lora"))
         learner.lora needs the package peft: pip install 'cartography-active-learning[lora]'.
     """
-    return f"{feature} needs the package {package}: pip install 'cartography-active-learning[{extra}]'."
+    return f"{feature} needs the package {package}: {install(extra)}."
+
+
+def install(extra: str) -> str:
+    """The command that installs an extra.
+
+    Example:
+        >>> install("lora")
+        "pip install 'cartography-active-learning[lora]'"
+    """
+    return f"pip install 'cartography-active-learning[{extra}]'"
 
 
 def shown(value: object, n: int = 80) -> str:

@@ -99,6 +99,8 @@ READERS = {
     "glue": Entry("cal.data.glue:Glue", "a folder of GLUE's TSV files: snli, mnli, qnli or winogrande"),
 }
 FEATURES = {
+    "auto": Entry("cal.data.auto:Auto", "minilm where it is installed and suits the texts, otherwise lsa"),
+    "minilm": Entry("cal.data.minilm:MiniLm", "sentence vectors of MiniLM, from an installed package"),
     "lsa": Entry("cal.data.lsa:Lsa", "tf-idf and truncated SVD"),
     "fasttext": Entry("cal.data.fasttext:FastText", "gensim fastText vectors, summed or averaged"),
     "encoder": Entry("cal.data.encoder:Encoder", "sentence vectors of a pretrained encoder"),

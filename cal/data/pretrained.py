@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +65,17 @@ class Pretrained:
     @cached_property
     def fingerprint(self) -> str:
         """A hash of the configuration and the weights."""
+        return self._digest("config.json", *_WEIGHTS)
+
+    @cached_property
+    def whole_fingerprint(self) -> str:
+        """A hash of every file that the model or its tokenizer may be read from, without reading either of them."""
+        return self._digest(*_WEIGHTS, "*.json", "*.txt", "*.model", "*.vocab", "*.tiktoken")
+
+    def _digest(self, *patterns: str) -> str:
         digest = hashlib.blake2b(digest_size=16)
         for path in sorted(self.folder.glob("*")):
-            if path.name == "config.json" or any(path.match(pattern) for pattern in _WEIGHTS):
+            if path.is_file() and any(path.match(pattern) for pattern in patterns):
                 with path.open("rb") as file:
                     digest.update(path.name.encode() + hashlib.file_digest(file, "blake2b").digest())
         return digest.hexdigest()
@@ -157,6 +166,18 @@ def _transformers() -> Any:
     except ImportError as error:
         raise ModelError(missing_package("A pretrained encoder", "transformers", extra="transformers")) from error
     return transformers
+
+
+def transformers_version() -> str:
+    """The version of transformers, found without the seconds that importing it takes.
+
+    Raises:
+        ModelError: if it is not installed.
+    """
+    try:
+        return version("transformers")
+    except PackageNotFoundError as error:
+        raise ModelError(missing_package("A pretrained encoder", "transformers", extra="transformers")) from error
 
 
 def _package_folder(name: str) -> Path:

@@ -44,6 +44,7 @@ class Tokens:
         ids: (token,) tokens of all sequences, as positions in `vocabulary`.
         types: (token,) which of two texts a token belongs to; None if the model does not use it.
         pad_id: id that fills up short sequences; the model's own, because some models count positions by it.
+        cuts: (split, 3) number of documents that are cut, the limit, and the longest length, in tokens.
         fingerprint: hash of all of these and the weights of the model.
     """
 
@@ -55,6 +56,7 @@ class Tokens:
     ids: np.ndarray
     types: np.ndarray | None
     pad_id: int
+    cuts: np.ndarray
     fingerprint: str
 
     def __eq__(self, other: object) -> bool:
@@ -200,7 +202,13 @@ def tokenise(corpus: Corpus, model: Pretrained, max_length: int | None = None) -
     n_sequences = sum(sizes.values()) * corpus.n_choices
     full_lengths, vocabulary, rest = np.split(whole[1:], np.cumsum([n_sequences, whole[0]]))
     ids, types = np.split(rest, 2) if typed else (rest, None)
-    tokens = Tokens(
+    ends = np.cumsum([n * corpus.n_choices for n in sizes.values()])[:-1]
+    longest = [
+        part.reshape(n, -1).max(axis=1) for n, part in zip(sizes.values(), np.split(full_lengths, ends), strict=True)
+    ]
+    cuts = np.array([[int((lengths > limit).sum()), limit, lengths.max()] for lengths in longest])
+    warn_of_cuts(cuts, sizes, "max_length" if max_length else model.name)
+    return Tokens(
         model,
         corpus.n_choices,
         sizes,
@@ -209,16 +217,25 @@ def tokenise(corpus: Corpus, model: Pretrained, max_length: int | None = None) -
         ids,
         types,
         tokenizer.pad_token_id,
+        cuts,
         _fingerprint(whole, corpus.fingerprint, model.fingerprint, limit, tokenizer.pad_token_id, typed),
     )
-    ends = np.cumsum([n * corpus.n_choices for n in sizes.values()])[:-1]
-    for (name, n), of_split in zip(sizes.items(), np.split(full_lengths, ends), strict=True):
-        if n_cut := int((of_split.reshape(n, -1).max(axis=1) > limit).sum()):
+
+
+def warn_of_cuts(cuts: np.ndarray, sizes: Mapping[str, int], limit_of: str) -> None:
+    """Warns of documents that are too long to be read whole.
+
+    Args:
+        cuts: (split, 3) number of documents that are cut, the limit, and the longest length, in tokens.
+        sizes: number of documents in each split, by name.
+        limit_of: what sets the limit: `max_length` or the name of the model.
+    """
+    for (name, n), (n_cut, limit, longest) in zip(sizes.items(), cuts.tolist(), strict=True):
+        if n_cut:
             logger.warning(
                 "%d of %d documents of %s are longer than %d tokens, the limit of %s, and are cut; the longest: %d.",
-                *(n_cut, n, name, limit, "max_length" if max_length else model.name, of_split.max()),
+                *(n_cut, n, name, limit, limit_of, longest),
             )
-    return tokens
 
 
 def _fingerprint(whole: np.ndarray, *others: object) -> str:

@@ -73,6 +73,7 @@ def run_audit(
         count_wrong(corpus.train.gold, rate)  # refuses bad rates before any training
     n_test = None if corpus.test is None else len(corpus.test)
     about = {"corpus": corpus.name, "n_test": n_test, "corpus_fingerprint": corpus.fingerprint}
+    about |= {"vectors": request.vectors or None}
     about |= origin or request.origin(corpus.train.ids, corpus.train.gold)
     about |= provenance(request.device)
     config = request.as_data()

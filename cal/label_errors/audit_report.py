@@ -140,7 +140,7 @@ def _cautions(result: AuditResult, parts: Sequence[Injection], best: str) -> lis
     if all(part.of(best, "average_precision").mean < 2 * level for part, level in zip(parts, chance, strict=True)):
         cautions.append(
             f"No detector is of use here: the average precision of {best} is below twice that of a random order. Use "
-            "more documents, or better vectors, such as features=encoder."
+            "more documents, or better vectors, such as features=minilm."
         )
     if (fewest := min(part.n_wrong for part in parts)) < _FEW_WRONG:
         cautions.append(
@@ -180,7 +180,8 @@ def _subject(result: AuditResult, name: str) -> str:
     seeds = result.scores["seed"].unique().tolist()
     n = int(result.scores["n_instances"].iloc[0])
     which = f"seed {seeds[0]}" if len(seeds) == 1 else f"{len(seeds)} seeds"
-    return f"{name}: {n:,} training documents, wrong labels injected with {which}."
+    told = f"{name}: {n:,} training documents, wrong labels injected with {which}."
+    return f"{told} {result.about.get('vectors') or ''}".strip()
 
 
 def _as_text(table: TextTable) -> Iterator[str]:

@@ -40,9 +40,12 @@ class AuditRequest(TrainingRequest, SplitRequest):
         folds: number of cross-validation folds, for detectors by models that never saw a document
         clean_by: list of detectors whose 5 % most suspicious labels are fixed or dropped before training again; null
             means aum and cv_self_confidence, [] none
+        features: document vectors, or a way to compute them, its name or {name: {parameter: value}}; auto takes minilm
+            where it is installed and suits the texts, otherwise lsa; null for a learner that reads the texts
         output: folder of the report; the same command resumes an interrupted audit
     """
 
+    features: Any = "auto"
     noise: Any = ("uniform", "class_dependent", "annotator")
     rates: Any = (0.05, 0.1)
     seeds: Any = 3

@@ -28,7 +28,7 @@ _CHANCE = 0.05  # of a uniform spread to be taken for an uneven one
 _N_SIMULATIONS = 1_000
 
 _TRY = (
-    "Other vectors may help (fewer dimensions, such as features.n_components=30 of features=lsa, or features=encoder), "
+    "Other vectors may help (fewer dimensions, such as features.n_components=30 of features=lsa, or features=minilm), "
     "and so may more documents."
 )
 

@@ -63,7 +63,7 @@ class Suspects:
         note += f"{about['neighbours']}."
         if about["estimate"] is not None:
             note += " The probabilities are estimates, learnt from labels flipped on purpose."
-        return note
+        return f"{note} {about.get('vectors') or ''}".strip()
 
     def to_frame(self) -> pd.DataFrame:
         """`rows`."""

@@ -102,7 +102,8 @@ def _of_training(request: SuspectsRequest, corpus: Corpus, quiet: bool) -> tuple
         texts=corpus.train.texts,
         places=corpus.train.found_at,
     )
-    return evidence, {"name": corpus.name, "seeds": request.seeds, "corpus_fingerprint": corpus.fingerprint}
+    about = {"name": corpus.name, "seeds": request.seeds, "corpus_fingerprint": corpus.fingerprint}
+    return evidence, about | {"vectors": request.vectors or None}
 
 
 def _with_vectors(

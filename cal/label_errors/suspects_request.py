@@ -36,9 +36,12 @@ class SuspectsRequest(LogsRequest, TrainingRequest, SplitRequest):
         neighbours: number of nearest documents with another label to show for each suspect
         seeds: number of trainings to average (the paper's five seeds first), or a list of seeds
         folds: number of cross-validation folds; each is judged by classifiers that never saw it
+        features: document vectors, or a way to compute them, its name or {name: {parameter: value}}; auto takes minilm
+            where it is installed and suits the texts, otherwise lsa; null for a learner that reads the texts
         output: folder of the list
     """
 
+    features: Any = "auto"
     map: Any = None
     by: str | None = None
     n: int = 20

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,11 @@ from cal.data.request import CorpusRequest
 from cal.errors import ConfigError
 
 if TYPE_CHECKING:
+    from cal.data.corpus import Corpus
     from cal.learners.base import LearnerConfig
     from cal.learners.grid import Setup
 
+logger = logging.getLogger(__name__)
 _OF_LEARNERS = ("n_epochs", "model", "precision")
 
 
@@ -35,6 +38,9 @@ class TrainingRequest(CorpusRequest):
         device: where to train: auto, cpu or cuda
         workers: number of processes on a CPU; null is one per core; results do not depend on it
         output: folder of the results
+
+    Attributes:
+        vectors: which vectors features=auto has chosen, in words, once the corpus is read.
     """
 
     features: Any = "lsa"
@@ -45,6 +51,7 @@ class TrainingRequest(CorpusRequest):
     device: str = "auto"
     workers: int | None = None
     output: Any = None
+    vectors: str = field(init=False, repr=False, default="")
 
     def _resolve(self, problems: Problems) -> None:
         from cal.data.features import as_features
@@ -60,6 +67,16 @@ class TrainingRequest(CorpusRequest):
         self.device = problems.attempt(lambda: resolve_device(self.device, uses_gpu), otherwise="cpu")
         if self.learner is not None and not self.learner.reads_features and not self._uses_features():
             self.features = None
+        self._asked = self.features
+
+    def corpus_if_given(self, corpus: Any = None) -> Corpus | None:
+        from cal.data.auto import Auto
+
+        read = super().corpus_if_given(corpus)
+        if read is not None and isinstance(self._asked, Auto):
+            self.features, self.vectors = self._asked.choose(read)
+            logger.info(self.vectors)
+        return read
 
     def _uses_features(self) -> bool:
         """Whether anything but the learner reads document vectors."""
