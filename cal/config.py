@@ -272,6 +272,10 @@ def _request(request: type[Request], config: Mapping[str, Any], problems: Proble
         find = functools.partial(registry.find, entries, f"{group}.{selector}", name)
         if (choice := problems.attempt(find, otherwise=None)) is not None:
             fields = {field.name: field for field in dataclasses.fields(choice)}
+            for key in [key for key in parameters if key not in fields]:
+                if owners := _owners(group, key):
+                    problems.append(f"{group}.{key} is a key of {group}={owners[0]}: add {group}={owners[0]}.")
+                    del parameters[key]
             for key in [key for key in parameters if key not in fields and key in kinds]:
                 problems.append(f"{group}.{key} is a key of the command: write {key}={parameters.pop(key)}.")
             for key in [key for key in unknown if key in fields]:
@@ -279,6 +283,13 @@ def _request(request: type[Request], config: Mapping[str, Any], problems: Proble
             values[group] = {name: _typed(fields, parameters, f"{group}.", problems, choice)}
     problems += [str(UnknownNameError("key", key, kinds)) for key in unknown]
     return problems.attempt(lambda: request(**values), otherwise=None)
+
+
+def _owners(group: str, key: str) -> list[str]:
+    """The options of a group that have a key."""
+    entries = registry.GROUPS[group][1]
+    kinds = {name: registry.find(entries, group, name) for name in options(group) if name in entries}
+    return [name for name, kind in kinds.items() if key in {field.name for field in dataclasses.fields(kind)}]
 
 
 def _typed(

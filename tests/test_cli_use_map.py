@@ -7,7 +7,8 @@ import pytest
 
 from cal.cli import main
 
-SMALL = ["features.n_components=8", "learner.hidden=[8]", "learner.lr=0.01", "n_epochs=3", "workers=1", "device=cpu"]
+SMALL = ["learner.hidden=[8]", "learner.lr=0.01", "n_epochs=3", "workers=1", "device=cpu"]
+SMALL += ["features=lsa", "features.n_components=8"]
 
 
 @pytest.fixture(scope="module")

@@ -115,6 +115,8 @@ def test_all_faults_are_reported_at_once_with_the_nearest_names():
     [
         ("+learner.device=cpu", "learner.device is a key of the command: write device=cpu."),
         ("+n_components=30", "n_components is a key of features=lsa: write features.n_components=30."),
+        ("features.model=x", "features.model is a key of features=encoder: add features=encoder."),
+        ("dataset.path=x.csv", "dataset.path is a key of dataset=files: add dataset=files."),
     ],
 )
 def test_a_key_in_the_wrong_place_is_shown_in_the_right_one(word, problem):

@@ -79,7 +79,9 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(feature, m
     monkeypatch.setitem(sys.modules, package, None)
     for module in ("cal.dynamics.huggingface", "cal.dynamics.lightning"):
         monkeypatch.delitem(sys.modules, module, raising=False)
-    message = rf"needs the package {package.split('.')[0].replace('_', '-')}: pip install '{PROJECT['name']}\[{extra}\]'"
+    message = (
+        rf"needs the package {package.split('.')[0].replace('_', '-')}: pip install '{PROJECT['name']}\[{extra}\]'"
+    )
     with pytest.raises((cal.errors.CalError, ImportError), match=message):
         use()
 

@@ -19,7 +19,8 @@ from cal.seeds import list_seeds
 
 CONFIGURED = {name: registry.find_target(command.request) for name, command in COMMANDS.items() if command.request}
 FUNCTIONS = {name: getattr(cal, name) for name in ("simulate", "map", "select", "weights", "suspects", "audit")}
-QUICK = ["learner.hidden=[8]", "learner.n_epochs=2", "features.n_components=8", "workers=1", "device=cpu", "-q"]
+LSA = ["features=lsa", "features.n_components=8"]
+QUICK = ["learner.hidden=[8]", "learner.n_epochs=2", *LSA, "workers=1", "device=cpu", "-q"]
 
 
 @pytest.fixture(scope="module")

@@ -132,7 +132,8 @@ def audit(corpus: Any, *, quiet: bool = False, **parameters: Any) -> AuditResult
         >>> import cal
         >>> texts = [f"{start} is it {i}?" for i in range(20) for start in ("How far", "Who")]
         >>> corpus = cal.Corpus.from_texts(texts, ["number", "person"] * 20, test=0.2)
-        >>> found = cal.audit(corpus, noise="uniform", rates=0.25, seeds=1, detectors=["loss"], clean_by=[], n_epochs=3)
+        >>> small = {"rates": 0.25, "seeds": 1, "detectors": ["loss"], "clean_by": [], "features": "lsa", "n_epochs": 3}
+        >>> found = cal.audit(corpus, noise="uniform", **small)
         >>> found.scores[["detector", "n_wrong"]].values.tolist()
         [['loss', 8.0]]
     """

@@ -16,7 +16,7 @@ from cal.commands import COMMANDS
 from cal.registry import FEATURES, LEARNERS, READERS, find_target
 from cal.request import help_of
 
-CHEAP = ["n_epochs=1", "workers=1", "learner.hidden=[4]", "features.n_components=2", "seeds=1"]
+CHEAP = ["n_epochs=1", "workers=1", "learner.hidden=[4]", "features=lsa", "features.n_components=2", "seeds=1"]
 CORPUS = ["dataset=files", "dataset.path=VALID/corpus.csv"]
 SIMULATED = ["strategies=[random]", "rounds=1", "seed_size=4", "query_size=2", "full_data=false"]
 AUDITED = ["noise=uniform", "rates=[.2]", "detectors=[aum]", "clean_by=[]", "folds=2"]

@@ -25,7 +25,7 @@ def corpus():
 
 @pytest.fixture(scope="module")
 def trained(corpus):
-    given = {"seeds": 1, "folds": 2, "n": 3, "page": 4, "workers": 1, "quiet": True}
+    given = {"seeds": 1, "folds": 2, "n": 3, "page": 4, "features": "lsa", "workers": 1, "quiet": True}
     return cal.suspects(corpus, learner=MLP(hidden=[4], n_epochs=2), **given)
 
 
