@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from cal.checks import one_of, refuse, whole_numbers
 from cal.data.cache import cached_array
 from cal.data.corpus import Corpus
-from cal.data.features import Features, computed_once, standardised
+from cal.data.features import Features, computed_once, documents_fingerprint, standardised
 from cal.data.pretrained import Pretrained, transformers_version
 from cal.data.tokens import Tokens, passes, tokenise, warn_of_cuts
 from cal.errors import ConfigError
@@ -85,7 +85,9 @@ class Encoder:
             return standardised(made) if self.standardise else made
 
         features = computed_once("encoder", corpus, recipe, vectors)
-        cuts = cached_array("features/cuts", {**recipe, "corpus": corpus.fingerprint}, lambda: tokens().cuts)
+        cuts = cached_array(
+            "features/cuts", {**recipe, "documents": documents_fingerprint(corpus)}, lambda: tokens().cuts
+        )
         if not read:
             sizes = {name: len(split) for name, split in corpus.splits().items()}
             warn_of_cuts(cuts, sizes, "max_length" if self.max_length else self.model)

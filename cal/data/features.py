@@ -228,7 +228,9 @@ def vectors_of(corpus: Corpus, features: Features | FeatureKind | None) -> Featu
 def computed_once(
     name: str, corpus: Corpus, recipe: Mapping[str, object], vectors: Callable[[], Mapping[str, np.ndarray]]
 ) -> Features:
-    """The features of a corpus, from the user's cache if this recipe has met this corpus before.
+    """The features of a corpus, from the user's cache if this recipe has met these documents before.
+
+    Labels and ids play no part, so a corpus whose labels were corrected has the vectors that it had.
 
     Args:
         name: kind of features.
@@ -246,9 +248,25 @@ def computed_once(
         return np.concatenate(list(features.splits().values()))
 
     # One file for all splits: two processes can never mix their halves.
-    array = cached_array(f"features/{name}", {**recipe, "corpus": corpus.fingerprint}, stacked)
+    array = cached_array(f"features/{name}", {**recipe, "documents": documents_fingerprint(corpus)}, stacked)
     ends = np.cumsum(list(sizes.values()))
     return Features.of(dict(zip(sizes, np.split(array, ends[:-1]), strict=True)))
+
+
+def documents_fingerprint(corpus: Corpus) -> str:
+    """A hash of the texts of all splits in their order, without ids and labels.
+
+    Example:
+        >>> from cal.data.corpus import Split
+        >>> ids, texts = ["a", "b"], ["How far?", "Who?"]
+        >>> given, mended = (Corpus(Split(ids, texts, gold), None, ["n", "p"]) for gold in ([1, 0], [0, 1]))
+        >>> documents_fingerprint(given) == documents_fingerprint(mended)
+        True
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for name, split in corpus.splits().items():
+        digest.update(repr((name, list(split.texts), split.sequences)).encode())
+    return digest.hexdigest()
 
 
 def standardised(vectors: Mapping[str, np.ndarray], zeros_stay: bool = False) -> dict[str, np.ndarray]:

@@ -1,3 +1,4 @@
+import dataclasses
 import logging
 import re
 import subprocess
@@ -80,6 +81,15 @@ def test_the_second_time_comes_from_the_cache(kind, questions, monkeypatch, capl
         np.testing.assert_array_equal(vectors, second.splits()[name])
         assert isinstance(second.splits()[name], np.memmap)
     assert "Using cached features" in caplog.text
+
+
+@each_kind
+def test_corrected_labels_leave_the_vectors_in_the_cache(kind, questions, monkeypatch):
+    first = kind.compute(questions)
+    monkeypatch.setattr(type(kind), "_vectors", lambda self, corpus: pytest.fail("computed again"))
+    train = dataclasses.replace(questions.train, gold=1 - questions.train.gold)
+    second = kind.compute(dataclasses.replace(questions, train=train))
+    np.testing.assert_array_equal(first.train, second.train)
 
 
 @each_kind
