@@ -55,8 +55,10 @@ def unit(x: Tensor) -> Tensor:
         >>> unit(torch.tensor([[3.0, 4.0], [0.0, 0.0]])).tolist()
         [[0.6, 0.8], [0.0, 0.0]]
     """
-    x = x.double()
-    lengths = torch.linalg.vector_norm(x, dim=1)
+    made = x.to(torch.float64, copy=True)  # changed in place, because a large corpus leaves no room for more
+    lengths = torch.linalg.vector_norm(made, dim=1)
     some = lengths[lengths > 0]
     least = _NEGLIGIBLE * some.median() if len(some) else torch.inf
-    return torch.where((lengths >= least).unsqueeze(1), x / lengths.clamp(min=1e-300).unsqueeze(1), 0.0)
+    made /= lengths.clamp(min=1e-300).unsqueeze(1)
+    made[~(lengths >= least)] = 0.0
+    return made
