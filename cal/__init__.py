@@ -33,6 +33,8 @@ if TYPE_CHECKING:  # the one table of public names: type checkers read it, and s
     from cal.label_errors.audit_result import AuditResult as AuditResult
     from cal.label_errors.suspects import Suspects as Suspects
     from cal.label_errors.suspects_request import suspects as suspects
+    from cal.label_errors.text_problems_result import TextProblems as TextProblems
+    from cal.label_errors.text_problems_result import text_problems as text_problems
     from cal.learners.mlp import MLP as MLP
     from cal.learners.scikit import Scikit as Scikit
     from cal.learners.transformer import Transformer as Transformer

@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from cal.data.spelling import STRICT, doubts_about
+from cal.data.spelling import STRICT, doubts_about, text_form
 from cal.data.splits import LabelledSplits, Split, few
 from cal.errors import DataError, in_words
 
@@ -62,8 +62,8 @@ def in_train(corpus: Corpus) -> int:
     """Number of test documents whose text is also in train, apart from whitespace and case."""
     if corpus.test is None:
         return 0
-    known = {" ".join(text.split()).lower() for text in corpus.train.texts}
-    return sum(" ".join(text.split()).lower() in known for text in corpus.test.texts)
+    known = {text_form(text) for text in corpus.train.texts}
+    return sum(text_form(text) in known for text in corpus.test.texts)
 
 
 def usage(corpus: Corpus, *, needs_test: bool, held_out: bool = False, split: str = "train") -> str:

@@ -31,6 +31,16 @@ def normal_form(name: str) -> str:
     return form[:-2] if re.fullmatch(r"-?[0-9]+\.0", form) else form
 
 
+def text_form(text: str) -> str:
+    r"""A text without what makes it no other text: case, and how much whitespace is between its words.
+
+    Example:
+        >>> text_form("How  far\nis IT? ")
+        'how far is it?'
+    """
+    return " ".join(text.split()).lower()
+
+
 def alike(names: Iterable[str]) -> list[list[str]]:
     """Groups of different names with the same normal form, in the order of the names.
 
