@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from cal.arguments import check_arguments
+from cal.data.spreadsheet import to_spreadsheet
 from cal.errors import in_words, quantity
 from cal.files import path_errors, write_whole
 from cal.label_errors.suspects_table import shortened
@@ -51,7 +52,7 @@ class TextProblems:
         return self.rows
 
     def save(self, path: Path | str) -> None:
-        """Writes the rows as CSV.
+        """Writes the rows as CSV for spreadsheets.
 
         Args:
             path: file to write or replace.
@@ -60,7 +61,7 @@ class TextProblems:
             StorageError: if it cannot be written.
         """
         check_arguments(TextProblems.save, locals())
-        write_whole(Path(path), self.rows.to_csv(index=False, lineterminator="\n").encode("utf-8-sig"))
+        write_whole(Path(path), to_spreadsheet(self.rows))
 
     def _sorts(self) -> Iterator[tuple[str, pd.DataFrame]]:
         """Each sort of problem that there is, counted, with its rows."""

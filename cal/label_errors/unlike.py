@@ -53,7 +53,7 @@ def unlike_all(texts: Sequence[str], sets: WordSets, ids: Sequence[Any], vectors
         >>> texts = [f"{start} {place}?" for start in ("How far is", "Who lives in", "Why go to") for place in places]
         >>> texts.append("zxq wvj, qqk")
         >>> [(text, unlike.why) for text, unlike in unlike_all(texts, WordSets.of(texts), range(31)).items()]
-        [(30, '3 of its 3 words are in no other text, such as zxq, wvj, qqk; usual is 3 %.')]
+        [(30, 'It is not written like the others: no other has “zxq”, “wvj” or “qqk” in it.')]
     """
     found: dict[int, Unlike] = {}
     ways = [_by_letters(texts), _by_words(sets)] if any(texts) else []

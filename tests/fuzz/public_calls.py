@@ -283,6 +283,7 @@ def _of_commands(about: Given) -> list[Call]:
             {"source": data_map, "corpus": None, "by": None, "n": 1, "page": 1, "neighbours": 1, "output": None},
         ),
         Call("suspects of a corpus", cal.suspects, {"source": corpus, **training, "seeds": 1, "folds": 2, "by": "aum"}),
+        Call("text_problems", cal.text_problems, {"source": corpus, "features": None, "split": "train"}),
         Call(
             "audit",
             cal.audit,
