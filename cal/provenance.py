@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -29,7 +30,7 @@ def provenance(device: str) -> dict[str, Any]:
         "git_commit": _git_commit(),
         "device": f"{device} ({name})",
         "platform": platform.platform(),
-        "command": " ".join(sys.argv),
+        "command": shlex.join(sys.argv),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,11 +19,13 @@ from cal.data.corpus import Corpus
 from cal.data.features import vectors_of
 from cal.errors import StorageError
 from cal.label_errors.audit_result import FRAMES, AuditResult, begin
+from cal.label_errors.audit_stability import FIRSTS, Firsts, first_documents, overlaps
 from cal.label_errors.cleaning import cleaned_accuracies
-from cal.label_errors.detection_scores import CURVE, detection_scores, recall_curve
-from cal.label_errors.detectors import detect
-from cal.label_errors.noise import Noised, count_wrong, inject
-from cal.learners.grid import Setup, cross_validation, train_all
+from cal.label_errors.confusions import predicted_confusions, read_confusions
+from cal.label_errors.detection_scores import CURVE, class_scores, detection_scores, recall_curve
+from cal.label_errors.detectors import Detection, detect
+from cal.label_errors.noise import BETWEEN_CLASSES, Noised, count_wrong, inject, repeated
+from cal.learners.grid import Setup, cross_validation, final_probs, train_all
 from cal.progress import counted
 from cal.provenance import provenance
 
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
     from cal.label_errors.audit_request import AuditRequest
 
 logger = logging.getLogger(__name__)
-_FORMAT = 2  # of the rows of a cell; a new one keeps cells of older versions from being reused
+_FORMAT = 3  # of the rows of a cell; a new one keeps cells of older versions from being reused
 _Rows = dict[str, list[dict[str, Any]]]
 
 
@@ -59,78 +62,133 @@ def run_audit(
         request: parameters of the audit.
         corpus: corpus whose train split gets wrong labels; its test split stays as it is.
         folder: where finished injections are kept, so that the same request resumes, with the wrong labels of each:
-            cells/NOISE-RATE-SEED-*.json and wrong/NOISE-RATE-SEED-*.csv.
+            cells/NOISE-RATE-SEED-*.json and wrong/NOISE-RATE-SEED-*.csv; and what detectors rank first without wrong
+            labels: cells/as-they-are-SEED-*.json.
         quiet: hide the progress bar.
         origin: what and where the corpus is, as `Request.origin` says it; None is that of the request.
     """
     if request.clean_by:
         corpus.require_test("The cleaning of an audit")
-    noises = request.noise
-    if len(noises) > 1 and len(np.unique(corpus.train.gold)) == 2:
-        logger.warning("With two classes every kind of noise flips to the other class; running only %s.", noises[0])
-        noises = noises[:1]
-    for rate in request.rates:
-        count_wrong(corpus.train.gold, rate)  # refuses bad rates before any training
-    n_test = None if corpus.test is None else len(corpus.test)
-    about = {"corpus": corpus.name, "n_test": n_test, "corpus_fingerprint": corpus.fingerprint}
-    about |= {"vectors": request.vectors or None}
+    given = None if request.confusions is None else read_confusions(request.confusions, corpus.label_names)
+    noises, left_out = _kinds(request, corpus.train.gold, given)
+    about: dict[str, Any] = {"corpus": corpus.name, "n_test": None if corpus.test is None else len(corpus.test)}
+    about |= {"corpus_fingerprint": corpus.fingerprint, "left_out": left_out, "vectors": request.vectors or None}
     about |= origin or request.origin(corpus.train.ids, corpus.train.gold)
     about |= provenance(request.device)
     config = request.as_data()
     if folder is not None:
         begin(folder, about, config)
     setup = replace(request.setup(), features=vectors_of(corpus, request.features))
-    key = _key(request, corpus, setup)
-    confusions = cache(lambda seed: _confusions(corpus, seed, request.folds, setup))
+    job = _Audit(request, corpus, setup, folder, given)
+    cells = [Cell(noise, rate, seed) for seed in request.seeds for noise in noises for rate in request.rates]
+    done = list(counted(map(job.measured, cells), len(cells), "injection", quiet))
+    frames = {key: pd.DataFrame([row for rows in done for row in rows[key]]) for key in FRAMES}
+    numbers = [name for name in frames["scores"] if name not in (*Cell._fields, "detector", "no_estimate")]
+    frames["scores"] = frames["scores"].astype(dict.fromkeys(numbers, float))
+    seeds = request.seeds if request.stability and len(request.seeds) > 1 else []
+    firsts = list(counted(map(job.first_read, seeds), len(seeds), "stability run", quiet))
+    return AuditResult(**frames, stability=overlaps(dict(zip(seeds, firsts, strict=True))), about=about, config=config)
 
-    def measured(cell: Cell) -> _Rows:
-        path = None if folder is None else folder.path / "cells" / f"{cell}-{key}.json"
-        if path is not None and path.exists():
-            return _read(path)
-        table = confusions(cell.seed) if cell.noise == "class_dependent" else None
-        noised = inject(corpus, *cell, confusions=table)
-        rows = _measured(corpus, cell, noised, request, setup)
-        if folder is not None:
-            folder.write(f"wrong/{cell}-{key}.csv", _wrong_labels(corpus, noised).to_csv(index=False).encode())
-            folder.write(f"cells/{cell}-{key}.json", orjson.dumps(rows))
+
+def _kinds(request: AuditRequest, gold: np.ndarray, given: np.ndarray | None) -> tuple[list[str], list[str]]:
+    """The kinds of noise that differ on these classes, and a sentence about each other; refuses impossible rates."""
+    same, left_out = repeated(request.noise, gold), []
+    for kind, earlier in same.items():
+        why = "there are two classes" if len(np.unique(gold)) == 2 else "all classes have the same size"
+        left_out.append(f"noise={kind} is left out: {why}, so it is the same as noise={earlier}.")
+        logger.warning("%s", left_out[-1])
+    kinds = [kind for kind in request.noise if kind not in same]
+    for kind, rate in product(kinds, request.rates):
+        count_wrong(gold, rate, given if kind == "confused" else None)
+    return kinds, left_out
+
+
+class _Audit:
+    """The trainings of an audit, whose outcomes are kept in its folder.
+
+    Args:
+        request: parameters of the audit.
+        corpus: corpus with the right labels.
+        setup: settings common to all trainings.
+        folder: where outcomes are kept; None keeps nothing.
+        given: (class, class) confusions of the user; None if there are none.
+    """
+
+    def __init__(
+        self, request: AuditRequest, corpus: Corpus, setup: Setup, folder: OwnedFolder | None, given: np.ndarray | None
+    ) -> None:
+        self._request, self._corpus, self._setup, self._folder, self._given = request, corpus, setup, folder, given
+        vectors = getattr(setup.features, "fingerprint", None)
+        self._depends = (_FORMAT, corpus.fingerprint, vectors, setup.learner, request.detectors, request.folds)
+        self._probs = cache(self._out_of_fold)
+
+    def measured(self, cell: Cell) -> _Rows:
+        """The rows that one injection adds to each frame."""
+        given = self._given if cell.noise in BETWEEN_CLASSES else None
+        key = _hash(*self._depends, self._request.clean_by, *([] if given is None else [given.tolist()]))
+        return self._kept(f"{cell}-{key}", FRAMES, lambda: self._measured(cell, given, key))
+
+    def first_read(self, seed: int) -> Firsts:
+        """What each detector ranks first among the labels as they are."""
+        name = f"as-they-are-{seed}-{_hash(*self._depends)}"
+        return self._kept(name, (FIRSTS,), lambda: first_documents(self._detected(self._corpus, seed)))
+
+    def _measured(self, cell: Cell, given: np.ndarray | None, key: str) -> _Rows:
+        corpus, request = self._corpus, self._request
+        probs = self._probs(cell.seed) if cell.noise == "confused" else None
+        if cell.noise == "class_dependent" and given is None:
+            given = predicted_confusions(self._probs(cell.seed), corpus.train.gold)
+        noised = inject(corpus, *cell, confusions=given, probs=probs)
+        if self._folder is not None:
+            table = _wrong_labels(corpus, noised).to_csv(index=False)
+            self._folder.write(f"wrong/{cell}-{key}.csv", table.encode())
+        detections = self._detected(noised.corpus, cell.seed)
+        rows: _Rows = {name: [] for name in FRAMES}
+        for name, detection in detections.items():
+            which = cell._asdict() | {"detector": name}
+            rows["scores"].append(which | detection_scores(detection, noised.wrong))
+            recall = recall_curve(detection.score, noised.wrong).tolist()
+            rows["curves"] += [
+                which | {"reviewed": x, "recall": y} for x, y in zip(CURVE.tolist(), recall, strict=True)
+            ]
+            labels = corpus.train.gold, noised.corpus.train.gold
+            rows["classes"] += [which | row for row in class_scores(detection.score, *labels, corpus.label_names)]
+        if request.clean_by:
+            scores = {name: detections[name].score for name in request.clean_by}
+            cleaned = cleaned_accuracies(corpus, noised, scores, cell.seed, self._setup)
+            rows["accuracies"] = [cell._asdict() | row for row in cleaned]
         return rows
 
-    cells = [Cell(noise, rate, seed) for seed in request.seeds for noise in noises for rate in request.rates]
-    done = list(counted(map(measured, cells), len(cells), "injection", quiet))
-    scores, curves, accuracies = (pd.DataFrame([row for rows in done for row in rows[key]]) for key in FRAMES)
-    numbers = [name for name in scores if name not in (*Cell._fields, "detector", "no_estimate")]
-    return AuditResult(scores.astype(dict.fromkeys(numbers, float)), curves, accuracies, about, config)
+    def _detected(self, corpus: Corpus, seed: int) -> dict[str, Detection]:
+        return detect(corpus, self._request.detectors, self._setup, seeds=[seed], folds=self._request.folds)
+
+    def _out_of_fold(self, seed: int) -> np.ndarray:
+        """(instance, class) probabilities, learnt from the right labels, of documents that were not seen."""
+        gold = self._corpus.train.gold
+        probs, trainings = (
+            np.zeros((len(gold), self._corpus.n_classes)),
+            cross_validation(gold, seed, self._request.folds),
+        )
+        trained = train_all(self._corpus, trainings, self._setup, ask=final_probs)
+        for training, each in zip(trainings, trained, strict=True):
+            probs[training.recorded] = each.answers["probs"].numpy()
+        return probs
+
+    def _kept(self, name: str, needed: Sequence[str], make: Callable[[], _Rows]) -> _Rows:
+        """The rows in a file of the folder, made if there is none."""
+        if self._folder is None:
+            return make()
+        path = self._folder.path / "cells" / f"{name}.json"
+        if path.exists():
+            return _read(path, needed)
+        rows = make()
+        self._folder.write(f"cells/{name}.json", orjson.dumps(rows))
+        return rows
 
 
-def _key(request: AuditRequest, corpus: Corpus, setup: Setup) -> str:
-    """A hash of everything else that a cell depends on, so that cells of other audits are not reused."""
-    vectors = getattr(setup.features, "fingerprint", None)
-    about = (_FORMAT, corpus.fingerprint, vectors, setup.learner, request.detectors, request.folds, request.clean_by)
-    return hashlib.blake2b(repr(about).encode(), digest_size=6).hexdigest()
-
-
-def _measured(corpus: Corpus, cell: Cell, noised: Noised, request: AuditRequest, setup: Setup) -> _Rows:
-    """The rows that one cell adds to each frame."""
-    detections = detect(noised.corpus, request.detectors, setup, seeds=[cell.seed], folds=request.folds)
-    rows: _Rows = {name: [] for name in FRAMES}
-    for name, detection in detections.items():
-        which = cell._asdict() | {"detector": name}
-        rows["scores"].append(which | detection_scores(detection, noised.wrong))
-        recall = recall_curve(detection.score, noised.wrong).tolist()
-        rows["curves"] += [which | {"reviewed": x, "recall": y} for x, y in zip(CURVE.tolist(), recall, strict=True)]
-    if request.clean_by:
-        scores = {name: detections[name].score for name in request.clean_by}
-        cleaned = cleaned_accuracies(corpus, noised, scores, cell.seed, setup)
-        rows["accuracies"] = [cell._asdict() | row for row in cleaned]
-    return rows
-
-
-def _confusions(corpus: Corpus, seed: int, folds: int, setup: Setup) -> np.ndarray:
-    """(class, class) counts of documents of the row's class predicted as the column's, out of fold."""
-    table = np.zeros((corpus.n_classes, corpus.n_classes), dtype=int)
-    for each in train_all(corpus, cross_validation(corpus.train.gold, seed, folds), setup):
-        np.add.at(table, (each.dynamics.gold.numpy(), each.dynamics.predicted[-1].numpy()), 1)
-    return table
+def _hash(*parts: object) -> str:
+    """A hash of all that the outcome of a training depends on, so that those of other audits are not reused."""
+    return hashlib.blake2b(repr(parts).encode(), digest_size=6).hexdigest()
 
 
 def _wrong_labels(corpus: Corpus, noised: Noised) -> pd.DataFrame:
@@ -143,11 +201,11 @@ def _wrong_labels(corpus: Corpus, noised: Noised) -> pd.DataFrame:
     return table
 
 
-def _read(path: Path) -> _Rows:
+def _read(path: Path, needed: Sequence[str]) -> _Rows:
     try:
         rows: _Rows = orjson.loads(path.read_bytes())
-        if not all(isinstance(row, dict) for name in FRAMES for row in rows[name]):
+        if not all(isinstance(row, dict) for name in needed for row in rows[name]):
             raise ValueError("its rows are not objects")
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StorageError(f"{path} is damaged: {error}. Delete it to repeat this injection.") from error
+        raise StorageError(f"{path} is damaged: {error}. Delete it to repeat what it holds.") from error
     return rows

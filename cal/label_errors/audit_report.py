@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from cal.errors import quantity
+from cal.errors import in_words, quantity
+from cal.label_errors.audit_advice import Advice, advise
+from cal.label_errors.audit_classes import class_table
 from cal.label_errors.audit_tables import (
     Injection,
-    best_detector,
     cleaning_table,
     detector_table,
     injections,
     interval_over_seeds,
+    overview_table,
     remarks,
 )
-from cal.label_errors.detection_scores import READ, n_read
+from cal.label_errors.detection_scores import READ
+from cal.label_errors.noise import NOISE
 from cal.report.markup import Block, Bullets, Folded, Paragraph, Picture, Report, Section, TextTable
 from cal.report.plot_style import label, line_style, new_figure, styled
 
@@ -30,6 +34,7 @@ _OF_INJECTED = (
     "higher. Human errors are often harder to find."
 )
 
+_WIDTH = 110
 _FEW_WRONG = 20
 """Number of wrong labels below which one of them moves recall by more than 5 points."""
 _SMALL_TEST = 400
@@ -43,15 +48,18 @@ def audit_text(result: AuditResult, name: str) -> str:
         result: result of the audit.
         name: name of the corpus.
     """
-    parts, best = injections(result), best_detector(result)
-    lines = [_subject(result, name), ""]
-    lines += [f"{part.title}: {part.headline(best)}" for part in parts]
+    parts, advice = injections(result), advise(result)
+    lines = [advice.sentence, *([f"  {advice.command}"] if advice.command else []), "", _subject(result, name), ""]
+    tables = [overview_table(result, advice.found), class_table(result, advice.detector)]
+    for table in (each for each in tables if each is not None):
+        lines += [*_as_text(table), *wrap(table.caption, _WIDTH), ""]
+    lines += [f"{_capital(part.title)}: {part.headline(advice.detector)}" for part in parts]
     for part in parts:
-        lines += ["", f"{part.title} ({quantity(part.n_wrong, 'wrong label')})", *_as_text(detector_table(part))]
-        lines += [*remarks(part)]
+        lines += ["", f"{_capital(part.title)} ({quantity(part.n_wrong, 'wrong label')})"]
+        lines += [*_as_text(detector_table(part)), *remarks(part)]
         if len(part.accuracies):
             lines += ["", *_as_text(cleaning_table(part))]
-    return "\n".join([*lines, "", *_cautions(result, parts, best)])
+    return "\n".join([*lines, "", *_cautions(result, parts, advice)])
 
 
 def audit_document(result: AuditResult, name: str, about: str) -> tuple[Report, dict[str, Figure]]:
@@ -62,34 +70,35 @@ def audit_document(result: AuditResult, name: str, about: str) -> tuple[Report, 
         name: name of the corpus.
         about: configuration and versions, as text.
     """
-    parts, best = injections(result), best_detector(result)
-    found = TextTable(
+    parts, advice = injections(result), advise(result)
+    best = advice.detector
+    by_part = TextTable(
         ["noise", "AP", f"found by reading {READ} %", "ceiling", "wrong of what is read", "best detector here"],
         [
             [
-                part.title,
+                _capital(part.title),
                 part.of(best, "average_precision").decimals(),
                 part.of(best, f"recall_at_{READ}").percent(),
-                f"{100 * part.of(best, f'ceiling_at_{READ}').mean:.0f} %",
+                f"{100 * part.ceiling:.0f} %",
                 part.of(best, f"precision_at_{READ}").percent(),
                 part.ranked()[0],
             ]
             for part in parts
         ],
-        f"Average precision of {best}, and what it finds in the {READ} % most suspicious documents.",
+        f"Average precision of {best}, what it finds in the {READ} % most suspicious documents, and the detector with "
+        "the highest average precision.",
     )
-    sections = [
-        Section(
-            "Summary", [Paragraph(_subject(result, name)), Bullets(_cautions(result, parts, best), warning=True), found]
-        )
-    ]
+    blocks: list[Block] = [Paragraph(f"Rank your labels with it: {advice.command}")] if advice.command else []
+    blocks += [Paragraph(_subject(result, name)), overview_table(result, advice.found), by_part]
+    blocks += [table] if (table := class_table(result, best)) is not None else []
+    sections = [Section("Summary", [*blocks, Bullets(_cautions(result, parts, advice), warning=True)])]
     figures = {}
     for part in parts:
         picture = f"recall_{part.noise}_{100 * part.rate:g}"
         figures[picture] = recall_figure(part)
         sections.append(_section(part, best, picture))
     sections.append(Section("Setting", [Folded("Configuration, versions, commit and device", about)]))
-    return Report(f"Audit of {name}", _verdict(parts, best), sections), figures
+    return Report(f"Audit of {name}", advice.sentence, sections), figures
 
 
 @styled
@@ -118,7 +127,7 @@ def recall_figure(part: Injection) -> Figure:
     axes.axvline(READ, color="#8A96A3", linewidth=0.8)
     axes.set(xlim=(0, last), ylim=(0, 103), xlabel="documents read, most suspicious first (%)")
     axes.set_ylabel("wrong labels found (%)")
-    axes.set_title(f"{part.title}: {quantity(part.n_wrong, 'wrong label')}", loc="left", weight="bold")
+    axes.set_title(f"{_capital(part.title)}: {quantity(part.n_wrong, 'wrong label')}", loc="left", weight="bold")
     figure.legend(loc="outside right upper", title="by average precision")
     return figure
 
@@ -126,22 +135,31 @@ def recall_figure(part: Injection) -> Figure:
 def _section(part: Injection, best: str, picture: str) -> Section:
     bands = "; bands are 95 % intervals over seeds" if part.scores["seed"].nunique() > 1 else ""
     caption = f"Wrong labels found by documents read{bands}. No ranking can exceed the black line."
-    blocks: list[Block] = [Paragraph(part.headline(best)), Picture(picture, caption), detector_table(part)]
+    blocks: list[Block] = [
+        Paragraph(f"{NOISE[part.noise].summary} {part.headline(best)}"),
+        Picture(picture, caption),
+        detector_table(part),
+    ]
     blocks += [Paragraph(line) for line in remarks(part)]
     if len(part.accuracies):
         blocks.append(cleaning_table(part))
-    return Section(part.title[0].upper() + part.title[1:], blocks)
+    return Section(_capital(part.title), blocks)
 
 
-def _cautions(result: AuditResult, parts: Sequence[Injection], best: str) -> list[str]:
+def _cautions(result: AuditResult, parts: Sequence[Injection], advice: Advice) -> list[str]:
     """What the numbers do not say."""
-    n_seeds, chance = result.scores["seed"].nunique(), [part.n_wrong / part.n_instances for part in parts]
-    cautions = [_OF_INJECTED, f"{best} was chosen as the best by the same numbers that are reported for it."]
-    if all(part.of(best, "average_precision").mean < 2 * level for part, level in zip(parts, chance, strict=True)):
+    n_seeds, best = result.scores["seed"].nunique(), advice.detector
+    cautions = [
+        _OF_INJECTED,
+        f"{best} was chosen by the same numbers that are reported for it, which flatters it a little.",
+    ]
+    useless = [part.title for part in parts if not part.of_use(best)]
+    if useless and advice.command:
         cautions.append(
-            f"No detector is of use here: the average precision of {best} is below twice that of a random order. Use "
-            "more documents, or better vectors, such as features=minilm."
+            f"{best} is of no use against {in_words(useless)}: its average precision is below twice that of a random "
+            "order."
         )
+    cautions += result.about.get("left_out", [])
     if (fewest := min(part.n_wrong for part in parts)) < _FEW_WRONG:
         cautions.append(
             f"With {quantity(fewest, 'wrong label')} per seed, the numbers are mostly chance. Use higher rates, more "
@@ -154,7 +172,10 @@ def _cautions(result: AuditResult, parts: Sequence[Injection], best: str) -> lis
             "gains from cleaning cannot be told from chance."
         )
     if n_seeds == 1:
-        cautions.append("With one seed there are no intervals; use more, such as seeds=5.")
+        cautions.append(
+            "With one seed there are no intervals, and it is not known how much of the ranking stays with another. Use "
+            "more, such as seeds=5."
+        )
     else:
         cautions.append(
             f"Brackets hold 95 % intervals of the mean over {n_seeds} seeds (percentile bootstrap). They cover other "
@@ -163,17 +184,8 @@ def _cautions(result: AuditResult, parts: Sequence[Injection], best: str) -> lis
     return cautions
 
 
-def _verdict(parts: Sequence[Injection], best: str) -> str:
-    if len(parts) == 1:
-        return parts[0].headline(best)
-    recalls = [round(100 * part.of(best, f"recall_at_{READ}").mean) for part in parts]
-    least, most = min(recalls), max(recalls)
-    found = f"{least} to {most} %" if least < most else f"{least} %"
-    n = n_read(READ, parts[0].n_instances)
-    return (
-        f"Reading {READ} % ({quantity(n, 'document')}) by {best} finds {found} of the wrong labels, depending on their "
-        "number and kind. If there are more wrong labels than you read, no ranking finds them all."
-    )
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _subject(result: AuditResult, name: str) -> str:

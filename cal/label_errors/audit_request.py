@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cal.arguments import check_arguments
-from cal.checks import Problems, problems_of, whole_numbers
+from cal.checks import Problems, problems_of, true_or_false, whole_numbers
 from cal.data.request import TRAIN, SplitRequest
 from cal.errors import ConfigError, shown
 from cal.files import taken
@@ -31,8 +31,12 @@ class AuditRequest(TrainingRequest, SplitRequest):
 
     Args:
         noise: list of kinds of wrong labels: uniform (any other class), class_dependent (the class it is most
-            confused with) and annotator (one careless annotator)
+            confused with), confused (hard documents, and the class each is taken for) and annotator (one careless
+            annotator)
         rates: list of shares of the training labels to make wrong
+        confusions: your own confusions, for noise=class_dependent and confused: a table with columns given, right and
+            count, or label and corrected (suspects.csv with corrections filled in), or a square one of right by given
+            labels; null takes those of classifiers that never saw a document
         seeds: number of seeds (the paper's five first), or a list of seeds, for injections and trainings
         detectors: list of detectors; null means aum, confidence, loss, el2n, cv_loss, cv_self_confidence,
             cv_normalised_margin, calibrated and, if installed, cleanlab; also available are last_prob, correctness,
@@ -40,18 +44,22 @@ class AuditRequest(TrainingRequest, SplitRequest):
         folds: number of cross-validation folds, for detectors by models that never saw a document
         clean_by: list of detectors whose 5 % most suspicious labels are fixed or dropped before training again; null
             means aum and cv_self_confidence, [] none
+        stability: whether to run the detectors on the labels as they are too, once per seed, to measure how much of
+            their first 5 % stays
         features: document vectors, or a way to compute them, its name or {name: {parameter: value}}; auto takes minilm
             where it is installed and suits the texts, otherwise lsa; null for a learner that reads the texts
         output: folder of the report; the same command resumes an interrupted audit
     """
 
     features: Any = "auto"
-    noise: Any = ("uniform", "class_dependent", "annotator")
+    noise: Any = ("uniform", "class_dependent", "confused")
     rates: Any = (0.05, 0.1)
+    confusions: Any = None
     seeds: Any = 3
     detectors: Any = None
     folds: int = 5
     clean_by: Any = None
+    stability: bool = True
 
     @property
     def needs_test(self) -> bool:
@@ -65,13 +73,18 @@ class AuditRequest(TrainingRequest, SplitRequest):
 
     def _resolve(self, problems: Problems) -> None:
         from cal.label_errors.detectors import refused_detectors
-        from cal.label_errors.noise import check_noise
+        from cal.label_errors.noise import BETWEEN_CLASSES, check_noise
 
         super()._resolve(problems)
         for name in ("noise", "rates", "detectors", "clean_by"):
             setattr(self, name, problems.attempt(partial(_listed, name, getattr(self, name)), otherwise=[]))
         self.seeds = problems.attempt(lambda: list_seeds(self.seeds), otherwise=[])
         problems += whole_numbers(2, folds=self.folds) + problems_of(lambda: check_noise(self.noise, self.rates))
+        problems += true_or_false(stability=self.stability)
+        if self.confusions is not None and not set(self.noise or BETWEEN_CLASSES) & set(BETWEEN_CLASSES):
+            problems.append(
+                f"confusions are for noise={' or noise='.join(BETWEEN_CLASSES)}. Add one, or leave them out."
+            )
         if self.detectors is None:
             self.detectors = [name for name in _USUAL if not refused_detectors([name])]
         else:
@@ -122,7 +135,7 @@ def audit(corpus: Any, *, quiet: bool = False, **parameters: Any) -> AuditResult
         **parameters: those of `AuditRequest`.
 
     Returns:
-        Scores, curves and accuracies, with `to_frame()`, `plot()` and `save(folder)`.
+        Scores, curves, accuracies and more, with `to_frame()`, `class_recall()`, `plot()` and `save(folder)`.
 
     Raises:
         ConfigError: listing every invalid parameter, before any training.

@@ -1,8 +1,10 @@
 """AuditResult: what an audit measured, in memory and as a folder.
 
 config.yaml, audit.json                 the parameters; the corpus and versions
-scores.csv, curves.csv, accuracies.csv  the frames of `AuditResult`
+scores.csv, curves.csv, accuracies.csv, the frames of `AuditResult`
+classes.csv, stability.csv
 means.csv                               means of the scores over seeds, with intervals
+class_recall.csv                        `AuditResult.class_recall()`
 wrong/NOISE-RATE-SEED-*.csv             wrong labels of each injection: id (and place if there are no ids), gold, given
 cells/                                  finished injections, from which the same command resumes
 report.md, report.html, figures/        the report
@@ -11,6 +13,7 @@ report.md, report.html, figures/        the report
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -21,6 +24,7 @@ import pandas as pd
 
 from cal.arguments import check_arguments
 from cal.files import OwnedFolder
+from cal.label_errors.noise import NOISE
 from cal.report.markup import to_html, to_markdown
 from cal.report.plot_style import rendered
 from cal.stored import Stored
@@ -28,12 +32,18 @@ from cal.stored import Stored
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FRAMES = ("scores", "curves", "accuracies")
+FRAMES = ("scores", "curves", "accuracies", "classes")
+"""Frames with rows of each injection."""
+_TABLES = (*FRAMES, "stability")
+_TEXTS = ("noise", "detector", "no_estimate", "treatment", "side", "label")
 _SHARE = (0.0, 1.0)
-_CELL = {"rate": _SHARE, "seed": (0.0, float("inf"))}
+_COUNT = (0.0, float("inf"))
+_CELL = {"rate": _SHARE, "seed": _COUNT}
 _SCORES = {**_CELL, "average_precision": _SHARE, "auroc": _SHARE}
 _CURVES = {**_CELL, "reviewed": (0.0, 100.0), "recall": _SHARE}
 _ACCURACIES = {**_CELL, "accuracy": _SHARE, "macro_f1": _SHARE}
+_CLASSES = {**_CELL, "n_wrong": _COUNT, "found": _COUNT}
+_STABILITY = {"seed": _COUNT, "other": _COUNT, "overlap": _SHARE}
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +63,11 @@ class AuditResult:
             `detector`, or random ones, get their right labels or are left out. Empty if nothing was cleaned.
         about: corpus, versions and device.
         config: parameters of the request.
+        classes: one row per detector, `side` and `label` that has wrong labels. Those of side `given` have the label
+            now, and those of side `right` should have it: their number `n_wrong`, and how many are `found` among the
+            first 5 % of the documents. Empty if the folder was written before there was this frame.
+        stability: one row per detector and pair of seeds, `seed` and `other`, on the labels as they are: the `overlap`
+            of their first 5 %, as a share. Empty if it was not measured.
     """
 
     scores: pd.DataFrame
@@ -60,12 +75,23 @@ class AuditResult:
     accuracies: pd.DataFrame
     about: Mapping[str, Any] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
+    classes: pd.DataFrame = field(default_factory=pd.DataFrame)
+    stability: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def to_frame(self) -> pd.DataFrame:
         """Means of the scores over seeds with intervals, one row per kind of noise, rate, detector and measure."""
         from cal.label_errors.audit_tables import means_of
 
         return means_of(self)
+
+    def class_recall(self) -> pd.DataFrame:
+        """Share of the wrong labels of each class found by reading 5 %, for each kind of noise, rate and detector.
+
+        Columns `n_wrong` and `found` are sums over seeds. `recall` is NaN where there are fewer than ten wrong labels.
+        """
+        from cal.label_errors.audit_classes import class_recall
+
+        return class_recall(self.classes, ["noise", "rate", "detector"])
 
     def plot(self) -> Figure:
         """Share of the wrong labels found by share of documents read, for the first kind of noise and rate."""
@@ -89,8 +115,9 @@ class AuditResult:
     def _write(self, target: OwnedFolder) -> None:
         from cal.label_errors.audit_report import audit_document
 
-        for name in FRAMES:
+        for name in _TABLES:
             target.write(f"{name}.csv", getattr(self, name).to_csv(index=False).encode())
+        target.write("class_recall.csv", self.class_recall().to_csv(index=False).encode())
         target.write("means.csv", self.to_frame().to_csv(index=False).encode())
         described = orjson.dumps({"config": self.config, **self.about}, option=orjson.OPT_INDENT_2).decode()
         document, figures = audit_document(self, self.about["corpus"], described)
@@ -114,11 +141,13 @@ class AuditResult:
         about = stored.json("audit.json", {"corpus": str})
         config = stored.yaml("config.yaml", {})
         scores = stored.table("scores.csv", _read_csv, _SCORES, ("noise", "detector"))
+        if unknown := set(scores["noise"]) - set(NOISE):
+            raise stored.damaged("scores.csv", f"noise is {unknown.pop()!r}")
         curves = stored.table("curves.csv", _read_csv, _CURVES, ("noise", "detector"))
-        treated = (Path(folder) / "accuracies.csv").is_file() and not _is_empty(Path(folder) / "accuracies.csv")
-        needed = _ACCURACIES if treated else {}
-        accuracies = stored.table("accuracies.csv", _read_csv, needed, ("noise", "treatment") if treated else ())
-        return cls(scores, curves, accuracies, about, config)
+        accuracies = _if_any(stored, "accuracies.csv", _ACCURACIES, ("noise", "treatment"))
+        classes = _if_any(stored, "classes.csv", _CLASSES, ("noise", "detector", "side", "label"))
+        stability = _if_any(stored, "stability.csv", _STABILITY, ("detector",))
+        return cls(scores, curves, accuracies, about, config, classes, stability)
 
     def __str__(self) -> str:
         from cal.label_errors.audit_report import audit_text
@@ -154,14 +183,21 @@ def begin(target: OwnedFolder, about: Mapping[str, Any], config: Mapping[str, An
     target.write_yaml("config.yaml", config)
 
 
-def _is_empty(path: Path) -> bool:
-    return path.stat().st_size <= 1
+def _if_any(
+    stored: Stored, name: str, numbers: Mapping[str, tuple[float, float]], others: tuple[str, ...]
+) -> pd.DataFrame:
+    """A table that may be empty, or missing in a folder of an older version."""
+    path = stored.folder / name
+    if not path.exists() or (path.is_file() and path.stat().st_size <= 1):
+        return pd.DataFrame()
+    return stored.table(name, _read_csv, numbers, others)
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
-    """A table, in which text may be empty; an empty file is an empty table."""
-    if _is_empty(path):
-        return pd.DataFrame()
-    frame = pd.read_csv(path)
-    named = [name for name in ("detector", "no_estimate") if name in frame]
-    return frame.assign(**{name: frame[name].astype(object).fillna("") for name in named})
+    """A table whose texts may be empty or look like numbers."""
+    frame = pd.read_csv(path, dtype=str, na_filter=False)
+    numbers = [name for name in frame if name not in _TEXTS]
+    for name in numbers:
+        with suppress(ValueError):  # what is no number stays, and is refused with its row
+            frame[name] = pd.to_numeric(frame[name])
+    return frame

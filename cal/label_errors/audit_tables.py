@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 from cal.errors import quantity
 from cal.label_errors.cleaning import RANDOM
 from cal.label_errors.detection_scores import READ, REVIEWED, n_read
+from cal.label_errors.noise import NOISE
 from cal.report.markup import TextTable
 from cal.rounding import highest_first
 from cal.threads import one_thread
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
     from cal.label_errors.audit_result import AuditResult
 
 N_BOOTSTRAP = 10_000
+_STABLE = (
+    f"Same first {READ} %: on the labels as they are, share of the first {READ} % that another seed also ranks there; "
+    "cal suspects averages several seeds, which agree more. "
+)
 
 
 class Mean(NamedTuple):
@@ -96,7 +102,7 @@ class Injection(NamedTuple):
     @property
     def title(self) -> str:
         """Kind and rate, in words."""
-        return f"{self.noise} noise, {100 * self.rate:g} %"
+        return f"{NOISE[self.noise].title}, {100 * self.rate:g} %"
 
     @property
     def n_wrong(self) -> int:
@@ -107,6 +113,15 @@ class Injection(NamedTuple):
     def n_instances(self) -> int:
         """Number of labels."""
         return int(self.scores["n_instances"].iloc[0])
+
+    @property
+    def ceiling(self) -> float:
+        """The largest share of the wrong labels that reading `READ` percent can find."""
+        return float(self.scores[f"ceiling_at_{READ}"].iloc[0])
+
+    def of_use(self, detector: str) -> bool:
+        """Whether a detector's average precision is at least twice that of a random order."""
+        return self.of(detector, "average_precision").mean >= 2 * self.n_wrong / self.n_instances
 
     def of(self, detector: str, column: str) -> Mean:
         """Mean of one column of a detector's scores."""
@@ -120,8 +135,8 @@ class Injection(NamedTuple):
 
     def headline(self, detector: str) -> str:
         """The share of wrong labels found by reading `READ` percent by a detector, in a sentence."""
-        recall, ceiling = self.of(detector, f"recall_at_{READ}"), self.of(detector, f"ceiling_at_{READ}").mean
-        most = f"; no ranking could find more than {100 * ceiling:.0f} %" if ceiling < 1 else ""
+        recall = self.of(detector, f"recall_at_{READ}")
+        most = f"; no ranking could find more than {100 * self.ceiling:.0f} %" if self.ceiling < 1 else ""
         found = f"finds {recall.percent()} of the wrong labels{most}."
         read = quantity(n_read(READ, self.n_instances), "document")
         return f"Reading {READ} % ({read}) by {detector} {found}"
@@ -141,10 +156,29 @@ def injections(result: AuditResult) -> list[Injection]:
     ]
 
 
-def best_detector(result: AuditResult) -> str:
-    """The detector with the highest mean average precision over all injections."""
-    means = result.scores.groupby("detector", sort=False)["average_precision"].mean()
-    return highest_first({str(name): float(mean) for name, mean in means.items()})[0]
+def overview_table(result: AuditResult, found: Mapping[str, Mean]) -> TextTable:
+    """What each detector finds over all injections, how much of it another seed finds too, and its seconds.
+
+    Args:
+        result: result of the audit.
+        found: share of what can be found that each detector finds, best first.
+    """
+    seconds, stable = result.scores.groupby("detector")["seconds"].mean(), pd.Series(dtype=float)
+    if len(result.stability):
+        stable = result.stability.groupby("detector")["overlap"].mean()
+    chance = float(np.mean([READ / 100 / part.ceiling for part in injections(result)]))
+    rows = [
+        [name, share.percent(), *([f"{100 * stable[name]:.0f} %"] if len(stable) else []), f"{seconds[name]:.1f}"]
+        for name, share in found.items()
+    ]
+    rows.append(["at random", f"{100 * chance:.0f} %", *([f"{READ} %"] if len(stable) else []), ""])
+    header = ["detector", "found of possible", *([f"same first {READ} %"] if len(stable) else []), "seconds"]
+    caption = (
+        f"Found of possible: wrong labels among the first {READ} % of the documents, as a share of the most that can "
+        f"be there; mean over all kinds and rates of noise. {_STABLE * bool(len(stable))}Seconds: one ranking, with "
+        "one seed, if the detector runs alone."
+    )
+    return TextTable(header, rows, caption)
 
 
 def means_of(result: AuditResult) -> pd.DataFrame:
@@ -176,8 +210,8 @@ def detector_table(part: Injection) -> TextTable:
     rows.append(["at random", f"{n_wrong / n:.3f}", *(f"{x} %" for x in REVIEWED), chance, ""])
     caption = (
         "AP: average precision of the ranking. Found at x %: share of the wrong labels among the first x % of the "
-        "documents. Seconds include the trainings that a detector uses, even if other detectors share them; trainings "
-        "run together are charged by their number of documents."
+        "documents. Seconds: if the detector ran alone. Trainings that it shares with others count in full, and those "
+        "that run together by their number of documents."
     )
     return TextTable(header, rows, caption)
 

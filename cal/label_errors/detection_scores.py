@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from cal.label_errors.detectors import Detection
@@ -35,6 +38,22 @@ def found(score: np.ndarray, wrong: np.ndarray) -> np.ndarray:
     return np.concatenate([[0.0], shares[np.sort(tie)].cumsum()])
 
 
+def first_read(score: np.ndarray, k: int) -> np.ndarray:
+    """(instance,) probability of being among the k most suspicious, for a random order among those that tie.
+
+    Args:
+        score: (instance,) scores, higher = more suspicious.
+        k: number of documents.
+
+    Example:
+        >>> first_read(np.array([0.9, 0.5, 0.5, 0.1]), 2).tolist()
+        [1.0, 0.5, 0.5, 0.0]
+    """
+    _, tie, sizes = np.unique(-score, return_inverse=True, return_counts=True)
+    shares: np.ndarray = np.clip((k - sizes.cumsum() + sizes) / sizes, 0, 1)[tie]
+    return shares
+
+
 def n_read(percent: float, n: int) -> int:
     """Number of documents in a percentage of n, at least one.
 
@@ -54,6 +73,37 @@ def recall_curve(score: np.ndarray, wrong: np.ndarray) -> np.ndarray:
     """
     recall: np.ndarray = found(score, wrong)[[round(percent / 100 * len(wrong)) for percent in CURVE]] / wrong.sum()
     return recall
+
+
+def class_scores(
+    score: np.ndarray, right: np.ndarray, given: np.ndarray, label_names: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Wrong labels of each class, and how many of them are found by reading `READ` percent.
+
+    Args:
+        score: (instance,) scores, higher = more suspicious.
+        right: (instance,) right classes.
+        given: (instance,) given classes.
+        label_names: name of each class.
+
+    Returns:
+        A row per side, `given` or `right`, and `label` of a class that has wrong labels: their number `n_wrong`, and
+        how many are `found`, the expected number where documents tie.
+
+    Example:
+        >>> class_scores(np.array([0.9, 0.1, 0.2]), np.array([0, 0, 1]), np.array([1, 0, 0]), ["no", "yes"])[0]
+        {'side': 'given', 'label': 'no', 'n_wrong': 1, 'found': 0.0}
+    """
+    wrong = right != given
+    share = first_read(score, n_read(READ, len(score)))[wrong]
+    rows = []
+    for side, classes in (("given", given[wrong]), ("right", right[wrong])):
+        n_wrong, hits = np.bincount(classes), np.bincount(classes, share)
+        rows += [
+            {"side": side, "label": label_names[each], "n_wrong": int(n_wrong[each]), "found": float(hits[each])}
+            for each in np.flatnonzero(n_wrong).tolist()
+        ]
+    return rows
 
 
 def detection_scores(detection: Detection, wrong: np.ndarray) -> dict[str, float | str | None]:

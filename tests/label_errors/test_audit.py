@@ -13,7 +13,9 @@ from cal.errors import ConfigError, DataError, StorageError
 from cal.label_errors.audit import run_audit
 from cal.label_errors.audit_request import AuditRequest
 from cal.label_errors.audit_result import audit_folder
+from cal.label_errors.detectors import detect
 from cal.label_errors.noise import inject
+from cal.learners.grid import Setup, cross_validation, final_probs, train_all
 from cal.learners.mlp import MLP
 from cal.maps.request import MapRequest
 from cal.maps.training import train_map
@@ -26,7 +28,7 @@ def full_map(corpus, **given):
 KEYS = ["noise", "rate", "seed", "detector"]
 GIVEN = {
     "learner": MLP(hidden=[8], n_epochs=8, lr=1e-2),
-    "noise": ["uniform", "class_dependent"],
+    "noise": ["uniform", "class_dependent", "confused"],
     "rates": [0.1],
     "seeds": [1, 2],
     "detectors": ["aum", "cv_self_confidence"],
@@ -54,7 +56,7 @@ def audited(task, tmp_path_factory):
 
 
 def assert_same(one, other, only=lambda frame: frame):
-    for name in ("scores", "curves", "accuracies"):
+    for name in ("scores", "curves", "accuracies", "classes"):
         frames = [
             only(getattr(each, name)).drop(columns="seconds", errors="ignore").reset_index(drop=True)
             for each in (one, other)
@@ -135,11 +137,103 @@ def test_class_dependent_noise_goes_where_a_cross_validated_classifier_errs(task
     assert written["given"].tolist() == given.tolist()
 
 
-def test_of_two_classes_one_kind_of_noise_is_all(make_task, caplog):
+def test_confused_noise_is_drawn_with_probabilities_of_documents_that_were_not_seen(task, audited):
+    corpus, (_, folder) = task.corpus, audited
+    setup = Setup(GIVEN["learner"], task.features, workers=1)
+    trainings = cross_validation(corpus.train.gold, 2, 2)
+    probs = np.zeros((60, 3))
+    for training, trained in zip(trainings, train_all(corpus, trainings, setup, ask=final_probs), strict=True):
+        for row, of_row in zip(training.held_out, trained.answers["probs"].tolist(), strict=True):
+            probs[row] = of_row
+    noised = inject(corpus, "confused", 0.1, 2, probs=probs)
+    (path,) = (folder / "wrong").glob("confused-0.1-2-*.csv")
+    given = np.array(corpus.label_names)[noised.corpus.train.gold[noised.wrong]]
+    assert pd.read_csv(path)["given"].tolist() == given.tolist()
+
+
+def test_confusions_of_the_user_say_which_classes_err_and_how(task, audited, tmp_path):
+    names, (_, folder) = task.corpus.label_names, audited
+    (tmp_path / "cells").mkdir()
+    (tmp_path / "audit.json").write_bytes((folder / "audit.json").read_bytes())
+    for path in (folder / "cells").glob("uniform-*.json"):
+        (tmp_path / "cells" / path.name).write_bytes(path.read_bytes())
+    confusions = pd.DataFrame({"label": [names[2]] * 3, "corrected": [names[0], names[0], ""]})
+    given = GIVEN | {"confusions": confusions, "clean_by": [], "stability": False, "seeds": [1]}
+    run = audit(task.corpus, features=task.features, folder=tmp_path, **given)
+    wrong = {
+        path.name.split("-")[0]: pd.read_csv(path)[["gold", "given"]].drop_duplicates().values.tolist()
+        for path in (tmp_path / "wrong").glob("*.csv")
+    }
+    assert wrong["confused"] == [[names[0], names[2]]]
+    assert [names[0], names[2]] in wrong["class_dependent"]
+    n_wrong = run.classes[run.classes["noise"] == "confused"].groupby(["side", "label"])["n_wrong"].first()
+    assert n_wrong.to_dict() == {("given", names[2]): 6, ("right", names[0]): 6}
+
+
+def test_of_the_users_confusions_only_what_uses_them_depends(task, audited, monkeypatch):
+    _, folder = audited
+    monkeypatch.setattr(module, "detect", None)
+    names = task.corpus.label_names
+    confusions = {"given": [names[1]], "right": [names[0]]}
+    again = GIVEN | {"confusions": confusions, "noise": ["uniform", "confused"], "seeds": [1, 2]}
+    with pytest.raises(TypeError, match="not callable"):
+        audit(task.corpus, features=task.features, folder=folder, **again)
+    with pytest.raises(ConfigError, match="confusions are for noise=class_dependent or noise=confused"):
+        audit(task.corpus, features=task.features, folder=folder, **again | {"noise": ["uniform"]})
+
+
+def test_confusions_that_allow_too_few_errors_are_refused_before_training(task, monkeypatch):
+    monkeypatch.setattr(module, "train_all", None)
+    names = task.corpus.label_names
+    given = GIVEN | {"confusions": {"given": [names[1]], "right": [names[0]]}, "rates": [0.5]}
+    with pytest.raises(DataError, match="The confusions name errors in 1 class only"):
+        audit(task.corpus, features=task.features, **given)
+
+
+def test_wrong_labels_of_classes_add_up_to_what_is_found(audited):
+    result, _ = audited
+    sums = result.classes.groupby([*KEYS, "side"])[["n_wrong", "found"]].sum()
+    scores = result.scores.set_index(KEYS)
+    for side in ("given", "right"):
+        of_side = sums.xs(side, level="side").loc[scores.index]
+        np.testing.assert_array_equal(of_side["n_wrong"], scores["n_wrong"])
+        np.testing.assert_allclose(of_side["found"], scores["recall_at_5"] * scores["n_wrong"])
+
+
+def test_stability_is_what_two_trainings_on_the_labels_as_they_are_have_in_common(task, audited):
+    result, _ = audited
+    setup = Setup(GIVEN["learner"], task.features, workers=1)
+    first = {}
+    for seed in (1, 2):
+        for name, detection in detect(task.corpus, GIVEN["detectors"], setup, seeds=[seed], folds=2).items():
+            first.setdefault(name, []).append(set(np.argsort(-detection.score)[:3].tolist()))
+    expected = [(name, 1, 2, len(one & other) / 3) for name, (one, other) in first.items()]
+    assert list(result.stability.itertuples(index=False, name=None)) == expected
+
+
+@pytest.mark.parametrize("given", [{"seeds": [1]}, {"stability": False}], ids=["one seed", "not wanted"])
+def test_stability_is_not_measured_with_one_seed_or_if_it_is_not_wanted(task, monkeypatch, given):
+    monkeypatch.setattr(module, "first_documents", None)
+    small = GIVEN | {"clean_by": [], "noise": ["uniform"], "detectors": ["aum"]}
+    assert audit(task.corpus, features=task.features, **small | given).stability.empty
+
+
+def test_of_two_classes_kinds_that_differ_in_the_new_label_are_one(make_task, caplog):
     task = make_task(n_train=40, n_classes=2)
     result = audit(task.corpus, features=task.features, **GIVEN | {"clean_by": [], "seeds": [1], "detectors": ["aum"]})
+    assert result.scores["noise"].tolist() == ["uniform", "confused"]
+    said = "noise=class_dependent is left out: there are two classes, so it is the same as noise=uniform."
+    assert said in caplog.text
+    assert said in str(result)
+
+
+def test_where_classes_have_one_size_an_annotator_is_not_asked_twice():
+    texts = [f"{start} is it {i}?" for i in range(8) for start in ("How far", "Who", "Where")]
+    corpus = Corpus.from_texts(texts, ["number", "person", "place"] * 8)
+    given = GIVEN | {"noise": ["uniform", "annotator"], "clean_by": [], "seeds": [1], "detectors": ["aum"]}
+    result = audit(corpus, **given)
     assert result.scores["noise"].tolist() == ["uniform"]
-    assert "running only uniform" in caplog.text
+    assert "noise=annotator is left out: all classes have the same size" in str(result)
 
 
 def test_resumed_is_uninterrupted(task, audited, tmp_path):

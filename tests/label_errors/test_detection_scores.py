@@ -5,7 +5,16 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from cal.label_errors.detection_scores import CURVE, REVIEWED, detection_scores, found, n_read, recall_curve
+from cal.label_errors.detection_scores import (
+    CURVE,
+    REVIEWED,
+    class_scores,
+    detection_scores,
+    first_read,
+    found,
+    n_read,
+    recall_curve,
+)
 from cal.label_errors.detectors import Detection
 from cal.label_errors.error_estimate import ErrorEstimate
 
@@ -26,6 +35,31 @@ def test_found_is_the_mean_over_every_order_of_ties():
         if (np.diff(score[list(order)]) <= 0).all()
     ]
     np.testing.assert_allclose(found(score, wrong), np.mean(in_order, axis=0))
+
+
+@pytest.mark.parametrize("k", range(1, 7))
+def test_the_first_are_shares_over_every_order_of_ties(k):
+    score = np.array([2.0, 1.0, 1.0, 1.0, 0.0, 0.0])
+    orders = [order for order in permutations(range(6)) if (np.diff(score[list(order)]) <= 0).all()]
+    share = [np.mean([row in order[:k] for order in orders]) for row in range(6)]
+    np.testing.assert_allclose(first_read(score, k), share)
+
+
+def test_wrong_labels_of_classes_add_up_to_all_and_are_counted_one_by_one(ranking):
+    score, wrong = ranking
+    score = score + 1e-6 * np.arange(200)  # no ties
+    right = np.arange(200) % 3
+    given = np.where(wrong, (right + 1 + np.arange(200) % 2) % 3, right)
+    rows = class_scores(score, right, given, ["a", "b", "c"])
+    first = sorted(range(200), key=lambda row: -score[row])[:10]
+    for side, labels in (("given", given), ("right", right)):
+        for position, name in enumerate("abc"):
+            (row,) = [each for each in rows if (each["side"], each["label"]) == (side, name)]
+            of_class = [row for row in range(200) if wrong[row] and labels[row] == position]
+            assert row["n_wrong"] == len(of_class)
+            assert row["found"] == len(set(of_class) & set(first))
+        total = sum(each["found"] for each in rows if each["side"] == side)
+        assert total / 30 == pytest.approx(detection_scores(Detection(score), wrong)["recall_at_5"])
 
 
 def test_recall_and_precision_count_what_is_found(ranking):

@@ -7,7 +7,7 @@ import pytest
 
 from cal.data.corpus import Corpus, Split
 from cal.errors import ConfigError, DataError
-from cal.label_errors.noise import NOISE, inject
+from cal.label_errors.noise import NOISE, inject, repeated
 
 N = 400
 CONFUSIONS = np.array([[90, 1, 5, 2], [0, 0, 0, 0], [3, 3, 1, 0], [1, 0, 0, 7]])
@@ -60,9 +60,28 @@ def test_another_seed_makes_other_labels_wrong():
     assert (noised("uniform", seed=1).wrong != noised("uniform", seed=2).wrong).any()
 
 
-def test_a_higher_rate_adds_wrong_labels():
-    low, high = noised("uniform", 0.05).wrong, noised("uniform", 0.1).wrong
+@pytest.mark.parametrize("kind", NOISE)
+def test_a_higher_rate_adds_wrong_labels(kind):
+    low, high = noised(kind, 0.05).wrong, noised(kind, 0.1).wrong
     assert high[low].all()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ((0.5, 0.5), {"class_dependent": "uniform", "annotator": "uniform"}),
+        ((0.7, 0.3), {"class_dependent": "uniform", "annotator": "uniform"}),
+        ((0.25, 0.25, 0.25, 0.25), {"annotator": "uniform"}),
+        ((0.5, 0.3, 0.15, 0.05), {}),
+    ],
+)
+def test_kinds_that_are_called_the_same_make_the_same_labels_wrong_and_others_do_not(sizes, expected):
+    corpus = make_corpus(sizes=sizes)
+    confusions = CONFUSIONS[: len(sizes), : len(sizes)]
+    made = {kind: inject(corpus, kind, 0.3, 1, confusions=confusions).corpus.fingerprint for kind in NOISE}
+    assert repeated([*NOISE], corpus.train.gold) == expected
+    for kind in set(NOISE) - {"uniform"}:
+        assert (made[kind] == made["uniform"]) == (kind in expected)
 
 
 def test_uniform_noise_goes_to_all_other_classes_alike():
