@@ -31,6 +31,10 @@ if TYPE_CHECKING:  # the one table of public names: type checkers read it, and s
     from cal.errors import CalError as CalError
     from cal.label_errors.audit_request import audit as audit
     from cal.label_errors.audit_result import AuditResult as AuditResult
+    from cal.label_errors.correct_request import correct as correct
+    from cal.label_errors.corrected import Corrected as Corrected
+    from cal.label_errors.error_count import ErrorCount as ErrorCount
+    from cal.label_errors.error_count import count_errors as count_errors
     from cal.label_errors.suspects import Suspects as Suspects
     from cal.label_errors.suspects_request import suspects as suspects
     from cal.label_errors.text_problems_result import TextProblems as TextProblems

@@ -117,6 +117,8 @@ def _configured(name: str, words: list[str]) -> None:
     parser.add_argument("--config-dir", type=Path)
     if name == "simulate":
         parser.add_argument("-m", "--multirun", action="store_true")
+    if name == "suspects":
+        parser.add_argument("--read")
     given = parser.parse(words)
     if given.cfg and "job" in given.words:  # as Hydra has it: --cfg job
         given.words.remove("job")
@@ -124,7 +126,7 @@ def _configured(name: str, words: list[str]) -> None:
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s" if given.verbose else "cal: %(message)s")
     logging.getLogger("cal").setLevel(level)
 
-    from cal.config import compose, compose_each, compose_sweep
+    from cal.config import compose, compose_each, compose_sweep, quoted
     from cal.registry import find_target
 
     if _n_launched() > 1 and name != "map":
@@ -132,6 +134,8 @@ def _configured(name: str, words: list[str]) -> None:
             f"cal {name} runs in one process and starts its own workers, but {_n_launched()} processes were launched. "
             "Only cal map learner=transformer can share a training between processes."
         )
+    if getattr(given, "read", None) is not None:
+        given.words.append(f"read={quoted(given.read)}")
     kind = find_target(command.request)
     with _no_exit():
         if getattr(given, "multirun", False) and given.cfg:  # one by one: there may be very many
@@ -191,7 +195,7 @@ def _run(command: Command, request: Any, quiet: bool) -> None:
         print(used)
     if not quiet and str(result):
         print(result)
-    if command.result[0]:
+    if command.result[0] and folder != Path():
         print(f"{command.result[0]}: {(folder / command.result[1]).resolve()}")
 
 

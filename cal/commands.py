@@ -49,6 +49,11 @@ COMMANDS = {
         "cal.label_errors.suspects_request:SuspectsRequest",
         ("Suspects", "suspects.html"),
     ),
+    "correct": Command(
+        "correct labels in a copy of your own file, and measure what that does to accuracy",
+        "cal.label_errors.correct_request:CorrectRequest",
+        ("Corrected file", ""),
+    ),
     "audit": Command(
         "flip some of your labels and measure how many each detector finds",
         "cal.label_errors.audit_request:AuditRequest",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -114,8 +115,24 @@ def _jobs(
     """The overrides of each job in a form that Hydra accepts; invalid ones are reported and left out."""
     if config_dir is not None and not config_dir.is_dir():
         raise ConfigError(f"--config-dir {config_dir} is not a folder.")
-    rewritten = [_rewritten(line, request, config_dir, problems, multirun=multirun) for line in overrides]
+    lines = _with_keys(overrides, request)
+    rewritten = [_rewritten(line, request, config_dir, problems, multirun=multirun) for line in lines]
     return map(list, itertools.product(*(lines for lines in rewritten if lines is not None)))
+
+
+def _with_keys(words: Sequence[str], request: type[Request]) -> list[str]:
+    """The words, with the keys that the request has for those without one."""
+    keys = iter(request.leading)
+    return [
+        f"{key}={quoted(word)}" if "=" not in word and word[:1] not in ("~", "+") and (key := next(keys, "")) else word
+        for word in words
+    ]
+
+
+def quoted(text: str) -> str:
+    """A text as Hydra's grammar quotes it."""
+    escaped = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), text)
+    return f"'{escaped}'".replace("${", "\\${")
 
 
 def _rewritten(
@@ -176,7 +193,9 @@ def _ways_of(line: str, request: type[Request]) -> list[str]:
     with suppress(OSError, ValueError):
         if "=" not in line and Path(line).exists():
             ways = {"map": f"map={line}", "logs": f"logs={line}", "dataset": f"dataset=files dataset.path={line}"}
+            ways["test"] = f"test={line}"
             known = {*help_of(request)} - ({"logs"} if Path(line).is_file() else set())
+            known -= {"dataset"} if request.leading else set()
             return [way for key, way in ways.items() if key in known]
     return []
 

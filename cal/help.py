@@ -42,7 +42,9 @@ def configured_help(command: str) -> str:
     examples = {"dataset": "dataset.path=...", "features": "features.pool=...", "learner": "learner.hidden=..."}
     of_groups = ", ".join(example for group, example in examples.items() if group in keys)
     heading = f"keys, with their defaults{f' (groups have more: {of_groups})' * bool(of_groups)}\n{keys_text}"
-    return f"""usage: cal {command} [KEY=VALUE ...] [-q | -v] {"[-m] " if sweep else ""}[--cfg] [--config-dir DIR]
+    leading = "".join(f"{key.rpartition('.')[2].upper()} " for key in request.leading)
+    options = f"[-q | -v] {'[-m] ' if sweep else ''}[--cfg] [--config-dir DIR]"
+    return f"""usage: cal {command} {leading}[KEY=VALUE ...] {options}
 
 {request.__doc__.splitlines()[0]}
   {usual}

@@ -13,7 +13,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from cal import registry
 from cal.checks import LARGEST, Problems, all_problems, as_plain
@@ -32,7 +32,12 @@ class Request(ABC):
 
     `run` uses one thread, so that its results do not depend on how many the libraries would use. Paths that the system
     refuses are errors of ours, wherever a command looks at them.
+
+    Attributes:
+        leading: keys that words without a key stand for, in their order.
     """
+
+    leading: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls) -> None:
         for name in {"run", "run_in_folder"} & cls.__dict__.keys():
@@ -92,7 +97,7 @@ class Request(ABC):
         return {field.name: as_data(getattr(self, field.name), field.name) for field in _parameters(type(self))}
 
 
-_MAY_BE_ARRAYS = ("dataset", "features", "map", "probabilities", "confusions")
+_MAY_BE_ARRAYS = ("dataset", "features", "map", "probabilities", "confusions", "corrections")
 
 
 def _without_axes(name: str, value: Any) -> Any:

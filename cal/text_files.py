@@ -9,6 +9,7 @@ import logging
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TextIO, cast
 
@@ -22,6 +23,14 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+_ORDERED = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+"""The encoding of what follows each mark."""
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
 _SAMPLE = 65_536  # bytes that are looked at to find the encoding
 
@@ -95,6 +104,57 @@ def utf8_lines(path: Path) -> Iterator[IO[bytes]]:
     encoding = _encoding(sample, None)
     with _opened(path) as content:
         yield content if encoding == "utf-8" else cast(IO[bytes], codecs.EncodedFile(content, "utf-8", encoding))
+
+
+@dataclass(frozen=True)
+class WholeText:
+    r"""All of a text file, and how to write another text in the same way.
+
+    Attributes:
+        text: its characters, with line ends as they are.
+        mark: its byte order mark, or nothing.
+        encoding: encoding of what follows the mark.
+        packed: whether it is packed by gzip.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "a.csv"
+        >>> _ = path.write_bytes("\ufefftext\r\n".encode("utf-16-be"))
+        >>> whole = WholeText.read(path)
+        >>> whole.text, whole.written("text\r\n") == path.read_bytes()
+        ('text\r\n', True)
+    """
+
+    text: str
+    mark: bytes
+    encoding: str
+    packed: bool
+
+    @classmethod
+    def read(cls, path: Path, encoding: str | None = None) -> WholeText:
+        """Reads a file that `open_text` can read.
+
+        Raises:
+            DataError: if its encoding has several ways to write a character, and the file uses another than Python.
+        """
+        data = path.read_bytes()
+        packed = data.startswith(_GZIP)
+        data = gzip.decompress(data) if packed else data
+        mark = next((mark for mark in _MARKS if data.startswith(mark)), b"")
+        named = _ORDERED[mark] if mark else _encoding(data[:_SAMPLE], encoding)
+        whole = cls(data[len(mark) :].decode(named), mark, named, packed)
+        if whole.mark + whole.text.encode(named) != data:
+            raise DataError(f"{path} cannot be written again as it is in {named.upper()}. Save it as UTF-8.")
+        return whole
+
+    def written(self, text: str) -> bytes:
+        """The bytes of a file with another text.
+
+        Raises:
+            UnicodeEncodeError: if the encoding lacks a character.
+        """
+        data = self.mark + text.encode(self.encoding)
+        return gzip.compress(data, mtime=0) if self.packed else data
 
 
 def encoding_problems(encoding: object, name: str = "encoding") -> list[str]:

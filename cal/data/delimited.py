@@ -18,9 +18,12 @@ SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space":
 """Names of separators that are hard to write in a shell."""
 
 _LIKELY = (",", ";", "\t", "|")
-_SAMPLE = 262_144  # characters that are looked at to find the separator
+SAMPLE = 262_144
+"""Number of characters that are looked at to find the separator."""
+
 _N_ROWS = 100
-_EXCEL = re.compile(r"sep=(.)\s*")  # Excel's own first line
+EXCEL = re.compile(r"sep=(.)\s*")
+"""Excel's own first line."""
 
 
 def read_delimited(
@@ -46,7 +49,7 @@ def read_delimited(
     try:
         if separator is None:
             with open_text(path, encoding, option) as file:
-                separator = _separator(file.read(_SAMPLE), default)
+                separator = separator_of(file.read(SAMPLE), default)
         with open_text(path, encoding, option) as file:
             return _columns(file, separator, path, option)
     finally:
@@ -69,8 +72,14 @@ def separator_problems(separator: object, name: str = "separator") -> list[str]:
     return [f"{name} must be one character, comma, semicolon, tab, pipe or space, not {separator!r}."]
 
 
-def _separator(sample: str, default: str) -> str:
-    if excel := _EXCEL.match(sample):
+def separator_of(sample: str, default: str) -> str:
+    r"""The character that separates the columns of a text, from its first `SAMPLE` characters.
+
+    Example:
+        >>> separator_of("text;label\nWho, where?;HUM\n", ",")
+        ';'
+    """
+    if excel := EXCEL.match(sample):
         return excel[1]
     fits: dict[str, tuple[float, int, bool]] = {}
     for candidate in dict.fromkeys((default, *_LIKELY)):
@@ -89,7 +98,7 @@ def _lenient(sample: str, separator: str) -> Iterator[list[str]]:
         if before is not None:
             yield before
         before = row
-    if before is not None and len(sample) < _SAMPLE:
+    if before is not None and len(sample) < SAMPLE:
         yield before
 
 
@@ -97,7 +106,7 @@ def _columns(file: TextIO, separator: str, path: Path, option: str) -> dict[str,
     lines = csv.reader(file, delimiter=separator, strict=True)
     try:
         header = next((row for row in lines if any(field.strip() for field in row)), [])
-        if _EXCEL.fullmatch(separator.join(header)):
+        if EXCEL.fullmatch(separator.join(header)):
             header = next(lines, [])
         rows = list(_checked(lines, path, header, separator, option))
     except csv.Error as error:

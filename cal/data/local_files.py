@@ -72,7 +72,7 @@ class LocalFiles(Columns):
             ConfigError: if settings do not fit the files.
             DataError: if a file cannot be used as given.
         """
-        files = self._files()
+        files = self.files_by_split()
         tables = {split: joined([self._table(file) for file in of_split]) for split, of_split in files.items()}
         if len(tables) == 1:
             tables = by_split(numbered(tables["train"], self), self.split_column)
@@ -116,8 +116,8 @@ class LocalFiles(Columns):
         fraction = numbers_in("[0, 1)", or_null=True, test_fraction=self.test_fraction)
         return problems + [f"dataset.{each}" for each in fraction]
 
-    def _files(self) -> dict[str, list[Path]]:
-        """The files of each split; those of `train` have all documents if there is no other."""
+    def files_by_split(self) -> dict[str, list[Path]]:
+        """The files of each split that is given; those of `train` hold all documents if there is no other."""
         if self.path is None:
             given = {"train": self.train, "test": self.test, "dev": self.dev}
             return {split: _listed(files) for split, files in given.items() if files}

@@ -10,10 +10,10 @@ from cal.data.tables import RawTable, to_table
 from cal.errors import DataError
 from cal.text_files import open_text
 
-_SEPARATORS = {".csv": ",", ".tsv": "\t"}
+USUAL_SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _JSON = (".jsonl", ".json")
 _PACKED = ".gz"
-SUFFIXES = (*_SEPARATORS, *_JSON, *(name + _PACKED for name in (*_SEPARATORS, *_JSON)), ".parquet")
+SUFFIXES = (*USUAL_SEPARATORS, *_JSON, *(name + _PACKED for name in (*USUAL_SEPARATORS, *_JSON)), ".parquet")
 """Endings of files that `read_table` reads."""
 
 _NAMED = ".csv, .tsv, .jsonl, .json (each also with .gz) or .parquet"
@@ -62,9 +62,9 @@ def read_table(
     if path.is_file() and path.stat().st_size == 0:
         raise _no_rows(path)
     try:
-        if kind in _SEPARATORS:
+        if kind in USUAL_SEPARATORS:
             columns: dict[str, list[Any]] = dict(
-                read_delimited(path, _SEPARATORS[kind], encoding=encoding, separator=separator, option=option)
+                read_delimited(path, USUAL_SEPARATORS[kind], encoding=encoding, separator=separator, option=option)
             )
         elif kind in _JSON:
             columns = _read_json(path, encoding, option)

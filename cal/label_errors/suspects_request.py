@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cal.arguments import check_arguments
-from cal.checks import Problems, one_of, whole_numbers
+from cal.checks import Problems, one_of, paths, whole_numbers
 from cal.data.request import SplitRequest
 from cal.errors import ConfigError
 from cal.files import path_errors, taken
@@ -38,6 +39,7 @@ class SuspectsRequest(LogsRequest, TrainingRequest, SplitRequest):
         folds: number of cross-validation folds; each is judged by classifiers that never saw it
         features: document vectors, or a way to compute them, its name or {name: {parameter: value}}; auto takes minilm
             where it is installed and suits the texts, otherwise lsa; null for a learner that reads the texts
+        read: estimate how many labels are wrong instead, from your verdicts in to_read.csv of this list, or its folder
         output: folder of the list
     """
 
@@ -49,6 +51,7 @@ class SuspectsRequest(LogsRequest, TrainingRequest, SplitRequest):
     neighbours: int = 3
     seeds: Any = 3
     folds: int = 5
+    read: Any = None
 
     @property
     def judges_labels(self) -> bool:
@@ -67,6 +70,7 @@ class SuspectsRequest(LogsRequest, TrainingRequest, SplitRequest):
 
         given = [name for name in ("n_epochs", "seeds", "folds") if getattr(self, name) != getattr(type(self), name)]
         super()._resolve(problems)
+        problems += paths(or_null=True, read=self.read)
         self.by = our_name(self.by)
         problems += whole_numbers(0, n=self.n, page=self.page, neighbours=self.neighbours)
         problems += whole_numbers(2, folds=self.folds)
@@ -113,6 +117,13 @@ class SuspectsRequest(LogsRequest, TrainingRequest, SplitRequest):
             if folder is not None:
                 found.save(folder.path)
         return found
+
+    def run_in_folder(self, *, quiet: bool = False) -> tuple[str, Path]:
+        if self.read is None:
+            return super().run_in_folder(quiet=quiet)
+        from cal.label_errors.error_count import count_errors
+
+        return str(count_errors(self.read)), Path()
 
 
 @takes(SuspectsRequest)
