@@ -123,16 +123,18 @@ def _jobs(
 def _with_keys(words: Sequence[str], request: type[Request]) -> list[str]:
     """The words, with the keys that the request has for those without one."""
     keys = iter(request.leading)
-    return [
-        f"{key}={quoted(word)}" if "=" not in word and word[:1] not in ("~", "+") and (key := next(keys, "")) else word
-        for word in words
-    ]
+
+    def whole(word: str) -> str:
+        key = "" if "=" in word or word[:1] in ("~", "+") else next(keys, "")
+        return f"{key}={quoted(word)}" if key else word
+
+    return [*map(whole, words)]
 
 
 def quoted(text: str) -> str:
     """A text as Hydra's grammar quotes it."""
     escaped = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), text)
-    return f"'{escaped}'".replace("${", "\\${")
+    return f"'{escaped}'"
 
 
 def _rewritten(

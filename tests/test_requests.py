@@ -18,7 +18,9 @@ from cal.request import help_of
 from cal.seeds import list_seeds
 
 CONFIGURED = {name: registry.find_target(command.request) for name, command in COMMANDS.items() if command.request}
-FUNCTIONS = {name: getattr(cal, name) for name in ("simulate", "map", "select", "weights", "suspects", "audit")}
+FUNCTIONS = {
+    name: getattr(cal, name) for name in ("simulate", "map", "select", "weights", "suspects", "correct", "audit")
+}
 LSA = ["features=lsa", "features.n_components=8"]
 QUICK = ["learner.hidden=[8]", "learner.n_epochs=2", *LSA, "workers=1", "device=cpu", "-q"]
 
@@ -140,7 +142,10 @@ def test_numbers_of_epochs_have_one_name_in_every_command():
             assert request(learner="mlp", n_epochs=3, **NEEDED.get(request.__name__, {})).learner.n_epochs == 3
 
 
-NEEDED = {"SelectRequest": {"recipe": "al_uncertainty", "count": 3}}
+NEEDED = {
+    "SelectRequest": {"recipe": "al_uncertainty", "count": 3},
+    "CorrectRequest": {"dataset": {"files": {"path": "my.csv"}}, "corrections": "suspects.csv"},
+}
 
 
 def test_every_public_name_is_listed_and_lazy():

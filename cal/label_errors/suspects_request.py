@@ -71,6 +71,8 @@ class SuspectsRequest(LogsRequest, TrainingRequest, SplitRequest):
         given = [name for name in ("n_epochs", "seeds", "folds") if getattr(self, name) != getattr(type(self), name)]
         super()._resolve(problems)
         problems += paths(or_null=True, read=self.read)
+        if self.read is not None and not (self.dataset is None and self.trains):
+            problems.append("read estimates from your verdicts alone. Leave dataset, map and logs out.")
         self.by = our_name(self.by)
         problems += whole_numbers(0, n=self.n, page=self.page, neighbours=self.neighbours)
         problems += whole_numbers(2, folds=self.folds)
@@ -102,6 +104,8 @@ class SuspectsRequest(LogsRequest, TrainingRequest, SplitRequest):
         from cal.label_errors.suspects import refuse_to_replace, suspects_folder
         from cal.label_errors.suspects_evidence import find_suspects
 
+        if self.read is not None:
+            raise ConfigError(f"read={self.read} is for the command line. In Python, call cal.count_errors instead.")
         if self.trains and self.dataset is None and corpus is None:
             raise ConfigError(
                 "There is nothing to rank. Give a corpus (dataset=NAME), a map (map=FOLDER) or logs (logs=FOLDER)."

@@ -53,6 +53,7 @@ def valid(tmp_path_factory: pytest.TempPathFactory) -> Path:
     texts = [f"{start} is it {i}?" for i in range(8) for start in ("How far", "Who")]
     frame = pd.DataFrame({"id": [f"d{i}" for i in range(16)], "text": texts, "label": ["number", "person"] * 8})
     frame.to_csv(folder / "corpus.csv", index=False)
+    frame.head(4).assign(corrected=["person", "", "number", ""]).to_csv(folder / "corrections.csv", index=False)
     frame.to_csv(folder / "corpus.tsv", index=False, sep="\t")
     frame.to_json(folder / "corpus.jsonl", orient="records", lines=True)
     frame.to_parquet(folder / "corpus.parquet", index=False)

@@ -22,10 +22,12 @@ from cal.dynamics.scikit import record_partial_fit, record_stages
 from cal.dynamics.store import LogStore
 from cal.dynamics.suspicion import normalised_margin, self_confidence, suspicion
 from cal.label_errors.detectors import detect
+from cal.label_errors.error_count import wrong_in
 from cal.label_errors.error_estimate import estimate_errors
 from cal.label_errors.neighbours import find_neighbours
 from cal.label_errors.noise import check_noise, count_wrong, inject
 from cal.label_errors.noise_detector import NoiseDetector, flips_from_easy
+from cal.label_errors.reads import draw_reads
 from cal.learners.grid import Setup, Training, cross_validation, train_all
 from cal.maps.importers import read_aum, read_scores
 from cal.report import (
@@ -78,6 +80,7 @@ def given(folder: Path) -> Given:
         '{"guid": "a", "index": 0, "confidence": 0.5, "variability": 0.1, "correctness": 1}\n'
     )
     (folder / "aum_values.csv").write_text("sample_id,aum\na,1.5\n")
+    (folder / "my.csv").write_text("text,label\nHow?,a\nWho?,b\n")
     np.save(folder / "el2n.npy", [0.25])
     cal.select(data_map, recipe="hard", count=2).save(folder / "selection")
     cal.weights(data_map).save(folder / "weights")
@@ -246,6 +249,7 @@ def _of_dynamics(about: Given) -> list[Call]:
 
 def _of_commands(about: Given) -> list[Call]:
     corpus, data_map, folder = about.corpus, about.data_map, about.folder
+    reads = draw_reads(pd.DataFrame({"id": range(40), "label": "a"}), 0).assign(verdict="r")
     training = {"learner": {"mlp": {"hidden": [4]}}, "features": "lsa", "n_epochs": 1, "device": "cpu", "workers": 1}
     training |= {"model": None, "precision": None, "output": None, "quiet": True, "dataset": None}
     return [
@@ -296,6 +300,15 @@ def _of_commands(about: Given) -> list[Call]:
             {"corpus": corpus, "strategies": ["random"], **training, "seeds": 1, "rounds": 1, "seed_size": 4}
             | {"query_size": 2, "full_data": False, "stopping": [], "stop": False, "seed_set": "stratified"},
         ),
+        Call(
+            "correct",
+            cal.correct,
+            {"data": folder / "my.csv", "corrections": {"row": [2], "text": ["Who?"], "corrected": ["a"]}}
+            | {**training, "test": None, "new_labels": False, "seeds": 2},
+        ),
+        Call("count_errors", cal.count_errors, {"answers": reads}),
+        Call("draw_reads", draw_reads, {"rows": reads, "seed": 0, "n_first": 30, "n_sampled": 30}),
+        Call("wrong_in", wrong_in, {"size": 5, "n_read": 3, "n_wrong": 1, "alpha": 0.05}),
         Call("map_diff", cal.map_diff, {"a": data_map, "b": data_map, "alpha": 0.05, "shared": False}),
         Call("read_map", cal.read_map, {"path": folder / "map.parquet", "on_missing": "error"}),
         Call(

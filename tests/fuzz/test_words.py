@@ -28,6 +28,7 @@ VALID_WORDS = {
     "select": ["map=VALID/map", "fraction=.5", "output=OUT"],
     "weights": ["map=VALID/map", "output=OUT"],
     "suspects": ["map=VALID/map", "output=OUT"],
+    "correct": ["VALID/corpus.csv", "VALID/corrections.csv", *CHEAP[:-1], "seeds=2", "output=OUT/clean.csv"],
     "audit": [*CORPUS, *CHEAP, HELD_OUT, *AUDITED, "output=OUT"],
     "compare": ["VALID/scores.csv"],
     "map-diff": ["VALID/map", "VALID/map", "-o", "OUT"],
