@@ -123,12 +123,7 @@ def _jobs(
 def _with_keys(words: Sequence[str], request: type[Request]) -> list[str]:
     """The words, with the keys that the request has for those without one."""
     keys = iter(request.leading)
-
-    def whole(word: str) -> str:
-        key = "" if "=" in word or word[:1] in ("~", "+") else next(keys, "")
-        return f"{key}={quoted(word)}" if key else word
-
-    return [*map(whole, words)]
+    return [f"{key}={quoted(w)}" if re.fullmatch("[^=~+][^=]*", w) and (key := next(keys, "")) else w for w in words]
 
 
 def quoted(text: str) -> str:

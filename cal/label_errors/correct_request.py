@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cal.arguments import check_arguments
 from cal.checks import Problems, is_path, paths, true_or_false
-from cal.errors import ConfigError, DataError, shown
+from cal.errors import ConfigError, DataError
 from cal.files import path_errors
 from cal.learners.request import TrainingRequest
 from cal.request import make, takes
@@ -33,11 +33,13 @@ class CorrectRequest(TrainingRequest):
     Args:
         dataset: the reader of your file, which is `files`; the first word is its dataset.path, a file or a folder
             with `train.*`
-        corrections: the second word: suspects.csv with the right labels in its column corrected, or its folder; in
-            Python also a data frame
+        corrections: suspects.csv with the right labels in its column corrected, or its folder: the second word; in
+            Python also a data frame with the columns row or id, text, label and corrected
         test: file of test documents whose labels are right, with the same columns, to measure accuracy on; null takes
             those of the folder, or of the column split
         new_labels: allow corrected labels that no document has yet
+        features: document vectors, or a way to compute them, its name or {name: {parameter: value}}; auto takes minilm
+            where it is installed and suits the texts, otherwise lsa; null for a learner that reads the texts
         seeds: number of trainings before and after (the paper's five seeds first), or a list of seeds
         output: file to write, in the format of yours; null writes nothing and shows what would change
     """
@@ -45,13 +47,20 @@ class CorrectRequest(TrainingRequest):
     corrections: Any = None
     test: Any = None
     new_labels: bool = False
+    features: Any = "auto"
     seeds: Any = 5
     leading = ("dataset.path", "corrections")
+
+    @property
+    def needs_test(self) -> bool:
+        """Always, if anything changes."""
+        return True
 
     def _resolve(self, problems: Problems) -> None:
         from cal.data.local_files import LocalFiles
 
-        if self.dataset is None or self.dataset == {"files": {}} or self.dataset == "files":
+        named = isinstance(self.dataset, str | Mapping)
+        if self.dataset is None or (named and self.dataset in ("files", {"files": {}})):
             problems.append(f"There is no file to correct. {_USAGE}.")
             self.dataset = None
         super()._resolve(problems)
@@ -97,22 +106,19 @@ class CorrectRequest(TrainingRequest):
 
     def _measuring(self, file: LabelledFile, corrections: Corrections, content: bytes, quiet: bool) -> Any:
         """A function that measures the gain, with all that can be refused read; None if there is nothing to measure."""
-        from cal.data.cautions import in_train, overlap_text
         from cal.label_errors.correction_gain import correction_gain
 
         if not file.test or not corrections.new:
             return None
         is_new = set(corrections.new.values()) - set(map(str, file.corpus.label_names))
-        corpus = file.with_test(content if is_new else None)
-        n_test = len(corpus.require_test("cal correct"))
-        if n_test < 2:
+        corpus = self.read_corpus(file.with_test(content if is_new else None))
+        if len(corpus.require_test("cal correct")) < 2:
             raise DataError(f"{file.test} has one document, which says nothing about accuracy. Give more.")
         names, before, after = file.golds(corpus, corrections.new)
-        n_known = in_train(corpus)
-        self.used = overlap_text(n_known, n_test) if n_known else ""
 
         def measured() -> Gain:
-            return correction_gain(corpus, before, after, names, self.seeds, self.setup(quiet), file.test)
+            gain = correction_gain(corpus, before, after, names, self.seeds, self.setup(quiet), file.test)
+            return replace(gain, vectors=self.vectors)
 
         return measured
 
@@ -163,7 +169,7 @@ def correct(data: Any, corrections: Any = None, *, quiet: bool = False, **parame
         ['id;text;label', '1;How far?;NUM']
     """
     check_arguments(correct, {"quiet": quiet})
-    if not (is_path(data) or isinstance(data, Mapping) or hasattr(data, "files_by_split")):
-        raise ConfigError(f"data must be a file, or how to read it, not {shown(data)}.")
-    dataset = {"files": {"path": str(data)}} if is_path(data) else data
-    return make(CorrectRequest, {"dataset": dataset, "corrections": corrections, **parameters}).run(quiet=quiet)
+    given = {"corrections": corrections, **parameters}
+    if data is not None:
+        given["dataset"] = {"files": {"path": str(data)}} if is_path(data) else data
+    return make(CorrectRequest, given).run(quiet=quiet)

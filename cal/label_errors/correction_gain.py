@@ -28,6 +28,7 @@ class Gain:
         n_test: number of test documents.
         low: lower bound of the difference, at 95 %.
         high: upper bound.
+        vectors: which document vectors the classifiers read, in a sentence; empty if that is not worth telling.
     """
 
     accuracies: pd.DataFrame
@@ -35,6 +36,7 @@ class Gain:
     n_test: int
     low: float
     high: float
+    vectors: str = ""
 
     @property
     def difference(self) -> float:
@@ -49,7 +51,8 @@ class Gain:
         n = len(self.accuracies)
         told = (
             f"Accuracy on {quantity(self.n_test, 'document')} of {self.test}, mean of {n} trainings: {before} with the "
-            f"labels as they were, {after} with the corrected ones.\n"
+            f"labels as they were, {after} with the corrected ones."
+            f"{' ' * bool(self.vectors)}{self.vectors}\n"
         )
         if self.low == self.high == 0:
             return told + "No prediction changed."
