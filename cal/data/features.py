@@ -27,6 +27,7 @@ from cal.threads import one_thread
 
 DENSE = "make_pipeline(TfidfVectorizer(), TruncatedSVD(100)), or features=lsa"
 """Advice for whatever cannot use sparse vectors."""
+_ROWS = 4_096  # of a large matrix that are in memory in float64 at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -290,13 +291,17 @@ def standardised(vectors: Mapping[str, np.ndarray], zeros_stay: bool = False) ->
         [[-1.0, 0.0], [1.0, 0.0], [0.0, 0.0]]
     """
     train = np.asarray(vectors["train"], dtype=np.float64)
-    if zeros_stay and train.any():
-        train = train[train.any(axis=1)]
+    if zeros_stay and train.any() and not (some := train.any(axis=1)).all():
+        train = train[some]
     mean, std = train.mean(axis=0), train.std(axis=0)
     scale = np.where(std > 1e-6 * np.abs(train).max(axis=0), std, 1.0)
-    made = {name: ((split - mean) / scale).astype(np.float32) for name, split in vectors.items()}
-    if zeros_stay:
-        for name, split in vectors.items():
+    made = {}
+    for name, split in vectors.items():
+        made[name] = np.empty(split.shape, np.float32)
+        for start in range(0, len(split), _ROWS):
+            rows = slice(start, start + _ROWS)
+            made[name][rows] = (split[rows] - mean) / scale
+        if zeros_stay:
             made[name][~split.any(axis=1)] = 0
     return made
 

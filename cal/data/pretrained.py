@@ -70,7 +70,7 @@ class Pretrained:
     @cached_property
     def whole_fingerprint(self) -> str:
         """A hash of every file that the model or its tokenizer may be read from, without reading either of them."""
-        return self._digest(*_WEIGHTS, "*.json", "*.txt", "*.model", "*.vocab", "*.tiktoken")
+        return self._digest(*_WEIGHTS, "*.json", "*.txt", "*.model", "*.vocab", "*.codes", "*.tiktoken")
 
     def _digest(self, *patterns: str) -> str:
         digest = hashlib.blake2b(digest_size=16)
@@ -204,9 +204,10 @@ def _snapshot(name: str, revision: str | None, setting: str) -> Path:
             )
     except Exception as error:  # a missing model, an invalid name, the network: whatever the hub's client raises
         what = " ".join(str(error).split()).rstrip(".") if online else "it cannot be reached, and its cache lacks it"
+        others = ", or features=minilm, which needs no network" if setting.startswith("features") else ""
         raise ModelError(
             f"The model '{name}' is not a folder, and cannot be loaded from the Hugging Face hub: {what}. Check the "
-            f"name, or give the folder of a model: {setting}=FOLDER."
+            f"name, or give the folder of a model: {setting}=FOLDER{others}."
         ) from error
     return folder
 
