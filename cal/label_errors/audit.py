@@ -6,7 +6,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import lru_cache
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -120,7 +120,7 @@ class _Audit:
         self._request, self._corpus, self._setup, self._folder, self._given = request, corpus, setup, folder, given
         vectors = getattr(setup.features, "fingerprint", None)
         self._depends = (_FORMAT, corpus.fingerprint, vectors, setup.learner, request.detectors, request.folds)
-        self._probs = cache(self._out_of_fold)
+        self._probs = lru_cache(maxsize=1)(self._out_of_fold)  # injections of one seed follow each other
 
     def measured(self, cell: Cell) -> _Rows:
         """The rows that one injection adds to each frame."""

@@ -98,6 +98,8 @@ def _compared(
     if len(candidates) == 1:
         return ". It is the only detector that was tried."
     second = candidates[1]
+    if _percent(means[second]) == _percent(means[chosen]):
+        return f", and none finds more; {second} finds as many."
     return f", and none finds more; next is {second} with {_percent(means[second])}."
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _FEWEST = 10
 """Number of wrong labels from which their recall is told; with fewer, each is worth more than 10 points."""
 _SHOWN = 20
-_SIDES = ("given", "right")
+_WIDTH = 40
 
 
 def class_recall(classes: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
@@ -64,7 +64,7 @@ def class_table(result: AuditResult, detector: str) -> TextTable | None:
         recall = rows["recall"][label]
         return [f"{rows['n_wrong'][label]:,.0f}", f"{100 * recall:.0f} %" if recall == recall else ""]
 
-    rows = [[label, *cells("given", label), *cells("right", label)] for label in labels[:_SHOWN]]
+    rows = [[_short(label), *cells("given", label), *cells("right", label)] for label in labels[:_SHOWN]]
     n_wrong, found = (float(sides["given"][name].sum()) for name in ("n_wrong", "found"))
     rows.append(["all classes", *[f"{n_wrong:,.0f}", f"{100 * found / n_wrong:.0f} %"] * 2])
     more = f" class_recall.csv has {quantity(len(labels) - _SHOWN, 'more class', 'more classes')}."
@@ -74,3 +74,9 @@ def class_table(result: AuditResult, detector: str) -> TextTable | None:
         f"{more * (len(labels) > _SHOWN)}"
     )
     return TextTable(["class", "wrongly have it", "found", "should have it", "found"], rows, caption)
+
+
+def _short(label: str) -> str:
+    """A label on one line; of a long one, its beginning and its end."""
+    line = " ".join(label.split())
+    return line if len(line) <= _WIDTH else f"{line[: _WIDTH // 2]}…{line[1 - _WIDTH // 2 :]}"

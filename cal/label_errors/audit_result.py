@@ -32,6 +32,8 @@ from cal.stored import Stored
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from cal.label_errors.audit_advice import Advice
+
 FRAMES = ("scores", "curves", "accuracies", "classes")
 """Frames with rows of each injection."""
 _TABLES = (*FRAMES, "stability")
@@ -77,6 +79,13 @@ class AuditResult:
     config: Mapping[str, Any] = field(default_factory=dict)
     classes: pd.DataFrame = field(default_factory=pd.DataFrame)
     stability: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @property
+    def advice(self) -> Advice:
+        """Which detector to use and why, with the command that does."""
+        from cal.label_errors.audit_advice import advise
+
+        return advise(self)
 
     def to_frame(self) -> pd.DataFrame:
         """Means of the scores over seeds with intervals, one row per kind of noise, rate, detector and measure."""
@@ -164,7 +173,8 @@ class AuditResult:
 
         shown = ["average_precision", *(f"recall_at_{x}" for x in REVIEWED), f"precision_at_{READ}", "seconds"]
         means = self.scores.groupby(["noise", "rate", "detector"], sort=False)[shown].mean()
-        return f"<p>{escape(repr(self))}; means over seeds:</p>{means.to_html(float_format='{:.3f}'.format)}"
+        said = f"{escape(self.advice.sentence)}</p><p>{escape(repr(self))}; means over seeds:"
+        return f"<p>{said}</p>{means.to_html(float_format='{:.3f}'.format)}"
 
 
 def audit_folder(folder: Path | str) -> OwnedFolder:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 N_BOOTSTRAP = 10_000
 _STABLE = (
     f"Same first {READ} %: on the labels as they are, share of the first {READ} % that another seed also ranks there; "
-    "cal suspects averages several seeds, which agree more. "
+    "cal suspects averages several seeds, which agree more. It is low where few labels look wrong. "
 )
 
 

@@ -14,7 +14,7 @@ from cal.data.spelling import normal_form, quoted
 from cal.data.spreadsheet import unescaped
 from cal.data.table_files import read_table
 from cal.data.tables import RawTable
-from cal.errors import DataError, nearest_name, quantity
+from cal.errors import DataError, nearest_name, quantity, shown
 
 _FORMS = (
     "Give columns given, right and count; or label and corrected, as in suspects.csv; or a square table with a row for "
@@ -72,9 +72,11 @@ def read_confusions(given: Any, label_names: Sequence[str]) -> np.ndarray:
 
 
 def _table(given: Any) -> RawTable:
-    if isinstance(given, str | Path):
+    if isinstance(given, str | Path) and str(given).strip():
         path = Path(given)
-        return read_table(path / "suspects.csv" if path.is_dir() else path, option="")
+        return read_table(path / "suspects.csv" if path.is_dir() else path, option="", otherwise=".csv")
+    if isinstance(given, str | Path) or not (isinstance(given, Mapping) or hasattr(given, "columns")):
+        raise DataError(f"confusions must be a file, a data frame or columns by name, not {shown(given)}.")
     index = getattr(given, "index", None)
     if index is not None and hasattr(given, "reset_index") and type(index).__name__ != "RangeIndex":
         given = given.rename_axis(index="right", columns=None).reset_index()  # as pandas.crosstab has the right labels
@@ -83,11 +85,11 @@ def _table(given: Any) -> RawTable:
 
 def _of_square(table: RawTable) -> list[tuple[Any, Any, float]]:
     """The triples of a square table."""
-    first, *others = table.columns
-    rights = [_name(value) for value in table.columns[first]]
+    first, *others = [*table.columns] or [""]
+    rights = [_name(value) for value in table.columns.get(first, [])]
     if not set(map(_name, others)) & set(rights):
-        found = ", ".join(map(quoted, table.columns))
-        raise DataError(f"{table.source} is no table of confusions; its columns are {found}. {_FORMS}")
+        found = ", ".join(map(quoted, table.columns)) or "none"
+        raise DataError(f"{table.source} is no table of confusions; its columns: {found}. {_FORMS}")
     return [
         (right, label, count)
         for label in others
@@ -112,14 +114,17 @@ def _counts(table: RawTable, column: Sequence[Any] | None) -> list[float]:
 
 
 def _counted(source: str, triples: Sequence[tuple[Any, Any, float]], label_names: Sequence[str]) -> np.ndarray:
-    place: Mapping[str, int] = {name.strip(): position for position, name in enumerate(label_names)}
+    stripped = [name.strip() for name in label_names]
+    place = {name: at for at, name in enumerate(stripped) if stripped.count(name) == 1}
+    place |= {name: at for at, name in enumerate(label_names)}
     counts = np.zeros((len(label_names), len(label_names)))
     unknown: dict[str, None] = {}
     for right, label, count in triples:
-        if absent := [name for name in (_name(right), _name(label)) if name not in place]:
+        pair = [text if (text := _text(value)) in place else text.strip() for value in (right, label)]
+        if absent := [name for name in pair if name not in place]:
             unknown |= dict.fromkeys(absent if count else [])
         else:
-            counts[place[_name(right)], place[_name(label)]] += count
+            counts[place[pair[0]], place[pair[1]]] += count
     if unknown:
         raise DataError(f"{source} has {_unknown(list(unknown), label_names)}")
     if not (counts.sum() - np.trace(counts)):
@@ -138,8 +143,13 @@ def _unknown(names: Sequence[str], label_names: Sequence[str]) -> str:
 
 
 def _name(value: Any) -> str:
-    """A label as it is compared; empty if it is missing."""
+    """A label without blanks around it; empty if it is missing."""
+    return _text(value).strip()
+
+
+def _text(value: Any) -> str:
+    """A label as it is written; empty if it is missing."""
     if is_missing(value):
         return ""
     whole = isinstance(value, float) and value.is_integer()  # as pandas stores whole numbers beside missing ones
-    return unescaped(str(int(value) if whole else value)).strip()
+    return unescaped(str(int(value) if whole else value))

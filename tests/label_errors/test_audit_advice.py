@@ -63,6 +63,11 @@ def test_ties_and_controls(shares, seconds, chosen):
     assert advise(result_of(shares, seconds)).detector == chosen
 
 
+def test_what_finds_the_same_share_is_said_to_find_as_many():
+    sentence = advise(result_of({"aum": [0.702], "loss": [0.701]})).sentence
+    assert sentence.endswith(", and none finds more; loss finds as many.")
+
+
 def test_a_detector_alone_is_compared_with_none():
     assert advise(result_of({"aum": [0.7]})).sentence.endswith(". It is the only detector that was tried.")
 

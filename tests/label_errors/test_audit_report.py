@@ -243,6 +243,15 @@ def test_of_many_classes_the_worst_are_shown_and_the_others_counted():
     assert "class_recall.csv has 5 more classes." in table.caption
 
 
+def test_long_names_of_classes_keep_their_ends():
+    labels = [f"a long name of a class with a number at its end, {i}" for i in range(2)]
+    classes = pd.DataFrame(
+        {"side": ["given", "right"], "label": labels, "n_wrong": 20, "found": 5.0, "detector": "aum"}
+    )
+    table = class_table(replace(make_result(), classes=classes), "aum")
+    assert [row[0] for row in table.rows[:2]] == [f"a long name of a cla…umber at its end, {i}" for i in range(2)]
+
+
 def test_without_mending_there_is_no_table_of_it():
     result = make_result(mended=False)
     document, _ = audit_document(result, "made up", "{}")

@@ -76,8 +76,11 @@ def test_labels_that_are_whole_numbers_are_found():
         ({"given": ["LOC"], "right": ["HUM"], "count": [-1]}, "index 0: '-1' is no count"),
         ({"given": ["LOC"], "right": ["LOC"]}, "has no confusion: nowhere does the given label differ"),
         ({"label": ["LOC"], "corrected": [""]}, "has no correction: its column 'corrected' is empty"),
-        ({"label": ["LOC"], "likely": ["HUM"]}, "is no table of confusions; its columns are label, likely. Give"),
-        ([["LOC", "HUM"]], "confusions is a list"),
+        ({"label": ["LOC"], "likely": ["HUM"]}, "is no table of confusions; its columns: label, likely. Give"),
+        ([["LOC", "HUM"]], "confusions must be a file, a data frame or columns by name, not "),
+        ("", "confusions must be a file, .*, not ''"),
+        ({}, "is no table of confusions"),
+        ("nowhere", "There is no file nowhere"),
         ("nowhere.csv", "There is no file nowhere.csv"),
     ],
 )
@@ -93,3 +96,9 @@ def test_predictions_are_counted_one_by_one():
     for each, right in zip(probs, gold, strict=True):
         expected[right, list(each).index(max(each))] += 1
     assert predicted_confusions(probs, gold).tolist() == expected.tolist()
+
+
+def test_blanks_around_labels_count_only_where_labels_differ_in_nothing_else():
+    given = {"given": [" yes", "no ", "no"], "right": ["no", "yes", "yes"]}
+    assert read_confusions(given, ["no", "yes"]).tolist() == [[0, 1], [2, 0]]
+    assert read_confusions(given, ["no", "yes", "no "]).tolist() == [[0, 1, 0], [1, 0, 1], [0, 0, 0]]
