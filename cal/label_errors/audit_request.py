@@ -11,7 +11,7 @@ from cal.checks import Problems, problems_of, true_or_false, whole_numbers
 from cal.data.request import TRAIN, SplitRequest
 from cal.errors import ConfigError, shown
 from cal.files import taken
-from cal.learners.request import TrainingRequest
+from cal.label_errors.request import LabelsRequest
 from cal.request import make, takes
 from cal.seeds import list_seeds
 
@@ -26,7 +26,7 @@ _USUALLY_CLEANED_BY = ("aum", "cv_self_confidence")
 
 
 @dataclass(kw_only=True)
-class AuditRequest(TrainingRequest, SplitRequest):
+class AuditRequest(LabelsRequest, SplitRequest):
     """Flip some labels, then measure how many each detector finds and what cleaning them gains.
 
     Args:
@@ -46,12 +46,9 @@ class AuditRequest(TrainingRequest, SplitRequest):
             means aum and cv_self_confidence, [] none
         stability: whether to run the detectors on the labels as they are too, once per seed, to measure how much of
             their first 5 % stays
-        features: document vectors, or a way to compute them, its name or {name: {parameter: value}}; auto takes minilm
-            where it is installed and suits the texts, otherwise lsa; null for a learner that reads the texts
         output: folder of the report; the same command resumes an interrupted audit
     """
 
-    features: Any = "auto"
     noise: Any = ("uniform", "class_dependent", "confused")
     rates: Any = (0.05, 0.1)
     confusions: Any = None

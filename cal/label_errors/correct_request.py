@@ -11,7 +11,7 @@ from cal.arguments import check_arguments
 from cal.checks import Problems, is_path, paths, true_or_false
 from cal.errors import ConfigError, DataError
 from cal.files import path_errors
-from cal.learners.request import TrainingRequest
+from cal.label_errors.request import LabelsRequest
 from cal.request import make, takes
 from cal.seeds import list_seeds
 
@@ -27,7 +27,7 @@ _USAGE = "Give your file and the corrections: cal correct my.csv suspects.csv ou
 
 
 @dataclass(kw_only=True)
-class CorrectRequest(TrainingRequest):
+class CorrectRequest(LabelsRequest):
     """Correct labels in a copy of your own file, and measure what that does to accuracy on test data.
 
     Args:
@@ -38,8 +38,6 @@ class CorrectRequest(TrainingRequest):
         test: file of test documents whose labels are right, with the same columns, to measure accuracy on; null takes
             those of the folder, or of the column split
         new_labels: allow corrected labels that no document has yet
-        features: document vectors, or a way to compute them, its name or {name: {parameter: value}}; auto takes minilm
-            where it is installed and suits the texts, otherwise lsa; null for a learner that reads the texts
         seeds: number of trainings before and after (the paper's five seeds first), or a list of seeds
         output: file to write, in the format of yours; null writes nothing and shows what would change
     """
@@ -47,7 +45,6 @@ class CorrectRequest(TrainingRequest):
     corrections: Any = None
     test: Any = None
     new_labels: bool = False
-    features: Any = "auto"
     seeds: Any = 5
     leading = ("dataset.path", "corrections")
 

@@ -11,7 +11,7 @@ from cal.checks import Problems, one_of, paths, whole_numbers
 from cal.data.request import SplitRequest
 from cal.errors import ConfigError
 from cal.files import path_errors, taken
-from cal.learners.request import TrainingRequest
+from cal.label_errors.request import LabelsRequest
 from cal.maps.logs_request import LogsRequest
 from cal.request import make, takes
 from cal.seeds import list_seeds
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(kw_only=True)
-class SuspectsRequest(LogsRequest, TrainingRequest, SplitRequest):
+class SuspectsRequest(LogsRequest, LabelsRequest, SplitRequest):
     """Rank the documents whose labels look wrong, with the likely label and the reasons.
 
     Args:
@@ -37,13 +37,10 @@ class SuspectsRequest(LogsRequest, TrainingRequest, SplitRequest):
         neighbours: number of nearest documents with another label to show for each suspect
         seeds: number of trainings to average (the paper's five seeds first), or a list of seeds
         folds: number of cross-validation folds; each is judged by classifiers that never saw it
-        features: document vectors, or a way to compute them, its name or {name: {parameter: value}}; auto takes minilm
-            where it is installed and suits the texts, otherwise lsa; null for a learner that reads the texts
         read: estimate how many labels are wrong instead, from your verdicts in to_read.csv of this list, or its folder
         output: folder of the list
     """
 
-    features: Any = "auto"
     map: Any = None
     by: str | None = None
     n: int = 20

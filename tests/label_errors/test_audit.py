@@ -231,7 +231,7 @@ def test_where_classes_have_one_size_an_annotator_is_not_asked_twice():
     texts = [f"{start} is it {i}?" for i in range(8) for start in ("How far", "Who", "Where")]
     corpus = Corpus.from_texts(texts, ["number", "person", "place"] * 8)
     given = GIVEN | {"noise": ["uniform", "annotator"], "clean_by": [], "seeds": [1], "detectors": ["aum"]}
-    result = audit(corpus, **given)
+    result = audit(corpus, features="lsa", **given)
     assert result.scores["noise"].tolist() == ["uniform"]
     assert "noise=annotator is left out: all classes have the same size" in str(result)
 

@@ -292,7 +292,7 @@ def noisy(corpus_file, tmp_path_factory):
     return folder
 
 
-WORDS = ["seeds=3", "learner=scikit", "workers=1"]
+WORDS = ["seeds=3", "learner=scikit", "features=lsa", "workers=1"]
 
 
 def test_the_command_says_what_corrections_do_to_accuracy(noisy, tmp_path, monkeypatch, capsys):
