@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from cal.learners.mlp import MLP
 from cal.maps.diff import map_diff
 from cal.maps.diff_result import MapDiff
 
-N = 12
+N, QUOTE = 12, '"'
 COMPANION = {"suspects": "suspects.json", "select": "manifest.json", "weights": "manifest.json", "diff": "diff.json"}
 TABLE = {"suspects": "suspects.csv", "select": "selected.csv", "weights": "weights.csv", "diff": "diff.csv"}
 LOAD = {"suspects": Suspects.load, "select": cal.Selection.load, "weights": cal.Weights.load, "diff": MapDiff.load}
@@ -101,10 +103,12 @@ def test_a_row_that_is_there_twice_is_named(kind, folder):
     ],
 )
 def test_an_impossible_number_is_named_with_its_row(folder, kind, column, value, message):
-    header, first, *others = (folder / TABLE[kind]).read_text().splitlines()
-    cells = first.split(",")
-    cells[header.replace('"', "").split(",").index(column)] = value
-    (folder / TABLE[kind]).write_text("\n".join([header, ",".join(cells), *others]) + "\n")
+    header, first, *others = (folder / TABLE[kind]).read_text(encoding="utf-8-sig").splitlines()
+    (cells,) = csv.reader([first])
+    number = re.compile(r"-?[\d.]+(e-?\d+)?")
+    as_written = [cell if number.fullmatch(cell) else f'"{cell.replace(QUOTE, 2 * QUOTE)}"' for cell in cells]
+    as_written[header.replace('"', "").split(",").index(column)] = value
+    (folder / TABLE[kind]).write_text("\n".join([header, ",".join(as_written), *others]) + "\n")
     with pytest.raises(StorageError, match=rf"{TABLE[kind]} is damaged: {message}"):
         LOAD[kind](folder)
 

@@ -240,6 +240,17 @@ class LabelledSplits(NamedTuple):
         return digest.hexdigest()
 
 
+def row_numbers(places: Sequence[str]) -> list[int | None]:
+    """The number in each of some `Split.places`, as messages count rows; None where there is none.
+
+    Example:
+        >>> row_numbers(["row 17", "row 3 of b.csv", "index x", ""])
+        [17, 3, None, None]
+    """
+    found = [re.fullmatch(r"\w+ (\d{1,18})(?: of .*)?", place, re.DOTALL) for place in places]
+    return [int(match[1]) if match else None for match in found]
+
+
 def few(names: Sequence[str], n: int = 3) -> str:
     """The first names, quoted, for a message.
 

@@ -1,4 +1,4 @@
-"""Nearest neighbours of instances, and the nearest with another label."""
+"""Nearest neighbours of instances."""
 
 from __future__ import annotations
 
@@ -15,60 +15,51 @@ from cal.arrays import as_reals, as_whole
 from cal.checks import whole_numbers
 from cal.errors import AnalysisError
 
-CHUNK = 2**24  # number of similarities in memory at a time, 8 bytes each
+CHUNK = 2**22  # number of similarities in memory at a time, 8 bytes each
 
 
 class Neighbours(NamedTuple):
     """Neighbours of one instance, nearest first; fewer than asked for if no more are similar.
 
     Attributes:
-        nearest: (neighbour,) positions of the nearest, with any label.
-        others: (other,) positions of the nearest with another label.
-        cosines: (other,) cosine similarities of `others`.
+        nearest: (neighbour,) their positions.
+        cosines: (neighbour,) their cosine similarities.
     """
 
     nearest: np.ndarray
-    others: np.ndarray
     cosines: np.ndarray
 
 
-def find_neighbours(
-    x: Any, gold: np.ndarray, positions: np.ndarray, n_nearest: int = 10, n_others: int = 3
-) -> list[Neighbours]:
+def find_neighbours(x: Any, positions: np.ndarray, n: int = 5) -> list[Neighbours]:
     """The instances most similar to each of some, by cosine similarity above 0; ties are in order of position.
 
     Args:
         x: (instance, feature) vectors, dense or sparse; a vector of zeros has no neighbours.
-        gold: (instance,) classes.
         positions: (asked,) positions of the instances to find neighbours for.
-        n_nearest: number of neighbours with any label.
-        n_others: number of neighbours with another label.
+        n: number of neighbours.
 
     Raises:
-        AnalysisError: if the vectors and classes do not match, or a position is out of range.
+        AnalysisError: if the vectors are no matrix, or a position is out of range.
 
     Example:
         >>> x = np.array([[1.0, 0.0], [1.0, 0.1], [0.9, 0.1], [0.0, 1.0]])
-        >>> first, last = find_neighbours(x, np.array([0, 1, 0, 1]), np.array([0, 3]), n_nearest=3, n_others=1)
-        >>> first.nearest.tolist(), first.others.tolist(), last.nearest.tolist(), last.others.tolist()
-        ([1, 2], [1], [2, 1], [2])
+        >>> first, last = find_neighbours(x, np.array([0, 3]), n=2)
+        >>> first.nearest.tolist(), last.nearest.tolist()
+        ([1, 2], [2, 1])
     """
     check_arguments(find_neighbours, locals())
     x = x if sparse.issparse(x) else as_reals("x", x, None, AnalysisError)
-    gold, positions = as_whole("gold", gold, AnalysisError), as_whole("positions", positions, AnalysisError)
-    _check(x, gold, positions, n_nearest, n_others)
+    positions = as_whole("positions", positions, AnalysisError)
+    _check(x, positions, n)
     unit = _unit(x)
-    classes = torch.from_numpy(gold)
-    found = []
+    found: list[Neighbours] = []
     for chunk in torch.from_numpy(positions).split(max(CHUNK // x.shape[0], 1)):
         products = unit[chunk.numpy()] @ unit.T
         products = torch.from_numpy(products.toarray()) if sparse.issparse(products) else products
         # Rounded because the last bits of a product depend on its place in the matrix, and copies must tie.
         cosines = products.round(decimals=9)  # (asked, instance)
         cosines[torch.arange(len(chunk)), chunk] = -torch.inf
-        nearest = _first(cosines, n_nearest)
-        cosines[classes[chunk].unsqueeze(1) == classes] = -torch.inf
-        found += [Neighbours(near, *other) for (near, _), other in zip(nearest, _first(cosines, n_others), strict=True)]
+        found += _first(cosines, n)
     return found
 
 
@@ -81,8 +72,8 @@ def _unit(x: Any) -> Any:
     return normalize(x.astype(np.float64))
 
 
-def _first(cosines: Tensor, k: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Columns and values of the k highest positive entries of each row; ties are in order of column."""
+def _first(cosines: Tensor, k: int) -> list[Neighbours]:
+    """The k highest positive entries of each row; ties are in order of column."""
     k = min(k, cosines.shape[1])
     least = cosines.topk(k, dim=1).values[:, -1:]
     alike = (cosines >= least) & (cosines > 0)  # more than k where there are ties
@@ -90,17 +81,14 @@ def _first(cosines: Tensor, k: int) -> list[tuple[np.ndarray, np.ndarray]]:
     for row, of_row in zip(cosines, alike, strict=True):
         columns = of_row.nonzero().squeeze(1)
         columns = columns[row[columns].argsort(descending=True, stable=True)[:k]]
-        found.append((columns.numpy(), row[columns].numpy()))
+        found.append(Neighbours(columns.numpy(), row[columns].numpy()))
     return found
 
 
-def _check(x: Any, gold: np.ndarray, positions: np.ndarray, n_nearest: int, n_others: int) -> None:
-    if x.ndim != 2 or gold.shape != x.shape[:1]:
-        raise AnalysisError(
-            f"Vectors of shape {x.shape} and classes of shape {gold.shape} do not match; give (instance, feature) and "
-            "(instance,)."
-        )
-    if problems := whole_numbers(n_nearest=n_nearest, n_others=n_others):
+def _check(x: Any, positions: np.ndarray, n: int) -> None:
+    if x.ndim != 2:
+        raise AnalysisError(f"Vectors of shape {x.shape} are no matrix; give (instance, feature).")
+    if problems := whole_numbers(n=n):
         raise AnalysisError(problems[0])
     if len(outside := positions[(positions < 0) | (positions >= x.shape[0])]):
         raise AnalysisError(f"There is no instance {outside[0]}; positions run from 0 to {x.shape[0] - 1}.")

@@ -1,15 +1,17 @@
 """Suspects: a ranked list of labels to re-check, in memory and as a folder.
 
-suspects.json  the request, the source and its hash, the estimated number of errors or why there is none, versions
-suspects.csv   one row per document, most suspicious first; `suspects_table` describes the columns
 suspects.html  a page with the first of them
+suspects.csv   one row per document, most suspicious first; `suspects_table` describes the columns
+to_read.csv    the first of them and random samples of the others, to say what you find: see `draw_reads`
+pairs.csv      pairs of label and likely label among the first: see `label_pairs`
+problems.csv   texts that are doubtful whatever their label: see `find_text_problems`
+suspects.json  the request, the source and its hash, what labels flipped at random tell, versions
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,59 +20,67 @@ import orjson
 import pandas as pd
 
 from cal.arguments import check_arguments
-from cal.errors import StorageError
+from cal.data.spreadsheet import from_spreadsheet, to_spreadsheet
+from cal.errors import StorageError, quantity
 from cal.files import OwnedFolder
-from cal.label_errors.suspects_page import suspects_page
-from cal.label_errors.suspects_table import estimate_text, metric_in_words, suspects_text
+from cal.label_errors.reads import FILLED, draw_reads
+from cal.label_errors.suspects_pairs import label_pairs, n_counted
+from cal.label_errors.suspects_table import READ
+from cal.label_errors.suspects_text import listed_text, metric_in_words, next_steps, pairs_text, problems_text
+from cal.seeds import list_seeds
 from cal.stored import Stored
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_PROBABILITIES = ("p_wrong", "p_low", "p_high")
-_UNCHANGED = "Nothing was changed; you decide which labels are wrong."
-_RANKING = "This is a ranking, with neither a number of wrong labels nor probabilities. "
+PROBLEMS = ("kind", "group", "row", "id", "label", "text", "why", "score")
+"""Columns of problems."""
+UNCHANGED = "Nothing was changed; you decide which labels are wrong."
+_PROBABILITIES = ("p_wrong", "p_low", "p_high", "p_label", "p_likely")
+_RANDOM_FLIPS = "errors_if_like_random_flips"
 
 
 @dataclass(frozen=True, eq=False)
 class Suspects:
-    """Labels ranked by how wrong they look.
+    """Labels in the order in which they are worth reading again.
 
     Attributes:
         rows: one row per document, most suspicious first, with the columns of `suspects_table`.
-        about: request, source, `estimate` (the estimated number of errors; None if there is none, and then
-            `no_estimate` is the reason) and versions, as in suspects.json.
+        about: request, source, vectors, `errors_if_like_random_flips` (how many labels would be wrong if errors
+            looked like labels flipped at random; None if nothing can be said even then, for the reason `no_p_wrong`)
+            and versions, as in suspects.json.
+        problems: texts that are doubtful whatever their label, as `find_text_problems` lists them.
     """
 
     rows: pd.DataFrame
     about: Mapping[str, Any]
+    problems: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=PROBLEMS))
 
     def __len__(self) -> int:
         return len(self.rows)
 
     @property
-    def verdict(self) -> str:
-        """How many labels look wrong, or why that cannot be told, in a sentence or two."""
-        totals = self.about["estimate"]
-        return _RANKING + (self.about.get("no_estimate") or "") if totals is None else estimate_text(totals, len(self))
-
-    @property
     def note(self) -> str:
-        """How the labels were ranked, in words."""
+        """What the list is of and how it is ordered, in words."""
         about, n_seeds = self.about, len(self.about["seeds"])
         trained = f", mean of {n_seeds} trainings" if n_seeds > 1 else ""
-        note = f"{len(self):,} labels of {about['name']}, ranked by {metric_in_words(about['by'])}{trained}; "
-        note += f"{about['neighbours']}."
-        if about["estimate"] is not None:
-            note += " The probabilities are estimates, learnt from labels flipped on purpose."
-        return f"{note} {about.get('vectors') or ''}".strip()
+        told = f"{len(self):,} labels of {about['name']} in the order worth reading, by {metric_in_words(about['by'])}"
+        return f"{told}{trained}; {about['similar']}. {about.get('vectors') or ''}".strip()
 
     def to_frame(self) -> pd.DataFrame:
         """`rows`."""
         return self.rows
 
+    def pairs(self, n: int | None = None) -> pd.DataFrame:
+        """Pairs of label and likely label among the first, the most frequent first: see `label_pairs`.
+
+        Args:
+            n: number of suspects to count; None is 5 % of the labels, at least 20 and at most 100.
+        """
+        return label_pairs(self.rows, n)
+
     def plot(self) -> Figure:
-        """Suspicion by rank and, if it was estimated, the probability of being wrong."""
+        """Suspicion by rank, and pairs of label and likely label among the first."""
         from cal.label_errors.suspects_plot import suspects_figure
 
         return suspects_figure(self)
@@ -88,43 +98,51 @@ class Suspects:
             self._write(target)
 
     def _write(self, target: OwnedFolder) -> None:
+        from cal.label_errors.suspects_page import suspects_page
+
         # suspects.json comes first: it marks the folder as ours.
         target.write_json("suspects.json", self.about, default=str)
         as_json = [orjson.dumps(others).decode() for others in self.rows["neighbours"]]
-        table = self.rows.assign(neighbours=as_json)
-        text = table.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-        target.write("suspects.csv", text.encode())
-        n_shown, note = self.about["config"]["page"], f"{self.note} {_UNCHANGED}"
-        if n_shown < len(self):
-            note += f" This page shows the first {n_shown:,}; suspects.csv has all."
-        title = f"Labels of {self.about['name']} to re-check"
-        page = suspects_page(self.rows.head(n_shown), title=title, verdict=self.verdict, note=note)
-        target.write("suspects.html", page.encode())
+        target.write("suspects.csv", to_spreadsheet(self.rows.assign(neighbours=as_json)))
+        if len(self):
+            seed = (self.about["seeds"] or list_seeds(1))[0]
+            target.write("to_read.csv", to_spreadsheet(draw_reads(self.rows, seed)))
+        target.write("pairs.csv", to_spreadsheet(self.pairs()))
+        target.write("problems.csv", to_spreadsheet(self.problems))
+        target.write("suspects.html", suspects_page(self, output=str(target.path)).encode())
 
     @classmethod
     def load(cls, folder: Path | str) -> Suspects:
         """Reads the folder of `cal suspects`.
 
         Raises:
-            StorageError: if the folder holds no list of suspects, or a file of it is damaged.
+            StorageError: if the folder holds no list of suspects, one of an older version, or a damaged file.
         """
         check_arguments(Suspects.load, locals())
         stored = Stored(folder, "list of suspects", "cal suspects")
-        needed = {"config": dict, "name": str, "by": str, "seeds": list, "neighbours": str}
-        about = stored.json("suspects.json", {**needed, "estimate": (dict, type(None))})
+        needed = {"config": dict, "name": str, "by": str, "seeds": list}
+        about = stored.json("suspects.json", needed)
+        if _RANDOM_FLIPS not in about:
+            raise StorageError(f"{folder} was written by an older version of cal. Repeat cal suspects to read it.")
+        about = stored.json("suspects.json", {"similar": str, "named": bool, _RANDOM_FLIPS: (dict, type(None))})
         rows = stored.table(
             "suspects.csv",
-            _read_suspects,
+            _read_rows,
             {"rank": (1, np.inf), "score": (-np.inf, np.inf), **dict.fromkeys(_PROBABILITIES, (0, 1))},
-            others=("id", "gold", "likely", "neighbours", "why", "text"),
+            others=(*READ, "likely_by", "neighbours"),
             unique="id",
         )
-        return cls(rows, about)
+        problems = stored.table("problems.csv", _read_problems, {"score": (-np.inf, np.inf)}, others=PROBLEMS)
+        return cls(rows, about, problems)
 
     def __str__(self) -> str:
-        n = self.about["config"]["n"]
-        listed = [suspects_text(self.rows, n)] if n else []
-        return "\n\n".join([f"{self.verdict}\n{self.note}", *listed, _UNCHANGED])
+        config, named = self.about["config"], bool(self.about["named"])
+        parts = [self.note, UNCHANGED]
+        parts = ["\n".join(parts)]
+        parts += [listed_text(self.rows.head(config["n"]), named)] if config["n"] else []
+        parts += [pairs_text(self.pairs(), n_counted(len(self))), problems_text(self.problems, named)]
+        parts += [next_steps(len(self), config.get("output"), config.get("dataset"))]
+        return "\n\n".join(part for part in parts if part)
 
     def __repr__(self) -> str:
         return f"Suspects of {self.about['name']!r}: {len(self):,} labels, ranked by {self.about['by']}"
@@ -132,16 +150,40 @@ class Suspects:
     def _repr_html_(self) -> str:
         from html import escape
 
-        columns = ["rank", "id", "gold", "likely", "p_wrong", "why", "text"]
-        if self.about["estimate"] is None:
-            columns.remove("p_wrong")
-        return f"<p>{escape(self.verdict)}</p>{self.rows.head(10)[columns].to_html(index=False)}"
+        columns = ["row", "id", "label", "likely", "why", "text"]
+        if bool(self.rows["row"].isna().all()):
+            columns.remove("row")
+        return f"<p>{escape(self.note)}</p>{self.rows.head(10)[columns].to_html(index=False)}"
 
 
-def _read_suspects(path: Path) -> pd.DataFrame:
-    rows = pd.read_csv(path, dtype={"id": str, "gold": str, "likely": str}, na_filter=False)
-    rows["neighbours"] = [orjson.loads(others) for others in rows["neighbours"]]
-    return rows.assign(**{name: pd.to_numeric(rows[name]) for name in _PROBABILITIES})
+def _read_rows(path: Path) -> pd.DataFrame:
+    rows = _with_numbers(from_spreadsheet(path), ("score", *_PROBABILITIES))
+    for name in rows.columns[rows.columns.str.match("rank(_|$)")]:
+        rows[name] = _numbers(rows[name]).astype("int64", errors="ignore")
+    return rows.assign(neighbours=[orjson.loads(others) for others in rows["neighbours"]])
+
+
+def _read_problems(path: Path) -> pd.DataFrame:
+    return _with_numbers(from_spreadsheet(path), ("group", "score"))
+
+
+def _with_numbers(rows: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """The table with numbers in some columns and in `row`, as far as there are such columns."""
+    for name in ("row", *columns):
+        if name in rows:
+            rows[name] = _numbers(rows[name]).astype("Int64" if name == "row" else float, errors="ignore")
+    return rows
+
+
+def _numbers(cells: pd.Series) -> pd.Series:
+    """The numbers in cells, perhaps with a decimal comma, exactly as they were; the cells, if some are none.
+
+    `Stored` then names the row.
+    """
+    try:
+        return cells.map(lambda cell: float(cell.replace(",", ".")) if cell.strip() else np.nan).astype(float)
+    except ValueError:
+        return cells
 
 
 def suspects_folder(folder: Path | str) -> OwnedFolder:
@@ -158,10 +200,26 @@ def refuse_to_replace(target: OwnedFolder, about: Mapping[str, Any], *, trained:
         trained: whether it comes from training; a list from a map does not replace one that took training.
 
     Raises:
-        StorageError: if the folder has a list of other documents, or one that took training.
+        StorageError: if the folder has a list of other documents, one that took training, or what people wrote.
     """
     target.refuse_other_data(about)
     if not trained and target.kept().get("seeds"):
         raise StorageError(
             f"{target.path} holds a list that took training; one from a map would replace it. Give another folder."
         )
+    for name in ("suspects.csv", "to_read.csv"):
+        if n := _n_filled(target.path / name):
+            raise StorageError(
+                f"{target.path / name} has {quantity(n, 'row')} with a verdict or a corrected label, which a new list "
+                "would replace. Give another folder, or rename the file."
+            )
+
+
+def _n_filled(path: Path) -> int:
+    """Number of rows of a table in which a column that people fill in is not empty."""
+    try:
+        table = from_spreadsheet(path)
+    except Exception:  # there is none, or it is damaged, which is no reason to keep it
+        return 0
+    filled = [table[name].astype(str).str.strip() != "" for name in FILLED if name in table]
+    return int(np.logical_or.reduce(filled).sum()) if filled else 0

@@ -21,6 +21,7 @@ from cal.maps.labels import with_corpus
 from cal.provenance import provenance
 
 if TYPE_CHECKING:
+    from cal.dynamics.data_map import DataMap
     from cal.label_errors.suspects_request import SuspectsRequest
 
 logger = logging.getLogger(__name__)
@@ -43,8 +44,8 @@ def find_suspects(request: SuspectsRequest, corpus: Corpus | None, quiet: bool, 
     n_shown = max(request.n, request.page)
     evidence, alike = _with_vectors(evidence, request, corpus, n_shown)
     table = suspects_table(evidence, request.neighbours, n_shown)
-    about |= {"by": evidence.by, "n_instances": len(table), "neighbours": alike, "config": request.as_data()}
-    about |= {"estimate": _totals(evidence.estimate), "no_estimate": evidence.no_estimate or None}
+    about |= {"by": evidence.by, "n_instances": len(table), "similar": alike, "config": request.as_data()}
+    about |= {"errors_if_like_random_flips": _totals(evidence.estimate), "no_p_wrong": evidence.no_estimate or None}
     about |= request.origin(evidence.ids, evidence.gold, corpus if given and request.trains else None)
     about |= provenance(request.device)
     return Suspects(table, about)
@@ -54,7 +55,7 @@ def _of_map(request: SuspectsRequest, corpus: Corpus | None) -> tuple[Evidence, 
     data_map, source = given_map(request.map, request.logs, request.options_with(corpus))
     if corpus is not None:
         data_map = with_corpus(data_map, corpus)
-        request.say_joined(range(len(data_map)) if data_map.ids is None else data_map.ids, corpus)
+        request.say_joined(_ids(data_map), corpus)
     gold, predicted = data_map.gold.numpy(), data_map.predicted.numpy()
     known = [name for name in SUSPICION if name in data_map.known_metrics]
     by = request.by or known[0]
@@ -64,7 +65,7 @@ def _of_map(request: SuspectsRequest, corpus: Corpus | None) -> tuple[Evidence, 
         logger.warning("The map has no %s, so labels are ranked by %s.", SUSPICION[0], by)
     names = data_map.label_names or [str(label) for label in range(1 + max(gold.max(), predicted.max()))]
     evidence = Evidence(
-        ids=list(range(len(data_map)) if data_map.ids is None else data_map.ids),
+        ids=_ids(data_map),
         gold=gold,
         label_names=list(names),
         by=by,
@@ -75,9 +76,10 @@ def _of_map(request: SuspectsRequest, corpus: Corpus | None) -> tuple[Evidence, 
         predicted=predicted,
         texts=data_map.texts,
         no_estimate=_OF_MAP,
-        places=data_map.places,
+        places=_places(data_map, corpus),
     )
-    about = {"name": (data_map.name or "the map") if corpus is None else corpus.name, "seeds": []}
+    named = data_map.places is None
+    about = {"name": (data_map.name or "the map") if corpus is None else corpus.name, "named": named, "seeds": []}
     return evidence, about | ({"map": source["path"], "map_digest": source["sha256"]} if "path" in source else source)
 
 
@@ -94,24 +96,34 @@ def _of_training(request: SuspectsRequest, corpus: Corpus, quiet: bool) -> tuple
         # Ties are broken by mean loss, then by the order of the split, which follows a hash of the ids.
         order=np.lexsort((-scores["loss"], -scores[by])),
         scores=scores,
-        correctness=-scores["correctness"],
-        n_epochs=request.learner.n_epochs,
         probs=found["cv_self_confidence"].probs,
         estimate=found["calibrated"].estimate,
         no_estimate=found["calibrated"].no_estimate,
         texts=corpus.train.texts,
-        places=corpus.train.found_at,
+        places=corpus.train.places or (),
     )
-    about = {"name": corpus.name, "seeds": request.seeds, "corpus_fingerprint": corpus.fingerprint}
-    return evidence, about | {"vectors": request.vectors or None}
+    about = {"name": corpus.name, "named": corpus.train.named, "seeds": request.seeds}
+    return evidence, about | {"corpus_fingerprint": corpus.fingerprint, "vectors": request.vectors or None}
+
+
+def _places(data_map: DataMap, corpus: Corpus | None) -> list[str]:
+    """Where each document is in its source, also if ids were given; empty if nothing is known."""
+    if corpus is None or corpus.train.places is None:
+        return list(data_map.places or ())
+    place_of = dict(zip(corpus.train.ids, corpus.train.places, strict=True))
+    return [place_of[str(instance_id)] for instance_id in _ids(data_map)]
+
+
+def _ids(data_map: DataMap) -> list[str | int]:
+    return list(range(len(data_map)) if data_map.ids is None else data_map.ids)
 
 
 def _with_vectors(
     evidence: Evidence, request: SuspectsRequest, corpus: Corpus | None, n_shown: int
 ) -> tuple[Evidence, str]:
-    """The evidence with document vectors, and how neighbours were found, in words."""
+    """The evidence with document vectors, and how similar texts were found, in words."""
     if not request.neighbours or not n_shown:
-        return evidence, "neighbours were not searched for"
+        return evidence, "similar texts were not searched for"
     limit = f" of the first {n_shown:,}" if n_shown < len(evidence.gold) else ""
     if corpus is not None and request.features is not None and request.learner.reads_features:
         from cal.data.features import vectors_of
@@ -121,12 +133,12 @@ def _with_vectors(
         row_of = {instance_id: row for row, instance_id in enumerate(corpus.train.ids)}
         rows = [row_of[str(instance_id)] for instance_id in evidence.ids]
         kind = request.as_data()["features"]["kind"]
-        return replace(evidence, vectors=vectors.train[rows]), f"neighbours{limit} by features={kind}"
+        return replace(evidence, vectors=vectors.train[rows]), f"similar texts{limit} by features={kind}"
     if bool((evidence.gold < 0).all()):
-        return evidence, "no neighbours, because the map has no labels (give its corpus)"
+        return evidence, "no similar texts, because the map has no labels (give its corpus)"
     if evidence.texts is None or sum(bool(text.strip()) for text in evidence.texts) < 2:
-        return evidence, "no neighbours, because the map has no texts (give its corpus)"
-    return replace(evidence, vectors=_text_vectors(evidence.texts)), f"neighbours{limit} by the words of the texts"
+        return evidence, "no similar texts, because the map has no texts (give its corpus)"
+    return replace(evidence, vectors=_text_vectors(evidence.texts)), f"similar texts{limit} by their words"
 
 
 def _text_vectors(texts: Any) -> np.ndarray:

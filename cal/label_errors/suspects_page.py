@@ -4,78 +4,111 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
-from cal.label_errors.suspects_table import probability_text
+from cal.label_errors.reasons import probability
+from cal.label_errors.suspects_pairs import mix_ups, n_counted
+from cal.label_errors.suspects_text import found_at, metric_in_words, next_steps
+
+if TYPE_CHECKING:
+    from cal.label_errors.suspects import Suspects
 
 SHOWN_LENGTH = 600
 """Number of characters shown before a text is unfolded."""
+_LONGEST = 20_000  # characters of a text that the page holds
+_N_GROUPS = 20  # of doubtful texts of a kind
+_TURN = 137.5  # degrees between the hues of two labels, which keeps any number of them apart
 
 
-def suspects_page(table: pd.DataFrame, *, title: str, verdict: str, note: str = "") -> str:
-    """The page: text, label, likely label, probability of error and reasons, with search and a filter by label pair.
+def suspects_page(found: Suspects, output: str | None = None) -> str:
+    """The page: text, label, likely label and reasons, with search, a table of pairs that filters, and doubtful texts.
 
     Args:
-        table: rows of `suspects_table`, all of which are shown.
-        title: heading of the page.
-        verdict: sentence below the heading.
-        note: text in small print.
-
-    Example:
-        >>> row = {"rank": 1, "id": "b", "gold": "<no>", "likely": "yes", "p_wrong": 0.9, "p_low": 0.75, "p_high": 1.0}
-        >>> table = pd.DataFrame([row | {"neighbours": [], "why": "AUM: rank 1 of 2.", "text": "Is it?"}])
-        >>> "&lt;no&gt; → yes (1)" in suspects_page(table, title="Suspects", verdict="About 1 is wrong.")
-        True
+        found: the list.
+        output: folder of the list, for the commands on the page.
     """
-    rows = table.to_dict("records")
-    pairs = Counter(_pair(row) for row in rows)
-    numbers = {pair: number for number, (pair, _) in enumerate(pairs.most_common())}
-    options = "".join(
-        f'<option value="{number}">{escape(pair)} ({pairs[pair]:,})</option>' for pair, number in numbers.items()
-    )
+    config, named = found.about["config"], bool(found.about["named"])
+    shown = found.rows.head(config["page"])
+    hues = {label: round(at * _TURN % 360) for at, label in enumerate(sorted({*found.rows["label"], *shown["likely"]}))}
+    rows = shown.to_dict("records")
+    numbers = {pair: at for at, (pair, _) in enumerate(Counter(map(_pair, rows)).most_common())}
+    note = found.note
+    if len(shown) < len(found):
+        note += f" This page shows the first {len(shown):,}; suspects.csv has all."
     parts = {
-        "title": escape(title),
-        "verdict": escape(verdict),
+        "title": escape(f"Labels of {found.about['name']} to re-check"),
         "note": escape(note),
-        "options": options,
-        "items": "\n".join(_item(row, numbers[_pair(row)]) for row in rows),
+        "next": _next(next_steps(len(found), output, config.get("dataset"))),
+        "pairs": _pairs(found, numbers, len(shown), hues),
+        "items": "\n".join(_item(row, numbers[_pair(row)], len(found), named, hues) for row in rows),
+        "problems": _problems(found.problems, named, hues),
     }
     page = Path(__file__).with_suffix(".html").read_text(encoding="utf-8")
     return re.sub(r"{{(\w+)}}", lambda name: parts[name[1]], page)
 
 
-def _pair(row: Mapping[Any, Any]) -> str:
-    return f"{row['gold'] or '?'} → {row['likely'] or '?'}"
+def _pair(row: Mapping[Any, Any]) -> tuple[str, str]:
+    return row["label"], row["likely"]
 
 
-def _item(row: Mapping[Any, Any], pair: int) -> str:
-    """One suspect, as a list item that needs no script."""
-    likely = f"<b>{escape(row['likely'])}</b>" if row["likely"] else "?"
-    labels = (
-        f'<span class="labels">{escape(row["gold"]) or "?"} <span aria-hidden="true">→</span>'
-        f'<span class="unseen"> probably </span> {likely}</span>'
+def _label(label: str, hues: Mapping[str, int], kind: str = "") -> str:
+    return f'<bdi class="label {kind}" style="--h:{hues.get(label, 0)}">{escape(label) or "?"}</bdi>'
+
+
+def _labels(pair: Sequence[str], hues: Mapping[str, int]) -> str:
+    label, likely = pair
+    return (
+        f'<span class="labels">{_label(label, hues, "given")}<span class="to" aria-hidden="true">→</span>'
+        f'<span class="unseen"> probably </span>{_label(likely, hues)}</span>'
     )
+
+
+def _next(steps: str) -> str:
+    """What to do: sentences as paragraphs, and commands with a button to copy them."""
+    lines = []
+    for line in steps.splitlines():
+        if line.startswith("  "):
+            lines.append(f'<div class="command"><code>{escape(line.strip())}</code><button hidden>Copy</button></div>')
+        else:
+            lines.append(f"<p>{escape(line)}</p>")
+    return "\n".join(lines)
+
+
+def _pairs(found: Suspects, numbers: Mapping[tuple[str, str], int], n_shown: int, hues: Mapping[str, int]) -> str:
+    """The table of pairs among the shown, and the labels that are mixed up."""
+    pairs = [pair for pair in numbers if all(pair)]
+    if not pairs:
+        return ""
+    n = n_counted(len(found))
+    counted = found.pairs()
+    of_first = {_pair(row): row["n"] for row in counted.to_dict("records")}
+    on_page = Counter(map(_pair, found.rows.head(n_shown)[["label", "likely"]].to_dict("records")))
+    pairs.sort(key=lambda pair: (-of_first.get(pair, 0), -on_page[pair]))
+    rows = "".join(
+        f'<tr><td><button type="button" data-pair="{numbers[pair]}" aria-pressed="false">{_labels(pair, hues)}</button>'
+        f"</td><td>{of_first.get(pair, 0):,}</td><td>{on_page[pair]:,}</td></tr>"
+        for pair in pairs
+    )
+    mixed = "".join(f'<p class="mixed">{escape(sentence)}</p>' for sentence in mix_ups(counted, n))
+    return (
+        f'<details class="pairs" open><summary>Label → likely label</summary>{mixed}'
+        f"<table><thead><tr><th>Choose what to see</th><th>of first {n:,}</th><th>on this page</th></tr></thead>"
+        f"<tbody>{rows}</tbody></table></details>"
+    )
+
+
+def _item(row: Mapping[Any, Any], pair: int, n: int, named: bool, hues: Mapping[str, int]) -> str:
+    """One suspect, as a list item that needs no script."""
     return (
         f'<li data-pair="{pair}"><div class="head"><span class="rank">{row["rank"]:,}</span>'
-        f"{labels if row['gold'] or row['likely'] else ''}{_probability(row)}"
-        f'<span class="id">{escape(str(row.get("place", row["id"])))}</span></div>'
-        f'{_text(row["text"])}<p class="why">{escape(row["why"])}</p>{_neighbours(row["neighbours"])}</li>'
-    )
-
-
-def _probability(row: Mapping[Any, Any]) -> str:
-    if np.isnan(row["p_wrong"]):
-        return ""
-    p, low, high = (100 * row[name] for name in ("p_wrong", "p_low", "p_high"))
-    return (
-        f'<span class="p"><span class="bar" aria-hidden="true"><i style="width:{p:.1f}%"></i>'
-        f'<u style="left:{low:.1f}%;width:{high - low:.1f}%"></u></span> {probability_text(row)}</span>'
+        f"{_labels(_pair(row), hues) if any(_pair(row)) else ''}"
+        f'<span class="id"><bdi>{escape(found_at(row, named))}</bdi></span></div>'
+        f'{_text(row["text"])}<p class="why">{escape(row["why"])}</p>{_more(row, n, hues)}</li>'
     )
 
 
@@ -84,18 +117,61 @@ def _text(text: str) -> str:
         return ""
     if len(text) <= SHOWN_LENGTH:
         return f'<p class="text" dir="auto">{escape(text)}</p>'
+    cut = f"… ({_LONGEST:,} characters are shown)" if len(text) > _LONGEST else ""
     return (
         f'<p class="text" dir="auto">{escape(text[:SHOWN_LENGTH])}…</p><details><summary>Full text, '
-        f'{len(text):,} characters</summary><p class="text" dir="auto">{escape(text)}</p></details>'
+        f'{len(text):,} characters</summary><p class="text" dir="auto">{escape(text[:_LONGEST])}{cut}</p></details>'
     )
 
 
-def _neighbours(neighbours: list[dict[str, Any]]) -> str:
-    if not neighbours:
-        return ""
+def _more(row: Mapping[Any, Any], n: int, hues: Mapping[str, int]) -> str:
+    """Similar texts and numbers, folded."""
     items = "".join(
-        f'<li><b>{escape(other["label"])}</b> <span dir="auto">{escape(other["text"])}</span> '
-        f'<span class="id">{escape(str(other.get("place", other["id"])))}, cosine {other["similarity"]:.2f}</span></li>'
-        for other in neighbours
+        f'<li>{_label(other["label"], hues)} <span dir="auto">{escape(other["text"])}</span> '
+        f'<span class="id">{escape(str(other.get("place") or other["id"]))}, similarity '
+        f"{probability(other['similarity'])}</span></li>"
+        for other in row["neighbours"]
     )
-    return f"<details><summary>Nearest with another label: {len(neighbours)}</summary><ul>{items}</ul></details>"
+    ranks = [
+        f"{escape(metric_in_words(name.removeprefix('rank_')))} {int(row[name]):,}"
+        for name in row
+        if str(name).startswith("rank_")
+    ]
+    told = f"Rank of {n:,} by {', '.join(ranks)}." if ranks else ""
+    if not pd.isna(row["p_label"]):
+        told = (
+            f"Probabilities of models that never saw it: {escape(row['likely'])} {row['p_likely']:.3f}, its own label "
+            f"{row['p_label']:.3f}. {told}"
+        )
+    similar = f"<ul>{items}</ul>" if items else ""
+    summary = "Similar texts and details" if items else "Details"
+    return f'<details><summary>{summary}</summary>{similar}<p class="numbers">{told}</p></details>'
+
+
+def _problems(problems: pd.DataFrame, named: bool, hues: Mapping[str, int]) -> str:
+    """Doubtful texts by kind; those of a group stand together."""
+    parts = []
+    for kind, of_kind in problems.groupby("kind", sort=False):
+        # A text without a group is one of its own.
+        of_group = of_kind["group"].astype(object).where(of_kind["group"].notna(), other=-1 - of_kind.index)
+        groups = [group for _, group in of_kind.groupby(of_group, sort=False)]
+        shown = "".join(f"<li>{_group(group, named, hues)}</li>" for group in groups[:_N_GROUPS])
+        rest = f"<p>problems.csv has all {len(of_kind):,}.</p>" if len(groups) > _N_GROUPS else ""
+        title = escape(str(kind).replace("_", " ").capitalize())
+        parts.append(
+            f"<details><summary><h3>{title} <span>{len(of_kind):,}</span></h3></summary>"
+            f'<ol class="groups">{shown}</ol>{rest}</details>'
+        )
+    if not parts:
+        return ""
+    return f'<section id="problems"><h2>Texts worth a look, whatever their labels</h2>{"".join(parts)}</section>'
+
+
+def _group(group: pd.DataFrame, named: bool, hues: Mapping[str, int]) -> str:
+    rows = group.to_dict("records")
+    texts = "".join(
+        f"{_text(row['text'])}<p class=why>{_label(row['label'], hues) if row['label'] else ''} "
+        f'<span class="id"><bdi>{escape(found_at(row, named))}</bdi></span></p>'
+        for row in rows
+    )
+    return f"<p class=why>{escape(rows[0]['why'])}</p>{texts}"

@@ -33,8 +33,8 @@ class SuspectsRequest(LogsRequest, LabelsRequest, SplitRequest):
         by: score to rank by: aum, loss, confidence, el2n, correctness or, without a map, any detector of cal audit;
             null means aum with a map or logs (confidence if it has no aum), else calibrated
         n: number of suspects to print
-        page: number of suspects on the page; suspects.csv has all, and neighbours only for those shown
-        neighbours: number of nearest documents with another label to show for each suspect
+        page: number of suspects on the page; suspects.csv has all, but similar texts only of those shown
+        neighbours: number of most similar texts to look at, and to show, for each suspect
         seeds: number of trainings to average (the paper's five seeds first), or a list of seeds
         folds: number of cross-validation folds; each is judged by classifiers that never saw it
         read: estimate how many labels are wrong instead, from your verdicts in to_read.csv of this list, or its folder
@@ -45,7 +45,7 @@ class SuspectsRequest(LogsRequest, LabelsRequest, SplitRequest):
     by: str | None = None
     n: int = 20
     page: int = 200
-    neighbours: int = 3
+    neighbours: int = 5
     seeds: Any = 3
     folds: int = 5
     read: Any = None
@@ -156,7 +156,7 @@ def suspects(source: Any = None, *, corpus: Any = None, quiet: bool = False, **p
         >>> labels[0] = "person"  # wrong
         >>> corpus = cal.Corpus.from_texts(texts, labels, ids=range(16))
         >>> found = cal.suspects(corpus, seeds=1, learner=LogisticRegression(), features=TfidfVectorizer())
-        >>> found.to_frame()[["id", "gold", "likely"]].iloc[0].tolist()
+        >>> found.to_frame()[["id", "label", "likely"]].iloc[0].tolist()
         ['0', 'person', 'number']
     """
     from cal.maps.given import is_map

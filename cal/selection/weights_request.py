@@ -191,18 +191,20 @@ def _why_empty(given: Any) -> str:
             about = orjson.loads(_file(given).with_name("suspects.json").read_bytes())
         except (OSError, ValueError):
             return ""  # a table of one's own
-    return f" {about['no_estimate']}" if about.get("no_estimate") else ""
+    return f" {about['no_p_wrong']}" if about.get("no_p_wrong") else ""
 
 
 def _table(given: Any) -> Any:
     """The rows of a file, a data frame, a Series by id or `Suspects`."""
     import pandas as pd
 
+    from cal.data.spreadsheet import from_spreadsheet
+
     if isinstance(given, str | Path):
         path = _file(given)
-        return (
-            pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, dtype=str, keep_default_na=False)
-        )
+        if path.suffix != ".parquet" and path.exists():
+            return from_spreadsheet(path)
+        return pd.read_parquet(path)
     if isinstance(given, pd.Series):
         return given.rename_axis("id").rename("p_wrong").reset_index()
     table = given.to_frame() if hasattr(given, "to_frame") else given

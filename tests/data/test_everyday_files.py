@@ -422,8 +422,9 @@ def test_what_people_read_calls_documents_by_their_rows(save, tmp_path, capsys):
     assert f"{hardest['place']}: {hardest['text']}" in (tmp_path / "m" / "map.html").read_text()
     assert main(["suspects", f"map={tmp_path / 'm'}", "n=1", "by=confidence", f"output={tmp_path / 's'}"]) == 0
     first = pd.read_csv(tmp_path / "s" / "suspects.csv").iloc[0]
-    assert f"  {first['place']}\n" in capsys.readouterr().out
-    assert f'<span class="id">{first["place"]}</span>' in (tmp_path / "s" / "suspects.html").read_text()
+    assert first["row"] == int(first["text"].split()[1]) + 1
+    assert f"(row {first['row']})\n" in capsys.readouterr().out
+    assert f'<span class="id"><bdi>row {first["row"]}</bdi></span>' in (tmp_path / "s" / "suspects.html").read_text()
     chosen = cal.select(str(tmp_path / "m"), count=3).to_frame()
     assert chosen.columns[:2].tolist() == ["id", "place"]
     assert "place" in cal.weights(str(tmp_path / "m")).to_frame()

@@ -393,7 +393,7 @@ def _of_rest(about: Given) -> list[Call]:
         Call(
             "find_neighbours",
             find_neighbours,
-            {"x": x, "gold": gold.numpy(), "positions": np.array([0]), "n_nearest": 2, "n_others": 1},
+            {"x": x, "positions": np.array([0]), "n": 2},
         ),
         Call("NoiseDetector.fit", NoiseDetector.fit, {"flipped": np.array([0.1, 0.2]), "others": np.array([0.8, 0.9])}),
         Call("flips_from_easy", flips_from_easy, {"data_map": data_map, "n_classes": 2, "share": 0.1, "seed": 0}),

@@ -1,4 +1,4 @@
-"""The page of suspects: whatever texts hold, and what its search and filter leave."""
+"""The page of suspects: whatever texts hold, and what its search and its table of pairs leave."""
 
 import re
 import shutil
@@ -9,100 +9,131 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cal.label_errors.suspects import PROBLEMS, Suspects
 from cal.label_errors.suspects_page import SHOWN_LENGTH, suspects_page
 
 NASTY = "</script><script>document.title = 'broken'</script>\n<b>\"How\"</b> & 'why' {{items}} \u2028 😀?"
 
 
-def table(n=6, text=NASTY, p=0.75):
+def suspects(n=6, text=NASTY, page=200, problems=None, **about):
     neighbour = {"id": "<i>other</i>", "label": "<u>", "similarity": 0.5, "text": NASTY}
-    return pd.DataFrame(
+    rows = pd.DataFrame(
         {
-            "rank": range(1, n + 1),
+            "row": pd.array(range(1, n + 1), dtype="Int64"),
             "id": [f"id{k}<br>" for k in range(n)],
-            "gold": ["A<b>" if k % 3 else "B" for k in range(n)],
-            "likely": ["C & D" if k else "" for k in range(n)],
-            "p_wrong": p,
-            "p_low": p - 0.25,
-            "p_high": p + 0.125,
-            "neighbours": [[neighbour] for _ in range(n)],
-            "why": [f"AUM: rank {k} of <{n}>." for k in range(n)],
             "text": [f"{text} number {k}" for k in range(n)],
+            "label": ["A<b>" if k % 3 else "B" for k in range(n)],
+            "likely": ["C & D" if k else "" for k in range(n)],
+            "p_wrong": np.nan,
+            "why": [f"The {k} most similar texts are all labelled <u>." for k in range(n)],
+            "corrected": "",
+            "rank": range(1, n + 1),
+            "p_label": 0.123,
+            "p_likely": 0.456,
+            "rank_aum": range(1, n + 1),
+            "neighbours": [[neighbour] for _ in range(n)],
         }
     )
-
-
-def page_of(rows):
-    return suspects_page(rows, title="<Title>", verdict="About 3 & more.", note="<note>")
+    known = {"name": "<Name>", "by": "aum", "seeds": [1], "similar": "<similar>", "named": True}
+    given = known | {"config": {"n": 3, "page": page}} | about
+    return Suspects(rows, given) if problems is None else Suspects(rows, given, problems)
 
 
 def test_nothing_that_is_given_is_markup():
-    page = page_of(table())
+    problems = pd.DataFrame([["<i>kind", 1, 1, "<br>", "<u>", NASTY, "<b>why", 0.5]] * 2, columns=PROBLEMS)
+    page = suspects_page(suspects(problems=problems), output="/tmp/<b>")
     assert page.count("<script>") == 1
-    for tag in ("<br>", "<u>", "<i>other", "<Title>", "<note>", '<b>"How'):
-        assert tag not in page
+    for tag in ("<br>", "<u>", "<i>other", "<i>kind", "<Name>", "<similar>", "<b>", '<b>"How'):
+        assert tag not in page.lower().replace("<name>", "<Name>")
     assert NASTY in unescape(page)
 
 
-def test_the_page_has_every_row_in_order():
-    rows = [int(rank) for rank in re.findall(r'<span class="rank">(\d+)</span>', page_of(table(9)))]
-    assert rows == list(range(1, 10))
+def test_the_page_has_as_many_rows_as_asked_in_order():
+    page = suspects_page(suspects(9, page=7))
+    assert re.findall(r'<span class="rank">(\d+)</span>', page) == [str(k) for k in range(1, 8)]
+    assert "This page shows the first 7; suspects.csv has all." in page
 
 
 def test_pairs_of_labels_are_counted_the_most_frequent_first():
-    options = re.findall(r'<option value="(\d+)">([^<]*)</option>', page_of(table()))
-    assert [(value, unescape(name)) for value, name in options] == [
-        ("0", "A<b> → C & D (4)"),
-        ("1", "B → ? (1)"),
-        ("2", "B → C & D (1)"),
-    ]
+    row = r'<tr><td><button.*?data-pair="(\d+)".*?</button></td><td>(\d+)</td><td>(\d+)</td>'
+    rows = re.findall(row, suspects_page(suspects()))
+    assert rows == [("0", "4", "4"), ("2", "1", "1")]
 
 
-def test_the_bar_is_as_long_as_the_label_is_probably_wrong():
-    page = page_of(table(1))
-    assert '<i style="width:75.0%"></i>' in page
-    assert '<u style="left:50.0%;width:37.5%"></u>' in page
-    assert "75 % wrong (50-88 %)" in page
+def test_similar_texts_and_numbers_are_folded():
+    page = suspects_page(suspects(1))
+    folded = "".join(re.findall(r"<details>.*?</details>", page, re.S))
+    assert "similarity .50" in folded
+    assert "its own label 0.123. Rank of 1 by AUM 1." in folded
+    assert "0.123" not in page.replace(folded, "")
 
 
-def test_without_an_estimate_there_is_no_bar():
-    assert 'class="bar"' not in page_of(table(p=np.nan))
+def test_a_document_is_called_by_its_row_and_by_an_id_that_was_given():
+    assert "row 2, id id1&lt;br&gt;" in suspects_page(suspects())
+    assert "id1" not in suspects_page(suspects(named=False))
 
 
-def test_a_long_text_is_folded_and_whole():
-    page = page_of(table(1, text="x" * 10_000))
+def test_a_long_text_is_folded_and_whole_up_to_a_limit():
+    page = suspects_page(suspects(1, text="x" * 10_000))
     assert f">{'x' * SHOWN_LENGTH}…</p>" in page
     assert "Full text, 10,009 characters" in page
     assert f"{'x' * 10_000} number 0" in page
+    assert len(suspects_page(suspects(1, text="x" * 10_000_000))) < 100_000
+
+
+def test_what_to_do_is_said_with_the_paths_of_the_user():
+    page = suspects_page(suspects(config={"n": 3, "page": 5, "dataset": {"path": "my labels.csv"}}), output="out")
+    commands = [unescape(each) for each in re.findall(r"<code>(.*?)</code>", page)]
+    assert commands == [
+        "cal correct 'my labels.csv' out/to_read.csv output=clean.csv",
+        "cal suspects --read out/to_read.csv",
+    ]
+
+
+def test_doubtful_texts_stand_together_by_kind_and_group():
+    rows = [["near-duplicates", k // 2, k, f"d{k}", "AB"[k % 2], f"text {k}", "why", 0.5] for k in range(4)]
+    rows += [["broken", None, k, f"d{k}", "A", f"text {k}", "why", 0.5] for k in range(30)]
+    page = suspects_page(suspects(problems=pd.DataFrame(rows, columns=PROBLEMS)))
+    kind = r'<h3>(.*?) <span>(\d+)</span></h3>.*?<ol class="groups">(.*?)</ol>(.*?)</details>'
+    kinds = re.findall(kind, page, re.S)
+    shown = [(name, n, items.count("<li>")) for name, n, items, _ in kinds]
+    assert shown == [("Near-duplicates", "4", 2), ("Broken", "30", 20)]
+    assert [rest for *_, rest in kinds] == ["", "<p>problems.csv has all 30.</p>"]
 
 
 def test_the_page_needs_no_network():
-    assert not re.search(r"<(script|link|img|iframe)[^>]+(src|href)\s*=", page_of(table()))
+    assert not re.search(r"<(script|link|img|iframe)[^>]+(src|href)\s*=", suspects_page(suspects()))
 
 
 def test_an_empty_page_is_a_page():
-    assert '<ol id="suspects">\n\n</ol>' in page_of(table(0))
+    page = suspects_page(suspects(0))
+    assert '<ol id="suspects">\n\n</ol>' in page
+    assert "<table>" not in page
+    assert 'id="problems"' not in page
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="There is no chromium on the path.")
-def test_search_and_filter_leave_what_they_say(tmp_path):
+def test_search_and_pairs_leave_what_they_say(tmp_path):
     asked = """<script>
     const ranks = [...document.querySelectorAll("#suspects .rank")];
     const seen = () => ranks.filter(rank => rank.offsetHeight > 0).map(rank => rank.innerText);
     const answers = [document.title, seen(), $("count").textContent];
     $("query").value = " NUMBER 3"; $("query").oninput();
     answers.push(seen(), $("count").textContent);
-    $("query").value = ""; $("pair").value = "0"; $("pair").onchange();
+    $("query").value = ""; buttons[0].click();
+    answers.push(seen());
+    buttons[1].click();
     answers.push(seen());
     $("query").value = "number 0"; $("query").oninput();
     answers.push(seen());
     document.body.textContent = JSON.stringify(answers);
     </script>"""
     file = tmp_path / "page.html"
-    file.write_text(page_of(table()).replace("</body>", f"{asked}</body>"), encoding="utf-8")
+    file.write_text(suspects_page(suspects()).replace("</body>", f"{asked}</body>"), encoding="utf-8")
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     command = ["chromium", *options, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", file.as_uri()]
     dom = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
     answers = unescape(re.search(r"<body>(.*?)</body>", dom, re.S)[1]).strip()
-    everything = '["1","2","3","4","5","6"]'
-    assert answers == f'["<Title>",{everything},"6 shown",["4"],"1 of 6 shown",["2","3","5","6"],[]]'
+    title, everything = "Labels of <Name> to re-check", '["1","2","3","4","5","6"]'
+    left = '["4"],"1 of 6 shown",["2","3","5","6"],["2","3","4","5","6"],[]'
+    assert answers == f'["{title}",{everything},"6 shown",{left}]'

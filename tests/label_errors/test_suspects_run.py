@@ -1,6 +1,7 @@
 """`cal suspects` from a request to its folder."""
 
 import csv
+import re
 
 import numpy as np
 import orjson
@@ -10,6 +11,7 @@ import torch
 
 from cal.data.corpus import Corpus, Split
 from cal.data.features import Features
+from cal.data.spreadsheet import from_spreadsheet
 from cal.dynamics.data_map import DataMap
 from cal.dynamics.suspicion import SUSPICION
 from cal.dynamics.training_dynamics import TrainingDynamics
@@ -78,7 +80,7 @@ def trained(corpus, tmp_path_factory):
 
 
 def listed(folder):
-    return pd.read_csv(folder / "suspects.csv", dtype={"id": str}, keep_default_na=False)
+    return from_spreadsheet(folder / "suspects.csv")
 
 
 @pytest.mark.parametrize("by", SUSPICION)
@@ -96,34 +98,35 @@ def test_folder_parquet_and_csv_of_a_map_give_the_same_list(map_folder, tmp_path
     assert len(texts) == 1
 
 
-def test_a_map_alone_says_where_probabilities_come_from(map_folder, tmp_path):
+def test_a_map_alone_has_neither_rows_nor_probabilities(map_folder, tmp_path):
     text = run(tmp_path / "out", map=map_folder, n=2)
-    assert "rank a corpus instead of a map (dataset=NAME)" in text
-    assert "neighbours by the words of the texts" in text
-    assert set(listed(tmp_path / "out")["p_wrong"]) == {""}
+    assert "similar texts by their words" in text
+    rows = listed(tmp_path / "out")
+    assert {*rows["p_wrong"], *rows["row"], *rows["p_label"]} == {""}
+    assert (rows["why"] != "").all()
     about = orjson.loads((tmp_path / "out" / "suspects.json").read_bytes())
-    assert about["estimate"] is None
-    assert about["no_estimate"] in text
+    assert about["errors_if_like_random_flips"] is None
+    assert "rank a corpus instead of a map (dataset=NAME)" in about["no_p_wrong"]
 
 
 def test_a_map_without_texts_has_no_neighbours_and_says_so(map_folder, tmp_path):
     bare = tmp_path / "bare.parquet"
     pd.read_parquet(map_folder / "map.parquet").drop(columns=["text", "gold_label", "predicted_label"]).to_parquet(bare)
     text = run(tmp_path / "out", map=bare)
-    assert "no neighbours, because the map has no texts (give its corpus)" in text
+    assert "no similar texts, because the map has no texts (give its corpus)" in text
     assert set(listed(tmp_path / "out")["neighbours"]) == {"[]"}
-    assert set(listed(tmp_path / "out")["gold"].astype(str)) == {"0", "1"}
+    assert set(listed(tmp_path / "out")["label"]) == {"0", "1"}
 
 
 def test_a_dataset_gives_a_map_its_texts_and_vectors(map_folder, corpus, tmp_path):
     bare = tmp_path / "bare.parquet"
     pd.read_parquet(map_folder / "map.parquet").drop(columns=["text", "gold_label"]).to_parquet(bare)
     text = run(tmp_path / "out", corpus, map=bare, features=Centres())
-    assert "80 labels of tiny, ranked by AUM; neighbours by features=Centres." in text
+    assert "80 labels of tiny in the order worth reading, by AUM; similar texts by features=Centres." in text
     texts = dict(zip(corpus.train.ids, corpus.train.texts, strict=True))
     rows = listed(tmp_path / "out")
     assert rows["text"].tolist() == [texts[instance_id] for instance_id in rows["id"]]
-    assert set(rows["gold"]) == set(WORDS)
+    assert set(rows["label"]) == set(WORDS)
 
 
 def test_a_map_may_hold_any_texts(map_folder, tmp_path):
@@ -133,7 +136,7 @@ def test_a_map_may_hold_any_texts(map_folder, tmp_path):
     table.to_parquet(tmp_path / "map.parquet")
     run(tmp_path / "out", map=tmp_path / "map.parquet")
     given = dict(zip(table["id"], table["text"].fillna(""), strict=True))
-    with (tmp_path / "out" / "suspects.csv").open(newline="", encoding="utf-8") as file:
+    with (tmp_path / "out" / "suspects.csv").open(newline="", encoding="utf-8-sig") as file:
         assert {row["id"]: row["text"] for row in csv.DictReader(file)} == given
 
 
@@ -148,13 +151,13 @@ def test_a_training_ranks_as_its_detector_does(trained, corpus):
     order = sorted(range(N), key=lambda k: (-score[k], -loss[k]))
     rows = listed(trained[1])
     assert rows["id"].tolist() == [corpus.train.ids[k] for k in order]
-    np.testing.assert_allclose(rows["score"], score[order])
+    np.testing.assert_array_equal(rows["score"].astype(float), score[order])
 
 
 def test_a_map_ranks_by_aum_unless_told_otherwise(map_folder, tmp_path):
     run(tmp_path / "out", map=map_folder, neighbours=0)
     assert orjson.loads((tmp_path / "out" / "suspects.json").read_bytes())["by"] == "aum"
-    assert listed(tmp_path / "out")["rank_aum"].is_monotonic_increasing
+    assert listed(tmp_path / "out")["rank_aum"].astype(int).is_monotonic_increasing
 
 
 def test_a_training_finds_the_wrong_labels_and_their_right_ones(trained):
@@ -163,14 +166,23 @@ def test_a_training_finds_the_wrong_labels_and_their_right_ones(trained):
     assert dict(zip(first["id"], first["likely"], strict=True)) == wrong
 
 
-def test_a_training_says_how_many_are_wrong(trained):
+def test_a_training_keeps_what_random_flips_tell_out_of_sight(trained):
     text, folder = trained
-    estimate = orjson.loads((folder / "suspects.json").read_bytes())["estimate"]
+    estimate = orjson.loads((folder / "suspects.json").read_bytes())["errors_if_like_random_flips"]
     rows = listed(folder)
-    n, low, high = (round(estimate[name]) for name in ("n_errors", "n_errors_low", "n_errors_high"))
-    assert text.startswith(f"About {n} of the 80 labels look wrong (95 % interval {low}-{high}).\n")
-    assert low <= N_WRONG <= high
+    assert estimate["n_errors_low"] <= N_WRONG <= estimate["n_errors_high"]
     assert (rows["p_low"].astype(float) <= rows["p_high"].astype(float)).all()
+    assert text.startswith("80 labels of tiny in the order worth reading, by ")
+    assert not re.search("interval|look wrong|% wrong", text)
+
+
+def test_what_to_do_next_are_commands_to_paste(trained):
+    text, folder = trained
+    *_, correct, read = text.splitlines()
+    assert correct == f"  cal correct my.csv {folder}/to_read.csv output=clean.csv"
+    assert read == f"  cal suspects --read {folder}/to_read.csv"
+    reads = from_spreadsheet(folder / "to_read.csv")
+    assert reads["id"].tolist()[:30] == listed(folder)["id"].tolist()[:30]
 
 
 def test_the_text_and_the_page_have_as_many_as_asked(trained):
@@ -185,7 +197,7 @@ def test_the_text_and_the_page_have_as_many_as_asked(trained):
 
 def test_neighbours_are_looked_for_of_those_that_are_shown(trained):
     text, folder = trained
-    assert "neighbours of the first 7 by features=Centres." in text
+    assert "similar texts of the first 7 by features=Centres." in text
     assert [neighbours != "[]" for neighbours in listed(folder)["neighbours"]] == [True] * 7 + [False] * (N - 7)
 
 

@@ -116,7 +116,7 @@ def test_a_selection_is_named_by_the_ids(corpus):
 
 def test_suspects_are_named_by_the_ids(corpus):
     found = cal.suspects(drawn(OTHER_ORDER), corpus=corpus, neighbours=0).to_frame()
-    assert dict(zip(found["id"], found["gold"], strict=True)) == TRUE
+    assert dict(zip(found["id"], found["label"], strict=True)) == TRUE
 
 
 def test_a_drawn_map_is_named_by_the_ids(corpus, tmp_path):
@@ -134,7 +134,7 @@ def test_suspects_of_coordinates_need_no_labels(caplog):
     assert "has no aum, so labels are ranked by confidence" in caplog.text
     expected = coordinates().sort_values("confidence")["guid"].tolist()
     assert rows["id"].tolist() == expected
-    assert set(rows["gold"]) == set(rows["likely"]) == {""}
+    assert set(rows["label"]) == set(rows["likely"]) == {""}
     assert "rank_aum" not in rows
     assert "-1" not in str(found)
     with pytest.raises(cal.CalError, match=r"has no aum. Give by=confidence or by=correctness"):
@@ -143,7 +143,7 @@ def test_suspects_of_coordinates_need_no_labels(caplog):
 
 def test_suspects_of_coordinates_have_the_labels_of_their_corpus(corpus, tmp_path):
     found = cal.suspects(DataMap.from_frame(coordinates()), corpus=corpus, neighbours=0)
-    assert dict(zip(found.to_frame()["id"], found.to_frame()["gold"], strict=True)) == TRUE
+    assert dict(zip(found.to_frame()["id"], found.to_frame()["label"], strict=True)) == TRUE
     found.save(tmp_path / "suspects")
 
 

@@ -1,0 +1,167 @@
+"""Suspects in plain text: the first of the list, pairs of labels, doubtful texts and what to do next."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from textwrap import indent, wrap
+from typing import Any
+
+import pandas as pd
+
+from cal.errors import quantity
+from cal.label_errors.reasons import in_words, shortened
+from cal.label_errors.suspects_pairs import mix_ups
+
+N_READ = 30
+"""Number of labels to read first."""
+_WIDTH = 110
+_N_PAIRS, _N_PROBLEMS = 5, 3  # that are printed
+_WORDS = {
+    "aum": "AUM",
+    "el2n": "EL2N",
+    "calibrated": "AUM among flipped labels",
+    "cv_self_confidence": "confidence out of fold",
+}
+
+
+def metric_in_words(name: str) -> str:
+    """The name of a metric or detector, as written in a sentence.
+
+    Example:
+        >>> metric_in_words("aum"), metric_in_words("cv_loss")
+        ('AUM', 'cv loss')
+    """
+    return _WORDS.get(name, name.replace("_", " "))
+
+
+def found_at(row: Mapping[Any, Any], named: bool = True) -> str:
+    """Where people find a document: its row and, if ids were given, its id.
+
+    Args:
+        row: columns `row`, `id` and perhaps `place`.
+        named: whether ids were given; otherwise they are hashes of texts, which help nobody.
+
+    Example:
+        >>> found_at({"row": 17, "id": "q3"}), found_at({"row": 17, "id": "e3b0"}, named=False)
+        ('row 17, id q3', 'row 17')
+    """
+    place = row.get("place") or ("" if pd.isna(row["row"]) else f"row {row['row']}")
+    if place and named:
+        return f"{place}, id {row['id']}"
+    return str(place or row["id"])
+
+
+def listed_text(rows: pd.DataFrame, named: bool = True) -> str:
+    """Rows of `suspects_table`, a few lines each.
+
+    Args:
+        rows: the rows.
+        named: whether ids were given: see `found_at`.
+
+    Example:
+        >>> row = {"rank": 1, "row": 17, "id": "b", "label": "yes", "likely": "no"}
+        >>> print(listed_text(pd.DataFrame([row | {"why": "The most similar text is labelled no.", "text": "Is it?"}])))
+        1. yes -> no  (row 17, id b)
+           Is it?
+           The most similar text is labelled no.
+    """
+    blocks = []
+    for row in rows.to_dict("records"):
+        number = f"{row['rank']}. "
+        labels = f"{row['label'] or '?'} -> {row['likely'] or '?'}  " if row["label"] or row["likely"] else ""
+        told = [*wrap(shortened(row["text"], 2 * _WIDTH), _WIDTH), *wrap(row["why"], _WIDTH)]
+        lines = [f"{number}{labels}({found_at(row, named)})", *(indent(line, " " * len(number)) for line in told)]
+        blocks.append("\n".join(lines))
+    return "\n".join(blocks)
+
+
+def pairs_text(pairs: pd.DataFrame, n: int) -> str:
+    """The most frequent pairs of label and likely label, one per line, and the labels that are mixed up.
+
+    Args:
+        pairs: what `label_pairs` gives.
+        n: number of suspects that were counted.
+
+    Example:
+        >>> columns = ["label", "likely", "n", "n_back", "mixed_up"]
+        >>> print(pairs_text(pd.DataFrame([["ABBR", "DESC", 12, 1, False]], columns=columns), 20))
+        Label -> likely label, among the first 20:
+          12  ABBR -> DESC  (1 the other way)
+    """
+    if pairs.empty:
+        return ""
+    lines = [f"Label -> likely label, among the first {n:,}:"]
+    seen: set[tuple[str, str]] = set()
+    for row in pairs.to_dict("records"):
+        if (row["likely"], row["label"]) not in seen and len(seen) < _N_PAIRS:
+            seen.add((row["label"], row["likely"]))
+            back = f"  ({row['n_back']:,} the other way)" if row["n_back"] else ""
+            lines.append(f"{row['n']:>4,}  {row['label']} -> {row['likely']}{back}")
+    lines += [line for sentence in mix_ups(pairs, n) for line in wrap(sentence, _WIDTH)]
+    return "\n".join(lines)
+
+
+def problems_text(problems: pd.DataFrame, named: bool = True) -> str:
+    """How many texts have each kind of problem, and the first of each.
+
+    Args:
+        problems: what `find_text_problems` gives.
+        named: whether ids were given: see `found_at`.
+    """
+    lines = []
+    for kind, of_kind in problems.groupby("kind", sort=False):
+        lines.append(f"{kind}: {quantity(len(of_kind), 'text')}".replace("_", " "))
+        for row in of_kind.head(_N_PROBLEMS).to_dict("records"):
+            where = f"{in_words(row['label'])}, {found_at(row, named)}" if row["label"] else found_at(row, named)
+            lines += wrap(f"- “{shortened(row['text'], 80)}” ({where}). {row['why']}", _WIDTH, subsequent_indent="  ")
+    return "\n".join(lines)
+
+
+def next_steps(n_labels: int, output: str | None, dataset: Any) -> str:
+    """What to do with the list, with commands to paste.
+
+    Args:
+        n_labels: number of labels.
+        output: folder of the list; None if there is none.
+        dataset: source of the documents, as in suspects.json.
+
+    Example:
+        >>> print(next_steps(1000, "runs/a", {"kind": "files", "path": "my.csv"}).splitlines()[-1])
+          cal suspects --read runs/a/to_read.csv
+    """
+    n = min(N_READ, n_labels)
+    what = (
+        f"Read {'its' if output is None else 'the'} first {n}: write right, wrong or unsure into the column verdict, "
+        "and the right label into corrected."
+    )
+    if output is None:
+        return (
+            'Next: found.save("suspects") writes suspects/to_read.csv. ' + what + " Then cal.correct mends the labels, "
+            "and cal.count_errors says how many are wrong."
+        )
+    to_read = shlex.quote(str(Path(output) / "to_read.csv"))
+    lines = [
+        f"Next: open {to_read} in a spreadsheet.",
+        what,
+        "Then mend these labels, and see how many are wrong in all:",
+    ]
+    lines += [f"  cal correct {labels_file(dataset)} {to_read} output=clean.csv", f"  cal suspects --read {to_read}"]
+    return "\n".join(lines)
+
+
+def labels_file(dataset: Any) -> str:
+    """The file with the labels, as a word of a command; `my.csv` if there is no such file.
+
+    Example:
+        >>> labels_file({"kind": "files", "path": "my data.csv"}), labels_file(None)
+        ("'my data.csv'", 'my.csv')
+    """
+    given = dataset.get("train") or dataset.get("path") if isinstance(dataset, Mapping) else None
+    if not isinstance(given, str):
+        return "my.csv"
+    of_train = [path for path in sorted(Path(given).glob("train.*"))] if Path(given).is_dir() else []
+    if Path(given).is_dir():
+        return shlex.quote(str(of_train[0])) if len(of_train) == 1 else "my.csv"
+    return shlex.quote(given)
