@@ -23,7 +23,7 @@ from cal.arguments import check_arguments
 from cal.data.spreadsheet import from_spreadsheet, to_spreadsheet
 from cal.errors import StorageError, quantity
 from cal.files import OwnedFolder
-from cal.label_errors.reads import FILLED, draw_reads
+from cal.label_errors.reads import draw_reads
 from cal.label_errors.suspects_pairs import label_pairs, n_counted
 from cal.label_errors.suspects_table import READ
 from cal.label_errors.suspects_text import listed_text, metric_in_words, next_steps, pairs_text, problems_text
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 PROBLEMS = ("kind", "group", "row", "id", "label", "text", "why", "score")
 """Columns of problems."""
 UNCHANGED = "Nothing was changed; you decide which labels are wrong."
+_FILLED = ("verdict", "corrected")  # columns that people fill in
 _PROBABILITIES = ("p_wrong", "p_low", "p_high", "p_label", "p_likely")
 _RANDOM_FLIPS = "errors_if_like_random_flips"
 
@@ -221,5 +222,5 @@ def _n_filled(path: Path) -> int:
         table = from_spreadsheet(path)
     except Exception:  # there is none, or it is damaged, which is no reason to keep it
         return 0
-    filled = [table[name].astype(str).str.strip() != "" for name in FILLED if name in table]
+    filled = [table[name].astype(str).str.strip() != "" for name in _FILLED if name in table]
     return int(np.logical_or.reduce(filled).sum()) if filled else 0

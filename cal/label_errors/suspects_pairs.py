@@ -13,7 +13,7 @@ _SHARE, _FEWEST, _MOST = 0.05, 20, 100  # of the labels are counted
 _N_EXAMPLES = 3
 _SHOWN = 80  # characters of an example
 _LEAST_N, _LEAST_BACK = 10, 3  # suspects of a mix-up, and of them in the rarer direction
-_LEAST_RATIO, _LEAST_ERRORS = 1.5, 2.5  # to the number that random changes would give; standard errors above it
+_LEAST_RATIO, _LEAST_ERRORS = 1.5, 3.0  # to the number that random changes would give; standard errors above it
 
 
 def n_counted(n_labels: int) -> int:

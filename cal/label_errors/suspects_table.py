@@ -68,11 +68,11 @@ def suspects_table(evidence: Evidence, n_neighbours: int = 5, n_with: int | None
     wrong, estimated from labels flipped at random, so that errors which people make between similar classes are
     harder to see; missing where it was not validated), `why`, and `corrected`, empty, for the right label.
 
-    Technical columns: `rank`, `score` (higher = more suspicious), `likely_by` (`out_of_fold`, `predicted` or
-    `neighbours`), `p_label` and `p_likely` (probabilities of both labels by classifiers that never saw the document),
-    `p_low` and `p_high` (95 % interval of `p_wrong`), `rank_METRIC` for each metric (1 + number of more suspicious
-    documents), `place` (only if a number of a row does not say it all) and `neighbours` (list of id, label,
-    similarity and text of the most similar documents, and place; empty after the first `n_with`).
+    Technical columns: `rank`, `score` (higher = more suspicious), `likely_by` (`out_of_fold`, `predicted`,
+    `neighbours`, or `only_other` of two labels), `p_label` and `p_likely` (probabilities of both labels by classifiers
+    that never saw the document), `p_low` and `p_high` (95 % interval of `p_wrong`), `rank_METRIC` for each metric (1 +
+    number of more suspicious documents), `place` (only if the number of a row does not say it all) and `neighbours`
+    (list of id, place, label, similarity and text of the most similar documents; empty after the first `n_with`).
 
     Args:
         evidence: everything known about the labels.
@@ -138,7 +138,8 @@ def _around(evidence: Evidence, n_neighbours: int, n_with: int | None) -> dict[i
 def _likely(evidence: Evidence, around: Mapping[int, Neighbours]) -> tuple[np.ndarray, list[str]]:
     """(instance,) the most probable other class, -1 if unknown, and its source.
 
-    Among neighbours it is the most frequent other label, and of several the one that is nearest.
+    Among neighbours it is the most frequent other label, and of several the one that is nearest. Of two labels it is
+    the other one.
     """
     gold, n = evidence.gold, len(evidence.gold)
     if evidence.probs is not None:
@@ -153,6 +154,9 @@ def _likely(evidence: Evidence, around: Mapping[int, Neighbours]) -> tuple[np.nd
         labels = [label for label in gold[near.nearest].tolist() if label not in (gold[at], -1)]
         if likely[at] < 0 and labels:
             likely[at], source[at] = Counter(labels).most_common(1)[0][0], "neighbours"
+    if len(evidence.label_names) == 2 and (gold >= 0).all():
+        source = [way or "only_other" for way in source]
+        likely = 1 - gold
     return likely, source
 
 

@@ -141,6 +141,15 @@ def test_where_nothing_tells_another_label_there_is_none(nothing):
         assert "similar" not in row["why"]
 
 
+def test_of_two_labels_the_likely_one_is_the_other():
+    gold = np.arange(N) % 2
+    table = suspects_table(evidence(gold=gold, label_names=["a", "b"], predicted=None, vectors=None))
+    assert {*zip(table["label"], table["likely"], table["likely_by"], strict=True)} == {
+        ("a", "b", "only_other"),
+        ("b", "a", "only_other"),
+    }
+
+
 def test_the_reasons_are_what_similar_texts_say_and_then_what_models_say():
     probs = probabilities()
     for given in (evidence(), evidence(probs=probs), evidence(vectors=None), evidence(correctness=None)):
