@@ -57,7 +57,8 @@ def _pair(row: Mapping[Any, Any]) -> tuple[str, str]:
 
 
 def _label(label: str, hues: Mapping[str, int], kind: str = "") -> str:
-    return f'<bdi class="label {kind}" style="--h:{hues.get(label, 0)}">{escape(label) or "?"}</bdi>'
+    name = escape(label) or "?"
+    return f'<bdi class="label {kind}" style="--h:{hues.get(label, 0)}" title="{name}">{name}</bdi>'
 
 
 def _labels(pair: Sequence[str], hues: Mapping[str, int]) -> str:

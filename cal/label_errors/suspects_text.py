@@ -16,7 +16,7 @@ from cal.label_errors.suspects_pairs import mix_ups
 
 N_READ = 30
 """Number of labels to read first."""
-_WIDTH = 110
+_WIDTH, _LABEL = 110, 40  # characters of a line and of a label
 _N_PAIRS, _N_PROBLEMS = 5, 3  # that are printed
 _WORDS = {
     "aum": "AUM",
@@ -70,11 +70,16 @@ def listed_text(rows: pd.DataFrame, named: bool = True) -> str:
     blocks = []
     for row in rows.to_dict("records"):
         number = f"{row['rank']}. "
-        labels = f"{row['label'] or '?'} -> {row['likely'] or '?'}  " if row["label"] or row["likely"] else ""
+        labels = f"{_arrow(row)}  " if row["label"] or row["likely"] else ""
         told = [*wrap(shortened(row["text"], 2 * _WIDTH), _WIDTH), *wrap(row["why"], _WIDTH)]
         lines = [f"{number}{labels}({found_at(row, named)})", *(indent(line, " " * len(number)) for line in told)]
         blocks.append("\n".join(lines))
     return "\n".join(blocks)
+
+
+def _arrow(row: Mapping[Any, Any]) -> str:
+    label, likely = (shortened(row[name], _LABEL) or "?" for name in ("label", "likely"))
+    return f"{label} -> {likely}"
 
 
 def pairs_text(pairs: pd.DataFrame, n: int) -> str:
@@ -98,7 +103,7 @@ def pairs_text(pairs: pd.DataFrame, n: int) -> str:
         if (row["likely"], row["label"]) not in seen and len(seen) < _N_PAIRS:
             seen.add((row["label"], row["likely"]))
             back = f"  ({row['n_back']:,} the other way)" if row["n_back"] else ""
-            lines.append(f"{row['n']:>4,}  {row['label']} -> {row['likely']}{back}")
+            lines.append(f"{row['n']:>4,}  {_arrow(row)}{back}")
     lines += [line for sentence in mix_ups(pairs, n) for line in wrap(sentence, _WIDTH)]
     return "\n".join(lines)
 
