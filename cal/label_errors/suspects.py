@@ -33,7 +33,7 @@ from cal.stored import Stored
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-PROBLEMS = ("kind", "group", "row", "id", "label", "text", "why", "score")
+PROBLEMS = ("kind", "reason", "group", "row", "id", "label", "text", "why", "score")
 """Columns of problems."""
 UNCHANGED = "Nothing was changed; you decide which labels are wrong."
 _FILLED = ("verdict", "corrected")  # columns that people fill in

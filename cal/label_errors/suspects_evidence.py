@@ -7,15 +7,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from cal.data.corpus import Corpus, Split
 from cal.data.lsa import Lsa
+from cal.data.splits import row_numbers
 from cal.dynamics.suspicion import SUSPICION, suspicion
 from cal.errors import AnalysisError
 from cal.label_errors.detectors import detect
 from cal.label_errors.error_estimate import ErrorEstimate
-from cal.label_errors.suspects import Suspects
-from cal.label_errors.suspects_table import Evidence, suspects_table
+from cal.label_errors.suspects import PROBLEMS, Suspects
+from cal.label_errors.suspects_table import Evidence, needs_words, suspects_table
+from cal.label_errors.text_problems import find_text_problems
 from cal.maps.given import given_map
 from cal.maps.labels import with_corpus
 from cal.provenance import provenance
@@ -48,7 +51,17 @@ def find_suspects(request: SuspectsRequest, corpus: Corpus | None, quiet: bool, 
     about |= {"errors_if_like_random_flips": _totals(evidence.estimate), "no_p_wrong": evidence.no_estimate or None}
     about |= request.origin(evidence.ids, evidence.gold, corpus if given and request.trains else None)
     about |= provenance(request.device)
-    return Suspects(table, about)
+    return Suspects(table, about, _problems(evidence))
+
+
+def _problems(evidence: Evidence) -> pd.DataFrame:
+    """Texts that are doubtful whatever their label."""
+    if evidence.texts is None:
+        return pd.DataFrame(columns=PROBLEMS)
+    in_words = any(map(needs_words, evidence.places))
+    rows = evidence.places if in_words else row_numbers(evidence.places) or None
+    given = (evidence.texts, evidence.gold, evidence.label_names, evidence.ids)
+    return find_text_problems(*given, rows, evidence.vectors)
 
 
 def _of_map(request: SuspectsRequest, corpus: Corpus | None) -> tuple[Evidence, dict[str, Any]]:

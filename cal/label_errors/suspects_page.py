@@ -14,6 +14,7 @@ import pandas as pd
 from cal.label_errors.reasons import probability
 from cal.label_errors.suspects_pairs import mix_ups, n_counted
 from cal.label_errors.suspects_text import found_at, metric_in_words, next_steps
+from cal.label_errors.text_problems_result import problem_sorts
 
 if TYPE_CHECKING:
     from cal.label_errors.suspects import Suspects
@@ -22,6 +23,7 @@ SHOWN_LENGTH = 600
 """Number of characters shown before a text is unfolded."""
 _LONGEST = 20_000  # characters of a text that the page holds
 _N_GROUPS = 20  # of doubtful texts of a kind
+_PROBLEMS = "Texts worth a look, whatever their labels"
 _TURN = 137.5  # degrees between the hues of two labels, which keeps any number of them apart
 
 
@@ -44,6 +46,7 @@ def suspects_page(found: Suspects, output: str | None = None) -> str:
         "title": escape(f"Labels of {found.about['name']} to re-check"),
         "note": escape(note),
         "next": _next(next_steps(len(found), output, config.get("dataset"))),
+        "link": f'<p class="box"><a href="#problems">{_PROBLEMS}</a></p>' if len(found.problems) else "",
         "pairs": _pairs(found, numbers, len(shown), hues),
         "items": "\n".join(_item(row, numbers[_pair(row)], len(found), named, hues) for row in rows),
         "problems": _problems(found.problems, named, hues),
@@ -152,20 +155,19 @@ def _more(row: Mapping[Any, Any], n: int, hues: Mapping[str, int]) -> str:
 def _problems(problems: pd.DataFrame, named: bool, hues: Mapping[str, int]) -> str:
     """Doubtful texts by kind; those of a group stand together."""
     parts = []
-    for kind, of_kind in problems.groupby("kind", sort=False):
+    for title, rows in problem_sorts(problems):
         # A text without a group is one of its own.
-        of_group = of_kind["group"].astype(object).where(of_kind["group"].notna(), other=-1 - of_kind.index)
-        groups = [group for _, group in of_kind.groupby(of_group, sort=False)]
+        of_group = rows["group"].astype(object).where(rows["group"].notna(), other=-1 - rows.index)
+        groups = [group for _, group in rows.groupby(of_group, sort=False)]
         shown = "".join(f"<li>{_group(group, named, hues)}</li>" for group in groups[:_N_GROUPS])
-        rest = f"<p>problems.csv has all {len(of_kind):,}.</p>" if len(groups) > _N_GROUPS else ""
-        title = escape(str(kind).replace("_", " ").capitalize())
+        rest = "<p>problems.csv has all of them.</p>" if len(groups) > _N_GROUPS else ""
         parts.append(
-            f"<details><summary><h3>{title} <span>{len(of_kind):,}</span></h3></summary>"
+            f"<details><summary><h3>{escape(title[0].upper() + title[1:])}</h3></summary>"
             f'<ol class="groups">{shown}</ol>{rest}</details>'
         )
     if not parts:
         return ""
-    return f'<section id="problems"><h2>Texts worth a look, whatever their labels</h2>{"".join(parts)}</section>'
+    return f'<section id="problems"><h2>{_PROBLEMS}</h2>{"".join(parts)}</section>'
 
 
 def _group(group: pd.DataFrame, named: bool, hues: Mapping[str, int]) -> str:

@@ -110,10 +110,20 @@ def suspects_table(evidence: Evidence, n_neighbours: int = 5, n_with: int | None
         "p_high": unknown if estimate is None else estimate.high[order],
     }
     table |= {f"rank_{name}": _ranks(scores)[order] for name, scores in evidence.scores.items()}
-    if any(place and not place.removeprefix("row ").isdecimal() for place in evidence.places):
+    if any(map(needs_words, evidence.places)):
         table["place"] = _in_order(evidence.places, order)
     table["neighbours"] = [_named(evidence, around[at]) if at in around else [] for at in order.tolist()]
     return pd.DataFrame(table)
+
+
+def needs_words(place: str) -> bool:
+    """Whether the number of a row does not say where a document is.
+
+    Example:
+        >>> needs_words("row 17"), needs_words("row 3 of b.csv"), needs_words("")
+        (False, True, False)
+    """
+    return bool(place) and not place.removeprefix("row ").isdecimal()
 
 
 def _in_order(values: Sequence[Any], order: np.ndarray) -> list[Any]:

@@ -10,14 +10,14 @@ from typing import Any
 
 import pandas as pd
 
-from cal.errors import quantity
 from cal.label_errors.reasons import in_words, shortened
 from cal.label_errors.suspects_pairs import mix_ups
+from cal.label_errors.text_problems_result import problem_sorts
 
 N_READ = 30
 """Number of labels to read first."""
 _WIDTH, _LABEL = 110, 40  # characters of a line and of a label
-_N_PAIRS, _N_PROBLEMS = 5, 3  # that are printed
+_N_PAIRS, _N_PROBLEMS = 5, 2  # that are printed
 _WORDS = {
     "aum": "AUM",
     "el2n": "EL2N",
@@ -47,7 +47,9 @@ def found_at(row: Mapping[Any, Any], named: bool = True) -> str:
         >>> found_at({"row": 17, "id": "q3"}), found_at({"row": 17, "id": "e3b0"}, named=False)
         ('row 17, id q3', 'row 17')
     """
-    place = row.get("place") or ("" if pd.isna(row["row"]) else f"row {row['row']}")
+    number = row["row"]
+    known = isinstance(number, str) or not pd.isna(number)
+    place = row.get("place") or (number if isinstance(number, str) else f"row {number:.0f}" if known else "")
     if place and named:
         return f"{place}, id {row['id']}"
     return str(place or row["id"])
@@ -109,18 +111,19 @@ def pairs_text(pairs: pd.DataFrame, n: int) -> str:
 
 
 def problems_text(problems: pd.DataFrame, named: bool = True) -> str:
-    """How many texts have each kind of problem, and the first of each.
+    """How many texts are doubtful in which way, and the first of each kind.
 
     Args:
         problems: what `find_text_problems` gives.
         named: whether ids were given: see `found_at`.
     """
     lines = []
-    for kind, of_kind in problems.groupby("kind", sort=False):
-        lines.append(f"{kind}: {quantity(len(of_kind), 'text')}".replace("_", " "))
-        for row in of_kind.head(_N_PROBLEMS).to_dict("records"):
-            where = f"{in_words(row['label'])}, {found_at(row, named)}" if row["label"] else found_at(row, named)
-            lines += wrap(f"- “{shortened(row['text'], 80)}” ({where}). {row['why']}", _WIDTH, subsequent_indent="  ")
+    for title, rows in problem_sorts(problems):
+        lines.append(f"{title[0].upper()}{title[1:]}")
+        for row in rows[~rows["group"].duplicated() | rows["group"].isna()].head(_N_PROBLEMS).to_dict("records"):
+            label = f", {in_words(row['label'])}" if row["label"] else ""
+            told = f"- “{shortened(row['text'], 80)}” ({found_at(row, named)}{label}). {row['why']}"
+            lines += wrap(told, _WIDTH, initial_indent="  ", subsequent_indent="    ")
     return "\n".join(lines)
 
 

@@ -15,8 +15,16 @@ from cal.arguments import check_arguments
 from cal.data.spreadsheet import to_spreadsheet
 from cal.errors import in_words, quantity
 from cal.files import path_errors, write_whole
-from cal.label_errors.suspects_table import shortened
-from cal.label_errors.text_problems import BROKEN, DIFFERENT_LABELS, EMPTY, NEAR_DUPLICATE, UNLIKE, find_text_problems
+from cal.label_errors.reasons import shortened
+from cal.label_errors.text_problems import (
+    BROKEN,
+    DIFFERENT_LABELS,
+    EMPTY,
+    NEAR_DUPLICATE,
+    SAME_LABEL,
+    UNLIKE,
+    find_text_problems,
+)
 from cal.threads import one_thread
 
 _SHOWN = 5  # texts or groups of each sort to print
@@ -43,7 +51,7 @@ class TextProblems:
     @property
     def verdict(self) -> str:
         """What was found, in a sentence."""
-        counted = [title for title, _ in self._sorts()]
+        counted = [title for title, _ in problem_sorts(self.rows)]
         told = in_words(counted) if counted else "nothing to look at"
         return f"{self.n_texts:,} texts of {self.name}: {told}."
 
@@ -63,26 +71,9 @@ class TextProblems:
         check_arguments(TextProblems.save, locals())
         write_whole(Path(path), to_spreadsheet(self.rows))
 
-    def _sorts(self) -> Iterator[tuple[str, pd.DataFrame]]:
-        """Each sort of problem that there is, counted, with its rows."""
-        rows = self.rows
-        for labels in (DIFFERENT_LABELS, "same label"):
-            chosen = rows[(rows["kind"] == NEAR_DUPLICATE) & (rows["reason"] == labels)]
-            if len(chosen):
-                groups = quantity(chosen["group"].nunique(), "group")
-                which = f"{'different' if labels == DIFFERENT_LABELS else 'the same'} label"
-                which += "s" if labels == DIFFERENT_LABELS else ""
-                yield f"{groups} of near-duplicates with {which} ({len(chosen):,} texts)", chosen
-        titles = {EMPTY: "empty", BROKEN: "broken", UNLIKE: "unlike anything else"}
-        for kind, title in titles.items():
-            of_kind = rows[rows["kind"] == kind]
-            for reason in of_kind["reason"].unique() if kind == BROKEN else [None] * (len(of_kind) > 0):
-                chosen = of_kind if reason is None else of_kind[of_kind["reason"] == reason]
-                yield f"{len(chosen):,} {title}" + (f" ({reason})" if reason else ""), chosen
-
     def __str__(self) -> str:
         blocks = [self.verdict]
-        for title, chosen in self._sorts():
+        for title, chosen in problem_sorts(self.rows):
             if chosen["kind"].iloc[0] == NEAR_DUPLICATE:
                 shown = chosen[chosen["group"].isin(chosen["group"].unique()[:_SHOWN])].groupby("group").head(_SHOWN)
             else:
@@ -98,6 +89,26 @@ class TextProblems:
 
     def _repr_html_(self) -> str:
         return f"<p>{escape(self.verdict)}</p>{self.rows.head(20).to_html(index=False)}"
+
+
+def problem_sorts(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Each sort of problem that there is, counted, with its rows.
+
+    Args:
+        rows: what `find_text_problems` gives.
+    """
+    for labels in (DIFFERENT_LABELS, SAME_LABEL):
+        chosen = rows[(rows["kind"] == NEAR_DUPLICATE) & (rows["reason"] == labels)]
+        if len(chosen):
+            groups = quantity(chosen["group"].nunique(), "group")
+            which = labels if labels == DIFFERENT_LABELS else f"the {labels}"
+            yield f"{groups} of near-duplicates with {which} ({len(chosen):,} texts)", chosen
+    titles = {EMPTY: "empty", BROKEN: "broken", UNLIKE: "unlike anything else"}
+    for kind, title in titles.items():
+        of_kind = rows[rows["kind"] == kind]
+        for reason in of_kind["reason"].unique() if kind == BROKEN else [None] * (len(of_kind) > 0):
+            chosen = of_kind if reason is None else of_kind[of_kind["reason"] == reason]
+            yield f"{len(chosen):,} {title}" + (f" ({reason})" if reason else ""), chosen
 
 
 def _block(row: Any) -> str:

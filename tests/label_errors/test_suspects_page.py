@@ -40,7 +40,7 @@ def suspects(n=6, text=NASTY, page=200, problems=None, **about):
 
 
 def test_nothing_that_is_given_is_markup():
-    problems = pd.DataFrame([["<i>kind", 1, 1, "<br>", "<u>", NASTY, "<b>why", 0.5]] * 2, columns=PROBLEMS)
+    problems = pd.DataFrame([["broken", "<i>kind", 1, 1, "<br>", "<u>", NASTY, "<b>why", 0.5]] * 2, columns=PROBLEMS)
     page = suspects_page(suspects(problems=problems), output="/tmp/<b>")
     assert page.count("<script>") == 1
     for tag in ("<br>", "<u>", "<i>other", "<i>kind", "<Name>", "<similar>", "<b>", '<b>"How'):
@@ -91,14 +91,17 @@ def test_what_to_do_is_said_with_the_paths_of_the_user():
 
 
 def test_doubtful_texts_stand_together_by_kind_and_group():
-    rows = [["near-duplicates", k // 2, k, f"d{k}", "AB"[k % 2], f"text {k}", "why", 0.5] for k in range(4)]
-    rows += [["broken", None, k, f"d{k}", "A", f"text {k}", "why", 0.5] for k in range(30)]
+    why = ["text", "why", 0.5]
+    labels = ["different labels"] * 4 + ["same label"] * 2
+    rows = [["near_duplicate", labels[k], k // 2, k, f"d{k}", "A", *why] for k in range(6)]
+    rows += [["unlike", "words", None, k, f"d{k}", "A", *why] for k in range(30)]
     page = suspects_page(suspects(problems=pd.DataFrame(rows, columns=PROBLEMS)))
-    kind = r'<h3>(.*?) <span>(\d+)</span></h3>.*?<ol class="groups">(.*?)</ol>(.*?)</details>'
-    kinds = re.findall(kind, page, re.S)
-    shown = [(name, n, items.count("<li>")) for name, n, items, _ in kinds]
-    assert shown == [("Near-duplicates", "4", 2), ("Broken", "30", 20)]
-    assert [rest for *_, rest in kinds] == ["", "<p>problems.csv has all 30.</p>"]
+    kind = r'<h3>(.*?)</h3>.*?<ol class="groups">(.*?)</ol>(.*?)</details>'
+    assert [(name, items.count("<li>"), rest) for name, items, rest in re.findall(kind, page, re.S)] == [
+        ("2 groups of near-duplicates with different labels (4 texts)", 2, ""),
+        ("1 group of near-duplicates with the same label (2 texts)", 1, ""),
+        ("30 unlike anything else", 20, "<p>problems.csv has all of them.</p>"),
+    ]
 
 
 def test_the_page_needs_no_network():
