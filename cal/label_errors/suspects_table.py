@@ -84,8 +84,8 @@ def suspects_table(evidence: Evidence, n_neighbours: int = 5, n_with: int | None
         >>> scores = {"aum": np.array([-2.0, 1.5])}
         >>> evidence = Evidence(["a", "b"], np.array([0, 1]), ["no", "yes"], "aum", np.array([1, 0]), scores,
         ...                     probs=np.array([[0.9, 0.1], [0.8, 0.2]]), places=["row 1", "row 2"])
-        >>> suspects_table(evidence)[["row", "id", "label", "likely", "why"]].iloc[0].tolist()
-        [2, 'b', 'yes', 'no', 'Models that never saw it say no with .80 and give its own label .20.']
+        >>> suspects_table(evidence)[["id", "label", "likely", "why"]].iloc[0].tolist()
+        ['b', 'yes', 'no', 'Models that never saw it say no with .80 and give its own label .20.']
     """
     order, n = evidence.order, len(evidence.gold)
     around = _around(evidence, n_neighbours, n_with)
