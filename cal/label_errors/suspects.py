@@ -26,7 +26,14 @@ from cal.files import OwnedFolder
 from cal.label_errors.reads import draw_reads
 from cal.label_errors.suspects_pairs import label_pairs, n_counted
 from cal.label_errors.suspects_table import READ
-from cal.label_errors.suspects_text import listed_text, metric_in_words, next_steps, pairs_text, problems_text
+from cal.label_errors.suspects_text import (
+    listed_text,
+    metric_in_words,
+    next_steps,
+    next_text,
+    pairs_text,
+    problems_text,
+)
 from cal.seeds import list_seeds
 from cal.stored import Stored
 
@@ -138,11 +145,10 @@ class Suspects:
 
     def __str__(self) -> str:
         config, named = self.about["config"], bool(self.about["named"])
-        parts = [self.note, UNCHANGED]
-        parts = ["\n".join(parts)]
+        parts = [f"{self.note}\n{UNCHANGED}"]
         parts += [listed_text(self.rows.head(config["n"]), named)] if config["n"] else []
         parts += [pairs_text(self.pairs(), n_counted(len(self))), problems_text(self.problems, named)]
-        parts += [next_steps(len(self), config.get("output"), config.get("dataset"))]
+        parts += [next_text(next_steps(len(self), config.get("output"), config.get("dataset")))]
         return "\n\n".join(part for part in parts if part)
 
     def __repr__(self) -> str:

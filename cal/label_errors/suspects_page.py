@@ -13,7 +13,7 @@ import pandas as pd
 
 from cal.label_errors.reasons import probability
 from cal.label_errors.suspects_pairs import mix_ups, n_counted
-from cal.label_errors.suspects_text import found_at, metric_in_words, next_steps
+from cal.label_errors.suspects_text import found_at, is_command, metric_in_words, next_steps
 from cal.label_errors.text_problems_result import problem_sorts
 
 if TYPE_CHECKING:
@@ -72,15 +72,14 @@ def _labels(pair: Sequence[str], hues: Mapping[str, int]) -> str:
     )
 
 
-def _next(steps: str) -> str:
+def _next(steps: Sequence[str]) -> str:
     """What to do: sentences as paragraphs, and commands with a button to copy them."""
-    lines = []
-    for line in steps.splitlines():
-        if line.startswith("  "):
-            lines.append(f'<div class="command"><code>{escape(line.strip())}</code><button hidden>Copy</button></div>')
-        else:
-            lines.append(f"<p>{escape(line)}</p>")
-    return "\n".join(lines)
+    return "\n".join(
+        f'<div class="command"><code>{escape(step)}</code><button hidden>Copy</button></div>'
+        if is_command(step)
+        else f"<p>{escape(step)}</p>"
+        for step in steps
+    )
 
 
 def _pairs(found: Suspects, numbers: Mapping[tuple[str, str], int], n_shown: int, hues: Mapping[str, int]) -> str:

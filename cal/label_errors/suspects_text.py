@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from textwrap import indent, wrap
 from typing import Any
@@ -127,8 +127,18 @@ def problems_text(problems: pd.DataFrame, named: bool = True) -> str:
     return "\n".join(lines)
 
 
-def next_steps(n_labels: int, output: str | None, dataset: Any) -> str:
-    """What to do with the list, with commands to paste.
+def next_text(steps: Sequence[str]) -> str:
+    """What to do, with commands on lines of their own: see `next_steps`."""
+    return "\n".join(f"  {step}" if is_command(step) else "\n".join(wrap(step, _WIDTH)) for step in steps)
+
+
+def is_command(step: str) -> bool:
+    """Whether a step is a command to paste."""
+    return step.startswith("cal ")
+
+
+def next_steps(n_labels: int, output: str | None, dataset: Any) -> list[str]:
+    """What to do with the list, in sentences and commands.
 
     Args:
         n_labels: number of labels.
@@ -136,27 +146,26 @@ def next_steps(n_labels: int, output: str | None, dataset: Any) -> str:
         dataset: source of the documents, as in suspects.json.
 
     Example:
-        >>> print(next_steps(1000, "runs/a", {"kind": "files", "path": "my.csv"}).splitlines()[-1])
-          cal suspects --read runs/a/to_read.csv
+        >>> for step in next_steps(1000, "runs/a", {"kind": "files", "path": "my.csv"})[1::2]:
+        ...     print(step)
+        cal correct my.csv runs/a/to_read.csv output=clean.csv
+        cal suspects --read runs/a/to_read.csv
     """
     n = min(N_READ, n_labels)
-    what = (
-        f"Read {'its' if output is None else 'the'} first {n}: write right, wrong or unsure into the column verdict, "
-        "and the right label into corrected."
-    )
+    what = f"Write right, wrong or unsure into the column verdict of its first {n} rows, and the right label into"
     if output is None:
-        return (
-            'Next: found.save("suspects") writes suspects/to_read.csv. ' + what + " Then cal.correct mends the labels, "
-            "and cal.count_errors says how many are wrong."
-        )
+        return [
+            f'Next: found.save("suspects") writes suspects/to_read.csv. {what} corrected. Then cal.correct mends the '
+            "labels, and cal.count_errors says how many are wrong."
+        ]
     to_read = shlex.quote(str(Path(output) / "to_read.csv"))
-    lines = [
-        f"Next: open {to_read} in a spreadsheet.",
-        what,
-        "Then mend these labels, and see how many are wrong in all:",
+    rest = "The other rows were drawn at random. Read them, too, and see about how many labels are wrong in all:"
+    return [
+        f"Next: open {to_read} in a spreadsheet. {what} corrected. Then mend these labels:",
+        f"cal correct {labels_file(dataset)} {to_read} output=clean.csv",
+        rest if n_labels > n else "See how many labels are wrong in all:",
+        f"cal suspects --read {to_read}",
     ]
-    lines += [f"  cal correct {labels_file(dataset)} {to_read} output=clean.csv", f"  cal suspects --read {to_read}"]
-    return "\n".join(lines)
 
 
 def labels_file(dataset: Any) -> str:

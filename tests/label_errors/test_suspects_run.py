@@ -178,7 +178,7 @@ def test_a_training_keeps_what_random_flips_tell_out_of_sight(trained):
 
 def test_what_to_do_next_are_commands_to_paste(trained):
     text, folder = trained
-    *_, correct, read = text.splitlines()
+    *_, correct, _, read = text.splitlines()
     assert correct == f"  cal correct my.csv {folder}/to_read.csv output=clean.csv"
     assert read == f"  cal suspects --read {folder}/to_read.csv"
     reads = from_spreadsheet(folder / "to_read.csv")
