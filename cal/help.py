@@ -39,6 +39,7 @@ def configured_help(command: str) -> str:
     keys_text = "\n".join(_key(name, *about) for name, about in keys.items() if name not in GROUPS)
     choices = f"{_choices(*groups)}\n\n" if groups else ""
     multirun = "\n  -m, --multirun     run every combination of values given as key=a,b" if sweep else ""
+    read = "\n  --read FILE        the same as read=FILE" if command == "suspects" else ""
     examples = {"dataset": "dataset.path=...", "features": "features.pool=...", "learner": "learner.hidden=..."}
     of_groups = ", ".join(example for group, example in examples.items() if group in keys)
     heading = f"keys, with their defaults{f' (groups have more: {of_groups})' * bool(of_groups)}\n{keys_text}"
@@ -53,7 +54,7 @@ def configured_help(command: str) -> str:
 
 options
   -q, --quiet        print only the path of the result, and errors
-  -v, --verbose      show the log{multirun}
+  -v, --verbose      show the log{multirun}{read}
   --cfg              print the complete configuration and exit
   --config-dir DIR   folder of your own configuration files, such as DIR/dataset/mine.yaml
 """

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cal import registry
 from cal.arguments import check_arguments
 from cal.checks import Problems, is_path, paths, true_or_false
 from cal.errors import ConfigError, DataError
@@ -115,7 +116,9 @@ class CorrectRequest(LabelsRequest):
 
         def measured() -> Gain:
             gain = correction_gain(corpus, before, after, names, self.seeds, self.setup(quiet), file.test)
-            return replace(gain, vectors=self.vectors)
+            used = [("learner", self.learner), ("features", self.features)]
+            told = [f"{key}={registry.name_of(each) or type(each).__name__}" for key, each in used if each is not None]
+            return replace(gain, how=" ".join(told))
 
         return measured
 

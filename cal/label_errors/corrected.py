@@ -112,7 +112,7 @@ class Corrected:
 
     def _repr_html_(self) -> str:
         table = self.pairs().head(_N_PAIRS).to_html(index=False) if len(self) else ""
-        return f"<p>{escape(self.verdict)}</p>{table}<p>{escape(self.outcome)}</p>"
+        return f"<p>{escape(self.verdict)}</p>{table}<p>{escape(self.outcome).replace(chr(10), '<br>')}</p>"
 
 
 def refuse_output(output: Path, source: Path) -> None:

@@ -28,7 +28,7 @@ class Gain:
         n_test: number of test documents.
         low: lower bound of the difference, at 95 %.
         high: upper bound.
-        vectors: which document vectors the classifiers read, in a sentence; empty if that is not worth telling.
+        how: classifier and vectors, such as `learner=mlp features=lsa`.
     """
 
     accuracies: pd.DataFrame
@@ -36,7 +36,7 @@ class Gain:
     n_test: int
     low: float
     high: float
-    vectors: str = ""
+    how: str = ""
 
     @property
     def difference(self) -> float:
@@ -48,11 +48,11 @@ class Gain:
             f"{each.mean():.3f} ({each.min():.3f} to {each.max():.3f})"
             for each in (self.accuracies["before"], self.accuracies["after"])
         )
-        n = len(self.accuracies)
         told = (
-            f"Accuracy on {quantity(self.n_test, 'document')} of {self.test}, mean of {n} trainings: {before} with the "
-            f"labels as they were, {after} with the corrected ones."
-            f"{' ' * bool(self.vectors)}{self.vectors}\n"
+            f"Accuracy on {quantity(self.n_test, 'document')} of {self.test}, mean (and range) of "
+            f"{len(self.accuracies)} trainings{self.how and f' ({self.how})'}:\n"
+            f"  labels as they were  {before}\n"
+            f"  corrected labels     {after}\n"
         )
         if self.low == self.high == 0:
             return told + "No prediction changed."

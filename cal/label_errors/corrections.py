@@ -53,7 +53,10 @@ def read_corrections(given: Any, file: LabelledFile, *, new_labels: bool = False
         DataError: listing everything that does not fit, with the rows.
     """
     source, table = read_filled(given, "corrections", "suspects.csv")
-    require(table, ["corrected"], source, f"Give suspects.csv of cal suspects. {_FILL_IN}")
+    remedy = f"Give suspects.csv of cal suspects. {_FILL_IN}"
+    if file.table.has_column("corrected"):
+        remedy = f"{file.path} has; your own file comes first, then the corrections."
+    require(table, ["corrected"], source, remedy)
     filled = table[table["corrected"] != ""]
     if filled.empty:
         raise DataError(f"{source} has nothing in its column 'corrected'. {_FILL_IN}")

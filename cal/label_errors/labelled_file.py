@@ -17,7 +17,7 @@ from cal.data.corpus import Corpus, Split
 from cal.data.local_files import LocalFiles
 from cal.data.replaced_cells import with_cells
 from cal.data.spelling import normal_form
-from cal.data.table_files import read_table
+from cal.data.table_files import read_table, stem
 from cal.data.tables import RawTable
 from cal.errors import DataError, shown
 
@@ -73,7 +73,8 @@ class LabelledFile:
                 f"{', '.join(map(str, files['train']))}. Give one of them, with the corrections of its documents."
             )
         tests = files.get("test", []) if test is None else [test]
-        settings = replace(settings, path=str(files["train"][0]), train=None, test=None, dev=None)
+        (path,) = files["train"]
+        settings = replace(settings, path=str(path), train=None, test=None, dev=None, name=settings.name or stem(path))
         corpus = settings.read()
         documents = {}
         for split in filter(None, (corpus.train, corpus.test, corpus.dev)):

@@ -161,6 +161,12 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(corrections, sa
     assert [*tmp_path.iterdir()] == [mine]
 
 
+def test_a_list_before_the_file_is_noticed(mine, tmp_path):
+    pd.DataFrame({"text": TEXTS, "label": LABELS, "corrected": ""}).to_csv(tmp_path / "suspects.csv", index=False)
+    told = refused(lambda: cal.correct(tmp_path / "suspects.csv", mine))
+    assert told.endswith("suspects.csv has; your own file comes first, then the corrections.")
+
+
 def test_the_same_correction_twice_is_one(mine):
     assert len(cal.correct(mine, pd.concat([listed({2: "HUM"}), listed({2: ""}), listed({2: "HUM"})]))) == 1
 
@@ -252,7 +258,7 @@ def test_of_a_folder_the_train_file_is_corrected_and_the_test_file_measures(tmp_
     made = cal.correct(tmp_path / "in", listed({2: "HUM"}), seeds=2, **QUICK)
     assert made.source.name == "train.csv"
     assert made.gain.n_test == 6
-    assert "of test.csv, mean of 2 trainings" in str(made)
+    assert "of test.csv, mean (and range) of 2 trainings (learner=mlp features=lsa):" in str(made)
 
 
 def test_rows_of_every_split_of_a_file_are_corrected(tmp_path):
@@ -302,7 +308,7 @@ def test_the_command_says_what_corrections_do_to_accuracy(noisy, tmp_path, monke
     out = capsys.readouterr().out
     assert "my.csv: 14 of 40 labels are corrected. Left alone: 26 without a correction." in out
     assert "7  number -> person" in out
-    assert "Accuracy on 40 documents of test.csv, mean of 3 trainings: " in out
+    assert "Accuracy on 40 documents of test.csv, mean (and range) of 3 trainings (learner=scikit " in out
     assert "the corrected labels make classifiers more accurate." in out
     assert out.endswith(f"Corrected file: {clean}\n")
     assert pd.read_csv(clean)["label"].value_counts().tolist() == [20, 20]
