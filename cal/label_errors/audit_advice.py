@@ -54,7 +54,7 @@ def advise(result: AuditResult) -> Advice:
     means = {name: float(values.mean()) for name, values in shares.items()}
     seconds = {str(name): float(each) for name, each in result.scores.groupby("detector")["seconds"].mean().items()}
     order = highest_first(means)
-    found = {name: mean_over_seeds(shares[name], np.random.default_rng(0)) for name in order}
+    found = {name: mean_over_seeds(shares[name]) for name in order}
     candidates = [name for name in order if name not in _CONTROLS and any(part.of_use(name) for part in parts)]
     if not candidates:
         return Advice(order[0], _useless(result, parts, order[0], means[order[0]]), "", found)
@@ -83,7 +83,7 @@ def _as_many(differences: np.ndarray) -> bool:
     mean = float(differences.mean())
     if mean <= _NO_DIFFERENCE or len(differences) < 2:
         return mean <= _NO_DIFFERENCE
-    low, _ = interval_over_seeds(differences, np.random.default_rng(0))
+    low, _ = interval_over_seeds(differences)
     return bool(low <= 0) and mean <= _ANY_DIFFERENCE
 
 

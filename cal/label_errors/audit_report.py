@@ -121,7 +121,7 @@ def recall_figure(part: Injection) -> Figure:
         style = line_style(names, name)
         axes.plot(percent, 100 * curves.mean(), **style, markevery=4, label=label(name))
         if len(curves) > 1:
-            ends = 100 * interval_over_seeds(curves.to_numpy(), np.random.default_rng(0))
+            ends = 100 * interval_over_seeds(curves.to_numpy())
             axes.fill_between(percent, *ends, color=style["color"], alpha=0.15, linewidth=0)
     axes.plot(percent, percent, color="#8A96A3", linestyle=":", linewidth=1.2, label="at random")
     axes.axvline(READ, color="#8A96A3", linewidth=0.8)

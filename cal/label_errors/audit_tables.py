@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -48,38 +49,41 @@ class Mean(NamedTuple):
         return f"{100 * self.mean:.0f} %{interval}"
 
 
-def mean_over_seeds(values: np.ndarray, generator: np.random.Generator) -> Mean:
+def mean_over_seeds(values: np.ndarray) -> Mean:
     """The mean and its percentile bootstrap interval, from seeds resampled with replacement.
 
     Args:
         values: (seed,) numbers; NaN are ignored.
-        generator: source of the resamples.
 
     Example:
-        >>> mean = mean_over_seeds(np.array([0.4, 0.5, 0.6]), np.random.default_rng(0))
+        >>> mean = mean_over_seeds(np.array([0.4, 0.5, 0.6]))
         >>> [round(end, 3) for end in mean]
         [0.5, 0.4, 0.6]
     """
     values = values[~np.isnan(values)]
     if len(values) < 2:
         return Mean(values[0] if len(values) else np.nan, np.nan, np.nan)
-    low, high = interval_over_seeds(values, generator)
+    low, high = interval_over_seeds(values)
     return Mean(float(values.mean()), float(low), float(high))
 
 
 @one_thread()
-def interval_over_seeds(values: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+def interval_over_seeds(values: np.ndarray) -> np.ndarray:
     """(2, ...) bounds of the 95 % percentile bootstrap interval of the mean over seeds.
 
     Args:
         values: (seed, ...) numbers, all resampled alike.
-        generator: source of the resamples.
     """
-    n = len(values)
-    drawn = generator.integers(0, n, (N_BOOTSTRAP, n, 1))
-    shares = (drawn == np.arange(n)).mean(axis=1)  # (resample, seed) share of draws
-    ends: np.ndarray = np.quantile(shares @ values, [0.025, 0.975], axis=0)
+    ends: np.ndarray = np.quantile(_resamples(len(values)) @ values, [0.025, 0.975], axis=0)
     return ends
+
+
+@cache
+def _resamples(n: int) -> np.ndarray:
+    """(resample, seed) share of each seed in resamples of n."""
+    drawn = np.random.default_rng(0).integers(0, n, (N_BOOTSTRAP, n, 1))
+    shares: np.ndarray = (drawn == np.arange(n)).mean(axis=1)
+    return shares
 
 
 class Injection(NamedTuple):
@@ -126,7 +130,7 @@ class Injection(NamedTuple):
     def of(self, detector: str, column: str) -> Mean:
         """Mean of one column of a detector's scores."""
         values = self.scores.loc[self.scores["detector"] == detector, column]
-        return mean_over_seeds(values.to_numpy(dtype=float), np.random.default_rng(0))
+        return mean_over_seeds(values.to_numpy(dtype=float))
 
     def ranked(self) -> list[str]:
         """Detectors, highest mean average precision first."""
@@ -223,7 +227,7 @@ def cleaning_table(part: Injection) -> TextTable:
 
     def gain(treatment: str, detector: str, over: pd.Series) -> str:
         gains = (by_treatment[treatment, detector] - over).to_numpy()
-        return mean_over_seeds(gains, np.random.default_rng(0)).decimals("+.3f")
+        return mean_over_seeds(gains).decimals("+.3f")
 
     def cells(treatment: str, detector: str) -> list[str]:
         less_random = "" if detector in ("", RANDOM) else gain(treatment, detector, by_treatment[treatment, RANDOM])

@@ -32,7 +32,10 @@ NOISE = {
         "class-dependent noise", "Each wrong label is the class with which its right one is most often confused."
     ),
     "annotator": Kind("annotator noise", "One careless annotator errs, towards frequent classes."),
-    "confused": Kind("confusion noise", "Hard documents have wrong labels, and those that they are confused with."),
+    "confused": Kind(
+        "confusion noise",
+        "Hard documents have the wrong labels that classifiers take them for, which no ranking finds in full.",
+    ),
 }
 """Kinds of noise."""
 BETWEEN_CLASSES = ("class_dependent", "confused")

@@ -159,7 +159,7 @@ def topics_apart(corpus: Corpus, n_topics: int = 4) -> Corpus:
 
 def interval(values: np.ndarray) -> tuple[float, float]:
     """The 95 % interval of a mean: bootstrap over seeds."""
-    low, high = interval_over_seeds(values, np.random.default_rng(0))
+    low, high = interval_over_seeds(values)
     return float(low), float(high)
 
 
