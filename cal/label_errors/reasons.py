@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 _LEAST_GAP = 0.1  # between two probabilities; if they are nearer to each other, models do not decide
+_SURE = 0.5  # probability from which on models say a label
 _MOST = 0.8  # share of similar texts that speaks for a label
 _LONGEST = 40  # characters of a label in a sentence
 
@@ -61,7 +62,8 @@ def by_models(p_likely: float, p_own: float, likely: str) -> str:
         return f"Models that never saw it hesitate between {likely} ({of_likely}) and its own label ({of_own})."
     if p_own > p_likely:
         return f"Models that never saw it confirm its label with {of_own}; {likely} comes next with {of_likely}."
-    return f"Models that never saw it say {likely} with {of_likely} and give its own label {of_own}."
+    say = "say" if p_likely >= _SURE else "lean towards"
+    return f"Models that never saw it {say} {likely} with {of_likely} and give its own label {of_own}."
 
 
 def by_epochs(correctness: float, n_epochs: int, last: str | None, own: str) -> str:

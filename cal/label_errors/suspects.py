@@ -73,7 +73,8 @@ class Suspects:
         about, n_seeds = self.about, len(self.about["seeds"])
         trained = f", mean of {n_seeds} trainings" if n_seeds > 1 else ""
         told = f"{len(self):,} labels of {about['name']} in the order worth reading, by {metric_in_words(about['by'])}"
-        return f"{told}{trained}; {about['similar']}. {about.get('vectors') or ''}".strip()
+        similar = "" if about["similar"] == "similar texts" else f"; {about['similar']}"
+        return f"{told}{trained}{similar}. {about.get('vectors') or ''}".strip()
 
     def to_frame(self) -> pd.DataFrame:
         """`rows`."""

@@ -145,8 +145,8 @@ def _with_vectors(
         assert vectors is not None
         row_of = {instance_id: row for row, instance_id in enumerate(corpus.train.ids)}
         rows = [row_of[str(instance_id)] for instance_id in evidence.ids]
-        kind = request.as_data()["features"]["kind"]
-        return replace(evidence, vectors=vectors.train[rows]), f"similar texts{limit} by features={kind}"
+        by = "" if request.vectors else f" by features={request.as_data()['features']['kind']}"
+        return replace(evidence, vectors=vectors.train[rows]), f"similar texts{limit}{by}"
     if bool((evidence.gold < 0).all()):
         return evidence, "no similar texts, because the map has no labels (give its corpus)"
     if evidence.texts is None or sum(bool(text.strip()) for text in evidence.texts) < 2:

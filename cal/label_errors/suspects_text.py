@@ -111,7 +111,7 @@ def pairs_text(pairs: pd.DataFrame, n: int) -> str:
 
 
 def problems_text(problems: pd.DataFrame, named: bool = True) -> str:
-    """How many texts are doubtful in which way, and the first of each kind.
+    """How many texts are doubtful in which way, and the first of the most important kind.
 
     Args:
         problems: what `find_text_problems` gives.
@@ -119,12 +119,13 @@ def problems_text(problems: pd.DataFrame, named: bool = True) -> str:
     """
     lines = []
     for title, rows in problem_sorts(problems):
-        lines.append(f"{title[0].upper()}{title[1:]}")
-        for row in rows[~rows["group"].duplicated() | rows["group"].isna()].head(_N_PROBLEMS).to_dict("records"):
+        lines.append(f"  {title}")
+        first = rows[~rows["group"].duplicated() | rows["group"].isna()].head(0 if len(lines) > 1 else _N_PROBLEMS)
+        for row in first.to_dict("records"):
             label = f", {in_words(row['label'])}" if row["label"] else ""
             told = f"- “{shortened(row['text'], 80)}” ({found_at(row, named)}{label}). {row['why']}"
-            lines += wrap(told, _WIDTH, initial_indent="  ", subsequent_indent="    ")
-    return "\n".join(lines)
+            lines += wrap(told, _WIDTH, initial_indent=" " * 4, subsequent_indent=" " * 6)
+    return "\n".join(["Texts worth a look, whatever their labels:", *lines]) if lines else ""
 
 
 def next_text(steps: Sequence[str]) -> str:

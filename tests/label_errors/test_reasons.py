@@ -42,6 +42,7 @@ def says_as_it_is(labels):
         (0.9999, 0.0001, "say HUM with over .99 and give its own label under .01."),
         (0.45, 0.4, "hesitate between HUM (.45) and its own label (.40)."),
         (0.4, 0.45, "hesitate between HUM (.40) and its own label (.45)."),
+        (0.3, 0.05, "lean towards HUM with .30 and give its own label .05."),
         (0.2, 0.7, "confirm its label with .70; HUM comes next with .20."),
     ],
 )
