@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -60,9 +61,24 @@ def read_corrections(given: Any, file: LabelledFile, *, new_labels: bool = False
     filled = table[table["corrected"] != ""]
     if filled.empty:
         raise DataError(f"{source} has nothing in its column 'corrected'. {_FILL_IN}")
+    if "place" in filled:
+        filled = filled[[_may_be_of(place, file.path) for place in filled["place"]]]
+    if filled.empty:
+        raise DataError(f"{source} has no correction of a document of {file.path.name}: all are of other files.")
     if not {"row", "id"} & {*filled.columns}:
         raise DataError(f"{source} has neither a column 'row' nor 'id' to find the documents by. Keep one of them.")
     return _Matching(source, filled, file, new_labels).checked()
+
+
+def _may_be_of(place: str, path: Path) -> bool:
+    """Whether a place may be in a file: unless it names another one, as those of several files do.
+
+    Example:
+        >>> [_may_be_of(place, Path("my/a.csv")) for place in ("row 3 of a.csv", "row 3 of b.csv", "row 3 of train")]
+        [True, False, True]
+    """
+    named = re.search(r" of (.+\.\w+)( of \w+)?$", place)
+    return named is None or named[1] == path.name
 
 
 @dataclass(frozen=True)

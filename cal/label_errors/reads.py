@@ -40,7 +40,8 @@ def draw_reads(rows: pd.DataFrame, seed: int, *, n_first: int = 30, n_sampled: i
     Returns:
         One row per label to read: the first by rank, then the samples in the order in which they were drawn. Columns:
         those of `rows`, empty `verdict` and `corrected`, `part` (`first`, `next` or `rest`), `part_size` (number of
-        labels in the part), `draw` (place in the order of the part, from 1) and `documents` (number of all labels).
+        labels in the part), `draw` (place in the order of the part, from 1), `documents` (number of all labels) and,
+        if the ranking has it, `place`.
 
     Raises:
         DataError: if there are no rows.
@@ -66,6 +67,7 @@ def draw_reads(rows: pd.DataFrame, seed: int, *, n_first: int = 30, n_sampled: i
             order = torch.randperm(size, generator=stream(seed, "reads", number)).tolist()[:n_sampled]
         drawn = rows.iloc[[start + place for place in order]]
         table = drawn[[name for name in SHOWN if name in rows]].assign(verdict="", corrected="")
-        parts.append(table.assign(part=part, part_size=size, draw=range(1, len(drawn) + 1), documents=n))
+        table = table.assign(part=part, part_size=size, draw=range(1, len(drawn) + 1), documents=n)
+        parts.append(table.join(drawn[["place"]]) if "place" in rows else table)
         start += size
     return pd.concat([part for part in parts if len(part)], ignore_index=True)

@@ -160,26 +160,26 @@ def next_steps(n_labels: int, output: str | None, dataset: Any) -> list[str]:
             "labels, and cal.count_errors says how many are wrong."
         ]
     to_read = shlex.quote(str(Path(output) / "to_read.csv"))
+    files = labels_files(dataset)
+    clean = ["clean.csv"] if len(files) == 1 else [shlex.quote(f"clean-{Path(file).name}") for file in files]
     rest = "The other rows were drawn at random. Read them, too, and see about how many labels are wrong in all:"
     return [
         f"Next: open {to_read} in a spreadsheet. {what} corrected. Then mend these labels:",
-        f"cal correct {labels_file(dataset)} {to_read} output=clean.csv",
+        *(f"cal correct {shlex.quote(file)} {to_read} output={to}" for file, to in zip(files, clean, strict=True)),
         rest if n_labels > n else "See how many labels are wrong in all:",
         f"cal suspects --read {to_read}",
     ]
 
 
-def labels_file(dataset: Any) -> str:
-    """The file with the labels, as a word of a command; `my.csv` if there is no such file.
+def labels_files(dataset: Any) -> list[str]:
+    """The files with the labels; `my.csv` if they are not known.
 
     Example:
-        >>> labels_file({"kind": "files", "path": "my data.csv"}), labels_file(None)
-        ("'my data.csv'", 'my.csv')
+        >>> labels_files({"path": ["a.csv", "b.csv"]}), labels_files(None)
+        (['a.csv', 'b.csv'], ['my.csv'])
     """
     given = dataset.get("train") or dataset.get("path") if isinstance(dataset, Mapping) else None
-    if not isinstance(given, str):
-        return "my.csv"
-    of_train = [path for path in sorted(Path(given).glob("train.*"))] if Path(given).is_dir() else []
-    if Path(given).is_dir():
-        return shlex.quote(str(of_train[0])) if len(of_train) == 1 else "my.csv"
-    return shlex.quote(given)
+    files = [each for each in (given if isinstance(given, list) else [given]) if isinstance(each, str)]
+    if len(files) == 1 and Path(files[0]).is_dir():
+        files = sorted(str(path) for path in Path(files[0]).glob("train.*"))[:1]
+    return files or ["my.csv"]

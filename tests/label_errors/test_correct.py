@@ -171,6 +171,14 @@ def test_the_same_correction_twice_is_one(mine):
     assert len(cal.correct(mine, pd.concat([listed({2: "HUM"}), listed({2: ""}), listed({2: "HUM"})]))) == 1
 
 
+def test_of_a_list_of_several_files_each_file_takes_its_own(mine):
+    places = ["row 1 of my.csv", "row 2 of b.csv", "row 3 of my.csv"]
+    given = listed({1: "HUM", 2: "HUM", 3: "NUM"}, place=places)
+    assert cal.correct(mine, given).to_frame()["row"].tolist() == [1, 3]
+    of_others = given.assign(place=[place.replace("my", "b") for place in places])
+    assert "has no correction of a document of my.csv" in refused(lambda: cal.correct(mine, of_others))
+
+
 def test_a_new_label_is_added_on_demand(mine):
     made = cal.correct(mine, listed({2: "ENTY"}), new_labels=True)
     assert b"Who wrote?,ENTY" in made.content
