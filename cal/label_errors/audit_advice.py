@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from cal.errors import quantity
 from cal.label_errors.audit_tables import Injection, Mean, injections, interval_over_seeds, mean_over_seeds
 from cal.label_errors.detection_scores import READ
 from cal.rounding import highest_first
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
 
 _NO_DIFFERENCE, _ANY_DIFFERENCE = 0.01, 0.05
 """Shares found that differ by less are equal; those that differ by more never are, whatever the seeds say."""
-_CHEAPER = 0.8
-"""Share of the seconds of another detector below which one is cheaper; times vary by themselves."""
+_CHEAPER, _SECOND = 0.8, 1.0
+"""Share of the seconds of another detector below which one is cheaper, if it saves a second; times vary."""
+_ENOUGH = 50
+"""Number of wrong labels, over all injections and seeds, with which detectors can be told apart."""
 _CONTROLS = ("variability",)
 
 
@@ -55,13 +58,17 @@ def advise(result: AuditResult) -> Advice:
     seconds = {str(name): float(each) for name, each in result.scores.groupby("detector")["seconds"].mean().items()}
     order = highest_first(means)
     found = {name: mean_over_seeds(shares[name]) for name in order}
-    candidates = [name for name in order if name not in _CONTROLS and any(part.of_use(name) for part in parts)]
+    if (n_wrong := sum(part.n_wrong for part in parts) * result.scores["seed"].nunique()) < _ENOUGH:
+        return Advice(order[0], _undecided(n_wrong), "", found)
+    chance = float(np.mean([READ / 100 / part.ceiling for part in parts]))
+    useful = [name for name in order if means[name] >= 2 * chance and any(part.of_use(name) for part in parts)]
+    candidates = [name for name in useful if name not in _CONTROLS]
     if not candidates:
-        return Advice(order[0], _useless(result, parts, order[0], means[order[0]]), "", found)
+        return Advice(order[0], _useless(result, parts, order[0], means[order[0]], chance), "", found)
     best = candidates[0]
     equal = [name for name in candidates if _as_many(shares[best] - shares[name])]
     cheapest = min(seconds[name] for name in equal)
-    chosen = next(name for name in equal if _CHEAPER * seconds[name] <= cheapest)
+    chosen = next(name for name in equal if _CHEAPER * seconds[name] <= cheapest or seconds[name] < cheapest + _SECOND)
     average = ", on average over all kinds and rates of noise" if len(parts) > 1 else ""
     sentence = (
         f"Use {chosen} on this corpus: in the {READ} % of the documents that it ranks first, it finds "
@@ -103,22 +110,30 @@ def _compared(
     return f", and none finds more; next is {second} with {_percent(means[second])}."
 
 
-def _useless(result: AuditResult, parts: Sequence[Injection], name: str, share: float) -> str:
-    better = "better vectors, such as features=minilm"
-    if result.config.get("features") is None or result.config["features"].get("kind") == "encoder":
-        better = "an encoder fine-tuned on them, learner=transformer model=FOLDER"
-    chance = np.mean([READ / 100 / part.ceiling for part in parts])
+def _undecided(n_wrong: int) -> str:
     return (
-        f"No detector is of use on this corpus: the best, {name}, finds {_percent(share)} of {_those(parts)} by "
-        f"reading {READ} %, and a random order finds {_percent(float(chance))}. Use more documents, or {better}, and "
-        "audit again."
+        f"This audit cannot tell which detector to use: it has {quantity(n_wrong, 'wrong label')} in all, and needs "
+        f"{_ENOUGH} or more. Use more documents, more seeds or higher rates."
+    )
+
+
+def _useless(result: AuditResult, parts: Sequence[Injection], name: str, share: float, chance: float) -> str:
+    features, better = result.config.get("features", {}), "better vectors, such as features=minilm"
+    if features is None:  # an encoder is fine-tuned
+        better = "another encoder, model=FOLDER"
+    elif features.get("kind") == "encoder":
+        better = "an encoder fine-tuned on them, learner=transformer model=FOLDER"
+    return (
+        f"No detector is of use on this corpus: in its first {READ} % of the documents the best, {name}, finds "
+        f"{_percent(share)} of {_those(parts)}, and a random order finds {_percent(chance)}. Use more documents, or "
+        f"{better}, and audit again."
     )
 
 
 def _those(parts: Sequence[Injection]) -> str:
     """Which wrong labels shares are of."""
     possible = all(part.ceiling == 1 for part in parts)
-    return "the wrong labels" if possible else f"the wrong labels that reading {READ} % can find"
+    return "the wrong labels" if possible else "the wrong labels that can be found there"
 
 
 def _command(result: AuditResult, by: str) -> str:

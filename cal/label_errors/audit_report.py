@@ -149,10 +149,9 @@ def _section(part: Injection, best: str, picture: str) -> Section:
 def _cautions(result: AuditResult, parts: Sequence[Injection], advice: Advice) -> list[str]:
     """What the numbers do not say."""
     n_seeds, best = result.scores["seed"].nunique(), advice.detector
-    cautions = [
-        _OF_INJECTED,
-        f"{best} was chosen by the same numbers that are reported for it, which flatters it a little.",
-    ]
+    cautions = [_OF_INJECTED]
+    if advice.command:
+        cautions.append(f"{best} was chosen by the same numbers that are reported for it, which flatters it a little.")
     useless = [part.title for part in parts if not part.of_use(best)]
     if useless and advice.command:
         cautions.append(

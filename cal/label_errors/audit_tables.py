@@ -62,7 +62,7 @@ def mean_over_seeds(values: np.ndarray) -> Mean:
     """
     values = values[~np.isnan(values)]
     if len(values) < 2:
-        return Mean(values[0] if len(values) else np.nan, np.nan, np.nan)
+        return Mean(float(values[0]) if len(values) else np.nan, np.nan, np.nan)
     low, high = interval_over_seeds(values)
     return Mean(float(values.mean()), float(low), float(high))
 

@@ -155,7 +155,7 @@ def test_where_a_number_cannot_be_estimated_the_reason_is_told():
 
 
 @pytest.mark.parametrize(("given", "said"), [
-    ({"signal": 0}, "No detector is of use on this corpus: the best, "),
+    ({"signal": 0}, "No detector is of use on this corpus: in its first "),
     ({"n_test": 3}, "Accuracy is measured on 3 test documents, each worth 33 points"),
     ({}, "Brackets hold 95 % intervals of the mean over 3 seeds"),
     ({"seeds": [1]}, "With one seed there are no intervals"),
