@@ -20,6 +20,7 @@ import orjson
 import pandas as pd
 
 from cal.arguments import check_arguments
+from cal.checks import refuse, whole_numbers
 from cal.data.spreadsheet import from_spreadsheet, to_spreadsheet
 from cal.errors import StorageError, quantity
 from cal.files import OwnedFolder
@@ -85,7 +86,11 @@ class Suspects:
 
         Args:
             n: number of suspects to count; None is 5 % of the labels, at least 20 and at most 100.
+
+        Raises:
+            ConfigError: if n is not a whole number of at least 1.
         """
+        refuse(whole_numbers(or_null=True, n=n))
         return label_pairs(self.rows, n)
 
     def plot(self) -> Figure:

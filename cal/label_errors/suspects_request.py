@@ -38,7 +38,9 @@ class SuspectsRequest(LogsRequest, LabelsRequest, SplitRequest):
         seeds: number of trainings to average (the paper's five seeds first), or a list of seeds
         folds: number of cross-validation folds; each is judged by classifiers that never saw it
         read: estimate how many labels are wrong instead, from your verdicts in to_read.csv of this list, or its folder
-        output: folder of the list
+        output: folder of the list: suspects.html, suspects.csv, to_read.csv, pairs.csv and problems.csv; p_wrong is
+            estimated from labels flipped at random, so errors that people make between similar classes are harder to
+            see, and is empty where that was not validated
     """
 
     map: Any = None

@@ -162,6 +162,13 @@ def test_rows_are_those_that_messages_name(trained):
     }
 
 
+@pytest.mark.parametrize("n", [0, -1, 1.5, "5"])
+def test_pairs_are_counted_among_a_whole_number_of_suspects(trained, n):
+    assert trained.pairs(5)["n"].sum() == 5
+    with pytest.raises(cal.CalError, match="n must be a whole number of at least 1 or null"):
+        trained.pairs(n)
+
+
 def test_its_repr_is_one_line(found):
     assert "\n" not in repr(found)
     assert str(len(found)) in repr(found)
