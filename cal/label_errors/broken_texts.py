@@ -41,8 +41,10 @@ _NAMES = (
     f"(?:amp|lt|gt|quot|apos|nbsp|copy|reg|trade|hellip|[mn]dash|[lr][sd]quo|[lr]aquo|bull|middot|euro|pound|yen|cent|"
     f"deg|times|szlig|aelig|AElig|oelig|iquest|iexcl|shy|rarr|larr|{_ACCENTED})"
 )
+# Of an entity that has lost its ampersand: quotes, dashes and other signs, not any number as in “comment #42;”.
+_CODE = "0?(?:3[4689]|60|62|9[123]|1[3-7][0-9]|2[0-5][0-9]|8[0-9]{3})"
 _ENTITY = re.compile(
-    rf"&(?:{_NAMES}|#[0-9]{{2,6}}|#[xX][0-9a-fA-F]{{2,5}});|(?<![\w&#])#[0-9]{{2,5}};|(?<![\w&])(?:quot|amp|lt|gt|nbsp);"
+    rf"&(?:{_NAMES}|#[0-9]{{2,6}}|#[xX][0-9a-fA-F]{{2,5}});|(?<![\w&#])#{_CODE};|(?<![\w&])(?:quot|amp|lt|gt|nbsp);"
 )
 _ESCAPE = re.compile(r"(?<=[^\W\d_])\\u(?:00[a-fA-F89]|0[1-9a-fA-F]|[12][0-9a-fA-F])[0-9a-fA-F]{1,2}(?![0-9a-fA-F])")
 _PLAIN_TAG = re.compile(

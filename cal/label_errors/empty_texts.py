@@ -17,7 +17,7 @@ _WORDS = {word.casefold() for word in MISSING} | {
     "no text",
 }
 _LETTER = re.compile(r"[^\W_]")
-_FACE = re.compile(r"[:;=8xX][-'^o]?[()\[\]DPpOo/\\|*<>3]|[()<][-'^]?[:;=]|[\^>-][_.-]+[\^<-]")
+_FACE = re.compile(r"[:;=8xX][-'^o]?[()\[\]DPpOo/\\|*<>3]|[()<][-'^]?[:;=]|\^[_.-]*\^|>[_.-]*<|-[_.]-")
 
 
 def why_empty(text: str) -> str:

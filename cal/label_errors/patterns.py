@@ -18,6 +18,7 @@ SAME_ANYWAY = 0.9
 
 _TEXTS = 4  # that share a pattern, at least
 _PAIRS = _TEXTS * (_TEXTS - 1) // 2
+_ROOM = 2**20  # pairs to hold at a time
 
 
 def without_patterns(sets: WordSets, all_pairs: Iterable[Pairs]) -> Iterator[Pairs]:
@@ -40,17 +41,47 @@ def without_patterns(sets: WordSets, all_pairs: Iterable[Pairs]) -> Iterator[Pai
         >>> n_pairs(texts), n_pairs([*texts, texts[0].replace("Rome", "Bonn")])
         (3, 0)
     """
-    held, patterns = [], []
+    held = _Held()
     for pairs in all_pairs:
         pattern = _patterns(sets, pairs)
-        filled = pattern > 0
-        yield Pairs(*(part[~filled] for part in pairs))
-        held.append(Pairs(*(part[filled] for part in pairs)))
-        patterns.append(pattern[filled])
-    if patterns:
-        _, which, n_pairs = np.unique(np.concatenate(patterns), return_inverse=True, return_counts=True)
+        yield Pairs(*(part[pattern == 0] for part in pairs))
+        held.add(pairs, pattern)
+    yield held.few()
+
+
+class _Held:
+    """Pairs that fill patterns, until it is clear which patterns are those of few texts.
+
+    Pairs of a pattern of many texts are dropped as soon as it is known, so that a pattern of thousands takes no room.
+    """
+
+    def __init__(self) -> None:
+        self._of_many = np.empty(0, dtype=np.uint64)
+        self._parts: list[tuple[np.ndarray, ...]] = []
+        self._n = 0
+
+    def add(self, pairs: Pairs, pattern: np.ndarray) -> None:
+        chosen = np.flatnonzero(pattern)
+        chosen = chosen[~np.isin(pattern[chosen], self._of_many)]
+        self._parts.append((*(part[chosen] for part in pairs), pattern[chosen]))
+        self._n += len(chosen)
+        if self._n > _ROOM:
+            self._drop()
+
+    def _drop(self) -> None:
+        first, second, similarity, pattern = (np.concatenate(parts) for parts in zip(*self._parts, strict=True))
+        patterns, which, n_pairs = np.unique(pattern, return_inverse=True, return_counts=True)
+        self._of_many = np.concatenate([self._of_many, patterns[n_pairs >= _PAIRS]])
         few = n_pairs[which] < _PAIRS
-        yield Pairs(*(np.concatenate(part)[few] for part in zip(*held, strict=True)))
+        self._parts = [(first[few], second[few], similarity[few], pattern[few])]
+        self._n = int(few.sum())
+
+    def few(self) -> Pairs:
+        """The pairs of patterns of few texts."""
+        if not self._parts:
+            return Pairs(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0))
+        self._drop()
+        return Pairs(*self._parts[0][:3])
 
 
 def _patterns(sets: WordSets, pairs: Pairs) -> np.ndarray:
@@ -63,6 +94,8 @@ def _patterns(sets: WordSets, pairs: Pairs) -> np.ndarray:
         own = (side - shared).tocsr()
         own.data = own.data * sets.weights[own.indices]
         filled &= own.max(axis=1).toarray().ravel() >= usual
+    if not filled.any():
+        return np.zeros(len(filled), dtype=np.uint64)
     mixed = np.arange(1, len(sets.words) + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> np.uint64(31))) * np.uint64(0xC2B2AE3D27D4EB4F)
     pattern = np.add.reduceat(mixed[shared.indices], shared.indptr[:-1]) | np.uint64(1)

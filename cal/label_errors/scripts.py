@@ -48,12 +48,16 @@ def scripts_of(texts: Sequence[str]) -> np.ndarray:
         >>> [SCRIPTS[script] for script in scripts_of(["How far?", "Кто он?", "这个产品什么时候发货"])]
         ['Latin', 'Cyrillic', 'Chinese or Japanese']
     """
-    counts = np.zeros((len(texts), len(SCRIPTS)), dtype=np.int32)
+    n_cells = len(texts) * len(SCRIPTS)
+    cells = np.zeros(n_cells, dtype=np.int64)
     table = _script_of_point()
     for points, owner in code_points(texts):
         script = table[np.minimum(points, len(table) - 1)]
         letters = script >= 0
-        np.add.at(counts, (owner[letters], script[letters]), 1)
+        first = int(owner[0]) * len(SCRIPTS)
+        of_texts = np.bincount(owner[letters] * len(SCRIPTS) + script[letters] - first)
+        cells[first : first + len(of_texts)] += of_texts
+    counts = cells.reshape(len(texts), len(SCRIPTS))
     n_letters = counts.sum(axis=1)
     main = counts.argmax(axis=1)
     clear = (n_letters >= _LEAST_LETTERS) & (2 * counts.max(axis=1) > n_letters)

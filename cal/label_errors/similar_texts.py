@@ -61,18 +61,25 @@ def similar_pairs(sets: WordSets, least: float = SIMILAR) -> Iterator[Pairs]:
 
 
 def _candidates(sets: WordSets, least: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Pairs that share one of their rarest words, the first position below the second, a bounded number at a time."""
+    """Pairs that may be similar, the first position below the second, a bounded number at a time.
+
+    They share some of their rarest words. If one has them up to rarer words than the other, what they share besides is
+    among its other words, so the weight of these and of the shared rarest words bounds what they share in all.
+    """
     rare = _rarest(sets, least)
-    shared = rare.T.tocsr()
+    weighted = sparse.csr_matrix((sets.weights[rare.indices], rare.indices, rare.indptr), shape=rare.shape)
+    shared, rest = rare.T.tocsr(), sets.totals - np.asarray(weighted.sum(axis=1)).ravel()
     in_texts = np.diff(shared.indptr)  # (word,) number of texts that have it among their rarest
     costs = np.add.reduceat(np.append(in_texts[rare.indices], 0), rare.indptr[:-1]) * (np.diff(rare.indptr) > 0)
     blocks = np.cumsum(costs) // _PRODUCTS
     starts = np.flatnonzero(np.diff(blocks, prepend=-1))
     for start, stop in zip(starts, [*starts[1:], len(costs)], strict=True):
-        pairs = (rare[start:stop] @ shared).tocoo()
+        pairs = (weighted[start:stop] @ shared).tocoo()
         first, second = pairs.row + start, pairs.col.astype(np.int64)
-        upper = first < second
-        first, second = first[upper], second[upper]
+        at_most = pairs.data + np.maximum(rest[first], rest[second])
+        needed = least / (1 + least) * (sets.totals[first] + sets.totals[second])
+        keep = (first < second) & (at_most >= needed - 1e-6)
+        first, second = first[keep], second[keep]
         for at in range(0, len(first), _PAIRS):
             yield first[at : at + _PAIRS], second[at : at + _PAIRS]
 

@@ -13,14 +13,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from scipy import sparse
+from scipy.special import bdtrc
+from scipy.stats import norm
 
-from cal.label_errors.far_tail import FEWEST, far_beyond
+from cal.label_errors.far_tail import FEWEST, far_beyond, far_score
 from cal.label_errors.letters import LetterTriples
 from cal.label_errors.word_sets import WordSets
 
 NEIGHBOURS = 5
 """Number of the nearest text whose similarity counts, so that a few odd texts do not hide each other."""
 
+_LEAST_SURPRISE = 3.0  # a triple of letters is then in fewer than one of twenty other texts
 _SAMPLE = 2048  # texts that each is first compared with
 _BLOCK = 2**22  # similarities to hold at a time
 
@@ -66,19 +69,18 @@ def unlike_all(texts: Sequence[str], sets: WordSets, ids: Sequence[Any], vectors
     return found
 
 
-def _far(values: np.ndarray) -> dict[int, float]:
-    """How far the values that are far beyond the others are from their median; 1 is where that begins."""
-    middle, far = float(np.median(values)), far_beyond(values)
+def _far(values: np.ndarray, far: float) -> dict[int, float]:
+    """How far the values that are above one are from the median; 1 is where that begins."""
+    middle = float(np.median(values))
     beyond = np.flatnonzero(values > far).tolist()
     return {text: round((float(values[text]) - middle) / (far - middle), 6) for text in beyond}
 
 
 def _by_letters(texts: Sequence[str]) -> dict[int, Unlike]:
-    if len(texts) < FEWEST:
-        return {}
     triples = LetterTriples(texts)
     found = {}
-    for text, score in _far(triples.surprise).items():
+    far = max(far_beyond(triples.surprise), _LEAST_SURPRISE)
+    for text, score in _far(triples.surprise, far).items():
         examples = [f"“{triple}”" for triple in triples.only_in(texts[text])]
         told = " or ".join([", ".join(examples[:-1]), examples[-1]] if len(examples) > 1 else examples)
         why = f"no other has {told} in it" if told else "its letters are hardly ever side by side in others"
@@ -87,17 +89,20 @@ def _by_letters(texts: Sequence[str]) -> dict[int, Unlike]:
 
 
 def _by_words(sets: WordSets) -> dict[int, Unlike]:
-    """By the number of words that no other text has, beyond what is usual for a text of its length."""
-    if sets.has.shape[0] < FEWEST:
-        return {}
-    n = np.diff(sets.has.indptr)
-    alone = sets.has @ (sets.n_texts == 1).astype(np.int64)
+    """By the number of words that no other text has, beyond what is usual for a text of its length.
+
+    The number is turned into the standard score of its probability, were such words spread evenly over all texts.
+    """
+    n, alone = np.diff(sets.has.indptr), sets.has @ (sets.n_texts == 1).astype(np.int64)
     share = alone.sum() / max(n.sum(), 1)
+    chance = np.where(alone > 0, bdtrc(np.maximum(alone - 1, 0), n, share), 1.0)
+    scores = np.round(np.maximum(norm.isf(np.clip(chance, 1e-300, 1)), 0), 9)
+    far = far_beyond(scores)
     found = {}
-    for text, score in _far(np.round((alone - share * n) / np.sqrt(np.maximum(n, 1)), 9)).items():
+    for text, score in _far(scores, max(far_score(len(n)), far if np.isfinite(far) else 0)).items():
         own = sets.has.indices[sets.has.indptr[text] : sets.has.indptr[text + 1]]
-        examples = ", ".join(sorted((sets.words[column] for column in own if sets.n_texts[column] == 1), key=len)[-3:])
-        why = f"{alone[text]} of its {n[text]} words are in no other text, such as {examples}"
+        words = sorted((sets.words[column] for column in own if sets.n_texts[column] == 1), key=lambda w: (-len(w), w))
+        why = f"{alone[text]} of its {n[text]} words are in no other text, such as {', '.join(words[:3])}"
         found[text] = Unlike("words", f"{why}; usual is {100 * share:.0f} %.", score)
     return found
 
@@ -112,11 +117,10 @@ def _by_vectors(vectors: Any, ids: Sequence[Any]) -> dict[int, Unlike]:
     if n < FEWEST:
         return {}
     sample = np.array(sorted(range(n), key=lambda text: _hash(ids[text]))[:_SAMPLE])
-    unit = _unit(vectors)
-    similarity = _nearest(unit, np.arange(n), sample)[:, -1]
+    similarity = _nearest(vectors, np.arange(n), sample)[:, -1]
     far, middle, usual = far_beyond(-similarity), float(np.median(similarity)), float(np.quantile(similarity, 0.1))
     candidates = np.flatnonzero(-similarity > far)
-    nearest = _nearest(unit, candidates, np.arange(n))
+    nearest = _nearest(vectors, candidates, np.arange(n)) if len(candidates) else np.empty((0, NEIGHBOURS))
     found = {}
     for text, (first, *_, own) in zip(candidates.tolist(), nearest.tolist(), strict=True):
         if -own > far:
@@ -126,29 +130,29 @@ def _by_vectors(vectors: Any, ids: Sequence[Any]) -> dict[int, Unlike]:
     return found
 
 
-def _unit(vectors: Any) -> Any:
-    """(text, feature) vectors of length 1, or of zeros, in single precision, as a tensor or a sparse matrix."""
-    if not sparse.issparse(vectors):
-        return torch.nn.functional.normalize(torch.from_numpy(np.array(vectors, dtype=np.float32)), dim=1)
-    from sklearn.preprocessing import normalize
-
-    return normalize(vectors.astype(np.float32)).tocsr()
-
-
-def _nearest(unit: Any, texts: np.ndarray, others: np.ndarray) -> np.ndarray:
+def _nearest(vectors: Any, texts: np.ndarray, others: np.ndarray) -> np.ndarray:
     """(text, NEIGHBOURS) cosine similarities of some texts to the nearest of some others, the nearest first."""
-    there, place = unit[others].T, np.full(unit.shape[0], -1)
+    there, place = _unit(vectors, others), np.full(vectors.shape[0], -1)
     place[others] = np.arange(len(others))
-    size, parts = max(_BLOCK // len(others), 1), [np.empty((0, NEIGHBOURS))]
+    size, parts = max(_BLOCK // len(others), 1), []
     for start in range(0, len(texts), size):
         here = texts[start : start + size]
-        products = unit[here] @ there
+        products = _unit(vectors, here) @ there.T
         products = torch.from_numpy(products.toarray()) if sparse.issparse(products) else products
         itself = np.flatnonzero(place[here] >= 0)
         products[itself, place[here][itself]] = -1.0
         # Rounded because the last bits of a product depend on its place in the matrix.
         parts.append(np.round(products.topk(NEIGHBOURS, dim=1).values.numpy().astype(np.float64), 5))
     return np.concatenate(parts)
+
+
+def _unit(vectors: Any, rows: np.ndarray) -> Any:
+    """Some vectors with length 1, or of zeros, in single precision, as a tensor or a sparse matrix."""
+    if not sparse.issparse(vectors):
+        return torch.nn.functional.normalize(torch.from_numpy(np.asarray(vectors[rows], dtype=np.float32)), dim=1)
+    from sklearn.preprocessing import normalize
+
+    return normalize(vectors[rows].astype(np.float32))
 
 
 def _hash(instance_id: Any) -> bytes:

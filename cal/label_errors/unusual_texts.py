@@ -39,12 +39,12 @@ def cut_off(texts: Sequence[str]) -> dict[int, str]:
     """The texts that a limit on their length has cut off, by position, each with the reason in a sentence.
 
     That is certain where many texts are exactly as long as the longest, hardly any is a little shorter, and they end
-    within a sentence.
+    within a sentence, each in its own way.
 
     Example:
-        >>> texts = [f"text {k} {'of words ' * (k % 20)}"[:120].strip() for k in range(100)]
+        >>> texts = [" ".join(f"word{k * j}" for j in range(k % 20))[:120] for k in range(100)]
         >>> cut_off(texts)[19]
-        'It is cut off at 120 characters, like 34 others; none is longer.'
+        'It is cut off at 120 characters, like 19 others; none is longer.'
     """
     lengths = np.array([len(text) for text in texts])
     longest = int(lengths.max(initial=0))
@@ -54,7 +54,8 @@ def cut_off(texts: Sequence[str]) -> dict[int, str]:
     enough = max(5, 0.01 * len(texts))
     if longest < _SHORTEST_CUT or len(at_limit) < enough or 2 * len(at_limit) > len(texts):
         return {}
-    if len(at_limit) < 10 * just_below or 2 * len(open_end) < len(at_limit):
+    endings = {texts[text][-20:] for text in open_end}
+    if len(at_limit) < 10 * just_below or 2 * len(open_end) < len(at_limit) or 2 * len(endings) < len(open_end):
         return {}
     why = f"It is cut off at {longest:,} characters, like {len(open_end) - 1:,} others; none is longer."
     return dict.fromkeys(open_end, why)
