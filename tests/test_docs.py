@@ -74,6 +74,19 @@ def test_the_changelog_has_a_place_for_the_next_change():
     assert "## [Unreleased]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
+def test_the_page_about_mending_labels_shows_what_happens(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = ROOT / "docs" / "mend_labels.md"
+    result = doctest.testfile(str(page), module_relative=False)
+    assert result.attempted > 20
+    assert result.failed == 0
+    (commands,) = re.findall(r"```\n(cal .*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    for line in commands.splitlines():
+        if line.startswith("cal ") and "--read" not in line:
+            _, command, *words = shlex.split(line.split("   ")[0])
+            assert compose(registry.find_target(COMMANDS[command].request), command, words)
+
+
 def test_the_tour_shows_what_happens(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = doctest.testfile(str(ROOT / "docs" / "tour.md"), module_relative=False)

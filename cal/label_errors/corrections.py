@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
+from cal.checks import is_path
 from cal.data.spelling import is_word_for_missing, normal_form
 from cal.errors import DataError, in_words, nearest_name, shown
 from cal.label_errors.filled_tables import lines_of, read_filled, require
@@ -53,14 +54,16 @@ def read_corrections(given: Any, file: LabelledFile, *, new_labels: bool = False
     Raises:
         DataError: listing everything that does not fit, with the rows.
     """
-    source, table = read_filled(given, "corrections", "suspects.csv")
+    source, table = _whole_list(given)
     remedy = f"Give suspects.csv of cal suspects. {_FILL_IN}"
     if file.table.has_column("corrected"):
         remedy = f"{file.path} has; your own file comes first, then the corrections."
     require(table, ["corrected"], source, remedy)
     filled = table[table["corrected"] != ""]
     if filled.empty:
-        raise DataError(f"{source} has nothing in its column 'corrected'. {_FILL_IN}")
+        judged = "verdict" in table and (table["verdict"] != "").any()
+        verdicts = " Its verdicts alone do not say which label is right." if judged else ""
+        raise DataError(f"{source} has nothing in its column 'corrected'.{verdicts} {_FILL_IN}")
     if "place" in filled:
         filled = filled[[_may_be_of(place, file.path) for place in filled["place"]]]
     if filled.empty:
@@ -79,6 +82,17 @@ def _may_be_of(place: str, path: Path) -> bool:
     """
     named = re.search(r" of (.+\.\w+)( of \w+)?$", place)
     return named is None or named[1] == path.name
+
+
+def _whole_list(given: Any) -> tuple[str, pd.DataFrame]:
+    """The list of corrections and its source; of a folder, both tables that people fill in."""
+    if not (is_path(given) and Path(given).is_dir()):
+        return read_filled(given, "corrections", "suspects.csv")
+    files = [path for name in ("suspects.csv", "to_read.csv") if (path := Path(given) / name).is_file()]
+    if not files:
+        raise DataError(f"{given} holds no suspects.csv. Give the folder of cal suspects, or a file.")
+    tables = [read_filled(path, "corrections", path.name)[1] for path in files]
+    return str(given), pd.concat(tables, ignore_index=True).fillna("")
 
 
 @dataclass(frozen=True)

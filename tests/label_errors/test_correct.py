@@ -96,6 +96,19 @@ def test_a_list_is_read_as_a_spreadsheet_saves_it(saved, mine, tmp_path):
     assert made.to_frame()[["row", "label", "corrected"]].values.tolist() == [[2, "NUM", "HUM"], [3, "HUM", "NUM"]]
 
 
+def test_of_a_folder_both_tables_are_read(mine, tmp_path):
+    folder = tmp_path / "suspects"
+    assert "holds no suspects.csv" in refused(lambda: cal.correct(mine, tmp_path))
+    folder.mkdir()
+    (folder / "suspects.csv").write_bytes(to_spreadsheet(listed({2: "", 3: "NUM"})))
+    (folder / "to_read.csv").write_bytes(to_spreadsheet(listed({2: "HUM"}, verdict="wrong")))
+    assert cal.correct(mine, folder).to_frame()["row"].tolist() == [2, 3]
+    (folder / "suspects.csv").write_bytes(to_spreadsheet(listed({2: "NUM"})))
+    assert "row 2 is corrected twice, to 'NUM' and 'HUM'" in refused(lambda: cal.correct(mine, folder))
+    told = refused(lambda: cal.correct(mine, listed({2: ""}, verdict="wrong")))
+    assert "Its verdicts alone do not say which label is right." in told
+
+
 def test_documents_are_found_by_their_ids_where_the_file_has_some(mine, tmp_path):
     written(mine, ids=["007", "b", "c", "d", "e", "f"])
     by_id = listed({1: "HUM", 2: "HUM"}, row=["5", "6"], id=["7", "b"])  # sorted meanwhile; a spreadsheet drops zeros
