@@ -163,9 +163,9 @@ class Suspects:
     def _repr_html_(self) -> str:
         from html import escape
 
-        columns = ["row", "id", "label", "likely", "why", "text"]
-        if bool(self.rows["row"].isna().all()):
-            columns.remove("row")
+        placed = bool(self.rows["row"].notna().any())
+        names = [name for name, shown in (("row", placed), ("id", self.about["named"] or not placed)) if shown]
+        columns = [*names, "label", "likely", "why", "text"]
         return f"<p>{escape(self.note)}</p>{self.rows.head(10)[columns].to_html(index=False)}"
 
 
