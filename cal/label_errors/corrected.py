@@ -104,7 +104,8 @@ class Corrected:
         if len(pairs) > _N_PAIRS:
             others = int(pairs["n"][_N_PAIRS:].sum())
             lines.append(f"  and {others:,} of {quantity(len(pairs) - _N_PAIRS, 'other pair')}")
-        written = [] if self.saved else [f"Nothing is written yet. Give output=clean{ending(self.source)} to write it."]
+        hint = f"Nothing is written yet. Give output=clean{ending(self.source)} to write it."
+        written = [hint] if len(self) and not self.saved else []
         return "\n".join([self.verdict, *lines, self.outcome, *written])
 
     def __repr__(self) -> str:

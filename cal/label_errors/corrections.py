@@ -131,12 +131,14 @@ class _Matching:
         by_id = {document.id: document for document in self.file.documents.values()}
         by_number = _only_ones(by_id)
         found: list[tuple[int, Document | None]] = []
-        for position, (row, id) in enumerate(zip(self._cells("row"), self._cells("id"), strict=True)):
+        cells = zip(self._cells("row"), self._cells("id"), self._cells("text"), strict=True)
+        for position, (row, id, text) in enumerate(cells):
+            number = re.fullmatch(r"(?:row )?([0-9]{1,18})(?:\.0)?(?: of .*)?", row)
+            document = by_row = self.file.documents.get(int(number[1])) if number else None
             if id and (self.file.named or not row):
                 document = by_id.get(id) or by_number.get(_number(id))
-            else:
-                number = re.fullmatch(r"(?:row )?([0-9]+)(?:\.0)?(?: of .*)?", row)
-                document = self.file.documents.get(int(number[1])) if number else None
+                if document is None and by_row and text and _same_text(text, by_row.text):
+                    document = by_row  # a spreadsheet has rounded the id
             found.append((position, document))
         return [(position, document) for position, document in found if document is not None]
 
@@ -203,7 +205,8 @@ class _Matching:
         differ = [
             (position, document)
             for position, document in self.found
-            if self._given(position) not in ("", document.label) and document.label != self.corrected[position]
+            if document.label not in (self._given(position), self.corrected[position])
+            and self._cells("label")[position] not in ("", document.label.strip())
         ]
         if differ:
             position, document = differ[0]

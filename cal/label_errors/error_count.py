@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import re
 from collections.abc import Iterator, Sequence
@@ -81,6 +82,29 @@ class ErrorCount:
             return None
         return sum(part.size * (part.wrong + part.unsure / 2) / part.read for part in self.parts)
 
+    @property
+    def to_halve(self) -> int | None:
+        """About how many more labels of the least known part would halve the interval; None if it takes other parts.
+
+        The share of wrong labels among them is taken to be that of the labels read.
+        """
+        part, width = self._widest, (self.high or 0) - self.low
+        others = width - _width(part)
+        n_open = sum(0 < each.read < each.size for each in self.parts[1:])
+
+        def is_enough(n_read: int) -> bool:
+            wrong, unsure = (round(n / part.read * n_read) for n in (part.wrong, part.unsure))
+            larger = part._replace(read=n_read, wrong=wrong, unsure=unsure)
+            return others + _width(_bounded(larger, (1 - _LEVEL) / n_open)) <= width / 2
+
+        if self.high is None or part.part == FIRST or part.read == part.size or not is_enough(part.size):
+            return None
+        return bisect.bisect_left(range(part.read, part.size), True, key=is_enough)
+
+    @property
+    def _widest(self) -> Part:
+        return max(self.parts, key=_width)
+
     def to_frame(self) -> pd.DataFrame:
         """A row per part, with the columns of `Part`."""
         return pd.DataFrame(self.parts)
@@ -127,6 +151,11 @@ class ErrorCount:
         sampled = [part for part in self.parts[1:] if 0 < part.read < part.size]
         if self.high is not None and sampled and self.high - self.low > 2 * max(self.low, 10):
             yield "The interval is wide because the samples are small; it holds wherever the errors are."
+            if more := self.to_halve:
+                yield (
+                    f"Reading about {more:,} more labels of part {self._widest.part} would halve it. A larger draw_reads "
+                    "of the same seed begins with those that you have read."
+                )
 
     def _table(self) -> pd.DataFrame:
         names = {"first": "first of the ranking", "next": "sample of the next", "rest": "sample of the rest"}
@@ -313,6 +342,10 @@ def _bounded(part: Part, alpha: float) -> Part:
     low, _ = wrong_in(part.size, part.read, part.wrong, alpha=alpha)
     _, high = wrong_in(part.size, part.read, most, alpha=alpha)
     return part._replace(low=low, high=high)
+
+
+def _width(part: Part) -> int:
+    return (part.high or 0) - (part.low or 0)
 
 
 def _range(low: int | None, high: int | None) -> str:

@@ -76,6 +76,11 @@ class LabelledFile:
         (path,) = files["train"]
         settings = replace(settings, path=str(path), train=None, test=None, dev=None, name=settings.name or stem(path))
         corpus = settings.read()
+        if tests and (corpus.test or corpus.dev):
+            raise DataError(
+                f"{path} has documents of other splits in its column '{settings.split_column}', and test gives others. "
+                "Leave test out, or set dataset.split_column=null to train on every row."
+            )
         documents = {}
         for split in filter(None, (corpus.train, corpus.test, corpus.dev)):
             for row, id, text, gold in zip(_rows_of(split), split.ids, split.texts, split.gold.tolist(), strict=True):

@@ -114,6 +114,8 @@ def test_documents_are_found_by_their_ids_where_the_file_has_some(mine, tmp_path
     by_id = listed({1: "HUM", 2: "HUM"}, row=["5", "6"], id=["7", "b"])  # sorted meanwhile; a spreadsheet drops zeros
     assert cal.correct(mine, by_id).to_frame()["row"].tolist() == [1, 2]
     assert cal.correct(mine, by_id.drop(columns=["row", "text"])).to_frame()["row"].tolist() == [1, 2]
+    rounded = listed({1: "HUM"}, id=["1.23457E+17"])
+    assert cal.correct(mine, rounded).to_frame()["row"].tolist() == [1]
     told = refused(lambda: cal.correct(mine, by_id.assign(id=["x", "y"])))
     assert "ids 'x' and 'y': the file has no such id. None of the corrections is about this file." in told
 
@@ -248,6 +250,13 @@ def test_labels_of_another_kind_are_refused(tmp_path):
     assert "writes labels as int, such as" in told
 
 
+def test_blanks_of_a_label_can_be_corrected(mine):
+    written(mine, labels=["NUM", "NUM ", "HUM", "NUM", "HUM", "HUM"])
+    made = cal.correct(mine, listed({2: "NUM"}, label=["NUM "]))
+    assert b"Who wrote?,NUM\n" in made.content
+    assert b"Who wrote?,HUM\n" in cal.correct(mine, listed({2: "HUM"}, label=["NUM "])).content
+
+
 def test_numbers_that_are_positions_among_names_stay_numbers(tmp_path):
     path = tmp_path / "my.csv"
     written(path, labels=["0", "0", "1", "0", "1", "1"])
@@ -291,6 +300,7 @@ def test_rows_of_every_split_of_a_file_are_corrected(tmp_path):
     made = cal.correct(path, pd.DataFrame(given), seeds=2, **QUICK)
     assert made.to_frame()["row"].tolist() == [2, 7]
     assert "of the test split of my.csv" in str(made)
+    assert "set dataset.split_column=null" in refused(lambda: cal.correct(path, pd.DataFrame(given), test=path))
 
 
 def test_what_is_not_one_file_is_refused(mine, tmp_path):

@@ -148,6 +148,16 @@ def test_only_the_unbroken_beginning_of_a_draw_counts():
     assert count_errors(reads.sample(frac=1, random_state=0)) == counted  # and sort
 
 
+def test_how_many_more_reads_would_halve_the_interval():
+    counted = count_errors(answered(5452, {"d0"}))
+    part, n = counted.parts[2], counted.parts[2].read + counted.to_halve
+    others = (counted.high - counted.low) - (part.high - part.low)
+    widths = [others + np.subtract(*wrong_in(part.size, each, 0, alpha=0.025)[::-1]) for each in (n - 1, n)]
+    assert widths[1] <= (counted.high - counted.low) / 2 < widths[0]
+    assert f"Reading about {counted.to_halve} more labels of part rest would halve it." in str(counted)
+    assert count_errors(answered(28)).to_halve is None
+
+
 def test_unsure_is_right_in_the_lower_bound_and_wrong_in_the_upper():
     reads = answered(wrong={"d0"})
     reads.loc[[1, 60], "verdict"] = "unsure"
