@@ -12,6 +12,7 @@ import pandas as pd
 from cal.data.spelling import text_form
 from cal.label_errors.broken_texts import broken
 from cal.label_errors.empty_texts import why_empty
+from cal.label_errors.misspellings import one_spelling
 from cal.label_errors.near_duplicates import NearDuplicates, near_duplicates
 from cal.label_errors.unlike import unlike_all
 from cal.label_errors.unusual_texts import CUT_OFF, LONG, SCRIPT, cut_off, in_another_script, very_long
@@ -133,7 +134,7 @@ def _unlike(given: _Texts, sets: WordSets, vectors: Any) -> list[_Problem]:
 
 def _duplicates(given: _Texts, sets: WordSets, left_out: set[int]) -> list[_Problem]:
     forms = ["" if text in left_out else text_form(content) for text, content in enumerate(given.texts)]
-    found = near_duplicates(forms, given.gold, given.rank, sets)
+    found = near_duplicates(forms, given.gold, given.rank, one_spelling(sets))
     groups: dict[int, list[int]] = {}
     for text in np.flatnonzero(found.group >= 0).tolist():
         groups.setdefault(int(found.group[text]), []).append(text)
@@ -154,7 +155,7 @@ def _why_duplicate(given: _Texts, sets: WordSets, found: NearDuplicates, forms: 
         how = f"The same as {name}"
     elif forms[text] == forms[other]:
         how = f"The same as {name} but for case and whitespace"
-    elif found.similarity[text] == 1:
+    elif sets.at(text) == sets.at(other):
         how = f"The same words as {name}"
     else:
         how = f"Nearly the same as {name}"

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pandas as pd
+import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 import cal
 from cal.label_errors.text_problems import KINDS, find_text_problems
@@ -93,3 +95,21 @@ def test_the_function_takes_what_read_corpus_takes(tmp_path):
     for shown in (str(of_file), of_file._repr_html_()):
         assert "1 group of near-duplicates with different labels (2 texts)" in shown
         assert "row " in shown
+
+
+def test_a_misspelt_copy_is_found_and_the_difference_is_told():
+    table = problems([*ORDINARY, "Who lives in Tureku now?", "Whho lives in Genova?", "Who livves in Delft?"])
+    found = table[table["kind"] == "near_duplicate"].set_index("text")["why"]
+    assert "“livves” only here, “lives” only there" in found["Who livves in Delft?"]
+    assert "“genova” only here, “genoa” only there" not in found.get("Whho lives in Genova?", "")
+
+
+def test_what_datalab_finds_of_what_is_planted_is_found():
+    datalab = pytest.importorskip("cleanlab.datalab.datalab", exc_type=ImportError)
+    texts, gold = planted()
+    x = TfidfVectorizer().fit_transform(texts).toarray()
+    lab = datalab.Datalab({"text": texts, "label": gold.tolist()}, label_name="label", verbosity=0)
+    lab.find_issues(features=x, issue_types={"near_duplicate": {}, "outlier": {}})
+    issues, table = lab.get_issues(), problems(texts, gold)
+    assert {texts[k] for k in np.flatnonzero(issues["is_near_duplicate_issue"])} <= set(table["text"])
+    assert {texts[k] for k in np.flatnonzero(issues["is_outlier_issue"])} <= set(table["text"])
