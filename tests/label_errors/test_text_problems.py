@@ -98,10 +98,9 @@ def test_the_function_takes_what_read_corpus_takes(tmp_path):
 
 
 def test_a_misspelt_copy_is_found_and_the_difference_is_told():
-    table = problems([*ORDINARY, "Who lives in Tureku now?", "Whho lives in Genova?", "Who livves in Delft?"])
+    table = problems([*ORDINARY, "Who livves in Delft?"])
     found = table[table["kind"] == "near_duplicate"].set_index("text")["why"]
     assert "“livves” only here, “lives” only there" in found["Who livves in Delft?"]
-    assert "“genova” only here, “genoa” only there" not in found.get("Whho lives in Genova?", "")
 
 
 def test_what_datalab_finds_of_what_is_planted_is_found():
