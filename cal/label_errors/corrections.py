@@ -61,9 +61,7 @@ def read_corrections(given: Any, file: LabelledFile, *, new_labels: bool = False
     require(table, ["corrected"], source, remedy)
     filled = table[table["corrected"] != ""]
     if filled.empty:
-        judged = "verdict" in table and (table["verdict"] != "").any()
-        verdicts = " Its verdicts alone do not say which label is right." if judged else ""
-        raise DataError(f"{source} has nothing in its column 'corrected'.{verdicts} {_FILL_IN}")
+        raise DataError(f"{source} has nothing in its column 'corrected'. {_why_empty(source, table, file)}{_FILL_IN}")
     if "place" in filled:
         filled = filled[[_may_be_of(place, file.path) for place in filled["place"]]]
     if filled.empty:
@@ -71,6 +69,16 @@ def read_corrections(given: Any, file: LabelledFile, *, new_labels: bool = False
     if not {"row", "id"} & {*filled.columns}:
         raise DataError(f"{source} has neither a column 'row' nor 'id' to find the documents by. Keep one of them.")
     return _Matching(source, filled, file, new_labels).checked()
+
+
+def _why_empty(source: str, table: pd.DataFrame, file: LabelledFile) -> str:
+    """What somebody has filled in instead of the corrected labels, in a sentence; empty if nothing."""
+    if "verdict" in table and (table["verdict"] != "").any():
+        return "Its verdicts alone do not say which label is right. "
+    if changed := list(_Matching(source, table, file, True).changed_labels()):
+        where = lines_of(table, changed)
+        return f"Its column label is not as it was in {where}: leave it, and write into corrected. "
+    return ""
 
 
 def _may_be_of(place: str, path: Path) -> bool:
@@ -142,8 +150,15 @@ class _Matching:
             found.append((position, document))
         return [(position, document) for position, document in found if document is not None]
 
+    @cached_property
+    def _columns(self) -> dict[str, list[str]]:
+        return {str(name): self.table[name].tolist() for name in self.table}
+
     def _cells(self, column: str) -> list[str]:
-        return self.table[column].tolist() if column in self.table else [""] * len(self.table)
+        """The cells of a column, empty ones if there is no such column."""
+        if column not in self._columns:
+            self._columns[column] = [""] * len(self.table)
+        return self._columns[column]
 
     def _given(self, position: int) -> str:
         """The label that the list says the document has, as the file names it; empty if it does not say."""
@@ -201,19 +216,21 @@ class _Matching:
                     f"{', '.join(names[:20])}{' ...' * (len(names) > 20)}. To add a label, set new_labels=true."
                 )
 
+    def changed_labels(self) -> Iterator[int]:
+        """Positions of rows whose label is neither that of the document nor the corrected one."""
+        cells = self._cells("label")
+        for position, document in self.found:
+            of_file = document.label in (self._given(position), self.corrected[position])
+            if cells[position] not in ("", document.label.strip()) and not of_file:
+                yield position
+
     def _other_labels(self) -> Iterator[str]:
-        differ = [
-            (position, document)
-            for position, document in self.found
-            if document.label not in (self._given(position), self.corrected[position])
-            and self._cells("label")[position] not in ("", document.label.strip())
-        ]
-        if differ:
-            position, document = differ[0]
+        if differ := list(self.changed_labels()):
+            document = next(document for position, document in self.found if position == differ[0])
             yield (
-                f"{lines_of(self.table, [each for each, _ in differ])}: the label is "
-                f"{shown(self._cells('label')[position])} in the list and {shown(document.label)} in the file, which "
-                "has changed since. Run cal suspects on it again, or remove these rows."
+                f"{lines_of(self.table, differ)}: the label is {shown(self._cells('label')[differ[0]])} in the list "
+                f"and {shown(document.label)} in the file, which has changed since. Run cal suspects on it again, or "
+                "remove these rows."
             )
 
     def _two_labels(self) -> Iterator[str]:

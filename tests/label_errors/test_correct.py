@@ -150,6 +150,7 @@ def test_a_second_run_changes_nothing_and_is_no_error(mine, tmp_path):
     ("corrections", "said"),
     [
         (listed({2: ""}), "has nothing in its column 'corrected'. Open suspects.csv in a spreadsheet, write"),
+        (listed({2: "", 3: ""}, label="HUM"), "Its column label is not as it was in row 2: leave it, and write into"),
         (
             listed({2: "HUM"}).drop(columns="corrected"),
             "no column 'corrected'. Give suspects.csv of cal suspects.",
