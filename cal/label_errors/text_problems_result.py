@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from cal.arguments import check_arguments
+from cal.data.splits import row_numbers
 from cal.data.spreadsheet import to_spreadsheet
 from cal.errors import in_words, quantity
 from cal.files import path_errors, write_whole
@@ -120,6 +122,13 @@ def _block(row: Any) -> str:
     return "\n".join(indent(line, "  " if k == 0 else "     ") for k, line in enumerate(lines))
 
 
+def _rows(places: Sequence[str] | None) -> Sequence[Any] | None:
+    """Rows by their numbers, and other places, such as `line 3` or `row 3 of test`, as they are."""
+    if places is None or not all(re.fullmatch(r"row \d{1,18}", place) for place in places):
+        return places
+    return row_numbers(places)
+
+
 @path_errors()
 @one_thread()
 def text_problems(source: Any, *, features: Any = None, split: str = "train") -> TextProblems:
@@ -166,7 +175,7 @@ def text_problems(source: Any, *, features: Any = None, split: str = "train") ->
         train.gold,
         corpus.label_names,
         train.ids,
-        train.places,
+        _rows(train.places),
         None if vectors is None else vectors.train,
     )
     return TextProblems(table, corpus.name, len(train))

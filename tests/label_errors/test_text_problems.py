@@ -90,6 +90,7 @@ def test_the_function_takes_what_read_corpus_takes(tmp_path):
     of_file, of_frame = cal.text_problems(tmp_path / "mine.csv"), cal.text_problems(frame)
     assert of_file.to_frame()["text"].tolist() == of_frame.to_frame()["text"].tolist()
     assert set(of_file.to_frame()["kind"]) == set(KINDS)
+    assert of_file.to_frame()["row"].tolist() == [texts.index(text) + 1 for text in of_file.to_frame()["text"]]
     of_file.save(tmp_path / "problems.csv")
     assert len(pd.read_csv(tmp_path / "problems.csv")) == len(of_file)
     for shown in (str(of_file), of_file._repr_html_()):
@@ -112,3 +113,13 @@ def test_what_datalab_finds_of_what_is_planted_is_found():
     issues, table = lab.get_issues(), problems(texts, gold)
     assert {texts[k] for k in np.flatnonzero(issues["is_near_duplicate_issue"])} <= set(table["text"])
     assert {texts[k] for k in np.flatnonzero(issues["is_outlier_issue"])} <= set(table["text"])
+
+
+def test_a_text_that_is_also_in_another_split_is_found_across_splits():
+    train = pd.DataFrame({"text": ["Who was Nero?", "Where is Rome?"], "label": ["HUM", "LOC"]})
+    test = pd.DataFrame({"text": ["who was Nero ?"], "label": ["LOC"]})
+    corpus = cal.Corpus.from_frame(train, test=test)
+    assert len(cal.text_problems(corpus)) == 0
+    found = cal.text_problems(corpus, split="all").to_frame()
+    assert found["reason"].tolist() == ["different labels"] * 2
+    assert {row.rpartition(" of ")[2] for row in found["row"]} == {"train", "test"}
