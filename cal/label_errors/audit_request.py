@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from cal.label_errors.audit_result import AuditResult
 
 _USUAL = (
-    *("aum", "confidence", "loss", "el2n"),
-    *("cv_loss", "cv_self_confidence", "cv_normalised_margin", "cleanlab", "calibrated"),
+    *("consensus", "stack", "logistic", "ridge", "neighbours"),
+    *("aum", "el2n", "cv_aum", "cv_self_confidence", "cleanlab"),
 )
-_USUALLY_CLEANED_BY = ("aum", "cv_self_confidence")
+_USUALLY_CLEANED_BY = ("consensus", "cv_self_confidence")
 
 
 @dataclass(kw_only=True)
@@ -38,12 +38,13 @@ class AuditRequest(LabelsRequest, SplitRequest):
             count, or label and corrected (suspects.csv with corrections filled in), or a square one of right by given
             labels; null takes those of classifiers that never saw a document
         seeds: number of seeds (the paper's five first), or a list of seeds, for injections and trainings
-        detectors: list of detectors; null means aum, confidence, loss, el2n, cv_loss, cv_self_confidence,
-            cv_normalised_margin, calibrated and, if installed, cleanlab; also available are last_prob, correctness,
-            variability, noise_detector and threshold_samples
+        detectors: list of detectors; null means consensus, stack, logistic, ridge, neighbours, aum, el2n, cv_aum,
+            cv_self_confidence and, if installed, cleanlab; also available are confidence, loss, last_prob, correctness,
+            clusters, variability, cv_confidence, cv_loss, cv_normalised_margin, calibrated, noise_detector and
+            threshold_samples
         folds: number of cross-validation folds, for detectors by models that never saw a document
         clean_by: list of detectors whose 5 % most suspicious labels are fixed or dropped before training again; null
-            means aum and cv_self_confidence, [] none
+            means consensus and cv_self_confidence, [] none
         stability: whether to run the detectors on the labels as they are too, once per seed, to measure how much of
             their first 5 % stays
         output: folder of the report; the same command resumes an interrupted audit

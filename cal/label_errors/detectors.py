@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,16 +18,17 @@ from cal.data.corpus import Corpus
 from cal.data.features import vectors_of
 from cal.dynamics.data_map import DataMap
 from cal.dynamics.suspicion import normalised_margin, self_confidence, suspicion
-from cal.dynamics.training_dynamics import TrainingDynamics
 from cal.errors import ConfigError, DataError
 from cal.label_errors.confident_learning import confident_learning, require_cleanlab
+from cal.label_errors.consensus import MEMBERS, mean_rank
 from cal.label_errors.error_estimate import ErrorEstimate
 from cal.label_errors.estimate_range import trusted_estimate
-from cal.label_errors.noise_detector import NoiseDetector, flips_from_easy, other_classes
-from cal.learners.grid import Setup, Trained, Training, cross_validation, final_probs, train_all
-from cal.streams import stream
+from cal.label_errors.evidence import OF_VIEWS, Evidence
+from cal.label_errors.linear_models import margin_against, odds_against
+from cal.label_errors.noise_detector import NoiseDetector
+from cal.label_errors.trajectory_clusters import clusters
+from cal.learners.grid import Setup
 
-_FLIPPED = 0.1  # share of labels flipped to learn what wrong ones look like
 _THRESHOLD = 0.99  # quantile of the threshold samples' AUM, as in the paper
 
 
@@ -42,8 +43,9 @@ class Detection:
             or cannot.
         no_estimate: why it cannot, in a sentence, else empty.
         probs: (instance, class) probabilities from classifiers that did not see the instance, if the detector has them.
-        seconds: time of the trainings that the detector uses, even if others share them, and of its own work.
-            Trainings run together are charged by their number of documents.
+        n_epochs: number of epochs whose dynamics count, if the detector reads dynamics.
+        seconds: time of all that the detector reads, even if others share it, and of its own work. Trainings run
+            together are charged by their number of documents.
     """
 
     score: np.ndarray
@@ -51,11 +53,19 @@ class Detection:
     estimate: ErrorEstimate | None = None
     no_estimate: str = ""
     probs: np.ndarray | None = None
+    n_epochs: int | None = None
     seconds: float = 0.0
 
 
 def detect(
-    corpus: Corpus, names: Sequence[str], setup: Setup, *, seeds: Sequence[int], folds: int = 5
+    corpus: Corpus,
+    names: Sequence[str],
+    setup: Setup,
+    *,
+    seeds: Sequence[int],
+    folds: int = 5,
+    views: Sequence[np.ndarray] | None = None,
+    stops: bool = True,
 ) -> dict[str, Detection]:
     """Runs detectors on the labels of the train split. It neither changes nor drops a label.
 
@@ -65,6 +75,8 @@ def detect(
         setup: settings common to all trainings.
         seeds: seeds of the trainings, over which scores are averaged; the first also draws the labels to flip.
         folds: number of cross-validation folds.
+        views: what linear models and neighbours see of the documents; None takes the vectors and the words.
+        stops: let the loss out of fold decide how many epochs count; False counts all.
 
     Returns:
         The output of each detector, by name.
@@ -92,23 +104,32 @@ def detect(
     kinds = {kind for name in names for kind in DETECTORS[name].reads}
     if "thresholds" in kinds and corpus.n_choices > 1:
         raise ConfigError("threshold_samples adds a class, which multiple choice does not allow. Leave it out.")
-    if "folds" in kinds and folds > len(corpus.train):
+    if kinds & {"folds", "logistic"} and folds > len(corpus.train):
         raise DataError(f"folds is {folds}, but there are {len(corpus.train)} training documents; give fewer folds.")
-
-    if setup.learner.reads_features:
-        setup = replace(setup, features=vectors_of(corpus, setup.features))  # once for all trainings
-    evidence = _Evidence(corpus, seeds, folds, setup)
-    # Trainings that do not depend on each other run together, to keep all cores busy.
-    for together in (("plain", "folds", "flips"), ("easy",), ("thresholds",)):
-        if wanted := [kind for kind in together if kind in kinds]:
-            evidence.train(*wanted)
+    if setup.learner.reads_features or views is None:
+        setup = replace(setup, features=vectors_of(corpus, setup.features))  # once for all
+    evidence = Evidence(corpus, seeds, folds, setup, views, stops)
+    if kinds & set(OF_VIEWS) and not evidence.views:
+        kinds -= set(OF_VIEWS)
+        refuse(_without_views(names))
+    evidence.gather(kinds)
     found = {}
     for name in names:
         start, detector = time.perf_counter(), DETECTORS[name]
         detection = detector.judge(evidence)
-        read = sum(evidence.seconds[kind] for kind in detector.reads)
+        read = sum(evidence.seconds[kind] for kind in detector.reads if evidence.has([kind]))
         found[name] = replace(detection, seconds=read + time.perf_counter() - start)
     return found
+
+
+def _without_views(names: Sequence[str]) -> list[str]:
+    """A sentence about each detector that can do nothing without vectors and words."""
+    return [
+        f"{name} compares documents by their vectors or words, and there are none to compare (in multiple choice a "
+        "class is a position). Leave it out."
+        for name in names
+        if set(DETECTORS[name].reads) <= set(OF_VIEWS)
+    ]
 
 
 def refused_detectors(names: Sequence[str]) -> list[str]:
@@ -126,145 +147,84 @@ def refused_detectors(names: Sequence[str]) -> list[str]:
     return problems
 
 
-class _Evidence:
-    """Trainings of several kinds, and their dynamics.
-
-    `plain` trains on the given labels, `folds` by cross-validation, `flips` with random labels flipped to another
-    class, `easy` with labels of easy documents flipped, and `thresholds` with documents moved to an extra class.
-    All but `folds` train on versions of the whole train split. `flips` and `thresholds` have two versions that change
-    different labels, so that every label is judged in one that leaves it as it is.
-
-    Args:
-        corpus: corpus whose labels are judged.
-        seeds: seeds of the trainings.
-        folds: number of cross-validation folds.
-        setup: settings common to all trainings.
-    """
-
-    def __init__(self, corpus: Corpus, seeds: Sequence[int], folds: int, setup: Setup) -> None:
-        self.gold, self.n_classes, self.seeds = corpus.train.gold, corpus.n_classes, seeds
-        self.label_names = corpus.label_names
-        self.versions: dict[str, np.ndarray] = {}  # (version, instance) training labels
-        self.seconds: dict[str, float] = {}
-        self._corpus, self._folds, self._setup = corpus, folds, setup
-        self._trained: dict[str, list[tuple[Training, Trained]]] = {}
-
-    def train(self, *kinds: str) -> None:
-        """Runs all trainings of some kinds together."""
-        trainings = {kind: self._trainings(kind) for kind in kinds}
-        listed = [each for group in trainings.values() for each in group]
-        n_classes = self.n_classes + 1 if kinds == ("thresholds",) else self.n_classes
-        start = time.perf_counter()
-        trained = train_all(self._corpus, listed, self._setup, ask=final_probs, n_classes=n_classes)
-        rate = (time.perf_counter() - start) / sum(len(each.rows) for each in listed)
-        pairs = iter(zip(listed, trained, strict=True))
-        for kind, group in trainings.items():
-            self._trained[kind] = [next(pairs) for _ in group]
-            self.seconds[kind] = rate * sum(len(each.rows) for each in group)
-
-    def changed(self, kind: str) -> np.ndarray:
-        """(version, instance) whether a label differs from the corpus."""
-        changed: np.ndarray = self.versions[kind] != self.gold
-        return changed
-
-    def maps(self, kind: str, epochs: slice = slice(None)) -> list[DataMap]:
-        """The data map of each version of the labels, averaged over seeds."""
-        parts = [trained.dynamics.epochs(epochs) for _, trained in self._trained[kind]]
-        n_seeds = len(self.seeds)
-        return [DataMap.of(_stacked(parts[k : k + n_seeds])).mean() for k in range(0, len(parts), n_seeds)]
-
-    def out_of_fold(self, read: Callable[[Trained], torch.Tensor]) -> torch.Tensor:
-        """(instance, ...) values on the held-out folds, joined and averaged over seeds."""
-        parts = [(training.recorded, read(trained).double()) for training, trained in self._trained["folds"]]
-        total = torch.zeros(len(self.gold), *parts[0][1].shape[1:], dtype=torch.float64)
-        for recorded, values in parts:
-            total[torch.from_numpy(recorded)] += values
-        return total / len(self.seeds)
-
-    def _trainings(self, kind: str) -> list[Training]:
-        if kind == "folds":
-            return [each for seed in self.seeds for each in cross_validation(self.gold, seed, self._folds)]
-        self.versions[kind] = versions = self._labels(kind)
-        everything = np.arange(len(self.gold))
-        return [Training(seed, everything, labels) for labels in versions for seed in self.seeds]
-
-    def _labels(self, kind: str) -> np.ndarray:
-        """(version, instance) labels to train on."""
-        if kind == "plain":
-            return self.gold[None]
-        if kind == "easy":
-            (data_map,), versions = self.maps("plain"), self.gold[None].copy()
-            positions, classes = flips_from_easy(data_map, self.n_classes, seed=self.seeds[0])
-            versions[0, positions] = classes
-            return versions
-        n, generator = len(self.gold), stream(self.seeds[0], f"detectors/{kind}")
-        size = round(_FLIPPED * n) if kind == "flips" else n // (self.n_classes + 1)
-        order = torch.randperm(n, generator=generator).numpy()
-        versions = np.stack([self.gold, self.gold])
-        for labels, chosen in zip(versions, order[: 2 * max(size, 1)].reshape(2, -1), strict=True):
-            extra = kind == "thresholds"
-            labels[chosen] = self.n_classes if extra else other_classes(labels[chosen], self.n_classes, generator)
-        return versions
-
-
-def _stacked(parts: Sequence[TrainingDynamics]) -> TrainingDynamics:
-    """(run, epoch, instance) dynamics of several single runs."""
-    names = [each.name for each in fields(TrainingDynamics) if each.name != "capture"]
-    stacks: dict[str, Any] = {name: torch.stack([getattr(part, name) for part in parts]) for name in names}
-    return TrainingDynamics(**stacks)
-
-
 def _mean_unchanged(values: np.ndarray, changed: np.ndarray) -> np.ndarray:
     """(instance,) means of (version, instance) values over the versions that leave the label as it is."""
     means: np.ndarray = np.where(changed, 0.0, values).sum(axis=0) / (~changed).sum(axis=0)
     return means
 
 
-def _by_metric(metric: str) -> Callable[[_Evidence], Detection]:
-    return lambda evidence: Detection(suspicion(evidence.maps("plain")[0], metric).numpy())
+def _in_training(metric: str) -> Callable[[Evidence], Detection]:
+    return lambda evidence: Detection(
+        evidence.in_training(lambda dynamics: suspicion(DataMap.of(dynamics), metric)), n_epochs=evidence.n_kept
+    )
 
 
-def _last_prob(evidence: _Evidence) -> Detection:
-    return Detection(suspicion(evidence.maps("plain", slice(-1, None))[0], "confidence").numpy())
+def _out_of_fold(metric: str) -> Callable[[Evidence], Detection]:
+    return lambda evidence: Detection(
+        evidence.out_of_fold(lambda dynamics: suspicion(DataMap.of(dynamics), metric)), n_epochs=evidence.n_kept
+    )
 
 
-def _variability(evidence: _Evidence) -> Detection:
+def _last_prob(evidence: Evidence) -> Detection:
+    return Detection(evidence.in_training(lambda dynamics: -dynamics.gold_prob[-1]), n_epochs=evidence.n_kept)
+
+
+def _variability(evidence: Evidence) -> Detection:
     return Detection(evidence.maps("plain")[0].variability.numpy())
 
 
-def _by_quality(quality: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Callable[[_Evidence], Detection]:
-    def judge(evidence: _Evidence) -> Detection:
-        probs = _probs(evidence)
-        return Detection(-quality(probs, torch.from_numpy(evidence.gold)).numpy(), probs=probs.numpy())
+def _clusters(evidence: Evidence) -> Detection:
+    return Detection(*clusters(evidence.in_training(lambda dynamics: dynamics.loss)), n_epochs=evidence.n_kept)
+
+
+def _by_quality(quality: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Callable[[Evidence], Detection]:
+    def judge(evidence: Evidence) -> Detection:
+        score = -quality(torch.from_numpy(evidence.probs), torch.from_numpy(evidence.gold)).numpy()
+        return Detection(score, probs=evidence.probs)
 
     return judge
 
 
-def _cv_loss(evidence: _Evidence) -> Detection:
-    return Detection(evidence.out_of_fold(lambda trained: trained.dynamics.loss.double().mean(dim=0)).numpy())
+def _cleanlab(evidence: Evidence) -> Detection:
+    quality, issues = confident_learning(evidence.probs, evidence.gold)
+    return Detection(-quality, issues, probs=evidence.probs)
 
 
-def _cleanlab(evidence: _Evidence) -> Detection:
-    probs = _probs(evidence).numpy()
-    quality, issues = confident_learning(probs, evidence.gold)
-    return Detection(-quality, issues, probs=probs)
+def _logistic(evidence: Evidence) -> Detection:
+    return Detection(odds_against(evidence.logistic, evidence.gold), probs=evidence.logistic)
 
 
-def _probs(evidence: _Evidence) -> torch.Tensor:
-    return evidence.out_of_fold(lambda trained: trained.answers["probs"])
+def _ridge(evidence: Evidence) -> Detection:
+    return Detection(margin_against(evidence.ridge, evidence.gold))
 
 
-def _calibrated(evidence: _Evidence) -> Detection:
+def _neighbours(evidence: Evidence) -> Detection:
+    return Detection(-evidence.neighbours[np.arange(len(evidence.gold)), evidence.gold], probs=evidence.neighbours)
+
+
+def _consensus(evidence: Evidence) -> Detection:
+    # In multiple choice there are no views, and the learner's dynamics alone decide.
+    members = {name: DETECTORS[name].judge(evidence) for name in MEMBERS if evidence.has(DETECTORS[name].reads)}
+    score = mean_rank({name: member.score for name, member in members.items()})
+    probs = [evidence.probs] + [evidence.logistic] * ("logistic" in members)
+    return Detection(score, probs=np.mean(probs, axis=0), n_epochs=evidence.n_kept)
+
+
+def _stack(evidence: Evidence) -> Detection:
+    return Detection(evidence.stacked, probs=evidence.logistic)
+
+
+def _calibrated(evidence: Evidence) -> Detection:
     # Scores are compared within the trainings that have flips: added noise shifts the scores of all labels.
     scores = np.stack([suspicion(data_map, "aum").numpy() for data_map in evidence.maps("flips")])
     changed = evidence.changed("flips")
     estimate, reason = trusted_estimate(
-        scores, changed, evidence.gold, _probs(evidence).numpy(), evidence.label_names, seed=evidence.seeds[0]
+        scores, changed, evidence.gold, evidence.probs, evidence.label_names, seed=evidence.seeds[0]
     )
     return Detection(_mean_unchanged(scores, changed), estimate=estimate, no_estimate=reason)
 
 
-def _noise_detector(evidence: _Evidence) -> Detection:
+def _noise_detector(evidence: Evidence) -> Detection:
     (trained_wrong,), (plain,) = evidence.maps("easy"), evidence.maps("plain")
     confidence, (changed,) = trained_wrong.confidence.numpy(), evidence.changed("easy")
     detector = NoiseDetector.fit(confidence[changed], confidence[~changed])
@@ -272,7 +232,7 @@ def _noise_detector(evidence: _Evidence) -> Detection:
     return Detection(detector.probability(judged), detector.flagged(judged))
 
 
-def _threshold_samples(evidence: _Evidence) -> Detection:
+def _threshold_samples(evidence: Evidence) -> Detection:
     """Identifying Mislabeled Data using the Area Under the Margin Ranking (Pleiss et al., 2020), section 3.2.
 
     https://arxiv.org/abs/2001.10528
@@ -291,24 +251,38 @@ class Detector(NamedTuple):
 
     summary: str
     reads: tuple[str, ...]
-    judge: Callable[[_Evidence], Detection]
+    judge: Callable[[Evidence], Detection]
 
 
 DETECTORS = {
-    "confidence": Detector(
-        "lowest probability of the label, averaged over epochs", ("plain",), _by_metric("confidence")
+    "consensus": Detector(
+        "mean rank by linear models, the learner's dynamics and neighbours", ("folds", *OF_VIEWS[:3]), _consensus
     ),
-    "aum": Detector("lowest logit margin of the label, averaged over epochs", ("plain",), _by_metric("aum")),
-    "loss": Detector("highest cross-entropy, averaged over epochs", ("plain",), _by_metric("loss")),
-    "el2n": Detector("longest error vector, averaged over epochs", ("plain",), _by_metric("el2n")),
-    "last_prob": Detector("lowest probability of the label after the last epoch", ("plain",), _last_prob),
-    "correctness": Detector("fewest epochs in which the label was predicted", ("plain",), _by_metric("correctness")),
+    "stack": Detector("linear models and neighbours, weighed by errors injected into this corpus", OF_VIEWS, _stack),
+    "logistic": Detector("lowest probability out of fold, by logistic regression", ("logistic",), _logistic),
+    "ridge": Detector("farthest behind another class, by ridge regression on all others", ("ridge",), _ridge),
+    "neighbours": Detector("fewest similar documents with its label", ("neighbours",), _neighbours),
+    "aum": Detector("lowest logit margin of the label, averaged over epochs", ("folds",), _in_training("aum")),
+    "confidence": Detector(
+        "lowest probability of the label, averaged over epochs", ("folds",), _in_training("confidence")
+    ),
+    "loss": Detector("highest cross-entropy, averaged over epochs", ("folds",), _in_training("loss")),
+    "el2n": Detector("longest error vector, averaged over epochs", ("folds",), _in_training("el2n")),
+    "last_prob": Detector("lowest probability of the label after the last epoch", ("folds",), _last_prob),
+    "correctness": Detector("fewest epochs in which the label was predicted", ("folds",), _in_training("correctness")),
+    "clusters": Detector("nearest to the cluster of high loss curves", ("folds",), _clusters),
     "variability": Detector(
         "a control: in short trainings high variability ranks errors last", ("plain",), _variability
     ),
-    "cv_self_confidence": Detector("lowest probability, out of fold", ("folds",), _by_quality(self_confidence)),
-    "cv_normalised_margin": Detector("lowest margin, out of fold", ("folds",), _by_quality(normalised_margin)),
-    "cv_loss": Detector("highest loss, averaged over epochs, out of fold", ("folds",), _cv_loss),
+    "cv_confidence": Detector("confidence out of fold", ("folds",), _out_of_fold("confidence")),
+    "cv_aum": Detector("AUM out of fold", ("folds",), _out_of_fold("aum")),
+    "cv_loss": Detector("loss out of fold, averaged over epochs", ("folds",), _out_of_fold("loss")),
+    "cv_self_confidence": Detector(
+        "lowest probability after the last epoch, out of fold", ("folds",), _by_quality(self_confidence)
+    ),
+    "cv_normalised_margin": Detector(
+        "lowest margin after the last epoch, out of fold", ("folds",), _by_quality(normalised_margin)
+    ),
     "cleanlab": Detector("confident learning by the package cleanlab, out of fold", ("folds",), _cleanlab),
     "calibrated": Detector("lowest AUM, with a probability learnt from random flips", ("flips", "folds"), _calibrated),
     "noise_detector": Detector(

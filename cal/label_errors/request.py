@@ -1,4 +1,4 @@
-"""The part of a request that commands about wrong labels share: better vectors by default."""
+"""The part of a request that commands about labels have in common."""
 
 from __future__ import annotations
 
@@ -14,7 +14,19 @@ class LabelsRequest(TrainingRequest):
 
     Args:
         features: document vectors, or a way to compute them, its name or {name: {parameter: value}}; auto takes minilm
-            where it is installed and suits the texts, otherwise lsa; null for a learner that reads the texts
+            where it is installed and suits the texts, otherwise lsa; null leaves the words of the texts
+        n_epochs: number of passes over the training data; null takes the first of the learner's, by their loss out of
+            fold
     """
 
     features: Any = "auto"
+    learner: Any = "small_mlp"
+
+    def _uses_features(self) -> bool:
+        """Always: linear models and neighbours read them, whatever the learner reads."""
+        return True
+
+    @property
+    def stops(self) -> bool:
+        """Whether the loss out of fold decides how many epochs count."""
+        return self.n_epochs is None

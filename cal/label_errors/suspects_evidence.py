@@ -14,7 +14,7 @@ from cal.data.lsa import Lsa
 from cal.data.splits import row_numbers
 from cal.dynamics.suspicion import SUSPICION, suspicion
 from cal.errors import AnalysisError
-from cal.label_errors.detectors import detect
+from cal.label_errors.detectors import Detection, detect
 from cal.label_errors.error_estimate import ErrorEstimate
 from cal.label_errors.suspects import PROBLEMS, Suspects
 from cal.label_errors.suspects_table import Evidence, needs_words, suspects_table
@@ -35,6 +35,8 @@ approximate SVD."""
 _OF_MAP = (
     "Both need training: rank a corpus instead of a map (dataset=NAME), which gives them where they can be trusted."
 )
+
+_NOT_FLIPPED = "A learner of texts estimates them only on demand: by=calibrated trains it on flipped labels, too."
 
 
 def find_suspects(request: SuspectsRequest, corpus: Corpus | None, quiet: bool, given: bool = False) -> Suspects:
@@ -97,10 +99,14 @@ def _of_map(request: SuspectsRequest, corpus: Corpus | None) -> tuple[Evidence, 
 
 
 def _of_training(request: SuspectsRequest, corpus: Corpus, quiet: bool) -> tuple[Evidence, dict[str, Any]]:
-    by = request.by or "calibrated"
-    names = dict.fromkeys((by, *SUSPICION, "cv_self_confidence", "calibrated"))
-    found = detect(corpus, list(names), request.setup(quiet), seeds=request.seeds, folds=request.folds)
+    by = request.by or "consensus"
+    # Flips take trainings of their own, which a learner that reads texts makes dear.
+    estimated = by == "calibrated" or request.learner.reads_features
+    names = dict.fromkeys((by, "consensus", *SUSPICION, *("calibrated",) * estimated))
+    how = {"seeds": request.seeds, "folds": request.folds, "stops": request.stops}
+    found = detect(corpus, list(names), request.setup(quiet), **how)
     scores = {name: detection.score for name, detection in found.items()}
+    calibrated = found.get("calibrated", Detection(scores[by], no_estimate=_NOT_FLIPPED))
     evidence = Evidence(
         ids=corpus.train.ids,
         gold=corpus.train.gold,
@@ -109,9 +115,9 @@ def _of_training(request: SuspectsRequest, corpus: Corpus, quiet: bool) -> tuple
         # Ties are broken by mean loss, then by the order of the split, which follows a hash of the ids.
         order=np.lexsort((-scores["loss"], -scores[by])),
         scores=scores,
-        probs=found["cv_self_confidence"].probs,
-        estimate=found["calibrated"].estimate,
-        no_estimate=found["calibrated"].no_estimate,
+        probs=found["consensus"].probs,
+        estimate=calibrated.estimate,
+        no_estimate=calibrated.no_estimate,
         texts=corpus.train.texts,
         places=corpus.train.places or (),
     )

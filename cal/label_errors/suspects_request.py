@@ -31,7 +31,7 @@ class SuspectsRequest(LogsRequest, LabelsRequest, SplitRequest):
         logs: rank the map of these logs instead of training: a folder of dynamics_epoch_0.jsonl and so on, or of a
             recorder
         by: score to rank by: aum, loss, confidence, el2n, correctness or, without a map, any detector of cal audit;
-            null means aum with a map or logs (confidence if it has no aum), else calibrated
+            null means aum with a map or logs (confidence if it has no aum), else consensus
         n: number of suspects to print
         page: number of suspects on the page; suspects.csv has all, but similar texts only of those shown
         neighbours: number of most similar texts to look at, and to show, for each suspect

@@ -31,6 +31,8 @@ from cal.streams import Streams, stream
 
 logger = logging.getLogger(__name__)
 
+_WORK_OF_A_PROCESS = 2e11
+"""Multiplications and additions for which another process is worth its start, about 3 seconds of a core."""
 Ask = Callable[[Learner, Tensor, Streams], Mapping[str, Tensor]]
 """Function of a trained stack, (run, instance) recorded rows and streams; returns tensors (run, ...) by name."""
 
@@ -177,6 +179,9 @@ def train_all(
         needed = learner.bytes_per_run(inputs, len(corpus.train), longest, n_classes)
         blocks = [block for alike in _equally_long(trainings) for block in fitting_blocks(alike, needed)]
     n_workers = min(setup.workers or joblib.cpu_count(), len(blocks)) if device == "cpu" and n_processes() == 1 else 1
+    if setup.workers is None and hasattr(learner, "work"):  # a process takes longer to start than little work does
+        work = sum(learner.work(inputs, len(training.rows), n_classes) for training in trainings)
+        n_workers = max(min(n_workers, int(work / _WORK_OF_A_PROCESS)), 1)
     given = (inputs, n_classes, learner, ask, capture, device, checkpoints, quiet or n_workers > 1)
 
     def train(numbers: list[int]) -> list[Trained]:
