@@ -93,7 +93,7 @@ def detect(
         >>> texts = ["How far is it?", "How long is it?", "Who wrote it?", "Who sang it?"]
         >>> train = Split(["a", "b", "c", "d"], texts, [0, 0, 1, 1])
         >>> corpus = Corpus(train, Split(["e"], ["Who is he?"], [1]), ["number", "person"])
-        >>> detect(corpus, ["aum"], Setup(MLP(n_epochs=3), Lsa(), workers=1), seeds=[7])["aum"].score.shape
+        >>> detect(corpus, ["aum"], Setup(MLP(n_epochs=3), Lsa(), workers=1), seeds=[7], folds=2)["aum"].score.shape
         (4,)
     """
     check_arguments(detect, locals())
@@ -206,8 +206,8 @@ def _consensus(evidence: Evidence) -> Detection:
     # In multiple choice there are no views, and the learner's dynamics alone decide.
     members = {name: DETECTORS[name].judge(evidence) for name in MEMBERS if evidence.has(DETECTORS[name].reads)}
     score = mean_rank({name: member.score for name, member in members.items()})
-    probs = [evidence.probs] + [evidence.logistic] * ("logistic" in members)
-    return Detection(score, probs=np.mean(probs, axis=0), n_epochs=evidence.n_kept)
+    probs = (evidence.probs + evidence.logistic) / 2 if "logistic" in members else evidence.probs
+    return Detection(score, probs=probs, n_epochs=evidence.n_kept)
 
 
 def _stack(evidence: Evidence) -> Detection:

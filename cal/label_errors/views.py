@@ -8,7 +8,7 @@ from scipy import sparse
 from cal.data.corpus import Corpus
 from cal.data.directions import principal_directions, project
 from cal.data.features import Features
-from cal.data.lsa import Lsa, words_and_pairs
+from cal.data.lsa import Lsa
 
 MOST_TEXTS = 50_000
 """Largest number of documents whose words are counted; beyond it, the vectors alone are seen."""
@@ -41,18 +41,11 @@ def document_views(corpus: Corpus, features: Features | None) -> list[np.ndarray
     if corpus.n_choices > 1:
         return []
     views = [] if features is None else [_narrow(features.train)]
-    if len(corpus.train) <= MOST_TEXTS or not views:
-        words = _words(corpus)
-        if words is not None and not any(_same(words, view) for view in views):
+    if (len(corpus.train) <= MOST_TEXTS or not views) and any(map(str.strip, corpus.train.texts)):
+        words = np.asarray(Lsa().compute(corpus).train)
+        if not any(_same(words, view) for view in views):
             views.append(words)
-    return [_scaled(view) for view in views]
-
-
-def _words(corpus: Corpus) -> np.ndarray | None:
-    """The latent semantic analysis of the texts; None if they hold no word."""
-    if not any(words_and_pairs(text) for text in corpus.train.texts):
-        return None
-    return np.asarray(Lsa().compute(corpus).train)
+    return [_scaled(view) for view in views if (view != view[0]).any()]  # documents that are all alike say nothing
 
 
 def _same(words: np.ndarray, view: np.ndarray) -> bool:
@@ -70,5 +63,4 @@ def _narrow(vectors: np.ndarray | sparse.spmatrix) -> np.ndarray:
 def _scaled(view: np.ndarray) -> np.ndarray:
     """The view, centred and with a mean square of 1 over all entries."""
     centred: np.ndarray = view - view.mean(axis=0, dtype=np.float64).astype(np.float32)
-    size = float(np.sqrt(np.mean(np.square(centred), dtype=np.float64)))
-    return centred if size == 0 else centred / np.float32(size)
+    return centred / np.float32(np.sqrt(np.mean(np.square(centred), dtype=np.float64)))

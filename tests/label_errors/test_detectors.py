@@ -4,14 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 
 from cal.data.corpus import Split
 from cal.dynamics.data_map import DataMap
 from cal.errors import ConfigError, DataError
-from cal.label_errors import detectors
+from cal.label_errors import detectors, evidence
+from cal.label_errors.consensus import MEMBERS
 from cal.label_errors.detectors import DETECTORS, refused_detectors
-from cal.learners.grid import Setup
+from cal.learners.grid import Setup, Training, cross_validation, train_all
 from cal.learners.mlp import MLP
 from cal.maps.request import MapRequest
 from cal.maps.training import train_map
@@ -28,7 +30,7 @@ NAMES = [name for name in DETECTORS if not refused_detectors([name])]  # cleanla
 
 
 def detect(corpus, names, *, features, learner, device, workers, **how):
-    return detectors.detect(corpus, names, Setup(learner, features, device, workers), **how)
+    return detectors.detect(corpus, names, Setup(learner, features, device, workers), **{"stops": False} | how)
 
 
 def with_errors(task):
@@ -48,14 +50,14 @@ def task(make_task):
 @pytest.fixture(scope="module")
 def found(task):
     """All detections, and the arguments of every call of train_all."""
-    calls, real = [], detectors.train_all
+    calls, real = [], evidence.train_all
 
     def watched(corpus, trainings, setup, **given):
         calls.append((trainings, given["n_classes"]))
         return real(corpus, trainings, setup, **given)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(detectors, "train_all", watched)
+        patch.setattr(evidence, "train_all", watched)
         (corpus, features), _ = task
         return detect(corpus, NAMES, features=features, seeds=SEEDS, **HOW), calls
 
@@ -65,7 +67,7 @@ def test_errors_are_more_suspicious_than_right_labels(task, found, name):
     assert roc_auc_score(task[1], found[0][name].score) > 0.9
 
 
-@pytest.mark.parametrize("name", ["cleanlab", "noise_detector", "threshold_samples"])
+@pytest.mark.parametrize("name", ["cleanlab", "clusters", "noise_detector", "threshold_samples"])
 def test_errors_are_flagged_more_often_than_right_labels(task, found, name):
     if name not in NAMES:
         pytest.skip("cleanlab is not installed")
@@ -75,7 +77,7 @@ def test_errors_are_flagged_more_often_than_right_labels(task, found, name):
 
 def test_only_these_draw_a_line(found):
     with_line = {name for name, detection in found[0].items() if detection.flagged is not None}
-    assert with_line == {"cleanlab", "noise_detector", "threshold_samples"} & set(NAMES)
+    assert with_line == {"cleanlab", "clusters", "noise_detector", "threshold_samples"} & set(NAMES)
 
 
 def test_errors_are_estimated(task, found):
@@ -84,7 +86,9 @@ def test_errors_are_estimated(task, found):
     assert estimate.probability[wrong].mean() > 0.5 > 0.1 > estimate.probability[~wrong].mean()
 
 
-@pytest.mark.parametrize("name", ["aum", "cv_loss", "calibrated", "noise_detector", "threshold_samples"])
+@pytest.mark.parametrize(
+    "name", ["consensus", "stack", "logistic", "aum", "cv_loss", "calibrated", "noise_detector", "threshold_samples"]
+)
 def test_a_detector_says_the_same_alone(task, found, name):
     corpus, features = task[0]
     alone = detect(corpus, [name], features=features, seeds=SEEDS, **HOW)
@@ -92,13 +96,25 @@ def test_a_detector_says_the_same_alone(task, found, name):
     np.testing.assert_array_equal(alone[name].score, found[0][name].score)
 
 
-@pytest.mark.parametrize("name", ["aum", "confidence", "loss", "el2n", "correctness", "variability"])
-def test_scores_are_those_of_the_mean_map(task, found, name):
+def test_variability_is_that_of_the_mean_map(task, found):
     corpus, features = task[0]
     dynamics = full_map(corpus, features=features, learner=LEARNER, seeds=SEEDS, device="cpu", workers=1)
-    sign = -1 if name in ("aum", "confidence", "correctness") else 1
-    runs = [sign * getattr(DataMap.of(dynamics).run(run), name).double().numpy() for run in range(2)]
-    np.testing.assert_allclose(found[0][name].score, np.mean(runs, axis=0), rtol=1e-12)
+    runs = [DataMap.of(dynamics).run(run).variability.double().numpy() for run in range(2)]
+    np.testing.assert_allclose(found[0]["variability"].score, np.mean(runs, axis=0), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["aum", "confidence", "loss", "el2n", "correctness"])
+def test_scores_in_training_are_those_of_the_folds_that_saw_it(task, found, name):
+    corpus, features = task[0]
+    gold, sign = corpus.train.gold, -1 if name in ("aum", "confidence", "correctness") else 1
+    total, n_seen = np.zeros(N), np.zeros(N)
+    for seed in SEEDS:
+        for each in cross_validation(gold, seed, 3):
+            alone = Training(seed, each.rows, each.gold)
+            (trained,) = train_all(corpus, [alone], Setup(LEARNER, features, workers=1))
+            total[each.rows] += sign * getattr(DataMap.of(trained.dynamics), name).double().numpy()
+            n_seen[each.rows] += 1
+    np.testing.assert_allclose(found[0][name].score, total / n_seen, rtol=1e-4, atol=1e-6)
 
 
 def test_cross_validated_scores_are_those_of_the_fold_that_did_not_see_it(task, found):
@@ -146,17 +162,15 @@ def test_a_label_is_flagged_below_the_threshold_samples(task, make_task):
 
     def trained(corpus, trainings, setup, **given):
         calls.append([training.gold for training in trainings])
-        return detectors_train_all(corpus, trainings, setup, **given)
+        return real(corpus, trainings, setup, **given)
 
-    detectors_train_all = detectors.train_all
+    real = evidence.train_all
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(detectors, "train_all", trained)
+        patch.setattr(evidence, "train_all", trained)
         detection = detect(corpus, ["threshold_samples"], features=features, seeds=[1], **HOW)["threshold_samples"]
     below = np.zeros((2, 60))
     for version, labels in enumerate(calls[0]):
-        (alone,) = detectors_train_all(
-            corpus, [detectors.Training(1, np.arange(60), labels)], Setup(LEARNER, features, workers=1), n_classes=3
-        )
+        (alone,) = real(corpus, [Training(1, np.arange(60), labels)], Setup(LEARNER, features, workers=1), n_classes=3)
         aum = alone.dynamics.margin.double().mean(dim=0).numpy()
         samples = labels == 2
         below[version] = np.where(samples, np.nan, np.quantile(aum[samples], 0.99) - aum)
@@ -166,7 +180,7 @@ def test_a_label_is_flagged_below_the_threshold_samples(task, make_task):
 
 def test_rows_in_another_order_have_the_same_scores(make_task, found):
     (corpus, features), _ = with_errors(make_task(n_train=N, n_classes=N_CLASSES, signal=3.0, row_order=7))
-    names = ["aum", "calibrated", "noise_detector"]
+    names = ["consensus", "stack", "aum", "calibrated", "noise_detector"]
     shuffled = detect(corpus, names, features=features, seeds=SEEDS, **HOW)
     for name in names:
         np.testing.assert_array_equal(shuffled[name].score, found[0][name].score)
@@ -181,6 +195,40 @@ def test_seconds_grow_with_the_documents_trained_on(found):
     seconds = {name: detection.seconds for name, detection in found[0].items()}
     assert 0 < seconds["aum"] < seconds["calibrated"]
     assert seconds["aum"] < seconds["noise_detector"]
+
+
+def test_the_consensus_is_the_mean_rank_of_its_members(found):
+    ranks = {name: rankdata(found[0][name].score) / N for name in MEMBERS}
+    mean = sum(MEMBERS[name] * ranks[name] for name in ranks) / sum(MEMBERS.values())
+    np.testing.assert_allclose(found[0]["consensus"].score, mean)
+    probs = (found[0]["logistic"].probs + found[0]["cv_self_confidence"].probs) / 2
+    np.testing.assert_allclose(found[0]["consensus"].probs, probs)
+
+
+def test_epochs_count_until_twice_the_lowest_loss_out_of_fold(task):
+    corpus, features = task[0]
+    learner = replace(LEARNER, n_epochs=8, lr=3e-2, dropout=0.0)
+    how = HOW | {"learner": learner}
+    every = detect(corpus, ["cv_loss", "aum"], features=features, seeds=SEEDS, stops=False, **how)
+    losses = [
+        detect(corpus, ["cv_loss"], features=features, seeds=SEEDS, stops=False, **how | {"learner": some})
+        for some in (replace(learner, n_epochs=n) for n in range(1, 9))
+    ]
+    totals = [n * each["cv_loss"].score.mean() for n, each in enumerate(losses, start=1)]
+    lowest = 1 + int(np.diff(totals, prepend=0).argmin())
+    kept = detect(corpus, ["cv_loss", "aum"], features=features, seeds=SEEDS, stops=True, **how)
+    assert every["aum"].n_epochs == 8
+    assert kept["aum"].n_epochs == kept["cv_loss"].n_epochs == min(2 * lowest, 8) < 8
+    np.testing.assert_allclose(kept["cv_loss"].score, losses[2 * lowest - 1]["cv_loss"].score, rtol=1e-6)
+
+
+def test_multiple_choice_has_no_linear_models(make_task):
+    corpus, features = make_task(n_train=60, n_classes=2)
+    with pytest.raises(ConfigError, match="stack compares documents by their vectors or words"):
+        detect(corpus, ["aum", "stack"], features=features, seeds=[1], views=[], **HOW)
+    found = detect(corpus, ["consensus", "el2n", "cv_aum"], features=features, seeds=[1], views=[], **HOW)
+    ranks = rankdata(found["el2n"].score) + rankdata(found["cv_aum"].score)
+    np.testing.assert_allclose(found["consensus"].score, ranks / 120)
 
 
 def test_an_unknown_detector_is_refused(task):
