@@ -226,7 +226,7 @@ def test_a_group_can_be_null():
         True,
     ]
     (problem,) = problems_of("learner=null")
-    assert problem == "learner cannot be null. Leave it out, or give one of mlp, scikit, transformer."
+    assert problem == "learner cannot be null. Leave it out, or give one of mlp, scikit, small_mlp, transformer."
 
 
 def test_a_fault_in_any_job_of_a_sweep_is_found_before_the_first():

@@ -24,7 +24,9 @@ from cal.label_errors.cleaning import cleaned_accuracies
 from cal.label_errors.confusions import predicted_confusions, read_confusions
 from cal.label_errors.detection_scores import CURVE, class_scores, detection_scores, recall_curve
 from cal.label_errors.detectors import Detection, detect
+from cal.label_errors.linear_models import Logistic
 from cal.label_errors.noise import BETWEEN_CLASSES, Noised, count_wrong, inject, repeated
+from cal.label_errors.views import document_views
 from cal.learners.grid import Setup, cross_validation, final_probs, train_all
 from cal.progress import counted
 from cal.provenance import provenance
@@ -78,8 +80,9 @@ def run_audit(
     config = request.as_data()
     if folder is not None:
         begin(folder, about, config)
-    setup = replace(request.setup(), features=vectors_of(corpus, request.features))
-    job = _Audit(request, corpus, setup, folder, given)
+    vectors = vectors_of(corpus, request.features)
+    setup = replace(request.setup(), features=vectors if request.learner.reads_features else None)
+    job = _Audit(request, corpus, setup, document_views(corpus, vectors), folder, given)
     cells = [Cell(noise, rate, seed) for seed in request.seeds for noise in noises for rate in request.rates]
     done = list(counted(map(job.measured, cells), len(cells), "injection", quiet))
     frames = {key: pd.DataFrame([row for rows in done for row in rows[key]]) for key in FRAMES}
@@ -110,16 +113,25 @@ class _Audit:
         request: parameters of the audit.
         corpus: corpus with the right labels.
         setup: settings common to all trainings.
+        views: what linear models and neighbours see of the documents, whose labels they do not depend on.
         folder: where outcomes are kept; None keeps nothing.
         given: (class, class) confusions of the user; None if there are none.
     """
 
     def __init__(
-        self, request: AuditRequest, corpus: Corpus, setup: Setup, folder: OwnedFolder | None, given: np.ndarray | None
+        self,
+        request: AuditRequest,
+        corpus: Corpus,
+        setup: Setup,
+        views: Sequence[np.ndarray],
+        folder: OwnedFolder | None,
+        given: np.ndarray | None,
     ) -> None:
         self._request, self._corpus, self._setup, self._folder, self._given = request, corpus, setup, folder, given
-        vectors = getattr(setup.features, "fingerprint", None)
-        self._depends = (_FORMAT, corpus.fingerprint, vectors, setup.learner, request.detectors, request.folds)
+        self._views, self._stops = views, request.stops
+        seen = [hashlib.blake2b(np.ascontiguousarray(view).data, digest_size=8).hexdigest() for view in views]
+        trained = (setup.learner, request.detectors, request.folds, self._stops)
+        self._depends = (_FORMAT, corpus.fingerprint, seen, getattr(setup.features, "fingerprint", None), *trained)
         self._probs = lru_cache(maxsize=1)(self._out_of_fold)  # injections of one seed follow each other
 
     def measured(self, cell: Cell) -> _Rows:
@@ -160,15 +172,28 @@ class _Audit:
         return rows
 
     def _detected(self, corpus: Corpus, seed: int) -> dict[str, Detection]:
-        return detect(corpus, self._request.detectors, self._setup, seeds=[seed], folds=self._request.folds)
+        request = self._request
+        return detect(
+            corpus,
+            request.detectors,
+            self._setup,
+            seeds=[seed],
+            folds=request.folds,
+            views=self._views,
+            stops=self._stops,
+        )
 
     def _out_of_fold(self, seed: int) -> np.ndarray:
-        """(instance, class) probabilities, learnt from the right labels, of documents that were not seen."""
-        gold = self._corpus.train.gold
-        probs, trainings = (
-            np.zeros((len(gold), self._corpus.n_classes)),
-            cross_validation(gold, seed, self._request.folds),
-        )
+        """(instance, class) probabilities, learnt from the right labels, of documents that were not seen.
+
+        Logistic regression gives them in a second; in multiple choice, where there are no views, the learner does.
+        """
+        gold, n_classes = self._corpus.train.gold, self._corpus.n_classes
+        trainings = cross_validation(gold, seed, self._request.folds)
+        if self._views:
+            folds = [(each.rows, each.recorded) for each in trainings]
+            return Logistic.chosen(self._views, gold, n_classes, folds[0]).probs(gold, n_classes, folds)
+        probs = np.zeros((len(gold), n_classes))
         trained = train_all(self._corpus, trainings, self._setup, ask=final_probs)
         for training, each in zip(trainings, trained, strict=True):
             probs[training.recorded] = each.answers["probs"].numpy()

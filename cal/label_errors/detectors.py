@@ -23,7 +23,7 @@ from cal.label_errors.confident_learning import confident_learning, require_clea
 from cal.label_errors.consensus import MEMBERS, mean_rank
 from cal.label_errors.error_estimate import ErrorEstimate
 from cal.label_errors.estimate_range import trusted_estimate
-from cal.label_errors.evidence import OF_VIEWS, Evidence
+from cal.label_errors.evidence import OF_VIEWS, LabelEvidence
 from cal.label_errors.linear_models import margin_against, odds_against
 from cal.label_errors.noise_detector import NoiseDetector
 from cal.label_errors.trajectory_clusters import clusters
@@ -108,7 +108,7 @@ def detect(
         raise DataError(f"folds is {folds}, but there are {len(corpus.train)} training documents; give fewer folds.")
     if setup.learner.reads_features or views is None:
         setup = replace(setup, features=vectors_of(corpus, setup.features))  # once for all
-    evidence = Evidence(corpus, seeds, folds, setup, views, stops)
+    evidence = LabelEvidence(corpus, seeds, folds, setup, views, stops)
     if kinds & set(OF_VIEWS) and not evidence.views:
         kinds -= set(OF_VIEWS)
         refuse(_without_views(names))
@@ -153,56 +153,56 @@ def _mean_unchanged(values: np.ndarray, changed: np.ndarray) -> np.ndarray:
     return means
 
 
-def _in_training(metric: str) -> Callable[[Evidence], Detection]:
+def _in_training(metric: str) -> Callable[[LabelEvidence], Detection]:
     return lambda evidence: Detection(
         evidence.in_training(lambda dynamics: suspicion(DataMap.of(dynamics), metric)), n_epochs=evidence.n_kept
     )
 
 
-def _out_of_fold(metric: str) -> Callable[[Evidence], Detection]:
+def _out_of_fold(metric: str) -> Callable[[LabelEvidence], Detection]:
     return lambda evidence: Detection(
         evidence.out_of_fold(lambda dynamics: suspicion(DataMap.of(dynamics), metric)), n_epochs=evidence.n_kept
     )
 
 
-def _last_prob(evidence: Evidence) -> Detection:
+def _last_prob(evidence: LabelEvidence) -> Detection:
     return Detection(evidence.in_training(lambda dynamics: -dynamics.gold_prob[-1]), n_epochs=evidence.n_kept)
 
 
-def _variability(evidence: Evidence) -> Detection:
+def _variability(evidence: LabelEvidence) -> Detection:
     return Detection(evidence.maps("plain")[0].variability.numpy())
 
 
-def _clusters(evidence: Evidence) -> Detection:
+def _clusters(evidence: LabelEvidence) -> Detection:
     return Detection(*clusters(evidence.in_training(lambda dynamics: dynamics.loss)), n_epochs=evidence.n_kept)
 
 
-def _by_quality(quality: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Callable[[Evidence], Detection]:
-    def judge(evidence: Evidence) -> Detection:
+def _by_quality(quality: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Callable[[LabelEvidence], Detection]:
+    def judge(evidence: LabelEvidence) -> Detection:
         score = -quality(torch.from_numpy(evidence.probs), torch.from_numpy(evidence.gold)).numpy()
         return Detection(score, probs=evidence.probs)
 
     return judge
 
 
-def _cleanlab(evidence: Evidence) -> Detection:
+def _cleanlab(evidence: LabelEvidence) -> Detection:
     quality, issues = confident_learning(evidence.probs, evidence.gold)
     return Detection(-quality, issues, probs=evidence.probs)
 
 
-def _logistic(evidence: Evidence) -> Detection:
+def _logistic(evidence: LabelEvidence) -> Detection:
     return Detection(odds_against(evidence.logistic, evidence.gold), probs=evidence.logistic)
 
 
-def _ridge(evidence: Evidence) -> Detection:
+def _ridge(evidence: LabelEvidence) -> Detection:
     return Detection(margin_against(evidence.ridge, evidence.gold))
 
 
-def _neighbours(evidence: Evidence) -> Detection:
+def _neighbours(evidence: LabelEvidence) -> Detection:
     return Detection(-evidence.neighbours[np.arange(len(evidence.gold)), evidence.gold], probs=evidence.neighbours)
 
 
-def _consensus(evidence: Evidence) -> Detection:
+def _consensus(evidence: LabelEvidence) -> Detection:
     # In multiple choice there are no views, and the learner's dynamics alone decide.
     members = {name: DETECTORS[name].judge(evidence) for name in MEMBERS if evidence.has(DETECTORS[name].reads)}
     score = mean_rank({name: member.score for name, member in members.items()})
@@ -210,11 +210,11 @@ def _consensus(evidence: Evidence) -> Detection:
     return Detection(score, probs=probs, n_epochs=evidence.n_kept)
 
 
-def _stack(evidence: Evidence) -> Detection:
+def _stack(evidence: LabelEvidence) -> Detection:
     return Detection(evidence.stacked, probs=evidence.logistic)
 
 
-def _calibrated(evidence: Evidence) -> Detection:
+def _calibrated(evidence: LabelEvidence) -> Detection:
     # Scores are compared within the trainings that have flips: added noise shifts the scores of all labels.
     scores = np.stack([suspicion(data_map, "aum").numpy() for data_map in evidence.maps("flips")])
     changed = evidence.changed("flips")
@@ -224,7 +224,7 @@ def _calibrated(evidence: Evidence) -> Detection:
     return Detection(_mean_unchanged(scores, changed), estimate=estimate, no_estimate=reason)
 
 
-def _noise_detector(evidence: Evidence) -> Detection:
+def _noise_detector(evidence: LabelEvidence) -> Detection:
     (trained_wrong,), (plain,) = evidence.maps("easy"), evidence.maps("plain")
     confidence, (changed,) = trained_wrong.confidence.numpy(), evidence.changed("easy")
     detector = NoiseDetector.fit(confidence[changed], confidence[~changed])
@@ -232,7 +232,7 @@ def _noise_detector(evidence: Evidence) -> Detection:
     return Detection(detector.probability(judged), detector.flagged(judged))
 
 
-def _threshold_samples(evidence: Evidence) -> Detection:
+def _threshold_samples(evidence: LabelEvidence) -> Detection:
     """Identifying Mislabeled Data using the Area Under the Margin Ranking (Pleiss et al., 2020), section 3.2.
 
     https://arxiv.org/abs/2001.10528
@@ -251,7 +251,7 @@ class Detector(NamedTuple):
 
     summary: str
     reads: tuple[str, ...]
-    judge: Callable[[Evidence], Detection]
+    judge: Callable[[LabelEvidence], Detection]
 
 
 DETECTORS = {

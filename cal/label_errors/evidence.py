@@ -31,7 +31,7 @@ OF_VIEWS = ("logistic", "ridge", "neighbours", "stacked")
 _FLIPPED = 0.1  # share of labels flipped to learn what wrong ones look like
 
 
-class Evidence:
+class LabelEvidence:
     """Trainings of several kinds with their dynamics, and what linear models and neighbours say.
 
     `folds` trains by cross-validation, and records every document: those held out, and those trained on. `plain` trains

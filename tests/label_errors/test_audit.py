@@ -338,4 +338,4 @@ def test_cleanlab_is_usual_only_where_it_is_installed(monkeypatch):
     monkeypatch.setattr(refused, lambda names: ["no cleanlab"] if "cleanlab" in names else [])
     usual = AuditRequest()
     assert "cleanlab" not in usual.detectors
-    assert usual.clean_by == ["aum", "cv_self_confidence"]
+    assert usual.clean_by == ["consensus", "cv_self_confidence"]

@@ -146,8 +146,8 @@ def test_a_dataset_of_other_ids_is_refused(map_folder, tmp_path):
 
 
 def test_a_training_ranks_as_its_detector_does(trained, corpus):
-    found = detect(corpus, ["calibrated", "loss"], Setup(SMALL, Centres(), workers=1), seeds=[398048])
-    score, loss = found["calibrated"].score, found["loss"].score
+    found = detect(corpus, ["consensus", "loss"], Setup(SMALL, Centres(), workers=1), seeds=[398048], folds=2)
+    score, loss = found["consensus"].score, found["loss"].score
     order = sorted(range(N), key=lambda k: (-score[k], -loss[k]))
     rows = listed(trained[1])
     assert rows["id"].tolist() == [corpus.train.ids[k] for k in order]
@@ -204,7 +204,7 @@ def test_neighbours_are_looked_for_of_those_that_are_shown(trained):
 def test_the_manifest_says_what_was_asked(trained, corpus):
     about = orjson.loads((trained[1] / "suspects.json").read_bytes())
     assert about["corpus_fingerprint"] == corpus.fingerprint
-    assert (about["by"], about["n_instances"], about["config"]["folds"]) == ("calibrated", N, 2)
+    assert (about["by"], about["n_instances"], about["config"]["folds"]) == ("consensus", N, 2)
     assert about["versions"]["torch"]
 
 
