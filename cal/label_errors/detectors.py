@@ -20,7 +20,7 @@ from cal.dynamics.data_map import DataMap
 from cal.dynamics.suspicion import normalised_margin, self_confidence, suspicion
 from cal.errors import ConfigError, DataError
 from cal.label_errors.confident_learning import confident_learning, require_cleanlab
-from cal.label_errors.consensus import MEMBERS, mean_rank
+from cal.label_errors.consensus import MEMBERS, MEMBERS_BESIDE_TEXTS, mean_rank
 from cal.label_errors.error_estimate import ErrorEstimate
 from cal.label_errors.estimate_range import trusted_estimate
 from cal.label_errors.evidence import OF_VIEWS, LabelEvidence
@@ -204,8 +204,9 @@ def _neighbours(evidence: LabelEvidence) -> Detection:
 
 def _consensus(evidence: LabelEvidence) -> Detection:
     # In multiple choice there are no views, and the learner's dynamics alone decide.
-    members = {name: DETECTORS[name].judge(evidence) for name in MEMBERS if evidence.has(DETECTORS[name].reads)}
-    score = mean_rank({name: member.score for name, member in members.items()})
+    weights = MEMBERS_BESIDE_TEXTS if evidence.learns_texts else MEMBERS
+    members = {name: DETECTORS[name].judge(evidence) for name in weights if evidence.has(DETECTORS[name].reads)}
+    score = mean_rank({name: member.score for name, member in members.items()}, weights)
     probs = (evidence.probs + evidence.logistic) / 2 if "logistic" in members else evidence.probs
     return Detection(score, probs=probs, n_epochs=evidence.n_kept)
 

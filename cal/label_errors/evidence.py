@@ -58,7 +58,7 @@ class LabelEvidence:
         stops: bool,
     ) -> None:
         self.gold, self.n_classes, self.seeds = corpus.train.gold, corpus.n_classes, seeds
-        self.label_names = corpus.label_names
+        self.label_names, self.learns_texts = corpus.label_names, not setup.learner.reads_features
         self.seconds: dict[str, float] = {}
         self._versions: dict[str, np.ndarray] = {}  # (version, instance) training labels
         self._corpus, self._n_folds, self._setup, self._views, self._stops = corpus, n_folds, setup, views, stops

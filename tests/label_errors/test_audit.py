@@ -27,7 +27,8 @@ def full_map(corpus, **given):
 
 KEYS = ["noise", "rate", "seed", "detector"]
 GIVEN = {
-    "learner": MLP(hidden=[8], n_epochs=8, lr=1e-2),
+    "learner": MLP(hidden=[8], lr=1e-2),
+    "n_epochs": 8,
     "noise": ["uniform", "class_dependent", "confused"],
     "rates": [0.1],
     "seeds": [1, 2],
