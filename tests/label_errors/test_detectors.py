@@ -194,7 +194,7 @@ def test_no_label_is_changed(make_task, found, task):
 def test_seconds_grow_with_the_documents_trained_on(found):
     seconds = {name: detection.seconds for name, detection in found[0].items()}
     assert 0 < seconds["aum"] < seconds["calibrated"]
-    assert seconds["aum"] < seconds["noise_detector"]
+    assert 0 < seconds["noise_detector"] < seconds["calibrated"]
 
 
 def test_the_consensus_is_the_mean_rank_of_its_members(found):
