@@ -144,7 +144,7 @@ def _with_vectors(
     if not request.neighbours or not n_shown:
         return evidence, "similar texts were not searched for"
     limit = f" of the first {n_shown:,}" if n_shown < len(evidence.gold) else ""
-    if corpus is not None and request.features is not None and request.learner.reads_features:
+    if corpus is not None and request.features is not None:
         from cal.data.features import vectors_of
 
         vectors = vectors_of(corpus, request.features)
