@@ -19,8 +19,8 @@ def far_beyond(values: np.ndarray) -> float:
     The tail of ordinary values falls off at least as fast as that of an exponential distribution, which two quantiles
     fix: those with 10 % and 1 % of the values above them (in small corpora the median, and that with five values above
     it). The result is where only one value in n / .1 would lie. So the rule is the corpus's own: where many texts are
-    odd, odd is usual. Of 20 to 5,000 drawn values, any was above it in 1 of 100 draws from a normal distribution, and in
-    1 of 10 from an exponential one.
+    odd, odd is usual. Of 20 to 5,000 drawn values, any was above it in about 1 of 100 draws from a normal distribution,
+    and in 1 of 10 from an exponential one.
 
     Args:
         values: (value,) numbers, the larger the farther.
