@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cal.data.corpus import Corpus, Split
+from cal.data.features import FeatureKind, Features, vectors_of
 from cal.data.lsa import Lsa
 from cal.data.splits import row_numbers
 from cal.dynamics.suspicion import SUSPICION, suspicion
@@ -26,6 +27,7 @@ from cal.provenance import provenance
 if TYPE_CHECKING:
     from cal.dynamics.data_map import DataMap
     from cal.label_errors.suspects_request import SuspectsRequest
+    from cal.learners.grid import Setup
 
 logger = logging.getLogger(__name__)
 N_DIMENSIONS = 100
@@ -41,13 +43,15 @@ _NOT_FLIPPED = "A learner of texts estimates them only on demand: by=calibrated 
 
 def find_suspects(request: SuspectsRequest, corpus: Corpus | None, quiet: bool, given: bool = False) -> Suspects:
     """The ranked list that a request asks for; `given` says that the corpus was given as an object."""
+    features = request.features
     if request.trains:
         assert corpus is not None
-        evidence, about = _of_training(request, corpus, quiet)
+        features = vectors_of(corpus, features)  # once, for the training and for similar texts
+        evidence, about = _of_training(request, corpus, replace(request.setup(quiet), features=features))
     else:
         evidence, about = _of_map(request, corpus)
     n_shown = max(request.n, request.page)
-    evidence, alike = _with_vectors(evidence, request, corpus, n_shown)
+    evidence, alike = _with_vectors(evidence, request, corpus, features, n_shown)
     table = suspects_table(evidence, request.neighbours, n_shown)
     about |= {"by": evidence.by, "n_instances": len(table), "similar": alike, "config": request.as_data()}
     about |= {"errors_if_like_random_flips": _totals(evidence.estimate), "no_p_wrong": evidence.no_estimate or None}
@@ -98,13 +102,13 @@ def _of_map(request: SuspectsRequest, corpus: Corpus | None) -> tuple[Evidence, 
     return evidence, about | ({"map": source["path"], "map_digest": source["sha256"]} if "path" in source else source)
 
 
-def _of_training(request: SuspectsRequest, corpus: Corpus, quiet: bool) -> tuple[Evidence, dict[str, Any]]:
+def _of_training(request: SuspectsRequest, corpus: Corpus, setup: Setup) -> tuple[Evidence, dict[str, Any]]:
     by = request.by or "consensus"
     # Flips take trainings of their own, which a learner that reads texts makes dear.
     estimated = by == "calibrated" or request.learner.reads_features
     names = dict.fromkeys((by, "consensus", *SUSPICION, *("calibrated",) * estimated))
     how = {"seeds": request.seeds, "folds": request.folds, "stops": request.stops}
-    found = detect(corpus, list(names), request.setup(quiet), **how)
+    found = detect(corpus, list(names), setup, **how)
     scores = {name: detection.score for name, detection in found.items()}
     calibrated = found.get("calibrated", Detection(scores[by], no_estimate=_NOT_FLIPPED))
     evidence = Evidence(
@@ -138,17 +142,17 @@ def _ids(data_map: DataMap) -> list[str | int]:
 
 
 def _with_vectors(
-    evidence: Evidence, request: SuspectsRequest, corpus: Corpus | None, n_shown: int
+    evidence: Evidence,
+    request: SuspectsRequest,
+    corpus: Corpus | None,
+    features: Features | FeatureKind | None,
+    n_shown: int,
 ) -> tuple[Evidence, str]:
     """The evidence with document vectors, and how similar texts were found, in words."""
     if not request.neighbours or not n_shown:
         return evidence, "similar texts were not searched for"
     limit = f" of the first {n_shown:,}" if n_shown < len(evidence.gold) else ""
-    if corpus is not None and request.features is not None:
-        from cal.data.features import vectors_of
-
-        vectors = vectors_of(corpus, request.features)
-        assert vectors is not None
+    if corpus is not None and (vectors := vectors_of(corpus, features)) is not None:
         row_of = {instance_id: row for row, instance_id in enumerate(corpus.train.ids)}
         rows = [row_of[str(instance_id)] for instance_id in evidence.ids]
         by = "" if request.vectors else f" by features={request.as_data()['features']['kind']}"

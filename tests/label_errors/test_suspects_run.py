@@ -61,6 +61,19 @@ def corpus():
     return make_corpus()
 
 
+def test_vectors_are_computed_once(corpus, tmp_path):
+    class Counted(Centres):
+        n_computed = 0
+
+        def compute(self, corpus):
+            self.n_computed += 1
+            return super().compute(corpus)
+
+    vectors = Counted()
+    run(tmp_path / "out", corpus, features=vectors, seeds=1, folds=2, n_epochs=1)
+    assert vectors.n_computed == 1
+
+
 @pytest.fixture(scope="module")
 def map_folder(corpus, tmp_path_factory):
     """A map with correctness and loss of random logits."""
