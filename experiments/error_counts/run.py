@@ -58,8 +58,8 @@ def _train(seed: int, n_seeds: int, data: Path, path: Path) -> None:
     which, texts, right, given = made(seed, data)
     names = [f"class {k}" for k in range(which.n_classes)]
     corpus = Corpus(Split([f"d{k}" for k in range(len(texts))], texts, given), None, names, name="drawn")
-    encoder = {"features": Encoder(MINILM, max_length=96)} if which.vectors == "minilm" else {}
-    request = SuspectsRequest(seeds=n_seeds, workers=1, **encoder)
+    features = Encoder(MINILM, max_length=96) if which.vectors == "minilm" else "lsa"
+    request = SuspectsRequest(seeds=n_seeds, workers=1, features=features)
     seen = {}
 
     def spy(scores, flipped, gold, probs, names, **parameters):
@@ -67,7 +67,8 @@ def _train(seed: int, n_seeds: int, data: Path, path: Path) -> None:
         return None, "not asked for"
 
     with patch.object(detectors, "trusted_estimate", spy):
-        found = detectors.detect(corpus, ["calibrated"], request.setup(True), seeds=request.seeds, folds=request.folds)
+        how = {"seeds": request.seeds, "folds": request.folds, "stops": request.stops}
+        found = detectors.detect(corpus, ["calibrated"], request.setup(True), **how)
     rows = [int(instance_id[1:]) for instance_id in corpus.train.ids]
     np.savez(path, **seen, right=right[rows], score=found["calibrated"].score)
 
