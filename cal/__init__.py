@@ -18,10 +18,16 @@ if TYPE_CHECKING:  # the one table of public names: type checkers read it, and s
     from cal.acquisition.one_run import OneRun as OneRun
     from cal.acquisition.one_run import one_run as one_run
     from cal.acquisition.pool import Pool as Pool
+    from cal.corrections.correct_request import correct as correct
+    from cal.corrections.corrected import Corrected as Corrected
+    from cal.corrections.error_count import ErrorCount as ErrorCount
+    from cal.corrections.error_count import count_errors as count_errors
     from cal.data import read_corpus as read_corpus
     from cal.data.corpus import Corpus as Corpus
     from cal.data.corpus import Split as Split
     from cal.data.features import Features as Features
+    from cal.doubtful_texts.text_problems_result import TextProblems as TextProblems
+    from cal.doubtful_texts.text_problems_result import text_problems as text_problems
     from cal.dynamics.data_map import DataMap as DataMap
     from cal.dynamics.lint import lint_logs as lint_logs
     from cal.dynamics.recorder import DynamicsRecorder as DynamicsRecorder
@@ -31,14 +37,8 @@ if TYPE_CHECKING:  # the one table of public names: type checkers read it, and s
     from cal.errors import CalError as CalError
     from cal.label_errors.audit_request import audit as audit
     from cal.label_errors.audit_result import AuditResult as AuditResult
-    from cal.label_errors.correct_request import correct as correct
-    from cal.label_errors.corrected import Corrected as Corrected
-    from cal.label_errors.error_count import ErrorCount as ErrorCount
-    from cal.label_errors.error_count import count_errors as count_errors
     from cal.label_errors.suspects import Suspects as Suspects
     from cal.label_errors.suspects_request import suspects as suspects
-    from cal.label_errors.text_problems_result import TextProblems as TextProblems
-    from cal.label_errors.text_problems_result import text_problems as text_problems
     from cal.learners.mlp import MLP as MLP
     from cal.learners.scikit import Scikit as Scikit
     from cal.learners.transformer import Transformer as Transformer

@@ -51,7 +51,7 @@ COMMANDS = {
     ),
     "correct": Command(
         "correct labels in a copy of your own file, and measure what that does to accuracy",
-        "cal.label_errors.correct_request:CorrectRequest",
+        "cal.corrections.correct_request:CorrectRequest",
         ("Corrected file", ""),
     ),
     "audit": Command(

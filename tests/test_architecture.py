@@ -32,6 +32,8 @@ ORDER = [
     ["simulation"],
     ["report"],
     ["maps"],
+    ["doubtful_texts"],
+    ["corrections"],
     ["label_errors"],
     ["selection"],
     ["config"],

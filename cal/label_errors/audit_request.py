@@ -11,7 +11,7 @@ from cal.checks import Problems, problems_of, true_or_false, whole_numbers
 from cal.data.request import TRAIN, SplitRequest
 from cal.errors import ConfigError, shown
 from cal.files import taken
-from cal.label_errors.request import LabelsRequest
+from cal.learners.labels_request import LabelsRequest
 from cal.request import make, takes
 from cal.seeds import list_seeds
 

@@ -6,6 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from cal.report.markup import shortened
+
 _LEAST_GAP = 0.1  # between two probabilities; if they are nearer to each other, models do not decide
 _SURE = 0.5  # probability from which on models say a label
 _MOST = 0.8  # share of similar texts that speaks for a label
@@ -118,14 +120,3 @@ def in_words(label: str) -> str:
     """
     line = shortened(label, _LONGEST)
     return line if re.fullmatch(r"[\w:/&+#-]+", line) else f"“{line}”"
-
-
-def shortened(text: str, longest: int) -> str:
-    """A text on one line, cut off with … if it is longer; works for any script, with or without spaces.
-
-    Example:
-        >>> shortened("How far  is it?", 8)
-        'How far…'
-    """
-    line = " ".join(text.split())
-    return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"

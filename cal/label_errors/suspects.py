@@ -21,10 +21,10 @@ import pandas as pd
 
 from cal.arguments import check_arguments
 from cal.checks import refuse, whole_numbers
+from cal.corrections.reads import draw_reads
 from cal.data.spreadsheet import from_spreadsheet, to_spreadsheet
 from cal.errors import StorageError, quantity
 from cal.files import OwnedFolder
-from cal.label_errors.reads import draw_reads
 from cal.label_errors.suspects_pairs import label_pairs, n_counted
 from cal.label_errors.suspects_table import READ
 from cal.label_errors.suspects_text import (

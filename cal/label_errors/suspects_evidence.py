@@ -13,13 +13,13 @@ from cal.data.corpus import Corpus, Split
 from cal.data.features import FeatureKind, Features, vectors_of
 from cal.data.lsa import Lsa
 from cal.data.splits import row_numbers
+from cal.doubtful_texts.text_problems import find_text_problems
 from cal.dynamics.suspicion import SUSPICION, suspicion
 from cal.errors import AnalysisError
 from cal.label_errors.detectors import Detection, detect
 from cal.label_errors.error_estimate import ErrorEstimate
 from cal.label_errors.suspects import PROBLEMS, Suspects
 from cal.label_errors.suspects_table import Evidence, needs_words, suspects_table
-from cal.label_errors.text_problems import find_text_problems
 from cal.maps.given import given_map
 from cal.maps.labels import with_corpus
 from cal.provenance import provenance

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from cal.doubtful_texts.text_problems_result import problem_sorts
 from cal.label_errors.reasons import probability
 from cal.label_errors.suspects_pairs import mix_ups, n_counted
 from cal.label_errors.suspects_text import found_at, is_command, metric_in_words, next_steps
-from cal.label_errors.text_problems_result import problem_sorts
 
 if TYPE_CHECKING:
     from cal.label_errors.suspects import Suspects

@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from cal.label_errors.reasons import in_words, shortened
+from cal.label_errors.reasons import in_words
+from cal.report.markup import shortened
 
 _SHARE, _FEWEST, _MOST = 0.05, 20, 100  # of the labels are counted
 _N_EXAMPLES = 3

@@ -11,7 +11,7 @@ from cal.checks import Problems, one_of, paths, whole_numbers
 from cal.data.request import SplitRequest
 from cal.errors import ConfigError
 from cal.files import path_errors, taken
-from cal.label_errors.request import LabelsRequest
+from cal.learners.labels_request import LabelsRequest
 from cal.maps.logs_request import LogsRequest
 from cal.request import make, takes
 from cal.seeds import list_seeds
@@ -124,7 +124,7 @@ class SuspectsRequest(LogsRequest, LabelsRequest, SplitRequest):
     def run_in_folder(self, *, quiet: bool = False) -> tuple[str, Path]:
         if self.read is None:
             return super().run_in_folder(quiet=quiet)
-        from cal.label_errors.error_count import count_errors
+        from cal.corrections.error_count import count_errors
 
         return str(count_errors(self.read)), Path()
 

@@ -13,7 +13,8 @@ import pandas as pd
 from cal.data.splits import row_numbers
 from cal.label_errors.error_estimate import ErrorEstimate
 from cal.label_errors.neighbours import Neighbours, find_neighbours
-from cal.label_errors.reasons import by_epochs, by_models, by_neighbours, shortened
+from cal.label_errors.reasons import by_epochs, by_models, by_neighbours
+from cal.report.markup import shortened
 
 READ = ("row", "id", "text", "label", "likely", "p_wrong", "why", "corrected")
 """Columns that people read, and `corrected`, which they fill in; technical ones follow."""

@@ -10,9 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from cal.label_errors.reasons import in_words, shortened
+from cal.doubtful_texts.text_problems_result import problem_sorts
+from cal.label_errors.reasons import in_words
 from cal.label_errors.suspects_pairs import mix_ups
-from cal.label_errors.text_problems_result import problem_sorts
+from cal.report.markup import shortened
 
 N_READ = 30
 """Number of labels to read first."""

@@ -282,3 +282,14 @@ pre { overflow-x: auto; background: var(--tint); padding: .8rem; font-size: .85r
 @media print { main { max-width: none; padding: 0; } nav { display: none; } figure, tr { break-inside: avoid; }
   .scroll { overflow: visible; } h2 { break-after: avoid; } }
 """
+
+
+def shortened(text: str, longest: int) -> str:
+    """A text on one line, cut off with … if it is longer; works for any script, with or without spaces.
+
+    Example:
+        >>> shortened("How far  is it?", 8)
+        'How far…'
+    """
+    line = " ".join(text.split())
+    return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"

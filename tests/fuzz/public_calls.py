@@ -12,6 +12,8 @@ import pandas as pd
 import torch
 
 import cal
+from cal.corrections.error_count import wrong_in
+from cal.corrections.reads import draw_reads
 from cal.data.corpus import TestSet
 from cal.dynamics import metrics
 from cal.dynamics.jsonl import write_epoch
@@ -22,12 +24,10 @@ from cal.dynamics.scikit import record_partial_fit, record_stages
 from cal.dynamics.store import LogStore
 from cal.dynamics.suspicion import normalised_margin, self_confidence, suspicion
 from cal.label_errors.detectors import detect
-from cal.label_errors.error_count import wrong_in
 from cal.label_errors.error_estimate import estimate_errors
 from cal.label_errors.neighbours import find_neighbours
 from cal.label_errors.noise import check_noise, count_wrong, inject
 from cal.label_errors.noise_detector import NoiseDetector, flips_from_easy
-from cal.label_errors.reads import draw_reads
 from cal.learners.grid import Setup, Training, cross_validation, train_all
 from cal.maps.importers import read_aum, read_scores
 from cal.report import (

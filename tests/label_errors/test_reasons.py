@@ -6,7 +6,8 @@ from collections import Counter
 
 import pytest
 
-from cal.label_errors.reasons import by_epochs, by_models, by_neighbours, in_words, probability, shortened
+from cal.label_errors.reasons import by_epochs, by_models, by_neighbours, in_words, probability
+from cal.report.markup import shortened
 
 OWN = "own"
 

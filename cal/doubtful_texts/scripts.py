@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from cal.label_errors.letters import code_points
+from cal.doubtful_texts.letters import code_points
 
 _BLOCKS = {
     "Latin": [(0x41, 0x5A), (0x61, 0x7A), (0xC0, 0x24F), (0x1E00, 0x1EFF)],

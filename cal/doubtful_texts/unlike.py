@@ -16,9 +16,9 @@ from scipy import sparse
 from scipy.special import bdtrc
 from scipy.stats import norm
 
-from cal.label_errors.far_tail import FEWEST, far_beyond, far_score
-from cal.label_errors.letters import LetterTriples
-from cal.label_errors.word_sets import WordSets
+from cal.doubtful_texts.far_tail import FEWEST, far_beyond, far_score
+from cal.doubtful_texts.letters import LetterTriples
+from cal.doubtful_texts.word_sets import WordSets
 
 NEIGHBOURS = 5
 """Number of the nearest text whose similarity counts, so that a few odd texts do not hide each other."""

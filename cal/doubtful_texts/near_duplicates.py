@@ -9,9 +9,9 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from cal.label_errors.patterns import without_patterns
-from cal.label_errors.similar_texts import SIMILAR, Pairs, similar_pairs
-from cal.label_errors.word_sets import WordSets
+from cal.doubtful_texts.patterns import without_patterns
+from cal.doubtful_texts.similar_texts import SIMILAR, Pairs, similar_pairs
+from cal.doubtful_texts.word_sets import WordSets
 
 _EDGES = 2**20  # pairs to hold before they are turned into groups
 _UNKNOWN, _SEVERAL = -1, -2  # instead of the one label of a node

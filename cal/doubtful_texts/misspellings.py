@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from scipy import sparse
 
-from cal.label_errors.word_sets import WordSets
+from cal.doubtful_texts.word_sets import WordSets
 
 _RARE = 2  # texts
 _SHORTEST = 5  # letters

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from cal.data.spelling import text_form
-from cal.label_errors.near_duplicates import near_duplicates
-from cal.label_errors.similar_texts import SIMILAR, similar_pairs
-from cal.label_errors.word_sets import WordSets, words
+from cal.doubtful_texts.near_duplicates import near_duplicates
+from cal.doubtful_texts.similar_texts import SIMILAR, similar_pairs
+from cal.doubtful_texts.word_sets import WordSets, words
 
 WORDS = [f"w{k}" for k in range(60)]
 
@@ -58,13 +58,13 @@ def test_all_similar_pairs_are_found_and_no_other(least):
 def test_blocks_of_any_size_find_the_same_pairs(monkeypatch):
     texts = random_texts(120, seed=2)
     expected = pairs_of(texts, 0.5)
-    monkeypatch.setattr("cal.label_errors.similar_texts._PRODUCTS", 50)
-    monkeypatch.setattr("cal.label_errors.similar_texts._PAIRS", 7)
+    monkeypatch.setattr("cal.doubtful_texts.similar_texts._PRODUCTS", 50)
+    monkeypatch.setattr("cal.doubtful_texts.similar_texts._PAIRS", 7)
     assert pairs_of(texts, 0.5) == expected
 
 
 def test_groups_are_chains_of_similar_texts(monkeypatch):
-    monkeypatch.setattr("cal.label_errors.near_duplicates._EDGES", 3)
+    monkeypatch.setattr("cal.doubtful_texts.near_duplicates._EDGES", 3)
     texts = random_texts(150, seed=3, longest=5)
     own, reached = {k: {k} for k in range(len(texts))}, {}
     linked = slow_pairs(list(dict.fromkeys(" ".join(sorted(set(text.split()))) for text in texts)), SIMILAR)

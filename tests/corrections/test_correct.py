@@ -13,9 +13,9 @@ from pyarrow import parquet
 
 import cal
 from cal.cli import main
+from cal.corrections.correction_gain import mean_interval
 from cal.data.spreadsheet import to_spreadsheet
 from cal.errors import CalError, ConfigError, DataError, StorageError
-from cal.label_errors.correction_gain import mean_interval
 
 TEXTS = ["How far, is it?", "Who wrote?", "=Who sang?", "How old?", 'Who "is" he?', "Whose?"]
 LABELS = ["NUM", "NUM", "HUM", "NUM", "HUM", "HUM"]
@@ -171,7 +171,7 @@ def test_a_second_run_changes_nothing_and_is_no_error(mine, tmp_path):
     ],
 )
 def test_what_does_not_fit_is_refused_before_anything_is_written(corrections, said, mine, tmp_path, monkeypatch):
-    monkeypatch.setattr("cal.label_errors.correction_gain.train_all", lambda *_, **__: pytest.fail("trained"))
+    monkeypatch.setattr("cal.corrections.correction_gain.train_all", lambda *_, **__: pytest.fail("trained"))
     told = refused(lambda: cal.correct(mine, corrections, output=tmp_path / "clean.csv", test=mine))
     assert said in told
     assert [*tmp_path.iterdir()] == [mine]

@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from cal.checks import is_path
+from cal.corrections.filled_tables import lines_of, read_filled, require
+from cal.corrections.labelled_file import Document, LabelledFile
 from cal.data.spelling import is_word_for_missing, normal_form
 from cal.errors import DataError, in_words, nearest_name, shown
-from cal.label_errors.filled_tables import lines_of, read_filled, require
-from cal.label_errors.labelled_file import Document, LabelledFile
 
 _CUT = 32_000  # characters; Excel cuts cells at 32,767
 _FILL_IN = (

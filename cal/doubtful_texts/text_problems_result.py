@@ -15,10 +15,7 @@ import pandas as pd
 from cal.arguments import check_arguments
 from cal.data.splits import row_numbers
 from cal.data.spreadsheet import to_spreadsheet
-from cal.errors import in_words, quantity
-from cal.files import path_errors, write_whole
-from cal.label_errors.reasons import shortened
-from cal.label_errors.text_problems import (
+from cal.doubtful_texts.text_problems import (
     BROKEN,
     DIFFERENT_LABELS,
     EMPTY,
@@ -27,6 +24,9 @@ from cal.label_errors.text_problems import (
     UNLIKE,
     find_text_problems,
 )
+from cal.errors import in_words, quantity
+from cal.files import path_errors, write_whole
+from cal.report.markup import shortened
 from cal.threads import one_thread
 
 _SHOWN = 5  # texts or groups of each sort to print

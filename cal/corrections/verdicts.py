@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cal.corrections.filled_tables import lines_of, read_filled, require
+from cal.corrections.reads import OF_DRAW, PARTS
 from cal.errors import DataError, shown
-from cal.label_errors.filled_tables import lines_of, read_filled, require
-from cal.label_errors.reads import OF_DRAW, PARTS
 
 RIGHT, WRONG, UNSURE = "right", "wrong", "unsure"
 _VERDICTS = {"": "", "r": RIGHT, RIGHT: RIGHT, "w": WRONG, WRONG: WRONG, "?": UNSURE, "u": UNSURE, UNSURE: UNSURE}

@@ -12,17 +12,17 @@ from cal.arguments import check_arguments
 from cal.checks import Problems, is_path, paths, true_or_false
 from cal.errors import ConfigError, DataError
 from cal.files import path_errors
-from cal.label_errors.request import LabelsRequest
+from cal.learners.labels_request import LabelsRequest
 from cal.request import make, takes
 from cal.seeds import list_seeds
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cal.label_errors.corrected import Corrected
-    from cal.label_errors.correction_gain import Gain
-    from cal.label_errors.corrections import Corrections
-    from cal.label_errors.labelled_file import LabelledFile
+    from cal.corrections.corrected import Corrected
+    from cal.corrections.correction_gain import Gain
+    from cal.corrections.corrections import Corrections
+    from cal.corrections.labelled_file import LabelledFile
 
 _USAGE = "Give your file and the corrections: cal correct my.csv suspects.csv output=clean.csv"
 
@@ -81,9 +81,9 @@ class CorrectRequest(LabelsRequest):
         Raises:
             CalError: if the corrections do not fit the file, or something cannot be read, trained or written.
         """
-        from cal.label_errors.corrected import Corrected, refuse_output
-        from cal.label_errors.corrections import read_corrections
-        from cal.label_errors.labelled_file import LabelledFile
+        from cal.corrections.corrected import Corrected, refuse_output
+        from cal.corrections.corrections import read_corrections
+        from cal.corrections.labelled_file import LabelledFile
 
         if corpus is not None:
             raise ConfigError("cal correct writes the file of dataset, and takes no corpus. Leave it out.")
@@ -104,7 +104,7 @@ class CorrectRequest(LabelsRequest):
 
     def _measuring(self, file: LabelledFile, corrections: Corrections, content: bytes, quiet: bool) -> Any:
         """A function that measures the gain, with all that can be refused read; None if there is nothing to measure."""
-        from cal.label_errors.correction_gain import correction_gain
+        from cal.corrections.correction_gain import correction_gain
 
         if not file.test or not corrections.new:
             return None

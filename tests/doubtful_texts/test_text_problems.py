@@ -6,7 +6,7 @@ import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 import cal
-from cal.label_errors.text_problems import KINDS, find_text_problems
+from cal.doubtful_texts.text_problems import KINDS, find_text_problems
 
 PLACES = "Rome Oslo Bonn Lima Bern Riga Graz York Kiel Cork Nice Genoa Turku Delft Ghent Basel Trier Porto".split()
 STARTS = ["How far is it to", "Who lives in", "What is the river of", "When was the bridge built in", "Why go to"]

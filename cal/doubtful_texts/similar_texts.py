@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from cal.label_errors.word_sets import WordSets
+from cal.doubtful_texts.word_sets import WordSets
 
 SIMILAR = 0.75
 """Least similarity of near-duplicates. Read by hand in TREC and AG News: nearly all pairs above it say the same, and

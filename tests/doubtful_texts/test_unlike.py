@@ -5,10 +5,10 @@ import pytest
 from scipy import sparse
 from sklearn.neighbors import NearestNeighbors
 
-from cal.label_errors.far_tail import far_beyond
-from cal.label_errors.letters import LetterTriples
-from cal.label_errors.unlike import NEIGHBOURS, unlike_all
-from cal.label_errors.word_sets import WordSets
+from cal.doubtful_texts.far_tail import far_beyond
+from cal.doubtful_texts.letters import LetterTriples
+from cal.doubtful_texts.unlike import NEIGHBOURS, unlike_all
+from cal.doubtful_texts.word_sets import WordSets
 
 WORDS = "time year people way day man thing woman life child world school state family student group country".split()
 WORDS += "problem hand part place case week company system program question work number night point home".split()
@@ -76,7 +76,7 @@ def test_vectors_far_from_all_others_are_found(form):
 
 
 def test_what_is_far_from_a_sample_but_not_from_all_is_not_named(monkeypatch):
-    monkeypatch.setattr("cal.label_errors.unlike._SAMPLE", 60)
+    monkeypatch.setattr("cal.doubtful_texts.unlike._SAMPLE", 60)
     rng = np.random.default_rng(1)
     vectors = np.concatenate([rng.normal(size=(2000, 20)) * 0.2 + 1, rng.normal(size=(12, 20)) * 0.05 - 1])
     vectors = np.append(vectors, np.eye(1, 20) * 3 - np.eye(1, 20, 1) * 3, axis=0)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from cal.label_errors.misspellings import one_spelling
-from cal.label_errors.word_sets import WordSets
+from cal.doubtful_texts.misspellings import one_spelling
+from cal.doubtful_texts.word_sets import WordSets
 
 USUAL = ["the capital of France", "the capital of Chile", "the capital of Peru", "a weather report"]
 

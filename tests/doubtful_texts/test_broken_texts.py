@@ -3,10 +3,10 @@
 import pandas as pd
 import pytest
 
-from cal.label_errors.broken_texts import CONTROL, ENCODING, MARKUP, REPEATED, broken
-from cal.label_errors.empty_texts import why_empty
-from cal.label_errors.scripts import SCRIPTS, scripts_of
-from cal.label_errors.unusual_texts import cut_off, in_another_script, very_long
+from cal.doubtful_texts.broken_texts import CONTROL, ENCODING, MARKUP, REPEATED, broken
+from cal.doubtful_texts.empty_texts import why_empty
+from cal.doubtful_texts.scripts import SCRIPTS, scripts_of
+from cal.doubtful_texts.unusual_texts import cut_off, in_another_script, very_long
 
 SOUND = """
 这个产品什么时候可以发货？

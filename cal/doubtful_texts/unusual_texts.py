@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cal.label_errors.far_tail import FEWEST, far_beyond
-from cal.label_errors.scripts import SCRIPTS, scripts_of
+from cal.doubtful_texts.far_tail import FEWEST, far_beyond
+from cal.doubtful_texts.scripts import SCRIPTS, scripts_of
 
 LONG, CUT_OFF, SCRIPT = "very long", "cut off", "another script"
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pandas as pd
 
 from cal.arguments import check_arguments
+from cal.corrections.correction_gain import Gain
 from cal.data.table_files import ending
 from cal.errors import ConfigError, StorageError, in_words, quantity
 from cal.files import write_whole
-from cal.label_errors.correction_gain import Gain
 
 _N_PAIRS = 20
 

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 from cal.data.spelling import text_form
-from cal.label_errors.broken_texts import broken
-from cal.label_errors.empty_texts import why_empty
-from cal.label_errors.misspellings import one_spelling
-from cal.label_errors.near_duplicates import NearDuplicates, near_duplicates
-from cal.label_errors.unlike import unlike_all
-from cal.label_errors.unusual_texts import CUT_OFF, LONG, SCRIPT, cut_off, in_another_script, very_long
-from cal.label_errors.word_sets import WordSets
+from cal.doubtful_texts.broken_texts import broken
+from cal.doubtful_texts.empty_texts import why_empty
+from cal.doubtful_texts.misspellings import one_spelling
+from cal.doubtful_texts.near_duplicates import NearDuplicates, near_duplicates
+from cal.doubtful_texts.unlike import unlike_all
+from cal.doubtful_texts.unusual_texts import CUT_OFF, LONG, SCRIPT, cut_off, in_another_script, very_long
+from cal.doubtful_texts.word_sets import WordSets
 
 NEAR_DUPLICATE, EMPTY, BROKEN, UNLIKE = KINDS = ("near_duplicate", "empty", "broken", "unlike")
 DIFFERENT_LABELS, SAME_LABEL = "different labels", "same label"

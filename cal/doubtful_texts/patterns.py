@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from cal.label_errors.similar_texts import Pairs
-from cal.label_errors.word_sets import WordSets
+from cal.doubtful_texts.similar_texts import Pairs
+from cal.doubtful_texts.word_sets import WordSets
 
 SAME_ANYWAY = 0.9
 """Similarity from which another word makes no other text, whatever the number of texts that share the rest."""
@@ -32,7 +32,7 @@ def without_patterns(sets: WordSets, all_pairs: Iterable[Pairs]) -> Iterator[Pai
         all_pairs: pairs of similar texts, from `similar_pairs`.
 
     Example:
-        >>> from cal.label_errors.similar_texts import similar_pairs
+        >>> from cal.doubtful_texts.similar_texts import similar_pairs
         >>> others = [f"{word} {word}s" for word in "abcdefghijklmnopqrstuvwxyz"]
         >>> texts = [f"please tell me what weather we may get in {place} today" for place in ("Rome", "Oslo", "Bern")]
         >>> def n_pairs(texts):

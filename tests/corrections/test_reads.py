@@ -7,10 +7,10 @@ from scipy.stats import hypergeom
 
 import cal
 from cal.cli import main
+from cal.corrections.error_count import count_errors, wrong_in
+from cal.corrections.reads import PARTS, draw_reads
 from cal.data.spreadsheet import to_spreadsheet
 from cal.errors import CalError, DataError
-from cal.label_errors.error_count import count_errors, wrong_in
-from cal.label_errors.reads import PARTS, draw_reads
 
 
 def ranking(n, labels="HUM"):

@@ -14,9 +14,9 @@ import pandas as pd
 
 from cal.arguments import check_arguments
 from cal.checks import numbers_in, refuse, whole_numbers
+from cal.corrections.reads import FIRST, PARTS
+from cal.corrections.verdicts import UNSURE, WRONG, read_verdicts
 from cal.errors import ConfigError, quantity
-from cal.label_errors.reads import FIRST, PARTS
-from cal.label_errors.verdicts import UNSURE, WRONG, read_verdicts
 
 _LEVEL = 0.95
 
@@ -178,7 +178,7 @@ def count_errors(answers: Path | str | pd.DataFrame) -> ErrorCount:
         DataError: if columns are missing, a verdict is unknown, or the draw was changed; naming the rows.
 
     Example:
-        >>> from cal.label_errors.reads import draw_reads
+        >>> from cal.corrections.reads import draw_reads
         >>> reads = draw_reads(pd.DataFrame({"id": range(1000), "label": "HUM"}), seed=7)
         >>> reads["verdict"] = ["wrong"] * 12 + ["right"] * 78
         >>> print(count_errors(reads).verdict)

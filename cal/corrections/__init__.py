@@ -1,0 +1,1 @@
+"""What people decide about labels: verdicts on drawn labels, and corrections in their own files."""
