@@ -3,6 +3,7 @@
 import inspect
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 import yaml
@@ -21,6 +22,7 @@ CONFIGURED = {name: registry.find_target(command.request) for name, command in C
 FUNCTIONS = {
     name: getattr(cal, name) for name in ("simulate", "map", "select", "weights", "suspects", "correct", "audit")
 }
+CONF = Path(__file__).parents[1] / "conf"
 LSA = ["features=lsa", "features.n_components=8"]
 QUICK = ["learner.hidden=[8]", "learner.n_epochs=2", *LSA, "workers=1", "device=cpu", "-q"]
 
@@ -110,6 +112,15 @@ def test_a_function_takes_every_parameter_of_its_request(name):
             assert parameter in signature.parameters
             assert signature.parameters[parameter].default == default or parameter == "strategies"
             assert " ".join(text.split()[:3]) in " ".join(FUNCTIONS[name].__doc__.split()) or parameter == "strategies"
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_command_and_the_function_have_the_same_vectors_and_learner(name):
+    in_python = help_of(CONFIGURED[name])
+    presets = yaml.safe_load((CONF / f"{name}.yaml").read_text(encoding="utf-8"))["defaults"]
+    chosen = {group: preset for line in presets if isinstance(line, dict) for group, preset in line.items()}
+    for group in ("features", "learner"):
+        assert chosen.get(group) == in_python.get(group, (None, ""))[0]
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

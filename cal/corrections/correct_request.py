@@ -12,7 +12,7 @@ from cal.arguments import check_arguments
 from cal.checks import Problems, is_path, paths, true_or_false
 from cal.errors import ConfigError, DataError
 from cal.files import path_errors
-from cal.learners.labels_request import LabelsRequest
+from cal.learners.request import TrainingRequest
 from cal.request import make, takes
 from cal.seeds import list_seeds
 
@@ -28,25 +28,28 @@ _USAGE = "Give your file and the corrections: cal correct my.csv suspects.csv ou
 
 
 @dataclass(kw_only=True)
-class CorrectRequest(LabelsRequest):
+class CorrectRequest(TrainingRequest):
     """Correct labels in a copy of your own file, and measure what that does to accuracy on test data.
 
     Args:
-        dataset: the reader of your file, which is `files`; the first word is its dataset.path, a file or a folder
-            with `train.*`
-        corrections: suspects.csv with the right labels in its column corrected, or its folder: the second word; in
-            Python also a data frame with the columns row or id, text, label and corrected
+        dataset: reader of your file, always files; the first word of the command is its dataset.path, a file or a
+            folder with `train.*`
+        features: document vectors, or a way to compute them, its name or {name: {parameter: value}}; auto takes minilm
+            where it is installed and suits the texts, otherwise lsa; null for a learner that reads the texts
+        corrections: suspects.csv with the right labels in its column corrected, or its folder; the second word
+            of the command; in Python also a data frame with the columns row or id, text, label and corrected
         test: file of test documents whose labels are right, with the same columns, to measure accuracy on; null takes
             those of the folder, or of the column split
-        new_labels: allow corrected labels that no document has yet
+        new_labels: whether to allow corrected labels that no document has yet
         seeds: number of trainings before and after (the paper's five seeds first), or a list of seeds
-        output: file to write, in the format of yours; null writes nothing and shows what would change
+        output: file to write, in the format of yours; null writes nothing and only shows what would change
     """
 
     corrections: Any = None
     test: Any = None
     new_labels: bool = False
     seeds: Any = 5
+    features: Any = "auto"
     leading = ("dataset.path", "corrections")
 
     @property
@@ -69,7 +72,7 @@ class CorrectRequest(LabelsRequest):
         problems += paths(or_null=True, test=self.test) + true_or_false(new_labels=self.new_labels)
         self.seeds = problems.attempt(lambda: list_seeds(self.seeds), otherwise=[])
         if len(self.seeds) == 1:
-            problems.append("seeds must be at least two, so that what training does by chance can be told. Give more.")
+            problems.append("Accuracy varies from one training to the next, so seeds must be at least two. Give more.")
 
     def run(self, corpus: Any = None, *, quiet: bool = False) -> Corrected:
         """Corrects the labels, writes the file to `output` if given, and measures accuracy if there are test data.
@@ -86,7 +89,7 @@ class CorrectRequest(LabelsRequest):
         from cal.corrections.labelled_file import LabelledFile
 
         if corpus is not None:
-            raise ConfigError("cal correct writes the file of dataset, and takes no corpus. Leave it out.")
+            raise ConfigError("cal correct writes the file that dataset names, and takes no corpus. Leave it out.")
         file = LabelledFile.read(self.dataset, None if self.test is None else Path(self.test))
         if self.output is not None:
             refuse_output(self.output, file.path)

@@ -58,7 +58,7 @@ class Gain:
             return told + "No prediction changed."
         change = f"{self.difference:+.3f} (95 % interval {self.low:+.3f} to {self.high:+.3f})"
         if self.low <= 0 <= self.high:
-            return told + f"The difference, {change}, cannot be told from chance."
+            return told + f"The difference, {change}, may be due to chance."
         how = "more accurate" if self.low > 0 else "less accurate"
         return told + f"The difference is {change}: the corrected labels make classifiers {how}."
 

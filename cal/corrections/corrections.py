@@ -212,7 +212,7 @@ class _Matching:
                 nearest = alike or nearest_name(label, names)
                 suggestion = f" Did you mean {shown(nearest)}?" if nearest else ""
                 yield (
-                    f"{where}: corrected is {shown(label)}, which is no label of the file.{suggestion} Labels: "
+                    f"{where}: corrected is {shown(label)}, which is not a label of the file.{suggestion} Labels: "
                     f"{', '.join(names[:20])}{' ...' * (len(names) > 20)}. To add a label, set new_labels=true."
                 )
 

@@ -110,7 +110,7 @@ class ErrorCount:
         if self.high is None or self.estimate is None:
             at_least = f" At least {self.low:,} {_are(self.low)} wrong (at 95 % confidence)." if self.low else ""
             n_unread = sum(part.size for part in self.parts if not part.read)
-            return f"{told}{at_least} How many of the other {n_unread:,} are wrong, nobody can tell yet."
+            return f"{told}{at_least} Nobody can tell yet how many of the other {n_unread:,} are wrong."
         if n_read == n:
             return f"{told} So {self.low:,} to {self.high:,} are wrong." if self.low < self.high else told
         if self.low == self.high:
@@ -138,7 +138,7 @@ class ErrorCount:
             yield "Labels about which you are unsure count as right in the lower bound and as wrong in the upper."
         for part in self.parts[1:]:
             if not part.read:
-                yield f"You read none of the {part.size:,} labels of part {part.part}. Read its rows in the table, too."
+                yield f"You have read none of the {part.size:,} labels of part {part.part}. Read its rows too."
         sampled = [part for part in self.parts[1:] if 0 < part.read < part.size]
         if self.high is not None and sampled and self.high - self.low > 2 * max(self.low, 10):
             yield "The interval is wide because the samples are small; it holds wherever the errors are."

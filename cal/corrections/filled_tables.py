@@ -88,7 +88,7 @@ def _frame(columns: Mapping[Any, Any], name: str) -> pd.DataFrame:
     try:
         return pd.DataFrame(dict(columns), dtype=object)
     except ValueError as error:
-        raise DataError(f"{name} is no table: {error}. Give one value of each column per row.") from error
+        raise DataError(f"{name} is not a table: {error}. Give one value of each column per row.") from error
 
 
 def _read(path: Path) -> pd.DataFrame:

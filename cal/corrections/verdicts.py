@@ -18,7 +18,7 @@ _FILL_IN = (
     "Write right, wrong or unsure (or r, w, ?) into its column verdict, or the label it should have into corrected, "
     "from the top."
 )
-_AS_IT_WAS = "Take the columns part, part_size, draw and documents as cal suspects wrote them."
+_AS_IT_WAS = "Leave the columns part, part_size, draw and documents as cal suspects wrote them."
 
 
 def read_verdicts(answers: Any) -> pd.DataFrame:

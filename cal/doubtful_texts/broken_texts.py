@@ -109,9 +109,9 @@ def _repeated(text: str) -> Broken | None:
     for length in range(1, longest + 1) if len(set(words)) <= longest else ():
         if words[length:] == words[:-length]:
             phrase, times = " ".join(text.split()[:length]), len(words) // length
-            return Broken(REPEATED, f"It is “{_shortened(phrase)}” {times} times over.", 1.0)
+            return Broken(REPEATED, f"It is “{_shortened(phrase)}” {times:,} times over.", 1.0)
     if len(words) == 1 and len(text) >= _LEAST_SAME and len(set(words[0])) == 1:
-        return Broken(REPEATED, f"It is “{words[0][0]}” {len(words[0])} times over.", 1.0)
+        return Broken(REPEATED, f"It is “{words[0][0]}” {len(words[0]):,} times over.", 1.0)
     return None
 
 

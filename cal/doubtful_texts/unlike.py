@@ -103,7 +103,7 @@ def _by_words(sets: WordSets) -> dict[int, Unlike]:
         own = sets.has.indices[sets.has.indptr[text] : sets.has.indptr[text + 1]]
         words = sorted((sets.words[column] for column in own if sets.n_texts[column] == 1), key=lambda w: (-len(w), w))
         why = f"{alone[text]} of its {n[text]} words are in no other text, such as {', '.join(words[:3])}"
-        found[text] = Unlike("words", f"{why}; usual is {100 * share:.0f} %.", score)
+        found[text] = Unlike("words", f"{why}; {100 * share:.0f} % is usual.", score)
     return found
 
 
@@ -125,7 +125,7 @@ def _by_vectors(vectors: Any, ids: Sequence[Any]) -> dict[int, Unlike]:
     for text, (first, *_, own) in zip(candidates.tolist(), nearest.tolist(), strict=True):
         if -own > far:
             why = f"The text nearest to it has a similarity of {first:.2f}"
-            why += f"; of most texts even that of the fifth nearest is above {usual:.2f}."
+            why += f"; for most texts even the fifth nearest has one above {usual:.2f}."
             found[text] = Unlike("vectors", why, round((middle - own) / (middle + far), 6))
     return found
 

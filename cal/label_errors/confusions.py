@@ -89,7 +89,7 @@ def _of_square(table: RawTable) -> list[tuple[Any, Any, float]]:
     rights = [_name(value) for value in table.columns.get(first, [])]
     if not set(map(_name, others)) & set(rights):
         found = ", ".join(map(quoted, table.columns)) or "none"
-        raise DataError(f"{table.source} is no table of confusions; its columns: {found}. {_FORMS}")
+        raise DataError(f"{table.source} is not a table of confusions; its columns: {found}. {_FORMS}")
     return [
         (right, label, count)
         for label in others
@@ -108,7 +108,7 @@ def _counts(table: RawTable, column: Sequence[Any] | None) -> list[float]:
         except (TypeError, ValueError):
             count = -1.0
         if not 0 <= count < np.inf:
-            raise DataError(f"{table.place(row)}: {_name(value)!r} is no count. Give numbers of at least 0.")
+            raise DataError(f"{table.place(row)}: {_name(value)!r} is not a count. Give numbers of at least 0.")
         counts.append(count)
     return counts
 

@@ -39,7 +39,7 @@ def find_neighbours(x: Any, positions: np.ndarray, n: int = 5) -> list[Neighbour
         n: number of neighbours.
 
     Raises:
-        AnalysisError: if the vectors are no matrix, or a position is out of range.
+        AnalysisError: if the vectors are not a matrix, or a position is out of range.
 
     Example:
         >>> x = np.array([[1.0, 0.0], [1.0, 0.1], [0.9, 0.1], [0.0, 1.0]])
@@ -87,7 +87,7 @@ def _first(cosines: Tensor, k: int) -> list[Neighbours]:
 
 def _check(x: Any, positions: np.ndarray, n: int) -> None:
     if x.ndim != 2:
-        raise AnalysisError(f"Vectors of shape {x.shape} are no matrix; give (instance, feature).")
+        raise AnalysisError(f"Vectors of shape {x.shape} are not a matrix; give (instance, feature).")
     if problems := whole_numbers(n=n):
         raise AnalysisError(problems[0])
     if len(outside := positions[(positions < 0) | (positions >= x.shape[0])]):

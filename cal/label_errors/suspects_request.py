@@ -26,9 +26,9 @@ class SuspectsRequest(LogsRequest, LabelsRequest, SplitRequest):
 
     Args:
         dataset: corpus to train on or, with map or logs, the source of texts and label names
-        map: rank this map instead of training: a folder of cal map, or a file of a map or of coordinates (parquet, csv,
+        map: map to rank instead of training: a folder of cal map, or a file of a map or of coordinates (parquet, csv,
             tsv or jsonl, such as td_metrics.jsonl); in Python also a DataMap or a data frame
-        logs: rank the map of these logs instead of training: a folder of dynamics_epoch_0.jsonl and so on, or of a
+        logs: logs whose map to rank instead of training: a folder of dynamics_epoch_0.jsonl and so on, or of a
             recorder
         by: score to rank by: aum, loss, confidence, el2n, correctness or, without a map, any detector of cal audit;
             null means aum with a map or logs (confidence if it has no aum), else consensus
@@ -37,7 +37,8 @@ class SuspectsRequest(LogsRequest, LabelsRequest, SplitRequest):
         neighbours: number of most similar texts to look at, and to show, for each suspect
         seeds: number of trainings to average (the paper's five seeds first), or a list of seeds
         folds: number of cross-validation folds; each is judged by classifiers that never saw it
-        read: estimate how many labels are wrong instead, from your verdicts in to_read.csv of this list, or its folder
+        read: to_read.csv of a list with your verdicts, or its folder, to estimate how many labels are wrong instead of
+            ranking them
         output: folder of the list: suspects.html, suspects.csv, to_read.csv, pairs.csv and problems.csv; p_wrong is
             estimated from labels flipped at random, so errors that people make between similar classes are harder to
             see, and is empty where that was not validated

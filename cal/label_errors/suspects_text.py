@@ -163,7 +163,7 @@ def next_steps(n_labels: int, output: str | None, dataset: Any) -> list[str]:
     to_read = shlex.quote(str(Path(output) / "to_read.csv"))
     files = labels_files(dataset)
     clean = ["clean.csv"] if len(files) == 1 else [shlex.quote(f"clean-{Path(file).name}") for file in files]
-    rest = "The other rows were drawn at random. Read them, too, and see about how many labels are wrong in all:"
+    rest = "The other rows were drawn at random. Read them too, and see roughly how many labels are wrong in all:"
     return [
         f"Next: open {to_read} in a spreadsheet. {what} corrected. Then mend these labels:",
         *(f"cal correct {shlex.quote(file)} {to_read} output={to}" for file, to in zip(files, clean, strict=True)),

@@ -14,9 +14,9 @@ class LabelsRequest(TrainingRequest):
 
     Args:
         features: document vectors, or a way to compute them, its name or {name: {parameter: value}}; auto takes minilm
-            where it is installed and suits the texts, otherwise lsa; null leaves the words of the texts
-        n_epochs: number of passes over the training data; null takes the first of the learner's, by their loss out of
-            fold
+            where it is installed and suits the texts, otherwise lsa; null uses the words of the texts alone
+        n_epochs: number of passes over the training data; null takes the learner's, of which the loss on
+            held-out documents decides how many count
     """
 
     features: Any = "auto"

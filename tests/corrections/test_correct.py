@@ -157,7 +157,7 @@ def test_a_second_run_changes_nothing_and_is_no_error(mine, tmp_path):
         ),
         (listed({2: "HUM"}).drop(columns=["row", "id"]), "neither a column 'row' nor 'id'"),
         (listed({2: "HUM"}, row=[17]), "row 17: the file has no such labelled document"),
-        (listed({2: "HUMN"}), "row 2: corrected is 'HUMN', which is no label of the file. Did you mean 'HUM'?"),
+        (listed({2: "HUMN"}), "row 2: corrected is 'HUMN', which is not a label of the file. Did you mean 'HUM'?"),
         (listed({2: "hum"}), "Did you mean 'HUM'? Labels: HUM, NUM. To add a label, set new_labels=true."),
         (listed({2: "n/a", 3: "-"}), "row 2: corrected is 'n/a', which data sets write for a missing label"),
         (listed({2: "HUM"}, label=["LOC"]), "row 2: the label is 'LOC' in the list and 'NUM' in the file"),
@@ -166,7 +166,7 @@ def test_a_second_run_changes_nothing_and_is_no_error(mine, tmp_path):
             "row 2 is corrected twice, to 'HUM' and 'LOC'. Keep one.",
         ),
         (pd.concat([listed({1: "LOC"}), listed({2: "HUM"}, row=[99])]), "\n- row 1: corrected is 'LOC'"),
-        ({"row": [1], "corrected": ["HUM", "NUM"]}, "corrections is no table"),
+        ({"row": [1], "corrected": ["HUM", "NUM"]}, "corrections is not a table"),
         (7, "corrections must be a file"),
     ],
 )

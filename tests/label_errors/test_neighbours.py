@@ -77,7 +77,7 @@ def test_of_no_instance_there_are_no_neighbours():
 @pytest.mark.parametrize(
     ("x", "positions", "n", "message"),
     [
-        (np.ones(3), [0], 1, "are no matrix"),
+        (np.ones(3), [0], 1, "are not a matrix"),
         (np.eye(3), [3], 1, "There is no instance 3"),
         (np.eye(3), [-1], 1, "There is no instance -1"),
         (np.eye(3), [0], 0, "n must be a whole number"),
