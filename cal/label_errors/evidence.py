@@ -9,6 +9,7 @@ from dataclasses import fields, replace
 from functools import cached_property
 from typing import Any
 
+import joblib
 import numpy as np
 import torch
 
@@ -20,7 +21,8 @@ from cal.label_errors.linear_models import Folds, Logistic, Ridge
 from cal.label_errors.neighbour_votes import nearest, votes
 from cal.label_errors.noise_detector import flips_from_easy, other_classes
 from cal.label_errors.stack import stacked_probability
-from cal.label_errors.views import document_views
+from cal.label_errors.views import MOST_TEXTS, document_views
+from cal.learners.compute import end_workers
 from cal.learners.grid import Setup, Trained, Training, cross_validation, final_probs, train_all
 from cal.streams import stream
 
@@ -73,6 +75,8 @@ class LabelEvidence:
         for together in TRAININGS:
             if wanted := [kind for kind in together if kind in kinds]:
                 self._train(wanted)
+        if len(self.gold) > MOST_TEXTS:
+            end_workers()
         for kind in OF_VIEWS:
             if kind in kinds:
                 with self._timed(kind):
@@ -149,7 +153,7 @@ class LabelEvidence:
     @cached_property
     def nearest(self) -> tuple[np.ndarray, np.ndarray]:
         """(instance, neighbour) positions of the nearest neighbours, and their similarities."""
-        return nearest(self.views)
+        return nearest(self.views, n_threads=self._setup.workers or joblib.cpu_count())
 
     @cached_property
     def logistic(self) -> np.ndarray:

@@ -17,7 +17,7 @@ from cal.threads import one_thread
 _PENALTIES = (30.0, 100.0, 300.0)  # of a logistic regression, tried on one fold
 _RIDGES = (100.0, 300.0, 1_000.0, 3_000.0)
 _MOST_TRIED = 20_000  # documents that penalties are tried on
-_CHUNK = 2**24  # entries of a view in float64 at a time
+_CHUNK = 2**23  # entries of a view in float64 at a time
 _LEAST = 1e-6  # probability
 
 Folds = Sequence[tuple[np.ndarray, np.ndarray]]
@@ -124,8 +124,8 @@ class Ridge:
 
     @one_thread()
     def __init__(self, views: Sequence[np.ndarray]) -> None:
-        x = np.concatenate(views, axis=1)
-        self._x = x - x.mean(axis=0, dtype=np.float64).astype(x.dtype)
+        self._x = x = np.concatenate(views, axis=1) if len(views) > 1 else views[0]
+        self._means = x.mean(axis=0, dtype=np.float64).astype(x.dtype)
         size = max(_CHUNK // x.shape[1], 1)
         self._parts = [slice(start, start + size) for start in range(0, len(x), size)]
         gram = sum(rows.T @ rows for rows in map(self._rows, self._parts))
@@ -133,7 +133,7 @@ class Ridge:
         self._eigenvalues = self._eigenvalues.clip(0)
 
     def _rows(self, part: slice) -> np.ndarray:
-        rows: np.ndarray = self._x[part].astype(np.float64)
+        rows: np.ndarray = (self._x[part] - self._means).astype(np.float64)
         return rows
 
     @one_thread()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -13,7 +14,8 @@ from cal.data.directions import principal_directions, project
 from cal.errors import AnalysisError
 from cal.threads import one_thread
 
-_CHUNK = 2**24  # similarities in memory at a time
+_CHUNK = 2**23  # similarities in memory at a time
+_PARTS = 16  # of very many instances, which threads share
 _MANY = 20_000  # instances, from which similarities are taken in fewer dimensions
 _FEW_DIMENSIONS = 128
 _POWER = 3  # of a similarity as the weight of a vote
@@ -21,12 +23,13 @@ _UNSURE = 0.02  # votes for each class to begin with
 
 
 @one_thread()
-def nearest(views: Sequence[np.ndarray], k: int = 20) -> tuple[np.ndarray, np.ndarray]:
+def nearest(views: Sequence[np.ndarray], k: int = 20, n_threads: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """The k most similar instances of each, by cosine similarity.
 
     Args:
         views: (instance, feature) arrays, read side by side; from 20,000 instances on, 128 principal directions.
         k: number of neighbours; fewer if there are fewer instances.
+        n_threads: number of threads for very many instances. Results do not depend on it.
 
     Returns:
         (instance, neighbour) positions, most similar first, and their similarities.
@@ -40,20 +43,29 @@ def nearest(views: Sequence[np.ndarray], k: int = 20) -> tuple[np.ndarray, np.nd
         [[1], [0], [1]]
     """
     check_arguments(nearest, locals())
-    refuse(whole_numbers(k=k))
+    refuse(whole_numbers(k=k, n_threads=n_threads))
     if not views or len({len(view) for view in views}) > 1:
         raise AnalysisError(f"Views of {[len(view) for view in views]} instances; give at least one, all alike.")
-    x = np.concatenate(views, axis=1)
+    x = np.concatenate(views, axis=1) if len(views) > 1 else views[0]
     n = len(x)
     if n > _MANY and x.shape[1] > _FEW_DIMENSIONS:
-        x = project(x, principal_directions(x[:: -(-n // _MANY)], _FEW_DIMENSIONS))
+        directions = principal_directions(x[:: -(-n // _MANY)], _FEW_DIMENSIONS)
+        parts = (project(x[start : start + _MANY], directions) for start in range(0, n, _MANY))
+        x = np.concatenate([part.astype(np.float32) for part in parts])
     unit = torch.nn.functional.normalize(torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32)), dim=1)
     k = min(k, n - 1)
     positions, similarities = torch.zeros(n, k, dtype=torch.long), torch.zeros(n, k)
-    for rows in torch.arange(n).split(max(_CHUNK // n, 1)):
-        products = unit[rows] @ unit.T
-        products[torch.arange(len(rows)), rows] = -2.0  # not itself
-        similarities[rows], positions[rows] = products.topk(k, dim=1)
+
+    def compare(part: torch.Tensor) -> None:
+        # New space for each chunk would take as long as a third of the products.
+        space = torch.empty(min(max(_CHUNK // n, 1), len(part)), n)
+        for rows in part.split(len(space)):
+            products = torch.mm(unit[rows], unit.T, out=space[: len(rows)])
+            products[torch.arange(len(rows)), rows] = -2.0  # not itself
+            similarities[rows], positions[rows] = products.topk(k, dim=1)
+
+    with ThreadPoolExecutor(n_threads) as pool:  # of one thread each, inside PyTorch
+        list(pool.map(compare, torch.arange(n).split(-(-n // _PARTS) if n > _MANY else n)))
     return positions.numpy(), similarities.numpy()
 
 

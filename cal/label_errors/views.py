@@ -63,4 +63,5 @@ def _narrow(vectors: np.ndarray | sparse.spmatrix) -> np.ndarray:
 def _scaled(view: np.ndarray) -> np.ndarray:
     """The view, centred and with a mean square of 1 over all entries."""
     centred: np.ndarray = view - view.mean(axis=0, dtype=np.float64).astype(np.float32)
-    return centred / np.float32(np.sqrt(np.mean(np.square(centred), dtype=np.float64)))
+    centred /= np.float32(np.sqrt(np.mean(np.square(centred), dtype=np.float64)))
+    return centred

@@ -31,6 +31,7 @@ def fit(
     n_epochs: int,
     batch_size: int,
     lr: float,
+    rows: Tensor | None = None,
     weight_decay: float = 0.01,
     on_epoch_end: Callable[[int], None] = lambda epoch: None,
     on_batch: Callable[[slice, Tensor, Tensor], None] = lambda runs, positions, logits: None,
@@ -39,13 +40,14 @@ def fit(
 
     Args:
         net: the networks, trained in place.
-        x: (run, instance, feature) inputs.
+        x: (run, instance, feature) inputs, or on a CPU (1, row, feature) inputs of which `rows` says the instances.
         gold: (run, instance) gold classes, or (run, instance, class) probabilities of them.
         streams: random streams of the runs, for shuffles and dropout masks.
         purpose: prefix of the streams' names, so that two networks of a round draw differently.
         n_epochs: number of passes over the data.
         batch_size: instances per step; the last batch of an epoch may be smaller.
         lr: AdamW's learning rate.
+        rows: (run, instance) rows of `x` to train on, which saves a copy of them; None trains on all.
         weight_decay: AdamW's decoupled decay; the default is PyTorch's.
         on_epoch_end: function called with the index of each epoch after its last step.
         on_batch: function called in each step with some of the runs, the (run, batch) positions of their batch and its
@@ -55,14 +57,17 @@ def fit(
         Decoupled Weight Decay Regularization (Loshchilov and Hutter, 2019)
         https://arxiv.org/abs/1711.05101
     """
-    n = x.shape[1]
+    n = gold.shape[1]
     adamw: dict[str, Any] = {"lr": lr, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": weight_decay}
     shuffle, dropout = streams.start(f"{purpose}/shuffle"), streams.start(f"{purpose}/dropout")
 
     target = (one_hot(gold, net.widths[-1]) if gold.dim() == 2 else gold).to(net.dtype)  # (run, instance, class)
     on_gpu = net.device.type == "cuda"
     together = [slice(0, net.n_runs)] if on_gpu else [slice(run, run + 1) for run in range(net.n_runs)]
-    trainings = [_Training(net, runs, x[runs], target[runs], adamw, captured=on_gpu) for runs in together]
+    trainings = [
+        _Training(net, runs, *((x[runs], None) if rows is None else (x, rows[runs])), target[runs], adamw, on_gpu)
+        for runs in together
+    ]
     for epoch in range(n_epochs):
         with phase("draws"):
             order = shuffle.permutation(n)  # (run, instance)
@@ -83,9 +88,16 @@ class _Training:
     """Networks that take their steps together: their data, their parameters and AdamW's state."""
 
     def __init__(
-        self, net: StackedMLP, runs: slice, x: Tensor, target: Tensor, adamw: dict[str, Any], *, captured: bool
+        self,
+        net: StackedMLP,
+        runs: slice,
+        x: Tensor,
+        rows: Tensor | None,
+        target: Tensor,
+        adamw: dict[str, Any],
+        captured: bool,
     ) -> None:
-        self.runs, self._net, self._x, self._target, self._adamw = runs, net, x, target, adamw
+        self.runs, self._net, self._x, self._rows, self._target, self._adamw = runs, net, x, rows, target, adamw
         self._captured = captured
         self._flat = net.flat[runs]
         self._flat_grad, self._mean, self._square = (torch.zeros_like(self._flat) for _ in range(3))
@@ -109,11 +121,12 @@ class _Training:
 
     def _step(self, positions: Tensor, kept: Tensor | None) -> None:
         batch = self._batches[positions.shape[1]]
-        for rows, out in ((self._x, batch.x), (self._target, batch.target)):
-            if len(rows) == 1:  # many times faster than gather
-                torch.index_select(rows[0], 0, positions[0], out=out[0])
+        at = positions if self._rows is None else self._rows.gather(1, positions)
+        for values, index, out in ((self._x, at, batch.x), (self._target, positions, batch.target)):
+            if len(values) == 1:  # many times faster than gather
+                torch.index_select(values[0], 0, index[0], out=out[0])
             else:
-                torch.gather(rows, 1, positions.unsqueeze(-1).expand_as(out), out=out)
+                torch.gather(values, 1, index.unsqueeze(-1).expand_as(out), out=out)
         batch.gradients(kept)
         self._n_steps.add_(1)
         # What torch.optim.AdamW(fused=True) calls, without its bookkeeping, a tenth of a step.

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import torch
 from joblib import Parallel, delayed, parallel_config
-from joblib.externals.loky import process_executor, set_loky_pickler
+from joblib.externals.loky import get_reusable_executor, process_executor, set_loky_pickler
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from cal.checks import known_name
@@ -101,6 +101,11 @@ def in_processes(task: Callable[..., T], arguments: Sequence[tuple[Any, ...]], n
                 "A worker process was killed, perhaps for lack of memory. Finished rounds are kept. Rerun the command "
                 "to resume, with workers=1 if memory is short."
             ) from error
+
+
+def end_workers() -> None:
+    """Ends the idle processes of `in_processes`, which would hold memory for some minutes."""
+    get_reusable_executor().shutdown(wait=True)
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from cal.streams import Streams
 
 # Instances predicted at once: on a CPU few enough for the cache, on a GPU enough to keep it busy.
 _CHUNK = {"cpu": 2_048, "cuda": 32_768}
+_MOST_COPIED = 2**24  # numbers; more than a cache holds are read where they are, if one run trains on a CPU
 
 
 @dataclass
@@ -163,8 +164,12 @@ class MLPLearner:
         checkpoint: Path | None = None,
         quiet: bool = True,
     ) -> TrainingDynamics:
-        config, x = self.config, self.x_train[labelled]  # (run, instance, feature)
-        x_watched, gold_watched = (x, gold) if held_out is None else (self.x_train[held_out[0]], held_out[1])
+        config, rows = self.config, None
+        if self.n_runs == 1 and self.x_train.device.type == "cpu" and labelled.numel() * self.net.widths[0] > _MOST_COPIED:
+            x, rows = self.x_train[None], labelled
+        else:
+            x = self.x_train[labelled]  # (run, instance, feature)
+        watched, gold_watched = (labelled, gold) if held_out is None else held_out
         dynamics = TrainingDynamics.empty(gold_watched, config.n_epochs, capture)
         trained = x.new_empty(*gold.shape, self.n_classes)  # (run, instance, class) logits of the training pass
 
@@ -174,7 +179,7 @@ class MLPLearner:
 
         def record(epoch: int) -> None:
             with phase("dynamics"):
-                dynamics.record(epoch, trained if capture == "during" else self._forward(x_watched)[-1])
+                dynamics.record(epoch, trained if capture == "during" else self._logits(self.x_train, watched))
             on_epoch_end(epoch)
 
         self.net.initialise(streams, purpose="classifier")
@@ -187,6 +192,7 @@ class MLPLearner:
             n_epochs=config.n_epochs,
             batch_size=config.batch_size,
             lr=config.lr,
+            rows=rows,
             weight_decay=config.weight_decay,
             on_epoch_end=record,
             on_batch=keep,
@@ -208,7 +214,7 @@ class MLPLearner:
         return self.x_train[instances]
 
     def predict_split(self, name: str) -> Tensor:
-        return self._forward(self._x[name].unsqueeze(0))[-1]
+        return self._logits(self._x[name].unsqueeze(0))
 
     def dropout_probs(self, instances: Tensor, n_samples: int, streams: Streams) -> Tensor:
         """Each sample is one network, with the same dropout mask for all instances.
@@ -252,29 +258,33 @@ class MLPLearner:
         new.net, new.n_runs = self.net.untrained(n_runs), n_runs
         return new
 
-    def _forward(
-        self,
-        x: Tensor,
-        instances: Tensor | None = None,
-        layer: int | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """Activations of a hidden layer, the last by default, and logits.
+    def _forward(self, x: Tensor, instances: Tensor, layer: int | None = None) -> tuple[Tensor, Tensor]:
+        """Activations of a hidden layer, the last by default, and logits, of (run, instance) rows of the inputs."""
+        n, layer = instances.shape[1], len(self.config.hidden) - 1 if layer is None else layer
+        embeddings = x.new_empty(self.n_runs, n, self.net.widths[layer + 1])
+        logits = x.new_empty(self.n_runs, n, self.net.widths[-1])
+        for chunk, activations in self._activations(x, instances):
+            embeddings[:, chunk], logits[:, chunk] = activations[layer + 1], activations[-1]
+        return embeddings, logits
+
+    def _logits(self, x: Tensor, instances: Tensor | None = None) -> Tensor:
+        """(run, instance, class) logits; see `_activations`."""
+        n = x.shape[1] if instances is None else instances.shape[1]
+        logits = x.new_empty(self.n_runs, n, self.net.widths[-1])
+        for chunk, activations in self._activations(x, instances):
+            logits[:, chunk] = activations[-1]
+        return logits
+
+    def _activations(self, x: Tensor, instances: Tensor | None) -> Iterator[tuple[slice, list[Tensor]]]:
+        """Activations of all layers, a bounded number of instances at a time.
 
         Args:
             x: (run, instance, feature) inputs, or (instance, feature) inputs if `instances` are given.
             instances: (run, instance) rows of them.
-            layer: the hidden layer; None is the last.
         """
-        n = x.shape[1] if instances is None else instances.shape[1]
-        layer = len(self.config.hidden) - 1 if layer is None else layer
-        embeddings = x.new_empty(self.n_runs, n, self.net.widths[layer + 1])
-        logits = x.new_empty(self.n_runs, n, self.net.widths[-1])
-        for start in range(0, n, self._chunk):
+        for start in range(0, x.shape[1] if instances is None else instances.shape[1], self._chunk):
             chunk = slice(start, start + self._chunk)
-            inputs = x[:, chunk] if instances is None else x[instances[:, chunk]]
-            activations = self.net.forward(inputs)
-            embeddings[:, chunk], logits[:, chunk] = activations[layer + 1], activations[-1]
-        return embeddings, logits
+            yield chunk, self.net.forward(x[:, chunk] if instances is None else x[instances[:, chunk]])
 
 
 def _as_tensor(x: np.ndarray) -> Tensor:
