@@ -144,6 +144,13 @@ def test_a_step_is_measured_beside_autograd_and_floors(kept):
 
 
 @pytest.mark.slow
+def test_ranking_made_up_documents_is_measured_and_finds_flipped_labels():
+    measured = result_of("suspects", "--documents", 400, "--dimensions", 20)
+    assert_measured(*(measured[key] for key in ("cpu_seconds", "wall_seconds", "mb")))
+    assert 0.3 < measured["found_first"] <= 1
+
+
+@pytest.mark.slow
 def test_fine_tuning_is_measured_beside_the_trainer(tmp_path):
     for name, n in {"train": 40, "test": 8}.items():
         lines = [f"{name}{i},{('Who wrote', 'How far is')[i % 2]} thing {i} ?,{'ab'[i % 2]}" for i in range(n)]

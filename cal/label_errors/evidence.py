@@ -9,7 +9,6 @@ from dataclasses import fields, replace
 from functools import cached_property
 from typing import Any
 
-import joblib
 import numpy as np
 import torch
 
@@ -153,7 +152,7 @@ class LabelEvidence:
     @cached_property
     def nearest(self) -> tuple[np.ndarray, np.ndarray]:
         """(instance, neighbour) positions of the nearest neighbours, and their similarities."""
-        return nearest(self.views, n_threads=self._setup.workers or joblib.cpu_count())
+        return nearest(self.views, n_threads=self._setup.n_cores)
 
     @cached_property
     def logistic(self) -> np.ndarray:

@@ -64,10 +64,12 @@ def fit(
     target = (one_hot(gold, net.widths[-1]) if gold.dim() == 2 else gold).to(net.dtype)  # (run, instance, class)
     on_gpu = net.device.type == "cuda"
     together = [slice(0, net.n_runs)] if on_gpu else [slice(run, run + 1) for run in range(net.n_runs)]
-    trainings = [
-        _Training(net, runs, *((x[runs], None) if rows is None else (x, rows[runs])), target[runs], adamw, on_gpu)
-        for runs in together
-    ]
+
+    def training_of(runs: slice) -> _Training:
+        at = None if rows is None else rows[runs]
+        return _Training(net, runs, x[runs] if at is None else x, at, target[runs], adamw, on_gpu)
+
+    trainings = [training_of(runs) for runs in together]
     for epoch in range(n_epochs):
         with phase("draws"):
             order = shuffle.permutation(n)  # (run, instance)

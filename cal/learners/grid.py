@@ -121,6 +121,11 @@ class Setup:
         if not (isinstance(self.device, str) and self.device in ("cpu", "cuda")):
             object.__setattr__(self, "device", resolve_device(self.device))
 
+    @property
+    def n_cores(self) -> int:
+        """Number of cores to keep busy on a CPU."""
+        return self.workers or joblib.cpu_count()
+
 
 def train_all(
     corpus: Corpus,
@@ -178,7 +183,7 @@ def train_all(
         longest = max((len(training.rows) for training in trainings), default=0)
         needed = learner.bytes_per_run(inputs, len(corpus.train), longest, n_classes)
         blocks = [block for alike in _equally_long(trainings) for block in fitting_blocks(alike, needed)]
-    n_workers = min(setup.workers or joblib.cpu_count(), len(blocks)) if device == "cpu" and n_processes() == 1 else 1
+    n_workers = min(setup.n_cores, len(blocks)) if device == "cpu" and n_processes() == 1 else 1
     if setup.workers is None and hasattr(learner, "work"):  # a process takes longer to start than little work does
         work = sum(learner.work(inputs, len(training.rows), n_classes) for training in trainings)
         n_workers = max(min(n_workers, int(work / _WORK_OF_A_PROCESS)), 1)

@@ -164,11 +164,11 @@ class MLPLearner:
         checkpoint: Path | None = None,
         quiet: bool = True,
     ) -> TrainingDynamics:
-        config, rows = self.config, None
-        if self.n_runs == 1 and self.x_train.device.type == "cpu" and labelled.numel() * self.net.widths[0] > _MOST_COPIED:
+        config, large = self.config, labelled.numel() * self.x_train.shape[1] > _MOST_COPIED
+        if large and self.n_runs == 1 and self.x_train.device.type == "cpu":
             x, rows = self.x_train[None], labelled
         else:
-            x = self.x_train[labelled]  # (run, instance, feature)
+            x, rows = self.x_train[labelled], None  # (run, instance, feature)
         watched, gold_watched = (labelled, gold) if held_out is None else held_out
         dynamics = TrainingDynamics.empty(gold_watched, config.n_epochs, capture)
         trained = x.new_empty(*gold.shape, self.n_classes)  # (run, instance, class) logits of the training pass

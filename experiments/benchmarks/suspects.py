@@ -31,6 +31,7 @@ from pathlib import Path
 from peers import Failed, measured
 
 N_CLASSES, FLIPPED, N_WORDS = 10, 0.05, 5_000
+HEAD = f"{'':<34}{'seconds':>9}{'CPU s':>8}{'MB':>7}"
 
 
 def timed_command(words: list[str], folder: Path) -> tuple[dict, str]:
@@ -171,7 +172,7 @@ def on_corpus(given: argparse.Namespace, folder: Path, table) -> dict:
     source = ["dataset=docstrings"] if given.data is None else ["dataset=files", f"dataset.path='{given.data}'"]
     data = [] if given.data is None else ["--data", str(given.data)]
     this = [sys.executable, __file__, *data]
-    print(f"{result['corpus']}, five folds, three seeds\n{'':<34}{'seconds':>9}{'CPU s':>8}{'MB':>7}{'to cal':>9}", file=table)
+    print(f"{result['corpus']}, five folds, three seeds\n{HEAD}{'to cal':>9}", file=table)
     for kind in ("lsa", "minilm"):
         result[kind] = result[f"{kind}_cleanlab"] = None
         try:
@@ -199,9 +200,8 @@ def on_documents(given: argparse.Namespace, folder: Path, table) -> dict:
     vectors = ["features=precomputed", f"features.path='{folder / 'vectors.npy'}'"]
     took = cal_suspects(folder, "workers=2", "dataset=files", f"dataset.path='{folder}'", *vectors)
     took["found_first"] = found_first(flipped, folder / "suspects" / "suspects.csv")
-    print(f"{'':<34}{'seconds':>9}{'CPU s':>8}{'MB':>7}", file=table)
-    print(row(f"{given.documents:,} x {given.dimensions}", took), file=table)
-    print(f"{took['found_first']:.1%} of {len(flipped):,} flipped labels are among the first {FLIPPED:.0%}.", file=table)
+    print(f"{HEAD}\n{row(f'{given.documents:,} x {given.dimensions}', took)}", file=table)
+    print(f"{took['found_first']:.1%} of the flipped labels are among the first {FLIPPED:.0%}.", file=table)
     return {"documents": given.documents, "dimensions": given.dimensions, "workers": 2, **took}
 
 

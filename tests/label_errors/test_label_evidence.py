@@ -100,6 +100,16 @@ def test_many_instances_are_compared_in_fewer_dimensions(monkeypatch):
     np.testing.assert_array_equal(nearest([x], k=3)[0], whole)
 
 
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_threads_share_many_instances_without_changing_a_bit(monkeypatch, n_threads):
+    x = RNG.normal(size=(60, 5)).astype(np.float32)
+    monkeypatch.setattr(neighbour_votes, "_CHUNK", 60)  # a row at a time
+    whole = nearest([x])
+    monkeypatch.setattr(neighbour_votes, "_MANY", 50)
+    for expected, found in zip(whole, nearest([x], n_threads=n_threads), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
 def test_votes_are_weighted_by_similarity_cubed():
     positions, similarities = np.array([[1, 2], [0, 2], [0, 1]]), np.array([[0.5, 0.2], [1.0, -0.5], [0.0, 0.1]])
     shares = votes(positions, similarities, np.array([0, 1, 1]), 2)

@@ -7,7 +7,7 @@ import torch
 from cal.data.features import Features
 from cal.dynamics import metrics
 from cal.errors import ConfigError
-from cal.learners import backprop
+from cal.learners import backprop, mlp
 from cal.learners.mlp import MLP, MLPLearner
 from cal.learners.nn import StackedMLP
 from cal.streams import Streams
@@ -43,6 +43,14 @@ def test_dynamics_of_a_run_are_those_of_that_run_alone(stack, alone):
     row, _, dynamics, _ = alone
     for name in ("gold_prob", "correct", "margin"):
         assert torch.equal(getattr(stack[1], name)[row], getattr(dynamics, name)[0])
+
+
+def test_many_instances_are_learnt_where_they_are_as_from_a_copy(alone, monkeypatch):
+    row, learner, dynamics, _ = alone
+    monkeypatch.setattr(mlp, "_MOST_COPIED", 0)
+    other, others, _ = fitted([row])
+    assert torch.equal(other.net.flat, learner.net.flat)
+    assert torch.equal(others.margin, dynamics.margin)
 
 
 def test_predictions_of_a_run_are_those_of_that_run_alone(stack, alone):
