@@ -145,7 +145,7 @@ def test_a_step_is_measured_beside_autograd_and_floors(kept):
 
 @pytest.mark.slow
 def test_ranking_made_up_documents_is_measured_and_finds_flipped_labels():
-    measured = result_of("suspects", "--documents", 400, "--dimensions", 20)
+    measured = result_of("suspects", "--documents", 400, "--dimensions", 100)
     assert_measured(*(measured[key] for key in ("cpu_seconds", "wall_seconds", "mb")))
     assert 0.3 < measured["found_first"] <= 1
 

@@ -37,7 +37,7 @@ QUICK = {
     "grid": ["--rounds", "1", "--seeds", "1"],
     "aflite": ["--instances", "500", "--peer-probes", "1"],
     "lsa": ["--texts", "1200", "--directions", "20"],
-    "suspects": ["--documents", "400", "--dimensions", "20"],
+    "suspects": ["--documents", "400", "--dimensions", "100"],
     "finetune": ["--examples", "64", "--epochs", "1", "--seeds", "1"],
 }
 """Every benchmark, in the order in which they run, and what makes it tiny."""
