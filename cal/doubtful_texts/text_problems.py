@@ -16,7 +16,7 @@ from cal.doubtful_texts.misspellings import one_spelling
 from cal.doubtful_texts.near_duplicates import NearDuplicates, near_duplicates
 from cal.doubtful_texts.unlike import unlike_all
 from cal.doubtful_texts.unusual_texts import CUT_OFF, LONG, SCRIPT, cut_off, in_another_script, very_long
-from cal.doubtful_texts.word_sets import WordSets
+from cal.doubtful_texts.word_sets import WordSets, in_order
 
 NEAR_DUPLICATE, EMPTY, BROKEN, UNLIKE = KINDS = ("near_duplicate", "empty", "broken", "unlike")
 DIFFERENT_LABELS, SAME_LABEL = "different labels", "same label"
@@ -63,6 +63,7 @@ def find_text_problems(
     ids: Sequence[Any],
     rows: Sequence[Any] | None = None,
     vectors: Any = None,
+    in_parts: bool = False,
 ) -> pd.DataFrame:
     """The problems of texts, one per row, in the order worth reading.
 
@@ -76,6 +77,8 @@ def find_text_problems(
         ids: distinct ids, on which the order of what is otherwise equal depends.
         rows: what people call each text: its number in a file, or words such as `row 17`. None calls it by its id.
         vectors: (text, feature) vectors, dense or sparse, to find texts far from all others. None uses words alone.
+        in_parts: whether texts are pairs or choices, which share parts by design: only those with the same words in the
+            same order are near-duplicates.
 
     Returns:
         Columns `kind` (`near_duplicate`, `empty`, `broken` or `unlike`), `reason` (`different labels`, `markup`, ...),
@@ -103,7 +106,7 @@ def find_text_problems(
     left_out = {problem.text for problem in empty}
     sets = WordSets.of(["" if text in left_out else given.texts[text] for text in range(n)])
     broken_ones = _broken(given, left_out) if read else []
-    problems = [*empty, *broken_ones, *_duplicates(given, sets, left_out)]
+    problems = [*empty, *broken_ones, *_duplicates(given, sets, left_out, in_parts)]
     left_out |= {problem.text for problem in broken_ones}
     unlike = [problem for problem in _unlike(given, sets, vectors) if problem.text not in left_out]
     unlike.sort(key=lambda problem: (-problem.score, rank[problem.text]))
@@ -132,9 +135,10 @@ def _unlike(given: _Texts, sets: WordSets, vectors: Any) -> list[_Problem]:
     return [_Problem(UNLIKE, each.reason, text, each.why, each.score) for text, each in found.items()]
 
 
-def _duplicates(given: _Texts, sets: WordSets, left_out: set[int]) -> list[_Problem]:
+def _duplicates(given: _Texts, sets: WordSets, left_out: set[int], in_parts: bool) -> list[_Problem]:
     forms = ["" if text in left_out else text_form(content) for text, content in enumerate(given.texts)]
-    found = near_duplicates(forms, given.gold, given.rank, one_spelling(sets))
+    compared = WordSets.of(forms, in_order) if in_parts else one_spelling(sets)
+    found = near_duplicates(forms, given.gold, given.rank, compared)
     groups: dict[int, list[int]] = {}
     for text in np.flatnonzero(found.group >= 0).tolist():
         groups.setdefault(int(found.group[text]), []).append(text)

@@ -134,7 +134,8 @@ def _rows(places: Sequence[str] | None) -> Sequence[Any] | None:
 def text_problems(source: Any, *, features: Any = None, split: str = "train") -> TextProblems:
     """Finds texts that are worth a look whatever their labels say. It changes nothing.
 
-    - Near-duplicates, those with different labels first: texts that differ in case, order or common words.
+    - Near-duplicates, those with different labels first: texts that differ in case, order or common words. Pairs and
+      choices share parts by design, and count only if they have the same words in the same order.
     - Empty texts, with no word in them or a word such as `N/A`, and broken ones: a wrong encoding, remains of a web
       page, one phrase over and over, a text far longer than all others, cut off, or in another script.
     - Texts unlike anything else: by their letters, their words and, with `features`, their vectors.
@@ -177,5 +178,6 @@ def text_problems(source: Any, *, features: Any = None, split: str = "train") ->
         train.ids,
         _rows(train.places),
         None if vectors is None else vectors.train,
+        in_parts=train.sequences is not None,
     )
     return TextProblems(table, corpus.name, len(train))

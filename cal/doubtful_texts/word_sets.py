@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -62,8 +62,12 @@ class WordSets:
     words: Sequence[str]
 
     @classmethod
-    def of(cls, texts: Sequence[str]) -> WordSets:
+    def of(cls, texts: Sequence[str], split: Callable[[str], list[str]] | None = None) -> WordSets:
         """The word sets of texts.
+
+        Args:
+            texts: the texts.
+            split: function that gives the words of a text; None takes `words`.
 
         Example:
             >>> sets = WordSets.of(["Who is who?", "Who?"])
@@ -73,7 +77,7 @@ class WordSets:
         column: dict[str, int] = {}
         columns, ends = array("i"), array("q", [0])
         for text in texts:
-            columns.extend(sorted({column.setdefault(word, len(column)) for word in words(text)}))
+            columns.extend(sorted({column.setdefault(word, len(column)) for word in (split or words)(text)}))
             ends.append(len(columns))
         ones = np.ones(len(columns), dtype=np.int32)
         shape = (len(texts), len(column))
@@ -99,3 +103,14 @@ class WordSets:
     def at(self, row: int) -> set[str]:
         """The words of one text."""
         return {self.words[column] for column in self.has.indices[self.has.indptr[row] : self.has.indptr[row + 1]]}
+
+
+def in_order(text: str) -> list[str]:
+    """All words of a text in their order, as if they were one word.
+
+    Example:
+        >>> in_order("How far? / Far.")
+        ['how far / far']
+    """
+    whole = " ".join(words(text))
+    return [whole] if whole else []

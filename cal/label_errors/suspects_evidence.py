@@ -57,17 +57,18 @@ def find_suspects(request: SuspectsRequest, corpus: Corpus | None, quiet: bool, 
     about |= {"errors_if_like_random_flips": _totals(evidence.estimate), "no_p_wrong": evidence.no_estimate or None}
     about |= request.origin(evidence.ids, evidence.gold, corpus if given and request.trains else None)
     about |= provenance(request.device)
-    return Suspects(table, about, _problems(evidence))
+    in_parts = corpus is not None and corpus.train.sequences is not None
+    return Suspects(table, about, _problems(evidence, in_parts))
 
 
-def _problems(evidence: Evidence) -> pd.DataFrame:
+def _problems(evidence: Evidence, in_parts: bool) -> pd.DataFrame:
     """Texts that are doubtful whatever their label."""
     if evidence.texts is None:
         return pd.DataFrame(columns=PROBLEMS)
     in_words = any(map(needs_words, evidence.places))
     rows = evidence.places if in_words else row_numbers(evidence.places) or None
     given = (evidence.texts, evidence.gold, evidence.label_names, evidence.ids)
-    return find_text_problems(*given, rows, evidence.vectors)
+    return find_text_problems(*given, rows, evidence.vectors, in_parts)
 
 
 def _of_map(request: SuspectsRequest, corpus: Corpus | None) -> tuple[Evidence, dict[str, Any]]:

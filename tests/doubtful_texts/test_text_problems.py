@@ -123,3 +123,13 @@ def test_a_text_that_is_also_in_another_split_is_found_across_splits():
     found = cal.text_problems(corpus, split="all").to_frame()
     assert found["reason"].tolist() == ["different labels"] * 2
     assert {row.rpartition(" of ")[2] for row in found["row"]} == {"train", "test"}
+
+
+def test_pairs_and_choices_that_share_a_part_are_no_near_duplicates():
+    premise = "Two women in bright dresses sing and play guitars on a small stage in the park at night"
+    texts = [f"{premise} / {rest}" for rest in ("They sing.", "they sing", "They sleep.", "There is music.")]
+    texts += [f"They sing. / {premise}"]
+    found = problems(texts, [0, 1, 1, 0, 1], in_parts=True)
+    assert found["id"].tolist() == ["id-0", "id-1"]
+    assert set(found["reason"]) == {"different labels"}
+    assert len(problems(texts, [0, 1, 1, 0, 1])) == 5  # as single texts
