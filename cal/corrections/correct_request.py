@@ -112,7 +112,8 @@ class CorrectRequest(TrainingRequest):
         if not file.test or not corrections.new:
             return None
         is_new = set(corrections.new.values()) - set(map(str, file.corpus.label_names))
-        corpus = self.read_corpus(file.with_test(content if is_new else None))
+        read = file.with_test(content) if is_new else file.with_test_labels(file.with_test(), corrections.new)
+        corpus = self.read_corpus(read)
         if len(corpus.require_test("cal correct")) < 2:
             raise DataError(f"{file.test} has one document, which says nothing about accuracy. Give more.")
         names, before, after = file.golds(corpus, corrections.new)

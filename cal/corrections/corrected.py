@@ -14,8 +14,10 @@ from cal.corrections.correction_gain import Gain
 from cal.data.table_files import ending
 from cal.errors import ConfigError, StorageError, in_words, quantity
 from cal.files import write_whole
+from cal.report.markup import shortened
 
 _N_PAIRS = 20
+_LABEL = 40  # characters of a label
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +102,10 @@ class Corrected:
     def __str__(self) -> str:
         pairs = self.pairs()
         width = len(f"{pairs['n'].max():,}") if len(pairs) else 0
-        lines = [f"  {n:>{width},}  {old} -> {new}" for n, old, new in pairs.head(_N_PAIRS).itertuples(index=False)]
+        lines = [
+            f"  {n:>{width},}  {shortened(old, _LABEL)} -> {shortened(new, _LABEL)}"
+            for n, old, new in pairs.head(_N_PAIRS).itertuples(index=False)
+        ]
         if len(pairs) > _N_PAIRS:
             others = int(pairs["n"][_N_PAIRS:].sum())
             lines.append(f"  and {others:,} of {quantity(len(pairs) - _N_PAIRS, 'other pair')}")

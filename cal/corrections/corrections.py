@@ -16,6 +16,7 @@ from cal.checks import is_path
 from cal.corrections.filled_tables import lines_of, read_filled, require
 from cal.corrections.labelled_file import Document, LabelledFile
 from cal.data.spelling import is_word_for_missing, normal_form
+from cal.data.split_column import SPLITS
 from cal.errors import DataError, in_words, nearest_name, shown
 
 _CUT = 32_000  # characters; Excel cuts cells at 32,767
@@ -61,9 +62,11 @@ def read_corrections(given: Any, file: LabelledFile, *, new_labels: bool = False
     require(table, ["corrected"], source, remedy)
     filled = table[table["corrected"] != ""]
     if filled.empty:
-        raise DataError(f"{source} has nothing in its column 'corrected'. {_why_empty(source, table, file)}{_FILL_IN}")
+        fill_in = _FILL_IN.replace("suspects.csv", "it") if is_path(given) else _FILL_IN
+        raise DataError(f"{source} has nothing in its column 'corrected'. {_why_empty(source, table, file)}{fill_in}")
     if "place" in filled:
-        filled = filled[[_may_be_of(place, file.path) for place in filled["place"]]]
+        split = "" if file.has_splits else SPLITS.get(file.path.name.partition(".")[0].lower(), "")
+        filled = filled[[_may_be_of(place, file.path, split) for place in filled["place"]]]
     if filled.empty:
         raise DataError(f"{source} has no correction of a document of {file.path.name}: all are of other files.")
     if not {"row", "id"} & {*filled.columns}:
@@ -81,13 +84,23 @@ def _why_empty(source: str, table: pd.DataFrame, file: LabelledFile) -> str:
     return ""
 
 
-def _may_be_of(place: str, path: Path) -> bool:
-    """Whether a place may be in a file: unless it names another one, as those of several files do.
+def _may_be_of(place: str, path: Path, split: str = "") -> bool:
+    """Whether a place may be in a file: unless it names another file or split, as those of several do.
+
+    Args:
+        place: place of a document.
+        path: the file.
+        split: split that all documents of the file are of; empty if unknown.
 
     Example:
         >>> [_may_be_of(place, Path("my/a.csv")) for place in ("row 3 of a.csv", "row 3 of b.csv", "row 3 of train")]
         [True, False, True]
+        >>> [_may_be_of(f"row 3 of {name}", Path("train.csv"), "train") for name in ("train", "test", "my.csv of test")]
+        [True, False, False]
     """
+    of_split = re.search(r" of (train|test|dev)$", place)
+    if split and of_split and of_split[1] != split:
+        return False
     named = re.search(r" of (.+\.\w+)( of \w+)?$", place)
     return named is None or named[1] == path.name
 
@@ -256,8 +269,8 @@ class _Matching:
 
 
 def _number(cell: str) -> float | None:
-    found = re.fullmatch(r"(-?[0-9]{1,15})(?:[.,]0+)?", cell)
-    return float(found[1]) if found else None
+    found = re.fullmatch(r"[+-]?[0-9]{1,15}(?:[.,][0-9]{1,15})?(?:[eE][+-]?[0-9]{1,2})?", cell)
+    return float(cell.replace(",", ".")) if found else None
 
 
 def _truth(cell: str) -> str | None:

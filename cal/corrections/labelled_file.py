@@ -98,6 +98,11 @@ class LabelledFile:
         return self.corpus.train.named
 
     @property
+    def has_splits(self) -> bool:
+        """Whether a column of the file divides its documents into splits."""
+        return self.corpus.test is not None or self.corpus.dev is not None
+
+    @property
     def test(self) -> str:
         """What the test documents are, for people; empty if there are none."""
         if self.tests:
@@ -135,6 +140,20 @@ class LabelledFile:
         names = list(dict.fromkeys([*map(str, corpus.label_names), *before, *after]))
         number = {name: position for position, name in enumerate(names)}
         return names, np.array([number[each] for each in before]), np.array([number[each] for each in after])
+
+    def with_test_labels(self, corpus: Corpus, new: Mapping[int, str]) -> Corpus:
+        """A corpus of this file with corrected labels of test documents that a column of the file names.
+
+        Args:
+            corpus: the corpus that `with_test` returns.
+            new: corrected labels by row, all of which are labels of the corpus.
+        """
+        if corpus.test is None or self.tests:
+            return corpus
+        number = {str(name): position for position, name in enumerate(corpus.label_names)}
+        rows = _rows_of(corpus.test)
+        gold = [number[new[row]] if row in new else old for row, old in zip(rows, corpus.test.gold, strict=True)]
+        return replace(corpus, test=replace(corpus.test, gold=np.array(gold)))
 
     @cached_property
     def table(self) -> RawTable:

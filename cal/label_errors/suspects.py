@@ -25,13 +25,12 @@ from cal.corrections.reads import draw_reads
 from cal.data.spreadsheet import from_spreadsheet, to_spreadsheet
 from cal.errors import StorageError, quantity
 from cal.files import OwnedFolder
+from cal.label_errors.next_steps import next_steps, next_text
 from cal.label_errors.suspects_pairs import label_pairs, n_counted
 from cal.label_errors.suspects_table import READ
 from cal.label_errors.suspects_text import (
     listed_text,
     metric_in_words,
-    next_steps,
-    next_text,
     pairs_text,
     problems_text,
 )
@@ -154,7 +153,7 @@ class Suspects:
         parts = [f"{self.note}\n{UNCHANGED}"]
         parts += [listed_text(self.rows.head(config["n"]), named)] if config["n"] else []
         parts += [pairs_text(self.pairs(), n_counted(len(self))), problems_text(self.problems, named)]
-        parts += [next_text(next_steps(len(self), config.get("output"), config.get("dataset")))]
+        parts += [next_text(next_steps(len(self), config.get("output"), config))]
         return "\n\n".join(part for part in parts if part)
 
     def __repr__(self) -> str:

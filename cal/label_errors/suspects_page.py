@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from cal.doubtful_texts.text_problems_result import problem_sorts
+from cal.label_errors.next_steps import is_command, next_steps
 from cal.label_errors.reasons import probability
 from cal.label_errors.suspects_pairs import mix_ups, n_counted
-from cal.label_errors.suspects_text import found_at, is_command, metric_in_words, next_steps
+from cal.label_errors.suspects_text import found_at, metric_in_words
 
 if TYPE_CHECKING:
     from cal.label_errors.suspects import Suspects
@@ -45,7 +46,7 @@ def suspects_page(found: Suspects, output: str | None = None) -> str:
     parts = {
         "title": escape(f"Labels of {found.about['name']} to re-check"),
         "note": escape(note),
-        "next": _next(next_steps(len(found), output, config.get("dataset"))),
+        "next": _next(next_steps(len(found), output, config)),
         "link": f'<p class="box"><a href="#problems">{_PROBLEMS}</a></p>' if len(found.problems) else "",
         "pairs": _pairs(found, numbers, len(shown), hues),
         "items": "\n".join(_item(row, numbers[_pair(row)], len(found), named, hues) for row in rows),
@@ -68,7 +69,7 @@ def _labels(pair: Sequence[str], hues: Mapping[str, int]) -> str:
     label, likely = pair
     return (
         f'<span class="labels">{_label(label, hues, "given")}<span class="to" aria-hidden="true">→</span>'
-        f'<span class="unseen"> probably </span>{_label(likely, hues)}</span>'
+        f'<span class="unseen"> perhaps </span>{_label(likely, hues)}</span>'
     )
 
 

@@ -1,10 +1,8 @@
-"""Suspects in plain text: the first of the list, pairs of labels, doubtful texts and what to do next."""
+"""Suspects in plain text: the first of the list, pairs of labels and doubtful texts."""
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from textwrap import indent, wrap
 from typing import Any
 
@@ -15,9 +13,9 @@ from cal.label_errors.reasons import in_words
 from cal.label_errors.suspects_pairs import mix_ups
 from cal.report.markup import shortened
 
-N_READ = 30
-"""Number of labels to read first."""
-_WIDTH, _LABEL = 110, 40  # characters of a line and of a label
+WIDTH = 110
+"""Characters of a line."""
+_LABEL = 40  # characters of a label
 _N_PAIRS, _N_PROBLEMS = 5, 2  # that are printed
 _WORDS = {
     "aum": "AUM",
@@ -74,7 +72,7 @@ def listed_text(rows: pd.DataFrame, named: bool = True) -> str:
     for row in rows.to_dict("records"):
         number = f"{row['rank']}. "
         labels = f"{_arrow(row)}  " if row["label"] or row["likely"] else ""
-        told = [*wrap(shortened(row["text"], 2 * _WIDTH), _WIDTH), *wrap(row["why"], _WIDTH)]
+        told = [*wrap(shortened(row["text"], 2 * WIDTH), WIDTH), *wrap(row["why"], WIDTH)]
         lines = [f"{number}{labels}({found_at(row, named)})", *(indent(line, " " * len(number)) for line in told)]
         blocks.append("\n".join(lines))
     return "\n".join(blocks)
@@ -107,7 +105,7 @@ def pairs_text(pairs: pd.DataFrame, n: int) -> str:
             seen.add((row["label"], row["likely"]))
             back = f"  ({row['n_back']:,} the other way)" if row["n_back"] else ""
             lines.append(f"{row['n']:>4,}  {_arrow(row)}{back}")
-    lines += [line for sentence in mix_ups(pairs, n) for line in wrap(sentence, _WIDTH)]
+    lines += [line for sentence in mix_ups(pairs, n) for line in wrap(sentence, WIDTH)]
     return "\n".join(lines)
 
 
@@ -125,62 +123,5 @@ def problems_text(problems: pd.DataFrame, named: bool = True) -> str:
         for row in first.to_dict("records"):
             label = f", {in_words(row['label'])}" if row["label"] else ""
             told = f"- “{shortened(row['text'], 80)}” ({found_at(row, named)}{label}). {row['why']}"
-            lines += wrap(told, _WIDTH, initial_indent=" " * 4, subsequent_indent=" " * 6)
+            lines += wrap(told, WIDTH, initial_indent=" " * 4, subsequent_indent=" " * 6)
     return "\n".join(["Texts worth a look, whatever their labels:", *lines]) if lines else ""
-
-
-def next_text(steps: Sequence[str]) -> str:
-    """What to do, with commands on lines of their own: see `next_steps`."""
-    return "\n".join(f"  {step}" if is_command(step) else "\n".join(wrap(step, _WIDTH)) for step in steps)
-
-
-def is_command(step: str) -> bool:
-    """Whether a step is a command to paste."""
-    return step.startswith("cal ")
-
-
-def next_steps(n_labels: int, output: str | None, dataset: Any) -> list[str]:
-    """What to do with the list, in sentences and commands.
-
-    Args:
-        n_labels: number of labels.
-        output: folder of the list; None if there is none.
-        dataset: source of the documents, as in suspects.json.
-
-    Example:
-        >>> for step in next_steps(1000, "runs/a", {"kind": "files", "path": "my.csv"})[1::2]:
-        ...     print(step)
-        cal correct my.csv runs/a/to_read.csv output=clean.csv
-        cal suspects --read runs/a/to_read.csv
-    """
-    n = min(N_READ, n_labels)
-    what = f"Write right, wrong or unsure into the column verdict of its first {n} rows, and the right label into"
-    if output is None:
-        return [
-            f'Next: found.save("suspects") writes suspects/to_read.csv. {what} corrected. Then cal.correct mends the '
-            "labels, and cal.count_errors says how many are wrong."
-        ]
-    to_read = shlex.quote(str(Path(output) / "to_read.csv"))
-    files = labels_files(dataset)
-    clean = ["clean.csv"] if len(files) == 1 else [shlex.quote(f"clean-{Path(file).name}") for file in files]
-    rest = "The other rows were drawn at random. Read them too, and see roughly how many labels are wrong in all:"
-    return [
-        f"Next: open {to_read} in a spreadsheet. {what} corrected. Then mend these labels:",
-        *(f"cal correct {shlex.quote(file)} {to_read} output={to}" for file, to in zip(files, clean, strict=True)),
-        rest if n_labels > n else "See how many labels are wrong in all:",
-        f"cal suspects --read {to_read}",
-    ]
-
-
-def labels_files(dataset: Any) -> list[str]:
-    """The files with the labels; `my.csv` if they are not known.
-
-    Example:
-        >>> labels_files({"path": ["a.csv", "b.csv"]}), labels_files(None)
-        (['a.csv', 'b.csv'], ['my.csv'])
-    """
-    given = dataset.get("train") or dataset.get("path") if isinstance(dataset, Mapping) else None
-    files = [each for each in (given if isinstance(given, list) else [given]) if isinstance(each, str)]
-    if len(files) == 1 and Path(files[0]).is_dir():
-        files = sorted(str(path) for path in Path(files[0]).glob("train.*"))[:1]
-    return files or ["my.csv"]
