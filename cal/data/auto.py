@@ -47,7 +47,7 @@ class Auto:
         >>> from cal.data.corpus import Split
         >>> train = Split(["a", "b"], ["Где это?", "Кто это?"], [0, 1])
         >>> Auto().choose(Corpus(train, None, ["place", "person"])).kind
-        Lsa(n_components=300, max_terms=20000)
+        Lsa(n_components=None, max_terms=20000)
     """
 
     def choose(self, corpus: Corpus) -> Chosen:

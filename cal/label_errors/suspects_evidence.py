@@ -11,7 +11,7 @@ import pandas as pd
 
 from cal.data.corpus import Corpus, Split
 from cal.data.features import FeatureKind, Features, vectors_of
-from cal.data.lsa import Lsa
+from cal.data.lsa import Lsa, suitable_components
 from cal.data.splits import row_numbers
 from cal.doubtful_texts.text_problems import find_text_problems
 from cal.dynamics.suspicion import SUSPICION, suspicion
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 N_DIMENSIONS = 100
-"""Size of the vectors computed only to find neighbours. On TREC, 64 % of the 10 nearest had the same label, by an
+"""Largest size of the vectors computed only to find neighbours. On TREC, 64 % of the 10 nearest had the same label, by an
 approximate SVD."""
 
 _OF_MAP = (
@@ -170,7 +170,7 @@ def _text_vectors(texts: Any) -> np.ndarray:
     filled = [row for row, text in enumerate(texts) if text.strip()]
     split = Split([str(row) for row in filled], [texts[row] for row in filled], np.arange(len(filled)) % 2, "train")
     corpus = Corpus(split, None, ["even", "odd"])  # any labels will do: vectors do not depend on them
-    found = Lsa(n_components=N_DIMENSIONS).compute(corpus).train
+    found = Lsa(n_components=min(N_DIMENSIONS, suitable_components(len(filled)))).compute(corpus).train
     vectors = np.zeros((len(texts), found.shape[1]), dtype=np.float32)
     vectors[[int(row) for row in split.ids]] = found  # a split reorders its documents
     return vectors

@@ -8,7 +8,7 @@ from scipy import sparse
 from cal.data.corpus import Corpus
 from cal.data.directions import principal_directions, project
 from cal.data.features import Features
-from cal.data.lsa import Lsa
+from cal.data.lsa import MOST_COMPONENTS, Lsa
 
 MOST_TEXTS = 50_000
 """Largest number of documents whose words are counted; beyond it, the vectors alone are seen."""
@@ -53,11 +53,15 @@ def _same(words: np.ndarray, view: np.ndarray) -> bool:
 
 
 def _narrow(vectors: np.ndarray | sparse.spmatrix) -> np.ndarray:
-    if sparse.issparse(vectors) or vectors.shape[1] > WIDEST:
-        matrix = sparse.csr_matrix(vectors, dtype=np.float64)
-        n_directions = min(WIDEST if not sparse.issparse(vectors) else Lsa().n_components, *matrix.shape)
-        return np.asarray(project(matrix, principal_directions(matrix, n_directions)), dtype=np.float32)
+    if sparse.issparse(vectors):
+        return _projected(sparse.csr_matrix(vectors, dtype=np.float64), MOST_COMPONENTS)
+    if vectors.shape[1] > WIDEST:
+        return _projected(np.asarray(vectors, dtype=np.float64), WIDEST)
     return np.asarray(vectors, dtype=np.float32)
+
+
+def _projected(vectors: np.ndarray | sparse.spmatrix, n: int) -> np.ndarray:
+    return np.asarray(project(vectors, principal_directions(vectors, n)), dtype=np.float32)
 
 
 def _scaled(view: np.ndarray) -> np.ndarray:

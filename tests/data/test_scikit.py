@@ -98,7 +98,7 @@ def test_features_are_whatever_describes_them(questions):
     given = Features(np.zeros((2, 1)), np.zeros((1, 1)))
     assert as_features(None) is None
     assert as_features(given) is given
-    assert as_features("lsa") == as_features(Lsa()) == as_features({"lsa": {"n_components": 300}}) == Lsa()
+    assert as_features("lsa") == as_features(Lsa()) == as_features({"lsa": {"n_components": None}}) == Lsa()
     assert isinstance(as_features(TfidfVectorizer()), Vectoriser)
     with pytest.raises(ConfigError, match=r"Give Features\.by_id\(corpus, ids, vectors\)"):
         as_features(np.zeros((3, 2)))
