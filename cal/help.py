@@ -32,6 +32,7 @@ def configured_help(command: str) -> str:
     request = find_target(COMMANDS[command].request)
     keys = help_of(request)
     groups: list[str] = [group for group in GROUPS if group in keys]
+    groups += ["detectors"] if command in ("suspects", "audit") else []
     sweep = command == "simulate"
     if sweep:
         groups = ["experiment", "strategies", *groups, "seed_set", "stopping"]
@@ -165,6 +166,7 @@ describes the machine (`everything` runs all others). Libraries to compare with 
 def _choices(*groups: str) -> str:
     from cal import registry
     from cal.config import options, summary
+    from cal.label_errors.detector_names import SUMMARIES
 
     registered = {"strategies": registry.STRATEGIES, "seed_set": registry.SEED_SETS, "stopping": registry.STOPPING}
     blocks = []
@@ -174,14 +176,19 @@ def _choices(*groups: str) -> str:
             if group == "strategies":
                 plugged_in = set(registry.strategy_names()) - set(registry.STRATEGIES)
                 lines |= dict.fromkeys(sorted(plugged_in), "from an installed package")
+        elif group == "detectors":
+            lines = SUMMARIES
         else:
             lines = {name: summary(path) for name, path in options(group).items()}
         width = max(map(len, lines))
-        heading = f"{group}  (details: `cal strategies`; your own: {{_target_: module.Class}})"
+        headings = {
+            "strategies": "strategies  (details: `cal strategies`; your own: {_target_: module.Class})",
+            "detectors": "detectors, by what each ranks first",
+        }
         blocks.append(
             "\n".join(
                 [
-                    heading if group == "strategies" else group,
+                    headings.get(group, group),
                     *(f"  {name:<{width}}  {text}" for name, text in lines.items()),
                 ]
             )

@@ -17,13 +17,13 @@ import pandas as pd
 
 from cal.data.corpus import Corpus
 from cal.data.features import vectors_of
-from cal.errors import StorageError
+from cal.errors import StorageError, in_words
 from cal.label_errors.audit_result import FRAMES, AuditResult, begin
 from cal.label_errors.audit_stability import FIRSTS, Firsts, first_documents, overlaps
 from cal.label_errors.cleaning import cleaned_accuracies
 from cal.label_errors.confusions import predicted_confusions, read_confusions
 from cal.label_errors.detection_scores import CURVE, class_scores, detection_scores, recall_curve
-from cal.label_errors.detectors import Detection, detect
+from cal.label_errors.detectors import Detection, detect, of_views_alone, why_no_views
 from cal.label_errors.linear_models import Logistic
 from cal.label_errors.noise import BETWEEN_CLASSES, Noised, count_wrong, inject, repeated
 from cal.label_errors.views import document_views
@@ -73,6 +73,10 @@ def run_audit(
         corpus.require_test("The cleaning of an audit")
     given = None if request.confusions is None else read_confusions(request.confusions, corpus.label_names)
     noises, left_out = _kinds(request, corpus.train.gold, given)
+    vectors = vectors_of(corpus, request.features)
+    views = document_views(corpus, vectors)
+    detectors, unsuited = _suited(request, corpus, views)
+    left_out += unsuited
     about: dict[str, Any] = {"corpus": corpus.name, "n_test": None if corpus.test is None else len(corpus.test)}
     about |= {"corpus_fingerprint": corpus.fingerprint, "left_out": left_out, "vectors": request.vectors or None}
     about |= origin or request.origin(corpus.train.ids, corpus.train.gold)
@@ -80,9 +84,8 @@ def run_audit(
     config = request.as_data()
     if folder is not None:
         begin(folder, about, config)
-    vectors = vectors_of(corpus, request.features)
     setup = replace(request.setup(), features=vectors if request.learner.reads_features else None)
-    job = _Audit(request, corpus, setup, document_views(corpus, vectors), folder, given)
+    job = _Audit(request, detectors, corpus, setup, views, folder, given)
     cells = [Cell(noise, rate, seed) for seed in request.seeds for noise in noises for rate in request.rates]
     done = list(counted(map(job.measured, cells), len(cells), "injection", quiet))
     frames = {key: pd.DataFrame([row for rows in done for row in rows[key]]) for key in FRAMES}
@@ -106,11 +109,23 @@ def _kinds(request: AuditRequest, gold: np.ndarray, given: np.ndarray | None) ->
     return kinds, left_out
 
 
+def _suited(request: AuditRequest, corpus: Corpus, views: Sequence[np.ndarray]) -> tuple[list[str], list[str]]:
+    """The detectors to run, and a sentence about the usual ones that do not suit the documents."""
+    unsuited = [] if views or request.chosen else of_views_alone(request.detectors)
+    unsuited = [name for name in unsuited if name not in request.clean_by]
+    if not unsuited:
+        return request.detectors, []
+    told = f"{in_words(unsuited)} are left out: {why_no_views(corpus)}."
+    logger.warning("%s", told)
+    return [name for name in request.detectors if name not in unsuited], [told]
+
+
 class _Audit:
     """The trainings of an audit, whose outcomes are kept in its folder.
 
     Args:
         request: parameters of the audit.
+        detectors: names of the detectors to run.
         corpus: corpus with the right labels.
         setup: settings common to all trainings.
         views: what linear models and neighbours see of the documents, whose labels they do not depend on.
@@ -121,6 +136,7 @@ class _Audit:
     def __init__(
         self,
         request: AuditRequest,
+        detectors: Sequence[str],
         corpus: Corpus,
         setup: Setup,
         views: Sequence[np.ndarray],
@@ -128,9 +144,9 @@ class _Audit:
         given: np.ndarray | None,
     ) -> None:
         self._request, self._corpus, self._setup, self._folder, self._given = request, corpus, setup, folder, given
-        self._views, self._stops = views, request.stops
+        self._views, self._stops, self._detectors = views, request.stops, detectors
         seen = [hashlib.blake2b(np.ascontiguousarray(view).data, digest_size=8).hexdigest() for view in views]
-        trained = (setup.learner, request.detectors, request.folds, self._stops)
+        trained = (setup.learner, detectors, request.folds, self._stops)
         self._depends = (_FORMAT, corpus.fingerprint, seen, getattr(setup.features, "fingerprint", None), *trained)
         self._probs = lru_cache(maxsize=1)(self._out_of_fold)  # injections of one seed follow each other
 
@@ -175,7 +191,7 @@ class _Audit:
         request = self._request
         return detect(
             corpus,
-            request.detectors,
+            self._detectors,
             self._setup,
             seeds=[seed],
             folds=request.folds,

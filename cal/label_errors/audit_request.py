@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -39,15 +39,17 @@ class AuditRequest(LabelsRequest, SplitRequest):
             labels; null takes those of classifiers that never saw a document
         seeds: number of seeds (the paper's five first), or a list of seeds, for injections and trainings
         detectors: list of detectors; null means consensus, stack, logistic, ridge, neighbours, aum, el2n, cv_aum,
-            cv_self_confidence and, if installed, cleanlab; also available are confidence, loss, last_prob, correctness,
-            clusters, variability, cv_confidence, cv_loss, cv_normalised_margin, calibrated, noise_detector and
-            threshold_samples
+            cv_self_confidence and, if installed, cleanlab, as far as they suit the documents; `cal audit --help` lists
+            all
         folds: number of cross-validation folds, for detectors by models that never saw a document
         clean_by: list of detectors whose 5 % most suspicious labels are fixed or dropped before training again; null
             means consensus and cv_self_confidence, [] none
         stability: whether to run the detectors on the labels as they are too, once per seed, to measure how much of
             their first 5 % stays
         output: folder of the report; the same command resumes an interrupted audit
+
+    Attributes:
+        chosen: whether the detectors were given, not the usual ones.
     """
 
     noise: Any = ("uniform", "class_dependent", "confused")
@@ -58,6 +60,7 @@ class AuditRequest(LabelsRequest, SplitRequest):
     folds: int = 5
     clean_by: Any = None
     stability: bool = True
+    chosen: bool = field(init=False, repr=False, default=False)
 
     @property
     def needs_test(self) -> bool:
@@ -83,7 +86,8 @@ class AuditRequest(LabelsRequest, SplitRequest):
             problems.append(
                 f"confusions are for noise={' or noise='.join(BETWEEN_CLASSES)}. Add one, or leave them out."
             )
-        if self.detectors is None:
+        self.chosen = self.detectors is not None
+        if not self.chosen:
             self.detectors = [name for name in _USUAL if not refused_detectors([name])]
         else:
             problems += refused_detectors(self.detectors)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 
 from cal.errors import ConfigError, missing_package
@@ -35,8 +37,10 @@ def confident_learning(probs: np.ndarray, gold: np.ndarray) -> tuple[np.ndarray,
     from cleanlab.filter import find_label_issues
     from cleanlab.rank import get_label_quality_scores
 
-    # One process: for a few thousand documents, starting more takes longer than the work.
-    return get_label_quality_scores(gold, probs), find_label_issues(gold, probs, n_jobs=1)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="May not flag all label issues")  # of small classes; all are ranked
+        # One process: for a few thousand documents, starting more takes longer than the work.
+        return get_label_quality_scores(gold, probs), find_label_issues(gold, probs, n_jobs=1)
 
 
 def require_cleanlab() -> None:

@@ -111,7 +111,7 @@ def detect(
     evidence = LabelEvidence(corpus, seeds, folds, setup, views, stops)
     if kinds & set(OF_VIEWS) and not evidence.views:
         kinds -= set(OF_VIEWS)
-        refuse(_without_views(names))
+        refuse([f"{name} cannot be used: {why_no_views(corpus)}. Leave it out." for name in of_views_alone(names)])
     evidence.gather(kinds)
     found = {}
     for name in names:
@@ -122,14 +122,21 @@ def detect(
     return found
 
 
-def _without_views(names: Sequence[str]) -> list[str]:
-    """A sentence about each detector that can do nothing without vectors and words."""
-    return [
-        f"{name} compares documents by their vectors or words, and there are none to compare (in multiple choice a "
-        "class is a position). Leave it out."
-        for name in names
-        if set(DETECTORS[name].reads) <= set(OF_VIEWS)
-    ]
+def of_views_alone(names: Sequence[str]) -> list[str]:
+    """Detectors that can do nothing without vectors and words.
+
+    Example:
+        >>> of_views_alone(["consensus", "stack", "aum", "ridge"])
+        ['stack', 'ridge']
+    """
+    return [name for name in names if set(DETECTORS[name].reads) <= set(OF_VIEWS)]
+
+
+def why_no_views(corpus: Corpus) -> str:
+    """Why documents cannot be compared by vectors or words, in half a sentence."""
+    if corpus.n_choices > 1:
+        return "in multiple choice a class is a position, which vectors and words do not know"
+    return "all documents have the same vectors and words"
 
 
 def refused_detectors(names: Sequence[str]) -> list[str]:
@@ -248,49 +255,34 @@ def _threshold_samples(evidence: LabelEvidence) -> Detection:
 
 
 class Detector(NamedTuple):
-    """A one-line summary, the kinds of training that the detector uses, and the function that judges labels."""
+    """The kinds of evidence that a detector reads, and the function that judges labels by it."""
 
-    summary: str
     reads: tuple[str, ...]
     judge: Callable[[LabelEvidence], Detection]
 
 
 DETECTORS = {
-    "consensus": Detector(
-        "mean rank by linear models, the learner's dynamics and neighbours", ("folds", *OF_VIEWS[:3]), _consensus
-    ),
-    "stack": Detector("linear models and neighbours, weighed by errors injected into this corpus", OF_VIEWS, _stack),
-    "logistic": Detector("lowest probability out of fold, by logistic regression", ("logistic",), _logistic),
-    "ridge": Detector("farthest behind another class, by ridge regression on all others", ("ridge",), _ridge),
-    "neighbours": Detector("fewest similar documents with its label", ("neighbours",), _neighbours),
-    "aum": Detector("lowest logit margin of the label, averaged over epochs", ("folds",), _in_training("aum")),
-    "confidence": Detector(
-        "lowest probability of the label, averaged over epochs", ("folds",), _in_training("confidence")
-    ),
-    "loss": Detector("highest cross-entropy, averaged over epochs", ("folds",), _in_training("loss")),
-    "el2n": Detector("longest error vector, averaged over epochs", ("folds",), _in_training("el2n")),
-    "last_prob": Detector("lowest probability of the label after the last epoch", ("folds",), _last_prob),
-    "correctness": Detector("fewest epochs in which the label was predicted", ("folds",), _in_training("correctness")),
-    "clusters": Detector("nearest to the cluster of high loss curves", ("folds",), _clusters),
-    "variability": Detector(
-        "a control: in short trainings high variability ranks errors last", ("plain",), _variability
-    ),
-    "cv_confidence": Detector("confidence out of fold", ("folds",), _out_of_fold("confidence")),
-    "cv_aum": Detector("AUM out of fold", ("folds",), _out_of_fold("aum")),
-    "cv_loss": Detector("loss out of fold, averaged over epochs", ("folds",), _out_of_fold("loss")),
-    "cv_self_confidence": Detector(
-        "lowest probability after the last epoch, out of fold", ("folds",), _by_quality(self_confidence)
-    ),
-    "cv_normalised_margin": Detector(
-        "lowest margin after the last epoch, out of fold", ("folds",), _by_quality(normalised_margin)
-    ),
-    "cleanlab": Detector("confident learning by the package cleanlab, out of fold", ("folds",), _cleanlab),
-    "calibrated": Detector("lowest AUM, with a probability learnt from random flips", ("flips", "folds"), _calibrated),
-    "noise_detector": Detector(
-        "lowest confidence, with a threshold learnt from easy flips", ("plain", "easy"), _noise_detector
-    ),
-    "threshold_samples": Detector(
-        "AUM below that of documents moved to an extra class", ("thresholds",), _threshold_samples
-    ),
+    "consensus": Detector(("folds", *OF_VIEWS[:3]), _consensus),
+    "stack": Detector(OF_VIEWS, _stack),
+    "logistic": Detector(("logistic",), _logistic),
+    "ridge": Detector(("ridge",), _ridge),
+    "neighbours": Detector(("neighbours",), _neighbours),
+    "aum": Detector(("folds",), _in_training("aum")),
+    "confidence": Detector(("folds",), _in_training("confidence")),
+    "loss": Detector(("folds",), _in_training("loss")),
+    "el2n": Detector(("folds",), _in_training("el2n")),
+    "last_prob": Detector(("folds",), _last_prob),
+    "correctness": Detector(("folds",), _in_training("correctness")),
+    "clusters": Detector(("folds",), _clusters),
+    "variability": Detector(("plain",), _variability),
+    "cv_confidence": Detector(("folds",), _out_of_fold("confidence")),
+    "cv_aum": Detector(("folds",), _out_of_fold("aum")),
+    "cv_loss": Detector(("folds",), _out_of_fold("loss")),
+    "cv_self_confidence": Detector(("folds",), _by_quality(self_confidence)),
+    "cv_normalised_margin": Detector(("folds",), _by_quality(normalised_margin)),
+    "cleanlab": Detector(("folds",), _cleanlab),
+    "calibrated": Detector(("flips", "folds"), _calibrated),
+    "noise_detector": Detector(("plain", "easy"), _noise_detector),
+    "threshold_samples": Detector(("thresholds",), _threshold_samples),
 }
-"""Detectors by name."""
+"""Detectors by name; `SUMMARIES` says what each ranks first."""

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from cal.errors import quantity
 from cal.label_errors.error_estimate import MOST, ErrorEstimate, error_share, estimate_errors
 
 SMALLEST_CLASS = 30
@@ -80,7 +81,8 @@ def _small_class(table: np.ndarray, names: Sequence[str]) -> str:
     smallest = int(sizes.argmin())
     if sizes[smallest] >= SMALLEST_CLASS:
         return ""
-    return f"The class '{names[smallest]}' has {sizes[smallest]:.0f} labels; {SMALLEST_CLASS} are needed in each class."
+    has = quantity(int(sizes[smallest]), "label")
+    return f"The class '{names[smallest]}' has {has}; {SMALLEST_CLASS} are needed in each class."
 
 
 def _not_separated(scores: np.ndarray, flipped: np.ndarray) -> str:

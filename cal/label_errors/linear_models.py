@@ -97,6 +97,7 @@ def _fitted(x: np.ndarray, gold: np.ndarray, others: np.ndarray, n_classes: int,
         return probs
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a hundred steps are close enough for a ranking
+        warnings.filterwarnings("ignore", message="The number of unique classes is greater than 50%")
         model = LogisticRegression(C=1 / penalty, tol=1e-3, max_iter=100).fit(x, gold)
     probs[:, classes] = model.predict_proba(others)
     return probs

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 N_DIMENSIONS = 100
-"""Largest size of the vectors computed only to find neighbours. On TREC, 64 % of the 10 nearest had the same label, by an
-approximate SVD."""
+"""Largest size of the vectors computed only to find neighbours. On TREC, 64 % of the 10 nearest had the same label, by
+an approximate SVD."""
 
 _OF_MAP = (
     "Both need training: rank a corpus instead of a map (dataset=NAME), which gives them where they can be trusted."

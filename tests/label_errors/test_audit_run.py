@@ -96,3 +96,16 @@ def test_problems_are_listed_together(audit):
     with pytest.raises(ConfigError) as refused:
         audit(noise=["unifrom"], detectors=["amu"], clean_by=[])
     assert len(refused.value.problems) == 2
+
+
+def test_detectors_that_suit_no_document_are_left_out_unless_they_were_asked_for():
+    alike = cal.Corpus.from_texts(["the same text"] * 20, ["a", "b"] * 10, ids=range(20))
+    few = {"noise": "uniform", "rates": 0.1, "seeds": 1, "folds": 2, "clean_by": [], "stability": False}
+    few |= {"features": "lsa", "learner": MLP(hidden=[2], n_epochs=1), "workers": 1}
+    result = cal.audit(alike, **few)
+    assert {"consensus", "aum"} <= set(result.scores["detector"])
+    assert not {"stack", "logistic", "ridge", "neighbours"} & set(result.scores["detector"])
+    told = "stack, logistic, ridge and neighbours are left out: all documents have the same vectors and words."
+    assert told in str(result)
+    with pytest.raises(ConfigError, match=r"stack cannot be used: .*Leave it out"):
+        cal.audit(alike, detectors=["aum", "stack"], **few)

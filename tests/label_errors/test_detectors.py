@@ -10,8 +10,10 @@ from sklearn.metrics import roc_auc_score
 from cal.data.corpus import Split
 from cal.dynamics.data_map import DataMap
 from cal.errors import ConfigError, DataError
+from cal.help import configured_help
 from cal.label_errors import detectors, evidence
 from cal.label_errors.consensus import MEMBERS
+from cal.label_errors.detector_names import SUMMARIES
 from cal.label_errors.detectors import DETECTORS, refused_detectors
 from cal.learners.grid import Setup, Training, cross_validation, train_all
 from cal.learners.mlp import MLP
@@ -224,11 +226,17 @@ def test_epochs_count_until_twice_the_lowest_loss_out_of_fold(task):
 
 def test_multiple_choice_has_no_linear_models(make_task):
     corpus, features = make_task(n_train=60, n_classes=2)
-    with pytest.raises(ConfigError, match="stack compares documents by their vectors or words"):
+    with pytest.raises(ConfigError, match="stack cannot be used: all documents have the same vectors and words"):
         detect(corpus, ["aum", "stack"], features=features, seeds=[1], views=[], **HOW)
     found = detect(corpus, ["consensus", "el2n", "cv_aum"], features=features, seeds=[1], views=[], **HOW)
     ranks = rankdata(found["el2n"].score) + rankdata(found["cv_aum"].score)
     np.testing.assert_allclose(found["consensus"].score, ranks / 120)
+
+
+def test_each_detector_has_a_line_in_the_help():
+    assert list(SUMMARIES) == list(DETECTORS)
+    for command in ("suspects", "audit"):
+        assert all(f"  {name} " in configured_help(command) for name in SUMMARIES)
 
 
 def test_an_unknown_detector_is_refused(task):

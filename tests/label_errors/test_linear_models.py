@@ -116,3 +116,10 @@ def test_views_of_other_instances_are_refused():
         Ridge([np.zeros((3, 2), np.float32)]).scores(np.array([0, 1]), 2)
     with pytest.raises(AnalysisError, match="no views"):
         Logistic.chosen([], np.array([0, 1]), 2, (np.array([0]), np.array([1])))
+
+
+def test_many_classes_of_few_documents_raise_no_warning(recwarn):
+    views, gold = [np.eye(12, dtype=np.float32)], np.arange(12) % 8
+    folds = folds_of(gold, 3, stream(0, "folds"))
+    assert Logistic.chosen(views, gold, 8, folds[0]).probs(gold, 8, folds).shape == (12, 8)
+    assert not recwarn.list
