@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cal.arguments import check_arguments
 from cal.checks import Problems, one_of, paths, whole_numbers
 from cal.data.request import SplitRequest
-from cal.errors import ConfigError
+from cal.errors import ConfigError, in_words
 from cal.files import path_errors, taken
 from cal.learners.labels_request import LabelsRequest
 from cal.maps.logs_request import LogsRequest
@@ -87,6 +87,10 @@ class SuspectsRequest(LogsRequest, LabelsRequest, SplitRequest):
         known = SUSPICION if not self.trains else tuple(name for name in DETECTORS if name != "variability")
         if self.by == "variability":
             problems.append("by=variability ranks wrong labels last; it is a control for cal audit. Leave it out.")
+        elif self.by in DETECTORS and self.by not in known:
+            problems.append(
+                f"by={self.by} needs training. Rank a corpus instead (dataset=NAME), or a map by {in_words(known, 'or')}."
+            )
         elif self.by is not None:
             problems += one_of(known, by=self.by)
 
