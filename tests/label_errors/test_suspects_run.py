@@ -273,7 +273,8 @@ def test_without_a_corpus_and_a_map_there_is_nothing_to_rank():
 def test_a_map_takes_no_parameters_of_a_training_and_no_detector():
     first, second = problems_of(map="m", n_epochs=4, folds=3, by="cleanlab")
     assert "does not use n_epochs, folds" in first
-    assert "by must be aum, loss, confidence, el2n or correctness" in second
+    assert "by=cleanlab needs training" in second
+    assert problems_of(map="m", by="nothing")[0].startswith("by must be aum, loss, confidence, el2n or correctness")
 
 
 @pytest.mark.parametrize("of", [{"map": "m"}, {}])
