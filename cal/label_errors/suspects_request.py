@@ -88,9 +88,8 @@ class SuspectsRequest(LogsRequest, LabelsRequest, SplitRequest):
         if self.by == "variability":
             problems.append("by=variability ranks wrong labels last; it is a control for cal audit. Leave it out.")
         elif self.by in DETECTORS and self.by not in known:
-            problems.append(
-                f"by={self.by} needs training. Rank a corpus instead (dataset=NAME), or a map by {in_words(known, 'or')}."
-            )
+            ways = in_words(known, "or")
+            problems.append(f"by={self.by} needs training. Rank a corpus (dataset=NAME), or the map by {ways}.")
         elif self.by is not None:
             problems += one_of(known, by=self.by)
 
