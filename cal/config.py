@@ -290,7 +290,8 @@ def _request(request: type[Request], config: Mapping[str, Any], problems: Proble
             fields = {field.name: field for field in dataclasses.fields(choice)}
             for key in [key for key in parameters if key not in fields]:
                 if owners := _owners(group, key):
-                    problems.append(f"{group}.{key} is a key of {group}={owners[0]}: add {group}={owners[0]}.")
+                    of = " or ".join(f"{group}={owner}" for owner in (owners[:1] if len(owners) > 2 else owners))
+                    problems.append(f"{group}.{key} is a key of {of}: add {of}.")
                     del parameters[key]
             for key in [key for key in parameters if key not in fields and key in kinds]:
                 problems.append(f"{group}.{key} is a key of the command: write {key}={parameters.pop(key)}.")

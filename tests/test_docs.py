@@ -11,7 +11,6 @@ from cal import registry
 from cal.commands import COMMANDS
 from cal.config import compose, compose_sweep, options
 from cal.learners.scikit import Scikit
-from cal.simulation.request import SimulationRequest
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -43,12 +42,14 @@ def test_the_examples_with_scikit_learn_run_one_after_the_other(tmp_path, monkey
         assert isinstance(compose(request, command, words).learner, Scikit)
 
 
-@pytest.mark.parametrize("line", [line for line in README.splitlines() if line.startswith("cal simulate ")])
-def test_simulate_commands_compose(line):
-    words = [word for word in shlex.split(line.split("   ")[0])[2:]]
-    if "--help" not in words:
-        how = compose_sweep if "-m" in words else compose
-        assert how(SimulationRequest, "simulate", [word for word in words if word != "-m"])
+@pytest.mark.parametrize(
+    "line",
+    [line for line in README.splitlines() if re.match("cal (simulate|audit|correct|suspects) (?!--)", line)],
+)
+def test_commands_compose(line):
+    _, command, *words = shlex.split(line.split("   ")[0])
+    how = compose_sweep if "-m" in words else compose
+    assert how(registry.find_target(COMMANDS[command].request), command, [word for word in words if word != "-m"])
 
 
 def test_every_strategy_is_listed():
