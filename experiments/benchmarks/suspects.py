@@ -9,8 +9,9 @@ seeds, all that it writes, one thread. Beside each is a process that does on the
 five-fold logistic regression of scikit-learn, and `find_label_issues` of cleanlab. The vectors are given to it, and it
 does nothing else.
 
-Made-up documents have texts of 8 to 30 words from 5,000, and vectors in 10 classes that linear models tell apart; 5 % of the labels are
-flipped at random, and the share of these among the first 5 % of the list is printed. Their command has two workers.
+Made-up documents have texts of 8 to 30 words from 5,000, and vectors in 10 classes that linear models tell apart; 5 %
+of the labels are flipped at random, and the share of these among the first 5 % of the list is printed. Their command
+has two workers.
 
 Each is a process of its own. CPU seconds are user and system; they and the memory count the start of Python, all
 imports and all workers. Memory is the peak of what all processes hold together, looked at three times a second.
