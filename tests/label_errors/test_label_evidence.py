@@ -17,13 +17,16 @@ from cal.data.corpus import Corpus, Split
 from cal.data.features import Features
 from cal.data.lsa import Lsa
 from cal.errors import AnalysisError
-from cal.label_errors import neighbour_votes, views
+from cal.label_errors import evidence, neighbour_votes, views
 from cal.label_errors.consensus import mean_rank
+from cal.label_errors.detectors import detect
 from cal.label_errors.linear_models import Logistic, Ridge
 from cal.label_errors.neighbour_votes import nearest, votes
 from cal.label_errors.stack import at_random, between_confused, stacked_probability
 from cal.label_errors.trajectory_clusters import clusters
 from cal.label_errors.views import document_views
+from cal.learners.grid import Setup
+from cal.learners.mlp import SmallMLP
 from cal.learners.out_of_fold import folds_of
 from cal.streams import stream
 
@@ -108,6 +111,15 @@ def test_threads_share_many_instances_without_changing_a_bit(monkeypatch, n_thre
     monkeypatch.setattr(neighbour_votes, "_MANY", 50)
     for expected, found in zip(whole, nearest([x], n_threads=n_threads), strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("many", [35, 36])
+def test_after_trainings_on_many_documents_processes_give_their_memory_back(corpus, monkeypatch, many):
+    ended = []
+    monkeypatch.setattr(evidence, "MOST_TEXTS", many)
+    monkeypatch.setattr(evidence, "end_workers", lambda: ended.append(True))
+    detect(corpus, ["neighbours"], Setup(SmallMLP(), Features(np.eye(36, dtype=np.float32)), "cpu"), seeds=[1])
+    assert bool(ended) == (many < len(corpus.train))
 
 
 def test_votes_are_weighted_by_similarity_cubed():
