@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
@@ -114,9 +115,13 @@ def probability(p: float) -> str:
 def in_words(label: str) -> str:
     """A label within a sentence: in quotation marks if it is more than one word, and not too long.
 
+    One in a script that runs from right to left is isolated, so that it does not turn what follows around.
+
     Example:
         >>> in_words("HUM"), in_words("not spam")
         ('HUM', '“not spam”')
     """
     line = shortened(label, _LONGEST)
-    return line if re.fullmatch(r"[\w:/&+#-]+", line) else f"“{line}”"
+    told = line if re.fullmatch(r"[\w:/&+#-]+", line) else f"“{line}”"
+    runs_left = any(unicodedata.bidirectional(character) in ("R", "AL") for character in line)
+    return f"\u2068{told}\u2069" if runs_left else told

@@ -90,3 +90,9 @@ def test_a_label_of_several_words_is_quoted_and_a_long_one_cut():
 def test_a_text_without_spaces_is_cut():
     assert shortened("é" * 100, 10) == "é" * 9 + "…"
     assert shortened("a\n\tb", 10) == "a b"
+
+
+@pytest.mark.parametrize("label", ["שלום", "שלום 😀", "بريد مزعج"])
+def test_a_label_that_runs_from_right_to_left_leaves_the_sentence_as_it_is(label):
+    told = by_models(0.38, 0.3, label)
+    assert re.search(f"between \u2068“?{label}”?\u2069 \\(.38\\) and", told)
