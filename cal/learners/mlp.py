@@ -28,6 +28,9 @@ from cal.streams import Streams
 _CHUNK = {"cpu": 2_048, "cuda": 32_768}
 _MOST_COPIED = 2**24  # numbers; more than a cache holds are read where they are, if one run trains on a CPU
 
+# Steps of an epoch and size of a step that found most wrong labels of 80 to 1,000 documents of TREC and AG News.
+_STEPS, _SMALLEST_STEP = 32, 8
+
 
 @dataclass
 class MLP:
@@ -87,6 +90,10 @@ class MLP:
         """A learner of document vectors."""
         return MLPLearner(self, inputs, n_classes, n_runs, device)
 
+    def step_size(self, n_instances: int) -> int:
+        """Number of instances per training step, of so many in an epoch."""
+        return self.batch_size
+
     def work(self, inputs: Features, n_instances: int, n_classes: int) -> float:
         """Number of multiplications and additions of a training."""
         widths = [inputs.width, *self.hidden, n_classes]
@@ -113,14 +120,23 @@ class SmallMLP(MLP):
     Args:
         hidden: widths of the hidden layers.
         n_epochs: number of passes over the labelled instances.
-        batch_size: instances per training step.
+        batch_size: most instances per training step. An epoch has 32 steps or more, if each has 8 instances or more:
+            in a few large steps little is learnt.
         lr: AdamW's learning rate.
+
+    Example:
+        >>> [SmallMLP().step_size(n) for n in (100, 1_000, 10_000)]
+        [8, 31, 128]
     """
 
     hidden: list[int] = field(default_factory=lambda: [100])
     n_epochs: int = 8
     batch_size: int = 128
     lr: float = 2e-3
+
+    def step_size(self, n_instances: int) -> int:
+        """Number of instances per training step, of so many in an epoch."""
+        return min(max(n_instances // _STEPS, _SMALLEST_STEP), self.batch_size)
 
 
 class MLPLearner:
@@ -190,7 +206,7 @@ class MLPLearner:
             streams,
             purpose="classifier",
             n_epochs=config.n_epochs,
-            batch_size=config.batch_size,
+            batch_size=config.step_size(gold.shape[1]),
             lr=config.lr,
             rows=rows,
             weight_decay=config.weight_decay,

@@ -8,7 +8,7 @@ from cal.data.features import Features
 from cal.dynamics import metrics
 from cal.errors import ConfigError
 from cal.learners import backprop, mlp
-from cal.learners.mlp import MLP, MLPLearner
+from cal.learners.mlp import MLP, MLPLearner, SmallMLP
 from cal.learners.nn import StackedMLP
 from cal.streams import Streams
 
@@ -175,6 +175,16 @@ def test_every_hyperparameter_reaches_the_training():
     backprop.fit(net, x, GOLD[LABELLED[:2]], streams, **training)
     for mine, theirs in zip(learner.net.weights, net.weights, strict=True):
         assert torch.equal(mine, theirs)
+
+
+def test_few_instances_are_learnt_in_small_steps():
+    settings = {"hidden": [5], "n_epochs": 2, "lr": 1e-2}
+    _, dynamics, _ = fitted([0], SmallMLP(**settings))
+    _, same, _ = fitted([0], MLP(**settings, batch_size=8))
+    _, fewer, _ = fitted([0], SmallMLP(**settings, batch_size=4))
+    _, alike, _ = fitted([0], MLP(**settings, batch_size=4))
+    assert torch.equal(dynamics.margin, same.margin)
+    assert torch.equal(fewer.margin, alike.margin)
 
 
 def test_everything_wrong_with_a_configuration_is_said_at_once():
