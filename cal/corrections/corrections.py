@@ -277,7 +277,12 @@ def _truth(cell: str) -> str | None:
     return f"is {cell.lower()}" if cell.lower() in ("true", "false") else None
 
 
-_WAYS: tuple[Callable[[str], Any], ...] = (str.strip, _number, _truth)
+def _bare(cell: str) -> str:
+    """A label without what stands around it in our sentences, which people copy."""
+    return cell.strip("\u2068\u2069“” \t\r\n")
+
+
+_WAYS: tuple[Callable[[str], Any], ...] = (_bare, _number, _truth)
 T = TypeVar("T")
 
 

@@ -381,6 +381,22 @@ def test_names_of_files_need_no_quotes_of_hydra(name, tmp_path, capsys):
     assert "1 of 6 labels is corrected" in capsys.readouterr().out
 
 
+def test_a_label_may_be_copied_from_a_sentence(mine):
+    for label in ("“HUM”", "\u2068HUM\u2069", "\u2068“HUM”\u2069"):
+        assert cal.correct(mine, listed({2: label})).pairs().values.tolist() == [[1, "NUM", "HUM"]]
+
+
+@pytest.mark.parametrize(
+    ("labels", "cell", "meant"),
+    [(["1e5", "2"], "1.00E+05", "1e5"), (["+1", "-1"], "1", "+1"), (["0.5", "2.50"], "2,5", "2.50")],
+)
+def test_numbers_are_labels_however_a_spreadsheet_writes_them(labels, cell, meant, tmp_path):
+    other = next(label for label in labels if label != meant)
+    written(tmp_path / "my.csv", labels=[other, meant, *labels, *labels])
+    source = {"files": {"path": str(tmp_path / "my.csv"), "label_names": labels}}
+    assert cal.correct(source, listed({1: cell}, label="")).pairs().values.tolist() == [[1, other, meant]]
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["correct"]) == 1
