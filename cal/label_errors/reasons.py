@@ -122,6 +122,6 @@ def in_words(label: str) -> str:
         ('HUM', '“not spam”')
     """
     line = shortened(label, _LONGEST)
-    told = line if re.fullmatch(r"[\w:/&+#-]+", line) else f"“{line}”"
     runs_left = any(unicodedata.bidirectional(character) in ("R", "AL") for character in line)
-    return f"\u2068{told}\u2069" if runs_left else told
+    told = f"\u2068{line}\u2069" if runs_left else line
+    return told if re.fullmatch(r"[\w:/&+#-]+", line) else f"“{told}”"
