@@ -87,7 +87,7 @@ class SuspectsRequest(LogsRequest, LabelsRequest, SplitRequest):
         known = SUSPICION if not self.trains else tuple(name for name in DETECTORS if name != "variability")
         if self.by == "variability":
             problems.append("by=variability ranks wrong labels last; it is a control for cal audit. Leave it out.")
-        elif self.by in DETECTORS and self.by not in known:
+        elif self.by in tuple(DETECTORS) and self.by not in known:
             ways = in_words(known, "or")
             problems.append(f"by={self.by} needs training. Rank a corpus (dataset=NAME), or the map by {ways}.")
         elif self.by is not None:

@@ -332,7 +332,7 @@ def test_runs_that_step_together_learn_what_each_learns_alone(played_gpu, dropou
 
     adamw = {"lr": 1e-2, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.01}
     target = nn.functional.one_hot(gold, 4).double()
-    training = backprop._Training(together, slice(0, 3), x, target, adamw, captured=captured)
+    training = backprop._Training(together, slice(0, 3), x, None, target, adamw, captured=captured)
     shuffle, masks = streams.start("net/shuffle"), streams.start("net/dropout")
     for _ in range(3):
         order = shuffle.permutation(22)
