@@ -62,7 +62,10 @@ def read_corrections(given: Any, file: LabelledFile, *, new_labels: bool = False
     require(table, ["corrected"], source, remedy)
     filled = table[table["corrected"] != ""]
     if filled.empty:
-        fill_in = _FILL_IN.replace("suspects.csv", "it") if is_path(given) else _FILL_IN
+        opened = "suspects.csv"
+        if is_path(given):
+            opened = "its to_read.csv or suspects.csv" if Path(given).is_dir() else "it"
+        fill_in = _FILL_IN.replace("suspects.csv", opened)
         raise DataError(f"{source} has nothing in its column 'corrected'. {_why_empty(source, table, file)}{fill_in}")
     if "place" in filled:
         split = "" if file.has_splits else SPLITS.get(file.path.name.partition(".")[0].lower(), "")

@@ -105,6 +105,9 @@ def test_of_a_folder_both_tables_are_read(mine, tmp_path):
     assert cal.correct(mine, folder).to_frame()["row"].tolist() == [2, 3]
     (folder / "suspects.csv").write_bytes(to_spreadsheet(listed({2: "NUM"})))
     assert "row 2 is corrected twice, to 'NUM' and 'HUM'" in refused(lambda: cal.correct(mine, folder))
+    for name in ("suspects.csv", "to_read.csv"):
+        (folder / name).write_bytes(to_spreadsheet(listed({2: ""})))
+    assert "Open its to_read.csv or suspects.csv in a spreadsheet" in refused(lambda: cal.correct(mine, folder))
     told = refused(lambda: cal.correct(mine, listed({2: ""}, verdict="wrong")))
     assert "Its verdicts alone do not say which label is right." in told
 
