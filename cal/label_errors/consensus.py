@@ -37,7 +37,7 @@ def mean_rank(scores: Mapping[str, np.ndarray], weights: Mapping[str, float] = M
     """
     from scipy.stats import rankdata
 
-    check_arguments(mean_rank, {})
+    check_arguments(mean_rank, locals())
     used = {name: as_reals(name, scores[name], 1, AnalysisError) for name in weights if name in scores}
     if not used:
         raise AnalysisError(f"None of {', '.join(weights) or 'the detectors'} has a score; give at least one.")

@@ -262,7 +262,7 @@ class Detector(NamedTuple):
 
 
 DETECTORS = {
-    "consensus": Detector(("folds", *OF_VIEWS[:3]), _consensus),
+    "consensus": Detector(("folds", "logistic", "ridge", "neighbours"), _consensus),
     "stack": Detector(OF_VIEWS, _stack),
     "logistic": Detector(("logistic",), _logistic),
     "ridge": Detector(("ridge",), _ridge),

@@ -118,7 +118,7 @@ class LabelEvidence:
     def probs(self) -> np.ndarray:
         """(instance, class) probabilities out of fold after the last epoch, averaged over seeds."""
         total = np.zeros((len(self.gold), self.n_classes))
-        for _, trained, held_out in self._folds():
+        for trained, (_, held_out) in self._folds():
             total[held_out] += trained.answers["probs"].double().numpy()[held_out]
         return total / len(self.seeds)
 
@@ -187,17 +187,19 @@ class LabelEvidence:
     ) -> np.ndarray:
         total: np.ndarray | None = None
         n_each = len(self.seeds) * (1 if held_out else self._n_folds - 1)
-        for _, trained, held in self._folds():
+        for trained, (seen, held) in self._folds():
             values = read(trained.dynamics.epochs(slice(n_epochs or self.n_kept))).double().numpy()
-            rows = held if held_out else np.setdiff1d(np.arange(len(self.gold)), held)
+            rows = held if held_out else seen
             total = np.zeros(values.shape) if total is None else total
             total[..., rows] += values[..., rows] / n_each
         assert total is not None  # there are seeds and folds
         return total
 
-    def _folds(self) -> Iterator[tuple[Training, Trained, np.ndarray]]:
-        for training, trained in self._trained["folds"]:
-            yield training, trained, np.setdiff1d(np.arange(len(self.gold)), training.rows)
+    def _folds(self) -> Iterator[tuple[Trained, tuple[np.ndarray, np.ndarray]]]:
+        """What each training on folds leaves, with the positions that it saw and those that it did not."""
+        of_all_seeds = (fold for folds in self.folds for fold in folds)
+        for (_, trained), fold in zip(self._trained["folds"], of_all_seeds, strict=True):
+            yield trained, fold
 
     def _train(self, kinds: Sequence[str]) -> None:
         """Runs all trainings of some kinds together."""
@@ -217,9 +219,9 @@ class LabelEvidence:
         everything = np.arange(len(self.gold))
         if kind == "folds":
             return [
-                replace(each, held_out=everything, held_out_gold=self.gold)  # those trained on are recorded, too
-                for seed in self.seeds
-                for each in cross_validation(self.gold, seed, self._n_folds)
+                Training(seed, rows, self.gold[rows], everything, self.gold)  # those trained on are recorded, too
+                for seed, folds in zip(self.seeds, self.folds, strict=True)
+                for rows, _ in folds
             ]
         self._versions[kind] = versions = self._labels(kind)
         return [Training(seed, everything, labels) for labels in versions for seed in self.seeds]

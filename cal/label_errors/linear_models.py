@@ -8,9 +8,11 @@ from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from scipy import linalg
 
 from cal.arguments import check_arguments
+from cal.dynamics.metrics import margin
 from cal.errors import AnalysisError
 from cal.threads import one_thread
 
@@ -192,15 +194,19 @@ def odds_against(probs: np.ndarray, gold: np.ndarray) -> np.ndarray:
     return odds
 
 
+def lead(scores: np.ndarray, gold: np.ndarray) -> np.ndarray:
+    """(instance,) by how much another class is ahead of the label, from (instance, class) scores."""
+    behind: np.ndarray = -margin(torch.from_numpy(scores), torch.from_numpy(gold)).numpy()
+    return behind
+
+
 def margin_against(scores: np.ndarray, gold: np.ndarray) -> np.ndarray:
-    """(instance,) by how much another class is ahead of the label, from (instance, class) scores; see `log_shares`.
+    """(instance,) `lead` of another class, less for a rare label; see `log_shares`.
 
     A margin of regression to 0 and 1 is about a fifth of one of log odds, hence a tenth of the log share.
     """
-    others, rows = scores.copy(), np.arange(len(gold))
-    others[rows, gold] = -np.inf
-    margin: np.ndarray = others.max(axis=1) - scores[rows, gold] + 0.1 * log_shares(gold, scores.shape[1])
-    return margin
+    against: np.ndarray = lead(scores, gold) + 0.1 * log_shares(gold, scores.shape[1])
+    return against
 
 
 def _check(views: Sequence[np.ndarray], gold: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""Stack: how to weigh what several models say of a label, learnt from errors injected into the user's own corpus."""
+"""Stack: a model that weighs the scores of several others, learnt from errors injected into the user's own corpus."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from cal.arguments import check_arguments
-from cal.label_errors.linear_models import Folds, Logistic, Ridge, log_shares, margin_against, odds_against
+from cal.label_errors.linear_models import Folds, Logistic, Ridge, lead, margin_against, odds_against
 from cal.label_errors.neighbour_votes import votes
 from cal.streams import stream
 from cal.threads import one_thread
@@ -55,7 +55,10 @@ def stacked_probability(
 
     looks = ridge.scores(gold, n_classes).argmax(axis=1)
     generator = stream(seed, "stack")
-    versions = [kind(gold, looks, n_classes, generator) for kind in (at_random, between_confused) * _N_EACH]
+    versions = []
+    for _ in range(_N_EACH):
+        versions.append(at_random(gold, n_classes, generator))
+        versions.append(between_confused(gold, looks, n_classes, generator))
     injected = np.concatenate([version != gold for version in versions])
     if not injected.any():  # there is only one class
         return np.full(len(gold), 0.5)
@@ -73,19 +76,18 @@ def _ranks(probs: np.ndarray, scores: np.ndarray, shares: np.ndarray, gold: np.n
         odds_against(probs, gold),
         margin_against(scores, gold),
         odds_against(shares, gold),
-        margin_against(np.log(probs.clip(1e-6)), gold) - 0.1 * log_shares(gold, probs.shape[1]),
-        margin_against(shares, gold) - 0.1 * log_shares(gold, probs.shape[1]),
+        lead(np.log(probs.clip(1e-6)), gold),
+        lead(shares, gold),
         np.square(scores - targets).sum(axis=1),
     ]
     return np.column_stack([rankdata(column) / len(gold) for column in columns])
 
 
-def at_random(gold: np.ndarray, looks: np.ndarray, n_classes: int, generator: torch.Generator) -> np.ndarray:
+def at_random(gold: np.ndarray, n_classes: int, generator: torch.Generator) -> np.ndarray:
     """(instance,) labels with errors at random, in proportion to the sizes of the other classes.
 
     Args:
         gold: (instance,) given classes.
-        looks: (instance,) classes that a model takes them for; not used.
         n_classes: number of classes.
         generator: generator of the draws.
     """
