@@ -1,4 +1,4 @@
-"""Verdicts: what people say of labels that were drawn, in the table of the draw, which must be as it was."""
+"""Verdicts: what people say about the labels that were drawn, in a table whose draw must be unchanged."""
 
 from __future__ import annotations
 

@@ -102,6 +102,7 @@ class _Nearest:
         self._edges: list[Pairs] = []
 
     def add(self, pairs: Pairs) -> None:
+        """Takes note of more pairs, in any order."""
         one = np.concatenate([pairs.first, pairs.second])
         two = np.concatenate([pairs.second, pairs.first])
         similarity = np.tile(pairs.similarity, 2)

@@ -61,6 +61,7 @@ class _Held:
         self._n = 0
 
     def add(self, pairs: Pairs, pattern: np.ndarray) -> None:
+        """Keeps those pairs that fill a pattern, by its (pair,) number; 0 is none."""
         chosen = np.flatnonzero(pattern)
         chosen = chosen[~np.isin(pattern[chosen], self._of_many)]
         self._parts.append((*(part[chosen] for part in pairs), pattern[chosen]))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cal.label_errors.audit_result import AuditResult
 
 _FEWEST = 10
-"""Number of wrong labels from which their recall is told; with fewer, each is worth more than 10 points."""
+"""Fewest wrong labels for which recall is given; with fewer, each is worth more than 10 points."""
 _SHOWN = 20
 _WIDTH = 40
 

@@ -43,7 +43,7 @@ def summary(findings: Findings, comparison: Comparison | None) -> Section:
 
 
 def _of_corpus(about: Mapping[str, Any]) -> list[str]:
-    """What run.json says of documents that inflate accuracies, or that nothing used."""
+    """Notes on documents that inflate accuracies, and on a dev split that nothing uses."""
     notes = []
     if n_known := about.get("n_test_in_train"):
         notes.append(overlap_text(n_known, about["n_test"]))
