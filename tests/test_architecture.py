@@ -25,6 +25,7 @@ ORDER = [
         *("scratch", "watchdog", "threads"),
     ],
     ["dynamics"],
+    ["exchange"],
     ["data"],
     ["learners"],
     ["acquisition"],

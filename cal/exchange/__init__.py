@@ -1,0 +1,1 @@
+"""Exchange: annotated documents in the formats of spreadsheets, programs and labelling tools, in and out."""

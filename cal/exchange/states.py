@@ -1,0 +1,48 @@
+"""States: the label and the state of a document after all answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from cal.exchange.records import AMBIGUOUS, COMMENT, EXCLUDE, KEEP, RELABEL, SKIP, Answer
+
+_BEGINNING = datetime.min.replace(tzinfo=UTC)
+
+
+def settled(given: str | None, answers: Sequence[Answer]) -> tuple[str | None, str]:
+    """The label that holds after some answers, and the state of the document.
+
+    The last answer of each reviewer counts; comments decide nothing, and a skip counts only if nobody decided.
+
+    Args:
+        given: label that the corpus came with.
+        answers: answers in any order; those without a time count as older, in the order given.
+
+    Returns:
+        The label, which is the given one unless reviewers agree on another, and one of `STATES`.
+
+    Example:
+        >>> answer = Answer("8c2f6a52-7d0e-4d7a-9a5e-0d5f3c1b2a10", "ann", "relabel", "HUM")
+        >>> settled("ENTY", [answer])
+        ('HUM', 'relabelled')
+    """
+    deciding = [answer for answer in answers if answer.action != COMMENT]
+    deciding.sort(key=lambda answer: answer.time or _BEGINNING)
+    last = {answer.reviewer: answer for answer in deciding}
+    decided = {_decision(given, answer) for answer in last.values() if answer.action != SKIP}
+    if not decided:
+        return given, "skipped" if last else "undecided"
+    if len(decided) > 1:
+        return given, "disagreement"
+    action, label = decided.pop()
+    if action in (AMBIGUOUS, EXCLUDE):
+        return given, "ambiguous" if action == AMBIGUOUS else "excluded"
+    return label, "kept" if action == KEEP else "relabelled"
+
+
+def _decision(given: str | None, answer: Answer) -> tuple[str, str | None]:
+    """What an answer comes to: relabelling to the given label keeps it."""
+    if answer.action == KEEP or (answer.action == RELABEL and answer.label == given):
+        return KEEP, given
+    return answer.action, answer.label
