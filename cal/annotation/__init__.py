@@ -1,0 +1,24 @@
+"""People decide: documents, labels and runs in a database, and every decision about them as an event.
+
+- `Project`: the store, in a SQLite file or a PostgreSQL database. `schema` holds its tables, `column_types` how values
+  are stored, `database` how a file or an address is opened, and `migrations` the steps from each earlier version.
+- Decisions: `events` appends them, `verdicts` says what follows from the events of a document, `labels` what the labels
+  are called after they were added, renamed and merged.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cal.annotation.project import Project as Project
+
+_HOMES = {"Project": "cal.annotation.project"}
+__all__ = [*_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'cal.annotation' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

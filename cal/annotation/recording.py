@@ -1,0 +1,199 @@
+"""Recording decisions: events are appended, and verdicts, states and draws follow in the same transaction."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from cal.annotation.column_types import now
+from cal.annotation.decision import Decision
+from cal.annotation.labels import LabelNames
+from cal.annotation.schema import DOCUMENT, EVENT, GIVEN, LABEL_VERSION, REVIEWER
+from cal.annotation.statements import chunks, insert
+from cal.annotation.verdicts import KEEP, RELABEL
+from cal.annotation.view import follow, states_of
+from cal.checks import refuse
+from cal.errors import DataError, quantity, shown
+
+
+class Recorded(NamedTuple):
+    """An event that the store has taken.
+
+    Attributes:
+        id: its uuid.
+        seq: its number in the order of the store.
+        document: id of the document.
+        known: whether it was already there, because the client has sent it before.
+        state: state of the document now.
+    """
+
+    id: str
+    seq: int
+    document: str
+    known: bool
+    state: str
+
+
+def record(
+    connection: Connection, decisions: Sequence[Decision], names: LabelNames, bulk: str | None = None
+) -> list[Recorded]:
+    """Appends decisions, all or none of them, in their order.
+
+    Args:
+        connection: a transaction that writes.
+        decisions: the decisions; those that were already taken are not doubled.
+        names: the labels of the project.
+        bulk: uuid of the bulk decision that they form, or None.
+
+    Raises:
+        ConfigError: listing what is wrong with the decisions by themselves.
+        DataError: if a document or label is unknown, or an id was used for another decision.
+    """
+    refuse(dict.fromkeys(problem for each in decisions for problem in each.problems()))
+    known = _known(connection, decisions)
+    new = list({each.id: each for each in decisions if each.id not in known}.values())
+    documents = _documents(connection, [each.document for each in decisions])
+    numbers = sorted({documents[each.document][0] for each in new})
+    _lock(connection, numbers)
+    rows = _rows(connection, new, documents, names, bulk)
+    _add_reviewers(connection, {each.reviewer for each in new})
+    taken: dict[str, int] = {}
+    for some in chunks(rows):
+        taken |= dict(connection.execute(sa.insert(EVENT).returning(EVENT.c.uuid, EVENT.c.seq), some).all())
+    follow(connection, [{**row, "seq": taken[row["uuid"]]} for row in rows])
+    seqs = {uuid: row.seq for uuid, row in known.items()} | taken
+    states = states_of(connection, [documents[each.document][0] for each in decisions])
+    return [
+        Recorded(each.id, seqs[each.id], each.document, each.id in known, states[documents[each.document][0]])
+        for each in decisions
+    ]
+
+
+def _known(connection: Connection, decisions: Sequence[Decision]) -> dict[str, Any]:
+    """Events with the ids of these decisions, which must be the same decisions."""
+    columns = (EVENT.c.uuid, EVENT.c.seq, EVENT.c.action, EVENT.c.reviewer, EVENT.c.new_value, DOCUMENT.c.external_id)
+    query = sa.select(*columns).outerjoin(DOCUMENT, DOCUMENT.c.id == EVENT.c.document_id)
+    found = {
+        row.uuid: row
+        for some in chunks([each.id for each in decisions])
+        for row in connection.execute(query.where(EVENT.c.uuid.in_(some)))
+    }
+    for each in decisions:
+        if (row := found.get(each.id)) is None:
+            continue
+        kept = row.action == KEEP and each.action == RELABEL  # a relabel to the given label keeps it
+        if (row.external_id, row.reviewer) != (each.document, each.reviewer) or not (row.action == each.action or kept):
+            raise DataError(
+                f"The id {each.id} was used before, for {row.action} of {shown(row.external_id)} by "
+                f"{shown(row.reviewer)}. Give every decision an id of its own."
+            )
+    return found
+
+
+def _documents(connection: Connection, ids: Iterable[str]) -> dict[str, tuple[int, str]]:
+    """Number and content digest of documents by their ids.
+
+    Raises:
+        DataError: if some are not in the project.
+    """
+    wanted = list(dict.fromkeys(ids))
+    query = sa.select(DOCUMENT.c.external_id, DOCUMENT.c.id, DOCUMENT.c.digest)
+    found = {
+        row.external_id: (row.id, row.digest)
+        for some in chunks(wanted)
+        for row in connection.execute(query.where(DOCUMENT.c.external_id.in_(some)))
+    }
+    if missing := [each for each in wanted if each not in found]:
+        some = ", ".join(shown(each) for each in missing[:3])
+        raise DataError(
+            f"{quantity(len(missing), 'document')} not in the project, e.g. {some}. Import the corpus that holds them, "
+            "or mend the ids."
+        )
+    return found
+
+
+def _lock(connection: Connection, numbers: Sequence[int]) -> None:
+    """Lets one transaction at a time decide a document. SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        for some in chunks(numbers):
+            query = sa.select(DOCUMENT.c.id).where(DOCUMENT.c.id.in_(some))
+            connection.execute(query.order_by(DOCUMENT.c.id).with_for_update()).all()
+
+
+def _rows(
+    connection: Connection,
+    decisions: Sequence[Decision],
+    documents: Mapping[str, tuple[int, str]],
+    names: LabelNames,
+    bulk: str | None,
+) -> list[dict[str, Any]]:
+    """The rows of new events."""
+    latest, time = latest_version(connection), now()
+    given = _given(connection, {(each.version or latest, documents[each.document][0]) for each in decisions})
+    rows = []
+    for each in decisions:
+        number, digest = documents[each.document]
+        old = given.get((each.version or latest, number))
+        label = names.number(each.label) if each.action == RELABEL and each.label else None
+        action = KEEP if label is not None and label == names.resolved(old) else each.action
+        if action == KEEP and old is None:
+            raise DataError(f"{shown(each.document)} has no label to keep. Give it one with relabel.")
+        rows.append(
+            {
+                "uuid": each.id,
+                "action": action,
+                "document_id": number,
+                "bulk": bulk,
+                "reviewer": each.reviewer,
+                "adjudicates": each.adjudicates,
+                "label_id": old if action == KEEP else label,
+                "old_value": names.name(old),
+                "new_value": names.name(old) if action == KEEP else each.label,
+                "comment": each.comment or None,
+                "seconds": each.seconds,
+                "version_id": each.version or latest,
+                "run_id": each.run,
+                "digest": each.digest or digest,
+                "seen": None if each.seen is None else dict(each.seen),
+                "queue_id": each.queue,
+                "position": each.position,
+                "client_time": each.time,
+                "server_time": time,
+                "source": each.source,
+            }
+        )
+    return rows
+
+
+def latest_version(connection: Connection) -> int | None:
+    """The number of the latest label version; None if nothing was imported."""
+    number: int | None = connection.execute(sa.select(sa.func.max(LABEL_VERSION.c.id))).scalar()
+    return number
+
+
+def _given(
+    connection: Connection, wanted: Iterable[tuple[int | None, int]]
+) -> dict[tuple[int | None, int], int | None]:
+    by_version: dict[int, list[int]] = defaultdict(list)
+    for version, document in wanted:
+        if version is not None:
+            by_version[version].append(document)
+    columns = (GIVEN.c.version_id, GIVEN.c.document_id, GIVEN.c.label_id)
+    return {
+        (row.version_id, row.document_id): row.label_id
+        for version, numbers in by_version.items()
+        for some in chunks(numbers)
+        for row in connection.execute(
+            sa.select(*columns).where(GIVEN.c.version_id == version, GIVEN.c.document_id.in_(some))
+        )
+    }
+
+
+def _add_reviewers(connection: Connection, reviewers: Iterable[str]) -> None:
+    rows = [{"name": each, "created": now()} for each in sorted(reviewers)]
+    if rows:
+        connection.execute(insert(connection, REVIEWER).on_conflict_do_nothing(), rows)

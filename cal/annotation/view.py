@@ -1,0 +1,135 @@
+"""The view over events: verdicts, states and draws, kept up to date in the transaction of each event."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from cal.annotation.schema import DRAW, EVENT, LEASE, QUEUE, STATE, VERDICT
+from cal.annotation.statements import chunks, upsert
+from cal.annotation.verdicts import COMMENT, DECIDES, RETURN, SKIP, UNDECIDED, UNDO, Event, Verdict, state, verdicts
+
+
+def follow(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Brings verdicts, states and draws up to date with new decisions, without reading earlier events."""
+    fresh = {
+        (row["document_id"], row["reviewer"]): {
+            "document_id": row["document_id"],
+            "reviewer": row["reviewer"],
+            "action": row["action"],
+            "label_id": row["label_id"],
+            "adjudicates": row["adjudicates"],
+            "seq": row["seq"],
+        }
+        for row in rows
+        if row["action"] in DECIDES or row["action"] == SKIP
+    }
+    upsert(connection, VERDICT, list(fresh.values()))
+    numbers = sorted({row["document_id"] for row in rows})
+    update_states(connection, numbers)
+    for reviewer in {row["reviewer"] for row in rows if row["action"] != COMMENT}:
+        _release(connection, reviewer, [row["document_id"] for row in rows if row["reviewer"] == reviewer])
+
+
+def update_states(connection: Connection, numbers: Sequence[int]) -> None:
+    """Derives the states of documents from their verdicts, and closes or opens their draws."""
+    for some in chunks(numbers):
+        of: dict[int, dict[str, Verdict]] = {number: {} for number in some}
+        for row in connection.execute(sa.select(VERDICT).where(VERDICT.c.document_id.in_(some))):
+            of[row.document_id][row.reviewer] = Verdict(row.action, row.label_id, row.adjudicates, row.seq)
+        returns = _returns(connection, some)
+        latest = sa.select(EVENT.c.document_id, sa.func.max(EVENT.c.seq)).where(EVENT.c.document_id.in_(some))
+        seqs = dict(connection.execute(latest.group_by(EVENT.c.document_id)).all())
+        states = {number: state(of[number], returns[number], seqs.get(number, 0)) for number in some}
+        rows = [
+            {
+                "document_id": number,
+                "state": each.state,
+                "label_id": each.label,
+                "returned": each.returned,
+                "n_verdicts": each.n_verdicts,
+                "seq": each.seq,
+            }
+            for number, each in states.items()
+        ]
+        upsert(connection, STATE, rows)
+        _update_draws(connection, some)
+
+
+def _returns(connection: Connection, numbers: Sequence[int]) -> dict[int, list[Event]]:
+    found: dict[int, list[Event]] = {number: [] for number in numbers}
+    query = sa.select(EVENT.c.seq, EVENT.c.document_id, EVENT.c.reviewer, EVENT.c.comment)
+    query = query.where(EVENT.c.document_id.in_(numbers), EVENT.c.action == RETURN).order_by(EVENT.c.seq)
+    for row in connection.execute(query):
+        found[row.document_id].append(Event(row.seq, row.document_id, RETURN, row.reviewer, reason=row.comment))
+    return found
+
+
+def _update_draws(connection: Connection, numbers: Sequence[int]) -> None:
+    """A draw is open until as many reviewers as it needs have decided it since its queue was made."""
+    after = sa.select(QUEUE.c.after_seq).where(QUEUE.c.id == DRAW.c.queue_id).scalar_subquery()
+    n = sa.select(sa.func.count()).where(
+        VERDICT.c.document_id == DRAW.c.document_id, VERDICT.c.action.in_(DECIDES), VERDICT.c.seq > after
+    )
+    is_open = n.scalar_subquery() < DRAW.c.n_reviewers
+    connection.execute(sa.update(DRAW).where(DRAW.c.document_id.in_(numbers)).values(is_open=is_open))
+
+
+def _release(connection: Connection, reviewer: str, numbers: Sequence[int]) -> None:
+    """Ends the leases of a reviewer on documents that they have decided."""
+    for some in chunks(numbers):
+        places = sa.select(DRAW.c.position).where(
+            DRAW.c.queue_id == LEASE.c.queue_id, DRAW.c.position == LEASE.c.position, DRAW.c.document_id.in_(some)
+        )
+        connection.execute(sa.delete(LEASE).where(LEASE.c.reviewer == reviewer, places.exists()))
+
+
+def recompute(connection: Connection, numbers: Sequence[int]) -> None:
+    """Derives verdicts and states of documents anew from their events, as after an undo."""
+    for some in chunks(numbers):
+        connection.execute(sa.delete(VERDICT).where(VERDICT.c.document_id.in_(some)))
+        by_document: dict[int, list[Event]] = defaultdict(list)
+        for event in live_events(connection, some):
+            by_document[event.document].append(event)
+        rows = [
+            {
+                "document_id": number,
+                "reviewer": reviewer,
+                "action": each.action,
+                "label_id": each.label,
+                "adjudicates": each.adjudicates,
+                "seq": each.seq,
+            }
+            for number, events in by_document.items()
+            for reviewer, each in verdicts(events).items()
+        ]
+        upsert(connection, VERDICT, rows)
+        update_states(connection, some)
+
+
+def live_events(connection: Connection, numbers: Sequence[int] | None = None) -> Iterator[Event]:
+    """Events about documents that were not undone, in the order of the store; None takes all documents."""
+    undo = EVENT.alias("undo")
+    undone = [
+        sa.exists().where(undo.c.action == UNDO, undo.c.undoes == column) for column in (EVENT.c.uuid, EVENT.c.bulk)
+    ]
+    columns = (EVENT.c.seq, EVENT.c.document_id, EVENT.c.action, EVENT.c.reviewer, EVENT.c.label_id)
+    query = sa.select(*columns, EVENT.c.adjudicates, EVENT.c.comment)
+    query = query.where(EVENT.c.document_id.is_not(None), EVENT.c.action != UNDO, *(~each for each in undone))
+    if numbers is not None:
+        query = query.where(EVENT.c.document_id.in_(numbers))
+    for row in connection.execute(query.order_by(EVENT.c.seq)):
+        yield Event(row.seq, row.document_id, row.action, row.reviewer, row.label_id, row.adjudicates, row.comment)
+
+
+def states_of(connection: Connection, numbers: Sequence[int]) -> dict[int, str]:
+    """The state of each document by its number."""
+    found = dict.fromkeys(numbers, UNDECIDED)
+    for some in chunks(numbers):
+        query = sa.select(STATE.c.document_id, STATE.c.state).where(STATE.c.document_id.in_(some))
+        found |= dict(connection.execute(query).all())
+    return found
