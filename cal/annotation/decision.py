@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from cal.annotation.verdicts import ACTIONS, COMMENT, RELABEL
 from cal.errors import UnknownNameError, shown
 
 NAME_LIMIT = 200
+from cal.exchange.records import ACTIONS, COMMENT, RELABEL
 
 
 @dataclass(frozen=True)

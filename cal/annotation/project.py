@@ -27,8 +27,9 @@ from cal.annotation.labels import Label, LabelNames
 from cal.annotation.recording import Recorded, record
 from cal.annotation.schema import DOCUMENT, EVENT, PROJECT, STATE
 from cal.annotation.undoing import undo
-from cal.annotation.verdicts import STATES, UNDECIDED
+from cal.annotation.verdicts import UNDECIDED
 from cal.arguments import check_arguments
+from cal.exchange.records import STATES
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,10 +14,10 @@ from cal.annotation.decision import Decision
 from cal.annotation.labels import LabelNames
 from cal.annotation.schema import DOCUMENT, EVENT, GIVEN, LABEL_VERSION, REVIEWER
 from cal.annotation.statements import chunks, insert
-from cal.annotation.verdicts import KEEP, RELABEL
 from cal.annotation.view import follow, states_of
 from cal.checks import refuse
 from cal.errors import DataError, quantity, shown
+from cal.exchange.records import KEEP, RELABEL
 
 
 class Recorded(NamedTuple):

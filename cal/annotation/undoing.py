@@ -10,10 +10,11 @@ from sqlalchemy.engine import Connection
 from cal.annotation.column_types import now
 from cal.annotation.decision import is_uuid, name_problems
 from cal.annotation.schema import EVENT
-from cal.annotation.verdicts import ACTIONS, UNDO
+from cal.annotation.verdicts import UNDO
 from cal.annotation.view import recompute
 from cal.checks import refuse
 from cal.errors import DataError, shown
+from cal.exchange.records import ACTIONS
 
 
 def undo(connection: Connection, reviewer: str, event: str | None = None, id: str | None = None) -> list[int]:

@@ -10,19 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-KEEP, RELABEL, AMBIGUOUS, EXCLUDE, SKIP, COMMENT, UNDO = (
-    *("keep", "relabel", "ambiguous", "exclude", "skip", "comment", "undo"),
-)
+from cal.exchange.records import AMBIGUOUS, EXCLUDE, KEEP, RELABEL, SKIP, STATES
+
+UNDO = "undo"
 RETURN = "return"
 """Recorded by an import: a decided document comes back, and `comment` says why."""
 
 DECIDES = (KEEP, RELABEL, AMBIGUOUS, EXCLUDE)
-ACTIONS = (*DECIDES, SKIP, COMMENT)
-"""What a reviewer can do with a document; undo is about an event."""
-
-UNDECIDED, KEPT, RELABELLED, AMBIGUOUS_STATE, EXCLUDED, SKIPPED, DISAGREEMENT = STATES = (
-    *("undecided", "kept", "relabelled", "ambiguous", "excluded", "skipped", "disagreement"),
-)
+UNDECIDED, KEPT, RELABELLED, AMBIGUOUS_STATE, EXCLUDED, SKIPPED, DISAGREEMENT = STATES
 _STATE_AFTER = {KEEP: KEPT, RELABEL: RELABELLED, AMBIGUOUS: AMBIGUOUS_STATE, EXCLUDE: EXCLUDED}
 
 
@@ -33,7 +28,7 @@ class Event:
     Args:
         seq: number of the event, in the order in which the store took them.
         document: number of the document.
-        action: one of `ACTIONS`, or return.
+        action: one of `ACTIONS` of `cal.exchange.records`, or return.
         reviewer: name of the reviewer.
         label: number of the label that is kept or given; None for other actions.
         adjudicates: whether it settles a disagreement.

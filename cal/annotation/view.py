@@ -11,7 +11,8 @@ from sqlalchemy.engine import Connection
 
 from cal.annotation.schema import DRAW, EVENT, LEASE, QUEUE, STATE, VERDICT
 from cal.annotation.statements import chunks, upsert
-from cal.annotation.verdicts import COMMENT, DECIDES, RETURN, SKIP, UNDECIDED, UNDO, Event, Verdict, state, verdicts
+from cal.annotation.verdicts import DECIDES, RETURN, UNDECIDED, UNDO, Event, Verdict, state, verdicts
+from cal.exchange.records import COMMENT, SKIP
 
 
 def follow(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
