@@ -60,6 +60,7 @@ class Answer:
         seconds: time that it took; None if unknown.
         time: when, with a time zone; None if unknown.
         seen: the suggestion that was on the screen; None if there was none, or it is unknown.
+        adjudicates: whether it settles a disagreement.
 
     Raises:
         ConfigError: naming what is wrong.
@@ -77,6 +78,7 @@ class Answer:
     seconds: float | None = None
     time: datetime | None = None
     seen: Suggested | None = None
+    adjudicates: bool = False
 
     def __post_init__(self) -> None:
         if (

@@ -13,7 +13,8 @@ _BEGINNING = datetime.min.replace(tzinfo=UTC)
 def settled(given: str | None, answers: Sequence[Answer]) -> tuple[str | None, str]:
     """The label that holds after some answers, and the state of the document.
 
-    The last answer of each reviewer counts; comments decide nothing, and a skip counts only if nobody decided.
+    The last answer of each reviewer counts; comments decide nothing, and a skip counts only if nobody decided. Where
+    somebody adjudicates, that answer is the one that counts.
 
     Args:
         given: label that the corpus came with.
@@ -30,7 +31,9 @@ def settled(given: str | None, answers: Sequence[Answer]) -> tuple[str | None, s
     deciding = [answer for answer in answers if answer.action != COMMENT]
     deciding.sort(key=lambda answer: answer.time or _BEGINNING)
     last = {answer.reviewer: answer for answer in deciding}
-    decided = {_decision(given, answer) for answer in last.values() if answer.action != SKIP}
+    standing = sorted((answer for answer in last.values() if answer.action != SKIP), key=deciding.index)
+    settling = [answer for answer in standing if answer.adjudicates]
+    decided = {_decision(given, answer) for answer in settling[-1:] or standing}
     if not decided:
         return given, "skipped" if last else "undecided"
     if len(decided) > 1:

@@ -1,5 +1,6 @@
 """What records accept, and what a document is after its answers."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
@@ -61,6 +62,14 @@ def test_the_last_answer_of_each_reviewer_decides(answers, expected):
     for order in permutations([answer(*given) for given in answers]):
         assert settled("ENTY", order) == expected
     assert expected[1] in STATES
+
+
+def test_who_adjudicates_settles_a_disagreement():
+    first, second = answer("ann", "keep"), answer("bob", "relabel", "HUM")
+    settling = replace(answer("eve", "relabel", "LOC"), adjudicates=True)
+    assert settled("ENTY", [first, settling, second]) == ("LOC", "relabelled")
+    again = replace(answer("eve", "exclude", hour=2), adjudicates=True)
+    assert settled("ENTY", [first, settling, second, again]) == ("ENTY", "excluded")
 
 
 def test_losses_are_counted_by_field_and_reason():
