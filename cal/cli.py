@@ -19,7 +19,7 @@ from types import FrameType
 from typing import Any
 
 from cal import __version__
-from cal.commands import COMMANDS, Command
+from cal.commands import ANNOTATE, COMMANDS, Command
 from cal.errors import CalError, ConfigError, UnknownNameError
 from cal.help import (
     CHECK_STRATEGY_HELP,
@@ -28,6 +28,7 @@ from cal.help import (
     MAP_DIFF_HELP,
     REPORT_HELP,
     STRATEGIES_HELP,
+    annotate_overview,
     benchmark_help,
     configured_help,
     overview,
@@ -37,6 +38,8 @@ from cal.help import (
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code: 0 done, 1 refused or failed, 130 interrupted."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == [ANNOTATE] and words[1:] and not words[1].startswith("-"):
+        words[:2] = [f"{ANNOTATE} {words[1]}"]
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a character shows its code
             stream.reconfigure(errors="backslashreplace")
@@ -52,8 +55,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(overview(), flush=True)
         elif words[0] == "--version":
             print(f"cal {__version__}", flush=True)
+        elif words[0] == ANNOTATE:
+            print(annotate_overview(), flush=True)
         elif words[0] not in COMMANDS:
-            raise UnknownNameError("command", words[0], COMMANDS, "See cal --help.")
+            group = f"{ANNOTATE} " if words[0].startswith(f"{ANNOTATE} ") else ""
+            known = [name.removeprefix(group) for name in COMMANDS if name.startswith(group)]
+            raise UnknownNameError("command", words[0].removeprefix(group), known, f"See cal {group}--help.")
         else:
             from cal.files import path_errors
 
@@ -117,8 +124,8 @@ def _configured(name: str, words: list[str]) -> None:
     parser.add_argument("--config-dir", type=Path)
     if name == "simulate":
         parser.add_argument("-m", "--multirun", action="store_true")
-    if name == "suspects":
-        parser.add_argument("--read")
+    for option in command.options:
+        parser.add_argument(option.flag, dest=option.key, action="store" if option.value else "store_true")
     given = parser.parse(words)
     if given.cfg and "job" in given.words:  # as Hydra has it: --cfg job
         given.words.remove("job")
@@ -134,8 +141,9 @@ def _configured(name: str, words: list[str]) -> None:
             f"cal {name} runs in one process and starts its own workers, but {_n_launched()} processes were launched. "
             "Only cal map learner=transformer can share a training between processes."
         )
-    if getattr(given, "read", None) is not None:
-        given.words.append(f"read={quoted(given.read)}")
+    for option in command.options:
+        if value := getattr(given, option.key):
+            given.words.append(f"{option.key}={quoted(value) if option.value else 'true'}")
     kind = find_target(command.request)
     with _no_exit():
         if getattr(given, "multirun", False) and given.cfg:  # one by one: there may be very many

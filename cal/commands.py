@@ -5,6 +5,22 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
+class Option(NamedTuple):
+    """Another way to give a key, as an option.
+
+    Attributes:
+        flag: the option, such as `--read`.
+        key: the key that it stands for.
+        summary: one line for the help of the command.
+        value: what the value is called; empty for an option without one, which gives true.
+    """
+
+    flag: str
+    key: str
+    summary: str
+    value: str = ""
+
+
 class Command(NamedTuple):
     """A command.
 
@@ -13,13 +29,18 @@ class Command(NamedTuple):
         request: path of the request class, if the command has one.
         result: name and file name of the main result in the output folder.
         kept: what an interrupted command has saved, if it can resume.
+        options: options of its own.
     """
 
     summary: str
     request: str = ""
     result: tuple[str, str] = ("", "")
     kept: str = ""
+    options: tuple[Option, ...] = ()
 
+
+ANNOTATE = "annotate"
+"""The first word of the commands about a labelling project; the second says which one."""
 
 COMMANDS = {
     "simulate": Command(
@@ -48,6 +69,7 @@ COMMANDS = {
         "rank the documents whose labels look wrong, with reasons",
         "cal.label_errors.suspects_request:SuspectsRequest",
         ("Suspects", "suspects.html"),
+        options=(Option("--read", "read", "the same as read=FILE", "FILE"),),
     ),
     "correct": Command(
         "correct labels in a copy of your own file, and measure what that does to accuracy",
@@ -66,3 +88,13 @@ COMMANDS = {
     "check-strategy": Command("check a strategy, such as your own, against the laws that all keep"),
     "benchmark": Command("compare speed and memory with other libraries and the hardware's limits"),
 }
+
+
+def file_name(command: str) -> str:
+    """The name of the file in conf/ that belongs to a command, without its ending.
+
+    Example:
+        >>> file_name("annotate import")
+        'annotate_import'
+    """
+    return command.replace(" ", "_")

@@ -18,6 +18,7 @@ from typing import Any, Optional
 
 from cal import registry
 from cal.checks import Problems, all_problems
+from cal.commands import file_name
 from cal.errors import ConfigError, UnknownNameError
 from cal.request import Request, help_of
 
@@ -60,7 +61,7 @@ def compose(request: type[Request], command: str, overrides: Sequence[str], conf
 
     Args:
         request: class of the request.
-        command: name of the command and of its file in conf/.
+        command: name of the command.
         overrides: words in Hydra's grammar, such as `dataset=trec` and `rounds=5`.
         config_dir: folder of the user's own configuration files.
 
@@ -122,8 +123,8 @@ def _jobs(
 
 def _with_keys(words: Sequence[str], request: type[Request]) -> list[str]:
     """The words, with the keys that the request has for those without one."""
-    keys = iter(request.leading)
-    return [f"{key}={quoted(w)}" if re.fullmatch("[^=~+][^=]*", w) and (key := next(keys, "")) else w for w in words]
+    keys, alone = iter(request.leading), re.compile(r"[^=~+][^=]*|[a-z][\w+]*://.*")
+    return [f"{key}={quoted(w)}" if alone.fullmatch(w) and (key := next(keys, "")) else w for w in words]
 
 
 def quoted(text: str) -> str:
@@ -223,7 +224,7 @@ def _compose(command: str, overrides: list[str], config_dir: Path | None) -> dic
         given.append(f"hydra.searchpath=['file://{folder}']")
     try:
         with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name="cal"):
-            composed = _as_dict(hydra_compose(command, given))
+            composed = _as_dict(hydra_compose(file_name(command), given))
     except UnicodeDecodeError as error:
         files = [] if config_dir is None else sorted(config_dir.rglob("*.yaml"))
         where = next((path for path in files if not _is_utf8(path)), config_dir)

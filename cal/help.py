@@ -6,14 +6,14 @@ import textwrap
 from typing import Any
 
 from cal import __version__
-from cal.commands import COMMANDS
+from cal.commands import ANNOTATE, COMMANDS, file_name
 
 _WIDTH = 118
 
 
 def overview() -> str:
     """Help of `cal` itself: the commands and choices."""
-    commands = "\n".join(f"  cal {name:<14} {command.summary}" for name, command in COMMANDS.items())
+    commands = "\n".join(f"  cal {name:<17} {command.summary}" for name, command in COMMANDS.items())
     return f"""cal {__version__}: cartography active learning
 
 {commands}
@@ -21,6 +21,20 @@ def overview() -> str:
 See `cal COMMAND --help` for details. To start: cal simulate experiment=smoke
 
 {_choices("strategies", "dataset", "features", "learner")}"""
+
+
+def annotate_overview() -> str:
+    """Help of `cal annotate`: its commands, in the order in which a team uses them."""
+    commands = "\n".join(
+        f"  cal {name:<17} {command.summary}" for name, command in COMMANDS.items() if name.startswith(f"{ANNOTATE} ")
+    )
+    return f"""usage: cal annotate COMMAND PROJECT [KEY=VALUE ...]
+
+Let people decide about labels. PROJECT is a file such as reviews.db, or the address of a PostgreSQL database.
+
+{commands}
+
+See `cal annotate COMMAND --help` for details."""
 
 
 def configured_help(command: str) -> str:
@@ -36,11 +50,11 @@ def configured_help(command: str) -> str:
     sweep = command == "simulate"
     if sweep:
         groups = ["experiment", "strategies", *groups, "seed_set", "stopping"]
-    usual = (conf_dir() / f"{command}.yaml").read_text(encoding="utf-8").splitlines()[1].lstrip("# ")
+    usual = (conf_dir() / f"{file_name(command)}.yaml").read_text(encoding="utf-8").splitlines()[1].lstrip("# ")
     keys_text = "\n".join(_key(name, *about) for name, about in keys.items() if name not in GROUPS)
     choices = f"{_choices(*groups)}\n\n" if groups else ""
     multirun = "\n  -m, --multirun     run every combination of values given as key=a,b" if sweep else ""
-    read = "\n  --read FILE        the same as read=FILE" if command == "suspects" else ""
+    own = "".join(f"\n  {f'{each.flag} {each.value}':<18} {each.summary}" for each in COMMANDS[command].options)
     examples = {"dataset": "dataset.path=...", "features": "features.pool=...", "learner": "learner.hidden=..."}
     of_groups = ", ".join(example for group, example in examples.items() if group in keys)
     heading = f"keys, with their defaults{f' (groups have more: {of_groups})' * bool(of_groups)}\n{keys_text}"
@@ -55,7 +69,7 @@ def configured_help(command: str) -> str:
 
 options
   -q, --quiet        print only the path of the result, and errors
-  -v, --verbose      show the log{multirun}{read}
+  -v, --verbose      show the log{multirun}{own}
   --cfg              print the complete configuration and exit
   --config-dir DIR   folder of your own configuration files, such as DIR/dataset/mine.yaml
 """

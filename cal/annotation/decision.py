@@ -11,9 +11,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from cal.errors import UnknownNameError, shown
+from cal.exchange.records import ACTIONS, COMMENT, RELABEL
 
 NAME_LIMIT = 200
-from cal.exchange.records import ACTIONS, COMMENT, RELABEL
 
 
 @dataclass(frozen=True)
