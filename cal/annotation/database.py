@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import ArgumentError as BadAddress
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 
-from cal.annotation.migrations import earliest, is_known, latest, upgrade
+from cal.annotation.migrations import VERSION_TABLE, earliest, is_known, latest, upgrade
 from cal.errors import ConfigError, DataError, StorageError
 
 OURS = 0x63616C31
@@ -72,7 +72,7 @@ def address(project: str | Path) -> URL:
         return URL.create("sqlite", database=given)
     try:
         url = sa.make_url(given)
-    except BadAddress as error:
+    except (BadAddress, ValueError) as error:
         raise ConfigError(f"{given!r} is not the address of a database. Give a file, or postgresql://HOST/NAME.") from (
             error
         )
@@ -137,6 +137,27 @@ def _check_file(path: Path, create: bool) -> None:
         head = file.read(100)
     if head and not head.startswith(b"SQLite format 3\x00"):
         raise DataError(f"{path} is not a project, nor any SQLite file. Give another name for the project.")
+    if not head and not create:
+        raise DataError(f"{path} is empty. Make a project there: cal annotate import {path} dataset=NAME")
+    _refuse_foreign(path, _tables(path))
+
+
+def _tables(path: Path) -> list[str]:
+    """The tables of a SQLite file, looked at without changing it; none if it is a project of ours."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            if connection.execute("PRAGMA application_id").fetchone()[0] == OURS:
+                return []
+            found = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            return [] if {VERSION_TABLE, "event"} <= {*found} else found
+    except sqlite3.Error:  # locked or damaged: opening it says so
+        return []
+
+
+def _refuse_foreign(name: str | Path, tables: list[str]) -> None:
+    if tables:
+        some = ", ".join(sorted(tables)[:3])
+        raise DataError(f"{name} is a database of something else: it has tables such as {some}. Give another one.")
 
 
 def _revision(connection: Connection, name: str, create: bool) -> str | None:
@@ -145,14 +166,10 @@ def _revision(connection: Connection, name: str, create: bool) -> str | None:
     Raises:
         DataError: if the database holds tables of something else, or nothing although nothing may be created.
     """
-    from cal.annotation.migrations import VERSION_TABLE
-
     tables = sa.inspect(connection).get_table_names()
     if VERSION_TABLE in tables and "event" in tables:
         return str(connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalar_one())
-    if tables:
-        some = ", ".join(sorted(tables)[:3])
-        raise DataError(f"{name} is a database of something else: it has tables such as {some}. Give another one.")
+    _refuse_foreign(name, tables)
     if not create:
         raise DataError(f"{name} is empty. Make a project there: cal annotate import {name} dataset=NAME")
     return None
