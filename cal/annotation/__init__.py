@@ -4,6 +4,8 @@
   are stored, `database` how a file or an address is opened, and `migrations` the steps from each earlier version.
 - Decisions: `events` appends them, `verdicts` says what follows from the events of a document, `labels` what the labels
   are called after they were added, renamed and merged.
+- What the reads prove: `draw_order` draws a queue with known probabilities, and `error_total` says how many errors
+  there are in it, from `betting`.
 """
 
 from __future__ import annotations
