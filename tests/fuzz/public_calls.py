@@ -12,6 +12,9 @@ import pandas as pd
 import torch
 
 import cal
+from cal.annotation.betting import Bets
+from cal.annotation.draw_order import draw_order, draw_weights
+from cal.annotation.error_total import error_total, lure
 from cal.corrections.error_count import wrong_in
 from cal.corrections.reads import draw_reads
 from cal.data.corpus import TestSet
@@ -44,6 +47,7 @@ from cal.selection.aflite import aflite
 from cal.selection.recipes import Chooser, Recipe, n_of
 from cal.selection.schedule import EasyToHard, SelfPaced, easy_to_hard
 from cal.selection.weights import by_inverse_confidence, by_mislabel, by_variability
+from cal.streams import stream
 from cal.testing import conformance, practice_pool
 
 
@@ -90,7 +94,7 @@ def given(folder: Path) -> Given:
 def public_calls(folder: Path) -> list[Call]:
     """All calls, in the order of the rooms."""
     about = given(folder)
-    return [*_of_data(about), *_of_dynamics(about), *_of_commands(about), *_of_reports(about), *_of_rest(about)]
+    return [*_of_data(about), *_of_dynamics(about), *_of_commands(about), *_of_reports(about), *_of_rest(about), *_of_reads()]
 
 
 def _of_data(about: Given) -> list[Call]:
@@ -450,4 +454,25 @@ def _of_rest(about: Given) -> list[Call]:
             {"strategy": "nowhere"},
         ),
         Call("one_run", cal.one_run, {"function": len, "needs": ()}),
+    ]
+
+
+def _of_reads() -> list[Call]:
+    weights, reads = [2.0, 1.0] * 15, [0.05] * 25
+    drawn = {"weights": [1.0] * 25, "outcomes": [0, 1] * 12 + [None], "probability": reads}
+    return [
+        Call("draw_weights", draw_weights, {"scores": [0.5, None, 0.2], "probability": True, "floor": 0.1}),
+        Call(
+            "draw_order",
+            draw_order,
+            {"weights": weights, "order": "mixed", "generator": stream(0, "queue"), "random_share": 0.1},
+        ),
+        Call("Bets.of", Bets.of, {"weights": weights, "order": "sampled"}),
+        Call(
+            "error_total",
+            error_total,
+            {"bets": Bets.of(weights), **drawn, "at_random": None, "errors_elsewhere": 1, "right_elsewhere": 1}
+            | {"alpha": 0.05},
+        ),
+        Call("lure", lure, {"outcomes": [0, 1], "probability": [0.5, 0.5], "n_documents": 4}),
     ]
