@@ -2,6 +2,7 @@
 
 - `Project`: the store, in a SQLite file or a PostgreSQL database. `schema` holds its tables, `column_types` how values
   are stored, `database` how a file or an address is opened, and `migrations` the steps from each earlier version.
+- The way out: `documents` reads documents as records for exchange, `answers` the answers among them.
 - Decisions: `events` appends them, `verdicts` says what follows from the events of a document, `labels` what the labels
   are called after they were added, renamed and merged.
 - What the reads prove: `draw_order` draws a queue with known probabilities, and `error_total` says how many errors

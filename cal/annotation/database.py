@@ -95,6 +95,8 @@ def storage(engine: Engine, *, writes: bool = False) -> Iterator[Connection]:
     name = shown_address(engine.url)
     try:
         with engine.connect().execution_options(**{_WRITES: writes}) as connection, connection.begin():
+            if engine.dialect.name == "postgresql" and not writes:  # all of it sees the same moment, as in SQLite
+                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             yield connection
     except DBAPIError as error:
         raise StorageError(_explained(error, name)) from error

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 from cal.annotation.column_types import now
 from cal.annotation.database import connect, shown_address, storage
 from cal.annotation.decision import Decision
+from cal.annotation.documents import frame_of, make_wanted, read_documents
 from cal.annotation.label_store import (
     add_labels,
     merge_labels,
@@ -29,7 +30,7 @@ from cal.annotation.schema import DOCUMENT, EVENT, PROJECT, STATE
 from cal.annotation.undoing import undo
 from cal.annotation.verdicts import UNDECIDED
 from cal.arguments import check_arguments
-from cal.exchange.records import STATES
+from cal.exchange.records import STATES, AnnotatedDocument
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -265,6 +266,32 @@ class Project:
         with self.reading() as connection:
             result = connection.execute(query.order_by(EVENT.c.seq))
             return pd.DataFrame(result.all(), columns=list(result.keys()))
+
+    # The way out
+
+    def documents(self, **which: Any) -> Iterator[AnnotatedDocument]:
+        """The documents with their labels, suggestions and answers, in the order of the corpus.
+
+        They are read in blocks, so that a million of them need little memory, from one moment: decisions that come in
+        meanwhile are not seen. Answers that were undone are left out; `events` has them.
+
+        Args:
+            which: arguments of `Wanted`: states, version, withdrawn.
+
+        Raises:
+            ConfigError: if a state or version is unknown.
+        """
+        wanted = make_wanted(which)
+        with self.reading() as connection:
+            yield from read_documents(connection, wanted)
+
+    def to_frame(self, **which: Any) -> pd.DataFrame:
+        """A row per document, with its best suggestion, its last answer, and the columns of the corpus.
+
+        Args:
+            which: arguments of `Wanted`: states, version, withdrawn.
+        """
+        return frame_of(self.documents(**which))
 
     def check(self) -> list[str]:
         """What differs between the view and a replay of all events: nothing, unless something else wrote the file."""

@@ -1,0 +1,226 @@
+"""Documents of a project as records: read in blocks from one snapshot, in the order of the corpus."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from cal.annotation.answers import answer_of
+from cal.annotation.label_store import read_labels
+from cal.annotation.labels import LabelNames
+from cal.annotation.recording import latest_version
+from cal.annotation.schema import DOCUMENT, EVENT, GIVEN, LABEL_VERSION, PROJECT, RUN, STATE, SUGGESTION
+from cal.annotation.verdicts import KEPT, RELABELLED, UNDECIDED
+from cal.arguments import check_arguments
+from cal.checks import known_name
+from cal.errors import ConfigError, UnknownNameError
+from cal.exchange.records import ACTIONS, STATES, AnnotatedDocument, Answer, LabelSet, Suggested
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BLOCK = 5000
+"""Documents that are read at a time."""
+
+DECIDED = "decided"
+FRAME = (
+    *("id", "text", "given", "label", "state", "split", "suggestion", "score", "source"),
+    *("action", "reviewer", "comment", "seconds", "time", "n_answers"),
+)
+"""Columns of `Project.to_frame`, before those of the corpus."""
+
+_SETTLED = (KEPT, RELABELLED, "ambiguous", "excluded")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which documents, and under which labels.
+
+    Args:
+        states: states of the documents; `decided` stands for kept, relabelled, ambiguous and excluded. None takes all.
+        version: number or name of the label version whose labels are the given ones; None takes the latest.
+        withdrawn: whether to take documents, too, that the latest import did not hold.
+        where: further conditions on the tables `document`, `given` and `state`.
+
+    Raises:
+        ConfigError: if a state is unknown.
+    """
+
+    states: Collection[str] | None = None
+    version: int | str | None = None
+    withdrawn: bool = False
+    where: Sequence[Any] = field(default=())
+
+    def __post_init__(self) -> None:
+        for each in self.states or ():
+            known_name("state", each, (*STATES, DECIDED))
+
+    @property
+    def shown_states(self) -> frozenset[str]:
+        """The states in full."""
+        named = STATES if self.states is None else self.states
+        return frozenset(state for each in named for state in (_SETTLED if each == DECIDED else (each,)))
+
+
+def make_wanted(which: Mapping[str, Any]) -> Wanted:
+    """The documents that keywords ask for.
+
+    Raises:
+        ConfigError: if a keyword or a state is unknown.
+    """
+    known = [each.name for each in fields(Wanted)]
+    for name in which:
+        known_name("parameter", name, known)
+    check_arguments(Wanted, which)
+    return Wanted(**which)
+
+
+def read_documents(connection: Connection, wanted: Wanted) -> Iterator[AnnotatedDocument]:
+    """The documents that are wanted, in the order in which they came into the project.
+
+    Whether a decided document is kept or relabelled is said of the given label in the version that is wanted, so that
+    each record makes sense by itself.
+
+    Args:
+        connection: a transaction that reads; all documents are as they were when it began.
+        wanted: which of them.
+
+    Raises:
+        ConfigError: if there is no such version.
+    """
+    version = version_number(connection, wanted.version)
+    names, runs, undone = read_labels(connection), _runs(connection), _undone(connection)
+    query, states = _query(version, wanted), wanted.shown_states
+    last = 0
+    while rows := connection.execute(query.where(DOCUMENT.c.id > last)).all():
+        first, last = rows[0].id, rows[-1].id
+        given = {row.id: names.resolved(row.given_id) for row in rows}
+        answers = _answers(connection, first, last, given, undone, names)
+        suggestions = _suggestions(connection, first, last, runs, names)
+        for row in rows:
+            document = _document(row, given[row.id], names, answers.get(row.id, ()), suggestions.get(row.id, ()))
+            if document.state in states:
+                yield document
+
+
+def frame_of(documents: Iterable[AnnotatedDocument]) -> pd.DataFrame:
+    """A row per document, with its best suggestion, its last answer, and the columns of the corpus.
+
+    Columns of the corpus that are called like one of ours begin with `corpus_`.
+    """
+    import pandas as pd
+
+    rows = []
+    for each in documents:
+        row: dict[str, Any] = {name: getattr(each, name) for name in ("id", "text", "given", "label", "state", "split")}
+        best = each.suggestions[0] if each.suggestions else None
+        row |= {"suggestion": best and best.label, "score": best and best.score, "source": best and best.source}
+        last = each.answers[-1] if each.answers else None
+        row |= {name: getattr(last, name, None) for name in ("action", "reviewer", "comment", "seconds", "time")}
+        row["n_answers"] = len(each.answers)
+        row |= {name if name not in row else f"corpus_{name}": value for name, value in each.columns.items()}
+        rows.append(row)
+    return pd.DataFrame(rows, columns=None if rows else list(FRAME))
+
+
+def label_set(connection: Connection) -> LabelSet:
+    """The labels in use, with their colours and the guidelines."""
+    labels = read_labels(connection).current
+    guidelines = str(connection.execute(sa.select(PROJECT.c.guidelines)).scalar_one())
+    return LabelSet(tuple(each.name for each in labels), guidelines, {each.name: each.colour for each in labels})
+
+
+def version_number(connection: Connection, version: int | str | None) -> int | None:
+    """The number of a label version; None if nothing was imported.
+
+    Raises:
+        ConfigError: if there is none of this number or name.
+    """
+    if version is None:
+        return latest_version(connection)
+    known = connection.execute(sa.select(LABEL_VERSION.c.id, LABEL_VERSION.c.name)).all()
+    for row in reversed(known):
+        if str(version) in (str(row.id), row.name):
+            return int(row.id)
+    if not known:
+        raise ConfigError(f"There is no label version {version}: nothing was imported yet. Leave version out.")
+    raise UnknownNameError("label version", str(version), [f"{row.id} ({row.name})" for row in known])
+
+
+def _query(version: int | None, wanted: Wanted) -> Any:
+    of_version = sa.and_(GIVEN.c.document_id == DOCUMENT.c.id, GIVEN.c.version_id == version)
+    tables = DOCUMENT.join(GIVEN, of_version, isouter=wanted.version is None)
+    tables = tables.join(STATE, STATE.c.document_id == DOCUMENT.c.id, isouter=True)
+    columns = [DOCUMENT.c[name] for name in ("id", "external_id", "text", "split", "columns", "sequences")]
+    decided = [STATE.c.state, STATE.c.label_id.label("decided_id")]
+    query = sa.select(*columns, GIVEN.c.label_id.label("given_id"), *decided).select_from(tables)
+    if wanted.states is not None:
+        stored = wanted.shown_states | ({KEPT, RELABELLED} if wanted.shown_states & {KEPT, RELABELLED} else set())
+        query = query.where(sa.func.coalesce(STATE.c.state, UNDECIDED).in_(sorted(stored)))
+    if not wanted.withdrawn and wanted.version is None:
+        query = query.where(sa.not_(DOCUMENT.c.withdrawn))
+    return query.where(*wanted.where).order_by(DOCUMENT.c.id).limit(BLOCK)
+
+
+def _document(
+    row: Any, given: int | None, names: LabelNames, answers: Sequence[Answer], suggestions: Sequence[Suggested]
+) -> AnnotatedDocument:
+    state, label = row.state or UNDECIDED, given
+    if row.decided_id is not None:
+        label = names.resolved(row.decided_id)
+        state = KEPT if label == given else RELABELLED
+    sequences = row.sequences
+    return AnnotatedDocument(
+        *(row.external_id, row.text, names.name(given), names.name(label), state, row.split),
+        *(tuple(suggestions), tuple(answers), row.columns or {}),
+        None if sequences is None else tuple(tuple(choice) for choice in sequences),
+    )
+
+
+def _undone(connection: Connection) -> frozenset[str]:
+    """Ids of all decisions and bulk decisions that were undone."""
+    return frozenset(connection.execute(sa.select(EVENT.c.undoes).where(EVENT.c.undoes.is_not(None))).scalars())
+
+
+def _answers(
+    connection: Connection,
+    first: int,
+    last: int,
+    given: dict[int, int | None],
+    undone: frozenset[str],
+    names: LabelNames,
+) -> dict[int, list[Answer]]:
+    """The answers about some documents that were not undone, in the order of the store."""
+    columns = ("uuid", "action", "document_id", "bulk", "reviewer", "adjudicates", "label_id", "comment", "seconds")
+    query = sa.select(*(EVENT.c[name] for name in (*columns, "seen", "client_time", "server_time", "source")))
+    query = query.where(EVENT.c.document_id.between(first, last), EVENT.c.action.in_(ACTIONS))
+    found: dict[int, list[Answer]] = defaultdict(list)
+    for row in connection.execute(query.order_by(EVENT.c.seq)):
+        if row.document_id in given and row.uuid not in undone and row.bulk not in undone:
+            found[row.document_id].append(answer_of(row, given[row.document_id], names))
+    return found
+
+
+def _runs(connection: Connection) -> dict[int, str]:
+    return dict(connection.execute(sa.select(RUN.c.id, RUN.c.name)).all())
+
+
+def _suggestions(
+    connection: Connection, first: int, last: int, runs: dict[int, str], names: LabelNames
+) -> dict[int, list[Suggested]]:
+    """The suggestions for some documents of all runs, the surest first."""
+    found: dict[int, list[Suggested]] = defaultdict(list)
+    if not runs:
+        return found
+    columns = (SUGGESTION.c.run_id, SUGGESTION.c.document_id, SUGGESTION.c.label_id, SUGGESTION.c.score)
+    query = sa.select(*columns).where(SUGGESTION.c.run_id.in_(sorted(runs)), SUGGESTION.c.label_id.is_not(None))
+    for row in connection.execute(query.where(SUGGESTION.c.document_id.between(first, last))):
+        found[row.document_id].append(Suggested(str(names.name(row.label_id)), row.score, runs[row.run_id]))
+    for suggestions in found.values():
+        suggestions.sort(key=lambda each: (each.score is None, -(each.score or 0), each.source, each.label))
+    return found
