@@ -5,8 +5,8 @@
 - The way out: `documents` reads documents as records for exchange, `answers` the answers among them.
 - Decisions: `events` appends them, `verdicts` says what follows from the events of a document, `labels` what the labels
   are called after they were added, renamed and merged.
-- What the reads prove: `draw_order` draws a queue with known probabilities, and `error_total` says how many errors
-  there are in it, from `betting`.
+- What the reads prove: `draw_order` draws a queue with known probabilities, `error_total` says how many errors there
+  are in it, from `betting`, and `stopping` whether to go on.
 """
 
 from __future__ import annotations

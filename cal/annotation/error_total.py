@@ -128,7 +128,7 @@ def error_total(
     most = bets.n_documents - (n_known - found)
     lowest, highest = max(int(low[0]), found), min(int(high[0]), most)
     highest = max(lowest, highest)
-    estimate = lure(_filled(y, _lure_weights(shares, bets.n_documents)), shares, bets.n_documents)
+    estimate = lure(y, shares, bets.n_documents)
     return _with(total, float(np.clip(estimate, lowest, highest)), lowest, highest)
 
 
@@ -136,10 +136,11 @@ def lure(outcomes: Any, probability: Any, n_documents: int) -> float:
     """Number of errors in a queue by the levelled unbiased risk estimator: N / M Σ v_m y_m.
 
     The weight of draw m of M is v_m = 1 + (N - M) / (N - m) · (1 / ((N - m + 1) q_m) - 1), where q_m is its probability
-    among the documents left. Its mean over all orders of drawing is the number of errors.
+    among the documents left. Its mean over all orders of drawing is the number of errors. Outcomes that are not known
+    count as errors as often as the others do.
 
     Args:
-        outcomes: (draw,) 1 for an error, 0 for none.
+        outcomes: (draw,) 1 for an error, 0 for none, NaN if that is not known.
         probability: (draw,) probability of each draw.
         n_documents: number N of documents in the queue.
 
@@ -152,13 +153,30 @@ def lure(outcomes: Any, probability: Any, n_documents: int) -> float:
         5.0
     """
     check_arguments(lure, {"n_documents": n_documents})
-    y, shares = _numbers(outcomes), as_reals("probability", probability, 1).astype(float)
+    y, shares = as_outcomes(outcomes), as_reals("probability", probability, 1).astype(float)
     if not 0 < len(y) == len(shares) <= n_documents:
         raise DataError(
             f"There are {len(y)} outcomes and {len(shares)} probabilities of {n_documents} documents; give as many, "
             "at least one."
         )
-    return float(n_documents * (_lure_weights(shares, n_documents) * y).mean())
+    v, known = _lure_weights(shares, n_documents), ~np.isnan(y)
+    if not v[known].sum():
+        raise DataError("No outcome is known. Read some documents first.")
+    rate = (v[known] * y[known]).sum() / v[known].sum()
+    return float(n_documents * (v * np.where(known, y, np.clip(rate, 0, 1))).mean())
+
+
+def as_outcomes(outcomes: Any) -> np.ndarray:
+    """(draw,) outcomes as numbers: 1 for an error, 0 for none, NaN if that is not known.
+
+    Raises:
+        DataError: if one is something else.
+    """
+    as_bytes = isinstance(outcomes, np.ndarray) and outcomes.dtype == np.dtype(bool)
+    y = as_reals("outcomes", outcomes.view(np.uint8) if as_bytes else outcomes, 1).astype(float)
+    if not np.isin(y[~np.isnan(y)], (0, 1)).all():
+        raise DataError("An outcome is neither 1 (an error), 0 (none) nor NaN (not known).")
+    return y
 
 
 def _lure_weights(probability: np.ndarray, n_documents: int) -> np.ndarray:
@@ -171,26 +189,15 @@ def _lure_weights(probability: np.ndarray, n_documents: int) -> np.ndarray:
     return v
 
 
-def _filled(y: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """(draw,) outcomes, where what is not known is as often an error as what is."""
-    known = ~np.isnan(y)
-    weighed = v[known].sum()
-    rate = (v[known] * y[known]).sum() / weighed if weighed > 0 else y[known].mean()
-    filled: np.ndarray = np.where(known, y, np.clip(rate, 0, 1))
-    return filled
-
-
 def _checked(bets: Bets, weights: Any, outcomes: Any, probability: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Outcomes, weights and probabilities of the draws as arrays."""
-    y, given = _numbers(outcomes), as_reals("weights", weights, 1).astype(float)
+    y, given = as_outcomes(outcomes), as_reals("weights", weights, 1).astype(float)
     shares = as_reals("probability", probability, 1).astype(float)
     if not len(y) == len(given) == len(shares):
         raise DataError(
             f"There are {len(y)} outcomes, {len(given)} weights and {len(shares)} probabilities; give one of each "
             "for every draw."
         )
-    if not np.isin(y[~np.isnan(y)], (0, 1)).all():
-        raise DataError("An outcome is neither 1 (an error), 0 (none) nor NaN (not known).")
     if not (np.isfinite(given) & (given >= bets.lowest * (1 - _SLACK))).all():
         raise DataError(f"A weight is below {bets.lowest:.4g}, the lowest of the queue. Give the weights of DrawOrder.")
     if bets.order != "ranked" and not ((shares > 0) & (shares <= 1 + _SLACK)).all():
@@ -204,12 +211,6 @@ def _flags(at_random: Any, n_draws: int) -> np.ndarray:
     if flags is None or flags.shape != (n_draws,) or flags.dtype != bool:
         raise DataError("A mixed queue needs at_random, true or false for every draw. Give that of DrawOrder.")
     return flags[None]
-
-
-def _numbers(outcomes: Any) -> np.ndarray:
-    """(draw,) outcomes as numbers; true is 1."""
-    as_bytes = isinstance(outcomes, np.ndarray) and outcomes.dtype == np.dtype(bool)
-    return as_reals("outcomes", outcomes.view(np.uint8) if as_bytes else outcomes, 1).astype(float)
 
 
 def _with(total: ErrorTotal, estimate: float, low: int, high: int) -> ErrorTotal:

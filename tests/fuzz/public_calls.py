@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ import cal
 from cal.annotation.betting import Bets
 from cal.annotation.draw_order import draw_order, draw_weights
 from cal.annotation.error_total import error_total, lure
+from cal.annotation.stopping import certificate, certified_recall, next_reads
 from cal.corrections.error_count import wrong_in
 from cal.corrections.reads import draw_reads
 from cal.data.corpus import TestSet
@@ -94,7 +96,8 @@ def given(folder: Path) -> Given:
 def public_calls(folder: Path) -> list[Call]:
     """All calls, in the order of the rooms."""
     about = given(folder)
-    return [*_of_data(about), *_of_dynamics(about), *_of_commands(about), *_of_reports(about), *_of_rest(about), *_of_reads()]
+    rooms = (_of_data, _of_dynamics, _of_commands, _of_reports, _of_rest)
+    return [*chain.from_iterable(room(about) for room in rooms), *_of_reads()]
 
 
 def _of_data(about: Given) -> list[Call]:
@@ -474,5 +477,12 @@ def _of_reads() -> list[Call]:
             {"bets": Bets.of(weights), **drawn, "at_random": None, "errors_elsewhere": 1, "right_elsewhere": 1}
             | {"alpha": 0.05},
         ),
+        Call(
+            "next_reads",
+            next_reads,
+            {"weights": weights, "outcomes": [0, 1] * 15, "next_weights": [1.0], "errors": 1.0},
+        ),
+        Call("certificate", certificate, {"recall": 0.9, "n_documents": 100, "n_errors": 5.0, "alpha": 0.05}),
+        Call("certified_recall", certified_recall, {"n_control_errors": 14, "n_found": 14, "alpha": 0.05}),
         Call("lure", lure, {"outcomes": [0, 1], "probability": [0.5, 0.5], "n_documents": 4}),
     ]
