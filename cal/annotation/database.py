@@ -92,16 +92,42 @@ def shown_address(url: URL) -> str:
 @contextmanager
 def storage(engine: Engine, *, writes: bool = False) -> Iterator[Connection]:
     """A transaction; what the database refuses becomes an error of ours, and nothing of it is kept."""
+    with connection_of(engine) as connection, transaction(connection, writes=writes):
+        yield connection
+
+
+@contextmanager
+def connection_of(engine: Engine) -> Iterator[Connection]:
+    """A connection for several transactions; what the database refuses becomes an error of ours."""
     name = shown_address(engine.url)
     try:
-        with engine.connect().execution_options(**{_WRITES: writes}) as connection, connection.begin():
-            if engine.dialect.name == "postgresql" and not writes:  # all of it sees the same moment, as in SQLite
-                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        with engine.connect() as connection:
             yield connection
     except DBAPIError as error:
         raise StorageError(_explained(error, name)) from error
     except sqlite3.Error as error:  # raised by PRAGMA and while closing
         raise StorageError(f"{name}: {error}.") from error
+
+
+@contextmanager
+def transaction(connection: Connection, *, writes: bool = False) -> Iterator[None]:
+    """A transaction of a connection: all of it is kept, or nothing."""
+    connection.execution_options(**{_WRITES: writes})
+    with connection.begin():
+        if connection.dialect.name == "postgresql" and not writes:  # all of it sees the same moment, as in SQLite
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        yield
+
+
+@contextmanager
+def untouched(connection: Connection) -> Iterator[None]:
+    """A transaction that may write, and of which nothing is kept."""
+    connection.execution_options(**{_WRITES: True})
+    begun = connection.begin()
+    try:
+        yield
+    finally:
+        begun.rollback()
 
 
 def _explained(error: DBAPIError, name: str) -> str:

@@ -85,6 +85,13 @@ def reorder_labels(connection: Connection, names: Sequence[str], reviewer: str) 
     return _follow(connection)
 
 
+def names_and_former_names(connection: Connection) -> dict[str, int]:
+    """The number of the label that each name stands for, also names that labels had before they were renamed."""
+    events = [event for event in label_events(connection) if event.action in (ADD, RENAME)]
+    former = {str(event.value): event.label for event in events if event.label is not None}
+    return former | {each.name: each.id for each in read_labels(connection).current}
+
+
 def label_events(connection: Connection) -> list[LabelEvent]:
     """All events about labels, in the order of the store."""
     query = sa.select(EVENT.c.action, EVENT.c.label_id, EVENT.c.new_value, EVENT.c.seen)

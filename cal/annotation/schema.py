@@ -89,6 +89,7 @@ EARLIER_CONTENT = Table(  # what a document said before an import changed it
     Column("digest", String(32), nullable=False),
     Column("text", AnyText, nullable=False),
     Column("sequences", Json),
+    Column("split", AnyText, nullable=False),
     Column("columns", Json),
     PrimaryKeyConstraint("document_id", "version_id"),
 )
@@ -112,6 +113,7 @@ RUN = Table(  # a training that was recorded, or a ranking of suspects
     Column("version_id", Integer, ForeignKey("label_version.id")),  # the labels it saw
     Column("model", AnyText),
     Column("seeds", Json),
+    Column("label_ids", Json),  # number of the label of each of its classes, in the order of `map_point.curves`
     Column("n_epochs", Integer),
     Column("capture", String(16)),
     Column("settings", Json),
@@ -131,7 +133,7 @@ MAP_POINT = Table(
     Column("region", String(16)),
     Column("metrics", Json),  # the other metrics
     Column("predicted_id", Integer, ForeignKey("label.id")),
-    Column("curves", LargeBinary),  # p of each class by epoch: float16, (epoch, class), classes in label_ids of the run
+    Column("curves", LargeBinary),  # p of each class by epoch: float16, (epoch, class), classes as label_ids of the run
     PrimaryKeyConstraint("run_id", "document_id"),
 )
 

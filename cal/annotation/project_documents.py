@@ -1,0 +1,107 @@
+"""The documents of a project: how they come in, and how they go back into training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from cal.annotation.corpus_documents import corpus_documents
+from cal.annotation.database import connection_of
+from cal.annotation.differences import ImportDifference
+from cal.annotation.importing import Imported, Options, difference_of, import_into
+from cal.arguments import check_arguments
+from cal.exchange.records import AnnotatedDocument, LabelSet
+
+
+class ProjectDocuments:
+    """The part of `Project` that imports documents and gives them back."""
+
+    engine: sa.Engine
+
+    def import_corpus(self, corpus: Any, *, name: str | None = None, accept: bool = False) -> Imported:
+        """Imports all documents of a corpus: train, test and dev, with their ids and labels.
+
+        Labels that differ from those of the last import are a new label version. Documents that are missing are marked
+        as withdrawn; nothing that was decided is lost.
+
+        Args:
+            corpus: a `Corpus`, or whatever `cal.read_corpus` takes.
+            name: name of the label version; None takes that of the corpus.
+            accept: whether texts and labels of the project may change, and documents be withdrawn.
+
+        Returns:
+            What it did, which explains itself when printed.
+
+        Raises:
+            ConfigError: if there is a label version of that name.
+            DataError: if the corpus cannot be used as given.
+            NotAcceptedError: if something would change, and `accept` is not set. Nothing was written then.
+
+        Example:
+            >>> import tempfile
+            >>> from pathlib import Path
+            >>> from cal.annotation import Project
+            >>> project = Project.create(Path(tempfile.mkdtemp()) / "reviews.db")
+            >>> corpus = {"id": ["a", "b"], "text": ["How far?", "Who?"], "label": ["NUM", "HUM"]}
+            >>> project.import_corpus(corpus).difference
+            ImportDifference: 2 new.
+            >>> project.import_corpus(corpus).version is None  # nothing is new
+            True
+            >>> project.difference(corpus | {"label": ["NUM", "LOC"]}).to_frame()
+              id         change before after
+            0  b  changed label    HUM   LOC
+        """
+        check_arguments(ProjectDocuments.import_corpus, {"name": name, "accept": accept})
+        from cal.data import read_corpus
+
+        read = read_corpus(corpus)
+        options = Options(name or read.name, complete=True, accept=accept, named=name is not None)
+        return self._import(corpus_documents(read), LabelSet(tuple(map(str, read.label_names))), options)
+
+    def import_documents(
+        self,
+        documents: Iterable[AnnotatedDocument],
+        labels: LabelSet | None = None,
+        *,
+        name: str = "import",
+        source: Mapping[str, Any] | None = None,
+        complete: bool = False,
+        accept: bool = False,
+    ) -> Imported:
+        """Imports annotated documents; their answers become decisions, each once however often it is imported.
+
+        Args:
+            documents: the documents, in any number: they stream through. None as given label or split leaves what the
+                project has.
+            labels: the labels in their order; those of the documents follow.
+            name: name of the label version.
+            source: where the documents come from, as JSON.
+            complete: whether documents of the project that are not given are withdrawn.
+            accept: whether texts and labels of the project may change, and documents be withdrawn.
+
+        Raises:
+            DataError: if documents cannot be used as given.
+            NotAcceptedError: if something would change, and `accept` is not set. Nothing was written then.
+        """
+        given = {"labels": labels, "name": name, "source": source, "complete": complete, "accept": accept}
+        check_arguments(ProjectDocuments.import_documents, given)
+        return self._import(documents, labels or LabelSet(), Options(name, source, complete, accept))
+
+    def difference(self, corpus: Any) -> ImportDifference:
+        """What `import_corpus` would change, document by document. Nothing is written.
+
+        Args:
+            corpus: a `Corpus`, or whatever `cal.read_corpus` takes.
+        """
+        from cal.data import read_corpus
+
+        read = read_corpus(corpus)
+        labels = LabelSet(tuple(map(str, read.label_names)))
+        with connection_of(self.engine) as connection:
+            return difference_of(connection, corpus_documents(read), labels, Options(complete=True))
+
+    def _import(self, documents: Iterable[AnnotatedDocument], labels: LabelSet, options: Options) -> Imported:
+        with connection_of(self.engine) as connection:
+            return import_into(connection, documents, labels, options)
