@@ -11,8 +11,8 @@ import pandas as pd
 
 from cal.checks import is_path
 from cal.data.spelling import normal_form
-from cal.data.spreadsheet import from_spreadsheet
 from cal.errors import DataError, in_words, shown
+from cal.exchange.spreadsheet import from_spreadsheet
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@
   a test split is held out.
 - Readers, each with `read() -> Corpus`: `docstrings` (built in), `local_files` (your own), `hub` (Hugging Face,
   through `hub_connection`) and `glue` (GLUE's TSV, through `glue_tsv`). `frames` reads data frames, datasets and lists
-  in memory. They share `tables` (named columns), `table_files` and `delimited` (the files that hold them), `columns`
+  in memory. They share `tables` (named columns), `table_files` (the files that hold them), `columns`
   (how a row becomes a document), `documents` (checked rows, assembled into splits), `extra_tests` and `wsc`.
 - `features`: `Features`, the vectors of a corpus. Kinds, each with `compute(corpus) -> Features`: `lsa`,
   `fasttext` (with `word_vectors`), `encoder` and `precomputed`.

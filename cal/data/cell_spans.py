@@ -8,7 +8,7 @@ from json import JSONDecoder
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any
 
-from cal.data.delimited import EXCEL
+from cal.exchange.delimited import EXCEL
 
 Span = tuple[int, int]
 """Positions of the first character of a cell and of the first after it; quotes belong to the cell."""

@@ -10,12 +10,12 @@ from typing import Any
 
 from cal.data import hub_connection
 from cal.data.columns import Columns, read_documents
-from cal.data.delimited import separator_problems
 from cal.data.documents import ExtraTestDocuments
 from cal.data.glue_tsv import read_glue_tsv, task_problems
 from cal.data.table_files import read_table
 from cal.data.tables import Wording
 from cal.errors import nearest_name
+from cal.exchange.delimited import separator_problems
 from cal.text_files import encoding_problems
 
 _TAKEN = ("train", "test", "dev")

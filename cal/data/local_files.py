@@ -9,7 +9,6 @@ from typing import Any
 from cal.checks import numbers_in, one_of, refuse
 from cal.data.columns import ROW_IDS, Columns, numbered, read_documents
 from cal.data.corpus import Corpus
-from cal.data.delimited import separator_problems
 from cal.data.documents import SourceDocuments
 from cal.data.extra_tests import COLUMN_SETTINGS, extra_test_problems, extra_tests
 from cal.data.spelling import LABELS
@@ -17,6 +16,7 @@ from cal.data.split_column import SPLIT_COLUMN, SPLITS, by_split
 from cal.data.table_files import ending, read_table, stem
 from cal.data.tables import ON_COMMAND_LINE, RawTable, joined
 from cal.errors import ConfigError, DataError
+from cal.exchange.delimited import separator_problems
 from cal.text_files import encoding_problems
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cal.data.cell_spans import Span, delimited_spans, json_spans, quoted_cell
-from cal.data.delimited import SAMPLE, SEPARATORS, separator_of
 from cal.data.table_files import USUAL_SEPARATORS, ending, read_table
 from cal.errors import DataError, shown
+from cal.exchange.delimited import SAMPLE, SEPARATORS, separator_of
 from cal.text_files import WholeText
 
 if TYPE_CHECKING:

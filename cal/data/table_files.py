@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cal.data.delimited import read_delimited
 from cal.data.tables import RawTable, to_table
 from cal.errors import DataError
+from cal.exchange.delimited import read_delimited
 from cal.text_files import open_text
 
 USUAL_SEPARATORS = {".csv": ",", ".tsv": "\t"}

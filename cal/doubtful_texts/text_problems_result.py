@@ -14,7 +14,6 @@ import pandas as pd
 
 from cal.arguments import check_arguments
 from cal.data.splits import row_numbers
-from cal.data.spreadsheet import to_spreadsheet
 from cal.doubtful_texts.text_problems import (
     BROKEN,
     DIFFERENT_LABELS,
@@ -25,6 +24,7 @@ from cal.doubtful_texts.text_problems import (
     find_text_problems,
 )
 from cal.errors import in_words, quantity
+from cal.exchange.spreadsheet import to_spreadsheet
 from cal.files import path_errors, write_whole
 from cal.report.markup import shortened
 from cal.threads import one_thread

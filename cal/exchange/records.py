@@ -116,7 +116,7 @@ class AnnotatedDocument:
         sequences: parts of a pair or of choices, as in `Split`; None if the document is just its text.
 
     Raises:
-        ConfigError: if the state is not one of `STATES`.
+        ConfigError: if the id is empty or the state is not one of `STATES`.
 
     Example:
         >>> AnnotatedDocument("q-1", "Who wrote Hamlet?", given="ENTY", label="ENTY").state
@@ -135,9 +135,9 @@ class AnnotatedDocument:
     sequences: Sequences | None = None
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.id, str) and isinstance(self.text, str) and self.state in STATES):
+        if not (self.id and isinstance(self.id, str) and isinstance(self.text, str) and self.state in STATES):
             check_arguments(AnnotatedDocument, {name: getattr(self, name) for name in self.__slots__})
-            refuse(one_of(STATES, state=self.state))
+            refuse(one_of(STATES, state=self.state) + ([] if self.id else ["id must not be empty."]))
 
 
 @dataclass(frozen=True)

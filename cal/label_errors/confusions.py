@@ -11,10 +11,10 @@ import numpy as np
 from cal.arrays import is_missing
 from cal.data.frames import table_of
 from cal.data.spelling import normal_form, quoted
-from cal.data.spreadsheet import unescaped
 from cal.data.table_files import read_table
 from cal.data.tables import RawTable
 from cal.errors import DataError, nearest_name, quantity, shown
+from cal.exchange.spreadsheet import unescaped
 
 _FORMS = (
     "Give columns given, right and count; or label and corrected, as in suspects.csv; or a square table with a row for "

@@ -22,8 +22,8 @@ import pandas as pd
 from cal.arguments import check_arguments
 from cal.checks import refuse, whole_numbers
 from cal.corrections.reads import draw_reads
-from cal.data.spreadsheet import from_spreadsheet, to_spreadsheet
 from cal.errors import StorageError, quantity
+from cal.exchange.spreadsheet import from_spreadsheet, to_spreadsheet
 from cal.files import OwnedFolder
 from cal.label_errors.next_steps import next_steps, next_text
 from cal.label_errors.suspects_pairs import label_pairs, n_counted

@@ -13,11 +13,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from cal.checks import refuse
-from cal.data.delimited import separator_problems
 from cal.data.frames import table_of
 from cal.data.table_files import read_table
 from cal.data.tables import RawTable
 from cal.errors import AnalysisError, DataError, in_words, quantity
+from cal.exchange.delimited import separator_problems
 from cal.report.numerals import numbers_of
 from cal.report.scores import AREA, shared_rounds
 from cal.report.significance import checked_scores

@@ -198,7 +198,7 @@ def _table(given: Any) -> Any:
     """The rows of a file, a data frame, a Series by id or `Suspects`."""
     import pandas as pd
 
-    from cal.data.spreadsheet import from_spreadsheet
+    from cal.exchange.spreadsheet import from_spreadsheet
 
     if isinstance(given, str | Path):
         path = _file(given)

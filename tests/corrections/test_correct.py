@@ -14,8 +14,8 @@ from pyarrow import parquet
 import cal
 from cal.cli import main
 from cal.corrections.correction_gain import mean_interval
-from cal.data.spreadsheet import to_spreadsheet
 from cal.errors import CalError, ConfigError, DataError, StorageError
+from cal.exchange.spreadsheet import to_spreadsheet
 
 TEXTS = ["How far, is it?", "Who wrote?", "=Who sang?", "How old?", 'Who "is" he?', "Whose?"]
 LABELS = ["NUM", "NUM", "HUM", "NUM", "HUM", "HUM"]

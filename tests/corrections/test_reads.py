@@ -9,8 +9,8 @@ import cal
 from cal.cli import main
 from cal.corrections.error_count import count_errors, wrong_in
 from cal.corrections.reads import PARTS, draw_reads
-from cal.data.spreadsheet import to_spreadsheet
 from cal.errors import CalError, DataError
+from cal.exchange.spreadsheet import to_spreadsheet
 
 
 def ranking(n, labels="HUM"):

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from cal.data.cell_spans import cell_of, delimited_spans, json_spans
-from cal.data.delimited import read_delimited
 from cal.data.replaced_cells import with_cells
 from cal.data.table_files import read_table
 from cal.errors import DataError
+from cal.exchange.delimited import read_delimited
 
 TEXTS = ['Who, "where" and; when?', "naïve\tcafé\nover two lines", " blanks ", "語 😀", ""]
 

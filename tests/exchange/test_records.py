@@ -31,6 +31,7 @@ def answer(reviewer, action, label=None, hour=0):
         (lambda: Suggested(3), "label"),
         (lambda: AnnotatedDocument("q", "Who?", state="done"), "state"),
         (lambda: AnnotatedDocument(3, "Who?"), "id"),
+        (lambda: AnnotatedDocument("", "Who?"), "id must not be empty"),
         (lambda: LabelSet("HUM"), "names"),
     ],
 )

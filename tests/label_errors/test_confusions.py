@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cal.data.spreadsheet import to_spreadsheet
 from cal.errors import DataError
+from cal.exchange.spreadsheet import to_spreadsheet
 from cal.label_errors.confusions import predicted_confusions, read_confusions
 
 NAMES = ["HUM", "LOC", "=1"]

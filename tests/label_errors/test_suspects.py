@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 
 import cal
 from cal.data.features import Features
-from cal.data.spreadsheet import from_spreadsheet
 from cal.errors import StorageError
+from cal.exchange.spreadsheet import from_spreadsheet
 from cal.label_errors.suspects import Suspects
 from cal.learners.mlp import MLP
 

@@ -11,11 +11,11 @@ import torch
 
 from cal.data.corpus import Corpus, Split
 from cal.data.features import Features
-from cal.data.spreadsheet import from_spreadsheet
 from cal.dynamics.data_map import DataMap
 from cal.dynamics.suspicion import SUSPICION
 from cal.dynamics.training_dynamics import TrainingDynamics
 from cal.errors import ConfigError, DataError, StorageError
+from cal.exchange.spreadsheet import from_spreadsheet
 from cal.label_errors.detectors import detect
 from cal.label_errors.suspects import Suspects
 from cal.label_errors.suspects_request import SuspectsRequest

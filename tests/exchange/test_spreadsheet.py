@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cal.data.spreadsheet import escaped, from_spreadsheet, to_spreadsheet, unescaped
+from cal.exchange.spreadsheet import escaped, from_spreadsheet, to_spreadsheet, unescaped
 
 STARTS = ["=", "+", "-", "@", "\t", "\r", "\n"]
 CELLS = [

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from cal.data.delimited import read_delimited
+from cal.exchange.delimited import read_delimited
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n]")  # with the apostrophes of an escape, so that what is escaped reads back
 

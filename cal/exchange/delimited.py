@@ -7,7 +7,7 @@ import io
 import itertools
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -52,6 +52,32 @@ def read_delimited(
                 separator = separator_of(file.read(SAMPLE), default)
         with open_text(path, encoding, option) as file:
             return _columns(file, separator, path, option)
+    finally:
+        csv.field_size_limit(limit)
+
+
+def delimited_rows(path: Path, default: str, encoding: str | None = None) -> Iterator[dict[str, str]]:
+    """The rows of a delimited text file, one after the other, each by the names of its columns.
+
+    Raises:
+        DataError: as `read_delimited`.
+    """
+    limit = csv.field_size_limit(sys.maxsize)
+    try:
+        with open_text(path, encoding) as file:
+            separator = separator_of(file.read(SAMPLE), default)
+        with open_text(path, encoding) as file:
+            lines = csv.reader(file, delimiter=separator, strict=True)
+            try:
+                header = _header(lines, separator)
+                names = [name for name in header if name]
+                if repeated := next((name for name in names if names.count(name) > 1), None):
+                    raise _repeated(path, header, repeated)
+                for row in _checked(lines, path, header, separator, ""):
+                    if any(row):  # blanks, as spreadsheets leave them at the end
+                        yield {name: cell for name, cell in zip(header, row, strict=True) if name}
+            except csv.Error as error:
+                raise _broken(path, lines.line_num, error) from error
     finally:
         csv.field_size_limit(limit)
 
@@ -102,18 +128,31 @@ def _lenient(sample: str, separator: str) -> Iterator[list[str]]:
         yield before
 
 
+def _header(lines: Iterator[list[str]], separator: str) -> list[str]:
+    header = next((row for row in lines if any(field.strip() for field in row)), [])
+    return next(lines, []) if EXCEL.fullmatch(separator.join(header)) else header
+
+
+def _broken(path: Path, line: int, error: csv.Error) -> DataError:
+    return DataError(
+        f"{path}, line {line}: {error}. Within a field in double quotes, double each quote; close the quotes you open."
+    )
+
+
+def _repeated(path: Path, header: Sequence[str], repeated: str) -> DataError:
+    where = " and ".join(str(at + 1) for at, name in enumerate(header) if name == repeated)
+    return DataError(
+        f"{path}: the header names column '{repeated}' twice, columns {where}. Give each column its own name."
+    )
+
+
 def _columns(file: TextIO, separator: str, path: Path, option: str) -> dict[str, list[str]]:
     lines = csv.reader(file, delimiter=separator, strict=True)
     try:
-        header = next((row for row in lines if any(field.strip() for field in row)), [])
-        if EXCEL.fullmatch(separator.join(header)):
-            header = next(lines, [])
+        header = _header(lines, separator)
         rows = list(_checked(lines, path, header, separator, option))
     except csv.Error as error:
-        raise DataError(
-            f"{path}, line {lines.line_num}: {error}. Within a field in double quotes, double each quote; "
-            "close the quotes you open."
-        ) from error
+        raise _broken(path, lines.line_num, error) from error
     while rows and not any(map(str.strip, rows[-1])):  # as spreadsheets leave them at the end
         rows.pop()
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(header)
@@ -122,10 +161,7 @@ def _columns(file: TextIO, separator: str, path: Path, option: str) -> dict[str,
     kept = [(name, values) for name, values in named if name or any(values)]
     names = [name for name, _ in kept]
     if repeated := next((name for name in names if names.count(name) > 1), None):
-        where = " and ".join(str(at + 1) for at, (name, _) in enumerate(named) if name == repeated)
-        raise DataError(
-            f"{path}: the header names column '{repeated}' twice, columns {where}. Give each column its own name."
-        )
+        raise _repeated(path, header, repeated)
     if names.count("") > 1:
         raise DataError(f"{path}: {names.count('')} columns have no name in the header. Name them, or remove them.")
     return dict(kept)
