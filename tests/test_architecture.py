@@ -54,7 +54,7 @@ HEAVY = [
 ]
 HOMES = {
     "gensim": ["cal.data.fasttext", "cal.data.word_vectors"],
-    "datasets": ["cal.data.", "cal.exchange.arrow"],
+    "datasets": ["cal.data.", "cal.exchange."],
     "transformers": ["cal.data.pretrained", "cal.learners.adapt", "cal.dynamics.huggingface"],
     "peft": ["cal.learners.adapt"],
     "accelerate": ["cal.dynamics.distributed"],
@@ -71,7 +71,13 @@ HOMES = {
     "alembic": ["cal.annotation.migrations"],
     "filelock": ["cal.files"],
     "tqdm": ["cal.progress", "cal.simulation.progress"],
-    "pyarrow": ["cal.simulation.run_folder", "cal.data.", "cal.exchange.arrow", "cal.dynamics.log_folder"],
+    "pyarrow": [
+        "cal.simulation.run_folder",
+        "cal.data.",
+        "cal.exchange.arrow",
+        "cal.exchange.recognise",
+        "cal.dynamics.log_folder",
+    ],
 }
 
 

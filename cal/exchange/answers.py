@@ -21,7 +21,7 @@ from cal.exchange.records import (
     Answer,
     Suggested,
 )
-from cal.exchange.states import settled
+from cal.exchange.states import in_order, settled
 
 _SPACE = uuid.UUID("6f0d3a56-52a5-5b1e-9c37-6ad2a9b1c0de")
 
@@ -65,15 +65,17 @@ def action_for(given: str | None, label: str | None, action: str | None = None, 
     return COMMENT if comment else None
 
 
-def changed(known: Answer, action: str, label: str | None, comment: str) -> bool:
-    """Whether an answer that we exported says something else after its tool."""
-    return (known.action, known.label, known.comment) != (action, label if action == RELABEL else None, comment)
-
-
 def last_answers(answers: Sequence[Answer]) -> list[Answer]:
     """The last answer of each reviewer that decides something or skips, as tools show one each."""
-    last = {answer.reviewer: answer for answer in sorted(answers, key=_when) if answer.action != COMMENT}
-    return list(last.values())
+    return list({answer.reviewer: answer for answer in in_order(answers) if answer.action != COMMENT}.values())
+
+
+def last_id(document: AnnotatedDocument, reviewer: str) -> str | None:
+    """The id of the last answer that a reviewer gave as far as a document knows.
+
+    Tools that store no time overwrite an answer; as a part of its id this tells one that came back from the first.
+    """
+    return next((answer.id for answer in reversed(document.answers) if answer.reviewer == reviewer), None)
 
 
 def with_answers(
@@ -90,7 +92,7 @@ def with_answers(
         document = replace(document, suggestions=(*document.suggestions, *other))
     if not new:
         return document
-    every = (*document.answers, *sorted(new.values(), key=_when))
+    every = (*document.answers, *in_order(list(new.values())))
     label, state = settled(document.given, every)
     return replace(document, answers=every, label=label, state=state)
 
@@ -137,7 +139,3 @@ def known_action(written: Any) -> str | None:
     """The action that somebody wrote, in whatever capitals; None if it is none."""
     word = str(written).strip().lower()
     return word if word in ACTIONS else None
-
-
-def _when(answer: Answer) -> datetime:
-    return answer.time or datetime.min.replace(tzinfo=UTC)

@@ -177,7 +177,7 @@ def _row(document: AnnotatedDocument, kinds: Mapping[str, type]) -> dict[str, An
             row[name] = value
         else:
             hidden[name] = value
-    for name in row.keys() - shown - document.columns.keys():
+    for name in {*_TEXTS, *_LISTS}.difference(shown):
         row[name] = storable(row[name]) if isinstance(row[name], str) else []
     row[REST] = rest_of(document, shown, hidden) or None
     return row

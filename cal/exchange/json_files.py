@@ -109,6 +109,12 @@ def _of_line(buffer: str, at: int, end: int) -> tuple[Any, int]:
     return _decoder.raw_decode(buffer, at)
 
 
+def first_character(path: Path) -> str:
+    """The first character of a text file that is no blank; empty if there is none."""
+    with open_text(path) as file:
+        return file.read(_CHUNK).lstrip()[:1]
+
+
 def write_list(path: Path, objects: Iterable[Any]) -> None:
     """Writes a JSON list, one object per line."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,18 +16,18 @@ from cal.errors import DataError
 from cal.exchange.answers import (
     ACTION_FIELD,
     COMMENT_FIELD,
-    action_for,
     answer_id,
     last_answers,
     number_of,
     time_of,
     with_answers,
 )
-from cal.exchange.carried import ID, REST, rest_of, restored, storable
-from cal.exchange.json_files import read_objects, write_list
+from cal.exchange.carried import REST, storable
+from cal.exchange.delimited import delimited_rows
+from cal.exchange.json_files import first_character, read_objects, write_list
 from cal.exchange.label_studio_config import labelling_config, labels_in
+from cal.exchange.label_studio_rows import LABEL_FIELD, RESERVED, documents_in_rows, is_annotation
 from cal.exchange.losses import Losses
-from cal.exchange.plain_rows import text_id
 from cal.exchange.records import (
     AMBIGUOUS,
     EXCLUDE,
@@ -38,17 +39,9 @@ from cal.exchange.records import (
     LabelSet,
     Suggested,
 )
+from cal.exchange.tool_documents import data_of, document_in, labels_of, said
 from cal.exchange.transfer import Reading, Written, clean
 from cal.files import write_whole
-
-LABEL_FIELD = "label"
-RESERVED = frozenset(
-    {
-        *("text", "id", ID, REST, "given", LABEL_FIELD, ACTION_FIELD, COMMENT_FIELD),
-        *("annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement"),
-    }
-)
-"""Names of data that mean something, or that JSON-MIN and CSV overwrite."""
 
 
 def write_label_studio(documents: Iterable[AnnotatedDocument], labels: LabelSet, path: Path) -> Written:
@@ -59,7 +52,7 @@ def write_label_studio(documents: Iterable[AnnotatedDocument], labels: LabelSet,
 
     def tasks() -> Iterator[dict[str, Any]]:
         for document in clean(documents, losses):
-            names.update(dict.fromkeys(_labels_of(document)))
+            names.update(dict.fromkeys(labels_of(document)))
             yield _task(document)
 
     write_list(path, tasks())
@@ -75,37 +68,31 @@ def write_label_studio(documents: Iterable[AnnotatedDocument], labels: LabelSet,
 
 
 def read_label_studio(path: Path) -> Reading:
-    """The documents in a file of tasks: an export as JSON, a snapshot, a file of a target storage, or one to import.
+    """The documents in an export of Label Studio: JSON, JSON-MIN, CSV, TSV, a snapshot, a file of a target storage.
+
+    A file to import is read, too.
 
     Raises:
-        DataError: if it is no JSON, or an object is no task.
+        DataError: if it cannot be read, or an item is no task.
     """
     losses = Losses(str(path))
     config = path.with_suffix(".xml")
     labels = LabelSet(tuple(labels_in(config))) if config.is_file() else LabelSet()
-    return Reading(_documents(read_objects(path), losses), losses, labels)
+    return Reading(_read(path, losses), losses, labels)
 
 
-def _labels_of(document: AnnotatedDocument) -> Iterator[str]:
-    """Every label that a task names."""
-    yield from (label for label in (document.given, document.label) if label)
-    yield from (each.label for each in document.suggestions)
-    yield from (answer.label for answer in document.answers if answer.label)
+def _read(path: Path, losses: Losses) -> Iterator[AnnotatedDocument]:
+    if first_character(path) not in ("[", "{"):
+        yield from documents_in_rows(delimited_rows(path, "\t" if path.suffix.lower() == ".tsv" else ","), losses)
+        return
+    items = read_objects(path)
+    first = list(islice(items, 1))
+    every = chain(first, items)
+    yield from documents_in_rows(every, losses) if first and is_annotation(first[0]) else _documents(every, losses)
 
 
 def _task(document: AnnotatedDocument) -> dict[str, Any]:
-    shown = {
-        name: value
-        for name, value in document.columns.items()
-        if isinstance(value, str) and name not in RESERVED and name and storable(name + value) == name + value
-    }
-    hidden = {name: value for name, value in document.columns.items() if name not in shown}
-    document_id = storable(document.id)
-    data = {"text": storable(document.text), "id": document_id, ID: document_id}
-    if document.given is not None:
-        data["given"] = storable(document.given)
-    data |= shown
-    data[REST] = rest_of(document, columns=hidden)
+    data = {"text": storable(document.text), "id": storable(document.id), **data_of(document, RESERVED)}
     return {
         "data": data,
         "predictions": [_prediction(each, number) for number, each in enumerate(document.suggestions)],
@@ -157,7 +144,7 @@ def _documents(tasks: Iterable[Mapping[str, Any]], losses: Losses) -> Iterator[A
 def _document(
     task: Mapping[str, Any], data: Mapping[str, Any], annotations: list[Any], number: int, losses: Losses
 ) -> AnnotatedDocument:
-    document = document_of_data(data, task.get("id"), losses, number)
+    document = document_in(data, task.get("id"), RESERVED, losses, number)
     suggestions = []
     for prediction in task.get("predictions") or ():
         if not isinstance(prediction, dict):
@@ -171,45 +158,6 @@ def _document(
     shown = {(storable(each.label), each.score, storable(each.source)) for each in document.suggestions}
     other = [each for each in suggestions if (each.label, each.score, each.source) not in shown]
     return with_answers(document, filter(None, found), other)
-
-
-def document_of_data(data: Mapping[str, Any], task_id: Any, losses: Losses, number: int) -> AnnotatedDocument:
-    """The document in the data of a task, with all that our export put there.
-
-    Args:
-        data: what the task shows.
-        task_id: Label Studio's id of the task, for data without an id.
-        losses: takes what cannot be read.
-        number: number of the task, for messages.
-
-    Raises:
-        DataError: if it has no text.
-    """
-    text = data.get("text")
-    if text is None and len(names := [name for name, value in data.items() if isinstance(value, str)]) == 1:
-        text, data = data[names[0]], {name: value for name, value in data.items() if name != names[0]}
-    if not isinstance(text, str | int | float):
-        raise DataError(
-            f"{losses.source}, task {number} has no text in data.text. It has: {', '.join(map(repr, data))}. Rename "
-            "the field with the texts to 'text'."
-        )
-    text = str(text)
-    document_id = next(
-        (str(each) for each in (data.get(ID), data.get("id"), task_id) if each not in (None, "")), text_id(text)
-    )
-    columns = {name: value for name, value in data.items() if name not in RESERVED}
-    shown: dict[str, Any] = {"columns": columns}
-    if isinstance(given := data.get("given"), str):
-        shown["given"] = shown["label"] = given
-    if (rest := data.get(REST)) is not None:
-        for name in ("given", "label"):
-            shown.pop(name, None)
-        if (document := restored(document_id, text, rest, shown)) is not None:
-            return document
-        losses.add(document_id, REST, rest, "was changed, so what we exported is not read")
-        if given is not None:
-            shown["given"] = shown["label"] = str(given)
-    return AnnotatedDocument(document_id, text, **shown)
 
 
 def _suggested(prediction: Mapping[str, Any], document: AnnotatedDocument, losses: Losses) -> Suggested | None:
@@ -258,8 +206,8 @@ def _answer(annotation: Mapping[str, Any], document: AnnotatedDocument, losses: 
         written = _annotation(known, document.given)
         if (_chosen(written["result"]), written["was_cancelled"]) == (chosen, skipped):
             return known
-    said = decided(document, chosen.labels, chosen.action, chosen.comment, skipped, losses)
-    if said is None:
+    what = said(document, chosen.labels, losses, chosen.action, chosen.comment, skipped)
+    if what is None:
         return None
     reviewer = annotation.get("completed_by")
     if isinstance(reviewer, dict):
@@ -269,51 +217,18 @@ def _answer(annotation: Mapping[str, Any], document: AnnotatedDocument, losses: 
     if not key or known or edited:
         when = details.updated or details.created
         who = reviewer if known is None else annotation.get("updated_by") or reviewer
-        key = answer_id("label_studio", document.id, key or annotation.get("id"), who, when, said)
+        key = answer_id("label_studio", document.id, key or annotation.get("id"), who, when, what)
     seen = annotation.get("prediction")
     return Answer(
         str(key),
         "" if reviewer is None else str(reviewer),
-        said.action,
-        said.label,
-        said.comment,
+        what.action,
+        what.label,
+        what.comment,
         details.seconds,
         details.updated if edited or known else details.created or details.updated,
         _suggested(seen, document, losses) if isinstance(seen, dict) and seen.get("result") else None,
     )
-
-
-class Said(NamedTuple):
-    """What an annotation says."""
-
-    action: str
-    label: str | None
-    comment: str
-
-
-def decided(
-    document: AnnotatedDocument,
-    labels: list[str],
-    action: str | None,
-    comment: str,
-    skipped: bool,
-    losses: Losses,
-) -> Said | None:
-    """What an annotation with these choices says; None, and a loss, if that is nothing we have a word for."""
-    if skipped:
-        return Said(SKIP, None, comment)
-    if len(labels) > 1:
-        losses.add(document.id, "label", labels, "a document has one label")
-        return None
-    label = labels[0] if labels else None
-    given = None if document.given is None else storable(document.given)
-    if label is not None and label != given:  # a label that only we can write
-        label = next((each for each in _labels_of(document) if storable(each) == label), label)
-    does = action_for(given, label, action, comment)
-    if does is None:
-        losses.add(document.id, "label", None, "the annotation is empty")
-        return None
-    return Said(does, label if does == RELABEL else None, comment)
 
 
 class _Details(NamedTuple):

@@ -23,7 +23,7 @@ def one_label(written: Any) -> Any:
 
     Example:
         >>> one_label(["HUM"]), one_label({"HUM": 1.0, "LOC": 0.0}), one_label({"HUM": 1, "LOC": 1}), one_label([])
-        ('HUM', 'LOC', ['HUM', 'LOC'], None)
+        ('HUM', 'HUM', ['HUM', 'LOC'], None)
     """
     if isinstance(written, Mapping):
         written = [name for name, value in written.items() if isinstance(value, int | float) and value >= 0.5]

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from cal.exchange.records import AMBIGUOUS, COMMENT, EXCLUDE, KEEP, RELABEL, SKIP, Answer
-
-_BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
 def settled(given: str | None, answers: Sequence[Answer]) -> tuple[str | None, str]:
@@ -18,7 +15,7 @@ def settled(given: str | None, answers: Sequence[Answer]) -> tuple[str | None, s
 
     Args:
         given: label that the corpus came with.
-        answers: answers in any order; those without a time count as older, in the order given.
+        answers: answers in any order; if one has no time, the oldest first.
 
     Returns:
         The label, which is the given one unless reviewers agree on another, and one of `STATES`.
@@ -28,8 +25,7 @@ def settled(given: str | None, answers: Sequence[Answer]) -> tuple[str | None, s
         >>> settled("ENTY", [answer])
         ('HUM', 'relabelled')
     """
-    deciding = [answer for answer in answers if answer.action != COMMENT]
-    deciding.sort(key=lambda answer: answer.time or _BEGINNING)
+    deciding = [answer for answer in in_order(answers) if answer.action != COMMENT]
     last = {answer.reviewer: answer for answer in deciding}
     standing = sorted((answer for answer in last.values() if answer.action != SKIP), key=deciding.index)
     settling = [answer for answer in standing if answer.adjudicates]
@@ -42,6 +38,14 @@ def settled(given: str | None, answers: Sequence[Answer]) -> tuple[str | None, s
     if action in (AMBIGUOUS, EXCLUDE):
         return given, "ambiguous" if action == AMBIGUOUS else "excluded"
     return label, "kept" if action == KEEP else "relabelled"
+
+
+def in_order(answers: Sequence[Answer]) -> list[Answer]:
+    """Answers by time if all of them have one; otherwise as they are."""
+    times = [answer.time for answer in answers if answer.time is not None]
+    if len(times) < len(answers):
+        return list(answers)
+    return [answer for _, answer in sorted(zip(times, answers, strict=True), key=lambda pair: pair[0])]
 
 
 def _decision(given: str | None, answer: Answer) -> tuple[str, str | None]:

@@ -38,6 +38,7 @@ JSON_VALUES = st.recursive(
 NAMES = st.one_of(
     TEXTS, st.sampled_from(["id", "cal", "cal_id", "label", "state", "columns", "source", "meta", "answer", "text"])
 )
+IDS = TEXTS.filter(bool)
 SEQUENCES = st.none() | st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=2).map(tuple)
 
 
@@ -56,7 +57,7 @@ def answers(draw):
     )
 
 
-def documents(ids=TEXTS.filter(bool), min_size=0):
+def documents(ids=IDS, min_size=0):
     """Lists of documents with distinct ids."""
     document = st.builds(
         AnnotatedDocument,
@@ -72,16 +73,24 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("exchange")
 
 
+LAW = {"database": None, "suppress_health_check": list(HealthCheck), "phases": [Phase.explicit, Phase.generate]}
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_what_is_written_reads_back(name, folder):
+    check_round_trips(name, folder, 15 if name == "datasets" else 40)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FORMATS)
+def test_what_is_written_reads_back_a_thousand_times(name, folder):
+    check_round_trips(name, folder, 100 if name == "datasets" else 1_000)
+
+
+def check_round_trips(name, folder, n_examples):
     each, n_made = FORMATS[name], 0
 
-    @settings(
-        max_examples=20 if name == "datasets" else 60,
-        suppress_health_check=list(HealthCheck),
-        database=None,
-        phases=[Phase.generate],
-    )
+    @settings(max_examples=n_examples, **LAW)
     @given(documents())
     def check(made):
         nonlocal n_made

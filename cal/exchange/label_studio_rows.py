@@ -1,0 +1,99 @@
+"""Label Studio's exports with a row per annotation: JSON-MIN, CSV and TSV.
+
+They leave out what nobody annotated, what was skipped, predictions, and the ids of annotations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from cal.errors import DataError
+from cal.exchange.answers import ACTION_FIELD, COMMENT_FIELD, answer_id, number_of, time_of, with_answers
+from cal.exchange.carried import ID, from_json, storable
+from cal.exchange.losses import Losses
+from cal.exchange.records import COMMENT, SKIP, AnnotatedDocument, Answer
+from cal.exchange.tool_documents import Said, document_in, said
+
+LABEL_FIELD = "label"
+RESERVED = frozenset(
+    {
+        *(LABEL_FIELD, ACTION_FIELD, COMMENT_FIELD, "annotator", "annotation_id"),
+        *("created_at", "updated_at", "lead_time", "agreement"),
+    }
+)
+"""Names that these exports overwrite."""
+
+
+def is_annotation(row: Mapping[str, Any]) -> bool:
+    """Whether this is a row of such an export."""
+    return "annotation_id" in row and "data" not in row
+
+
+def documents_in_rows(rows: Iterable[Mapping[str, Any]], losses: Losses) -> Iterator[AnnotatedDocument]:
+    """The documents in such rows, which are grouped first."""
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(str(row.get(ID) or row.get("id")), []).append(row)
+    number = 0
+    for of_document in groups.values():
+        number += 1
+        first = of_document[0]
+        document = document_in(first, None, RESERVED, losses, number)
+        if LABEL_FIELD not in first and not any({ACTION_FIELD, COMMENT_FIELD} & row.keys() for row in of_document):
+            raise DataError(
+                f"{losses.source} has no column '{LABEL_FIELD}'. It has: {', '.join(map(repr, first))}. Rename the one "
+                f"with the labels to '{LABEL_FIELD}'."
+            )
+        yield with_answers(document, _answers(of_document, document, losses))
+        number += len(of_document) - 1
+
+
+def _answers(rows: Iterable[Mapping[str, Any]], document: AnnotatedDocument, losses: Losses) -> Iterator[Answer]:
+    ours = [answer for answer in document.answers if answer.action not in (SKIP, COMMENT)]
+    for row in rows:
+        what = said(
+            document,
+            _texts(row.get(LABEL_FIELD), "choices"),
+            losses,
+            next(iter(_texts(row.get(ACTION_FIELD), "choices")), None),
+            "\n".join(_texts(row.get(COMMENT_FIELD), "text")),
+        )
+        if what is None:
+            continue
+        seconds = _parsed(number_of, row, "lead_time", document, losses)
+        if known := next((each for each in ours if _is_ours(each, what, seconds)), None):
+            ours.remove(known)
+            continue
+        time = _parsed(time_of, row, "updated_at", document, losses)
+        who = row.get("annotator")
+        who = "" if who is None else str(who)
+        key = answer_id("label_studio", document.id, str(row.get("annotation_id")), who, time, what)
+        yield Answer(key, who, what.action, what.label, what.comment, seconds, time)
+
+
+def _is_ours(answer: Answer, what: Said, seconds: float | None) -> bool:
+    """Whether a row is an answer that we exported: it took as long, and says the same."""
+    return (answer.action, answer.label, storable(answer.comment), answer.seconds) == (*what, seconds)
+
+
+def _texts(cell: Any, key: str) -> list[str]:
+    """One text or several, as a list, an object or its JSON."""
+    if isinstance(cell, str) and cell.startswith(("{", "[")):
+        try:
+            cell = from_json(cell)
+        except ValueError:
+            return [cell]
+    if isinstance(cell, Mapping):
+        cell = cell.get(key) or []
+    if isinstance(cell, list):
+        return [str(each) for each in cell]
+    return [str(cell)] if cell not in (None, "") else []
+
+
+def _parsed(parse: Any, row: Mapping[str, Any], name: str, document: AnnotatedDocument, losses: Losses) -> Any:
+    try:
+        return parse(row.get(name))
+    except ValueError as error:
+        losses.add(document.id, name, row.get(name), str(error))
+        return None
