@@ -121,7 +121,7 @@ def _lock(connection: Connection, numbers: Sequence[int]) -> None:
     if connection.dialect.name == "postgresql":
         for some in chunks(numbers):
             query = sa.select(DOCUMENT.c.id).where(DOCUMENT.c.id.in_(some))
-            connection.execute(query.order_by(DOCUMENT.c.id).with_for_update()).all()
+            connection.execute(query.order_by(DOCUMENT.c.id).with_for_update(key_share=True)).all()
 
 
 def _rows(

@@ -178,15 +178,26 @@ DRAW = Table(  # the order of a queue, drawn once, each with its probability amo
     Column("at_random", Boolean, nullable=False),
     Column("n_reviewers", Integer, nullable=False),  # how many are to decide it; 2 for blind double review
     Column("is_open", Boolean, nullable=False),  # whether it still waits for decisions
+    Column("seen_by", String, nullable=False),  # marks of those who have decided or skipped it since
     Column("served", Time),  # when it was first served
     PrimaryKeyConstraint("queue_id", "position"),
     Index("ix_draw_document_id", "document_id"),
-    Index("ix_draw_open", "queue_id", "position", sqlite_where=text("is_open"), postgresql_where=text("is_open")),
+    Index(
+        *("ix_draw_open", "queue_id", "seen_by", "position"),
+        sqlite_where=text("is_open"),
+        postgresql_where=text("is_open"),
+    ),
+    Index(
+        *("ix_draw_closed", "queue_id", "position"),
+        sqlite_where=text("NOT is_open"),
+        postgresql_where=text("NOT is_open"),
+    ),
     Index(
         *("ix_draw_served", "queue_id", "position"),
         sqlite_where=text("served IS NOT NULL"),
         postgresql_where=text("served IS NOT NULL"),
     ),
+    sqlite_with_rowid=False,
 )
 
 LEASE = Table(  # a draw that a reviewer has before them; it expires, so that a killed client blocks nobody
@@ -195,9 +206,12 @@ LEASE = Table(  # a draw that a reviewer has before them; it expires, so that a 
     Column("queue_id", Integer, nullable=False),
     Column("position", Integer, nullable=False),
     Column("reviewer", AnyText, nullable=False),
+    Column("document_id", Integer, nullable=False),
     Column("until", Float, nullable=False),  # seconds since 1970
     PrimaryKeyConstraint("queue_id", "position", "reviewer"),
     Index("ix_lease_reviewer", "reviewer"),
+    Index("ix_lease_document_id", "document_id"),
+    Index("ix_lease_until", "until"),
 )
 
 REVIEWER = Table(

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import blake2b
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from cal.annotation.schema import DRAW, EVENT, LEASE, QUEUE, STATE, VERDICT
+from cal.annotation.schema import DOCUMENT, DRAW, EVENT, LEASE, QUEUE, STATE, VERDICT
 from cal.annotation.statements import chunks, upsert
 from cal.annotation.verdicts import DECIDES, RETURN, UNDECIDED, UNDO, Event, Verdict, state, verdicts
-from cal.exchange.records import COMMENT, SKIP
+from cal.exchange.records import SKIP
 
 
 def follow(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -32,8 +33,11 @@ def follow(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     upsert(connection, VERDICT, list(fresh.values()))
     numbers = sorted({row["document_id"] for row in rows})
     update_states(connection, numbers)
-    for reviewer in {row["reviewer"] for row in rows if row["action"] != COMMENT}:
-        _release(connection, reviewer, [row["document_id"] for row in rows if row["reviewer"] == reviewer])
+    done: dict[str, list[int]] = defaultdict(list)
+    for document, reviewer in fresh:
+        done[reviewer].append(document)
+    for reviewer, documents in done.items():
+        _release(connection, reviewer, documents)
 
 
 def update_states(connection: Connection, numbers: Sequence[int]) -> None:
@@ -58,7 +62,7 @@ def update_states(connection: Connection, numbers: Sequence[int]) -> None:
             for number, each in states.items()
         ]
         upsert(connection, STATE, rows)
-        _update_draws(connection, some)
+        update_draws(connection, some)
 
 
 def _returns(connection: Connection, numbers: Sequence[int]) -> dict[int, list[Event]]:
@@ -70,23 +74,49 @@ def _returns(connection: Connection, numbers: Sequence[int]) -> dict[int, list[E
     return found
 
 
-def _update_draws(connection: Connection, numbers: Sequence[int]) -> None:
-    """A draw is open until as many reviewers as it needs have decided it since its queue was made."""
-    after = sa.select(QUEUE.c.after_seq).where(QUEUE.c.id == DRAW.c.queue_id).scalar_subquery()
-    n = sa.select(sa.func.count()).where(
-        VERDICT.c.document_id == DRAW.c.document_id, VERDICT.c.action.in_(DECIDES), VERDICT.c.seq > after
-    )
-    is_open = n.scalar_subquery() < DRAW.c.n_reviewers
-    connection.execute(sa.update(DRAW).where(DRAW.c.document_id.in_(numbers)).values(is_open=is_open))
+def update_draws(connection: Connection, numbers: Sequence[int]) -> None:
+    """Opens and closes the draws of documents, and notes who has seen them.
+
+    A draw is open until as many reviewers as it needs have decided it since its queue was made, unless its document
+    is withdrawn.
+    """
+    columns = (DRAW.c.queue_id, DRAW.c.position, DRAW.c.document_id, DRAW.c.n_reviewers, DRAW.c.is_open, DRAW.c.seen_by)
+    draws = sa.select(*columns, QUEUE.c.after_seq, DOCUMENT.c.withdrawn).select_from(DRAW.join(QUEUE).join(DOCUMENT))
+    for some in chunks(numbers):
+        rows = connection.execute(draws.where(DRAW.c.document_id.in_(some))).all()
+        since: dict[int, list[Any]] = defaultdict(list)
+        for verdict in connection.execute(sa.select(VERDICT).where(VERDICT.c.document_id.in_(some))) if rows else ():
+            since[verdict.document_id].append(verdict)
+        changed = []
+        for row in rows:
+            seen = [each for each in since[row.document_id] if each.seq > row.after_seq]
+            n_decided = sum(each.action in DECIDES for each in seen)
+            now = {
+                "is_open": n_decided < row.n_reviewers and not row.withdrawn,
+                "seen_by": marks(each.reviewer for each in seen),
+            }
+            if (row.is_open, row.seen_by) != (now["is_open"], now["seen_by"]):
+                changed.append({"of_queue": row.queue_id, "at": row.position} | now)
+        if changed:
+            place = (DRAW.c.queue_id == sa.bindparam("of_queue"), DRAW.c.position == sa.bindparam("at"))
+            values = {"is_open": sa.bindparam("is_open"), "seen_by": sa.bindparam("seen_by")}
+            connection.execute(sa.update(DRAW).where(*place).values(values), changed)
+
+
+def marks(reviewers: Iterable[str]) -> str:
+    """Reviewers as `draw.seen_by` holds them: a short mark for each, so that an index can hold any number of them.
+
+    Example:
+        >>> marks(["bob", "ann", "ann"]) == marks(["ann", "bob"]), marks(["ann"]) in marks(["ann", "bob"]), marks([])
+        (True, True, '')
+    """
+    return " ".join(sorted(blake2b(each.encode(), digest_size=6).hexdigest() for each in set(reviewers)))
 
 
 def _release(connection: Connection, reviewer: str, numbers: Sequence[int]) -> None:
     """Ends the leases of a reviewer on documents that they have decided."""
     for some in chunks(numbers):
-        places = sa.select(DRAW.c.position).where(
-            DRAW.c.queue_id == LEASE.c.queue_id, DRAW.c.position == LEASE.c.position, DRAW.c.document_id.in_(some)
-        )
-        connection.execute(sa.delete(LEASE).where(LEASE.c.reviewer == reviewer, places.exists()))
+        connection.execute(sa.delete(LEASE).where(LEASE.c.reviewer == reviewer, LEASE.c.document_id.in_(some)))
 
 
 def recompute(connection: Connection, numbers: Sequence[int]) -> None:

@@ -46,10 +46,13 @@ def upgrade() -> None:
         sa.Column("queue_id", sa.Integer(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("reviewer", sa.Text(), nullable=False),
+        sa.Column("document_id", sa.Integer(), nullable=False),
         sa.Column("until", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("queue_id", "position", "reviewer", name="pk_lease"),
     )
+    op.create_index("ix_lease_document_id", "lease", ["document_id"], unique=False)
     op.create_index("ix_lease_reviewer", "lease", ["reviewer"], unique=False)
+    op.create_index("ix_lease_until", "lease", ["until"], unique=False)
     op.create_table(
         "project",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -193,16 +196,26 @@ def upgrade() -> None:
         sa.Column("at_random", sa.Boolean(), nullable=False),
         sa.Column("n_reviewers", sa.Integer(), nullable=False),
         sa.Column("is_open", sa.Boolean(), nullable=False),
+        sa.Column("seen_by", sa.String(), nullable=False),
         sa.Column("served", sa.String(length=32), nullable=True),
         sa.ForeignKeyConstraint(["document_id"], ["document.id"], name="fk_draw_document_id"),
         sa.ForeignKeyConstraint(["queue_id"], ["queue.id"], name="fk_draw_queue_id"),
         sa.PrimaryKeyConstraint("queue_id", "position", name="pk_draw"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "ix_draw_closed",
+        "draw",
+        ["queue_id", "position"],
+        unique=False,
+        sqlite_where=sa.text("NOT is_open"),
+        postgresql_where=sa.text("NOT is_open"),
     )
     op.create_index("ix_draw_document_id", "draw", ["document_id"], unique=False)
     op.create_index(
         "ix_draw_open",
         "draw",
-        ["queue_id", "position"],
+        ["queue_id", "seen_by", "position"],
         unique=False,
         sqlite_where=sa.text("is_open"),
         postgresql_where=sa.text("is_open"),
