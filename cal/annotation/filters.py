@@ -14,15 +14,14 @@ from dataclasses import dataclass
 from typing import Self
 
 from cal.arguments import check_arguments
-from cal.checks import one_of
 from cal.dynamics.regions import AMBIGUOUS, EASY, HARD, OTHER
-from cal.errors import ConfigError, in_words, shown
+from cal.errors import ConfigError, UnknownNameError, in_words, shown
 from cal.exchange.records import STATES
 
-RETURNED = "returned"
+RETURNED, DECIDED = "returned", "decided"
 EVERYTHING = "all"
 NAMES = {
-    "state": f"what a document is: {in_words([*STATES, RETURNED], 'or')} (decided before, but it came back)",
+    "state": f"what a document is: {in_words([*STATES, DECIDED, RETURNED], 'or')} (came back after it was)",
     "given": 'given label; "" is none',
     "suggested": 'suggested label; "" is none',
     "pair": "given label and suggested one, such as HUM>LOC",
@@ -40,7 +39,7 @@ SYNTAX = (
 )
 _COMPARISONS = ("<", "<=", ">", ">=")
 _IS, _IS_NOT, _HAS, _HAS_NOT = "=", "!=", "~", "!~"
-_CHOICES = {"state": (*STATES, RETURNED), "region": (EASY, AMBIGUOUS, HARD, OTHER)}
+_CHOICES = {"state": (*STATES, DECIDED, RETURNED), "region": (EASY, AMBIGUOUS, HARD, OTHER)}
 _TOKEN = re.compile(r'\s*(?:"((?:[^"\\]|\\["\\])*)"|([^\s"\\,<>=~!]+)|(<=|>=|!=|!~|[<>=~,]))')
 
 
@@ -97,8 +96,8 @@ class Condition:
         if self.name == "pair" and len(self.values) % 2:
             raise ConfigError("pair needs the given label and the suggested one: pair=HUM>LOC")
         for value in self.values:
-            if self.name in _CHOICES and (wrong := one_of(_CHOICES[self.name], **{self.name: value})):
-                raise ConfigError(wrong)
+            if self.name in _CHOICES and value not in _CHOICES[self.name]:
+                raise UnknownNameError(self.name, value, _CHOICES[self.name])
             if self.operator in _COMPARISONS and number(value) is None:
                 raise ConfigError(f"{self.name}{self.operator} needs a number, not {shown(value)}.")
         if self.operator in _COMPARISONS and len(self.values) > 1:

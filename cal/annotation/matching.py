@@ -8,13 +8,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from cal.annotation.basis import Basis
-from cal.annotation.filters import RETURNED, Condition, Filter, number
+from cal.annotation.filters import DECIDED, RETURNED, Condition, Filter, number
 from cal.annotation.labels import LabelNames
 from cal.annotation.schema import DOCUMENT, GIVEN, MAP_POINT, STATE, SUGGESTION, VERDICT
 from cal.annotation.scores import COLUMN, find_score
-from cal.annotation.verdicts import UNDECIDED
+from cal.annotation.verdicts import AMBIGUOUS_STATE, EXCLUDED, KEPT, RELABELLED, UNDECIDED
 from cal.errors import ConfigError
 
+SETTLED = (KEPT, RELABELLED, AMBIGUOUS_STATE, EXCLUDED)
 _COMPARED = {
     "<": lambda column, value: column < value,
     "<=": lambda column, value: column <= value,
@@ -74,7 +75,7 @@ def _positive(connection: Connection, condition: Condition, basis: Basis, names:
 
 
 def _in_state(states: set[str]) -> Any:
-    listed = sorted(states - {RETURNED})
+    listed = sorted(states - {RETURNED, DECIDED} | (set(SETTLED) if DECIDED in states else set()))
     if UNDECIDED in states:  # most of them have no row
         found = sa.not_(_in(STATE, STATE.c.state.not_in(listed)))
     else:

@@ -26,6 +26,7 @@ from cal.annotation.label_store import (
 )
 from cal.annotation.labels import Label, LabelNames
 from cal.annotation.project_documents import ProjectDocuments
+from cal.annotation.project_queues import ProjectQueues
 from cal.annotation.recording import Recorded, record
 from cal.annotation.schema import DOCUMENT, EVENT, PROJECT, STATE
 from cal.annotation.undoing import undo
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 REVIEWER = "reviewer"
 
 
-class Project(ProjectDocuments):
+class Project(ProjectDocuments, ProjectQueues):
     """A labelling project, in a SQLite file or a PostgreSQL database.
 
     Every decision is an event that is kept for ever: undoing it is another event. What the labels are now follows from

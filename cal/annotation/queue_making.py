@@ -26,12 +26,12 @@ from cal.errors import ConfigError, DataError, in_words, quantity
 from cal.streams import stream
 
 if TYPE_CHECKING:
-    from cal.annotation.project import Project
+    from cal.annotation.project_queues import ProjectQueues
 
 P_WRONG = "p_wrong"
 
 
-def make_queue(project: Project, options: QueueOptions) -> Queue:
+def make_queue(project: ProjectQueues, options: QueueOptions) -> Queue:
     """Makes a queue: reads the scores, draws the order, and writes it.
 
     Raises:
@@ -58,7 +58,7 @@ def make_queue(project: Project, options: QueueOptions) -> Queue:
     n_reviewers = 1 + (double.numpy() < options.double_share)
     settings = {name: getattr(options, name) for name in ("random_share", "double_share", "lease_seconds")}
     without = 0 if scores is None else int(np.isnan(scores).sum())
-    row = {
+    row: dict[str, Any] = {
         "id": number,
         "name": options.name or f"{options.order}-{number}",
         "by": "" if score is None else _shown_by(score, sign),
@@ -127,6 +127,8 @@ def _weights(
         instead = f"Take by={' or by='.join(others[:4])}, or" if others else "Take"
         why = " It is empty where it was not validated." if score.is_probability else ""
         raise DataError(f"{score} is empty for all {quantity(n, 'document')} that fit.{why} {instead} order=random.")
+    if score.name in ("first_learnt", "last_learnt"):  # -1 is never, which is later than any epoch
+        scores = np.where(scores < 0, np.nanmax(scores) + 1, scores)
     weights: np.ndarray = draw_weights(sign * scores, probability=score.is_probability and sign == 1)
     return weights
 

@@ -117,9 +117,9 @@ def known_scores(connection: Connection, basis: Basis) -> list[str]:
         column = table.c.metrics if home == MAP else table.c["columns"]
         for row in connection.execute(sa.select(column).where(table.c.run_id == run).limit(100)):
             found |= dict.fromkeys(_numeric(row[0]))
-    for row in connection.execute(sa.select(DOCUMENT.c["columns"]).limit(100)):
-        found |= dict.fromkeys(each if each not in found else f"{COLUMN}.{each}" for each in _numeric(row[0]))
-    return list(found)
+    rows = connection.execute(sa.select(DOCUMENT.c["columns"]).limit(100)).scalars()
+    columns = dict.fromkeys(name for row in rows for name in _numeric(row))
+    return [*found, *(f"{COLUMN}.{name}" if name in found else name for name in columns)]
 
 
 def _numeric(values: Any) -> list[str]:

@@ -99,7 +99,7 @@ def update_draws(connection: Connection, numbers: Sequence[int]) -> None:
                 changed.append({"of_queue": row.queue_id, "at": row.position} | now)
         if changed:
             place = (DRAW.c.queue_id == sa.bindparam("of_queue"), DRAW.c.position == sa.bindparam("at"))
-            values = {"is_open": sa.bindparam("is_open"), "seen_by": sa.bindparam("seen_by")}
+            values: dict[str, Any] = {"is_open": sa.bindparam("is_open"), "seen_by": sa.bindparam("seen_by")}
             connection.execute(sa.update(DRAW).where(*place).values(values), changed)
 
 

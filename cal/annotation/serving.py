@@ -1,0 +1,161 @@
+"""Serving: the next documents of a queue for a reviewer, who keeps them for a while.
+
+A draw is served by position to whoever has not seen it. Draws that wait for the same reviewers are found at once by an
+index: those that nobody has seen, those that only Ann has seen, and so on. So nothing is searched through, however many
+documents were skipped or wait for a second reviewer.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from cal.annotation.column_types import now
+from cal.annotation.decision import name_problems
+from cal.annotation.queues import queue_number
+from cal.annotation.schema import DOCUMENT, DRAW, LEASE, PROJECT, QUEUE, VERDICT
+from cal.annotation.task import Task
+from cal.annotation.task_making import Served, make_tasks
+from cal.annotation.verdicts import DECIDES
+from cal.annotation.view import marks
+from cal.checks import refuse, whole_numbers
+
+if TYPE_CHECKING:
+    from cal.annotation.project_queues import ProjectQueues
+
+MOST_TASKS = 1000
+
+
+def serve(project: ProjectQueues, reviewer: str, n: int, queue: str | int | None) -> list[Task]:
+    """The next n documents for a reviewer; those that they have already come first.
+
+    Raises:
+        ConfigError: if the reviewer cannot be called that, or there is no such queue.
+        DataError: if there is no queue.
+    """
+    problems = name_problems("reviewer", reviewer) + whole_numbers(1, n=n)
+    refuse(problems or ([f"n is {n:,}; fetch at most {MOST_TASKS:,} at a time."] if n > MOST_TASKS else []))
+    with project.writing() as connection:
+        number = queue_number(connection, queue)
+        _lock(connection)
+        about = connection.execute(sa.select(QUEUE.c.after_seq, QUEUE.c.settings).where(QUEUE.c.id == number)).one()
+        moment = seconds_now(connection)
+        _forget_expired(connection, moment)
+        until = moment + float(about.settings["lease_seconds"])
+        served = _kept(connection, number, reviewer, n, moment, until)
+        if len(served) < n:
+            served += _new(connection, number, about.after_seq, reviewer, n - len(served), until)
+            served.sort()
+        runs = {name: about.settings.get(name) for name in ("suspects", "map")}
+        return make_tasks(connection, served, queue=number, reviewer=reviewer, **runs)
+
+
+def seconds_now(connection: Connection) -> float:
+    """Seconds since 1970 by the clock of the database's machine, as clients of a server may differ in theirs."""
+    if connection.dialect.name == "sqlite":
+        return time.time()
+    return float(connection.execute(sa.text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
+
+
+def _lock(connection: Connection) -> None:
+    """Lets one transaction at a time serve, so that no two take the same document. SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(PROJECT.c.id).with_for_update()).all()
+
+
+def _forget_expired(connection: Connection, moment: float) -> None:
+    """Deletes expired leases, except those that another transaction is about to delete."""
+    keys = (LEASE.c.queue_id, LEASE.c.position, LEASE.c.reviewer)
+    expired = sa.select(*keys).where(LEASE.c.until <= moment)
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.delete(LEASE).where(sa.tuple_(*keys).in_(expired.with_for_update(skip_locked=True))))
+    elif connection.execute(expired.limit(1)).first():
+        connection.execute(sa.delete(LEASE).where(LEASE.c.until <= moment))
+
+
+def _kept(connection: Connection, queue: int, reviewer: str, n: int, moment: float, until: float) -> list[Served]:
+    """What the reviewer has already, kept for longer."""
+    place = (DRAW.c.queue_id == LEASE.c.queue_id) & (DRAW.c.position == LEASE.c.position)
+    query = sa.select(DRAW.c.position, DRAW.c.document_id, DRAW.c.n_reviewers, LEASE.c.until).select_from(
+        LEASE.join(DRAW, place).join(DOCUMENT, DOCUMENT.c.id == DRAW.c.document_id)
+    )
+    query = query.where(
+        *(LEASE.c.queue_id == queue, LEASE.c.reviewer == reviewer, LEASE.c.until > moment),
+        *(DRAW.c.is_open, ~DOCUMENT.c.withdrawn),
+    )
+    kept = [Served(*row) for row in connection.execute(query.order_by(DRAW.c.position).limit(n))]
+    if any(each.until - moment < (until - moment) / 2 for each in kept):  # seldom, because writing takes longer
+        where = (LEASE.c.queue_id == queue, LEASE.c.reviewer == reviewer)
+        positions = [each.position for each in kept]
+        connection.execute(sa.update(LEASE).where(*where, LEASE.c.position.in_(positions)).values(until=until))
+        kept = [each._replace(until=until) for each in kept]
+    return kept
+
+
+def _new(connection: Connection, queue: int, after: int, reviewer: str, n: int, until: float) -> list[Served]:
+    """The next draws for a reviewer, which are now theirs."""
+    mine = marks([reviewer])
+    found: list[Any] = []
+    for seen_by, first in _groups(connection, queue):
+        if mine in seen_by.split():
+            continue
+        if len(found) >= n and found[n - 1].position < first:
+            break
+        found = sorted([*found, *_of_group(connection, queue, seen_by, after, reviewer, n)])[:n]
+    served = [Served(row.position, row.document_id, row.n_reviewers, until) for row in found]
+    if served:
+        leases = [
+            {"queue_id": queue, "position": each.position, "document_id": each.document, "until": until}
+            for each in served
+        ]
+        connection.execute(sa.insert(LEASE), [{**each, "reviewer": reviewer} for each in leases])
+        first_time = sa.update(DRAW).where(DRAW.c.queue_id == queue, DRAW.c.served.is_(None))
+        connection.execute(
+            first_time.where(DRAW.c.position.in_([each.position for each in served])).values(served=now())
+        )
+    return served
+
+
+def _groups(connection: Connection, queue: int) -> list[Any]:
+    """Each set of reviewers who have seen an open draw, with the first such draw, in the order of these draws.
+
+    The index is asked for one set after the other, so the time depends on their number alone.
+    """
+    of_queue = "queue_id = :queue AND is_open"
+    query = f"""
+        WITH RECURSIVE each(seen_by) AS (
+            SELECT min(seen_by) FROM draw WHERE {of_queue}
+            UNION ALL
+            SELECT (SELECT min(seen_by) FROM draw WHERE {of_queue} AND seen_by > each.seen_by)
+            FROM each WHERE each.seen_by IS NOT NULL
+        )
+        SELECT seen_by, (SELECT min(position) FROM draw WHERE {of_queue} AND draw.seen_by = each.seen_by) AS first
+        FROM each WHERE seen_by IS NOT NULL ORDER BY first
+    """
+    return list(connection.execute(sa.text(query), {"queue": queue}).all())
+
+
+def _of_group(connection: Connection, queue: int, seen_by: str, after: int, reviewer: str, n: int) -> list[Any]:
+    """The first draws that certain reviewers have seen and that are not with as many as they are meant for."""
+    holders = sa.select(sa.func.count(sa.distinct(LEASE.c.reviewer))).where(
+        LEASE.c.document_id == DRAW.c.document_id, LEASE.c.reviewer != reviewer
+    )
+    decided = sa.select(sa.func.count()).where(
+        *(VERDICT.c.document_id == DRAW.c.document_id, VERDICT.c.seq > after, VERDICT.c.action.in_(DECIDES))
+    )
+    n_decided = sa.case((DRAW.c.n_reviewers > 1, decided.scalar_subquery()), else_=0)
+    query = (
+        sa.select(DRAW.c.position, DRAW.c.document_id, DRAW.c.n_reviewers)
+        .join(DOCUMENT, DOCUMENT.c.id == DRAW.c.document_id)
+        .where(
+            *(DRAW.c.queue_id == queue, sa.text("draw.is_open"), DRAW.c.seen_by == seen_by, ~DOCUMENT.c.withdrawn),
+            holders.scalar_subquery() + n_decided < DRAW.c.n_reviewers,
+        )
+        .order_by(DRAW.c.position)
+        .limit(n)
+        .with_for_update(of=DRAW, skip_locked=True)
+    )
+    return list(connection.execute(query).all())
