@@ -12,6 +12,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import sqlalchemy as sa
+
+from cal.annotation import Project
+from cal.annotation.column_types import now
+from cal.annotation.schema import DOCUMENT, GIVEN, LABEL_VERSION, MAP_POINT, RUN, SUGGESTION
 
 NUMBERS = itertools.count()
 SERVER = Path(__file__).with_name("postgresql_server.py")
@@ -48,3 +53,60 @@ def postgresql(postgresql_server: str) -> Iterator[str]:
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A new, empty database of each kind: the path of an SQLite file, then the URL of a PostgreSQL database."""
     return request.getfixturevalue("postgresql") if request.param == "postgresql" else str(tmp_path / "project.db")
+
+
+REGIONS = ("easy-to-learn", "ambiguous", "hard-to-learn")
+
+
+def fill(project: Project, n: int) -> None:
+    """Documents q0, q1, ... with a ranking of suspects and a map; p_wrong rises with the number."""
+    ids = range(n)
+    rows = {
+        LABEL_VERSION: [{"id": 1, "name": "first", "digest": "0", "created": now()}],
+        RUN: [
+            {"id": 1, "kind": "suspects", "name": "ranking", "digest": "1", "imported": now()},
+            {"id": 2, "kind": "map", "name": "map", "digest": "2", "imported": now()},
+        ],
+        DOCUMENT: [
+            {
+                **{"id": i + 1, "external_id": f"q{i}", "digest": "d", "split": "test" if i % 5 == 0 else "train"},
+                **{"text": f"Who is number {i}?", "columns": {"year": 2000 + i, "kind": "web" if i % 2 else "it's"}},
+                "withdrawn": False,
+            }
+            for i in ids
+        ],
+        GIVEN: [{"version_id": 1, "document_id": i + 1, "label_id": 1 + i % 3} for i in ids],
+        SUGGESTION: [
+            {
+                **{"run_id": 1, "document_id": i + 1, "label_id": 1 + (i + 1) % 3, "score": 0.5, "why": "why"},
+                **{"p_wrong": None if i == 0 else i / n, "columns": {"p_label": 1 - i / n, "rank": n - i}},
+            }
+            for i in ids
+        ],
+        MAP_POINT: [
+            {
+                **{"run_id": 2, "document_id": i + 1, "confidence": 1 - i / n, "variability": 0.1, "correctness": 0.5},
+                **{"region": REGIONS[i % 3], "metrics": {"aum": -i, "loss": i}, "predicted_id": 1 + i % 3},
+            }
+            for i in ids
+        ],
+    }
+    with project.writing() as connection:
+        for table, of_table in rows.items():
+            connection.execute(sa.insert(table), of_table)
+
+
+@pytest.fixture
+def reviews(database: str) -> Iterator[Project]:
+    """A project of 24 documents with a ranking and a map, in each kind of database."""
+    with Project.create(database, labels=["HUM", "LOC", "NUM"]) as project:
+        fill(project, 24)
+        yield project
+
+
+@pytest.fixture
+def in_file(tmp_path: Path) -> Iterator[Project]:
+    """The same project in a SQLite file, where the kind of database does not matter."""
+    with Project.create(tmp_path / "reviews.db", labels=["HUM", "LOC", "NUM"]) as project:
+        fill(project, 24)
+        yield project
