@@ -23,8 +23,8 @@ from cal.annotation.schema import (
     STATE,
     SUGGESTION,
 )
-from cal.annotation.task import Point, Said, Suggestion
-from cal.annotation.task_making import read_points, read_said, read_suggestions
+from cal.annotation.task import Point, ShownVerdict, Suggestion
+from cal.annotation.task_making import read_points, read_suggestions, read_verdicts
 from cal.annotation.verdicts import UNDECIDED, UNDO
 from cal.errors import DataError, shown
 
@@ -55,7 +55,7 @@ class History:
         label: its decided label, or else the given one; None if it has none.
         came_back: why it waits again although it was decided; None if it does not.
         given: its given label in each label version, by the number of the version.
-        said: the last decision of each reviewer that was not undone.
+        verdicts: the last decision of each reviewer that was not undone.
         events: all events about it, the oldest first, with what was seen.
         suggestions: what each run suggests, the oldest first.
         points: where it lies on each map, the oldest first.
@@ -74,7 +74,7 @@ class History:
     label: str | None
     came_back: str | None
     given: dict[int, str | None]
-    said: tuple[Said, ...]
+    verdicts: tuple[ShownVerdict, ...]
     events: tuple[dict[str, Any], ...]
     suggestions: tuple[Suggestion, ...]
     points: tuple[Point, ...]
@@ -113,7 +113,7 @@ def read_history(connection: Connection, document: str) -> History:
         label=decided or given.get(latest or 0),
         came_back=None if state is None else state.returned,
         given=given,
-        said=tuple(read_said(connection, [row.id], names).get(row.id, ())),
+        verdicts=tuple(read_verdicts(connection, [row.id], names).get(row.id, ())),
         events=tuple(_events(connection, row.id)),
         suggestions=tuple(read_suggestions(connection, [row.id], run, names)[row.id] for run in runs[SUGGESTION]),
         points=tuple(read_points(connection, [row.id], run, names)[row.id] for run in runs[MAP_POINT]),

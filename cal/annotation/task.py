@@ -58,7 +58,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Said:
+class ShownVerdict:
     """What a reviewer has decided about a document, with their comment."""
 
     reviewer: str
@@ -91,7 +91,7 @@ class Task:
         blind: whether another reviewer decides it, too, and neither sees what the other said.
         adjudicates: whether reviewers disagree about it, so that a decision settles that.
         came_back: why it is here again although it was decided; None if it was not.
-        said: what reviewers have decided about it before, in their order; empty if it is blind.
+        verdicts: what reviewers have decided about it before, in their order; empty if it is blind.
     """
 
     document: str
@@ -112,7 +112,7 @@ class Task:
     blind: bool = False
     adjudicates: bool = False
     came_back: str | None = None
-    said: tuple[Said, ...] = ()
+    verdicts: tuple[ShownVerdict, ...] = ()
     _made: float = field(default_factory=time.monotonic, repr=False, compare=False)
 
     def decision(

@@ -14,7 +14,7 @@ from cal.annotation.label_store import read_labels
 from cal.annotation.labels import LabelNames
 from cal.annotation.recording import latest_version
 from cal.annotation.schema import DOCUMENT, EVENT, GIVEN, MAP_POINT, RUN, STATE, SUGGESTION, VERDICT
-from cal.annotation.task import Point, Said, Suggestion, Task
+from cal.annotation.task import Point, ShownVerdict, Suggestion, Task
 from cal.annotation.verdicts import DECIDES, DISAGREEMENT
 
 
@@ -51,7 +51,7 @@ def make_tasks(
     documents = _by_document(connection, DOCUMENT, numbers, key=DOCUMENT.c.id)
     given = _by_document(connection, GIVEN, numbers, GIVEN.c.version_id == version)
     states = _by_document(connection, STATE, numbers)
-    said = read_said(connection, [each.document for each in served if each.n_reviewers == 1], names)
+    said = read_verdicts(connection, [each.document for each in served if each.n_reviewers == 1], names)
     suggestions = read_suggestions(connection, numbers, suspects, names)
     points = read_points(connection, numbers, map, names)
     tasks = []
@@ -79,7 +79,7 @@ def make_tasks(
                 blind=blind,
                 adjudicates=not blind and state is not None and state.state == DISAGREEMENT,
                 came_back=None if state is None else state.returned,
-                said=tuple(said.get(each.document, ())),
+                verdicts=tuple(said.get(each.document, ())),
             )
         )
     return tasks
@@ -108,14 +108,14 @@ def read_points(connection: Connection, numbers: Sequence[int], run: int | None,
     }
 
 
-def read_said(connection: Connection, numbers: Sequence[int], names: LabelNames) -> dict[int, list[Said]]:
+def read_verdicts(connection: Connection, numbers: Sequence[int], names: LabelNames) -> dict[int, list[ShownVerdict]]:
     """What reviewers have decided about documents, in the order in which they did."""
-    found: dict[int, list[Said]] = defaultdict(list)
+    found: dict[int, list[ShownVerdict]] = defaultdict(list)
     columns = (VERDICT.c.document_id, VERDICT.c.reviewer, VERDICT.c.action, VERDICT.c.label_id)
     query = sa.select(*columns, EVENT.c.comment, EVENT.c.server_time).join(EVENT, EVENT.c.seq == VERDICT.c.seq)
     query = query.where(VERDICT.c.document_id.in_(numbers), VERDICT.c.action.in_(DECIDES)).order_by(VERDICT.c.seq)
     for row in connection.execute(query) if numbers else ():
-        said = Said(row.reviewer, row.action, names.name(row.label_id), row.comment, row.server_time)
+        said = ShownVerdict(row.reviewer, row.action, names.name(row.label_id), row.comment, row.server_time)
         found[row.document_id].append(said)
     return found
 

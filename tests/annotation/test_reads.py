@@ -28,7 +28,8 @@ def test_outcomes_are_known_once_a_document_is_decided(reviews):
     reads = reviews.reads()
     np.testing.assert_equal(reads.outcome, [0, 1, 0, 0, np.nan, np.nan, np.nan])
     assert (reads.n_documents, len(reads), reads.order) == (24, 7, "sampled")
-    assert reads.positions.tolist() == list(range(7)) and len(reads.all_weights) == 24
+    assert reads.positions.tolist() == list(range(7))
+    assert len(reads.all_weights) == 24
     assert np.allclose(reads.weights, reads.all_weights[:7])
     left = np.cumsum(reads.all_weights[::-1])[::-1][:7]
     assert np.allclose(reads.probability, reads.weights / left)
@@ -41,7 +42,8 @@ def test_a_disputed_document_is_unknown_until_somebody_adjudicates(in_file):
     in_file.decide_all([first.decision("keep")])
     assert np.isnan(in_file.reads().outcome).all()  # it waits for the second reviewer
     in_file.decide_all([second.decision("relabel", other(second.given))])
-    assert np.isnan(in_file.reads().outcome).all() and in_file.reads().state.tolist() == ["disagreement"]
+    assert np.isnan(in_file.reads().outcome).all()
+    assert in_file.reads().state.tolist() == ["disagreement"]
     in_file.decide(first.document, "relabel", other(first.given), reviewer="eve", adjudicates=True)
     assert in_file.reads().outcome.tolist() == [1]
 
@@ -88,8 +90,10 @@ def test_a_queue_that_is_read_to_the_end_has_only_known_outcomes(in_file):
     while (task := in_file.next("ann")) is not None:
         in_file.decide_all([task.decision("keep")])
     reads = in_file.reads()
-    assert len(reads) == reads.n_documents == 4 and not reads.outcome.any()
-    assert np.allclose(reads.probability, [1 / 4, 1 / 3, 1 / 2, 1]) and reads.at_random.all()
+    assert len(reads) == reads.n_documents == 4
+    assert not reads.outcome.any()
+    assert np.allclose(reads.probability, [1 / 4, 1 / 3, 1 / 2, 1])
+    assert reads.at_random.all()
 
 
 def test_an_unlabelled_document_has_no_wrong_label(in_file):
@@ -97,7 +101,8 @@ def test_an_unlabelled_document_has_no_wrong_label(in_file):
         connection.execute(sa.update(GIVEN).where(GIVEN.c.document_id == 5).values(label_id=None))
     in_file.queue(order="random", filter='given=""')
     in_file.decide_all([in_file.next("ann").decision("relabel", "HUM")])
-    assert in_file.reads().outcome.tolist() == [0] and in_file.reads().given.tolist() == [-1]
+    assert in_file.reads().outcome.tolist() == [0]
+    assert in_file.reads().given.tolist() == [-1]
 
 
 def test_an_undone_decision_is_unknown_again(in_file):
