@@ -10,9 +10,9 @@ from typing import Any
 from cal.checks import one_of
 from cal.data.documents import SourceDocuments, ids_of_texts
 from cal.data.spelling import alike, visible
-from cal.data.tables import RawTable
+from cal.data.tables import Disagreement, RawTable
 from cal.data.written_labels import plain_labels, unconfirmed
-from cal.errors import DataError, quantity
+from cal.errors import DataError, in_words, quantity
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +100,11 @@ def read_documents(
         (['He sleeps. / He is awake.'], [(('He sleeps.', 'He is awake.'),)])
     """
     table = numbered(table, columns)
-    written = plain_labels(table.column(columns.label_column, "label_column"))
+    written = table.column(columns.label_column, "label_column")
+    disputed = [row for row, label in enumerate(written) if isinstance(label, Disagreement)]
+    if disputed and columns.unlabelled == "error":
+        raise _disputed(table, disputed, written)
+    written = plain_labels([None if isinstance(label, Disagreement) else label for label in written])
     rows = _labelled(table, written, columns, set(map(str, label_names or ())))
     parts = [_texts(table, name, option, rows) for name, option in columns.text_columns()]
     documents = list(zip(*parts, strict=True))
@@ -161,6 +165,18 @@ def _labelled(table: RawTable, labels: Sequence[Any], columns: Columns, names: s
             *(table.source, f"{len(dropped):,}", f"{len(labels):,}", "accepted " if unsure else ""),
         )
     return [row for row in range(len(labels)) if row not in dropped]
+
+
+def _disputed(table: RawTable, rows: Sequence[int], written: Sequence[Any]) -> DataError:
+    first = written[rows[0]]
+    named = f"document '{table.columns[DEFAULT_ID_COLUMN][rows[0]]}'" if DEFAULT_ID_COLUMN in table.columns else "one"
+    skip = table.wording.setting("unlabelled", "skip")
+    them = "it" if len(rows) == 1 else "them"
+    return DataError(
+        f"{table.place(*rows)}: annotators disagree about {quantity(len(rows), 'document')}; {named} is "
+        f"{in_words(map(visible, first))} to them. Settle {them} in the tool and export again, or set {skip} to leave "
+        f"{them} out."
+    )
 
 
 def _texts(table: RawTable, name: str, option: str, rows: Sequence[int]) -> list[str]:

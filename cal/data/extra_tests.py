@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from cal.data import hub_connection
+from cal.data.annotated import read_labelled
 from cal.data.columns import Columns, read_documents
 from cal.data.documents import ExtraTestDocuments
 from cal.data.glue_tsv import read_glue_tsv, task_problems
-from cal.data.table_files import read_table
 from cal.data.tables import Wording
 from cal.errors import nearest_name
 from cal.exchange.delimited import separator_problems
@@ -61,7 +61,7 @@ class ExtraTest(Columns):
             if self.task:
                 given = read_glue_tsv(file, self.task)
             else:
-                table = read_table(file, self.encoding, self.separator, f"{wording.where}.")
+                table = read_labelled(file, self.encoding, self.separator, f"{wording.where}.")
                 given = replace(table, wording=wording), self
             documents = read_documents(*given)
         else:

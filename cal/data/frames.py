@@ -16,11 +16,11 @@ from cal.data.documents import assemble
 from cal.data.spelling import LABELS
 from cal.data.split_column import SPLIT_COLUMN, SPLITS, by_split
 from cal.data.splits import LabelledSplits
-from cal.data.tables import LazyColumns, RawTable, Wording, to_table
+from cal.data.tables import SEQUENCES, LazyColumns, RawTable, Wording, is_nested, to_table
 from cal.data.written_labels import plain_labels
 from cal.errors import ConfigError, DataError, shown
 
-_SEQUENCES, _GIVEN_ID = "sequences", "given id"
+_GIVEN_ID = "given id"
 _KEYWORDS = {
     **{"text_column": "text", "second_column": "text", "choice_columns": "choices", "label_column": "label"},
     **{"id_column": "id", "split_column": "split", "labels": "spelling"},
@@ -71,7 +71,7 @@ class FrameReader:
         columns = self._columns()
         plain = isinstance(self.text, str | int) and self.choices is None
         documents = {
-            name: read_documents(table, columns, order, _SEQUENCES if plain and _is_nested(table) else None)
+            name: read_documents(table, columns, order, SEQUENCES if plain and is_nested(table) else None)
             for name, table in tables.items()
         }
         if self.label_names is None and order is not None:
@@ -233,13 +233,3 @@ def _order(values: Any) -> list[str] | None:
     """The categories of a categorical, in their order."""
     categories = getattr(getattr(values, "dtype", None), "categories", None)
     return None if categories is None else [str(category) for category in plain_labels(categories.tolist())]
-
-
-def _is_nested(table: RawTable) -> bool:
-    """Whether the table has the sequences that `Corpus.to_frame` writes of documents with several texts."""
-
-    def nested(value: Any) -> bool:
-        return isinstance(value, Sequence | np.ndarray) and not isinstance(value, str) and len(value) > 0
-
-    values = table.columns[_SEQUENCES] if _SEQUENCES in table.columns else []
-    return bool(values) and all(nested(value) and all(map(nested, value)) for value in values)

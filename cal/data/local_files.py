@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from cal.checks import numbers_in, one_of, refuse
+from cal.data.annotated import read_labelled
 from cal.data.columns import ROW_IDS, Columns, numbered, read_documents
 from cal.data.corpus import Corpus
 from cal.data.documents import SourceDocuments
 from cal.data.extra_tests import COLUMN_SETTINGS, extra_test_problems, extra_tests
 from cal.data.spelling import LABELS
 from cal.data.split_column import SPLIT_COLUMN, SPLITS, by_split
-from cal.data.table_files import ending, read_table, stem
-from cal.data.tables import ON_COMMAND_LINE, RawTable, joined
+from cal.data.table_files import ending, stem
+from cal.data.tables import ON_COMMAND_LINE, SEQUENCES, RawTable, is_nested, joined
 from cal.errors import ConfigError, DataError
 from cal.exchange.delimited import separator_problems
 from cal.text_files import encoding_problems
@@ -78,7 +79,11 @@ class LocalFiles(Columns):
             tables = by_split(numbered(tables["train"], self), self.split_column)
         elif self.split_column not in (None, SPLIT_COLUMN):
             raise ConfigError("dataset.split_column is for files without splits of their own. Leave one of them out.")
-        splits = {split: read_documents(table, self, self.label_names) for split, table in tables.items()}
+        plain = self.second_column is None and self.choice_columns is None
+        splits = {
+            split: read_documents(table, self, self.label_names, SEQUENCES if plain and is_nested(table) else None)
+            for split, table in tables.items()
+        }
         if len(files) > 1 and self.id_column in ROW_IDS:  # every file counts from its own first row
             splits = {name: each if name == "train" else each.of_split(name) for name, each in splits.items()}
         corpus = self._corpus(splits, files["train"])
@@ -125,7 +130,7 @@ class LocalFiles(Columns):
         return _files_of(files[0]) if len(files) == 1 and files[0].is_dir() else {"train": files}
 
     def _table(self, file: Path) -> RawTable:
-        return replace(read_table(file, self.encoding, self.separator), wording=self.wording)
+        return replace(read_labelled(file, self.encoding, self.separator), wording=self.wording)
 
     def _corpus(self, splits: dict[str, SourceDocuments], files: list[Path]) -> Corpus:
         tests = {test: settings.read(test) for test, settings in extra_tests(self.tests, self._columns()).items()}

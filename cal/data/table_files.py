@@ -8,7 +8,7 @@ from typing import Any
 from cal.data.tables import RawTable, to_table
 from cal.errors import DataError
 from cal.exchange.delimited import read_delimited
-from cal.text_files import open_text
+from cal.exchange.json_files import read_objects
 
 USUAL_SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _JSON = (".jsonl", ".json")
@@ -82,42 +82,7 @@ def read_table(
 
 def _read_json(path: Path, encoding: str | None, option: str) -> dict[str, list[Any]]:
     """The columns of a file with an object per line, or with one list of objects."""
-    import orjson
-
-    rows: list[dict[str, Any]] = []
-    with open_text(path, encoding, option) as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = orjson.loads(line)
-            except orjson.JSONDecodeError as error:
-                if not rows and line.lstrip().startswith("["):  # a list over several lines
-                    return _of_list(path, line + file.read())
-                raise DataError(f"{path}, line {number} is not JSON: {error}. Write one object per line.") from error
-            if not rows and isinstance(row, list) and all(isinstance(each, dict) for each in row):
-                rows += row
-                continue
-            if not isinstance(row, dict):
-                raise DataError(
-                    f"{path}, line {number} is {type(row).__name__}, not an object. Write one object per line, such as "
-                    '{"text": "Who?", "label": "HUM"}.'
-                )
-            rows.append(row)
-    return _by_name(rows)
-
-
-def _of_list(path: Path, text: str) -> dict[str, list[Any]]:
-    import orjson
-
-    try:
-        rows = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise DataError(f"{path} is not JSON: {error}. Write one object per line, or a list of objects.") from error
-    if other := next((number for number, row in enumerate(rows, start=1) if not isinstance(row, dict)), None):
-        kind = type(rows[other - 1]).__name__
-        raise DataError(f"{path}: item {other} of its list is {kind}, not an object. Write a list of objects.")
-    return _by_name(rows)
+    return _by_name(list(read_objects(path, encoding, option)))
 
 
 def _by_name(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:

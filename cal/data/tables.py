@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     import datasets
 
 logger = logging.getLogger(__name__)
+SEQUENCES = "sequences"
+
+
+class Disagreement(tuple[str, ...]):
+    """The labels of a document about which annotators disagree, in a column of labels."""
 
 
 class LazyColumns(Mapping[str, list[Any]]):
@@ -173,6 +178,18 @@ class RawTable:
         """The table of some of the rows, which keep their numbers in messages."""
         columns = LazyColumns([*self.columns], lambda name: [self.columns[name][row] for row in rows])
         return replace(self, columns=columns, numbers=[self.number(row) for row in rows])
+
+
+def is_nested(table: RawTable) -> bool:
+    """Whether the table has the sequences that `Corpus.to_frame` writes of documents with several texts."""
+
+    def nested(value: Any) -> bool:
+        return (
+            (isinstance(value, Sequence) or hasattr(value, "tolist")) and not isinstance(value, str) and len(value) > 0
+        )
+
+    values = table.columns[SEQUENCES] if SEQUENCES in table.columns else []
+    return bool(values) and all(nested(value) and all(map(nested, value)) for value in values)
 
 
 def joined(tables: Sequence[RawTable]) -> RawTable:

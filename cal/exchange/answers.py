@@ -79,11 +79,21 @@ def last_id(document: AnnotatedDocument, reviewer: str) -> str | None:
 
 
 def with_answers(
-    document: AnnotatedDocument, answers: Iterable[Answer], suggestions: Iterable[Suggested] = ()
+    document: AnnotatedDocument,
+    answers: Iterable[Answer],
+    suggestions: Iterable[Suggested] = (),
+    side_by_side: bool = False,
 ) -> AnnotatedDocument:
     """A document with more answers and suggestions; those it has already change nothing.
 
     The new answers come after the old ones, by time; label and state follow.
+
+    Args:
+        document: the document.
+        answers: all that its tool has.
+        suggestions: all that its tool has.
+        side_by_side: whether a reviewer of the tool can have several answers that stand, none of which replaces
+            another; otherwise the last one counts.
     """
     known = {answer.id for answer in document.answers}
     new = {answer.id: answer for answer in answers if answer.id not in known}
@@ -93,7 +103,11 @@ def with_answers(
     if not new:
         return document
     every = (*document.answers, *in_order(list(new.values())))
-    label, state = settled(document.given, every)
+    told_apart = [
+        replace(answer, reviewer=f"{answer.reviewer} {answer.id}") if side_by_side and answer.id in new else answer
+        for answer in every
+    ]
+    label, state = settled(document.given, told_apart)
     return replace(document, answers=every, label=label, state=state)
 
 

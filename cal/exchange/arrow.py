@@ -151,6 +151,7 @@ def _schema(kinds: Mapping[str, type]) -> pa.Schema:
         [
             *(("id", text), ("reviewer", text), ("action", text), ("label", text), ("comment", text)),
             *(("seconds", number), ("time", pa.timestamp("us", "UTC")), ("seen", suggested)),
+            ("adjudicates", pa.bool_()),
         ]
     )
     types = {str: text, int: pa.int64(), float: number, bool: pa.bool_()}

@@ -83,6 +83,8 @@ def answer_values(answer: Answer) -> dict[str, Any]:
         values["time"] = answer.time.isoformat()
     if answer.seen is not None:
         values["seen"] = suggested_values(answer.seen)
+    if answer.adjudicates:
+        values["adjudicates"] = True
     return values
 
 

@@ -1,11 +1,12 @@
 """Label Studio: tasks with predictions and annotations for import, and everything that it exports as JSON.
 
-The answers of reviewers become annotations of the user who imports them; who gave them and when travels in `cal`, and
-an annotation comes back under the id of the answer (`unique_id`).
+The answers of reviewers become annotations of the user who imports them; who gave them and when travels in `cal`. An
+annotation gets a new `unique_id` there, but comes back with the number that we give it, as `import_id`.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import chain, islice
@@ -123,8 +124,14 @@ def _annotation(answer: Answer, given: str | None) -> dict[str, Any]:
             {"id": f"comment-{answer.id}", "from_name": COMMENT_FIELD, "to_name": "text", "type": "textarea"}
             | {"value": text}
         )
-    made = {"unique_id": answer.id, "was_cancelled": answer.action == SKIP, "ground_truth": False, "result": result}
+    made = {"id": _import_id(answer), "unique_id": answer.id, "ground_truth": False}
+    made |= {"was_cancelled": answer.action == SKIP, "result": result}
     return made if answer.seconds is None else made | {"lead_time": answer.seconds}
+
+
+def _import_id(answer: Answer) -> int:
+    """A number for an answer that fits the `import_id` of an annotation."""
+    return int.from_bytes(hashlib.blake2b(answer.id.encode(), digest_size=8).digest()) >> 1
 
 
 def _documents(tasks: Iterable[Mapping[str, Any]], losses: Losses) -> Iterator[AnnotatedDocument]:
@@ -145,19 +152,22 @@ def _document(
     task: Mapping[str, Any], data: Mapping[str, Any], annotations: list[Any], number: int, losses: Losses
 ) -> AnnotatedDocument:
     document = document_in(data, task.get("id"), RESERVED, losses, number)
+    shown = [each["prediction"] for each in annotations if isinstance(each, dict) and each.get("prediction")]
+    by_number = {each.get("id"): each for each in shown if isinstance(each, dict)}
     suggestions = []
-    for prediction in task.get("predictions") or ():
-        if not isinstance(prediction, dict):
+    for given in task.get("predictions") or ():
+        prediction = given if isinstance(given, dict) else by_number.get(given)
+        if prediction is None:
             if not document.suggestions:
-                losses.add(document.id, "suggestion", prediction, "the export holds only its number")
+                losses.add(document.id, "suggestion", given, "the export holds only its number")
         elif suggested := _suggested(prediction, document, losses):
             suggestions.append(suggested)
     for draft in task.get("drafts") or ():
         losses.add(document.id, "draft", draft, "a draft is no answer")
     found = [_answer(each, document, losses) for each in annotations if isinstance(each, dict)]
-    shown = {(storable(each.label), each.score, storable(each.source)) for each in document.suggestions}
-    other = [each for each in suggestions if (each.label, each.score, each.source) not in shown]
-    return with_answers(document, filter(None, found), other)
+    ours = {(storable(each.label), each.score, storable(each.source)) for each in document.suggestions}
+    other = [each for each in suggestions if (each.label, each.score, each.source) not in ours]
+    return with_answers(document, filter(None, found), other, side_by_side=True)
 
 
 def _suggested(prediction: Mapping[str, Any], document: AnnotatedDocument, losses: Losses) -> Suggested | None:
@@ -202,7 +212,8 @@ def _answer(annotation: Mapping[str, Any], document: AnnotatedDocument, losses: 
     if annotation.get("ground_truth"):
         losses.add(document.id, "ground_truth", True, "an answer has no such mark")
     key = annotation.get("unique_id") or None
-    if known := next((each for each in document.answers if each.id == key), None):
+    import_id = annotation.get("import_id", annotation.get("id"))
+    if known := next((each for each in document.answers if each.id == key or _import_id(each) == import_id), None):
         written = _annotation(known, document.given)
         if (_chosen(written["result"]), written["was_cancelled"]) == (chosen, skipped):
             return known

@@ -35,18 +35,17 @@ def documents_in_rows(rows: Iterable[Mapping[str, Any]], losses: Losses) -> Iter
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
         groups.setdefault(str(row.get(ID) or row.get("id")), []).append(row)
-    number = 0
-    for of_document in groups.values():
-        number += 1
+    for number, of_document in enumerate(groups.values(), start=1):
         first = of_document[0]
         document = document_in(first, None, RESERVED, losses, number)
-        if LABEL_FIELD not in first and not any({ACTION_FIELD, COMMENT_FIELD} & row.keys() for row in of_document):
+        of_document = [row for row in of_document if row["annotation_id"] not in (None, "")]  # others say nothing
+        named = {LABEL_FIELD, ACTION_FIELD, COMMENT_FIELD}
+        if of_document and not any(named & row.keys() for row in of_document):
             raise DataError(
                 f"{losses.source} has no column '{LABEL_FIELD}'. It has: {', '.join(map(repr, first))}. Rename the one "
                 f"with the labels to '{LABEL_FIELD}'."
             )
-        yield with_answers(document, _answers(of_document, document, losses))
-        number += len(of_document) - 1
+        yield with_answers(document, _answers(of_document, document, losses), side_by_side=True)
 
 
 def _answers(rows: Iterable[Mapping[str, Any]], document: AnnotatedDocument, losses: Losses) -> Iterator[Answer]:

@@ -54,6 +54,7 @@ def answers(draw):
         draw(NUMBERS),
         draw(TIMES),
         draw(st.none() | SUGGESTED),
+        draw(st.booleans()),
     )
 
 
