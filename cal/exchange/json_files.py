@@ -79,7 +79,7 @@ def _values(file: TextIO, path: Path) -> Iterator[tuple[int, Any]]:
                     continue
             except json.JSONDecodeError as error:
                 if ended:
-                    there = line + buffer.count("\n", at, error.pos)
+                    there = line + (buffer.count("\n", at, error.pos) if opened else 0)
                     raise DataError(
                         f"{path}, line {there} is not JSON: {error.msg}. Write a list of objects or one object per "
                         "line, and check that the file is whole."

@@ -391,8 +391,8 @@ def test_settings_of_a_dialect_are_checked_first(setting):
         ("a.csv", b"a,b,a\n1,2,3\n", "'a' twice, columns 1 and 3"),
         ("a.csv", b"text,,\na,b,c\n", "2 columns have no name"),
         ("a.csv", b"text label\na b\n", "its only column is 'text label'.*dataset.separator="),
-        ("a.jsonl", b'[{"text": "a"}, 3]', "line 1 is list"),
-        ("a.json", b'[\n{"text": "a"},\n 3]', "item 2 of its list is int"),
+        ("a.jsonl", b'[{"text": "a"}, 3]', "item 2 is a number"),
+        ("a.json", b'[\n{"text": "a"},\n 3]', "line 3: item 2 is a number"),
     ],
 )
 def test_a_file_in_another_form_is_named_with_what_it_is(tmp_path, name, content, message):
