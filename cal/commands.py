@@ -82,6 +82,9 @@ COMMANDS = {
         ("Report", "report.html"),
         kept="Finished injections",
     ),
+    "annotate queue": Command(
+        "make a queue: which documents people read, and in which order", "cal.annotation.queue_request:QueueRequest"
+    ),
     "map-diff": Command("compare two data maps of the same documents"),
     "lint-logs": Command("explain what is wrong with logs of training dynamics"),
     "strategies": Command("list the strategies with year, cost and needs"),

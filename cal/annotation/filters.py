@@ -91,6 +91,9 @@ class Condition:
         allowed = operators(self.name)
         if not self.values or not all(isinstance(each, str) for each in self.values):
             raise ConfigError(f"{self.name or 'A condition'} needs a value, such as {self.name or 'split'}=train.")
+        for each in (self.name, *self.values):
+            if re.search("[\ud800-\udfff]", each):
+                raise ConfigError(f"{shown(each)} holds half a character (a lone surrogate). Give whole characters.")
         if self.operator not in allowed:
             raise ConfigError(f"{self.name} takes {in_words(allowed, 'or')}, not {shown(self.operator)}.")
         if self.name == "pair" and len(self.values) % 2:

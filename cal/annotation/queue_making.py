@@ -65,7 +65,7 @@ def make_queue(project: ProjectQueues, options: QueueOptions) -> Queue:
         "order": options.order,
         "filter": str(filter),
         "seed": options.seed,
-        "settings": settings | basis.as_settings() | {"without_score": without},
+        "settings": settings | basis.as_settings() | {"without_score": without, "high_first": sign == 1},
         "run_id": _run_of(basis, score),
         "version_id": basis.version,
         "n_documents": len(drawn),

@@ -20,14 +20,14 @@ class QueueOptions:
         by: score that says which documents come first: p_wrong, another score of the suspects, a metric of the map or
             a column of the corpus with numbers. The most suspicious come first, so the highest p_wrong and the lowest
             confidence, and the highest numbers of a column; `-NAME` puts the lowest numbers first and `+NAME` the
-            highest, whatever they mean. None is p_wrong; order=random needs none
+            highest, whatever they mean. null is p_wrong; order=random needs none
         order: sampled (each draw takes a document with a probability proportional to its score, which tells how many
             errors there are), ranked (the most suspicious first, which finds most errors and proves nothing), mixed
             (ranked with some random draws) or random (all documents alike, as a control)
-        filter: which documents, such as `state=undecided and given=HUM and p_wrong>=.5`, or all; None takes the
+        filter: which documents, such as `state=undecided and given=HUM and p_wrong>=.5`, or all; null takes the
             undecided and those that came back
-        name: name of the queue; None makes one of its order and number
-        from_run: name of the run that scores and suggestions are taken from; None takes the latest
+        name: name of the queue; null makes one of its order and number
+        from_run: name of the run that scores and suggestions are taken from; null takes the latest
         seed: seed of the draws
         random_share: share of random draws of order=mixed
         double_share: share of the documents that two reviewers decide without seeing each other's decision, drawn at

@@ -52,7 +52,8 @@ class Queue:
         return int(self.settings.get("without_score") or 0)
 
     def __str__(self) -> str:
-        by = f" by {self.by}" if self.by else ""
+        end = "highest" if self.settings.get("high_first") else "lowest"
+        by = f" by {self.by.lstrip('+-')} ({end} first)" if self.by else ""
         told = f"Queue '{self.name}': {quantity(self.n_documents, 'document')}, {self.order}{by}; {self.filter}."
         if self.without_score:
             told += f" {self.without_score:,} of them have no {self.by} and count as the least suspicious."

@@ -196,7 +196,10 @@ def _json_number(column: Any, name: str, dialect: str) -> Any:
 
 def _postgresql_value(column: Any, name: str) -> Any:
     """The raw value at a key, which is not decoded: `json` keeps characters that PostgreSQL's texts cannot hold."""
-    return sa.cast(column, _RawJson()).op("->")(sa.cast(name, sa.Text))
+    text, nul = sa.type_coerce(column, sa.Text), "\\u0000"
+    plain = sa.func.replace(sa.func.replace(text, "\\\\", "\\u005c"), nul, "\\ufffd")  # NUL is refused even there
+    readable = sa.case((sa.func.strpos(text, nul) > 0, plain), else_=text)
+    return sa.cast(readable, _RawJson()).op("->")(sa.cast(name.replace("\0", "\ufffd"), sa.Text))
 
 
 class _RawJson(sa.types.UserDefinedType[Any]):

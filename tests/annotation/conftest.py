@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import itertools
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -104,9 +105,17 @@ def reviews(database: str) -> Iterator[Project]:
         yield project
 
 
-@pytest.fixture
-def in_file(tmp_path: Path) -> Iterator[Project]:
-    """The same project in a SQLite file, where the kind of database does not matter."""
-    with Project.create(tmp_path / "reviews.db", labels=["HUM", "LOC", "NUM"]) as project:
+@pytest.fixture(scope="session")
+def filled_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of such a project, to copy."""
+    path = tmp_path_factory.mktemp("filled") / "reviews.db"
+    with Project.create(path, labels=["HUM", "LOC", "NUM"]) as project:
         fill(project, 24)
+    return path
+
+
+@pytest.fixture
+def in_file(filled_file: Path, tmp_path: Path) -> Iterator[Project]:
+    """Such a project in a SQLite file, where the kind of database does not matter."""
+    with Project.open(shutil.copy(filled_file, tmp_path)) as project:
         yield project
