@@ -143,6 +143,9 @@ def _of_group(connection: Connection, queue: int, seen_by: str, after: int, revi
     holders = sa.select(sa.func.count(sa.distinct(LEASE.c.reviewer))).where(
         LEASE.c.document_id == DRAW.c.document_id, LEASE.c.reviewer != reviewer
     )
+    mine = sa.exists().where(
+        LEASE.c.queue_id == queue, LEASE.c.position == DRAW.c.position, LEASE.c.reviewer == reviewer
+    )
     decided = sa.select(sa.func.count()).where(
         *(VERDICT.c.document_id == DRAW.c.document_id, VERDICT.c.seq > after, VERDICT.c.action.in_(DECIDES))
     )
@@ -152,6 +155,7 @@ def _of_group(connection: Connection, queue: int, seen_by: str, after: int, revi
         .join(DOCUMENT, DOCUMENT.c.id == DRAW.c.document_id)
         .where(
             *(DRAW.c.queue_id == queue, sa.text("draw.is_open"), DRAW.c.seen_by == seen_by, ~DOCUMENT.c.withdrawn),
+            ~mine,
             holders.scalar_subquery() + n_decided < DRAW.c.n_reviewers,
         )
         .order_by(DRAW.c.position)
