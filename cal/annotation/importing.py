@@ -21,6 +21,7 @@ from cal.annotation.returning import IMPORTER, return_changed
 from cal.annotation.schema import DOCUMENT, EARLIER_CONTENT, GIVEN, LABEL_VERSION, PROJECT
 from cal.annotation.staging import CHANGE, INCOMING, INCOMING_LABEL, Staged, stage, temporary_tables
 from cal.annotation.statements import chunks
+from cal.annotation.view import update_draws
 from cal.checks import refuse
 from cal.errors import ConfigError, DataError, quantity, shown
 from cal.exchange.records import AnnotatedDocument, LabelSet
@@ -223,6 +224,8 @@ def _change_documents(connection: Connection, version: int) -> None:
     )
     gone = sa.select(CHANGE.c.document_id).where(CHANGE.c.position.is_(None))
     connection.execute(sa.update(DOCUMENT).where(DOCUMENT.c.id.in_(gone)).values(withdrawn=True))
+    there_or_not = sa.or_(CHANGE.c.position.is_(None), CHANGE.c.restored)
+    update_draws(connection, connection.execute(sa.select(CHANGE.c.document_id).where(there_or_not)).scalars().all())
 
 
 def _add_documents(connection: Connection) -> None:

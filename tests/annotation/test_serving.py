@@ -242,3 +242,15 @@ def test_clients_that_work_at_once_share_the_documents(reviews):
     assert events[events["action"] == "keep"].groupby("document").size().to_dict() == wanted
     assert len(wanted) == 24
     assert not events.duplicated(["document", "reviewer"]).any() or reviews.check() == []
+
+
+def test_an_import_closes_the_draws_of_what_it_does_not_hold(database):
+    corpus = {"id": ["a", "b", "c"], "text": ["Who?", "Where?", "How far?"], "label": ["HUM", "LOC", "NUM"]}
+    with Project.create(database) as project:
+        project.import_corpus(corpus)
+        project.queue(order="random")
+        project.import_corpus({name: values[:2] for name, values in corpus.items()}, accept=True)
+        assert project.queues[0].n_decided == 1
+        assert {*ids(project.tasks("ann", 3))} == {"a", "b"}
+        project.import_corpus(corpus, accept=True)
+        assert {*ids(project.tasks("ann", 3))} == {"a", "b", "c"}

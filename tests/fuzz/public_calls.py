@@ -16,6 +16,7 @@ import cal
 from cal.annotation.betting import Bets
 from cal.annotation.draw_order import draw_order, draw_weights
 from cal.annotation.error_total import error_total, lure
+from cal.annotation.filters import Condition, Filter
 from cal.annotation.stopping import certificate, certified_recall, next_reads
 from cal.corrections.error_count import wrong_in
 from cal.corrections.reads import draw_reads
@@ -485,4 +486,6 @@ def _of_reads() -> list[Call]:
         Call("certificate", certificate, {"recall": 0.9, "n_documents": 100, "n_errors": 5.0, "alpha": 0.05}),
         Call("certified_recall", certified_recall, {"n_control_errors": 14, "n_found": 14, "alpha": 0.05}),
         Call("lure", lure, {"outcomes": [0, 1], "probability": [0.5, 0.5], "n_documents": 4}),
+        Call("Filter.of", Filter.of, {"text": "state=undecided and p_wrong>=.5"}),
+        Call("Condition", Condition, {"name": "given", "operator": "=", "values": ("HUM",)}),
     ]
