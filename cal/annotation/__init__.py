@@ -5,7 +5,7 @@
 - The way out: `documents` reads documents as records for exchange, `answers` the answers among them.
 - Decisions: `events` appends them, `verdicts` says what follows from the events of a document, `labels` what the labels
   are called after they were added, renamed and merged.
-- Queues: `filters` says which documents and `scores` what to rank them by, `queue_making` makes a queue, `serving` gives
+- Queues: `filters` says which documents, `scores` what to rank them by, `queue_making` makes a queue, `serving` gives
   its documents to reviewers as tasks, and `reads` says what the first draws have shown.
 - What the reads prove: `draw_order` draws a queue with known probabilities, `error_total` says how many errors there
   are in it, from `betting`, and `stopping` whether to go on.
