@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,7 @@ HOMES = {
 }
 
 
+@cache
 def imports(name, for_types=False):
     """Absolute names of modules that a module imports anywhere, in functions too, and perhaps for type checking."""
     skipped = {

@@ -126,7 +126,9 @@ def test_a_changed_configuration_refuses_to_go_on_and_names_the_keys(smoke, run_
     assert "rounds" not in error.split("Different:")[1]
 
 
-def test_without_output_an_unfinished_simulation_is_found_again(smoke, run_folder, tmp_path, monkeypatch):
+def test_without_output_an_unfinished_simulation_is_found_again(
+    smoke, run_folder, blank_pictures, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     folder = run_folder
     rounds = next((folder / "rounds").glob("cal-*.jsonl"))
@@ -141,7 +143,7 @@ def test_without_output_an_unfinished_simulation_is_found_again(smoke, run_folde
     assert len(list((tmp_path / "runs").iterdir())) == 2
 
 
-def test_reports_of_several_folders_merge(smoke, run_folder, tmp_path, capsys):
+def test_reports_of_several_folders_merge(smoke, run_folder, blank_pictures, tmp_path, capsys):
     main([*smoke, f"output={tmp_path / 'b'}", "strategies=[margin]", "profile=true"])
     assert main(["report", str(run_folder), str(tmp_path / "b"), "-o", str(tmp_path / "both")]) == 0
     assert {row["strategy"] for row in rows_of(tmp_path / "both" / "curves.csv")} == {
@@ -154,7 +156,7 @@ def test_reports_of_several_folders_merge(smoke, run_folder, tmp_path, capsys):
     assert "both hold" in capsys.readouterr().err
 
 
-def test_multirun_runs_every_combination(smoke, tmp_path):
+def test_multirun_runs_every_combination(smoke, blank_pictures, tmp_path):
     folder = tmp_path / "sweep"
     assert main([*smoke, "-m", f"output={folder}", "query_size=5,6", "strategies=[random]", "seeds=1"]) == 0
     n_labelled = [[row["n_labelled"] for row in rows_of(folder / job / "curves.csv")] for job in ("0", "1")]

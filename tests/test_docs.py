@@ -88,7 +88,7 @@ def test_the_page_about_mending_labels_shows_what_happens(tmp_path, monkeypatch)
             assert compose(registry.find_target(COMMANDS[command].request), command, words)
 
 
-def test_the_tour_shows_what_happens(tmp_path, monkeypatch):
+def test_the_tour_shows_what_happens(blank_pictures, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = doctest.testfile(str(ROOT / "docs" / "tour.md"), module_relative=False)
     assert result.attempted > 15

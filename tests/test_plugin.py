@@ -1,5 +1,7 @@
 """docs/write_a_strategy.md: its examples run, and the package it ends in can be installed and used by name."""
 
+import importlib
+import json
 import os
 import re
 import subprocess
@@ -7,6 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+
+import cal
+from cal.cli import main
+from cal.dynamics.prediction_dynamics import PredictionDynamics
+from cal.dynamics.training_dynamics import TrainingDynamics
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs" / "write_a_strategy.md").read_text(encoding="utf-8")
@@ -23,10 +30,6 @@ def test_the_examples_run_one_after_the_other(tmp_path, monkeypatch):
 
 
 def test_what_a_pool_shows_is_there():
-    import cal
-    from cal.dynamics.prediction_dynamics import PredictionDynamics
-    from cal.dynamics.training_dynamics import TrainingDynamics
-
     table = PAGE.split("## What a pool shows")[1].split("Declare what you use")[0]
     names = {name.split("(")[0] for name in re.findall(r"`([a-z_]+)(?:\(.*?\))?`", table)}
     known = {*dir(cal.Pool), *dir(PredictionDynamics), *dir(TrainingDynamics), *TrainingDynamics.__annotations__}
@@ -83,70 +86,102 @@ def installed(tmp_path_factory):
     return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")]))}
 
 
-def cal(words, env, cwd):
-    return subprocess.run([sys.executable, "-m", "cal", *words], env=env, cwd=cwd, capture_output=True, text=True)
+SHOWN = ["far", "by_first", "plain", "Kind", "made"]
+RUNNER = """import contextlib, io, json, sys
+from cal.cli import main
+
+runs = {}
+for name, words in json.load(sys.stdin).items():
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as error:
+        code = main(words)
+    runs[name] = code, out.getvalue(), error.getvalue()
+print(json.dumps(runs))
+"""
 
 
 @pytest.fixture(scope="module")
-def smoke(corpus_file):
-    """The words of a simulation that ends within seconds."""
-    return ["simulate", "experiment=smoke", "dataset=files", f"dataset.path={corpus_file}", "features.n_components=8"]
-
-
-def test_a_separate_package_runs_by_name(installed, smoke, tmp_path):
-    """With it run an object and functions that the package offers."""
-    words = ["strategies=[far,by_first,plain,made]", f"output={tmp_path / 'run'}", "workers=1", "rounds=1", "seeds=1"]
-    run = cal([*smoke, *words], installed, tmp_path)
+def runs(installed, corpus_file, tmp_path_factory):
+    """Exit code, output and errors of commands that one process runs, in which the package is installed."""
+    folder = tmp_path_factory.mktemp("runs")
+    smoke = ["simulate", "experiment=smoke", "dataset=files", f"dataset.path={corpus_file}", "features.n_components=8"]
+    few = [f"output={folder / 'run'}", "workers=1", "rounds=1", "seeds=1"]
+    commands = {
+        "simulate": [*smoke, "strategies=[far,by_first,plain,made]", *few],
+        "strategies": ["strategies"],
+        **{f"show {name}": ["strategies", "show", name] for name in SHOWN},
+        "check": ["check-strategy", "far"],
+        "broken": [*smoke, "strategies=[random,broken]"],
+        "mistyped": [*smoke, "strategies=[random,faar]"],
+    }
+    run = subprocess.run(
+        [sys.executable, "-c", RUNNER],
+        input=json.dumps(commands),
+        env=installed,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
     assert run.returncode == 0, run.stderr
-    assert "far" in run.stdout
-    assert len(list((tmp_path / "run" / "rounds").glob("far-*.jsonl"))) > 0
+    return json.loads(run.stdout) | {"folder": folder / "run"}
 
 
-def test_it_is_listed_and_shown(installed, tmp_path):
-    table = cal(["strategies"], installed, tmp_path).stdout
+def test_a_separate_package_runs_by_name(runs):
+    """With it run an object and functions that the package offers."""
+    code, out, error = runs["simulate"]
+    assert code == 0, error
+    assert "far" in out
+    assert len(list((runs["folder"] / "rounds").glob("far-*.jsonl"))) > 0
+
+
+def test_it_is_listed_and_shown(runs):
+    _, table, _ = runs["strategies"]
     assert re.search(r"^far +2026 +distances +embeddings +Distance to the mean", table, re.MULTILINE)
     assert re.search(r"^broken .*package 'cal-far' cannot be loaded: half installed", table, re.MULTILINE)
-    assert "cal_far.py" in cal(["strategies", "show", "far"], installed, tmp_path).stdout
+    assert "cal_far.py" in runs["show far"][1]
 
 
-def test_objects_and_functions_of_a_package_are_shown_too(installed, tmp_path):
-    table = cal(["strategies"], installed, tmp_path).stdout
+def test_objects_and_functions_of_a_package_are_shown_too(runs):
+    _, table, _ = runs["strategies"]
     assert re.search(r"^by_first .*First class first", table, re.MULTILINE)
     assert re.search(r"^plain .*First class last", table, re.MULTILINE)
     assert re.search(r"^Kind .*no description", table, re.MULTILINE)
     assert re.search(r"^number .*not a strategy", table, re.MULTILINE)
     assert len(re.findall(r"^margin ", table, re.MULTILINE)) == 1
-    names = ["by_first", "plain", "Kind", "made"]
-    code = f"from cal.cli import main; print(*(main(['strategies', 'show', name]) for name in {names}))"
-    shown = subprocess.run([sys.executable, "-c", code], env=installed, cwd=tmp_path, capture_output=True, text=True)
-    assert shown.stdout.count("cal_more.py") == len(names), shown.stdout + shown.stderr
-    assert shown.stdout.endswith("0 0 0 0\n")
+    for name in SHOWN[1:]:
+        code, out, error = runs[f"show {name}"]
+        assert code == 0, error
+        assert "cal_more.py" in out
 
 
-def test_it_keeps_the_laws(installed, tmp_path):
-    assert cal(["check-strategy", "far"], installed, tmp_path).returncode == 0
+def test_it_keeps_the_laws(runs):
+    assert runs["check"][0] == 0
 
 
-def test_a_broken_package_is_named_only_when_asked_for(installed, smoke, tmp_path):
-    run = cal([*smoke, "strategies=[random,broken]"], installed, tmp_path)
-    assert run.returncode == 1
-    assert "'broken' of the package 'cal-far' cannot be loaded: half installed" in run.stderr
+def test_a_broken_package_is_named_only_when_asked_for(runs):
+    code, _, error = runs["broken"]
+    assert code == 1
+    assert "'broken' of the package 'cal-far' cannot be loaded: half installed" in error
 
 
-def test_a_mistyped_name_suggests_it(installed, smoke, tmp_path):
-    run = cal([*smoke, "strategies=[random,faar]"], installed, tmp_path)
-    assert "Did you mean 'far'" in run.stderr
+def test_a_mistyped_name_suggests_it(runs):
+    assert "Did you mean 'far'" in runs["mistyped"][2]
 
 
-def test_a_strategy_in_a_file_here_is_checked_by_path(tmp_path):
-    (tmp_path / "mine.py").write_text(PLUGIN)
-    # As the installed command does it, which does not look for modules where one is.
-    command = [sys.executable, "-P", "-m", "cal", "check-strategy", "mine:Far"]
-    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert run.returncode == 0, run.stdout + run.stderr
-    run = cal(["check-strategy", "mine:Nothing"], os.environ, tmp_path)
-    assert run.returncode == 1
-    assert "Cannot import 'mine:Nothing'" in run.stderr
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """The working directory, which Python itself does not search for modules, as for an installed command."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if place not in ("", str(tmp_path))])
+    yield tmp_path
+    sys.modules.pop("mine", None)
+    importlib.invalidate_caches()
+
+
+def test_a_strategy_in_a_file_here_is_checked_by_path(here, capsys):
+    (here / "mine.py").write_text(PLUGIN)
+    assert main(["check-strategy", "mine:Far"]) == 0
+    assert main(["check-strategy", "mine:Nothing"]) == 1
+    assert "Cannot import 'mine:Nothing'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -160,16 +195,14 @@ def test_a_strategy_in_a_file_here_is_checked_by_path(tmp_path):
     ],
 )
 def test_refusals_say_what_to_give(words, message, capsys):
-    from cal.cli import main
-
     assert main(words) == 1
     assert message in capsys.readouterr().err
 
 
-def test_a_broken_law_is_an_exit_code(tmp_path):
-    (tmp_path / "mine.py").write_text(
+def test_a_broken_law_is_an_exit_code(here, capsys):
+    (here / "mine.py").write_text(
         "import cal\n\n\n@cal.one_run\ndef by_place(pool):\n    return pool.generator().random(len(pool))\n"
     )
-    run = cal(["check-strategy", "mine.by_place"], os.environ, tmp_path)
-    assert run.returncode == 1
-    assert re.search(r"BROKEN  ignores the order of the pool\n +\d+ of 24 choices change", run.stdout)
+    with pytest.raises(SystemExit, match="1"):
+        main(["check-strategy", "mine.by_place"])
+    assert re.search(r"BROKEN  ignores the order of the pool\n +\d+ of 24 choices change", capsys.readouterr().out)

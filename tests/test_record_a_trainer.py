@@ -2,6 +2,7 @@
 
 import csv
 import importlib.util
+import json
 import os
 import re
 import shlex
@@ -52,22 +53,75 @@ def place(tmp_path_factory):
     return place
 
 
+WARM = """import contextlib, io, json, os, runpy, sys, traceback
+
+answers = os.fdopen(os.dup(1), "w")
+for line in sys.stdin:
+    sys.argv, out, error = json.loads(line), io.StringIO(), ""
+    try:
+        with contextlib.redirect_stdout(out):
+            runpy.run_path(sys.argv[0], run_name="__main__")
+    except BaseException:
+        error = traceback.format_exc()
+    print(json.dumps([out.getvalue(), error]), file=answers, flush=True)
+"""
+
+
 @pytest.fixture(scope="module")
-def run(place, encoder):
-    """run(command, output, ...): runs a command of the page, with a small encoder and few texts, into a folder."""
+def environment(place):
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    env = os.environ | {"PATH": programs, "OMP_NUM_THREADS": "1", "HF_HOME": str(place / "cache")}
+    return os.environ | {"PATH": programs, "OMP_NUM_THREADS": "1", "HF_HOME": str(place / "cache")}
+
+
+@pytest.fixture(scope="module")
+def python(place, environment):
+    """python(words): what `python WORDS` prints; one process runs all, as importing takes longer than training."""
+    with (place / "log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-c", WARM],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=environment,
+            cwd=place,
+            text=True,
+        )
+
+    def answer(words):
+        print(json.dumps(words), file=process.stdin, flush=True)
+        out, error = json.loads(process.stdout.readline())
+        assert error == "", error
+        return out
+
+    yield answer
+    process.communicate()
+
+
+@pytest.fixture(scope="module")
+def launch(place, environment):
+    """launch(words): what a command that starts several processes prints."""
+
+    def answer(words):
+        for _ in range(3):
+            done = subprocess.run(words, env=environment, cwd=place, capture_output=True, text=True)
+            if ABORTED not in done.stderr:
+                break
+            shutil.rmtree(place / words[words.index("--output", words.index("--output") + 1) + 1])
+        assert done.returncode == 0, done.stdout + done.stderr[-9000:]
+        return done.stdout
+
+    return answer
+
+
+@pytest.fixture(scope="module")
+def run(place, encoder, python, launch):
+    """run(command, output, ...): runs a command of the page, with a small encoder and few texts, into a folder."""
 
     def run(command, output, *more):
-        words = [*shlex.split(command), "--model", str(encoder), "--output", output, *more]  # the last of two counts
+        program, *words = [*shlex.split(command), "--model", str(encoder), "--output", output, *more]  # the last counts
         words += ["--epochs", str(N_EPOCHS), "--max-examples", str(N)]
-        for _ in range(3):
-            done = subprocess.run(words, env=env, cwd=place, capture_output=True, text=True)
-            if command not in (TORCHRUN, ACCELERATE) or ABORTED not in done.stderr:
-                break
-            shutil.rmtree(place / output)
-        assert done.returncode == 0, done.stdout + done.stderr[-9000:]
-        assert re.search(rf"^accuracy 0\.\d+ after {N_EPOCHS} epochs of {N} texts$", done.stdout, re.MULTILINE)
+        out = python(words) if program == "python" else launch([program, *words])
+        assert re.search(rf"^accuracy 0\.\d+ after {N_EPOCHS} epochs of {N} texts$", out, re.MULTILINE)
         return place / output
 
     return run

@@ -65,7 +65,7 @@ WORDS = {
 
 
 @pytest.mark.parametrize("command", WORDS)
-def test_a_command_checks_and_builds_each_thing_once(command, corpus_file, tmp_path):
+def test_a_command_checks_and_builds_each_thing_once(command, corpus_file, tmp_path, blank_pictures):
     words = [
         command,
         *WORDS[command],

@@ -585,8 +585,15 @@ def simulated(make_corpus, tiny):
 
 
 @pytest.fixture(scope="module")
-def grid(simulated):
-    return simulated()
+def finished(simulated, tmp_path_factory):
+    """A folder of the whole simulation, and its curves."""
+    folder = tmp_path_factory.mktemp("finished")
+    return folder, simulated(output=folder)
+
+
+@pytest.fixture(scope="module")
+def grid(finished):
+    return finished[1]
 
 
 def test_a_simulation_is_the_same_again(simulated, grid, assert_same):
@@ -616,8 +623,8 @@ def test_a_strategy_that_needs_dropout_is_refused_before_a_model_without_is_trai
 
 
 @pytest.mark.parametrize("n_kept", [0, 1, 2])
-def test_stopped_between_rounds_it_ends_the_same(simulated, grid, assert_same, tmp_path, n_kept):
-    simulated(output=tmp_path)
+def test_stopped_between_rounds_it_ends_the_same(simulated, finished, grid, assert_same, tmp_path, n_kept):
+    shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
     for path in tmp_path.glob("rounds/*.jsonl"):
         path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:n_kept]))
     assert_same(simulated(output=tmp_path), grid)

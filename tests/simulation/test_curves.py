@@ -84,7 +84,7 @@ def test_folders_of_other_vectors_are_refused(simulated, make_task, tmp_path):
         LearningCurves.load(tmp_path / "one", tmp_path / "other")
 
 
-def test_a_pool_that_ran_empty_is_said(simulated, tmp_path, caplog):
+def test_a_pool_that_ran_empty_is_said(simulated, blank_pictures, tmp_path, caplog):
     curves = simulated(strategies=["random"], seeds=[1], query_size=20, rounds=9)
     (remark,) = curves.remarks
     assert remark.startswith("The pool ran empty in round 3 of 9: all 60 training documents are labelled")
@@ -242,7 +242,7 @@ def test_curves_show_themselves(simulated, tmp_path):
     assert "area" in curves.plot().axes[0].get_title(loc="left")
 
 
-def test_the_report_is_that_of_the_command(simulated, tmp_path):
+def test_the_report_is_that_of_the_command(simulated, blank_pictures, tmp_path):
     curves = simulated()
     assert curves.report(tmp_path) == tmp_path / "report.html"
     assert curves.compare().headline() in (tmp_path / "report.md").read_text().replace("\\", "")

@@ -4,6 +4,7 @@ import errno
 import os
 import pickle
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -38,11 +39,25 @@ if __name__ == "__main__":
 
 
 @pytest.fixture(scope="module")
-def whole(simulated):
-    return simulated(full_data=True)
+def finished(simulated, tmp_path_factory):
+    """A folder of the whole simulation, and its curves."""
+    folder = tmp_path_factory.mktemp("finished")
+    return folder, simulated(full_data=True, output=folder)
+
+
+@pytest.fixture(scope="module")
+def whole(finished):
+    return finished[1]
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    """A copy of that folder, to damage."""
+    return shutil.copytree(finished[0], tmp_path, dirs_exist_ok=True)
 
 
 def test_a_finished_simulation_is_not_done_again(simulated, assert_same, whole, tmp_path, monkeypatch):
+    assert_same(simulated(full_data=True), whole)
     assert_same(simulated(full_data=True, output=tmp_path), whole)
     monkeypatch.setattr(MLP, "build", lambda *_: pytest.fail("trained again"))
     assert_same(simulated(full_data=True, output=tmp_path), whole)
@@ -60,9 +75,8 @@ def test_a_pool_that_ran_empty_ends_the_same(simulated, assert_same, tmp_path, n
 
 
 @pytest.mark.parametrize("cut", range(8))
-def test_cut_anywhere_it_ends_the_same(simulated, assert_same, whole, tmp_path, cut):
+def test_cut_anywhere_it_ends_the_same(simulated, assert_same, whole, copied, tmp_path, cut):
     """Each run's file is cut at some byte, most of them inside a line; a map may be lost with its record."""
-    simulated(full_data=True, output=tmp_path)
     rng = np.random.default_rng(cut)
     for path in sorted(tmp_path.glob("rounds/*.jsonl")):
         size = int(rng.integers(0, path.stat().st_size + 1))
@@ -75,15 +89,13 @@ def test_cut_anywhere_it_ends_the_same(simulated, assert_same, whole, tmp_path, 
 
 
 @pytest.mark.parametrize("n_rounds", [0, 1, 2, 3])
-def test_stopped_between_rounds_it_ends_the_same(simulated, assert_same, whole, tmp_path, n_rounds):
-    simulated(full_data=True, output=tmp_path)
+def test_stopped_between_rounds_it_ends_the_same(simulated, assert_same, whole, copied, tmp_path, n_rounds):
     for path in tmp_path.glob("rounds/*.jsonl"):
         path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:n_rounds]))
     assert_same(simulated(full_data=True, output=tmp_path), whole)
 
 
-def test_rounds_of_an_unfinished_simulation_can_be_read(simulated, whole, tmp_path):
-    simulated(full_data=True, output=tmp_path)
+def test_rounds_of_an_unfinished_simulation_can_be_read(simulated, whole, copied, tmp_path):
     path = RunFolder(tmp_path).rounds_file(Run("entropy", 2))
     os.truncate(path, path.stat().st_size - 3)
     given = LearningCurves.load(tmp_path).rounds
@@ -334,8 +346,7 @@ def test_other_vectors_are_refused(simulated, make_task, tmp_path):
         simulated((corpus, Features(features.train * 2, features.test)), output=tmp_path)
 
 
-def test_number_of_workers_may_change_on_the_way(simulated, assert_same, whole, tmp_path):
-    simulated(full_data=True, output=tmp_path)
+def test_number_of_workers_may_change_on_the_way(simulated, assert_same, whole, copied, tmp_path):
     for path in tmp_path.glob("rounds/*.jsonl"):
         path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
     assert_same(simulated(full_data=True, workers=2, output=tmp_path), whole)
