@@ -56,6 +56,11 @@ def initialise(folder: Path) -> tuple[Path, dict]:
     return programs, who
 
 
+def is_ready(status: Path) -> bool:
+    """Whether a server takes connections, by the last line of its file."""
+    return status.exists() and status.read_text().rstrip().endswith("ready")
+
+
 def serve(home: Path) -> None:
     """Run a server until nobody uses it."""
     folder = Path(tempfile.mkdtemp(prefix="cal-pg-"))  # a socket's path has at most 107 characters
@@ -67,7 +72,7 @@ def serve(home: Path) -> None:
             server = subprocess.Popen(
                 [programs / "postgres", "-D", folder / "data", "-k", folder, *settings], stderr=subprocess.PIPE, **who
             )
-            while not (folder / ".s.PGSQL.5432").exists():
+            while not is_ready(folder / "data" / "postmaster.pid"):
                 if server.poll() is not None:
                     sys.exit(server.stderr.read().decode())
                 time.sleep(0.01)
