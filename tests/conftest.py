@@ -55,6 +55,7 @@ def pytest_collection_finish() -> None:
     """Spare the garbage collector the million objects of imported libraries, which cost a tenth of all time."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 10, 20)
     gc.enable()
 
 

@@ -14,7 +14,7 @@ from cal.annotation.decision import Decision
 from cal.annotation.labels import LabelNames
 from cal.annotation.schema import DOCUMENT, EVENT, GIVEN, LABEL_VERSION, REVIEWER
 from cal.annotation.statements import chunks, insert
-from cal.annotation.view import follow, states_of
+from cal.annotation.view import follow, lock_documents, states_of
 from cal.checks import refuse
 from cal.errors import DataError, quantity, shown
 from cal.exchange.records import KEEP, RELABEL
@@ -54,11 +54,10 @@ def record(
         DataError: if a document or label is unknown, or an id was used for another decision.
     """
     refuse(dict.fromkeys(problem for each in decisions for problem in each.problems()))
-    known = _known(connection, decisions)
-    new = list({each.id: each for each in decisions if each.id not in known}.values())
     documents = _documents(connection, [each.document for each in decisions])
-    numbers = sorted({documents[each.document][0] for each in new})
-    _lock(connection, numbers)
+    lock_documents(connection, {number for number, _ in documents.values()})
+    known = _known(connection, decisions)  # a client that was killed may have sent them a moment ago
+    new = list({each.id: each for each in decisions if each.id not in known}.values())
     rows = _rows(connection, new, documents, names, bulk)
     _add_reviewers(connection, {each.reviewer for each in new})
     taken: dict[str, int] = {}
@@ -114,14 +113,6 @@ def _documents(connection: Connection, ids: Iterable[str]) -> dict[str, tuple[in
             "or mend the ids."
         )
     return found
-
-
-def _lock(connection: Connection, numbers: Sequence[int]) -> None:
-    """Lets one transaction at a time decide a document. SQLite has one writer anyway."""
-    if connection.dialect.name == "postgresql":
-        for some in chunks(numbers):
-            query = sa.select(DOCUMENT.c.id).where(DOCUMENT.c.id.in_(some))
-            connection.execute(query.order_by(DOCUMENT.c.id).with_for_update(key_share=True)).all()
 
 
 def _rows(

@@ -20,7 +20,7 @@ from cal.annotation.schema import DOCUMENT, EVENT, STATE
 from cal.annotation.staging import CHANGE
 from cal.annotation.statements import MOST
 from cal.annotation.verdicts import RETURN, SKIPPED, UNDECIDED
-from cal.annotation.view import update_states
+from cal.annotation.view import lock_documents, update_states
 
 IMPORTER = "cal"
 """Reviewer of the events of imports."""
@@ -75,6 +75,7 @@ def append_returns(connection: Connection, rows: Iterable[Mapping[str, Any]]) ->
     """
     n, left = 0, iter(rows)
     while some := list(islice(left, MOST)):
+        lock_documents(connection, [row["document_id"] for row in some])
         common = {"action": RETURN, "reviewer": IMPORTER, "adjudicates": False, "server_time": now()}
         connection.execute(sa.insert(EVENT), [{"uuid": str(uuid4()), **common, **row} for row in some])
         update_states(connection, [row["document_id"] for row in some])

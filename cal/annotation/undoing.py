@@ -11,7 +11,7 @@ from cal.annotation.column_types import now
 from cal.annotation.decision import is_uuid, name_problems
 from cal.annotation.schema import EVENT
 from cal.annotation.verdicts import UNDO
-from cal.annotation.view import recompute
+from cal.annotation.view import lock_documents, recompute
 from cal.checks import refuse
 from cal.errors import DataError, shown
 from cal.exchange.records import ACTIONS
@@ -34,11 +34,8 @@ def undo(connection: Connection, reviewer: str, event: str | None = None, id: st
     """
     id = id or str(uuid4())
     refuse(name_problems("reviewer", reviewer) + ([] if is_uuid(id) else [f"id must be a UUID; given {shown(id)}."]))
-    again = connection.execute(sa.select(EVENT.c.action, EVENT.c.undoes).where(EVENT.c.uuid == id)).first()
-    if again is not None and again.action == UNDO:
+    if _is_known(connection, id):
         return []
-    if again is not None:
-        raise DataError(f"The id {id} was used before, for {again.action}. Give every event an id of its own.")
     target = _latest(connection, reviewer) if event is None else event
     if target is None:
         raise DataError(f"{shown(reviewer)} has decided nothing that can be undone.")
@@ -49,6 +46,10 @@ def undo(connection: Connection, reviewer: str, event: str | None = None, id: st
     if found[0].bulk is not None:  # one of a bulk is undone with the whole
         target = found[0].bulk
         found = connection.execute(sa.select(EVENT).where(EVENT.c.bulk == target, EVENT.c.action.in_(ACTIONS))).all()
+    numbers = sorted({row.document_id for row in found})
+    lock_documents(connection, numbers)
+    if _is_known(connection, id):  # a client that was killed has sent it a moment ago
+        return []
     if connection.execute(sa.select(EVENT.c.seq).where(EVENT.c.action == UNDO, EVENT.c.undoes == target)).first():
         raise DataError(f"The decision {target} was undone before.")
     single = found[0] if len(found) == 1 else None
@@ -65,9 +66,20 @@ def undo(connection: Connection, reviewer: str, event: str | None = None, id: st
             server_time=now(),
         )
     )
-    numbers = sorted({row.document_id for row in found})
     recompute(connection, numbers)
     return numbers
+
+
+def _is_known(connection: Connection, id: str) -> bool:
+    """Whether an undo of this id is there.
+
+    Raises:
+        DataError: if the id is that of another event.
+    """
+    action = connection.execute(sa.select(EVENT.c.action).where(EVENT.c.uuid == id)).scalar()
+    if action not in (None, UNDO):
+        raise DataError(f"The id {id} was used before, for {action}. Give every event an id of its own.")
+    return action is not None
 
 
 def _latest(connection: Connection, reviewer: str) -> str | None:

@@ -16,6 +16,14 @@ from cal.annotation.verdicts import DECIDES, RETURN, UNDECIDED, UNDO, Event, Ver
 from cal.exchange.records import SKIP
 
 
+def lock_documents(connection: Connection, numbers: Iterable[int]) -> None:
+    """Lets one transaction at a time decide a document. SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        for some in chunks(sorted(numbers)):
+            query = sa.select(DOCUMENT.c.id).where(DOCUMENT.c.id.in_(some))
+            connection.execute(query.order_by(DOCUMENT.c.id).with_for_update(key_share=True)).all()
+
+
 def follow(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Brings verdicts, states and draws up to date with new decisions, without reading earlier events."""
     fresh = {
