@@ -201,7 +201,7 @@ def _run(command: Command, request: Any, quiet: bool) -> None:
             return
     if not quiet and (used := getattr(request, "used", "")):
         print(used)
-    if not quiet and str(result):
+    if str(result) and (not quiet or getattr(request, "json", False)):
         print(result)
     if command.result[0] and folder != Path():
         print(f"{command.result[0]}: {(folder / command.result[1]).resolve()}")

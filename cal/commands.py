@@ -85,6 +85,11 @@ COMMANDS = {
     "annotate queue": Command(
         "make a queue: which documents people read, and in which order", "cal.annotation.queue_request:QueueRequest"
     ),
+    "annotate status": Command(
+        "say how far a project is, how many errors may be left, and who decided what",
+        "cal.annotation.status_request:StatusRequest",
+        options=(Option("--json", "json", "print one JSON object instead of text"),),
+    ),
     "map-diff": Command("compare two data maps of the same documents"),
     "lint-logs": Command("explain what is wrong with logs of training dynamics"),
     "strategies": Command("list the strategies with year, cost and needs"),

@@ -62,7 +62,7 @@ HOMES = {
     "cleanlab": ["cal.label_errors.confident_learning"],
     "matplotlib": [
         *("cal.report.", "cal.maps.", "cal.selection.plot"),
-        *("cal.label_errors.audit_report", "cal.label_errors.suspects_plot"),
+        *("cal.label_errors.audit_report", "cal.label_errors.suspects_plot", "cal.annotation.status_plots"),
     ],
     "deepsig": ["cal.report.significance"],
     "hydra": ["cal.config", "cal.cli"],
@@ -70,6 +70,7 @@ HOMES = {
     "joblib": ["cal.learners.compute", "cal.learners.grid", "cal.simulation.", "cal.report.significance"],
     "sqlalchemy": ["cal.annotation."],
     "alembic": ["cal.annotation.migrations"],
+    "krippendorff": ["cal.annotation.agreement"],
     "filelock": ["cal.files"],
     "tqdm": ["cal.progress", "cal.simulation.progress"],
     "pyarrow": [

@@ -9,6 +9,8 @@
   its documents to reviewers as tasks, and `reads` says what the first draws have shown.
 - What the reads prove: `draw_order` draws a queue with known probabilities, `error_total` says how many errors there
   are in it, from `betting`, and `stopping` whether to go on.
+- What a project tells: `status` is read from `status_counts`, `queue_progress` and `reviewers` and put into words by
+  `status_text`; `decided` holds what a team sends back, `agreement` how far reviewers agree, from `double_reviews`.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ from cal.annotation.project_documents import ProjectDocuments
 from cal.annotation.project_queues import ProjectQueues
 from cal.annotation.recording import Recorded, record
 from cal.annotation.schema import DOCUMENT, EVENT, PROJECT, STATE
+from cal.annotation.tables import ProjectTables
 from cal.annotation.undoing import undo
 from cal.annotation.verdicts import UNDECIDED
 from cal.arguments import check_arguments
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 REVIEWER = "reviewer"
 
 
-class Project(ProjectDocuments, ProjectQueues):
+class Project(ProjectDocuments, ProjectQueues, ProjectTables):
     """A labelling project, in a SQLite file or a PostgreSQL database.
 
     Every decision is an event that is kept for ever: undoing it is another event. What the labels are now follows from

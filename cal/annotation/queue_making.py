@@ -10,6 +10,7 @@ import torch
 from sqlalchemy.engine import Connection
 
 from cal.annotation.basis import Basis
+from cal.annotation.betting import Bets
 from cal.annotation.column_types import now
 from cal.annotation.draw_order import draw_order, draw_weights
 from cal.annotation.draws import follow_later_events, latest_event, write_draws
@@ -57,6 +58,7 @@ def make_queue(project: ProjectQueues, options: QueueOptions) -> Queue:
     double = torch.rand(len(drawn), generator=stream(options.seed, "double review", number), dtype=torch.float64)
     n_reviewers = 1 + (double.numpy() < options.double_share)
     settings = {name: getattr(options, name) for name in ("random_share", "double_share", "lease_seconds")}
+    settings["bets"] = Bets.of(drawn.weights, options.order).as_data()
     without = 0 if scores is None else int(np.isnan(scores).sum())
     row: dict[str, Any] = {
         "id": number,

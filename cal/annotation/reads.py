@@ -9,6 +9,7 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from cal.annotation.betting import Bets
 from cal.annotation.label_store import read_labels
 from cal.annotation.labels import LabelNames
 from cal.annotation.schema import DRAW, GIVEN, QUEUE, STATE
@@ -40,7 +41,7 @@ class Reads:
         state: (draw,) state of each document.
         errors_elsewhere: number of errors known among the documents of the queue that are not drawn yet.
         right_elsewhere: number of such documents known not to be errors.
-        all_weights: (document,) weights of the whole queue, in its order.
+        bets: bets on the number of errors, from the weights of the whole queue.
     """
 
     queue: int
@@ -57,7 +58,7 @@ class Reads:
     state: np.ndarray
     errors_elsewhere: int
     right_elsewhere: int
-    all_weights: np.ndarray
+    bets: Bets
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -76,8 +77,6 @@ def read_reads(connection: Connection, queue: int) -> Reads:
     first = _Outcomes.of(columns, names)
     closed = _columns(connection, queue, about.version_id, DRAW.c.position >= n, sa.text("NOT draw.is_open"))
     elsewhere = _Outcomes.of(closed, names).outcome
-    query = sa.select(DRAW.c.weight).where(DRAW.c.queue_id == queue).order_by(DRAW.c.position)
-    weights = np.fromiter(_raw(connection, query, flat=True), float)
     return Reads(
         queue=queue,
         order=about.order,
@@ -93,7 +92,7 @@ def read_reads(connection: Connection, queue: int) -> Reads:
         state=first.state,
         errors_elsewhere=int((elsewhere == 1).sum()),
         right_elsewhere=int((elsewhere == 0).sum()),
-        all_weights=weights,
+        bets=Bets.from_data(about.settings["bets"]),
     )
 
 
@@ -138,7 +137,7 @@ def _columns(connection: Connection, queue: int, version: int | None, *which: An
     return list(zip(*rows, strict=True)) if rows else [()] * 9
 
 
-def _raw(connection: Connection, query: Any, flat: bool = False) -> Any:
+def _raw(connection: Connection, query: Any) -> Any:
     """Rows as the driver gives them, which is several times as fast for a million."""
     compiled = query.compile(dialect=connection.dialect, compile_kwargs={"render_postcompile": True})
     parameters = compiled.params if not compiled.positional else tuple(compiled.params[n] for n in compiled.positiontup)
@@ -146,6 +145,6 @@ def _raw(connection: Connection, query: Any, flat: bool = False) -> Any:
     cursor.execute(str(compiled), parameters)
     try:
         while some := cursor.fetchmany(50_000):
-            yield from (row[0] for row in some) if flat else some
+            yield from some
     finally:
         cursor.close()

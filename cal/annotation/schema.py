@@ -79,6 +79,7 @@ DOCUMENT = Table(
     Column("split", AnyText, nullable=False),
     Column("columns", Json),  # what else its row held
     Column("withdrawn", Boolean, nullable=False),  # missing from the latest import
+    Index("ix_document_withdrawn", "id", sqlite_where=text("withdrawn"), postgresql_where=text("withdrawn")),
 )
 
 EARLIER_CONTENT = Table(  # what a document said before an import changed it

@@ -152,17 +152,20 @@ def recompute(connection: Connection, numbers: Sequence[int]) -> None:
 
 def live_events(connection: Connection, numbers: Sequence[int] | None = None) -> Iterator[Event]:
     """Events about documents that were not undone, in the order of the store; None takes all documents."""
-    undo = EVENT.alias("undo")
-    undone = [
-        sa.exists().where(undo.c.action == UNDO, undo.c.undoes == column) for column in (EVENT.c.uuid, EVENT.c.bulk)
-    ]
     columns = (EVENT.c.seq, EVENT.c.document_id, EVENT.c.action, EVENT.c.reviewer, EVENT.c.label_id)
     query = sa.select(*columns, EVENT.c.adjudicates, EVENT.c.comment)
-    query = query.where(EVENT.c.document_id.is_not(None), EVENT.c.action != UNDO, *(~each for each in undone))
+    query = query.where(EVENT.c.document_id.is_not(None), EVENT.c.action != UNDO, ~undone())
     if numbers is not None:
         query = query.where(EVENT.c.document_id.in_(numbers))
     for row in connection.execute(query.order_by(EVENT.c.seq)):
         yield Event(row.seq, row.document_id, row.action, row.reviewer, row.label_id, row.adjudicates, row.comment)
+
+
+def undone() -> sa.ColumnElement[bool]:
+    """Whether an event was undone, by itself or with its bulk."""
+    undo = EVENT.alias("undo")
+    targets = (EVENT.c.uuid, EVENT.c.bulk)
+    return sa.or_(*(sa.exists().where(undo.c.action == UNDO, undo.c.undoes == target) for target in targets))
 
 
 def states_of(connection: Connection, numbers: Sequence[int]) -> dict[int, str]:

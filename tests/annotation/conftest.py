@@ -119,3 +119,11 @@ def in_file(filled_file: Path, tmp_path: Path) -> Iterator[Project]:
     """Such a project in a SQLite file, where the kind of database does not matter."""
     with Project.open(shutil.copy(filled_file, tmp_path)) as project:
         yield project
+
+
+@pytest.fixture
+def larger(tmp_path: Path) -> Iterator[Project]:
+    """A project of 120 documents in a SQLite file, for what needs many reads."""
+    with Project.create(tmp_path / "larger.db", labels=["HUM", "LOC", "NUM"]) as project:
+        fill(project, 120)
+        yield project

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
+from cal.annotation.betting import Bets
 from cal.annotation.decision import Decision
-from cal.annotation.schema import GIVEN, LABEL_VERSION
+from cal.annotation.schema import DRAW, GIVEN, LABEL_VERSION
 
 
 def draws(project, queue=None):
@@ -29,9 +30,11 @@ def test_outcomes_are_known_once_a_document_is_decided(reviews):
     np.testing.assert_equal(reads.outcome, [0, 1, 0, 0, np.nan, np.nan, np.nan])
     assert (reads.n_documents, len(reads), reads.order) == (24, 7, "sampled")
     assert reads.positions.tolist() == list(range(7))
-    assert len(reads.all_weights) == 24
-    assert np.allclose(reads.weights, reads.all_weights[:7])
-    left = np.cumsum(reads.all_weights[::-1])[::-1][:7]
+    with reviews.reading() as connection:
+        weights = connection.execute(sa.select(DRAW.c.weight).order_by(DRAW.c.position)).scalars().all()
+    assert reads.bets == Bets.of(weights)
+    assert np.allclose(reads.weights, weights[:7])
+    left = np.cumsum(weights[::-1])[::-1][:7]
     assert np.allclose(reads.probability, reads.weights / left)
     assert [reviews.label_names[label - 1] for label in reads.given] == [task.given for task in tasks]
 

@@ -13,10 +13,12 @@ import pandas as pd
 import torch
 
 import cal
+from cal.annotation import Project
 from cal.annotation.betting import Bets
 from cal.annotation.draw_order import draw_order, draw_weights
 from cal.annotation.error_total import error_total, lure
 from cal.annotation.filters import Condition, Filter
+from cal.annotation.status_request import StatusRequest
 from cal.annotation.stopping import certificate, certified_recall, next_reads
 from cal.corrections.error_count import wrong_in
 from cal.corrections.reads import draw_reads
@@ -98,7 +100,7 @@ def public_calls(folder: Path) -> list[Call]:
     """All calls, in the order of the rooms."""
     about = given(folder)
     rooms = (_of_data, _of_dynamics, _of_commands, _of_reports, _of_rest)
-    return [*chain.from_iterable(room(about) for room in rooms), *_of_reads()]
+    return [*chain.from_iterable(room(about) for room in rooms), *_of_reads(), *_of_status(about)]
 
 
 def _of_data(about: Given) -> list[Call]:
@@ -489,3 +491,19 @@ def _of_reads() -> list[Call]:
         Call("Filter.of", Filter.of, {"text": "state=undecided and p_wrong>=.5"}),
         Call("Condition", Condition, {"name": "given", "operator": "=", "values": ("HUM",)}),
     ]
+
+
+def _of_status(about: Given) -> list[Call]:
+    path = about.folder / "reviews.db"
+    with Project.create(path, labels=["a", "b"]) as project:
+        project.import_corpus(about.corpus, accept=True)
+        for reviewer in ("ann", "bob"):
+            project.decide("d0", "keep", reviewer=reviewer)
+        agreement = project.agreement(blind=False)
+        return [
+            Call("Project.status", project.status, {"reads": 100, "errors": 1.0}),
+            Call("Project.agreement", project.agreement, {"blind": False, "least": 2}),
+            Call("Agreement.confusion", agreement.confusion, {"reviewer": "ann", "other": "bob"}),
+            Call("Agreement.by_region", agreement.by_region, {"run": "nowhere"}),
+            Call("StatusRequest", StatusRequest, {"project": str(path), "reads": 9, "errors": 0.5, "json": True}),
+        ]

@@ -22,6 +22,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_document"),
         sa.UniqueConstraint("external_id", name="uq_document_external_id"),
     )
+    op.create_index(
+        "ix_document_withdrawn",
+        "document",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("withdrawn"),
+        postgresql_where=sa.text("withdrawn"),
+    )
     op.create_table(
         "label",
         sa.Column("id", sa.Integer(), nullable=False),

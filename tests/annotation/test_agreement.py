@@ -1,0 +1,204 @@
+"""Agreement of reviewers: kappa, alpha, confusion and regions, against libraries and published figures."""
+
+import itertools
+
+import krippendorff
+import numpy as np
+import pandas as pd
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import cohen_kappa_score
+
+from cal.annotation import Project
+from cal.annotation.agreement import Agreement
+from cal.annotation.column_types import now
+from cal.annotation.schema import DOCUMENT, DRAW, GIVEN, LABEL_VERSION, MAP_POINT, QUEUE, RUN
+from cal.errors import CalError, ConfigError, DataError
+
+
+def agreement(table, **more):
+    """Of rows of answers by reviewer, with None where one is missing."""
+    rows = [(d, who, each) for who, of in table.items() for d, each in enumerate(of) if each is not None]
+    frame = pd.DataFrame(rows, columns=["document", "reviewer", "answer"])
+    shared = frame[frame.groupby("document")["reviewer"].transform("size") > 1]
+    return Agreement(shared, sorted(set(frame["answer"])), **more)
+
+
+def test_alpha_of_the_published_example():
+    # Krippendorff, Computing Krippendorff's alpha-reliability (2011), section C: nominal data, four observers: .743
+    dots = np.nan
+    observers = [
+        [1, 2, 3, 3, 2, 1, 4, 1, 2, dots, dots, dots],
+        [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, dots, 3],
+        [dots, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, dots],
+        [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, dots],
+    ]
+    table = {f"o{i}": [None if np.isnan(x) else str(x) for x in row] for i, row in enumerate(observers)}
+    assert agreement(table).alpha == pytest.approx(0.743, abs=5e-4)
+
+
+def test_kappa_of_a_published_example():
+    # Wikipedia, Cohen's kappa: 50 grant applications, 20 both yes, 15 both no, 5 and 10 apart: kappa .4
+    ann = ["yes"] * 25 + ["no"] * 25
+    bob = ["yes"] * 20 + ["no"] * 5 + ["yes"] * 10 + ["no"] * 15
+    row = agreement({"ann": ann, "bob": bob}).to_frame().iloc[0]
+    assert (row["reviewer"], row["other"], row["n"], row["agreed"]) == ("ann", "bob", 50, 0.7)
+    assert row["kappa"] == pytest.approx(0.4)
+    counts = agreement({"ann": ann, "bob": bob}).confusion("ann", "bob")
+    assert counts.loc["yes", "yes"] == 20
+    assert counts.loc["yes", "no"] == 5
+    assert counts.loc["no", "yes"] == 10
+
+
+@given(st.lists(st.lists(st.sampled_from(["A", "B", "C", None]), min_size=3, max_size=3), min_size=2, max_size=30))
+def test_figures_are_those_of_the_libraries(rows):
+    made = agreement(dict(zip("abc", zip(*rows, strict=True), strict=True)), least=1)
+    values = pd.DataFrame(rows, columns=list("abc"))
+    shared = values[values.notna().sum(axis=1) > 1]
+    if made.alpha is not None:
+        codes = shared.T.replace({"A": 0.0, "B": 1.0, "C": 2.0}).to_numpy(dtype=float, na_value=np.nan)
+        assert made.alpha == pytest.approx(krippendorff.alpha(codes, level_of_measurement="nominal"))
+    else:
+        assert shared.stack().nunique() < 2
+        assert made.why_not
+    for pair in made.to_frame().itertuples():
+        both = values[[pair.reviewer, pair.other]].dropna()
+        assert pair.n == len(both)
+        assert pair.agreed == pytest.approx((both.iloc[:, 0] == both.iloc[:, 1]).mean())
+        if pair.why_not:
+            assert len(set(both.to_numpy().ravel())) == 1
+        else:
+            assert pair.kappa == pytest.approx(cohen_kappa_score(both.iloc[:, 0], both.iloc[:, 1]))
+
+
+def test_undefined_figures_say_why():
+    constant = agreement({"ann": ["A"] * 12, "bob": ["A"] * 12})
+    assert constant.alpha is None
+    assert "same answer" in constant.why_not
+    assert "same answer" in constant.to_frame()["why_not"][0]
+    assert constant.agreed == 1
+    few = agreement({"ann": list("ABAB"), "bob": list("ABBB")})
+    assert few.alpha is None
+    assert few.why_not == "4 documents shared, and figures are shown from 10"
+    assert few.to_frame()[["agreed", "kappa"]].isna().all(axis=None)
+    nobody = agreement({"ann": ["A"] * 12})
+    assert nobody.alpha is None
+    assert nobody.why_not.startswith("no document shared")
+    assert len(nobody.to_frame()) == 0
+    assert "No blind double reviews yet" in str(nobody)
+
+
+def test_a_reviewer_against_themselves_or_unknown_is_refused():
+    made = agreement({"ann": list("AB") * 6, "bob": list("AB") * 6})
+    with pytest.raises(ConfigError, match="Give two reviewers"):
+        made.confusion("ann", "ann")
+    with pytest.raises(ConfigError, match=r"Unknown reviewer .bop.\. Did you mean 'bob'"):
+        made.confusion("ann", "bop")
+    with pytest.raises(CalError, match="belong to no project"):
+        made.by_region()
+
+
+def test_agreement_with_each_label_and_of_each_reviewer():
+    made = agreement({"ann": list("AAAABBBBCC"), "bob": list("AAAABBBBBB"), "eve": [*"AAAABBBBCC"]})
+    by_label = made.by_label().set_index("answer")
+    assert by_label["n"].to_dict() == {"A": 4, "B": 6, "C": 2}
+    assert agreement({"ann": list("AB") * 10, "bob": list("AB") * 10}).by_label()["alpha"].tolist() == [1, 1]
+    by_reviewer = made.by_reviewer().set_index("reviewer")
+    assert by_reviewer["agreed"].to_dict() == {"ann": 0.9, "bob": 0.8, "eve": 0.9}
+
+
+@pytest.fixture
+def project(database):
+    """20 documents, of which q0 to q14 are drawn for two reviewers, and a map."""
+    with Project.create(database, labels=["A", "B", "C"]) as made:
+        with made.writing() as connection:
+            version = {"id": 1, "name": "first", "digest": "0", "created": now()}
+            connection.execute(sa.insert(LABEL_VERSION).values(version))
+            queue = {"id": 1, "name": "q", "by": "", "order": "random", "filter": "", "seed": 0, "settings": {}}
+            queue |= {"version_id": 1, "n_documents": 20, "after_seq": 0, "created": now()}
+            connection.execute(sa.insert(QUEUE).values(queue))
+            run = {"id": 1, "kind": "map", "name": "mlp", "digest": "0", "imported": now()}
+            connection.execute(sa.insert(RUN).values(run))
+            for i in range(20):
+                document = {"id": i + 1, "external_id": f"q{i}", "digest": "d", "text": "t", "split": "train"}
+                connection.execute(sa.insert(DOCUMENT).values(**document, withdrawn=False))
+                connection.execute(sa.insert(GIVEN).values(version_id=1, document_id=i + 1, label_id=1 + i % 2))
+                region = "easy-to-learn" if i < 10 else "hard-to-learn" if i < 15 else None
+                connection.execute(sa.insert(MAP_POINT).values(run_id=1, document_id=i + 1, region=region))
+                draw = {"queue_id": 1, "position": i, "document_id": i + 1, "at_random": True, "is_open": True}
+                draw |= {"seen_by": ""}
+                connection.execute(sa.insert(DRAW).values(**draw, n_reviewers=2 if i < 15 else 1))
+        yield made
+
+
+def read(project, reviewer, numbers, label=None, **more):
+    for i in numbers:
+        action = "keep" if label is None else "relabel"
+        project.decide(f"q{i}", action, label, reviewer=reviewer, queue=1, position=i, **more)
+
+
+def test_blind_double_reviews_by_default_and_all_if_asked(project):
+    read(project, "ann", range(15))
+    read(project, "bob", range(14), **{})
+    project.undo(reviewer="bob")
+    read(project, "bob", range(13, 15), "C")
+    project.decide("q14", "keep", reviewer="eve", adjudicates=True, queue=1, position=14)
+    for who in ("ann", "eve"):
+        project.decide("q19", "ambiguous", reviewer=who)
+    blind, every = project.agreement(), project.agreement(blind=False)
+    assert (blind.n_documents, every.n_documents) == (15, 16)
+    assert blind.reviewers == ["ann", "bob"]
+    assert blind.agreed == pytest.approx(13 / 15)
+    assert blind.to_frame()["n"].tolist() == [15]
+    assert blind.confusion("ann", "bob").to_dict("tight")["data"] == [[7, 0, 1], [0, 6, 1], [0, 0, 0]]
+    assert set(every.answers["answer"]) == {"A", "B", "C", "[ambiguous]"}
+    assert "alpha is" in str(blind)
+
+
+def test_a_later_decision_elsewhere_is_not_blind(project):
+    read(project, "ann", range(12))
+    read(project, "bob", range(12), "C")
+    project.decide("q0", "keep", reviewer="bob")
+    assert project.agreement().agreed == 0
+    assert project.agreement(blind=False).agreed == pytest.approx(1 / 12)
+
+
+def test_merged_labels_are_the_same_answer(project):
+    read(project, "ann", range(12))
+    read(project, "bob", range(12), "C")
+    project.merge_labels("C", "A")
+    assert project.agreement().agreed == 0.5
+
+
+def test_agreement_by_region(project):
+    read(project, "ann", range(15))
+    read(project, "bob", range(9))
+    read(project, "bob", range(9, 15), "C")
+    made = project.agreement().by_region()
+    rows = made.to_frame().set_index("region")
+    assert list(rows.index) == ["easy-to-learn", "hard-to-learn"]
+    assert rows["n"].tolist() == [10, 5]
+    assert rows["agreed"].iloc[0] == 0.9
+    assert rows["why_not"].tolist() == ["", "5 documents shared, and figures are shown from 10"]
+    assert len(made.plot().axes[0].patches) == 2
+    assert project.agreement().by_region("mlp").to_frame().equals(made.to_frame())
+    with pytest.raises(DataError, match=r"no map run 7\. Known: 1"):
+        project.agreement().by_region(7)
+
+
+def test_regions_need_a_map(project):
+    with project.writing() as connection:
+        connection.execute(sa.delete(MAP_POINT))
+        connection.execute(sa.delete(RUN))
+    with pytest.raises(DataError, match="no data map"):
+        project.agreement().by_region()
+
+
+def test_many_labels_cost_no_memory():
+    rows = [(d, who, f"L{(d * k) % 400}") for d in range(2000) for who, k in (("ann", 1), ("bob", 3))]
+    made = Agreement(pd.DataFrame(rows, columns=["document", "reviewer", "answer"]), [f"L{i}" for i in range(400)])
+    n = len(list(itertools.groupby(rows, key=lambda row: row[0])))
+    assert n == made.n_documents
+    assert -0.1 < made.alpha < 0.1
