@@ -37,6 +37,8 @@ from cal.errors import ConfigError
 
 FEWER, MORE = 1, -1
 """Signs of θ: who bets on fewer errors than τ, and on more."""
+UPPER_SHARE = 0.8
+"""Share of alpha for the upper bound; the errors found are often as good a lower one as any."""
 _RATE = 0.1  # errors expected; the width hardly depends on it
 _LIKELY = (0.002, 0.95)  # beliefs are no surer, so that no single document ruins a bettor
 _TO_FLOOR = (0.75, 1.1)  # θ by the lowest weight, for who bets on fewer: the documents there are seldom drawn
@@ -120,14 +122,21 @@ class Capital:
         weights: (queue, draw) weight of each drawn document.
         errors: (queue, draw) whether it is an error.
         counted: (queue, draw) whether the draw was made with the probabilities that the order says; None is all.
+        every: whether to look after every draw, also where there are many.
     """
 
     def __init__(
-        self, bets: Bets, sign: int, weights: np.ndarray, errors: np.ndarray, counted: np.ndarray | None = None
+        self,
+        bets: Bets,
+        sign: int,
+        weights: np.ndarray,
+        errors: np.ndarray,
+        counted: np.ndarray | None = None,
+        every: bool = False,
     ) -> None:
         self._thetas = np.array(bets.fewer if sign == FEWER else bets.more)
         totals = bets.fewer_total if sign == FEWER else bets.more_total
-        self._block = max(-(-weights.shape[1] // _LOOKS), 1)
+        self._block = 1 if every else max(-(-weights.shape[1] // _LOOKS), 1)
         drawn_by = weights if bets.order == "sampled" else np.ones_like(weights)
         belief, y = _belief(weights, bets.lowest), errors.astype(float)
         self._found = _before(y)
@@ -169,8 +178,6 @@ def error_bounds(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Numbers of errors in whole queues that no look at the capital so far excludes: the lowest and the highest.
 
-    Four fifths of alpha go to the upper bound, because the errors found often are as good a lower one.
-
     Args:
         bets: the bets.
         weights: (queue, draw) weight of each drawn document.
@@ -197,14 +204,14 @@ def error_bounds(
     outside, inside = bets.n_documents - right + 1, found - 1  # numbers that are excluded, and that are not
     while (open_ := outside - inside > 1).any():
         middle = (outside + inside) // 2
-        excluded = open_ & (capital.logs(middle).max(axis=1) >= -np.log(0.8 * alpha))
+        excluded = open_ & (capital.logs(middle).max(axis=1) >= -np.log(UPPER_SHARE * alpha))
         outside, inside = np.where(excluded, middle, outside), np.where(open_ & ~excluded, middle, inside)
     high = np.maximum(outside - 1, found)
     capital = Capital(bets, MORE, weights, at_least, counted)
     outside, inside = found - 1, high
     while (open_ := inside - outside > 1).any():
         middle = (outside + inside) // 2
-        excluded = open_ & (capital.logs(middle).max(axis=1) >= -np.log(0.2 * alpha))
+        excluded = open_ & (capital.logs(middle).max(axis=1) >= -np.log((1 - UPPER_SHARE) * alpha))
         outside, inside = np.where(excluded, middle, outside), np.where(open_ & ~excluded, middle, inside)
     return inside, high
 

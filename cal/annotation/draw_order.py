@@ -26,7 +26,7 @@ ORDERS = {
 """Orders, and how each draws the next document."""
 FLOOR = 0.1
 """Share of the mean score that is added to every score, so that every document may be drawn."""
-_TOP = 0.03  # a score's rank as a share of all halves its weight here: half of the errors are among so many
+_TOP, _STEEP = 0.03, 1.5  # found errors early and narrow intervals on TREC and AG News, for 1 to 20 % errors
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,9 +56,9 @@ def draw_weights(scores: Any, *, probability: bool, floor: float = FLOOR) -> np.
     """(instance,) weights of the draws for scores of which the higher are read first; their mean is 1.
 
     A probability that the label is wrong, such as p_wrong, is taken as it is. Any other score has no scale, so only
-    its rank counts: the share u of documents that rank higher has the weight 1 / (u + .03), equal scores share their
-    mean rank, and a monotone change of the scores changes nothing. To these a tenth of their mean (`floor`) is added.
-    A missing score counts as the lowest, because a document without one must be drawn, too.
+    its rank counts: a document below which the share 1 - u of all rank has the weight (u + .03)^-1.5, equal scores share
+    their mean rank, and a monotone change of the scores changes nothing. To all weights a tenth of their mean (`floor`)
+    is added. A missing score counts as the lowest, because a document without one must be drawn, too.
 
     Args:
         scores: (instance,) scores; NaN where there is none.
@@ -74,7 +74,7 @@ def draw_weights(scores: Any, *, probability: bool, floor: float = FLOOR) -> np.
         >>> draw_weights([0.9, 0.1, 0.0, 0.2], probability=True).round(2).tolist()
         [2.82, 0.39, 0.09, 0.7]
         >>> draw_weights([3000, -7, float("nan"), 12], probability=False).round(2).tolist()
-        [2.12, 0.57, 0.44, 0.87]
+        [2.47, 0.43, 0.31, 0.78]
     """
     check_arguments(draw_weights, {"probability": probability, "floor": floor})
     refuse(numbers_in("(0, inf)", floor=floor))
@@ -83,7 +83,7 @@ def draw_weights(scores: Any, *, probability: bool, floor: float = FLOOR) -> np.
     if not there.any():
         raise DataError("No document has a score. Give another column, or order=random, which needs none.")
     if not probability:
-        raw = 1 / (_share_above(np.where(there, given, -np.inf)) + _TOP)
+        raw = (_share_above(np.where(there, given, -np.inf)) + _TOP) ** -_STEEP
     elif ((given[there] < 0) | (given[there] > 1)).any():
         odd = given[there][(given[there] < 0) | (given[there] > 1)][0]
         raise DataError(f"A score is {odd:.4g}, which is no probability. Take the scores by their ranks.")

@@ -159,7 +159,7 @@ def lure(outcomes: Any, probability: Any, n_documents: int) -> float:
             f"There are {len(y)} outcomes and {len(shares)} probabilities of {n_documents} documents; give as many, "
             "at least one."
         )
-    v, known = _lure_weights(shares, n_documents), ~np.isnan(y)
+    v, known = lure_weights(shares, n_documents), ~np.isnan(y)
     if not v[known].sum():
         raise DataError("No outcome is known. Read some documents first.")
     rate = (v[known] * y[known]).sum() / v[known].sum()
@@ -179,11 +179,11 @@ def as_outcomes(outcomes: Any) -> np.ndarray:
     return y
 
 
-def _lure_weights(probability: np.ndarray, n_documents: int) -> np.ndarray:
-    """(draw,) the weights v."""
-    n_draws = len(probability)
+def lure_weights(probability: np.ndarray, n_documents: int) -> np.ndarray:
+    """(..., draw) the weights v of `lure`."""
+    n_draws = probability.shape[-1]
     if n_draws == n_documents:
-        return np.ones(n_draws)
+        return np.ones_like(probability)
     m = np.arange(1, n_draws + 1)
     v: np.ndarray = 1 + (n_documents - n_draws) / (n_documents - m) * (1 / ((n_documents - m + 1) * probability) - 1)
     return v
