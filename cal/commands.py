@@ -90,6 +90,11 @@ COMMANDS = {
         "cal.annotation.status_request:StatusRequest",
         options=(Option("--json", "json", "print one JSON object instead of text"),),
     ),
+    "annotate simulate": Command(
+        "let a simulated reviewer read queues, to plan how much to read",
+        "cal.annotation.simulate_request:ReviewsRequest",
+        ("Reviews", "reviews.csv"),
+    ),
     "map-diff": Command("compare two data maps of the same documents"),
     "lint-logs": Command("explain what is wrong with logs of training dynamics"),
     "strategies": Command("list the strategies with year, cost and needs"),

@@ -62,7 +62,8 @@ HOMES = {
     "cleanlab": ["cal.label_errors.confident_learning"],
     "matplotlib": [
         *("cal.report.", "cal.maps.", "cal.selection.plot"),
-        *("cal.label_errors.audit_report", "cal.label_errors.suspects_plot", "cal.annotation.status_plots"),
+        *("cal.label_errors.audit_report", "cal.label_errors.suspects_plot"),
+        *("cal.annotation.status_plots", "cal.annotation.reviews_plot"),
     ],
     "deepsig": ["cal.report.significance"],
     "hydra": ["cal.config", "cal.cli"],

@@ -8,7 +8,8 @@
 - Queues: `filters` says which documents, `scores` what to rank them by, `queue_making` makes a queue, `serving` gives
   its documents to reviewers as tasks, and `reads` says what the first draws have shown.
 - What the reads prove: `draw_order` draws a queue with known probabilities, `error_total` says how many errors there
-  are in it, from `betting`, and `stopping` whether to go on.
+  are in it, from `betting`, and `stopping` whether to go on. `simulate_reviews` lets a reviewer who knows the truth
+  read, for which `simulated_reviews` draws.
 - What a project tells: `status` is read from `status_counts`, `queue_progress` and `reviewers` and put into words by
   `status_text`; `decided` holds what a team sends back, `agreement` how far reviewers agree, from `double_reviews`.
 """
@@ -20,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cal.annotation.project import Project as Project
+    from cal.annotation.simulate_request import simulate_reviews as simulate_reviews
 
-_HOMES = {"Project": "cal.annotation.project"}
+_HOMES = {"Project": "cal.annotation.project", "simulate_reviews": "cal.annotation.simulate_request"}
 __all__ = [*_HOMES]
 
 

@@ -37,8 +37,9 @@ from cal.errors import ConfigError
 
 FEWER, MORE = 1, -1
 """Signs of θ: who bets on fewer errors than τ, and on more."""
-UPPER_SHARE = 0.8
-"""Share of alpha for the upper bound; the errors found are often as good a lower one as any."""
+SPENT = {FEWER: 0.68, MORE: 0.17}
+"""Shares of alpha for the upper and the lower bound. The errors found are often as good a lower bound as any; the rest
+is kept, so that even of many simulations the least lucky one covers what is promised."""
 _RATE = 0.1  # errors expected; the width hardly depends on it
 _LIKELY = (0.002, 0.95)  # beliefs are no surer, so that no single document ruins a bettor
 _TO_FLOOR = (0.75, 1.1)  # θ by the lowest weight, for who bets on fewer: the documents there are seldom drawn
@@ -194,7 +195,7 @@ def error_bounds(
         >>> errors[0, ::20] = 1
         >>> low, high = error_bounds(Bets.of(np.ones(1000), "random"), weights, errors)
         >>> int(low[0]), int(high[0])
-        (19, 100)
+        (19, 101)
     """
     if not 0 < alpha < 1:
         raise ConfigError(f"alpha must be a number above 0 and below 1, not {alpha}.")
@@ -204,14 +205,14 @@ def error_bounds(
     outside, inside = bets.n_documents - right + 1, found - 1  # numbers that are excluded, and that are not
     while (open_ := outside - inside > 1).any():
         middle = (outside + inside) // 2
-        excluded = open_ & (capital.logs(middle).max(axis=1) >= -np.log(UPPER_SHARE * alpha))
+        excluded = open_ & (capital.logs(middle).max(axis=1) >= -np.log(SPENT[FEWER] * alpha))
         outside, inside = np.where(excluded, middle, outside), np.where(open_ & ~excluded, middle, inside)
     high = np.maximum(outside - 1, found)
     capital = Capital(bets, MORE, weights, at_least, counted)
     outside, inside = found - 1, high
     while (open_ := inside - outside > 1).any():
         middle = (outside + inside) // 2
-        excluded = open_ & (capital.logs(middle).max(axis=1) >= -np.log((1 - UPPER_SHARE) * alpha))
+        excluded = open_ & (capital.logs(middle).max(axis=1) >= -np.log(SPENT[MORE] * alpha))
         outside, inside = np.where(excluded, middle, outside), np.where(open_ & ~excluded, middle, inside)
     return inside, high
 

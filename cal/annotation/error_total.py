@@ -47,13 +47,13 @@ class ErrorTotal:
         return {name: None if end is None else end - self.found for name, end in ends.items()}
 
     def __str__(self) -> str:
-        read = f"{self.read:,} of {quantity(self.n_documents, 'document')} read, {quantity(self.found, 'error')} found."
+        read = f"{self.read:,} of {quantity(self.n_documents, 'document')} read, {quantity(self.found, 'error')} found"
+        left = self.left()
         if self.low is None or self.high is None or self.estimate is None:
-            return f"{read} {self.reason}"
+            return f"{read}. {self.reason}"
         if self.low == self.high:
-            return f"{read} {self.low - self.found:,} left." if self.low > self.found else f"{read} None left."
-        left = f"about {round(self.estimate) - self.found:,} left"
-        return f"{read} {left} (95 % interval {self.low - self.found:,} to {self.high - self.found:,})."
+            return f"{read}, {left['low'] or 'none'} left."
+        return f"{read}, about {left['estimate']:,.0f} left (95 % interval {left['low']:,} to {left['high']:,})."
 
 
 def error_total(
@@ -101,7 +101,7 @@ def error_total(
         >>> errors = drawn.documents[read] < 45
         >>> bets = Bets.of(drawn.weights, "sampled")
         >>> print(error_total(bets, drawn.weights[read], errors, drawn.probability[read]))
-        200 of 1,000 documents read, 45 errors found. about 0 left (95 % interval 0 to 20).
+        200 of 1,000 documents read, 45 errors found, about 0 left (95 % interval 0 to 21).
     """
     check_arguments(error_total, {"bets": bets, "alpha": alpha})
     refuse(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from cal.annotation.betting import FEWER, MORE, UPPER_SHARE, Bets, Capital, error_bounds
+from cal.annotation.betting import SPENT, Bets, Capital, error_bounds
 from cal.annotation.draw_order import interleaved
 from cal.annotation.error_total import lure_weights
 
@@ -150,7 +150,7 @@ def _estimates(probability: np.ndarray, y: np.ndarray, n_documents: int, looks: 
 def _held(bets: Bets, drawn: np.ndarray, y: np.ndarray, counted: np.ndarray | None, n_errors: int) -> np.ndarray:
     """(review,) whether the true number was inside the interval after every draw."""
     truth, held = np.full(len(drawn), n_errors), np.ones(len(drawn), dtype=bool)
-    for sign, share in ((FEWER, UPPER_SHARE), (MORE, 1 - UPPER_SHARE)):
+    for sign, share in SPENT.items():
         held &= Capital(bets, sign, drawn, y, counted, every=True).logs(truth).max(axis=1) < -np.log(share * _ALPHA)
     return held
 

@@ -43,6 +43,11 @@ class CorpusRequest(Request):
         """Whether labels are judged, so that it must be clear which of them are one."""
         return False
 
+    @property
+    def command(self) -> str:
+        """The command, in words."""
+        return f"cal {type(self).__name__.removesuffix('Request').lower()}"
+
     def _resolve(self, problems: Problems) -> None:
         self.dataset = problems.attempt(self._chosen_dataset, otherwise=None)
 
@@ -70,7 +75,7 @@ class CorpusRequest(Request):
             return None
         read: Corpus = self.dataset.read() if corpus is None else read_corpus(corpus)
         read = self._part_of(read)
-        check_labels(read, f"cal {type(self).__name__.removesuffix('Request').lower()}" if self.judges_labels else "")
+        check_labels(read, self.command if self.judges_labels else "")
         held_out = self.needs_test and read.test is None and read.may_hold_out
         if held_out:
             read = read.hold_out()

@@ -6,7 +6,6 @@ import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,13 +20,13 @@ from cal.errors import StorageError, in_words
 from cal.label_errors.audit_result import FRAMES, AuditResult, begin
 from cal.label_errors.audit_stability import FIRSTS, Firsts, first_documents, overlaps
 from cal.label_errors.cleaning import cleaned_accuracies
-from cal.label_errors.confusions import predicted_confusions, read_confusions
+from cal.label_errors.confusions import read_confusions
 from cal.label_errors.detection_scores import CURVE, class_scores, detection_scores, recall_curve
 from cal.label_errors.detectors import Detection, detect, of_views_alone, why_no_views
-from cal.label_errors.linear_models import Logistic
-from cal.label_errors.noise import BETWEEN_CLASSES, Noised, count_wrong, inject, repeated
+from cal.label_errors.injection import Injections
+from cal.label_errors.noise import BETWEEN_CLASSES, Noised, count_wrong, repeated
 from cal.label_errors.views import document_views
-from cal.learners.grid import Setup, cross_validation, final_probs, train_all
+from cal.learners.grid import Setup
 from cal.progress import counted
 from cal.provenance import provenance
 
@@ -148,25 +147,22 @@ class _Audit:
         seen = [hashlib.blake2b(np.ascontiguousarray(view).data, digest_size=8).hexdigest() for view in views]
         trained = (setup.learner, detectors, request.folds, self._stops)
         self._depends = (_FORMAT, corpus.fingerprint, seen, getattr(setup.features, "fingerprint", None), *trained)
-        self._probs = lru_cache(maxsize=1)(self._out_of_fold)  # injections of one seed follow each other
+        self._injections = Injections(corpus, views, setup, request.folds, given)
 
     def measured(self, cell: Cell) -> _Rows:
         """The rows that one injection adds to each frame."""
         given = self._given if cell.noise in BETWEEN_CLASSES else None
         key = _hash(*self._depends, self._request.clean_by, *([] if given is None else [given.tolist()]))
-        return self._kept(f"{cell}-{key}", FRAMES, lambda: self._measured(cell, given, key))
+        return self._kept(f"{cell}-{key}", FRAMES, lambda: self._measured(cell, key))
 
     def first_read(self, seed: int) -> Firsts:
         """What each detector ranks first among the labels as they are."""
         name = f"as-they-are-{seed}-{_hash(*self._depends)}"
         return self._kept(name, (FIRSTS,), lambda: first_documents(self._detected(self._corpus, seed)))
 
-    def _measured(self, cell: Cell, given: np.ndarray | None, key: str) -> _Rows:
+    def _measured(self, cell: Cell, key: str) -> _Rows:
         corpus, request = self._corpus, self._request
-        probs = self._probs(cell.seed) if cell.noise == "confused" else None
-        if cell.noise == "class_dependent" and given is None:
-            given = predicted_confusions(self._probs(cell.seed), corpus.train.gold)
-        noised = inject(corpus, *cell, confusions=given, probs=probs)
+        noised = self._injections.noised(*cell)
         if self._folder is not None:
             table = _wrong_labels(corpus, noised).to_csv(index=False)
             self._folder.write(f"wrong/{cell}-{key}.csv", table.encode())
@@ -198,22 +194,6 @@ class _Audit:
             views=self._views,
             stops=self._stops,
         )
-
-    def _out_of_fold(self, seed: int) -> np.ndarray:
-        """(instance, class) probabilities, learnt from the right labels, of documents that were not seen.
-
-        Logistic regression gives them in a second; in multiple choice, where there are no views, the learner does.
-        """
-        gold, n_classes = self._corpus.train.gold, self._corpus.n_classes
-        trainings = cross_validation(gold, seed, self._request.folds)
-        if self._views:
-            folds = [(each.rows, each.recorded) for each in trainings]
-            return Logistic.chosen(self._views, gold, n_classes, folds[0]).probs(gold, n_classes, folds)
-        probs = np.zeros((len(gold), n_classes))
-        trained = train_all(self._corpus, trainings, self._setup, ask=final_probs)
-        for training, each in zip(trainings, trained, strict=True):
-            probs[training.recorded] = each.answers["probs"].numpy()
-        return probs
 
     def _kept(self, name: str, needed: Sequence[str], make: Callable[[], _Rows]) -> _Rows:
         """The rows in a file of the folder, made if there is none."""

@@ -26,6 +26,7 @@ from cal.data.features import vectors_of
 from cal.label_errors import detectors
 from cal.label_errors.confusions import predicted_confusions
 from cal.label_errors.error_estimate import estimate_errors
+from cal.label_errors.estimate_range import trusted_estimate
 from cal.label_errors.linear_models import Logistic
 from cal.label_errors.noise import inject
 from cal.label_errors.suspects_request import SuspectsRequest
@@ -81,20 +82,23 @@ def _train(name: str, data: Path) -> None:
     probs = model.probs(corpus.train.gold, corpus.n_classes, folds)
     for noise, rate in open_:
         noised = inject(corpus, noise, rate, SEED, confusions=predicted_confusions(probs, corpus.train.gold))
-        seen = {}
-
-        def untrusted(scores, flipped, gold, probs, names, seed):
-            seen["told"] = detectors_estimate(scores, flipped, gold, probs, names, seed=seed)[0] is not None
-            return estimate_errors(scores, flipped, len(names), seed=seed), ""
-
-        detectors_estimate = detectors.trusted_estimate
-        with patch.object(detectors, "trusted_estimate", untrusted):
+        with patch.object(detectors, "trusted_estimate", _UntrustedEstimate()) as estimate:
             found = detectors.detect(
                 noised.corpus, ["calibrated", "consensus", "aum"], setup, seeds=[SEED], views=views
             )
         scores = {"p_wrong": found["calibrated"].estimate.probability}
         scores |= {detector: found[detector].score for detector in ("consensus", "aum")}
-        np.savez(_path(name, noise, rate), wrong=noised.wrong, told=seen["told"], **scores)
+        np.savez(_path(name, noise, rate), wrong=noised.wrong, told=estimate.told, **scores)
+
+
+class _UntrustedEstimate:
+    """p_wrong whether it can be trusted or not, so that the draws are also tried with probabilities that are off."""
+
+    told = False
+
+    def __call__(self, scores, flipped, gold, probs, names, *, seed):
+        self.told = trusted_estimate(scores, flipped, gold, probs, names, seed=seed)[0] is not None
+        return estimate_errors(scores, flipped, len(names), seed=seed), ""
 
 
 def _path(name: str, noise: str, rate: float) -> Path:
@@ -106,12 +110,12 @@ def _read(name: str, noise: str, rate: float, score: str, repetitions: int) -> l
     kept = np.load(_path(name, noise, rate))
     wrong, n = kept["wrong"], len(kept["wrong"])
     looks = [round(share * n) for share in SHARES]
-    rows = []
+    rows, how = [], {"repetitions": repetitions, "intervals": min(repetitions, 100)}
     for order in ORDERS:
         for floor in FLOORS if order == "sampled" else FLOORS[:1]:
             weights = draw_weights(kept[score], probability=SCORES[score], floor=floor)
             purpose = f"reads/{name}/{noise}/{rate}/{score}/{order}/{floor}"
-            seen = simulated_reviews(weights, wrong, order, looks, stream(SEED, purpose), repetitions=repetitions)
+            seen = simulated_reviews(weights, wrong, order, looks, stream(SEED, purpose), **how)
             about = {"corpus": name, "noise": noise, "rate": rate, "score": score, "order": order, "floor": floor}
             about |= {"average_precision": average_precision_score(wrong, kept[score]), "told": bool(kept["told"])}
             about |= {"held": seen.held.mean() if len(seen.held) else np.nan, "errors": seen.n_errors}
@@ -141,28 +145,33 @@ def _random_sd(n: int, n_errors: int, n_reads: int) -> float:
 
 
 def summary(table: pd.DataFrame) -> str:
-    """The tables of the README."""
-    table = table.assign(ratio=table["width"] / table["binomial"], sharper=table["sd"] / table["random_sd"])
+    """The tables of the README, in Markdown."""
+    table = table.assign(ratio=table["width"] / table["binomial"], sd_ratio=table["sd"] / table["random_sd"])
     parts = []
     for keys in (
         ["order", "floor", "share"],
-        ["order", "floor", "share", "score"],
         ["order", "floor", "share", "rate"],
+        ["order", "floor", "share", "score"],
     ):
-        grouped = table.groupby(keys, sort=False)
-        parts.append(
-            grouped.agg(
-                settings=("held", "size"),
-                held_least=("held", "min"),
-                held_mean=("held", "mean"),
-                width_by_binomial=("ratio", "median"),
-                half_as_wide=("ratio", lambda ratio: (ratio <= 0.5).mean()),
-                found=("found", "median"),
-                sd_by_random=("sharper", "median"),
-                largest_bias=("bias", lambda bias: bias.abs().max()),
-            ).round(3)
+        grouped = table.groupby(keys, sort=False).agg(
+            settings=("held", "size"),
+            held_least=("held", "min"),
+            held_mean=("held", "mean"),
+            width=("ratio", "median"),
+            narrowest=("ratio", "min"),
+            widest=("ratio", "max"),
+            found=("found", "median"),
+            sd=("sd_ratio", "median"),
+            bias=("bias", "median"),
         )
-    return "\n\n".join(part.reset_index().to_string(index=False) for part in parts)
+        parts.append(_markdown(grouped.reset_index()))
+    return "\n\n".join(parts)
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    cells = table.map(lambda value: f"{value:.3g}" if isinstance(value, float) else str(value)).to_numpy()
+    lines = [table.columns, ["---"] * table.shape[1], *cells]
+    return "\n".join(f"| {' | '.join(each)} |" for each in lines)
 
 
 if __name__ == "__main__":

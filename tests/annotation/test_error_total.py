@@ -6,7 +6,7 @@ from itertools import combinations, pairwise, permutations, product
 import numpy as np
 import pytest
 
-from cal.annotation.betting import FEWER, MORE, Bets, Capital, error_bounds
+from cal.annotation.betting import FEWER, MORE, SPENT, Bets, Capital, error_bounds
 from cal.annotation.draw_order import draw_order, draw_weights
 from cal.annotation.error_total import error_total, lure
 from cal.errors import CalError
@@ -78,8 +78,8 @@ def test_the_truth_is_inside_at_all_times_in_95_percent_of_queues(order):
     bets, weights, errors, at_random = read(order)
     counted = at_random if order == "mixed" else None
     truth = np.full(len(weights), 30)
-    above = Capital(bets, FEWER, weights, errors, counted).logs(truth).max(axis=1) >= -np.log(0.04)
-    below = Capital(bets, MORE, weights, errors, counted).logs(truth).max(axis=1) >= -np.log(0.01)
+    above = Capital(bets, FEWER, weights, errors, counted).logs(truth).max(axis=1) >= -np.log(0.05 * SPENT[FEWER])
+    below = Capital(bets, MORE, weights, errors, counted).logs(truth).max(axis=1) >= -np.log(0.05 * SPENT[MORE])
     assert (above | below).mean() <= 0.05
     low, high = error_bounds(bets, weights, errors, counted=counted)
     np.testing.assert_array_equal((low > 30) | (high < 30), above | below)
@@ -168,7 +168,7 @@ def test_of_a_ranked_queue_and_of_few_reads_nothing_is_told_but_why():
 def test_of_a_queue_that_is_read_everything_is_known(order):
     total, truth = total_of(order, n_reads=400)
     assert total.found == total.low == total.high == total.estimate == truth
-    assert str(total).endswith("None left.")
+    assert str(total).endswith(", none left.")
 
 
 def test_decisions_on_documents_not_drawn_yet_count_too():

@@ -174,7 +174,7 @@ def test_of_the_users_confusions_only_what_uses_them_depends(task, audited, monk
 
 
 def test_confusions_that_allow_too_few_errors_are_refused_before_training(task, monkeypatch):
-    monkeypatch.setattr(module, "Logistic", None)
+    monkeypatch.setattr("cal.label_errors.injection.Logistic", None)
     names = task.corpus.label_names
     given = GIVEN | {"confusions": {"given": [names[1]], "right": [names[0]]}, "rates": [0.5]}
     with pytest.raises(DataError, match="The confusions name errors in 1 class only"):
@@ -240,7 +240,7 @@ def test_resumed_is_uninterrupted(task, audited, tmp_path):
 
 def test_finished_cells_are_not_trained_again(task, audited, monkeypatch):
     result, folder = audited
-    monkeypatch.setattr(module, "Logistic", None)
+    monkeypatch.setattr("cal.label_errors.injection.Logistic", None)
     monkeypatch.setattr(module, "detect", None)
     assert_same(audit(task.corpus, features=task.features, folder=folder, **GIVEN), result)
 
