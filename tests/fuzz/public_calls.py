@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 import cal
-from cal.annotation import Project
+from cal.annotation import Project, simulate_reviews
 from cal.annotation.betting import Bets
 from cal.annotation.draw_order import draw_order, draw_weights
 from cal.annotation.error_total import error_total, lure
@@ -487,6 +487,14 @@ def _of_reads() -> list[Call]:
         ),
         Call("certificate", certificate, {"recall": 0.9, "n_documents": 100, "n_errors": 5.0, "alpha": 0.05}),
         Call("certified_recall", certified_recall, {"n_control_errors": 14, "n_found": 14, "alpha": 0.05}),
+        Call(
+            "simulate_reviews",
+            simulate_reviews,
+            {"corpus": _rows(), "noise": "uniform", "rate": 0.2, "by": "aum", "orders": ["sampled"], "reads": 20}
+            | {"repetitions": 2, "random_share": 0.1, "floor": 0.1, "confusions": None, "seeds": 1, "folds": 2}
+            | {"features": "lsa", "n_epochs": 1, "workers": 1, "quiet": True},
+            ["corpus", "noise", "rate", "by", "orders", "reads", "repetitions", "random_share", "floor"],
+        ),
         Call("lure", lure, {"outcomes": [0, 1], "probability": [0.5, 0.5], "n_documents": 4}),
         Call("Filter.of", Filter.of, {"text": "state=undecided and p_wrong>=.5"}),
         Call("Condition", Condition, {"name": "given", "operator": "=", "values": ("HUM",)}),
@@ -507,3 +515,8 @@ def _of_status(about: Given) -> list[Call]:
             Call("Agreement.by_region", agreement.by_region, {"run": "nowhere"}),
             Call("StatusRequest", StatusRequest, {"project": str(path), "reads": 9, "errors": 0.5, "json": True}),
         ]
+
+
+def _rows() -> pd.DataFrame:
+    texts = [f"{start} {n}?" for n in range(20) for start in ("How far is", "Who lives in")]
+    return pd.DataFrame({"text": texts, "label": ["number", "person"] * 20})
