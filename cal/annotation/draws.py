@@ -14,7 +14,18 @@ from cal.annotation.schema import EVENT
 from cal.annotation.view import update_draws
 
 _COLUMNS = (
-    *("queue_id", "position", "document_id", "weight", "probability", "at_random", "n_reviewers", "is_open", "seen_by"),
+    *(
+        "queue_id",
+        "position",
+        "document_id",
+        "weight",
+        "probability",
+        "at_random",
+        "n_reviewers",
+        "n_decided",
+        "is_open",
+        "seen_by",
+    ),
 )
 
 
@@ -39,6 +50,7 @@ def write_draws(
     with driver.cursor() as cursor, cursor.copy(f"COPY draw ({', '.join(_COLUMNS)}) FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)
+    connection.exec_driver_sql("ANALYZE draw")  # so that the next document is found by an index at once
 
 
 def follow_later_events(connection: Connection, after: int) -> None:
@@ -74,6 +86,7 @@ def _rows(queue: int, numbers: np.ndarray, drawn: DrawOrder, n_reviewers: np.nda
             probability.tolist(),
             drawn.at_random[some].tolist(),
             n_reviewers[some].tolist(),
+            [0] * len(probability),
             [True] * len(probability),
             [""] * len(probability),
             strict=True,

@@ -178,6 +178,7 @@ DRAW = Table(  # the order of a queue, drawn once, each with its probability amo
     Column("probability", Float),  # NULL: not drawn at random
     Column("at_random", Boolean, nullable=False),
     Column("n_reviewers", Integer, nullable=False),  # how many are to decide it; 2 for blind double review
+    Column("n_decided", Integer, nullable=False),  # how many have, since the queue was made
     Column("is_open", Boolean, nullable=False),  # whether it still waits for decisions
     Column("seen_by", String, nullable=False),  # marks of those who have decided or skipped it since
     Column("served", Time),  # when it was first served

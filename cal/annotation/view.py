@@ -88,8 +88,10 @@ def update_draws(connection: Connection, numbers: Sequence[int]) -> None:
     A draw is open until as many reviewers as it needs have decided it since its queue was made, unless its document
     is withdrawn.
     """
-    columns = (DRAW.c.queue_id, DRAW.c.position, DRAW.c.document_id, DRAW.c.n_reviewers, DRAW.c.is_open, DRAW.c.seen_by)
-    draws = sa.select(*columns, QUEUE.c.after_seq, DOCUMENT.c.withdrawn).select_from(DRAW.join(QUEUE).join(DOCUMENT))
+    columns = (DRAW.c.queue_id, DRAW.c.position, DRAW.c.document_id, DRAW.c.n_reviewers)
+    draws = sa.select(
+        *columns, DRAW.c.n_decided, DRAW.c.is_open, DRAW.c.seen_by, QUEUE.c.after_seq, DOCUMENT.c.withdrawn
+    ).select_from(DRAW.join(QUEUE).join(DOCUMENT))
     for some in chunks(numbers):
         rows = connection.execute(draws.where(DRAW.c.document_id.in_(some))).all()
         since: dict[int, list[Any]] = defaultdict(list)
@@ -100,14 +102,15 @@ def update_draws(connection: Connection, numbers: Sequence[int]) -> None:
             seen = [each for each in since[row.document_id] if each.seq > row.after_seq]
             n_decided = sum(each.action in DECIDES for each in seen)
             now = {
+                "n_decided": n_decided,
                 "is_open": n_decided < row.n_reviewers and not row.withdrawn,
                 "seen_by": marks(each.reviewer for each in seen),
             }
-            if (row.is_open, row.seen_by) != (now["is_open"], now["seen_by"]):
+            if any(getattr(row, name) != value for name, value in now.items()):
                 changed.append({"of_queue": row.queue_id, "at": row.position} | now)
         if changed:
             place = (DRAW.c.queue_id == sa.bindparam("of_queue"), DRAW.c.position == sa.bindparam("at"))
-            values: dict[str, Any] = {"is_open": sa.bindparam("is_open"), "seen_by": sa.bindparam("seen_by")}
+            values: dict[str, Any] = {name: sa.bindparam(name) for name in ("n_decided", "is_open", "seen_by")}
             connection.execute(sa.update(DRAW).where(*place).values(values), changed)
 
 

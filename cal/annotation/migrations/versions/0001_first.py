@@ -203,6 +203,7 @@ def upgrade() -> None:
         sa.Column("probability", sa.Float(), nullable=True),
         sa.Column("at_random", sa.Boolean(), nullable=False),
         sa.Column("n_reviewers", sa.Integer(), nullable=False),
+        sa.Column("n_decided", sa.Integer(), nullable=False),
         sa.Column("is_open", sa.Boolean(), nullable=False),
         sa.Column("seen_by", sa.String(), nullable=False),
         sa.Column("served", sa.String(length=32), nullable=True),
