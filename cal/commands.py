@@ -90,6 +90,15 @@ COMMANDS = {
         "cal.annotation.status_request:StatusRequest",
         options=(Option("--json", "json", "print one JSON object instead of text"),),
     ),
+    "annotate export": Command(
+        "write documents, labels and answers to a file, for spreadsheets, programs and labelling tools",
+        "cal.annotation.export_request:ExportRequest",
+    ),
+    "annotate decide": Command(
+        "take up decisions from a spreadsheet or a labelling tool, as one that can be undone",
+        "cal.annotation.decide_request:DecideRequest",
+        options=(Option("--from", "source", "the same as source=FILE", "FILE"),),
+    ),
     "annotate simulate": Command(
         "let a simulated reviewer read queues, to plan how much to read",
         "cal.annotation.simulate_request:ReviewsRequest",

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from cal.annotation.answers import answer_of
+from cal.annotation.basis import Basis
+from cal.annotation.filters import Filter
 from cal.annotation.label_store import read_labels
 from cal.annotation.labels import LabelNames
+from cal.annotation.matching import matching
 from cal.annotation.recording import latest_version
-from cal.annotation.schema import DOCUMENT, EVENT, GIVEN, LABEL_VERSION, PROJECT, RUN, STATE, SUGGESTION
+from cal.annotation.schema import DOCUMENT, EVENT, GIVEN, LABEL_VERSION, MAP_POINT, PROJECT, RUN, STATE, SUGGESTION
 from cal.annotation.verdicts import KEPT, RELABELLED, UNDECIDED
 from cal.arguments import check_arguments
 from cal.checks import known_name
@@ -43,20 +46,22 @@ class Wanted:
 
     Args:
         states: states of the documents; `decided` stands for kept, relabelled, ambiguous and excluded. None takes all.
+        filter: condition on the documents, as for a queue.
         version: number or name of the label version whose labels are the given ones; None takes the latest.
         withdrawn: whether to take documents, too, that the latest import did not hold.
-        where: further conditions on the tables `document`, `given` and `state`.
 
     Raises:
-        ConfigError: if a state is unknown.
+        ConfigError: if a state is unknown, or the filter is none.
     """
 
     states: Collection[str] | None = None
+    filter: str | None = None
     version: int | str | None = None
     withdrawn: bool = False
-    where: Sequence[Any] = field(default=())
 
     def __post_init__(self) -> None:
+        if self.filter is not None:
+            Filter.of(self.filter)
         for each in self.states or ():
             known_name("state", each, (*STATES, DECIDED))
 
@@ -91,11 +96,14 @@ def read_documents(connection: Connection, wanted: Wanted) -> Iterator[Annotated
         wanted: which of them.
 
     Raises:
-        ConfigError: if there is no such version.
+        ConfigError: if there is no such version, or the filter names what the project does not have.
     """
     version = version_number(connection, wanted.version)
     names, runs, undone = read_labels(connection), _runs(connection), _undone(connection)
     query, states = _query(version, wanted), wanted.shown_states
+    if wanted.filter is not None:
+        clauses = matching(connection, Filter.of(wanted.filter), replace(Basis.of(connection), version=version), names)
+        query = query.where(*clauses[1:])  # the first one leaves out what was withdrawn
     last = 0
     while rows := connection.execute(query.where(DOCUMENT.c.id > last)).all():
         first, last = rows[0].id, rows[-1].id
@@ -153,18 +161,19 @@ def version_number(connection: Connection, version: int | str | None) -> int | N
 
 
 def _query(version: int | None, wanted: Wanted) -> Any:
-    of_version = sa.and_(GIVEN.c.document_id == DOCUMENT.c.id, GIVEN.c.version_id == version)
-    tables = DOCUMENT.join(GIVEN, of_version, isouter=wanted.version is None)
-    tables = tables.join(STATE, STATE.c.document_id == DOCUMENT.c.id, isouter=True)
+    given, stored = GIVEN.alias("given_now"), STATE.alias("state_now")  # a filter asks the tables themselves
+    of_version = sa.and_(given.c.document_id == DOCUMENT.c.id, given.c.version_id == version)
+    tables = DOCUMENT.join(given, of_version, isouter=wanted.version is None)
+    tables = tables.join(stored, stored.c.document_id == DOCUMENT.c.id, isouter=True)
     columns = [DOCUMENT.c[name] for name in ("id", "external_id", "text", "split", "columns", "sequences")]
-    decided = [STATE.c.state, STATE.c.label_id.label("decided_id")]
-    query = sa.select(*columns, GIVEN.c.label_id.label("given_id"), *decided).select_from(tables)
+    decided = [stored.c.state, stored.c.label_id.label("decided_id")]
+    query = sa.select(*columns, given.c.label_id.label("given_id"), *decided).select_from(tables)
     if wanted.states is not None:
-        stored = wanted.shown_states | ({KEPT, RELABELLED} if wanted.shown_states & {KEPT, RELABELLED} else set())
-        query = query.where(sa.func.coalesce(STATE.c.state, UNDECIDED).in_(sorted(stored)))
+        states = wanted.shown_states | ({KEPT, RELABELLED} if wanted.shown_states & {KEPT, RELABELLED} else set())
+        query = query.where(sa.func.coalesce(stored.c.state, UNDECIDED).in_(sorted(states)))
     if not wanted.withdrawn and wanted.version is None:
         query = query.where(sa.not_(DOCUMENT.c.withdrawn))
-    return query.where(*wanted.where).order_by(DOCUMENT.c.id).limit(BLOCK)
+    return query.order_by(DOCUMENT.c.id).limit(BLOCK)
 
 
 def _document(
@@ -211,16 +220,21 @@ def _runs(connection: Connection) -> dict[int, str]:
 
 
 def _suggestions(
-    connection: Connection, first: int, last: int, runs: dict[int, str], names: LabelNames
+    connection: Connection, first: int, last: int, runs: Mapping[int, str], names: LabelNames
 ) -> dict[int, list[Suggested]]:
-    """The suggestions for some documents of all runs, the surest first."""
+    """The labels that all rankings and maps suggest for some documents, the surest first."""
     found: dict[int, list[Suggested]] = defaultdict(list)
     if not runs:
         return found
-    columns = (SUGGESTION.c.run_id, SUGGESTION.c.document_id, SUGGESTION.c.label_id, SUGGESTION.c.score)
-    query = sa.select(*columns).where(SUGGESTION.c.run_id.in_(sorted(runs)), SUGGESTION.c.label_id.is_not(None))
-    for row in connection.execute(query.where(SUGGESTION.c.document_id.between(first, last))):
-        found[row.document_id].append(Suggested(str(names.name(row.label_id)), row.score, runs[row.run_id]))
+    for table, label, score in (
+        (SUGGESTION, SUGGESTION.c.label_id, SUGGESTION.c.score),
+        (MAP_POINT, MAP_POINT.c.predicted_id, sa.null()),
+    ):
+        query = sa.select(table.c.run_id, table.c.document_id, label.label("label_id"), score.label("score"))
+        query = query.where(table.c.run_id.in_(sorted(runs)), label.is_not(None))
+        for row in connection.execute(query.where(table.c.document_id.between(first, last))):
+            suggested = Suggested(str(names.name(row.label_id)), row.score, runs[row.run_id])
+            found[row.document_id].append(suggested)
     for suggestions in found.values():
         suggestions.sort(key=lambda each: (each.score is None, -(each.score or 0), each.source, each.label))
     return found

@@ -15,7 +15,6 @@ from sqlalchemy.engine import Connection
 from cal.annotation.column_types import now
 from cal.annotation.database import connect, shown_address, storage
 from cal.annotation.decision import Decision
-from cal.annotation.documents import frame_of, make_wanted, read_documents
 from cal.annotation.label_store import (
     add_labels,
     merge_labels,
@@ -26,6 +25,7 @@ from cal.annotation.label_store import (
 )
 from cal.annotation.labels import Label, LabelNames
 from cal.annotation.project_documents import ProjectDocuments
+from cal.annotation.project_exchange import ProjectExchange
 from cal.annotation.project_queues import ProjectQueues
 from cal.annotation.recording import Recorded, record
 from cal.annotation.schema import DOCUMENT, EVENT, PROJECT, STATE
@@ -33,7 +33,7 @@ from cal.annotation.tables import ProjectTables
 from cal.annotation.undoing import undo
 from cal.annotation.verdicts import UNDECIDED
 from cal.arguments import check_arguments
-from cal.exchange.records import STATES, AnnotatedDocument
+from cal.exchange.records import STATES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 REVIEWER = "reviewer"
 
 
-class Project(ProjectDocuments, ProjectQueues, ProjectTables):
+class Project(ProjectDocuments, ProjectExchange, ProjectQueues, ProjectTables):
     """A labelling project, in a SQLite file or a PostgreSQL database.
 
     Every decision is an event that is kept for ever: undoing it is another event. What the labels are now follows from
@@ -269,32 +269,6 @@ class Project(ProjectDocuments, ProjectQueues, ProjectTables):
         with self.reading() as connection:
             result = connection.execute(query.order_by(EVENT.c.seq))
             return pd.DataFrame(result.all(), columns=list(result.keys()))
-
-    # The way out
-
-    def documents(self, **which: Any) -> Iterator[AnnotatedDocument]:
-        """The documents with their labels, suggestions and answers, in the order of the corpus.
-
-        They are read in blocks, so that a million of them need little memory, from one moment: decisions that come in
-        meanwhile are not seen. Answers that were undone are left out; `events` has them.
-
-        Args:
-            which: arguments of `Wanted`: states, version, withdrawn.
-
-        Raises:
-            ConfigError: if a state or version is unknown.
-        """
-        wanted = make_wanted(which)
-        with self.reading() as connection:
-            yield from read_documents(connection, wanted)
-
-    def to_frame(self, **which: Any) -> pd.DataFrame:
-        """A row per document, with its best suggestion, its last answer, and the columns of the corpus.
-
-        Args:
-            which: arguments of `Wanted`: states, version, withdrawn.
-        """
-        return frame_of(self.documents(**which))
 
     def check(self) -> list[str]:
         """What differs between the view and a replay of all events: nothing, unless something else wrote the file."""

@@ -37,6 +37,15 @@ def read_filled(given: Any, name: str, inside: str) -> tuple[str, pd.DataFrame]:
           row corrected
         0   2       HUM
     """
+    source, table = read_cells(given, name, inside)
+    names = [normal_form(str(column)) for column in table.columns]
+    kept = [at for at, column in enumerate(names) if column not in names[:at]]
+    cells = {names[at]: [cell.strip() for cell in table.iloc[:, at].tolist()] for at in kept}
+    return source, pd.DataFrame(cells, index=range(len(table)), dtype=object)
+
+
+def read_cells(given: Any, name: str, inside: str) -> tuple[str, pd.DataFrame]:
+    """A table with its cells as texts as they are written, and its source; arguments as those of `read_filled`."""
     if isinstance(given, pd.DataFrame):
         source, table = "the data frame", given
     elif isinstance(given, Mapping):
@@ -47,10 +56,10 @@ def read_filled(given: Any, name: str, inside: str) -> tuple[str, pd.DataFrame]:
         source, table = str(path), _read(path)
     else:
         raise DataError(f"{name} must be a file, the folder of cal suspects or a data frame, not {shown(given)}.")
-    names = [normal_form(str(column)) for column in table.columns]
-    kept = [at for at, column in enumerate(names) if column not in names[:at]]
-    cells = {names[at]: [_cell(value) for value in table.iloc[:, at].tolist()] for at in kept}
-    return source, pd.DataFrame(cells, index=range(len(table)), dtype=object)
+    cells = [[_cell(value) for value in table.iloc[:, at].tolist()] for at in range(len(table.columns))]
+    return source, pd.DataFrame(dict(enumerate(cells)), index=range(len(table)), dtype=object).set_axis(
+        [str(column) for column in table.columns], axis=1
+    )
 
 
 def require(table: pd.DataFrame, columns: Sequence[str], source: str, remedy: str) -> None:
@@ -106,9 +115,9 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def _cell(value: Any) -> str:
-    """A value as a text without blanks around it; whole numbers without a point."""
+    """A value as a text; whole numbers without a point."""
     if value is None or (isinstance(value, float) and value != value) or value is pd.NA or value is pd.NaT:
         return ""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return str(value).strip()
+    return str(value)

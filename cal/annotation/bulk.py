@@ -1,0 +1,242 @@
+"""Bulk decisions: a table, or the answers of a labelling tool, taken up as one decision that is undone as a whole."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import UUID, uuid4, uuid5
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from cal.annotation.bulk_problems import Known, documents_named, not_taken, row_problems
+from cal.annotation.decision import Decision
+from cal.annotation.decision_table import Row
+from cal.annotation.label_store import add_labels, names_and_former_names, read_labels
+from cal.annotation.labels import LabelNames
+from cal.annotation.recording import latest_version, record
+from cal.annotation.schema import DOCUMENT, EVENT, GIVEN, PROJECT, VERDICT
+from cal.annotation.statements import chunks
+from cal.errors import DataError, quantity, shown
+from cal.exchange.records import COMMENT, RELABEL
+
+_SPACE = UUID("0b0f3b4e-6a0f-5c3a-9d35-2f4f1c6a7e11")
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What became of a bulk decision.
+
+    Attributes:
+        source: where the decisions came from.
+        bulk: id of the bulk decision, to undo it with; None if there was nothing new.
+        counts: number of new decisions with each action.
+        n_known: number of decisions that were taken before.
+        superseded: documents that their reviewer has decided otherwise since, which stay as they are.
+        notes: sentences about what was left out.
+    """
+
+    source: str
+    bulk: str | None
+    counts: Mapping[str, int]
+    n_known: int = 0
+    superseded: Sequence[str] = ()
+    notes: Sequence[str] = field(default=())
+
+    @property
+    def n_new(self) -> int:
+        """Number of new decisions."""
+        return sum(self.counts.values())
+
+    def __str__(self) -> str:
+        actions = ", ".join(f"{n:,} {action}" for action, n in self.counts.items())
+        lines = [f"{self.source}: {quantity(self.n_new, 'new decision')}{f' ({actions})' if actions else ''}."]
+        if self.n_known:
+            lines.append(f"{quantity(self.n_known, 'decision')} had been taken before.")
+        if self.superseded:
+            some = ", ".join(shown(each) for each in self.superseded[:3])
+            lines.append(
+                f"{quantity(len(self.superseded), 'document')} had been decided otherwise since, and "
+                f"{'stays' if len(self.superseded) == 1 else 'stay'} so: {some}{' ...' * (len(self.superseded) > 3)}"
+            )
+        return "\n".join([*lines, *self.notes])
+
+
+def take_rows(
+    connection: Connection,
+    rows: Sequence[Row],
+    source: str,
+    default: Mapping[str, Any],
+    new_labels: bool,
+    problems: Sequence[str] = (),
+) -> Taken:
+    """Takes up the rows of a table, all or none of them.
+
+    A row that was taken up before is not taken up again, unless it was undone or the same table has said something
+    else since. Who has decided otherwise elsewhere in the meantime keeps that decision.
+
+    Args:
+        connection: a transaction that writes.
+        rows: the rows.
+        source: name of the table, which events keep.
+        default: fields of decisions that rows do not give: reviewer, adjudicates.
+        new_labels: whether labels that the project does not have are added.
+        problems: what is wrong with the table already.
+
+    Raises:
+        DataError: listing everything that is wrong, with the rows.
+    """
+    _lock(connection)
+    names = read_labels(connection)
+    known = _documents(connection, [row.document for row in rows], names)
+    rows = [row._replace(document=_id_of(row.document, known)) for row in rows]
+    rows = [row if row.reviewer else row._replace(reviewer=default["reviewer"]) for row in rows]
+    rows = _with_present_names(connection, rows, names)
+    found = [*problems, *row_problems(rows, known, names, new_labels)]
+    if found:
+        raise DataError(not_taken(source, found))
+    if new_labels:
+        names = add_labels(connection, [row.label for row in rows if row.action == RELABEL], default["reviewer"])
+    rows = [row if row.action == RELABEL else row._replace(label="") for row in rows]
+    rows = list({row[1:]: row for row in rows}.values())
+    fresh, superseded = _fresh(connection, rows, known, source, default["adjudicates"])
+    decisions = [
+        Decision(
+            *(row.document, row.action, row.reviewer, row.label or None, row.comment or None),
+            id=id,
+            adjudicates=default["adjudicates"],
+            source=source,
+        )
+        for id, row in fresh
+    ]
+    taken = _record(connection, decisions, names, source)
+    return replace(taken, n_known=len(rows) - len(fresh) - len(superseded), superseded=superseded)
+
+
+def take_decisions(
+    connection: Connection, decisions: Sequence[Decision], source: str, new_labels: bool, notes: Sequence[str] = ()
+) -> Taken:
+    """Takes up the answers of a labelling tool, all or none of them; an id that was taken up before changes nothing.
+
+    Args:
+        connection: a transaction that writes.
+        decisions: the answers.
+        source: name of the file, for messages.
+        new_labels: whether labels that the project does not have are added.
+        notes: what was left out already.
+
+    Raises:
+        DataError: listing everything that is wrong.
+    """
+    _lock(connection)
+    names = read_labels(connection)
+    known = _documents(connection, [each.document for each in decisions], names)
+    rows = [
+        Row(n, _id_of(each.document, known), each.action, each.label or "", each.reviewer, each.comment or "")
+        for n, each in enumerate(decisions, start=1)
+    ]
+    rows = _with_present_names(connection, rows, names)
+    found = row_problems(rows, known, names, new_labels, contradictions=False, call=documents_named(rows))
+    if found:
+        raise DataError(not_taken(source, found))
+    if new_labels:
+        names = add_labels(connection, [row.label for row in rows if row.action == RELABEL], rows[0].reviewer)
+    decisions = [
+        replace(each, document=row.document, label=row.label or None) for each, row in zip(decisions, rows, strict=True)
+    ]
+    query = sa.select(EVENT.c.uuid)
+    every = {each.id: each for each in decisions}
+    there = {
+        uuid for some in chunks(every) for uuid in connection.execute(query.where(EVENT.c.uuid.in_(some))).scalars()
+    }
+    taken = _record(connection, [each for id, each in every.items() if id not in there], names, source)
+    return replace(taken, n_known=len(there), notes=notes)
+
+
+def _record(connection: Connection, decisions: Sequence[Decision], names: LabelNames, source: str) -> Taken:
+    if not decisions:
+        return Taken(source, None, {})
+    bulk = str(uuid4())
+    record(connection, decisions, names, bulk)
+    return Taken(source, bulk, dict(Counter(each.action for each in decisions)))
+
+
+def _lock(connection: Connection) -> None:
+    """Lets one transaction at a time take up decisions in bulk, so that the same ones are not taken up twice."""
+    connection.execute(sa.select(PROJECT.c.id).with_for_update()).all()
+
+
+def _documents(connection: Connection, ids: Iterable[str], names: LabelNames) -> Known:
+    """The documents with these ids, or with those without blanks around them."""
+    wanted = sorted({form for each in ids for form in (each, each.strip())})
+    version = latest_version(connection)
+    of_version = sa.and_(GIVEN.c.document_id == DOCUMENT.c.id, GIVEN.c.version_id == version)
+    query = sa.select(DOCUMENT.c.external_id, DOCUMENT.c.id, GIVEN.c.label_id)
+    query = query.select_from(DOCUMENT.join(GIVEN, of_version, isouter=True))
+    found = [
+        row for some in chunks(wanted) for row in connection.execute(query.where(DOCUMENT.c.external_id.in_(some)))
+    ]
+    return Known(
+        {row.external_id: row.id for row in found}, {row.external_id: names.name(row.label_id) for row in found}
+    )
+
+
+def _with_present_names(connection: Connection, rows: Iterable[Row], names: LabelNames) -> list[Row]:
+    """The rows with the present names of labels that were renamed or merged since the table was made."""
+    former = names_and_former_names(connection)
+    present = {name: names.name(number) or "" for name, number in former.items() if name not in names}
+    return [row._replace(label=present.get(row.label, row.label)) for row in rows]
+
+
+def _id_of(written: str, known: Known) -> str:
+    return written if written in known.numbers else written.strip()
+
+
+def _fresh(
+    connection: Connection, rows: Sequence[Row], known: Known, source: str, adjudicates: bool
+) -> tuple[list[tuple[str, Row]], list[str]]:
+    """The rows to take up, each with the id of its event, and the documents that were decided otherwise since."""
+    undone = set(connection.execute(sa.select(EVENT.c.undoes).where(EVENT.c.undoes.is_not(None))).scalars())
+    waiting, last = {n: 0 for n in range(len(rows))}, dict[int, Any]()
+    ids = {n: _event_id(row, adjudicates, 0) for n, row in enumerate(rows)}
+    columns = sa.select(EVENT.c.uuid, EVENT.c.bulk, EVENT.c.seq)
+    while waiting:  # the same row was perhaps taken up and undone several times
+        there = {
+            row.uuid: row
+            for some in chunks([ids[n] for n in waiting])
+            for row in connection.execute(columns.where(EVENT.c.uuid.in_(some)))
+        }
+        waiting = {n: times + 1 for n, times in waiting.items() if ids[n] in there}
+        last |= {n: there[ids[n]] for n in waiting}
+        ids |= {n: _event_id(rows[n], adjudicates, times) for n, times in waiting.items()}
+    standing = _standing(connection, [known.numbers[rows[n].document] for n in last])
+    fresh, superseded = [], []
+    for n, row in enumerate(rows):
+        if (event := last.get(n)) is not None and not {event.uuid, event.bulk} & undone:
+            seq, said_by = standing.get((known.numbers[row.document], row.reviewer), (0, None))
+            if row.action == COMMENT or seq <= event.seq:
+                continue
+            if said_by != source:
+                superseded.append(row.document)
+                continue
+        fresh.append((ids[n], row))
+    return fresh, superseded
+
+
+def _standing(connection: Connection, numbers: Sequence[int]) -> dict[tuple[int, str], tuple[int, str | None]]:
+    """Number and source of the decision of each reviewer about some documents that stands."""
+    query = sa.select(VERDICT.c.document_id, VERDICT.c.reviewer, VERDICT.c.seq, EVENT.c.source)
+    query = query.join(EVENT, EVENT.c.seq == VERDICT.c.seq)
+    return {
+        (row.document_id, row.reviewer): (row.seq, row.source)
+        for some in chunks(sorted(set(numbers)))
+        for row in connection.execute(query.where(VERDICT.c.document_id.in_(some)))
+    }
+
+
+def _event_id(row: Row, adjudicates: bool, times: int) -> str:
+    """The id of the event of a row, the same whenever the row says the same; `times` counts earlier ones."""
+    return str(uuid5(_SPACE, json.dumps([*row[1:], adjudicates, times])))
