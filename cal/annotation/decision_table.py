@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cal.corrections.filled_tables import read_cells
 from cal.errors import DataError, StorageError, in_words, nearest_name
-from cal.exchange.delimited import delimited_rows
 from cal.exchange.json_files import read_objects
+from cal.exchange.recognise import field_names
 from cal.exchange.records import KEEP, RELABEL, SKIP
 
 if TYPE_CHECKING:
@@ -127,17 +127,7 @@ def rows_named(numbers: Sequence[int]) -> str:
 
 
 def _header(path: Path) -> list[str]:
-    """Names of the columns of a table, in small letters; of JSON lines, those of the first object."""
-    ending = path.suffix.lower()
-    if ending in _JSON:
-        names = list(next(read_objects(path), {}))
-    elif ending in _PARQUET:
-        from pyarrow.parquet import read_schema
-
-        names = list(read_schema(path).names)
-    else:
-        names = list(next(delimited_rows(path, "\t" if ending == ".tsv" else ","), {}))
-    return [name.strip().lower() for name in names]
+    return [name.strip().lower() for name in field_names(path)]
 
 
 def _columns(given: Any) -> tuple[str, int, dict[str, list[str]]]:

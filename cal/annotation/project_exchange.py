@@ -41,10 +41,10 @@ class ProjectExchange:
             >>> import tempfile
             >>> from cal.annotation import Project
             >>> project = Project.create(Path(tempfile.mkdtemp()) / "reviews.db")
-            >>> corpus = {"id": ["a", "b"], "text": ["How far?", "Who?"], "label": ["HUM", "HUM"]}
-            >>> imported = project.import_corpus(corpus)
-            >>> [(each.id, each.label, each.state) for each in project.documents()]
-            [('a', 'HUM', 'undecided'), ('b', 'HUM', 'undecided')]
+            >>> imported = project.import_corpus({"id": ["a", "b"], "text": ["How far?", "Who?"], "label": ["X", "Y"]})
+            >>> _ = project.decide("b", "relabel", "X")
+            >>> [(each.id, each.label, each.state) for each in project.documents(states=["decided"])]
+            [('b', 'X', 'relabelled')]
         """
         return self._documents(make_wanted(which))
 

@@ -79,6 +79,22 @@ def recognise(path: Path) -> str:
     return kind if rows and sheets.is_ours(rows[0]) else _of_items(path, rows, kind)
 
 
+def field_names(path: Path) -> list[str]:
+    """The names of the columns of a table, or of the fields of its first object.
+
+    Raises:
+        DataError: if it cannot be read.
+    """
+    if not path.is_file():
+        raise DataError(f"There is no file {path}. Check the path; it is relative to {Path.cwd()}.")
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start == _PARQUET:
+        return _columns_of_parquet(path)
+    rows = read_objects(path) if first_character(path) in ("[", "{") else delimited_rows(path, ",")
+    return list(next(iter(rows), {}))
+
+
 def _of_items(path: Path, items: list[dict[str, Any]], plain: str) -> str:
     found = list(dict.fromkeys(name for item in items for name in tools_of(item)))
     if len(found) > 1:
@@ -105,10 +121,14 @@ def _of_folder(path: Path) -> str:
 
 
 def _of_parquet(path: Path) -> str:
+    names = dict.fromkeys(_columns_of_parquet(path), "")
+    return "cleanlab" if "cleanlab" in tools_of(names) else "parquet"
+
+
+def _columns_of_parquet(path: Path) -> list[str]:
     from pyarrow.parquet import read_schema
 
-    names = dict.fromkeys(read_schema(path).names, "")
-    return "cleanlab" if "cleanlab" in tools_of(names) else "parquet"
+    return list(read_schema(path).names)
 
 
 def _is_tabbed(path: Path) -> bool:
