@@ -13,7 +13,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -185,19 +185,23 @@ def _no_exit() -> Iterator[None]:
 
 def _run(command: Command, request: Any, quiet: bool) -> None:
     """Runs a request and prints its result and the path to it."""
-    from cal.dynamics.distributed import joined, rank
     from cal.progress import signs_of_life
     from cal.scratch import sweep
 
     gc.freeze()  # objects of imported libraries are not garbage; scanning them repeatedly takes half a second
     with ExitStack() as stack:
-        stack.enter_context(joined(request.device) if _n_launched() > 1 else nullcontext())
-        if rank():
+        number = 0  # of this process among those that train together
+        if _n_launched() > 1:
+            from cal.dynamics.distributed import joined, rank
+
+            stack.enter_context(joined(request.device))
+            number = rank()
+        if number:
             logging.getLogger("cal").setLevel(logging.ERROR)
-        stack.enter_context(signs_of_life(lambda: "still working", quiet or rank() > 0))
+        stack.enter_context(signs_of_life(lambda: "still working", quiet or number > 0))
         sweep()  # what killed commands left behind
-        result, folder = request.run_in_folder(quiet=quiet or rank() > 0)
-        if rank():
+        result, folder = request.run_in_folder(quiet=quiet or number > 0)
+        if number:
             return
     if not quiet and (used := getattr(request, "used", "")):
         print(used)
