@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from cal.annotation.schema import DRAW, QUEUE
+from cal.annotation.statements import raw_rows
 from cal.errors import DataError, UnknownNameError, quantity
 
 
@@ -71,8 +72,8 @@ def read_queue(connection: Connection, number: int) -> Queue:
     """A queue with its progress."""
     row = connection.execute(sa.select(QUEUE).where(QUEUE.c.id == number)).one()
     count = sa.select(sa.func.count()).select_from(DRAW).where(DRAW.c.queue_id == number)
-    n_served = connection.execute(count.where(DRAW.c.served.is_not(None))).scalar_one()
-    n_decided = connection.execute(count.where(sa.text("NOT is_open"))).scalar_one()
+    ((n_served,),) = raw_rows(connection, count.where(DRAW.c.served.is_not(None)), index="ix_draw_served")
+    ((n_decided,),) = raw_rows(connection, count.where(sa.text("NOT is_open")), index="ix_draw_closed")
     told = (row.id, row.name, row.by, row.order, row.filter, row.n_documents, n_served, n_decided)
     return Queue(*told, row.seed, row.version_id, row.settings, row.created)
 

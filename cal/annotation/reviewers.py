@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from cal.annotation.schema import EVENT
+from cal.annotation.statements import raw_rows
 from cal.annotation.verdicts import DECIDES
 from cal.annotation.view import undone
 from cal.exchange.records import AMBIGUOUS, EXCLUDE, KEEP, RELABEL, SKIP
@@ -34,7 +35,7 @@ def read_decisions(connection: Connection) -> pd.DataFrame:
     time = sa.func.coalesce(sa.type_coerce(EVENT.c.client_time, sa.Text), sa.type_coerce(EVENT.c.server_time, sa.Text))
     query = sa.select(*columns, time.label("time")).where(EVENT.c.action.in_((*DECIDES, SKIP)), ~undone())
     names = ("reviewer", "action", "seconds", "bulk", "imported", "time")
-    values = list(zip(*connection.execute(query.order_by(EVENT.c.seq)), strict=True)) or [()] * len(names)
+    values = list(zip(*raw_rows(connection, query.order_by(EVENT.c.seq)), strict=True)) or [()] * len(names)
     frame = pd.DataFrame(dict(zip(names, map(list, values), strict=True)), dtype=object)
     frame["time"] = pd.to_datetime(frame["time"], format="ISO8601", utc=True)
     frame["seconds"] = frame["seconds"].astype(float)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -33,3 +34,26 @@ def chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
     listed = list(values)
     for start in range(0, len(listed), MOST):
         yield listed[start : start + MOST]
+
+
+def raw_rows(connection: Connection, query: sa.Select[Any], *, index: str | None = None) -> Iterator[Any]:
+    """Rows as the driver gives them, which is several times as fast for a million.
+
+    Args:
+        connection: a transaction that reads.
+        query: a query whose values are stored as they are, as numbers are.
+        index: index of the first table by which SQLite must look its rows up. It prefers the primary key, even where
+            a partial index has few rows.
+    """
+    compiled = query.compile(dialect=connection.dialect, compile_kwargs={"render_postcompile": True})
+    statement, values = str(compiled), compiled.params
+    if index is not None and connection.dialect.name == "sqlite":
+        statement = re.sub(r"\bFROM (\w+)", rf"FROM \1 INDEXED BY {index}", statement, count=1)
+    cursor: Any = connection.connection.cursor()
+    names = compiled.positiontup if compiled.positional else None
+    cursor.execute(statement, values if names is None else tuple(values[name] for name in names))
+    try:
+        while some := cursor.fetchmany(50_000):
+            yield from some
+    finally:
+        cursor.close()
