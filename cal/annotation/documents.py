@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -16,11 +17,23 @@ from cal.annotation.filters import Filter
 from cal.annotation.label_store import read_labels
 from cal.annotation.labels import LabelNames
 from cal.annotation.matching import matching
+from cal.annotation.queues import queue_number
 from cal.annotation.recording import latest_version
-from cal.annotation.schema import DOCUMENT, EVENT, GIVEN, LABEL_VERSION, MAP_POINT, PROJECT, RUN, STATE, SUGGESTION
+from cal.annotation.schema import (
+    DOCUMENT,
+    DRAW,
+    EVENT,
+    GIVEN,
+    LABEL_VERSION,
+    MAP_POINT,
+    PROJECT,
+    RUN,
+    STATE,
+    SUGGESTION,
+)
 from cal.annotation.verdicts import KEPT, RELABELLED, UNDECIDED
 from cal.arguments import check_arguments
-from cal.checks import known_name
+from cal.checks import known_name, refuse, whole_numbers
 from cal.errors import ConfigError, UnknownNameError
 from cal.exchange.records import ACTIONS, STATES, AnnotatedDocument, Answer, LabelSet, Suggested
 
@@ -49,6 +62,9 @@ class Wanted:
         filter: condition on the documents, as for a queue.
         version: number or name of the label version whose labels are the given ones; None takes the latest.
         withdrawn: whether to take documents, too, that the latest import did not hold.
+        queue: name or number of a queue, to take the documents that wait there, in its order; None takes all in the
+            order of the corpus.
+        n: number of documents to take, the first ones; None takes all.
 
     Raises:
         ConfigError: if a state is unknown, or the filter is none.
@@ -58,10 +74,13 @@ class Wanted:
     filter: str | None = None
     version: int | str | None = None
     withdrawn: bool = False
+    queue: str | int | None = None
+    n: int | None = None
 
     def __post_init__(self) -> None:
         if self.filter is not None:
             Filter.of(self.filter)
+        refuse(whole_numbers(or_null=True, n=self.n))
         for each in self.states or ():
             known_name("state", each, (*STATES, DECIDED))
 
@@ -86,7 +105,7 @@ def make_wanted(which: Mapping[str, Any]) -> Wanted:
 
 
 def read_documents(connection: Connection, wanted: Wanted) -> Iterator[AnnotatedDocument]:
-    """The documents that are wanted, in the order in which they came into the project.
+    """The documents that are wanted, in the order in which they came into the project, or of a queue.
 
     Whether a decided document is kept or relabelled is said of the given label in the version that is wanted, so that
     each record makes sense by itself.
@@ -104,16 +123,38 @@ def read_documents(connection: Connection, wanted: Wanted) -> Iterator[Annotated
     if wanted.filter is not None:
         clauses = matching(connection, Filter.of(wanted.filter), replace(Basis.of(connection), version=version), names)
         query = query.where(*clauses[1:])  # the first one leaves out what was withdrawn
-    last = 0
-    while rows := connection.execute(query.where(DOCUMENT.c.id > last)).all():
-        first, last = rows[0].id, rows[-1].id
+    left = math.inf if wanted.n is None else wanted.n
+    for rows in _blocks(connection, query, wanted.queue):
+        numbers = [row.id for row in rows]
         given = {row.id: names.resolved(row.given_id) for row in rows}
-        answers = _answers(connection, first, last, given, undone, names)
-        suggestions = _suggestions(connection, first, last, runs, names)
+        answers = _answers(connection, numbers, given, undone, names)
+        suggestions = _suggestions(connection, numbers, runs, names)
         for row in rows:
             document = _document(row, given[row.id], names, answers.get(row.id, ()), suggestions.get(row.id, ()))
             if document.state in states:
+                if not left:
+                    return
+                left -= 1
                 yield document
+
+
+def _blocks(connection: Connection, query: Any, queue: str | int | None) -> Iterator[Sequence[Any]]:
+    """The rows of a query about documents, block by block: in the order of a queue, or of the corpus."""
+    place, last = DOCUMENT.c.id, 0
+    if queue is not None:
+        number = queue_number(connection, queue)
+        place, last = DRAW.c.position, -1
+        query = query.where(DRAW.c.document_id == DOCUMENT.c.id, DRAW.c.queue_id == number, DRAW.c.is_open)
+    query = query.add_columns(place.label("place")).order_by(place).limit(BLOCK)
+    while rows := connection.execute(query.where(place > last)).all():
+        yield rows
+        last = rows[-1].place
+
+
+def _among(column: Any, numbers: Sequence[int]) -> Any:
+    """Whether a column is one of these numbers, or perhaps one between them where they are dense."""
+    first, last = min(numbers), max(numbers)
+    return column.between(first, last) if last - first < 2 * BLOCK else column.in_(numbers)
 
 
 def frame_of(documents: Iterable[AnnotatedDocument]) -> pd.DataFrame:
@@ -173,7 +214,7 @@ def _query(version: int | None, wanted: Wanted) -> Any:
         query = query.where(sa.func.coalesce(stored.c.state, UNDECIDED).in_(sorted(states)))
     if not wanted.withdrawn and wanted.version is None:
         query = query.where(sa.not_(DOCUMENT.c.withdrawn))
-    return query.order_by(DOCUMENT.c.id).limit(BLOCK)
+    return query
 
 
 def _document(
@@ -198,8 +239,7 @@ def _undone(connection: Connection) -> frozenset[str]:
 
 def _answers(
     connection: Connection,
-    first: int,
-    last: int,
+    numbers: Sequence[int],
     given: dict[int, int | None],
     undone: frozenset[str],
     names: LabelNames,
@@ -207,7 +247,7 @@ def _answers(
     """The answers about some documents that were not undone, in the order of the store."""
     columns = ("uuid", "action", "document_id", "bulk", "reviewer", "adjudicates", "label_id", "comment", "seconds")
     query = sa.select(*(EVENT.c[name] for name in (*columns, "seen", "client_time", "server_time", "source")))
-    query = query.where(EVENT.c.document_id.between(first, last), EVENT.c.action.in_(ACTIONS))
+    query = query.where(_among(EVENT.c.document_id, numbers), EVENT.c.action.in_(ACTIONS))
     found: dict[int, list[Answer]] = defaultdict(list)
     for row in connection.execute(query.order_by(EVENT.c.seq)):
         if row.document_id in given and row.uuid not in undone and row.bulk not in undone:
@@ -220,7 +260,7 @@ def _runs(connection: Connection) -> dict[int, str]:
 
 
 def _suggestions(
-    connection: Connection, first: int, last: int, runs: Mapping[int, str], names: LabelNames
+    connection: Connection, numbers: Sequence[int], runs: Mapping[int, str], names: LabelNames
 ) -> dict[int, list[Suggested]]:
     """The labels that all rankings and maps suggest for some documents, the surest first."""
     found: dict[int, list[Suggested]] = defaultdict(list)
@@ -232,7 +272,7 @@ def _suggestions(
     ):
         query = sa.select(table.c.run_id, table.c.document_id, label.label("label_id"), score.label("score"))
         query = query.where(table.c.run_id.in_(sorted(runs)), label.is_not(None))
-        for row in connection.execute(query.where(table.c.document_id.between(first, last))):
+        for row in connection.execute(query.where(_among(table.c.document_id, numbers))):
             suggested = Suggested(str(names.name(row.label_id)), row.score, runs[row.run_id])
             found[row.document_id].append(suggested)
     for suggestions in found.values():

@@ -27,6 +27,8 @@ class ExportRequest(ProjectRequest):
         filter: condition on the documents, as for a queue, such as 'given=HUM and p_wrong>=.5'
         version: number or name of the label version whose labels are the given ones; null takes the latest
         withdrawn: whether to take documents, too, that the latest import did not hold
+        queue: name or number of a queue, to take the documents that wait there, in its order
+        n: number of documents to take, the first ones
         losses: table to write of each value that the format cannot hold
     """
 
@@ -36,6 +38,8 @@ class ExportRequest(ProjectRequest):
     filter: str | None = None
     version: Any = None
     withdrawn: bool = False
+    queue: Any = None
+    n: int | None = None
     losses: Any = None
 
     def _resolve(self, problems: Problems) -> None:
@@ -55,7 +59,8 @@ class ExportRequest(ProjectRequest):
 
     def _which(self) -> dict[str, Any]:
         version = self.version if self.version is None else str(self.version)
-        return {"states": self.states, "filter": self.filter, "version": version, "withdrawn": self.withdrawn}
+        which = {"states": self.states, "filter": self.filter, "version": version, "withdrawn": self.withdrawn}
+        return which | {"queue": self.queue, "n": self.n}
 
     def run(self, corpus: Any = None, *, quiet: bool = False) -> Exported:
         """Writes the file.

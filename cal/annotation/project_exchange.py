@@ -32,7 +32,7 @@ class ProjectExchange:
         meanwhile are not seen. Answers that were undone are left out; `events` has them.
 
         Args:
-            which: arguments of `Wanted`: states, filter, version, withdrawn.
+            which: arguments of `Wanted`: states, filter, version, withdrawn, queue, n.
 
         Raises:
             ConfigError: if a state, version or filter is unknown.
@@ -56,7 +56,7 @@ class ProjectExchange:
         """A row per document, with its best suggestion, its last answer, and the columns of the corpus.
 
         Args:
-            which: arguments of `Wanted`: states, filter, version, withdrawn.
+            which: arguments of `Wanted`: states, filter, version, withdrawn, queue, n.
         """
         return frame_of(self.documents(**which))
 
@@ -69,7 +69,7 @@ class ProjectExchange:
             format: name of the format, such as csv, jsonl or label_studio; None tells it by the ending of the file.
             output: file to write; None names it after the project.
             losses: table to write of what the format cannot hold; None writes none.
-            which: arguments of `Wanted`: states, filter, version, withdrawn.
+            which: arguments of `Wanted`: states, filter, version, withdrawn, queue, n.
 
         Returns:
             The files, and what the format cannot hold.

@@ -117,6 +117,16 @@ def test_withdrawn_documents_are_left_out_unless_they_are_wanted(project):
     assert only(project, "q3", withdrawn=True).given == "HUM"
 
 
+def test_documents_that_wait_in_a_queue_come_in_its_order(project, monkeypatch):
+    monkeypatch.setattr(documents, "BLOCK", 5)
+    project.queue(order="random", seed=3)
+    ids = [each.document for each in project.tasks("ann", 13)]
+    assert [each.id for each in project.documents(queue=1)] == ids != list(IDS)
+    project.decide(ids[1], "exclude")
+    assert [each.id for each in project.documents(queue=1, n=3)] == [ids[0], *ids[2:4]]
+    assert [each.id for each in project.documents(n=2)] == list(IDS)[:2]
+
+
 def test_suggestions_of_all_runs_come_with_the_surest_first(project):
     with project.writing() as connection:
         for number, (name, score) in enumerate([("a", None), ("b", 0.4), ("c", 0.9)], start=1):
