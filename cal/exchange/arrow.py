@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from cal.arguments import check_arguments
-from cal.errors import DataError
+from cal.errors import ConfigError, DataError, shown
 from cal.exchange.carried import ID, REST, rest_of, restored, storable
 from cal.exchange.losses import Losses
 from cal.exchange.plain_rows import PlainRows
@@ -69,8 +69,13 @@ def from_dataset(dataset: datasets.Dataset) -> Reading:
     """The documents in a Hugging Face dataset: one of `to_dataset`, or any other with a column `text`.
 
     Raises:
+        ConfigError: if it is no dataset.
         DataError: if it has no column `text`.
     """
+    from datasets import Dataset
+
+    if not isinstance(dataset, Dataset):
+        raise ConfigError(f"dataset must be a Dataset of the library datasets, not {shown(dataset)}.")
     losses = Losses("dataset")
     names = {name: each.names for name, each in dataset.features.items() if hasattr(each, "names")}
     batches = dataset.with_format("arrow").iter(_BATCH)

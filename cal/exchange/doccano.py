@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,8 +19,8 @@ from cal.exchange.delimited import delimited_rows
 from cal.exchange.json_files import first_character, read_objects, write_lines
 from cal.exchange.losses import Losses
 from cal.exchange.records import AnnotatedDocument, Answer, LabelSet
-from cal.exchange.tool_documents import data_of, document_in, labels_of, said
-from cal.exchange.transfer import Reading, Written, clean
+from cal.exchange.tool_documents import data_of, document_in, is_shown, labels_of, said
+from cal.exchange.transfer import Reading, Written, clean, leading
 
 COMMENTS = "Comments"
 RESERVED = frozenset({"label", COMMENTS})
@@ -32,7 +32,11 @@ _DECIDED = ("kept", "relabelled")
 def write_doccano(documents: Iterable[AnnotatedDocument], labels: LabelSet, path: Path) -> Written:
     """Writes a document per line; those that are decided have their label, the others none."""
     losses = Losses(str(path))
-    write_lines(path, map(_line, clean(documents, losses)))
+    first, every = leading(documents)
+    names = {name: "" for document in first for name in document.columns if is_shown(name, RESERVED)}
+    # doccano fails on a file whose lines differ in their keys.
+    blank = {"given": "", **names}
+    write_lines(path, (blank | _line(document, names) for document in clean(every, losses)))
     note = (
         "In doccano, import it as JSONL with the columns text and label. Documents that are decided have their label, "
         "which then belongs to whoever imports them."
@@ -52,9 +56,14 @@ def read_doccano(path: Path) -> Reading:
     return Reading(_read(path, losses), losses)
 
 
-def _line(document: AnnotatedDocument) -> dict[str, Any]:
-    label = document.label if document.state in _DECIDED else None
-    return {"text": storable(document.text), "label": [storable(label)] if label else []} | data_of(document, RESERVED)
+def _line(document: AnnotatedDocument, columns: Collection[str]) -> dict[str, Any]:
+    data = data_of(document, RESERVED, columns)
+    return {"text": storable(document.text), "label": _exported(document), **data}
+
+
+def _exported(document: AnnotatedDocument) -> list[str]:
+    """The labels of a document in our export."""
+    return [storable(document.label)] if document.label and document.state in _DECIDED else []
 
 
 class _Row(NamedTuple):
@@ -130,8 +139,7 @@ def _answers(row: _Row, document: AnnotatedDocument, losses: Losses) -> Iterator
         labels = parts if all(parts) else labels
     known = {answer.comment for answer in document.answers}
     comments = [str(each) for each in row.data.get(COMMENTS) or [] if str(each) not in known]
-    exported = _line(document)["label"]
-    if labels and labels == exported:
+    if labels and labels == _exported(document):
         labels = []  # as it was when we exported it
     comment = "\n".join(comments)
     what = said(document, labels, losses, comment=comment) if labels or comment else None

@@ -25,7 +25,7 @@ from cal.files import write_whole
 
 T = TypeVar("T")
 _DOCUMENT = ("id", "text", "given", "label", "state", "split")
-_SUGGESTION = ("suggestion", "score", "source")
+_SUGGESTION = ("suggestion", "suggestion_score", "suggestion_source")
 _ANSWER = ("action", "reviewer", "comment", "seconds", "time")
 OWN = (*_DOCUMENT, *_SUGGESTION, *_ANSWER)
 """Columns of every sheet that we write, before those of the corpus and `cal`."""
@@ -109,7 +109,7 @@ def _shown_of(document: AnnotatedDocument) -> dict[str, str]:
     cells = dict.fromkeys((*_SUGGESTION, *_ANSWER), "")
     if document.suggestions:
         best = document.suggestions[0]
-        cells |= {"suggestion": best.label, "score": _cell(best.score), "source": best.source}
+        cells |= dict(zip(_SUGGESTION, (best.label, _cell(best.score), best.source), strict=True))
     if document.answers:
         last = document.answers[-1]
         cells |= {"action": last.action, "reviewer": last.reviewer, "comment": last.comment}
@@ -155,8 +155,8 @@ def _from_cells(document: AnnotatedDocument, cells: Mapping[str, str], losses: L
     """The document with the suggestion that its cells show, of a sheet that lost its column `cal`."""
     if not (label := cells.get("suggestion")) or document.suggestions:
         return document
-    score = _parsed(number_of, cells, "score", document.id, losses)
-    return replace(document, suggestions=(Suggested(label, score, cells.get("source", "")),))
+    score = _parsed(number_of, cells, "suggestion_score", document.id, losses)
+    return replace(document, suggestions=(Suggested(label, score, cells.get("suggestion_source", "")),))
 
 
 def _edited(document: AnnotatedDocument, cells: Mapping[str, str], losses: Losses) -> AnnotatedDocument:

@@ -16,12 +16,15 @@ OWN = frozenset({"text", "id", ID, REST, "given"})
 """Names of data that mean something to us in every tool."""
 
 
-def data_of(document: AnnotatedDocument, reserved: Collection[str]) -> dict[str, Any]:
+def data_of(
+    document: AnnotatedDocument, reserved: Collection[str], columns: Collection[str] | None = None
+) -> dict[str, Any]:
     """What our exports put into the data of a tool: `cal_id`, `given`, columns of the corpus, and `cal`.
 
     Args:
         document: the document.
         reserved: names that mean something else to the tool; such columns travel in `cal`.
+        columns: columns of the corpus to show, of which others travel in `cal`, too; None shows all.
 
     Example:
         >>> data_of(AnnotatedDocument("q-1", "Who?", "HUM", columns={"source": "web", "label": "x"}), {"label"})
@@ -32,7 +35,7 @@ def data_of(document: AnnotatedDocument, reserved: Collection[str]) -> dict[str,
         data["given"] = storable(document.given)
     hidden = {}
     for name, value in document.columns.items():
-        shown = name and name not in OWN and name not in reserved and storable(name) == name
+        shown = is_shown(name, reserved) and (columns is None or name in columns)
         if shown and isinstance(value, str) and value and storable(value) == value:
             data[name] = value
             continue
@@ -41,6 +44,11 @@ def data_of(document: AnnotatedDocument, reserved: Collection[str]) -> dict[str,
             data[name] = value
     data[REST] = rest_of(document, columns=hidden)
     return data
+
+
+def is_shown(name: str, reserved: Collection[str]) -> bool:
+    """Whether a column of the corpus can have a field of its own in a tool."""
+    return bool(name) and name not in OWN and name not in reserved and storable(name) == name
 
 
 def document_in(

@@ -8,6 +8,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from cal.errors import ConfigError, shown
 from cal.exchange.losses import Losses
 from cal.exchange.records import AnnotatedDocument, LabelSet
 
@@ -51,7 +52,7 @@ class Written:
 
 def leading(documents: Iterable[AnnotatedDocument]) -> tuple[list[AnnotatedDocument], Iterator[AnnotatedDocument]]:
     """The first documents, and all of them again."""
-    rest = iter(documents)
+    rest = _checked(documents)
     first = list(islice(rest, LEADING))
     return first, chain(first, rest)
 
@@ -65,7 +66,7 @@ def clean(documents: Iterable[AnnotatedDocument], losses: Losses) -> Iterator[An
         >>> document.columns, losses.message()
         ({'score': None}, "a.csv: 1 value was lost. column score: 1 (JSON has no such number), e.g. document 'q-1'.")
     """
-    for document in documents:
+    for document in _checked(documents):
         if all(isinstance(value, str) for value in document.columns.values()):
             yield document
             continue
@@ -73,6 +74,18 @@ def clean(documents: Iterable[AnnotatedDocument], losses: Losses) -> Iterator[An
             name: _json_value(value, document.id, f"column {name}", losses) for name, value in document.columns.items()
         }
         yield replace(document, columns=columns)
+
+
+def _checked(documents: Iterable[Any]) -> Iterator[AnnotatedDocument]:
+    """The documents, if that is what they are."""
+    try:
+        every = iter(documents)
+    except TypeError as error:
+        raise ConfigError(f"documents must be annotated documents, not {shown(documents)}.") from error
+    for document in every:
+        if not isinstance(document, AnnotatedDocument):
+            raise ConfigError(f"documents must be annotated documents; one is {shown(document)}.")
+        yield document
 
 
 def _json_value(value: Any, document: str, field: str, losses: Losses) -> Any:

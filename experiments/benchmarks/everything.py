@@ -38,6 +38,7 @@ QUICK = {
     "aflite": ["--instances", "500", "--peer-probes", "1"],
     "lsa": ["--texts", "1200", "--directions", "20"],
     "suspects": ["--documents", "400", "--dimensions", "100"],
+    "label_studio": ["--documents", "500"],
     "finetune": ["--examples", "64", "--epochs", "1", "--seeds", "1"],
 }
 """Every benchmark, in the order in which they run, and what makes it tiny."""

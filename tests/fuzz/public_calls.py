@@ -31,6 +31,10 @@ from cal.dynamics.running import RunningDynamics
 from cal.dynamics.scikit import record_partial_fit, record_stages
 from cal.dynamics.store import LogStore
 from cal.dynamics.suspicion import normalised_margin, self_confidence, suspicion
+from cal.exchange.arrow import from_dataset, to_dataset
+from cal.exchange.cleanlab import from_cleanlab, to_cleanlab
+from cal.exchange.formats import find_format, read_annotated, write_annotated
+from cal.exchange.records import AnnotatedDocument, Answer, LabelSet, Suggested
 from cal.label_errors.detectors import detect
 from cal.label_errors.error_estimate import estimate_errors
 from cal.label_errors.neighbours import find_neighbours
@@ -100,7 +104,34 @@ def public_calls(folder: Path) -> list[Call]:
     """All calls, in the order of the rooms."""
     about = given(folder)
     rooms = (_of_data, _of_dynamics, _of_commands, _of_reports, _of_rest)
-    return [*chain.from_iterable(room(about) for room in rooms), *_of_reads(), *_of_status(about)]
+    others = [*_of_reads(), *_of_status(about), *_of_exchange(folder)]
+    return [*chain.from_iterable(room(about) for room in rooms), *others]
+
+
+def _of_exchange(folder: Path) -> list[Call]:
+    best = Suggested("HUM", 0.5, "run-1")
+    answer = {"id": "8c2f6a52-7d0e-4d7a-9a5e-0d5f3c1b2a10", "reviewer": "ann", "action": "relabel", "label": "HUM"}
+    document = {"id": "q-1", "text": "Who?", "given": "LOC", "label": "HUM", "state": "relabelled", "split": None}
+    made = [AnnotatedDocument(**document)]
+    file = folder / "reviewed.jsonl"
+    write_annotated(made, LabelSet(("HUM", "LOC")), file, "jsonl")
+    return [
+        Call("Suggested", Suggested, {"label": "HUM", "score": 0.5, "source": "run-1"}),
+        Call("Answer", Answer, {**answer, "comment": "", "seconds": 1.5, "time": None, "seen": best}),
+        Call("AnnotatedDocument", AnnotatedDocument, document),
+        Call("LabelSet", LabelSet, {"names": ("HUM", "LOC"), "guidelines": "", "colours": {"HUM": "#0072B2"}}),
+        Call(
+            "write_annotated",
+            write_annotated,
+            {"documents": made, "labels": LabelSet(("HUM",)), "path": folder / "again.csv", "name": "csv"},
+        ),
+        Call("read_annotated", read_annotated, {"path": file, "name": "jsonl"}),
+        Call("find_format", find_format, {"path": file}),
+        Call("to_dataset", to_dataset, {"documents": made}),
+        Call("from_dataset", from_dataset, {"dataset": to_dataset(made)}),
+        Call("to_cleanlab", to_cleanlab, {"documents": made}),
+        Call("from_cleanlab", from_cleanlab, {"frame": to_cleanlab(made)}),
+    ]
 
 
 def _of_data(about: Given) -> list[Call]:
