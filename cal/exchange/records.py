@@ -82,9 +82,13 @@ class Answer:
 
     def __post_init__(self) -> None:
         if (
-            self.action in ACTIONS
+            all(map(_is_text, (self.id, self.reviewer, self.action, self.comment)))
+            and isinstance(self.adjudicates, bool)
+            and self.action in ACTIONS
+            and (self.label is None or isinstance(self.label, str))
+            and (self.seen is None or isinstance(self.seen, Suggested))
             and (self.label is None) == (self.action != RELABEL)
-            and (self.time is None or self.time.tzinfo is not None)
+            and (self.time is None or (isinstance(self.time, datetime) and self.time.tzinfo is not None))
             and _is_finite(self.seconds)
         ):
             return
@@ -135,7 +139,7 @@ class AnnotatedDocument:
     sequences: Sequences | None = None
 
     def __post_init__(self) -> None:
-        if not (self.id and isinstance(self.id, str) and isinstance(self.text, str) and self.state in STATES):
+        if not (all(map(_is_text, (self.id, self.text, self.state))) and self.id and self.state in STATES):
             check_arguments(AnnotatedDocument, {name: getattr(self, name) for name in self.__slots__})
             refuse(one_of(STATES, state=self.state) + ([] if self.id else ["id must not be empty."]))
 
@@ -160,4 +164,8 @@ class LabelSet:
 
 
 def _is_finite(number: object) -> bool:
-    return number is None or (isinstance(number, int | float) and math.isfinite(number))
+    return number is None or (isinstance(number, int | float) and -math.inf < number < math.inf)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
