@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from cal.exchange.records import AnnotatedDocument
 
@@ -11,6 +14,24 @@ if TYPE_CHECKING:
     from cal.data.corpus import Corpus
 
 SPLITS = ("train", "test", "dev")
+_JSON = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+
+
+def read_with_columns(source: Any) -> Corpus:
+    """A corpus with the other columns of its rows, as far as its reader can keep them.
+
+    Args:
+        source: a reader, or whatever `cal.read_corpus` takes.
+    """
+    from cal.data import read_corpus, reader_of
+    from cal.data.hub import Hub
+    from cal.data.local_files import LocalFiles
+
+    reader = reader_of(source) if isinstance(source, str | os.PathLike) else source
+    if isinstance(reader, LocalFiles | Hub):
+        return reader.read(columns=True)
+    corpus: Corpus = reader.read() if hasattr(reader, "read") else read_corpus(reader)
+    return corpus
 
 
 def corpus_documents(corpus: Corpus) -> Iterator[AnnotatedDocument]:
@@ -27,6 +48,37 @@ def corpus_documents(corpus: Corpus) -> Iterator[AnnotatedDocument]:
         if split_name not in SPLITS:  # extra test sets have labels of their own
             continue
         parts = None if split.sequences is None else split.as_sequences()
+        columns = _Columns(split.columns or {})
         for at, (id, text, label) in enumerate(zip(split.ids, split.texts, split.gold.tolist(), strict=True)):
             given, sequences = names[label], None if parts is None else parts[at]
-            yield AnnotatedDocument(id, text, given=given, label=given, split=split_name, sequences=sequences)
+            yield AnnotatedDocument(
+                *(id, text, given, given), split=split_name, columns=columns.row(at), sequences=sequences
+            )
+
+
+class _Columns:
+    """Columns of a table, row by row, as JSON has them."""
+
+    def __init__(self, columns: Mapping[str, Sequence[Any]]) -> None:
+        self._values = {name: columns[name] for name in columns}
+
+    def row(self, at: int) -> dict[str, Any]:
+        return {name: as_json(values[at]) for name, values in self._values.items()}
+
+
+def as_json(value: Any) -> Any:
+    """A value of a table as JSON has it; what JSON cannot hold becomes text, and no number becomes None.
+
+    Example:
+        >>> from decimal import Decimal
+        >>> as_json(0.5), as_json(float("nan")), as_json(Decimal("0.10")), as_json(2**70)
+        (0.5, None, '0.10', '1180591620717411303424')
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    try:
+        return orjson.loads(orjson.dumps(value, option=_JSON))
+    except (TypeError, ValueError):
+        return str(value).encode(errors="backslashreplace").decode()

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from cal.annotation.corpus_documents import corpus_documents
+from cal.annotation.corpus_documents import corpus_documents, read_with_columns
 from cal.annotation.database import connection_of
 from cal.annotation.differences import ImportDifference
 from cal.annotation.importing import Imported, Options, difference_of, import_into
@@ -54,9 +54,7 @@ class ProjectDocuments:
             0  b  changed label    HUM   LOC
         """
         check_arguments(ProjectDocuments.import_corpus, {"name": name, "accept": accept})
-        from cal.data import read_corpus
-
-        read = read_corpus(corpus)
+        read = read_with_columns(corpus)
         options = Options(name or read.name, complete=True, accept=accept, named=name is not None)
         return self._import(corpus_documents(read), LabelSet(tuple(map(str, read.label_names))), options)
 
@@ -95,9 +93,7 @@ class ProjectDocuments:
         Args:
             corpus: a `Corpus`, or whatever `cal.read_corpus` takes.
         """
-        from cal.data import read_corpus
-
-        read = read_corpus(corpus)
+        read = read_with_columns(corpus)
         labels = LabelSet(tuple(map(str, read.label_names)))
         with connection_of(self.engine) as connection:
             return difference_of(connection, corpus_documents(read), labels, Options(complete=True))

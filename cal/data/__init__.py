@@ -66,13 +66,17 @@ def read_corpus(source: Any = "docstrings", **options: Any) -> Corpus:
             raise ConfigError(f"A Corpus is used as it is and takes no {', '.join(options)}; build it with them.")
         return source
     if isinstance(source, str | os.PathLike):
-        name, settings = _reader(source, options)
-        choice = registry.find(registry.READERS, "reader", name)
-        corpus: Corpus = registry.build(choice, settings, f"reader '{name}'").read()
+        corpus: Corpus = reader_of(source, options).read()
         return corpus
     is_dataset = type(source).__module__.partition(".")[0] == "datasets"
     is_splits = isinstance(source, Mapping) and "train" in source
     return Corpus.from_dataset(source, **options) if is_dataset or is_splits else Corpus.from_frame(source, **options)
+
+
+def reader_of(source: str | os.PathLike[str], options: Mapping[str, Any] | None = None) -> Any:
+    """The reader that a name, a file or a folder stands for."""
+    name, settings = _reader(source, options or {})
+    return registry.build(registry.find(registry.READERS, "reader", name), settings, f"reader '{name}'")
 
 
 def _reader(source: str | os.PathLike[str], options: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

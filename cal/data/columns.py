@@ -10,7 +10,7 @@ from typing import Any
 from cal.checks import one_of
 from cal.data.documents import SourceDocuments, ids_of_texts
 from cal.data.spelling import alike, visible
-from cal.data.tables import Disagreement, RawTable
+from cal.data.tables import Disagreement, LazyColumns, RawTable, rows_of
 from cal.data.written_labels import plain_labels, unconfirmed
 from cal.errors import DataError, in_words, quantity
 
@@ -123,7 +123,11 @@ def read_documents(
     ids, named = _ids(table, columns.id_column, rows), True
     if ids is None:
         ids, named = ids_of_texts(texts, labels), False
-    return SourceDocuments(table.source, ids, texts, labels, named, numbers, table.unit, sequences, table.wording)
+    used = {name for name, _ in columns.text_columns()} | {columns.label_column, columns.id_column, sequences_column}
+    return SourceDocuments(
+        *(table.source, ids, texts, labels, named, numbers, table.unit, sequences, table.wording),
+        rows_of(LazyColumns([name for name in table.columns if name not in used], table.columns.__getitem__), rows),
+    )
 
 
 def numbered(table: RawTable, columns: Columns) -> RawTable:

@@ -9,12 +9,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
+from typing import Any
 
 import numpy as np
 
 from cal.data.spelling import MERGE, is_word_for_missing, merged, normal_form, visible
 from cal.data.splits import LabelledSplits, Split, TestSet
-from cal.data.tables import ON_COMMAND_LINE, Wording
+from cal.data.tables import ON_COMMAND_LINE, Wording, rows_of
 from cal.errors import DataError, nearest_name
 
 logger = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ class SourceDocuments:
         unit: what these numbers count, such as `row` or `line`.
         sequences: parts of each document, if it is more than one text: see `Split`.
         wording: what settings are called in messages.
+        columns: values of the other columns by name; None if they are not kept.
     """
 
     source: str
@@ -46,6 +48,7 @@ class SourceDocuments:
     unit: str = "row"
     sequences: Sequence[tuple[tuple[str, ...], ...]] | None = None
     wording: Wording = ON_COMMAND_LINE
+    columns: Mapping[str, Sequence[Any]] | None = None
 
     def where(self, chosen: Sequence[bool]) -> SourceDocuments:
         """The chosen documents."""
@@ -56,6 +59,7 @@ class SourceDocuments:
             labels=list(compress(self.labels, chosen)),
             rows=list(compress(self.rows, chosen)),
             sequences=self.sequences and list(compress(self.sequences, chosen)),
+            columns=self.columns and rows_of(self.columns, [row for row, kept in enumerate(chosen) if kept]),
         )
 
     def of_split(self, name: str) -> SourceDocuments:
@@ -188,6 +192,7 @@ def _split(documents: SourceDocuments, index: Mapping[str, int], name: str) -> S
         documents.sequences,
         places,
         documents.named,
+        documents.columns,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cal.checks import one_of, refuse
@@ -83,15 +83,18 @@ class Hub(Columns):
             problems += extra_test_problems(*self._tests())
         refuse(problems)
 
-    def read(self) -> Corpus:
+    def read(self, *, columns: bool = False) -> Corpus:
         """The corpus, from local files if they are named, otherwise from the hub or its cache.
+
+        Args:
+            columns: whether to keep the columns that are no part of a document, as `Split.columns`.
 
         Raises:
             HubError: if the hub cannot be reached and its cache lacks the dataset.
             DataError: if the documents cannot be used as given.
         """
         if local := self._local():
-            return local.read()
+            return local.read(columns=columns) if isinstance(local, LocalFiles) else local.read()
         names = {"train": self.train_split, "test": self.test_split}
         names |= {"dev": self.dev_split} if self.dev_split else {}
         way_out = "train.csv and test.csv (or .tsv, .jsonl, .parquet; columns id, text, label)"
@@ -109,6 +112,8 @@ class Hub(Columns):
             )
             for split, there in names.items()
         }
+        if not columns:
+            splits = {split: replace(each, columns=None) for split, each in splits.items()}
         label_names = self.label_names or (LAYOUTS[self.task].labels if self.task else None)
         tests = {name: test.read(name) for name, test in extra_tests(*self._tests()).items()}
         return Corpus.from_documents(splits, label_names, self._name(), tests, spelling=self.labels)

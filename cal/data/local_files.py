@@ -66,8 +66,11 @@ class LocalFiles(Columns):
     def __post_init__(self) -> None:
         refuse(self._problems())
 
-    def read(self) -> Corpus:
+    def read(self, *, columns: bool = False) -> Corpus:
         """The corpus in the files.
+
+        Args:
+            columns: whether to keep the columns that are no part of a document, as `Split.columns`.
 
         Raises:
             ConfigError: if settings do not fit the files.
@@ -86,6 +89,8 @@ class LocalFiles(Columns):
         }
         if len(files) > 1 and self.id_column in ROW_IDS:  # every file counts from its own first row
             splits = {name: each if name == "train" else each.of_split(name) for name, each in splits.items()}
+        if not columns:  # nor the tables that they would be read from
+            splits = {name: replace(each, columns=None) for name, each in splits.items()}
         corpus = self._corpus(splits, files["train"])
         if self.test_fraction is None:
             return corpus

@@ -44,4 +44,5 @@ def by_split(table: RawTable, column: str | None) -> dict[str, RawTable]:
             f"{table.source}: column '{column}' names no training document. Write train in it, or set {ignored} to "
             "train on every row."
         )
-    return {name: table.take(rows[name]) for name in ("train", "test", "dev") if name in rows}
+    rest = table.without(column)
+    return {name: rest.take(rows[name]) for name in ("train", "test", "dev") if name in rows}

@@ -13,6 +13,7 @@ import numpy as np
 
 from cal.arguments import check_arguments
 from cal.arrays import as_classes, as_list, as_texts, as_whole
+from cal.data.tables import rows_of
 from cal.errors import DataError, quantity
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Split:
             a pair of texts. None if a document is just its text; otherwise `texts` is what people read.
         places: where each document stands in its source, such as `row 17`, for people; None if unknown.
         named: whether the ids are given; otherwise people find a document by its place.
+        columns: values of other columns of the source by name, in the order of the texts; None if they are not kept.
 
     Raises:
         DataError: if the lengths differ, an id occurs twice, a text or a part of a sequence is empty, or an argument
@@ -53,6 +55,7 @@ class Split:
     sequences: Sequence[Sequence[Sequence[str]]] | None = None
     places: Sequence[str] | None = None
     named: bool = True
+    columns: Mapping[str, Sequence[Any]] | None = None
 
     def __post_init__(self) -> None:
         check_arguments(Split, {"name": self.name, "sequences": self.sequences})
@@ -85,6 +88,10 @@ class Split:
         object.__setattr__(self, "gold", gold[order])
         object.__setattr__(self, "sequences", sequences and [sequences[row] for row in order])
         object.__setattr__(self, "places", places and [places[row] for row in order])
+        object.__setattr__(self, "columns", self.columns and rows_of(self.columns, order))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "columns": None}  # no other process needs them
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -128,6 +135,7 @@ class Split:
             self.sequences and [self.sequences[row] for row in rows],
             self.places and [self.places[row] for row in rows],
             self.named,
+            self.columns and rows_of(self.columns, rows),
         )
 
     def _check_sequences(self, ids: Sequence[str], sequences: Sequence[tuple[tuple[str, ...], ...]]) -> None:

@@ -54,6 +54,11 @@ class LazyColumns(Mapping[str, list[Any]]):
         return len(self._names)
 
 
+def rows_of(columns: Mapping[str, Sequence[Any]], rows: Sequence[int]) -> LazyColumns:
+    """Some of the rows of columns, which are read when they are used."""
+    return LazyColumns([*columns], lambda name: [columns[name][row] for row in rows])
+
+
 @dataclass(frozen=True)
 class Wording:
     """What the settings of a reader are called where its user is.
@@ -174,10 +179,15 @@ class RawTable:
         names = dict.fromkeys([*self.columns, name])
         return replace(self, columns=LazyColumns([*names], lambda each: values if each == name else self.columns[each]))
 
+    def without(self, name: str) -> RawTable:
+        """The table without a column, written with whatever blanks and capitals."""
+        names = [each for each in self.columns if normal_form(each) != normal_form(name)]
+        columns = LazyColumns(names, lambda each: self.columns[each])
+        return replace(self, columns=columns, numbers=[self.number(row) for row in range(self.n_rows)])
+
     def take(self, rows: Sequence[int]) -> RawTable:
         """The table of some of the rows, which keep their numbers in messages."""
-        columns = LazyColumns([*self.columns], lambda name: [self.columns[name][row] for row in rows])
-        return replace(self, columns=columns, numbers=[self.number(row) for row in rows])
+        return replace(self, columns=rows_of(self.columns, rows), numbers=[self.number(row) for row in rows])
 
 
 def is_nested(table: RawTable) -> bool:
