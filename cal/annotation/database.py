@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError as BadAddress
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 
 from cal.annotation.migrations import VERSION_TABLE, earliest, is_known, latest, upgrade
+from cal.annotation.schema import METADATA
 from cal.errors import ConfigError, DataError, StorageError
 
 OURS = 0x63616C31
@@ -63,6 +64,40 @@ def connect(project: str | Path, *, create: bool = False) -> Engine:
         engine.dispose()
         raise
     return engine
+
+
+def exists(project: str | Path) -> bool:
+    """Whether there is a database with anything in it.
+
+    Raises:
+        CalError: if the address cannot be used.
+    """
+    url = address(project)
+    if url.get_backend_name() == "sqlite":
+        path = Path(url.database or "")
+        return path.exists() and (path.is_dir() or path.stat().st_size > 0)
+    engine = _engine(url)
+    try:
+        with storage(engine) as connection:
+            return bool(sa.inspect(connection).get_table_names())
+    finally:
+        engine.dispose()
+
+
+def remove(project: str | Path) -> None:
+    """Removes a project that nobody has used yet."""
+    url = address(project)
+    if url.get_backend_name() == "sqlite":
+        for ending in ("", "-wal", "-shm"):
+            Path(f"{url.database}{ending}").unlink(missing_ok=True)
+        return
+    engine = _engine(url)
+    try:
+        with storage(engine, writes=True) as connection:
+            METADATA.drop_all(connection)
+            connection.exec_driver_sql(f"DROP TABLE IF EXISTS {VERSION_TABLE}")
+    finally:
+        engine.dispose()
 
 
 def address(project: str | Path) -> URL:

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from cal.annotation.labels import LabelNames
 from cal.annotation.schema import DOCUMENT, GIVEN
 from cal.annotation.staging import CHANGE, INCOMING, INCOMING_LABEL
-from cal.errors import quantity, shown
+from cal.errors import shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +36,7 @@ class ImportDifference:
 
     Example:
         >>> print(ImportDifference({"new": 2, "unchanged": 5452}, [("a", "new", None, "Who?")]))
-        2 new (e.g. 'a'), 5,452 unchanged.
+        2 new, 5,452 unchanged.
     """
 
     counts: Mapping[str, int]
@@ -62,23 +62,24 @@ class ImportDifference:
         return pd.DataFrame(self.rows, columns=["id", "change", "before", "after"])
 
     def __str__(self) -> str:
-        return f"{', '.join(self._part(kind) for kind in KINDS if self[kind]) or 'nothing'}."
+        return f"{', '.join(f'{self[kind]:,} {kind}' for kind in KINDS if self[kind]) or 'nothing'}."
 
     def __repr__(self) -> str:
         return f"ImportDifference: {self}"
 
-    def _part(self, kind: str) -> str:
-        rows = [row for row in self.rows if row[1] == kind]
-        if not rows:
-            return f"{self[kind]:,} {kind}"
-        id, _, before, after = rows[0]
-        of_one = f": {shown(before, 40)} -> {shown(after, 40)}" if kind in (TEXT, LABEL) else ""
-        return f"{self[kind]:,} {kind} (e.g. {shown(id)}{of_one})"
+    def listed(self) -> str:
+        """A line per kind, with examples of what changes."""
+        lines = []
+        for kind in (each for each in KINDS if self[each]):
+            rows = [row for row in self.rows if row[1] == kind][:_EXAMPLES]
+            lines.append(f"- {self[kind]:,} {kind}{': ' * bool(rows)}{', '.join(map(_example, rows))}")
+        return "\n".join(lines)
 
-    def sentence(self) -> str:
-        """How many documents change."""
-        n = sum(self[kind] for kind in KINDS if kind != UNCHANGED)
-        return f"{quantity(n, 'change')}: {self}"
+
+def _example(row: tuple[str, str, str | None, str | None]) -> str:
+    id, kind, before, after = row
+    changed = f" ({shown(before, 40)} -> {shown(after, 40)})" if kind in (TEXT, LABEL) else ""
+    return f"{shown(id, 40)}{changed}"
 
 
 def compare(connection: Connection, labels: LabelNames, version: int | None, *, complete: bool) -> None:

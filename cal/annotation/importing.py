@@ -85,20 +85,18 @@ class Imported:
     notes: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        lines = [f"{self.project}: {self.difference.sentence()}"]
-        if self.difference.is_empty:
-            n = self.difference["unchanged"]
-            lines = [f"{self.project} holds these {quantity(n, 'document')} already, with these texts and labels."] * (
-                n > 0
-            )
-        if self.version is not None:
-            lines.append(f"Label version: {self.version}.")
-        if self.n_answers:
-            lines.append(f"{quantity(self.n_answers, 'new decision')}.")
+        found, lines = self.difference, []
+        if not found.is_empty:
+            version = "" if self.version is None else f" Label version: {self.version}."
+            lines.append(f"{self.project}, documents: {found}{version}")
+        elif found["unchanged"]:
+            n = quantity(found["unchanged"], "document")
+            lines.append(f"{self.project} holds these {n} already, with these texts and labels.")
+        lines += [f"{quantity(self.n_answers, 'new decision')}."] if self.n_answers else []
         lines += self.notes
         if self.n_returned:
             come = "comes" if self.n_returned == 1 else "come"
-            lines.append(f"{quantity(self.n_returned, 'decided document')} {come} back; the reason is with each.")
+            lines.append(f"{quantity(self.n_returned, 'decided document')} {come} back, each with its reason.")
         return "\n".join(lines)
 
 
@@ -107,7 +105,7 @@ def import_into(
     documents: Iterable[AnnotatedDocument],
     labels: LabelSet,
     options: Options,
-    then: Callable[[Connection, LabelNames, int | None], tuple[list[str], int]] | None = None,
+    then: Callable[[Connection, LabelNames], tuple[list[str], int]] | None = None,
 ) -> Imported:
     """Imports documents: all of them, or nothing.
 
@@ -116,8 +114,8 @@ def import_into(
         documents: the documents, which stream through.
         labels: the labels in their order.
         options: how to import them.
-        then: called at the end of the transaction with the labels and the latest label version, as to add runs; gives
-            sentences for the result, and the number of documents that come back. What it raises undoes the import.
+        then: called at the end of the transaction with the labels, as to add runs; gives sentences for the result, and
+            the number of documents that come back. What it raises undoes the import.
 
     Raises:
         DataError: if documents cannot be used as given.
@@ -135,7 +133,7 @@ def import_into(
             n_answers = _record_answers(connection, staged, names, options.name)
             notes: list[str] = []
             if then is not None:
-                notes, n_more = then(connection, names, latest_version(connection))
+                notes, n_more = then(connection, names)
                 n_returned += n_more
     return Imported(shown_address(connection.engine.url), found, version, n_answers, n_returned, notes)
 
@@ -261,7 +259,8 @@ def _record_answers(connection: Connection, staged: Staged, names: LabelNames, s
 
 def _not_accepted(found: ImportDifference, project: str) -> NotAcceptedError:
     return NotAcceptedError(
-        f"{project} would change, and nothing was written. {found.sentence()} Decisions stay, texts and labels as they "
-        "were are kept too, and missing documents are marked as withdrawn. If that is right, add accept=true.",
+        f"{project} would change, and nothing was written:\n{found.listed()}\nDecisions stay, earlier texts and labels "
+        "are kept, and documents that are missing are marked as withdrawn. If this is what you want, repeat it with "
+        "accept=true.",
         found,
     )

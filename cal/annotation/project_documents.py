@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from cal.annotation.corpus_documents import corpus_documents, read_with_columns
+from cal.annotation.corpus_import import CorpusImport
 from cal.annotation.database import connection_of
 from cal.annotation.differences import ImportDifference
 from cal.annotation.importing import Imported, Options, difference_of, import_into
@@ -20,23 +20,38 @@ class ProjectDocuments:
 
     engine: sa.Engine
 
-    def import_corpus(self, corpus: Any, *, name: str | None = None, accept: bool = False) -> Imported:
-        """Imports all documents of a corpus: train, test and dev, with their ids and labels.
+    def import_corpus(
+        self,
+        corpus: Any = None,
+        *,
+        map: Any = None,
+        suspects: Any = None,
+        name: str | None = None,
+        source: Mapping[str, Any] | None = None,
+        accept: bool = False,
+        partial: bool = False,
+    ) -> Imported:
+        """Imports all documents of a corpus, train, test and dev, with their ids and labels, and runs about them.
 
         Labels that differ from those of the last import are a new label version. Documents that are missing are marked
-        as withdrawn; nothing that was decided is lost.
+        as withdrawn; nothing that was decided is lost. A decided document comes back if its text or label changed, or
+        if a run that was made after the decision disagrees with what it was relabelled to.
 
         Args:
-            corpus: a `Corpus`, or whatever `cal.read_corpus` takes.
+            corpus: a `Corpus`, or whatever `cal.read_corpus` takes; None adds runs to the documents that are there.
+            map: folder of `cal map`, folder of logs, `DataMap` or its data frame, or a list of these.
+            suspects: folder of `cal suspects`, what it returned or its data frame, or a list of these.
             name: name of the label version; None takes that of the corpus.
+            source: where the corpus comes from, as JSON.
             accept: whether texts and labels of the project may change, and documents be withdrawn.
+            partial: whether a map or suspects may lack some documents of the splits that they are about.
 
         Returns:
             What it did, which explains itself when printed.
 
         Raises:
             ConfigError: if there is a label version of that name.
-            DataError: if the corpus cannot be used as given.
+            DataError: if corpus, map or suspects cannot be used as given, or do not fit together.
             NotAcceptedError: if something would change, and `accept` is not set. Nothing was written then.
 
         Example:
@@ -53,10 +68,11 @@ class ProjectDocuments:
               id         change before after
             0  b  changed label    HUM   LOC
         """
-        check_arguments(ProjectDocuments.import_corpus, {"name": name, "accept": accept})
-        read = read_with_columns(corpus)
-        options = Options(name or read.name, complete=True, accept=accept, named=name is not None)
-        return self._import(corpus_documents(read), LabelSet(tuple(map(str, read.label_names))), options)
+        flags = {"accept": accept, "partial": partial}
+        check_arguments(ProjectDocuments.import_corpus, {"name": name, "source": source, **flags})
+        sources = CorpusImport.of(corpus, map, suspects, partial=partial)
+        options = Options(name or sources.name, source, sources.corpus is not None, accept, named=name is not None)
+        return self._import(sources.documents(), sources.labels(), options, sources.add_runs)
 
     def import_documents(
         self,
@@ -93,11 +109,12 @@ class ProjectDocuments:
         Args:
             corpus: a `Corpus`, or whatever `cal.read_corpus` takes.
         """
-        read = read_with_columns(corpus)
-        labels = LabelSet(tuple(map(str, read.label_names)))
+        sources = CorpusImport.of(corpus)
         with connection_of(self.engine) as connection:
-            return difference_of(connection, corpus_documents(read), labels, Options(complete=True))
+            return difference_of(connection, sources.documents(), sources.labels(), Options(complete=True))
 
-    def _import(self, documents: Iterable[AnnotatedDocument], labels: LabelSet, options: Options) -> Imported:
+    def _import(
+        self, documents: Iterable[AnnotatedDocument], labels: LabelSet, options: Options, then: Any = None
+    ) -> Imported:
         with connection_of(self.engine) as connection:
-            return import_into(connection, documents, labels, options)
+            return import_into(connection, documents, labels, options, then)

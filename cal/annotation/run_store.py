@@ -85,7 +85,7 @@ def _documents(connection: Connection, run: RunTable, hint: Any) -> list[_Docume
     latest = sa.select(sa.func.max(LABEL_VERSION.c.id)).scalar_subquery()
     of_latest = sa.and_(GIVEN.c.document_id == DOCUMENT.c.id, GIVEN.c.version_id == latest)
     columns = (DOCUMENT.c.external_id, DOCUMENT.c.id, DOCUMENT.c.digest, GIVEN.c.label_id, DOCUMENT.c.sequences)
-    query = sa.select(*columns[:-1], columns[-1].is_(None)).outerjoin(GIVEN, of_latest)
+    query = sa.select(*columns[:-1], columns[-1].is_(None)).select_from(DOCUMENT).outerjoin(GIVEN, of_latest)
     there: dict[str, _Document] = {}
     for some in chunks(ids):
         for external_id, *document in connection.execute(query.where(DOCUMENT.c.external_id.in_(some))):
@@ -156,7 +156,8 @@ def _class_numbers(run: RunTable, found: Sequence[_Document], labels: LabelNames
     if matched is None or classes - matched.keys():
         raise DataError(
             f"{run.source} numbers its classes and does not name them, and they do not correspond to the labels of the "
-            "project one to one. Draw it with names: cal map map=... (or logs=...) dataset=... output=NEW, and give NEW."
+            "project one to one. Draw it with names, and give the new folder: cal map map=FILE (or logs=FOLDER) "
+            "dataset=NAME output=FOLDER"
         )
     return matched
 
@@ -231,7 +232,12 @@ def _refuse_gaps(connection: Connection, run: RunTable, table: Any, number: int)
     """Refuses a run that lacks some documents of a split that it is about."""
     of_run = sa.and_(table.c.document_id == DOCUMENT.c.id, table.c.run_id == number)
     n, n_there = sa.func.count(), sa.func.count(table.c.document_id)
-    query = sa.select(DOCUMENT.c.split, n, n_there).outerjoin(table, of_run).where(~DOCUMENT.c.withdrawn)
+    query = (
+        sa.select(DOCUMENT.c.split, n, n_there)
+        .select_from(DOCUMENT)
+        .outerjoin(table, of_run)
+        .where(~DOCUMENT.c.withdrawn)
+    )
     for split, n_documents, n_known in connection.execute(query.group_by(DOCUMENT.c.split)):
         if 0 < n_known < n_documents:
             absent = sa.select(DOCUMENT.c.external_id).outerjoin(table, of_run).order_by(DOCUMENT.c.id)

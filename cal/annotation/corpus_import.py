@@ -1,0 +1,103 @@
+"""What an import reads before it opens a project: the corpus, and the runs that are about it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from cal.annotation.corpus_documents import corpus_documents, read_with_columns
+from cal.annotation.labels import LabelNames
+from cal.annotation.run_store import add_run
+from cal.annotation.run_tables import RunTable, map_table, suspects_table
+from cal.annotation.schema import DOCUMENT
+from cal.errors import ConfigError, DataError
+from cal.exchange.records import AnnotatedDocument, LabelSet
+
+if TYPE_CHECKING:
+    from cal.data.corpus import Corpus
+
+
+@dataclass(frozen=True)
+class CorpusImport:
+    """A corpus and runs, read and ready for a project.
+
+    Attributes:
+        corpus: the corpus; None to add runs to the documents that are there.
+        runs: the runs.
+        name: name of the corpus.
+        partial: whether a run may lack some documents of the splits that it is about.
+    """
+
+    corpus: Corpus | None
+    runs: Sequence[RunTable]
+    name: str
+    partial: bool = False
+
+    @classmethod
+    def of(cls, corpus: Any, map: Any = None, suspects: Any = None, *, partial: bool = False) -> CorpusImport:
+        """Reads them.
+
+        Args:
+            corpus: a corpus, its reader, or whatever `cal.read_corpus` takes.
+            map: a map or a list of them, as for `map_table`.
+            suspects: suspects or a list of them, as for `suspects_table`.
+            partial: whether a run may lack some documents of the splits that it is about.
+
+        Raises:
+            ConfigError: if there is nothing to import.
+            CalError: if something cannot be read.
+        """
+        runs = [map_table(each) for each in _listed(map)] + [suspects_table(each) for each in _listed(suspects)]
+        if corpus is None and not runs:
+            raise ConfigError(
+                "There is nothing to import. Give dataset=NAME, or map=FOLDER or suspects=FOLDER, or all."
+            )
+        read = None if corpus is None else read_with_columns(corpus)
+        return cls(read, runs, "import" if read is None else _name(corpus, read), partial)
+
+    def documents(self) -> Iterable[AnnotatedDocument]:
+        """The documents of the corpus."""
+        return () if self.corpus is None else corpus_documents(self.corpus)
+
+    def labels(self) -> LabelSet:
+        """The labels of the corpus, in their order."""
+        return LabelSet() if self.corpus is None else LabelSet(tuple(map(str, self.corpus.label_names)))
+
+    def add_runs(self, connection: Connection, labels: LabelNames) -> tuple[list[str], int]:
+        """Adds the runs: a sentence about each, and the number of documents that they bring back."""
+        if self.runs and connection.execute(sa.select(DOCUMENT.c.id).limit(1)).first() is None:
+            raise DataError(
+                f"The project has no documents, and {self.runs[0].source} is about some. Give their texts, too: "
+                "dataset=NAME."
+            )
+        told, n_returned = [], 0
+        for run in self.runs:
+            sentence, n = add_run(connection, run, labels, partial=self.partial, hint=self._hint)
+            told.append(sentence)
+            n_returned += n
+        return told, n_returned
+
+    def _hint(self, absent: Sequence[str]) -> str:
+        from cal.maps.labels import why_absent
+
+        return "" if self.corpus is None else why_absent(absent, self.corpus)
+
+
+def _listed(given: Any) -> list[Any]:
+    if given is None:
+        return []
+    return list(given) if isinstance(given, list | tuple) else [given]
+
+
+def _name(source: Any, corpus: Corpus) -> str:
+    """The name of the file that a corpus is read from, or of the corpus."""
+    path = getattr(source, "path", source)
+    if isinstance(path, str | os.PathLike) and Path(path).is_file() and getattr(source, "name", None) is None:
+        return Path(path).name
+    return corpus.name or "corpus"
