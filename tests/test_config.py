@@ -209,7 +209,7 @@ def test_a_sweep_gives_one_configuration_per_combination():
 def test_a_key_of_a_group_needs_a_choice():
     for word in ("dataset.path=a.csv", "++dataset.path=a.csv"):
         (problem,) = problems_of(word, command="map")
-        assert problem.startswith("Give dataset=NAME with dataset.path: one of ag_news, docstrings, files")
+        assert problem.startswith("Give dataset=NAME with dataset.path: one of ag_news, annotation, docstrings, files")
 
 
 def test_a_group_of_other_commands_is_an_unknown_key():

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from cal.data.spelling import normal_form
+from cal.errors import DataError, shown
 from cal.exchange.records import AnnotatedDocument
 
 if TYPE_CHECKING:
     from cal.data.corpus import Corpus
 
 SPLITS = ("train", "test", "dev")
+_LABEL = "label"
 _JSON = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 
 
@@ -22,6 +25,9 @@ def read_with_columns(source: Any) -> Corpus:
 
     Args:
         source: a reader, or whatever `cal.read_corpus` takes.
+
+    Raises:
+        DataError: if it cannot be used, or has two columns of labels.
     """
     from cal.data import read_corpus, reader_of
     from cal.data.hub import Hub
@@ -29,9 +35,21 @@ def read_with_columns(source: Any) -> Corpus:
 
     reader = reader_of(source) if isinstance(source, str | os.PathLike) else source
     if isinstance(reader, LocalFiles | Hub):
-        return reader.read(columns=True)
-    corpus: Corpus = reader.read() if hasattr(reader, "read") else read_corpus(reader)
+        corpus = reader.read(columns=True)
+    else:
+        corpus = reader.read() if hasattr(reader, "read") else read_corpus(reader)
+    if getattr(reader, "label_column", _LABEL) == _LABEL:
+        _refuse_two_labels(corpus)
     return corpus
+
+
+def _refuse_two_labels(corpus: Corpus) -> None:
+    """Refuses a table with two columns of labels, where nobody said which one counts."""
+    alike = [name for name in corpus.train.columns or () if normal_form(name) == _LABEL]
+    if alike:
+        raise DataError(
+            f"{corpus.name} has two columns of labels, '{_LABEL}' and {shown(alike[0])}. Rename or remove one of them."
+        )
 
 
 def corpus_documents(corpus: Corpus) -> Iterator[AnnotatedDocument]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from cal.annotation.corpus_import import CorpusImport
-from cal.annotation.database import connection_of
+from cal.annotation.database import connection_of, storage
 from cal.annotation.differences import ImportDifference
 from cal.annotation.importing import Imported, Options, difference_of, import_into
 from cal.arguments import check_arguments
 from cal.exchange.records import AnnotatedDocument, LabelSet
+
+if TYPE_CHECKING:
+    from cal.data.corpus import Corpus
 
 
 class ProjectDocuments:
@@ -112,6 +115,48 @@ class ProjectDocuments:
         sources = CorpusImport.of(corpus)
         with connection_of(self.engine) as connection:
             return difference_of(connection, sources.documents(), sources.labels(), Options(complete=True))
+
+    def corpus(
+        self,
+        *,
+        ambiguous: str = "keep",
+        version: int | str | None = None,
+        test_fraction: float | None = None,
+        labels: str | None = None,
+        name: str | None = None,
+    ) -> Corpus:
+        """The documents with the labels of now, to train on.
+
+        Args:
+            ambiguous: what to do with documents that people call ambiguous: keep, or leave_out.
+            version: number or name of a label version whose labels to take instead, as they came.
+            test_fraction: fraction to hold out for test.
+            labels: what to do with labels that look alike: strict, or merge.
+            name: name of the corpus; None takes that of the project.
+
+        Raises:
+            ConfigError: if there is no such label version.
+            DataError: if it cannot be a corpus: without documents, or with too few labels.
+
+        Example:
+            >>> import tempfile
+            >>> from pathlib import Path
+            >>> from cal.annotation import Project
+            >>> project = Project.create(Path(tempfile.mkdtemp()) / "reviews.db")
+            >>> corpus = {"id": ["a", "b", "c"], "text": ["How far?", "Who?", "Where?"], "label": ["NUM", "HUM", "HUM"]}
+            >>> _ = project.import_corpus(corpus)
+            >>> _ = project.decide("c", "relabel", "LOC")
+            >>> project.corpus(), project.corpus(version=1)
+            (Corpus 'reviews': 3 train, 3 labels, Corpus 'reviews': 3 train, 2 labels)
+        """
+        from cal.annotation.reader import AnnotationReader
+
+        settings = {"ambiguous": ambiguous, "version": version, "test_fraction": test_fraction, "labels": labels}
+        check_arguments(ProjectDocuments.corpus, {**settings, "name": name})
+        reader = AnnotationReader("this project", name=name, **settings)  # type: ignore[arg-type]
+        with storage(self.engine) as connection:
+            read = reader.corpus_of(connection)
+        return read.hold_out(test_fraction) if test_fraction else read
 
     def _import(
         self, documents: Iterable[AnnotatedDocument], labels: LabelSet, options: Options, then: Any = None
