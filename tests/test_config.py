@@ -49,6 +49,7 @@ def test_every_option_of_a_group_composes(group):
         needed = ["features.vectors=v.vec"] if name == "fasttext_paper" else []
         needed += ["features.path=x.parquet"] if name == "precomputed" else []
         needed += ["dataset.path=x.csv"] if name == "files" else []
+        needed += ["dataset.project=x.db"] if name == "annotation" else []
         needed += ["strategies=[random, cal]"] if group == "learner" and name == "scikit" else []  # it has no dropout
         assert composed(f"{group}={name}", *needed)[group]
 

@@ -16,8 +16,12 @@ from cal.annotation.labels import LabelNames
 from cal.annotation.run_store import add_run
 from cal.annotation.run_tables import RunTable, map_table, suspects_table
 from cal.annotation.schema import DOCUMENT
+from cal.data.annotated import tool_of
+from cal.data.local_files import LocalFiles
 from cal.errors import ConfigError, DataError
+from cal.exchange.formats import read_annotated
 from cal.exchange.records import AnnotatedDocument, LabelSet
+from cal.exchange.transfer import Reading
 
 if TYPE_CHECKING:
     from cal.data.corpus import Corpus
@@ -25,16 +29,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CorpusImport:
-    """A corpus and runs, read and ready for a project.
+    """A corpus, or an export with its answers, and runs, read and ready for a project.
 
     Attributes:
-        corpus: the corpus; None to add runs to the documents that are there.
+        corpus: the corpus; None without one.
+        export: documents and answers of an export, instead of a corpus.
         runs: the runs.
         name: name of the corpus.
         partial: whether a run may lack some documents of the splits that it is about.
     """
 
     corpus: Corpus | None
+    export: Reading | None
     runs: Sequence[RunTable]
     name: str
     partial: bool = False
@@ -58,15 +64,26 @@ class CorpusImport:
             raise ConfigError(
                 "There is nothing to import. Give dataset=NAME, or map=FOLDER or suspects=FOLDER, or all."
             )
+        if (path := _export(corpus)) is not None:
+            return cls(None, read_annotated(path, tool_of(path)), runs, path.name, partial)
         read = None if corpus is None else read_with_columns(corpus)
-        return cls(read, runs, "import" if read is None else _name(corpus, read), partial)
+        return cls(read, None, runs, "import" if read is None else _name(corpus, read), partial)
+
+    @property
+    def complete(self) -> bool:
+        """Whether documents that are missing are withdrawn; tools export what was annotated."""
+        return self.corpus is not None
 
     def documents(self) -> Iterable[AnnotatedDocument]:
-        """The documents of the corpus."""
+        """The documents of the corpus or export."""
+        if self.export is not None:
+            return self.export.documents
         return () if self.corpus is None else corpus_documents(self.corpus)
 
     def labels(self) -> LabelSet:
-        """The labels of the corpus, in their order."""
+        """The labels, in their order."""
+        if self.export is not None:
+            return self.export.labels
         return LabelSet() if self.corpus is None else LabelSet(tuple(map(str, self.corpus.label_names)))
 
     def add_runs(self, connection: Connection, labels: LabelNames) -> tuple[list[str], int]:
@@ -76,7 +93,8 @@ class CorpusImport:
                 f"The project has no documents, and {self.runs[0].source} is about some. Give their texts, too: "
                 "dataset=NAME."
             )
-        told, n_returned = [], 0
+        lost = "" if self.export is None else self.export.losses.message()
+        told, n_returned = [lost] if lost else [], 0
         for run in self.runs:
             sentence, n = add_run(connection, run, labels, partial=self.partial, hint=self._hint)
             told.append(sentence)
@@ -87,6 +105,14 @@ class CorpusImport:
         from cal.maps.labels import why_absent
 
         return "" if self.corpus is None else why_absent(absent, self.corpus)
+
+
+def _export(source: Any) -> Path | None:
+    """The file that a corpus is read from, if a labelling tool or `cal` exported it with answers."""
+    path = source.path if isinstance(source, LocalFiles) else source
+    if not isinstance(path, str | os.PathLike) or not Path(path).is_file():
+        return None
+    return Path(path) if tool_of(Path(path)) is not None else None
 
 
 def _listed(given: Any) -> list[Any]:

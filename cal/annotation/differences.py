@@ -96,9 +96,11 @@ def compare(connection: Connection, labels: LabelNames, version: int | None, *, 
         sa.and_(INCOMING.c.split.is_not(None), INCOMING.c.split != DOCUMENT.c.split),
         sa.and_(INCOMING.c.columns.is_not(None), DOCUMENT.c.columns.is_distinct_from(INCOMING.c.columns)),
     )
+    # Tools know no parts of a document, and give back its text alone.
+    same_text = sa.and_(INCOMING.c.sequences.is_(None), INCOMING.c.text == DOCUMENT.c.text)
     there = (
         sa.select(
-            *(DOCUMENT.c.id, INCOMING.c.position, INCOMING.c.digest != DOCUMENT.c.digest),
+            *(DOCUMENT.c.id, INCOMING.c.position, sa.and_(INCOMING.c.digest != DOCUMENT.c.digest, ~same_text)),
             sa.func.coalesce(new != sa.func.coalesce(old, -1), sa.false()),
             *(others, DOCUMENT.c.withdrawn, GIVEN.c.label_id, INCOMING_LABEL.c.label_id),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,13 +19,15 @@ from cal.annotation.label_store import add_labels, names_and_former_names, read_
 from cal.annotation.labels import LabelNames
 from cal.annotation.recording import latest_version, record
 from cal.annotation.returning import IMPORTER, return_changed
-from cal.annotation.schema import DOCUMENT, EARLIER_CONTENT, GIVEN, LABEL_VERSION, PROJECT
+from cal.annotation.run_store import add_run
+from cal.annotation.run_tables import suggested_table
+from cal.annotation.schema import DOCUMENT, EARLIER_CONTENT, GIVEN, LABEL_VERSION, PROJECT, RUN
 from cal.annotation.staging import CHANGE, INCOMING, INCOMING_LABEL, Staged, stage, temporary_tables
 from cal.annotation.statements import chunks
 from cal.annotation.view import update_draws
 from cal.checks import refuse
 from cal.errors import ConfigError, DataError, quantity, shown
-from cal.exchange.records import AnnotatedDocument, LabelSet
+from cal.exchange.records import AnnotatedDocument, LabelSet, Suggested
 
 UNKNOWN = "unknown"
 """Reviewer of answers that name none."""
@@ -131,7 +134,7 @@ def import_into(
             if not found.is_empty:
                 version, n_returned = _apply(connection, names, options, staged.digest)
             n_answers = _record_answers(connection, staged, names, options.name)
-            notes: list[str] = []
+            notes = _add_suggestions(connection, staged, names, options.name)
             if then is not None:
                 notes, n_more = then(connection, names)
                 n_returned += n_more
@@ -255,6 +258,17 @@ def _record_answers(connection: Connection, staged: Staged, names: LabelNames, s
         decision_of(id, answer, source, UNKNOWN) for id, answers, _ in staged.with_answers for answer in answers
     )
     return sum(not each.known for some in chunks(decisions) for each in record(connection, some, names))
+
+
+def _add_suggestions(connection: Connection, staged: Staged, names: LabelNames, source: str) -> list[str]:
+    """Adds the suggestions that came with the documents as runs, unless the project has runs of these names."""
+    taken = set(connection.execute(sa.select(RUN.c.name)).scalars())
+    by_run: dict[str, dict[str, Suggested]] = defaultdict(dict)
+    for id, _, suggestions in staged.with_answers:
+        for each in suggestions:
+            by_run[each.source or source].setdefault(id, each)
+    tables = [suggested_table(name, of_run) for name, of_run in by_run.items() if name not in taken]
+    return [add_run(connection, table, names, partial=True)[0] for table in tables]
 
 
 def _not_accepted(found: ImportDifference, project: str) -> NotAcceptedError:

@@ -41,7 +41,8 @@ class ProjectDocuments:
         if a run that was made after the decision disagrees with what it was relabelled to.
 
         Args:
-            corpus: a `Corpus`, or whatever `cal.read_corpus` takes; None adds runs to the documents that are there.
+            corpus: a `Corpus`, or whatever `cal.read_corpus` takes; None adds runs to the documents that are there. A
+                file that a labelling tool exported brings its answers as decisions, and withdraws no documents.
             map: folder of `cal map`, folder of logs, `DataMap` or its data frame, or a list of these.
             suspects: folder of `cal suspects`, what it returned or its data frame, or a list of these.
             name: name of the label version; None takes that of the corpus.
@@ -74,7 +75,7 @@ class ProjectDocuments:
         flags = {"accept": accept, "partial": partial}
         check_arguments(ProjectDocuments.import_corpus, {"name": name, "source": source, **flags})
         sources = CorpusImport.of(corpus, map, suspects, partial=partial)
-        options = Options(name or sources.name, source, sources.corpus is not None, accept, named=name is not None)
+        options = Options(name or sources.name, source, sources.complete, accept, named=name is not None)
         return self._import(sources.documents(), sources.labels(), options, sources.add_runs)
 
     def import_documents(
@@ -114,7 +115,7 @@ class ProjectDocuments:
         """
         sources = CorpusImport.of(corpus)
         with connection_of(self.engine) as connection:
-            return difference_of(connection, sources.documents(), sources.labels(), Options(complete=True))
+            return difference_of(connection, sources.documents(), sources.labels(), Options(complete=sources.complete))
 
     def corpus(
         self,

@@ -18,6 +18,7 @@ from cal.errors import ConfigError, DataError, shown
 
 if TYPE_CHECKING:
     from cal.dynamics.data_map import DataMap
+    from cal.exchange.records import Suggested
     from cal.label_errors.suspects import Suspects
 
 MAP, SUSPECTS = KINDS = ("map", "suspects")
@@ -144,6 +145,20 @@ def suspects_table(given: Any) -> RunTable:
     known = dict(given.about) if isinstance(given, Suspects) else {}
     name = path.resolve().name if path is not None else str(known.get("name") or SUSPECTS)
     return RunTable(SUSPECTS, name, str(path or name), rows, _about(known.get("config") or {}, known))
+
+
+def suggested_table(name: str, suggestions: Mapping[str, Suggested]) -> RunTable:
+    """Suggestions that came with documents as a run.
+
+    Args:
+        name: name of the run or model.
+        suggestions: the suggestion for each document, by its id.
+    """
+    rows = pd.DataFrame({"id": [*suggestions]}).assign(gold=None, predicted=None, p_wrong=np.nan, why=None)
+    rows["likely"] = [each.label for each in suggestions.values()]
+    rows["score"] = [np.nan if each.score is None else each.score for each in suggestions.values()]
+    rows["columns"] = pd.Series([{} for _ in suggestions], dtype=object)
+    return RunTable(SUSPECTS, name, name, rows)
 
 
 def _about_map(path: Path | None, data_map: DataMap) -> dict[str, Any]:

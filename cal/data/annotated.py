@@ -37,7 +37,7 @@ def read_labelled(
     Raises:
         DataError: if the file is missing, empty, damaged or in another format.
     """
-    if (name := _tool(path)) is not None:
+    if (name := tool_of(path)) is not None:
         reading = read_annotated(path, name)
         table = RawTable(str(path), _columns(path, reading.documents))
         about_labels = Losses(str(path))
@@ -51,7 +51,7 @@ def read_labelled(
     return table
 
 
-def _tool(path: Path) -> str | None:
+def tool_of(path: Path) -> str | None:
     """The format of an export of a labelling tool or of `cal`; None for any other table."""
     kind = ending(path).removesuffix(".gz")
     try:

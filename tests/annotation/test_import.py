@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from cal.annotation import Project
 from cal.annotation.importing import NotAcceptedError
 from cal.errors import CalError, ConfigError, DataError
-from cal.exchange.records import AnnotatedDocument, Answer, LabelSet
+from cal.exchange.formats import write_annotated
+from cal.exchange.records import AnnotatedDocument, Answer, LabelSet, Suggested
 
 LABELS = ["HUM", "LOC", "NUM"]
 
@@ -108,6 +109,21 @@ def test_answers_become_decisions_once(project):
     again = project.import_documents(exported)
     assert (again.n_answers, again.version, again.difference["withdrawn"]) == (0, None, 0)
     assert (project.counts()["relabelled"], project.label_names) == (1, [*LABELS, "ABBR"])
+
+
+def test_a_file_that_a_tool_exported_brings_its_answers(project, tmp_path):
+    suggestion = Suggested("LOC", 0.9, "r1")
+    answer = Answer("8c2f6a52-7d0e-4d7a-9a5e-0d5f3c1b2a10", "ann", "relabel", "LOC", seconds=2.0, seen=suggestion)
+    exported = [
+        AnnotatedDocument("q0", "text 0", "HUM", "LOC", "relabelled", suggestions=(suggestion,), answers=(answer,)),
+        AnnotatedDocument("q3", "text 3", "HUM", "HUM", suggestions=(suggestion,)),
+    ]
+    for kind in ("jsonl", "csv", "parquet"):
+        write_annotated(exported, LabelSet(tuple(LABELS)), tmp_path / f"e.{kind}", kind)
+        done = project.import_corpus(tmp_path / f"e.{kind}")
+        assert (done.version, done.n_answers, done.difference["withdrawn"]) == (None, int(kind == "jsonl"), 0)
+    [back] = project.documents(states=["relabelled"])
+    assert (back.suggestions, back.answers[0].seen) == ((suggestion,), suggestion)
 
 
 @pytest.mark.parametrize(
