@@ -82,6 +82,10 @@ COMMANDS = {
         ("Report", "report.html"),
         kept="Finished injections",
     ),
+    "annotate import": Command(
+        "bring texts, labels, maps and suspects into a labelling project",
+        "cal.annotation.import_request:ImportRequest",
+    ),
     "annotate queue": Command(
         "make a queue: which documents people read, and in which order", "cal.annotation.queue_request:QueueRequest"
     ),
@@ -89,9 +93,6 @@ COMMANDS = {
         "say how far a project is, how many errors may be left, and who decided what",
         "cal.annotation.status_request:StatusRequest",
         options=(Option("--json", "json", "print one JSON object instead of text"),),
-    "annotate import": Command(
-        "bring texts, labels, maps and suspects into a labelling project",
-        "cal.annotation.import_request:ImportRequest",
     ),
     "annotate export": Command(
         "write documents, labels and answers to a file, for spreadsheets, programs and labelling tools",
