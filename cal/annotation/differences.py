@@ -116,6 +116,9 @@ def compare(connection: Connection, labels: LabelNames, version: int | None, *, 
             *(DOCUMENT.c.id, sa.null(), no, no, no, no, sa.null(), sa.null()),
         ).where(~DOCUMENT.c.withdrawn, ~sa.exists().where(INCOMING.c.external_id == DOCUMENT.c.external_id))
         connection.execute(sa.insert(CHANGE).from_select(names, missing))
+    connection.exec_driver_sql("CREATE INDEX ix_change ON change (position)")
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("ANALYZE change")
 
 
 def difference(connection: Connection, labels: LabelNames, n: int, most: int | None = _EXAMPLES) -> ImportDifference:
