@@ -121,7 +121,8 @@ def _new(connection: Connection, queue: int, reviewer: str, n: int, until: float
 def _groups(connection: Connection, queue: int) -> list[Any]:
     """Each set of reviewers who have seen an open draw, with the first such draw, in the order of these draws.
 
-    The index is asked for one set after the other, so the time depends on their number alone.
+    The index is asked for one set after the other, so the time depends on their number alone. Each query is written so
+    that only this index has its order, because PostgreSQL, too, would rather go through the queue from its start.
     """
     draws = f"{_draws(connection)} WHERE queue_id = :queue AND is_open"
     query = f"""
@@ -131,7 +132,9 @@ def _groups(connection: Connection, queue: int) -> list[Any]:
             SELECT (SELECT min(seen_by) FROM {draws} AND seen_by > each.seen_by)
             FROM each WHERE each.seen_by IS NOT NULL
         )
-        SELECT seen_by, (SELECT min(position) FROM {draws} AND draw.seen_by = each.seen_by) AS first
+        SELECT seen_by, (
+            SELECT position FROM {draws} AND draw.seen_by >= each.seen_by ORDER BY draw.seen_by, position LIMIT 1
+        ) AS first
         FROM each WHERE seen_by IS NOT NULL ORDER BY first
     """
     return list(connection.execute(sa.text(query), {"queue": queue}).all())
@@ -145,7 +148,7 @@ def _of_group(connection: Connection, queue: int, seen_by: str, reviewer: str, n
     lock = "FOR UPDATE OF draw SKIP LOCKED" if connection.dialect.name == "postgresql" else ""
     query = f"""
         SELECT position, document_id, n_reviewers FROM {_draws(connection)}
-        WHERE queue_id = :queue AND is_open AND seen_by = :seen_by
+        WHERE queue_id = :queue AND is_open AND seen_by >= :seen_by AND seen_by <= :seen_by
         AND position NOT IN (SELECT position FROM lease WHERE queue_id = :queue AND reviewer = :reviewer)
         AND CASE
             WHEN document_id NOT IN (SELECT document_id FROM lease WHERE reviewer <> :reviewer) THEN 0
@@ -156,7 +159,7 @@ def _of_group(connection: Connection, queue: int, seen_by: str, reviewer: str, n
             )
         END < n_reviewers - n_decided
         AND NOT EXISTS (SELECT 1 FROM document WHERE document.id = draw.document_id AND withdrawn)
-        ORDER BY position LIMIT :n {lock}
+        ORDER BY seen_by, position LIMIT :n {lock}
     """
     values = {"queue": queue, "seen_by": seen_by, "n": n, "reviewer": reviewer}
     typed = sa.text(query).bindparams(sa.bindparam("reviewer", type_=AnyText))

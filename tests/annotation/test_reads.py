@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from cal.annotation.betting import Bets
 from cal.annotation.decision import Decision
+from cal.annotation.error_total import error_total
 from cal.annotation.schema import DRAW, GIVEN, LABEL_VERSION
 
 
@@ -119,3 +119,21 @@ def test_an_undone_decision_is_unknown_again(in_file):
 def test_a_queue_is_found_by_name_and_number(in_file, queue):
     in_file.queue("p_wrong", name="first")
     assert in_file.reads(queue).queue == 1
+
+
+@pytest.mark.parametrize("order", ["sampled", "mixed", "random"])
+def test_the_reads_are_what_the_estimate_takes(in_file, order):
+    in_file.queue("p_wrong", order)
+    wrong = {"q3", "q20", "q22", "q23"}
+    for task in in_file.tasks("ann", 20):
+        in_file.decide_all([task.decision(*("relabel", other(task.given)) if task.document in wrong else ("keep",))])
+    reads = in_file.reads()
+    total = error_total(
+        reads.bets,
+        *(reads.weights, reads.outcome, reads.probability),
+        at_random=reads.at_random,
+        errors_elsewhere=reads.errors_elsewhere,
+        right_elsewhere=reads.right_elsewhere,
+    )
+    assert (total.n_documents, total.read, total.found) == (24, 20, int(reads.outcome.sum()))
+    assert total.low <= 4 <= total.high
