@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
+from cal.annotation.betting import Bets
 from cal.annotation.decision import Decision
 from cal.annotation.error_total import error_total
 from cal.annotation.schema import DRAW, GIVEN, LABEL_VERSION
