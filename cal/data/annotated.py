@@ -96,13 +96,16 @@ def _columns(path: Path, documents: Iterable[AnnotatedDocument]) -> dict[str, li
         if not is_out:
             kept.append(document)
     if n_excluded:
-        logger.warning("%s: %s that reviewers excluded are left out.", path, quantity(n_excluded, "document"))
+        are = "is" if n_excluded == 1 else "are"
+        logger.warning("%s: %s that reviewers excluded %s left out.", path, quantity(n_excluded, "document"), are)
     if not kept:
         raise DataError(f"{path} has no documents. Check that it was exported to its end.")
     columns: dict[str, list[Any]] = {
         "id": [document.id for document in kept],
         "text": [document.text for document in kept],
         _LABEL: [_label(document) for document in kept],
+        "given": [document.given for document in kept],
+        "state": [document.state for document in kept],
     }
     if any(document.split for document in kept):
         columns["split"] = [document.split for document in kept]

@@ -190,8 +190,9 @@ class _Chosen(NamedTuple):
 
 
 def _chosen(result: Iterable[Mapping[str, Any]]) -> _Chosen:
-    """Labels, action and comment in a result."""
-    labels, action, comments = [], None, []
+    """Labels, action and comment in a result; if several questions offer choices, `label` is the one that counts."""
+    labels: dict[str, list[str]] = {}
+    action, comments = None, []
     for item in result:
         value, name = item.get("value") or {}, item.get("from_name")
         if item.get("type") == "textarea" or "text" in value:
@@ -201,8 +202,10 @@ def _chosen(result: Iterable[Mapping[str, Any]]) -> _Chosen:
             if name == ACTION_FIELD:
                 action = str(choice)
             else:
-                labels.append(" / ".join(map(str, choice)) if isinstance(choice, list) else str(choice))
-    return _Chosen(labels, action, "\n".join(comments))
+                label = " / ".join(map(str, choice)) if isinstance(choice, list) else str(choice)
+                labels.setdefault(str(name), []).append(label)
+    of_label = labels.get(LABEL_FIELD) or [label for each in labels.values() for label in each]
+    return _Chosen(of_label, action, "\n".join(comments))
 
 
 def _answer(annotation: Mapping[str, Any], document: AnnotatedDocument, losses: Losses) -> Answer | None:

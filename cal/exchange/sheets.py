@@ -129,7 +129,7 @@ def _documents(path: Path, losses: Losses) -> Iterator[AnnotatedDocument]:
 
 def is_ours(header: Iterable[str]) -> bool:
     """Whether these are the columns of a sheet that we wrote."""
-    return {"id", "text", "given", "label", "state"} <= set(header)
+    return {"id", "text", "given", "label", "state", _SUGGESTION[-1]} <= set(header)
 
 
 def _document(cells: Mapping[str, str], losses: Losses) -> AnnotatedDocument:

@@ -72,7 +72,9 @@ def test_our_own_exports_are_corpora(name, tmp_path, caplog):
     assert sorted(zip(read.train.ids, read.train.texts, strict=True)) == [("a", "=1+1?"), ("d", "Wo?")]
     assert read.test.ids == ["b"]
     assert read.label_names == ["HUM", "LOC"]
-    assert "1 document that reviewers excluded" in caplog.text
+    with pytest.raises(DataError, match="every training document has the label 'LOC'"):
+        read_corpus("files", path=str(path), label_column="given")
+    assert "1 document that reviewers excluded is left out" in caplog.text
 
 
 def test_pairs_come_back_as_pairs(tmp_path):

@@ -111,6 +111,11 @@ def choice(*labels):
             [("q", "ground_truth"), ("q", "created_at")],
         ),
         (
+            task(annotations=[{"id": 3, "result": [*choice("LOC"), {**choice("hard")[0], "from_name": "difficulty"}]}]),
+            [("", "relabel", "LOC", "", None)],
+            [],
+        ),
+        (
             task(annotations=[{"id": 3, "result": choice(["HUM", "who"])}]),
             [("", "relabel", "HUM / who", "", None)],
             [],
@@ -284,6 +289,15 @@ def test_what_we_write_is_recognised_and_reads_back(tmp_path, name):
     write_annotated(iter(made), LABELS, path, name)
     assert find_format(path) == name.removesuffix("_binary")
     assert read(path) == (made, [])
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_text_of_megabytes_reads_back(tmp_path, name):
+    made = [replace(each, text=each.text + "=x, é\r\n" * 200_000) for each in reviewed()[:2]]
+    path = tmp_path / f"export{FORMATS[name].ending}"
+    written = write_annotated(made, LABELS, path, name)
+    assert read(path) == (made, [])
+    assert any("Excel cuts" in note for note in written.notes) == (name in ("csv", "tsv"))
 
 
 def test_a_dataset_and_a_data_frame_in_memory_read_back():
