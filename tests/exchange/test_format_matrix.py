@@ -98,3 +98,10 @@ def test_the_matrix_of_a_document_without_answers_is_exact_too(tmp_path):
         path = tmp_path / f"{name}{each.ending}"
         write_annotated([bare], LabelSet(("HUM", "LOC")), path, name)
         assert read_annotated(path, name).all() == [bare]
+
+
+def test_the_example_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    [code] = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    exec(compile(code, "exchange.md", "exec"), {"__name__": "exchange"})
+    assert (tmp_path / "tasks.xml").is_file()
