@@ -20,8 +20,9 @@ from scipy.stats import beta
 from sklearn.metrics import average_precision_score
 
 import cal
-from cal.annotation.draw_order import FLOOR, draw_weights
+from cal.annotation.draw_order import FLOOR, draw_order, draw_weights
 from cal.annotation.simulated_reviews import simulated_reviews
+from cal.annotation.stopping import next_reads
 from cal.data.features import vectors_of
 from cal.label_errors import detectors
 from cal.label_errors.confusions import predicted_confusions
@@ -44,6 +45,8 @@ SHARES = (0.05, 0.1, 0.2)
 """Shares of the corpus that are read."""
 FLOORS = (FLOOR, 0.3, 1.0)
 """Share of the mean score that is added to each; the first is cal's own."""
+STOPPED = ("sampled", "ranked", "mixed")
+"""Orders in which a reviewer reads until told to stop."""
 SEED = 398048
 RUNS = Path("runs/annotation_reads")
 RESULTS = Path(__file__).with_name("results")
@@ -67,6 +70,9 @@ def main() -> None:
     RESULTS.mkdir(exist_ok=True)
     table.to_csv(RESULTS / "reads.csv", index=False, float_format="%.4g")
     print(summary(table))
+    stops = pd.DataFrame([_stopped(*each) for each in product(CORPORA, NOISE, RATES, STOPPED)])
+    stops.to_csv(RESULTS / "stops.csv", index=False, float_format="%.4g")
+    print(_markdown(stops.groupby(["order", "rate"], sort=False).median(numeric_only=True).reset_index()))
 
 
 def _train(name: str, data: Path) -> None:
@@ -129,6 +135,26 @@ def _read(name: str, noise: str, rate: float, score: str, repetitions: int) -> l
                     | {"sd": seen.estimate[:, look].std(), "random_sd": _random_sd(n, seen.n_errors, reads)}
                 )
     return rows
+
+
+def _stopped(name: str, noise: str, rate: float, order: str, repetitions: int = 30) -> dict[str, object]:
+    """Means over reviewers who look after every 100 documents, and stop when told that the next 100 hold no error."""
+    kept = np.load(_path(name, noise, rate))
+    weights, wrong = draw_weights(kept["consensus"], probability=False), kept["wrong"]
+    seen = []
+    for repetition in range(repetitions):
+        drawn = draw_order(weights, order, generator=stream(SEED, f"stops/{name}/{noise}/{rate}/{order}", repetition))
+        errors = wrong[drawn.documents]
+        for reads in range(100, len(errors) + 1, 100):
+            told = next_reads(drawn.weights[:reads], errors[:reads], drawn.weights[reads : reads + 100], errors=1)
+            if told.may_stop:
+                break
+        seen.append(
+            (reads / len(errors), errors[:reads].mean() * reads / wrong.sum(), errors[reads : reads + 100].sum())
+        )
+    share, recall, came = np.mean(seen, axis=0)
+    about = {"corpus": name, "noise": noise, "rate": rate, "order": order}
+    return about | {"share_read": share, "recall": recall, "errors_in_next_100": came}
 
 
 def _binomial_width(n: int, n_errors: int, n_reads: int) -> float:
