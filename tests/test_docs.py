@@ -94,3 +94,19 @@ def test_the_tour_shows_what_happens(blank_pictures, tmp_path, monkeypatch):
     assert result.attempted > 15
     assert result.failed == 0
     assert (tmp_path / "report" / "report.html").exists()
+
+
+def test_the_page_about_annotation_shows_what_happens(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = ROOT / "docs" / "annotation.md"
+    result = doctest.testfile(str(page), module_relative=False)
+    assert result.attempted > 30
+    assert result.failed == 0
+    (tmp_path / "suspects").mkdir()
+    (commands,) = re.findall(r"```\n(cal .*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    for line in commands.splitlines():
+        words = shlex.split(line.split("   ")[0])
+        if words[:2] == ["cal", "annotate"]:
+            command, given = " ".join(words[1:3]), [word for word in words[3:] if word not in ("--from", "next.csv")]
+            given += ["source=next.csv"] * ("--from" in words)
+            assert compose(registry.find_target(COMMANDS[command].request), command, given)
