@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 from cal.annotation.migrations import VERSION_TABLE, earliest, is_known, latest, upgrade
 from cal.annotation.schema import METADATA
 from cal.errors import ConfigError, DataError, StorageError
+from cal.files import storage_errors
 
 OURS = 0x63616C31
 """`application_id` of our SQLite files: the letters cal1."""
@@ -196,7 +197,7 @@ def _check_file(path: Path, create: bool) -> None:
         if not path.parent.is_dir():
             raise DataError(f"The folder {path.parent} does not exist, and {path} would be in it. Make it first.")
         return
-    with path.open("rb") as file:
+    with storage_errors(f"read {path}", "Make it readable, or give another file."), path.open("rb") as file:
         head = file.read(100)
     if head and not head.startswith(b"SQLite format 3\x00"):
         raise DataError(f"{path} is not a project, nor any SQLite file. Give another name for the project.")
@@ -270,7 +271,12 @@ def _engine(url: URL) -> Engine:
 def _set_up_sqlite(connection: Any, _: Any) -> None:
     connection.isolation_level = None  # transactions begin where `_begin_sqlite` says
     cursor = connection.cursor()
-    for pragma in ("busy_timeout = 30000", "foreign_keys = ON", "synchronous = FULL", "cache_size = -65536"):
+    for pragma in (
+        f"busy_timeout = {1000 * _BUSY_SECONDS:.0f}",
+        "foreign_keys = ON",
+        "synchronous = FULL",
+        "cache_size = -65536",
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         try:

@@ -95,10 +95,12 @@ def temporary_tables(connection: Connection) -> Iterator[None]:
     connection.commit()
     try:
         yield
-    finally:
-        connection.rollback()
-        _TEMPORARY.drop_all(connection, checkfirst=False)
-        connection.commit()
+    except BaseException:
+        connection.invalidate()  # the tables go with the connection, even where a full disk lets nothing be dropped
+        raise
+    connection.rollback()
+    _TEMPORARY.drop_all(connection, checkfirst=False)
+    connection.commit()
 
 
 def stage(connection: Connection, documents: Iterable[AnnotatedDocument], labels: Sequence[str]) -> Staged:
