@@ -175,7 +175,7 @@ def _explained(error: DBAPIError, name: str) -> str:
 
 
 _ADVICE = {
-    "database is locked": f"Another program has held it for {_BUSY_SECONDS:.0f} seconds. Close it and try again.",
+    "is locked|lock timeout": f"Another program has held it for {_BUSY_SECONDS:.0f} seconds. Close it and try again.",
     "readonly|read-only": "Make the file and its folder writable; SQLite writes beside the file, too.",
     "disk is full|disk I/O error|No space left": "Free some space and try again. Everything decided before is kept.",
     "unable to open database file": "See whether its folder exists and is writable.",
@@ -261,7 +261,9 @@ def _engine(url: URL) -> Engine:
             sa.event.listen(engine, "connect", _set_up_sqlite)
             sa.event.listen(engine, "begin", _begin_sqlite)
             return engine
-        return sa.create_engine(url, pool_pre_ping=True)
+        engine = sa.create_engine(url, pool_pre_ping=True)
+        sa.event.listen(engine, "connect", _set_up_postgresql)
+        return engine
     except (NoSuchModuleError, ModuleNotFoundError) as error:
         raise ConfigError(
             "PostgreSQL needs its driver: pip install 'cartography-active-learning[postgresql]'"
@@ -285,6 +287,11 @@ def _set_up_sqlite(connection: Any, _: Any) -> None:
             if "readonly" not in str(error):  # a file that may only be read is read in whatever mode it has
                 raise
     cursor.close()
+
+
+def _set_up_postgresql(connection: Any, _: Any) -> None:
+    connection.execute(f"SET lock_timeout = {1000 * _BUSY_SECONDS:.0f}")
+    connection.commit()
 
 
 def _begin_sqlite(connection: Connection) -> None:

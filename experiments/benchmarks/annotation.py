@@ -1,13 +1,11 @@
-"""An annotation project of a million documents: import, queue, draws, status and export, beside Label Studio.
+"""An annotation project of a million documents: import, queue, draws, status and export.
 
     cal benchmark annotation                        1,000,000 made-up documents, in SQLite
     cal benchmark annotation --database URL         in an empty PostgreSQL database, such as postgresql://me@host/name
-    cal benchmark annotation --label-studio FILE    its program, if it is not in .bench-label-studio
 
 Import, queue, status and export are whole commands: they and their memory count the start of Python and all imports.
 A draw is what a reviewer waits for: the next document, then the decision about the one before, by the Python API.
-Label Studio gets fewer documents, with one prediction each, through its API, and gives them back as JSON; cal imports
-and exports as many beside it.
+`cal benchmark label_studio` measures Label Studio with 50,000.
 """
 
 from __future__ import annotations
@@ -20,18 +18,15 @@ import tempfile
 import time
 from pathlib import Path
 
-from label_studio import import_and_export
 from peers import Failed
-from peers_env import CHECKOUT
 from suspects import timed_command
 
 LABELS = [f"class {k}" for k in range(10)]
 N_WORDS = 5_000
-PROGRAM = CHECKOUT / ".bench-label-studio" / "bin" / "label-studio"
 
 
 def write_documents(n: int, path: Path) -> None:
-    """Made-up documents of 8 to 30 words, a tenth of them with a number that says how doubtful they are."""
+    """Made-up documents of 8 to 30 words, with a number that says how doubtful they are."""
     import numpy as np
 
     rng = np.random.default_rng(0)
@@ -117,33 +112,11 @@ def of_cal(n: int, project: str, n_draws: int, folder: Path, table) -> dict:
     return result
 
 
-def beside_label_studio(given: argparse.Namespace, folder: Path, table) -> dict:
-    """Fewer documents in both; None and a sentence for what is not installed."""
-    n = given.peer_documents
-    ours = of_cal(n, str(folder / "few.db"), 10, folder, table)
-    with (folder / "documents.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    try:
-        theirs = import_and_export(given.label_studio, rows, LABELS, folder)
-    except Failed as reason:
-        print(f"Missing: Label Studio: {reason}", file=table)
-        return {"beside": ours, "label_studio": None, "missing": [str(reason)]}
-    print(
-        f"Label Studio: import {theirs['import_seconds']:.1f} s, export {theirs['export_seconds']:.1f} s "
-        f"({theirs['import_seconds'] / ours['import_wall_seconds']:.1f}x and "
-        f"{theirs['export_seconds'] / ours['export_label_studio_wall_seconds']:.1f}x of cal)",
-        file=table,
-    )
-    return {"beside": ours, "label_studio": theirs, "missing": []}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--documents", type=int, default=1_000_000, metavar="N", help="(default: %(default)s)")
-    parser.add_argument("--peer-documents", type=int, default=50_000, metavar="N", help="beside Label Studio")
     parser.add_argument("--draws", type=int, default=1_000, metavar="N", help="draws and decisions (default: 1000)")
     parser.add_argument("--database", metavar="URL", help="an empty database instead of a file")
-    parser.add_argument("--label-studio", type=Path, default=PROGRAM, metavar="FILE", help="(default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print one JSON object; the table goes to stderr")
     parser.add_argument("--draw", nargs=2, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -154,7 +127,6 @@ def main() -> None:
         folder = Path(scratch)
         try:
             result = of_cal(given.documents, given.database or str(folder / "many.db"), given.draws, folder, table)
-            result |= beside_label_studio(given, folder, table) if given.peer_documents else {}
         except Failed as reason:
             sys.exit(str(reason))
     if given.json:

@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pandas as pd
+import psycopg
 import pytest
 
 from cal.annotation import Project, database
@@ -133,5 +134,17 @@ def test_a_locked_file_is_said_and_read_all_the_same(tmp_path, monkeypatch, lock
             project.decide("q1", "keep")
         assert project.counts()["kept"] == 1
         other.execute("ROLLBACK")
+        assert project.decide("q1", "keep").state == "kept"
+        assert project.check() == []
+
+
+def test_a_locked_server_is_said_in_one_line(postgresql, monkeypatch):
+    monkeypatch.setattr(database, "_BUSY_SECONDS", 0.05)
+    with Project.open(made(postgresql)) as project, psycopg.connect(postgresql) as other:
+        other.execute("LOCK TABLE event IN EXCLUSIVE MODE")
+        with pytest.raises(StorageError, match=r"lock timeout\. Another program has held it"):
+            project.decide("q1", "keep")
+        assert project.counts()["kept"] == 1
+        other.rollback()
         assert project.decide("q1", "keep").state == "kept"
         assert project.check() == []
