@@ -191,6 +191,9 @@ class Agreement:
         """(document, reviewer) answers, missing where a reviewer did not decide."""
         return self.answers.pivot(index="document", columns="reviewer", values="answer")
 
+    def __repr__(self) -> str:
+        return f"Agreement of {quantity(len(self.reviewers), 'reviewer')} on {quantity(self.n_documents, 'document')}"
+
     def __str__(self) -> str:
         of = "blind double reviews" if self.blind else "documents that several reviewers decided"
         if not self.n_documents:
@@ -220,6 +223,9 @@ class RegionAgreement:
     def to_frame(self) -> pd.DataFrame:
         """A row per region with n (documents), agreed (share of equal answers), alpha, and why_not."""
         return self.regions
+
+    def __repr__(self) -> str:
+        return self.regions.to_string(index=False)
 
     def plot(self) -> Figure:
         """Agreement and its number of documents, a bar per region."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import sqlalchemy as sa
@@ -45,13 +45,16 @@ class QueueProgress:
         return int((~np.isnan(self.reads.outcome)).sum())
 
     def history(self) -> list[ErrorTotal]:
-        """The number of errors as it was estimated after fewer reads, in about 25 steps; empty if nothing is known."""
+        """The number of errors as it was estimated after fewer reads, in about 25 steps; empty if nothing is known.
+
+        `read` counts the draws of the queue, without documents that were decided elsewhere before they were drawn.
+        """
         if self.total.low is None or not len(self.reads):
             return []
         first = min(20, len(self.reads))
         sizes = sorted({*np.linspace(first, len(self.reads), _LOOKS).round().astype(int).tolist()})
         looks = [_total(self.reads, size) for size in sizes[:-1]]
-        return [*(each for each in looks if each.low is not None), self.total]
+        return [*(each for each in looks if each.low is not None), replace(self.total, read=self.n_reads)]
 
 
 @dataclass(frozen=True)

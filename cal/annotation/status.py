@@ -116,6 +116,14 @@ class Status:
         return max(drawn, key=lambda each: each.total.read).total.reason
 
     @property
+    def not_counted(self) -> int:
+        """Number of undecided documents outside the queue that `errors_left` is about."""
+        if (queue := self.estimating) is None:
+            return 0
+        waiting = queue.queue.n_documents - queue.total.read
+        return max(self.documents - self.decided - waiting, 0)
+
+    @property
     def _new_queue(self) -> str:
         """The command for a queue that tells how many errors there are, with the scores that there are."""
         by = next((each.queue.by for each in self.queues if each.queue.by), self.score)
@@ -184,7 +192,11 @@ class Status:
         return interval_figure(self.history())
 
     def as_data(self) -> dict[str, Any]:
-        """What `cal annotate status --json` prints: plain data, where a number that is not known is None."""
+        """What `cal annotate status --json` prints: plain data, where a number that is not known is None.
+
+        `errors_left_reason` is there if `errors_left` is None, and `errors_left_not_counted` if there are undecided
+        documents that it leaves out.
+        """
         left = self.errors_left
         data: dict[str, Any] = {
             "documents": self.documents,
@@ -195,8 +207,13 @@ class Status:
         }
         if left is None:
             data["errors_left_reason"] = self.errors_left_reason
+        elif self.not_counted:
+            data["errors_left_not_counted"] = self.not_counted
         rows = self.reviewers.astype(object).where(self.reviewers.notna(), None).to_dict("records")
         return data | {"reviewers": rows}
+
+    def __repr__(self) -> str:
+        return f"Status of '{self.name}': {self.decided:,} of {self.documents:,} documents decided"
 
     def __str__(self) -> str:
         from cal.annotation.status_text import status_text

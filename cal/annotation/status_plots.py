@@ -23,7 +23,7 @@ def interval_figure(history: pd.DataFrame) -> Figure:
         panel.fill_between(rows["read"], rows["low"], rows["high"], color=COLOURS[0], alpha=0.2, linewidth=0)
         panel.plot(rows["read"], rows["estimate"], color=COLOURS[0], label="errors, estimate and 95 % interval")
         panel.plot(rows["read"], rows["found"], color=COLOURS[1], linestyle="--", label="errors found")
-        panel.set(xlabel="documents read", ylabel="errors")
+        panel.set(xlabel="reads of the queue", ylabel="errors")
         panel.set_ylim(bottom=0)
         panel.set_title(label(f"Queue {name}"), loc="left")
         panel.legend()

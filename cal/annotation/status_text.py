@@ -66,8 +66,10 @@ def _told(status: Status, queue: QueueProgress) -> str:
     left, n = status.errors_left, queue.queue.n_documents
     assert left is not None
     among = f"the {quantity(n, 'document')} of queue '{queue.queue.name}'"
+    others = f" The {quantity(status.not_counted, 'undecided document')} outside it are not counted."
+    others = others if status.not_counted else ""
     if left.low == left.high:
-        return f"Errors left: {left.low:,} among {among}, which were all read."
+        return f"Errors left: {left.low:,} among {among}, which were all read.{others}"
     found = queue.total.found
     share = f" So at least {_percent(found / (found + left.high))} of its errors are found." if found else ""
     told = (
@@ -76,10 +78,11 @@ def _told(status: Status, queue: QueueProgress) -> str:
         "documents were read. You may look as often as you like: at most 5 of 100 projects ever miss the true number."
     )
     if queue.total.unknown:
-        told += f" {quantity(queue.total.unknown, 'document')} drawn but not decided may be right or wrong."
-    if (others := status.documents - n) > 0:
-        told += f" The {quantity(others, 'document')} outside the queue are not counted."
-    return told
+        n_unknown = quantity(queue.total.unknown, "document")
+        told += (
+            f" {n_unknown} drawn before still {_wait(queue.total.unknown)} for a decision, and may be right or wrong."
+        )
+    return f"{told}{others}"
 
 
 def _stop(status: Status) -> Iterator[str]:
@@ -182,6 +185,10 @@ def _number(value: float, form: str) -> str:
 
 def _was(n: int) -> str:
     return "was" if n == 1 else "were"
+
+
+def _wait(n: int) -> str:
+    return "waits" if n == 1 else "wait"
 
 
 def _has(n: int) -> str:

@@ -78,6 +78,12 @@ class ProjectTables:
 
         Raises:
             ConfigError: if a number is out of range.
+
+        Example:
+            >>> import tempfile
+            >>> from cal.annotation import Project
+            >>> Project.create(f"{tempfile.mkdtemp()}/reviews.db").status()
+            Status of 'reviews': 0 of 0 documents decided
         """
         from cal.annotation.status_reading import read_status
 

@@ -11,10 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
-from cal.annotation import Project
 from cal.annotation.agreement import Agreement
-from cal.annotation.column_types import now
-from cal.annotation.schema import DOCUMENT, DRAW, GIVEN, LABEL_VERSION, MAP_POINT, QUEUE, RUN
+from cal.annotation.decision import Decision
+from cal.annotation.schema import DOCUMENT, DRAW, MAP_POINT, RUN
 from cal.errors import CalError, ConfigError, DataError
 
 
@@ -110,41 +109,30 @@ def test_agreement_with_each_label_and_of_each_reviewer():
 
 
 @pytest.fixture
-def project(database):
-    """20 documents, of which q0 to q14 are drawn for two reviewers, and a map."""
-    with Project.create(database, labels=["A", "B", "C"]) as made:
-        with made.writing() as connection:
-            version = {"id": 1, "name": "first", "digest": "0", "created": now()}
-            connection.execute(sa.insert(LABEL_VERSION).values(version))
-            queue = {"id": 1, "name": "q", "by": "", "order": "random", "filter": "", "seed": 0, "settings": {}}
-            queue |= {"version_id": 1, "n_documents": 20, "after_seq": 0, "created": now()}
-            connection.execute(sa.insert(QUEUE).values(queue))
-            run = {"id": 1, "kind": "map", "name": "mlp", "digest": "0", "imported": now()}
-            connection.execute(sa.insert(RUN).values(run))
-            for i in range(20):
-                document = {"id": i + 1, "external_id": f"q{i}", "digest": "d", "text": "t", "split": "train"}
-                connection.execute(sa.insert(DOCUMENT).values(**document, withdrawn=False))
-                connection.execute(sa.insert(GIVEN).values(version_id=1, document_id=i + 1, label_id=1 + i % 2))
-                region = "easy-to-learn" if i < 10 else "hard-to-learn" if i < 15 else None
-                connection.execute(sa.insert(MAP_POINT).values(run_id=1, document_id=i + 1, region=region))
-                draw = {"queue_id": 1, "position": i, "document_id": i + 1, "at_random": True, "is_open": True}
-                draw |= {"seen_by": ""}
-                connection.execute(sa.insert(DRAW).values(**draw, n_reviewers=2 if i < 15 else 1))
-        yield made
+def project(reviews):
+    """24 documents, all drawn for two reviewers, and a map; X is a label that none has."""
+    reviews.add_label("X")
+    reviews.queue(order="random", double_share=1)
+    return reviews
 
 
 def read(project, reviewer, numbers, label=None, **more):
-    for i in numbers:
-        action = "keep" if label is None else "relabel"
-        project.decide(f"q{i}", action, label, reviewer=reviewer, queue=1, position=i, **more)
+    """Decisions about draws of the queue, as a client sends them."""
+    with project.reading() as connection:
+        query = sa.select(DOCUMENT.c.external_id, DRAW.c.position).join(DRAW, DRAW.c.document_id == DOCUMENT.c.id)
+        places = dict(connection.execute(query).all())
+    action = "keep" if label is None else "relabel"
+    project.decide_all(
+        [Decision(f"q{i}", action, reviewer, label, queue=1, position=places[f"q{i}"], **more) for i in numbers]
+    )
 
 
 def test_blind_double_reviews_by_default_and_all_if_asked(project):
     read(project, "ann", range(15))
-    read(project, "bob", range(14), **{})
+    read(project, "bob", range(14))
     project.undo(reviewer="bob")
-    read(project, "bob", range(13, 15), "C")
-    project.decide("q14", "keep", reviewer="eve", adjudicates=True, queue=1, position=14)
+    read(project, "bob", range(13, 15), "X")
+    read(project, "eve", [14], adjudicates=True)
     for who in ("ann", "eve"):
         project.decide("q19", "ambiguous", reviewer=who)
     blind, every = project.agreement(), project.agreement(blind=False)
@@ -152,48 +140,59 @@ def test_blind_double_reviews_by_default_and_all_if_asked(project):
     assert blind.reviewers == ["ann", "bob"]
     assert blind.agreed == pytest.approx(13 / 15)
     assert blind.to_frame()["n"].tolist() == [15]
-    assert blind.confusion("ann", "bob").to_dict("tight")["data"] == [[7, 0, 1], [0, 6, 1], [0, 0, 0]]
-    assert set(every.answers["answer"]) == {"A", "B", "C", "[ambiguous]"}
+    assert blind.confusion("ann", "bob").to_numpy().tolist() == [[5, 0, 0, 0], [0, 4, 0, 1], [0, 0, 4, 1], [0] * 4]
+    assert set(every.answers["answer"]) == {"HUM", "LOC", "NUM", "X", "[ambiguous]"}
     assert "alpha is" in str(blind)
+    assert repr(blind) == "Agreement of 2 reviewers on 15 documents"
 
 
 def test_a_later_decision_elsewhere_is_not_blind(project):
     read(project, "ann", range(12))
-    read(project, "bob", range(12), "C")
+    read(project, "bob", range(12), "X")
     project.decide("q0", "keep", reviewer="bob")
     assert project.agreement().agreed == 0
     assert project.agreement(blind=False).agreed == pytest.approx(1 / 12)
 
 
+def test_a_draw_for_one_reviewer_is_no_double_review(in_file):
+    in_file.queue(order="random")
+    read(in_file, "ann", range(12))
+    read(in_file, "bob", range(12))
+    assert in_file.agreement().n_documents == 0
+    assert in_file.agreement(blind=False).n_documents == 12
+
+
 def test_merged_labels_are_the_same_answer(project):
     read(project, "ann", range(12))
-    read(project, "bob", range(12), "C")
-    project.merge_labels("C", "A")
-    assert project.agreement().agreed == 0.5
+    read(project, "bob", range(12), "X")
+    project.merge_labels("X", "HUM")
+    assert project.agreement().agreed == pytest.approx(1 / 3)
 
 
 def test_agreement_by_region(project):
-    read(project, "ann", range(15))
-    read(project, "bob", range(9))
-    read(project, "bob", range(9, 15), "C")
-    made = project.agreement().by_region()
+    read(project, "ann", range(20))
+    read(project, "bob", [0, 3], "X")
+    read(project, "bob", {*range(20)} - {0, 3})
+    made = project.agreement(least=7).by_region()
     rows = made.to_frame().set_index("region")
-    assert list(rows.index) == ["easy-to-learn", "hard-to-learn"]
-    assert rows["n"].tolist() == [10, 5]
-    assert rows["agreed"].iloc[0] == 0.9
-    assert rows["why_not"].tolist() == ["", "5 documents shared, and figures are shown from 10"]
-    assert len(made.plot().axes[0].patches) == 2
-    assert project.agreement().by_region("mlp").to_frame().equals(made.to_frame())
-    with pytest.raises(DataError, match=r"no map run 7\. Known: 1"):
+    assert list(rows.index) == ["easy-to-learn", "ambiguous", "hard-to-learn"]
+    assert rows["n"].tolist() == [7, 7, 6]
+    assert rows["agreed"].tolist()[:2] == [pytest.approx(5 / 7), 1]
+    assert "same answer" in rows["why_not"].iloc[1], "all of them are LOC"
+    assert rows["why_not"].iloc[2] == "6 documents shared, and figures are shown from 7"
+    assert len(made.plot().axes[0].patches) == 3
+    assert "easy-to-learn" in repr(made)
+    assert project.agreement(least=7).by_region("map").to_frame().equals(made.to_frame())
+    with pytest.raises(DataError, match=r"no map run 7\. Known: 2 \(map\)"):
         project.agreement().by_region(7)
 
 
-def test_regions_need_a_map(project):
-    with project.writing() as connection:
+def test_regions_need_a_map(in_file):
+    with in_file.writing() as connection:
         connection.execute(sa.delete(MAP_POINT))
-        connection.execute(sa.delete(RUN))
+        connection.execute(sa.delete(RUN).where(RUN.c.kind == "map"))
     with pytest.raises(DataError, match="no data map"):
-        project.agreement().by_region()
+        in_file.agreement().by_region()
 
 
 def test_many_labels_cost_no_memory():

@@ -178,9 +178,13 @@ def test_the_queue_with_most_documents_tells(larger):
     larger.queue("p_wrong", name="all")
     read(larger, 25, queue="part")
     assert larger.status().estimating.queue.name == "part"
-    assert "The 80 documents outside the queue are not counted" in str(larger.status())
+    assert "The 80 undecided documents outside it are not counted" in str(larger.status())
+    assert larger.status().as_data()["errors_left_not_counted"] == 80
+    read(larger, 15, queue="part")
+    assert "which were all read. The 80 undecided documents" in str(larger.status())
     read(larger, 25, queue="all")
     assert larger.status().estimating.queue.name == "all"
+    assert larger.status().not_counted == 0
 
 
 def test_prices_of_certificates_at_the_present_estimate(larger):
