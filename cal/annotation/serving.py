@@ -48,7 +48,8 @@ def serve(project: ProjectQueues, reviewer: str, n: int, queue: str | int | None
         if len(served) < n:
             served += _new(connection, number, reviewer, n - len(served), until)
             served.sort()
-        runs = {name: about.settings.get(name) for name in ("suspects", "map")}
+    runs = {name: about.settings.get(name) for name in ("suspects", "map")}
+    with project.reading() as connection:  # while others are served
         return make_tasks(connection, served, queue=number, reviewer=reviewer, **runs)
 
 
