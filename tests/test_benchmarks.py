@@ -151,6 +151,14 @@ def test_ranking_made_up_documents_is_measured_and_finds_flipped_labels():
 
 
 @pytest.mark.slow
+def test_a_project_is_measured_from_import_to_export():
+    measured = result_of("annotation", "--documents", 300, "--draws", 10)
+    for step in ("import", "queue", "status", "export_csv", "export_jsonl", "export_label_studio"):
+        assert_measured(*(measured[f"{step}_{unit}"] for unit in ("wall_seconds", "cpu_seconds", "mb")))
+    assert_measured(*(measured[f"{name}_{q}_ms"] for name in ("draw", "decide") for q in ("p50", "p95", "max")))
+
+
+@pytest.mark.slow
 def test_fine_tuning_is_measured_beside_the_trainer(tmp_path):
     for name, n in {"train": 40, "test": 8}.items():
         lines = [f"{name}{i},{('Who wrote', 'How far is')[i % 2]} thing {i} ?,{'ab'[i % 2]}" for i in range(n)]

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import cal
+from cal.annotation import Project
 from cal.data.docstrings import Docstrings
 from cal.data.minilm import MiniLm
 from cal.data.pretrained import Pretrained
@@ -39,17 +40,13 @@ def imported(source):
             yield ast.literal_eval(node.args[0])
 
 
-# What annotation projects are going to use, whose modules are not all here yet.
-AWAITED = {"sqlalchemy", "alembic", "krippendorff"}
-
-
 def test_the_core_is_what_the_package_imports():
     sources = [path.read_text(encoding="utf-8") for path in Path(cal.__file__).parent.rglob("*.py")]
     modules = {module for source in sources for module in imported(source)} - sys.stdlib_module_names - {"cal"}
     of = {"sklearn": "scikit-learn", "hydra": "hydra-core", "omegaconf": "hydra-core", "yaml": "pyyaml"}
     of |= {"threadpoolctl": "scikit-learn", "huggingface_hub": "datasets"}
     optional = names(requirement for extra in EXTRAS.values() for requirement in extra)
-    assert {of.get(module, module) for module in modules} - optional | AWAITED == names(PROJECT["dependencies"])
+    assert {of.get(module, module) for module in modules} - optional == names(PROJECT["dependencies"])
 
 
 def test_constraints_pin_every_dependency():
@@ -72,6 +69,7 @@ FEATURES = {
     "learner.lora": ("lora", "peft", lambda: add_lora(None, 2, set(), "model")),
     "Lightning": ("lightning", "lightning.pytorch", lambda: importlib.import_module("cal.dynamics.lightning")),
     "confident learning": ("cleanlab", "cleanlab.filter", require_cleanlab),
+    "a project in PostgreSQL": ("postgresql", "psycopg", lambda: Project.open("postgresql://localhost/reviews")),
     "dataset=docstrings": ("docstrings", "networkx", lambda: Docstrings().read()),
     "dataset=docstrings too": ("docstrings", "sympy", lambda: Docstrings().read()),
 }
@@ -91,7 +89,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(feature, m
 
 
 def test_each_extra_has_such_a_message_and_is_tested():
-    assert {extra for extra, _, _ in FEATURES.values()} == EXTRAS.keys() - {"test", "postgresql"}
+    assert {extra for extra, _, _ in FEATURES.values()} == EXTRAS.keys() - {"test"}
     tested = next(requirement for requirement in EXTRAS["test"] if requirement.startswith(PROJECT["name"]))
     assert set(re.findall(r"\w+", tested.partition("[")[2])) | {"transformers"} == EXTRAS.keys() - {"test"}
 

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 
 from cal.annotation.migrations import VERSION_TABLE, earliest, is_known, latest, upgrade
 from cal.annotation.schema import METADATA
-from cal.errors import ConfigError, DataError, StorageError
+from cal.errors import ConfigError, DataError, StorageError, missing_package
 from cal.files import storage_errors
 
 OURS = 0x63616C31
@@ -265,9 +265,7 @@ def _engine(url: URL) -> Engine:
         sa.event.listen(engine, "connect", _set_up_postgresql)
         return engine
     except (NoSuchModuleError, ModuleNotFoundError) as error:
-        raise ConfigError(
-            "PostgreSQL needs its driver: pip install 'cartography-active-learning[postgresql]'"
-        ) from error
+        raise ConfigError(missing_package("A project in PostgreSQL", "psycopg", extra="postgresql")) from error
 
 
 def _set_up_sqlite(connection: Any, _: Any) -> None:

@@ -38,6 +38,7 @@ QUICK = {
     "aflite": ["--instances", "500", "--peer-probes", "1"],
     "lsa": ["--texts", "1200", "--directions", "20"],
     "suspects": ["--documents", "400", "--dimensions", "100"],
+    "annotation": ["--documents", "500", "--draws", "20"],
     "label_studio": ["--documents", "500"],
     "finetune": ["--examples", "64", "--epochs", "1", "--seeds", "1"],
 }
