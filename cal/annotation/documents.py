@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +70,7 @@ class Wanted:
         ConfigError: if a state is unknown, or the filter is none.
     """
 
-    states: Collection[str] | None = None
+    states: Sequence[str] | None = None
     filter: str | None = None
     version: int | str | None = None
     withdrawn: bool = False
@@ -78,10 +78,11 @@ class Wanted:
     n: int | None = None
 
     def __post_init__(self) -> None:
+        check_arguments(Wanted, {each.name: getattr(self, each.name) for each in fields(Wanted)})
         if self.filter is not None:
             Filter.of(self.filter)
         refuse(whole_numbers(or_null=True, n=self.n))
-        for each in self.states or ():
+        for each in () if self.states is None else self.states:
             known_name("state", each, (*STATES, DECIDED))
 
     @property
@@ -100,7 +101,6 @@ def make_wanted(which: Mapping[str, Any]) -> Wanted:
     known = [each.name for each in fields(Wanted)]
     for name in which:
         known_name("parameter", name, known)
-    check_arguments(Wanted, which)
     return Wanted(**which)
 
 

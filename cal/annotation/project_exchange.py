@@ -61,7 +61,12 @@ class ProjectExchange:
         return frame_of(self.documents(**which))
 
     def export(
-        self, format: str | None = None, output: str | Path | None = None, *, losses: Any = None, **which: Any
+        self,
+        format: str | None = None,
+        output: str | Path | None = None,
+        *,
+        losses: str | Path | None = None,
+        **which: Any,
     ) -> Exported:
         """Writes the documents to a file, all of them or nothing.
 
@@ -80,7 +85,7 @@ class ProjectExchange:
         """
         from cal.annotation.exporting import export
 
-        check_arguments(ProjectExchange.export, {"format": format, "output": output})
+        check_arguments(ProjectExchange.export, {"format": format, "output": output, "losses": losses})
         return export(self.engine, format, output, make_wanted(which), losses)
 
     def decide_from(

@@ -539,7 +539,14 @@ def _of_status(about: Given) -> list[Call]:
         for reviewer in ("ann", "bob"):
             project.decide("d0", "keep", reviewer=reviewer)
         agreement = project.agreement(blind=False)
+        exported = {"format": "jsonl", "output": about.folder / "out.jsonl", "losses": None, "states": ["kept"]}
+        which = {"states": ["kept"], "filter": "state=kept", "version": 1, "withdrawn": True, "n": 2}
+        table = pd.DataFrame({"id": ["d1"], "action": ["exclude"]})
+        decided = {"source": table, "format": "decisions", "reviewer": "ann", "adjudicates": False, "new_labels": True}
         return [
+            Call("Project.export", project.export, exported),
+            Call("Project.to_frame", project.to_frame, which),
+            Call("Project.decide_from", project.decide_from, decided),
             Call("Project.status", project.status, {"reads": 100, "errors": 1.0}),
             Call("Project.agreement", project.agreement, {"blind": False, "least": 2}),
             Call("Agreement.confusion", agreement.confusion, {"reviewer": "ann", "other": "bob"}),
