@@ -13,8 +13,6 @@ from sqlalchemy.engine import Connection
 
 from cal.annotation.corpus_documents import corpus_documents, read_with_columns
 from cal.annotation.labels import LabelNames
-from cal.annotation.run_store import add_run
-from cal.annotation.run_tables import RunTable, map_table, suspects_table
 from cal.annotation.schema import DOCUMENT
 from cal.data.annotated import tool_of
 from cal.data.local_files import LocalFiles
@@ -24,6 +22,7 @@ from cal.exchange.records import AnnotatedDocument, LabelSet
 from cal.exchange.transfer import Reading
 
 if TYPE_CHECKING:
+    from cal.annotation.run_tables import RunTable
     from cal.data.corpus import Corpus
 
 
@@ -59,7 +58,7 @@ class CorpusImport:
             ConfigError: if there is nothing to import.
             CalError: if something cannot be read.
         """
-        runs = [map_table(each) for each in _listed(map)] + [suspects_table(each) for each in _listed(suspects)]
+        runs = _runs(map, suspects)
         if corpus is None and not runs:
             raise ConfigError(
                 "There is nothing to import. Give dataset=NAME, or map=FOLDER or suspects=FOLDER, or all."
@@ -96,6 +95,8 @@ class CorpusImport:
         lost = "" if self.export is None else self.export.losses.message()
         told, n_returned = [lost] if lost else [], 0
         for run in self.runs:
+            from cal.annotation.run_store import add_run
+
             sentence, n = add_run(connection, run, labels, partial=self.partial, hint=self._hint)
             told.append(sentence)
             n_returned += n
@@ -105,6 +106,15 @@ class CorpusImport:
         from cal.maps.labels import why_absent
 
         return "" if self.corpus is None else why_absent(absent, self.corpus)
+
+
+def _runs(map: Any, suspects: Any) -> list[RunTable]:
+    """The runs. What reads them takes 200 MB, which an import of texts alone does without."""
+    if map is None and suspects is None:
+        return []
+    from cal.annotation.run_tables import map_table, suspects_table
+
+    return [map_table(each) for each in _listed(map)] + [suspects_table(each) for each in _listed(suspects)]
 
 
 def _export(source: Any) -> Path | None:

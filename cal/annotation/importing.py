@@ -19,8 +19,6 @@ from cal.annotation.label_store import add_labels, names_and_former_names, read_
 from cal.annotation.labels import LabelNames
 from cal.annotation.recording import latest_version, record
 from cal.annotation.returning import IMPORTER, return_changed
-from cal.annotation.run_store import add_run
-from cal.annotation.run_tables import suggested_table
 from cal.annotation.schema import DOCUMENT, EARLIER_CONTENT, GIVEN, LABEL_VERSION, PROJECT, RUN
 from cal.annotation.staging import CHANGE, INCOMING, INCOMING_LABEL, Staged, stage, temporary_tables
 from cal.annotation.statements import chunks
@@ -267,6 +265,11 @@ def _add_suggestions(connection: Connection, staged: Staged, names: LabelNames, 
     for id, _, suggestions in staged.with_answers:
         for each in suggestions:
             by_run[each.source or source].setdefault(id, each)
+    if not by_run:
+        return []
+    from cal.annotation.run_store import add_run
+    from cal.annotation.run_tables import suggested_table
+
     tables = [suggested_table(name, of_run) for name, of_run in by_run.items() if name not in taken]
     return [add_run(connection, table, names, partial=True)[0] for table in tables]
 

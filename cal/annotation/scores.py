@@ -17,7 +17,6 @@ from sqlalchemy.engine import Connection
 from cal.annotation.basis import Basis
 from cal.annotation.filters import number
 from cal.annotation.schema import DOCUMENT, MAP_POINT, SUGGESTION
-from cal.dynamics.metrics import HIGH_IS_VALUABLE, our_name
 from cal.errors import ConfigError, UnknownNameError
 
 SUSPECTS, MAP, COLUMN = HOMES = ("suspects", "map", "column")
@@ -44,6 +43,8 @@ class Score:
     @property
     def low_first(self) -> bool:
         """Whether low numbers are the suspicious ones, as a low confidence is."""
+        from cal.dynamics.metrics import HIGH_IS_VALUABLE
+
         if self.home == MAP:
             return self.name not in HIGH_IS_VALUABLE
         return self.home == SUSPECTS and (self.name in ("p_label", "rank") or self.name.startswith("rank_"))
@@ -93,6 +94,8 @@ def find_score(connection: Connection, basis: Basis, name: str) -> Score:
     Raises:
         ConfigError: if nothing has it; the message lists what there is.
     """
+    from cal.dynamics.metrics import HIGH_IS_VALUABLE
+
     home, _, rest = name.partition(".")
     if home in HOMES and rest:
         return _checked(connection, Score(home, _named(home, rest), _run(basis, home)), basis)
@@ -133,6 +136,8 @@ def _numeric(values: Any) -> list[str]:
 
 
 def _named(home: str, name: str) -> str:
+    from cal.dynamics.metrics import our_name
+
     return str(our_name(name)) if home == MAP else name
 
 

@@ -124,9 +124,15 @@ def read_documents(
     if ids is None:
         ids, named = ids_of_texts(texts, labels), False
     used = {name for name, _ in columns.text_columns()} | {columns.label_column, columns.id_column, sequences_column}
+    names = [name for name in table.columns if name not in used]
+    # Of columns in memory, only these are kept alive.
+    in_memory = isinstance(table.columns, dict)
+    others = (
+        {name: table.columns[name] for name in names} if in_memory else LazyColumns(names, table.columns.__getitem__)
+    )
     return SourceDocuments(
         *(table.source, ids, texts, labels, named, numbers, table.unit, sequences, table.wording),
-        rows_of(LazyColumns([name for name in table.columns if name not in used], table.columns.__getitem__), rows),
+        rows_of(others, rows),
     )
 
 

@@ -89,6 +89,7 @@ class LocalFiles(Columns):
         }
         if len(files) > 1 and self.id_column in ROW_IDS:  # every file counts from its own first row
             splits = {name: each if name == "train" else each.of_split(name) for name, each in splits.items()}
+        del tables  # what is needed of them is in the documents
         if not columns:  # nor the tables that they would be read from
             splits = {name: replace(each, columns=None) for name, each in splits.items()}
         corpus = self._corpus(splits, files["train"])
