@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,11 +125,9 @@ def read_documents(
         ids, named = ids_of_texts(texts, labels), False
     used = {name for name, _ in columns.text_columns()} | {columns.label_column, columns.id_column, sequences_column}
     names = [name for name in table.columns if name not in used]
-    # Of columns in memory, only these are kept alive.
-    in_memory = isinstance(table.columns, dict)
-    others = (
-        {name: table.columns[name] for name in names} if in_memory else LazyColumns(names, table.columns.__getitem__)
-    )
+    others: Mapping[str, Sequence[Any]] = LazyColumns(names, table.columns.__getitem__)
+    if isinstance(table.columns, dict):  # these alone are kept alive
+        others = {name: table.columns[name] for name in names}
     return SourceDocuments(
         *(table.source, ids, texts, labels, named, numbers, table.unit, sequences, table.wording),
         rows_of(others, rows),
