@@ -19,7 +19,7 @@ from cal.annotation.run_tables import MAP, RunTable
 from cal.annotation.schema import DOCUMENT, EVENT, GIVEN, LABEL_VERSION, MAP_POINT, RUN, STATE, SUGGESTION, VERDICT
 from cal.annotation.staging import content_digest
 from cal.annotation.statements import chunks
-from cal.annotation.verdicts import RELABELLED
+from cal.annotation.verdicts import AMBIGUOUS_STATE, EXCLUDED, RELABELLED
 from cal.errors import DataError, quantity, shown
 from cal.maps.labels import one_to_one
 
@@ -229,23 +229,22 @@ def _rows(run: RunTable, found: Sequence[_Document], names: Sequence[str]) -> It
 
 
 def _refuse_gaps(connection: Connection, run: RunTable, table: Any, number: int) -> None:
-    """Refuses a run that lacks some documents of a split that it is about."""
+    """Refuses a run that lacks documents of a split that it is about, other than those that nobody would train on."""
     of_run = sa.and_(table.c.document_id == DOCUMENT.c.id, table.c.run_id == number)
-    n, n_there = sa.func.count(), sa.func.count(table.c.document_id)
-    query = (
-        sa.select(DOCUMENT.c.split, n, n_there)
-        .select_from(DOCUMENT)
-        .outerjoin(table, of_run)
-        .where(~DOCUMENT.c.withdrawn)
-    )
-    for split, n_documents, n_known in connection.execute(query.group_by(DOCUMENT.c.split)):
-        if 0 < n_known < n_documents:
-            absent = sa.select(DOCUMENT.c.external_id).outerjoin(table, of_run).order_by(DOCUMENT.c.id)
-            absent = absent.where(DOCUMENT.c.split == split, ~DOCUMENT.c.withdrawn, table.c.document_id.is_(None))
-            some = ", ".join(shown(each) for each in connection.execute(absent.limit(3)).scalars())
+    left_out = sa.func.coalesce(STATE.c.state, "").in_((EXCLUDED, AMBIGUOUS_STATE))
+    lacking = sa.and_(~DOCUMENT.c.withdrawn, ~left_out, table.c.document_id.is_(None))
+    tables = DOCUMENT.join(table, of_run, isouter=True).join(STATE, STATE.c.document_id == DOCUMENT.c.id, isouter=True)
+    conditions = (sa.true(), table.c.document_id.is_not(None), lacking)
+    n, n_known, n_lacking = (sa.func.count().filter(each) for each in conditions)
+    query = sa.select(DOCUMENT.c.split, n, n_known, n_lacking).select_from(tables).group_by(DOCUMENT.c.split)
+    for split, n_documents, known, lacks in connection.execute(query).all():
+        if known and lacks:
+            absent = sa.select(DOCUMENT.c.external_id).select_from(tables).where(DOCUMENT.c.split == split, lacking)
+            examples = connection.execute(absent.order_by(DOCUMENT.c.id).limit(3)).scalars()
             raise DataError(
-                f"{run.source} lacks {n_documents - n_known:,} of {quantity(n_documents, 'document')} of {split}, e.g. "
-                f"{some}. Give a {run.kind} of all of them, or add partial=true to leave these without."
+                f"{run.source} lacks {lacks:,} of {quantity(n_documents, 'document')} of {split}, e.g. "
+                f"{', '.join(map(shown, examples))}. Give {'a map' if run.kind == MAP else 'suspects'} of all of them, "
+                "or add partial=true to leave these without."
             )
 
 

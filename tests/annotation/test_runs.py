@@ -108,6 +108,13 @@ def test_a_part_of_the_documents_may_do(project):
     assert len(rows_of(project, MAP_POINT)) == 7
 
 
+def test_a_map_of_the_project_itself_needs_no_points_of_what_was_left_out(project):
+    project.decide("q11", "exclude")
+    project.decide("q10", "ambiguous")
+    project.import_corpus(map=a_map(10))
+    assert len(rows_of(project, MAP_POINT)) == 10
+
+
 def test_a_map_of_train_needs_no_points_of_test(tmp_path):
     with Project.create(tmp_path / "p.db") as project:
         project.import_corpus(table(n_test=4), map=a_map(8))

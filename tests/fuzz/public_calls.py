@@ -543,7 +543,12 @@ def _of_status(about: Given) -> list[Call]:
         which = {"states": ["kept"], "filter": "state=kept", "version": 1, "withdrawn": True, "n": 2}
         table = pd.DataFrame({"id": ["d1"], "action": ["exclude"]})
         decided = {"source": table, "format": "decisions", "reviewer": "ann", "adjudicates": False, "new_labels": True}
+        flags = {"name": None, "source": {}, "accept": True, "partial": True}
+        documents = {"labels": LabelSet(("a", "b")), "name": "v", "source": None, "complete": False, "accept": True}
         return [
+            Call("Project.import_corpus", project.import_corpus, {"corpus": about.corpus, **flags}, [*flags]),
+            Call("Project.import_documents", project.import_documents, {"documents": [], **documents}, [*documents]),
+            Call("Project.corpus", project.corpus, {"ambiguous": "keep", "version": 1, "test_fraction": None}),
             Call("Project.export", project.export, exported),
             Call("Project.to_frame", project.to_frame, which),
             Call("Project.decide_from", project.decide_from, decided),
