@@ -25,7 +25,7 @@ def notes(folder, name):
 
 
 @pytest.mark.parametrize(
-    ("n_clients", "n_kills", "n_documents"), [(4, 8, 400), pytest.param(8, 200, 20_000, marks=pytest.mark.slow)]
+    ("n_clients", "n_kills", "n_documents"), [(3, 5, 200), pytest.param(8, 200, 20_000, marks=pytest.mark.slow)]
 )
 def test_what_was_acknowledged_is_there_once(database, tmp_path, n_clients, n_kills, n_documents):
     with Project.create(database) as project:
