@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,7 +30,7 @@ from cal.streams import stream
 if TYPE_CHECKING:
     from cal.annotation.project_queues import ProjectQueues
 
-P_WRONG = "p_wrong"
+P_WRONG, SCORE = "p_wrong", "score"
 
 
 def make_queue(project: ProjectQueues, options: QueueOptions) -> Queue:
@@ -51,6 +52,10 @@ def make_queue(project: ProjectQueues, options: QueueOptions) -> Queue:
         numbers, scores = _read(connection, clauses, score, connection.dialect.name)
         if not len(numbers):
             raise DataError(_why_empty(connection, filter, basis, names))
+        empty = score is not None and score.is_probability and scores is not None and np.isnan(scores).all()
+        if empty:  # outside the range in which it was validated, suspects have a rank and no probability
+            score = replace(score, name=SCORE)
+            numbers, scores = _read(connection, clauses, score, connection.dialect.name)
         weights = _weights(connection, scores, len(numbers), score, sign, basis)
         number = 1 + (connection.execute(sa.select(sa.func.max(QUEUE.c.id))).scalar() or 0)
     generator = stream(options.seed, "queue", number)
@@ -67,7 +72,9 @@ def make_queue(project: ProjectQueues, options: QueueOptions) -> Queue:
         "order": options.order,
         "filter": str(filter),
         "seed": options.seed,
-        "settings": settings | basis.as_settings() | {"without_score": without, "high_first": sign == 1},
+        "settings": settings
+        | basis.as_settings()
+        | {"without_score": without, "high_first": sign == 1, "without_p_wrong": empty},
         "run_id": _run_of(basis, score),
         "version_id": basis.version,
         "n_documents": len(drawn),
@@ -127,8 +134,7 @@ def _weights(
     if np.isnan(scores).all():
         others = [each for each in known_scores(connection, basis) if each not in (str(score), score.name)]
         instead = f"Take by={' or by='.join(others[:4])}, or" if others else "Take"
-        why = " It is empty where it was not validated." if score.is_probability else ""
-        raise DataError(f"{score} is empty for all {quantity(n, 'document')} that fit.{why} {instead} order=random.")
+        raise DataError(f"{score} is empty for all {quantity(n, 'document')} that fit. {instead} order=random.")
     if score.name in ("first_learnt", "last_learnt"):  # -1 is never, which is later than any epoch
         scores = np.where(scores < 0, np.nanmax(scores) + 1, scores)
     weights: np.ndarray = draw_weights(sign * scores, probability=score.is_probability and sign == 1)

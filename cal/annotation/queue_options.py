@@ -20,7 +20,7 @@ class QueueOptions:
         by: score that says which documents come first: p_wrong, another score of the suspects, a metric of the map or
             a column of the corpus with numbers. The most suspicious come first, so the highest p_wrong and the lowest
             confidence, and the highest numbers of a column; `-NAME` puts the lowest numbers first and `+NAME` the
-            highest, whatever they mean. null is p_wrong; order=random needs none
+            highest, whatever they mean. null is p_wrong, or score where that is empty; order=random needs none
         order: sampled (each draw takes a document with a probability proportional to its score, which tells how many
             errors there are), ranked (the most suspicious first, which finds most errors and proves nothing), mixed
             (ranked with some random draws) or random (all documents alike, as a control)

@@ -56,6 +56,8 @@ class Queue:
         end = "highest" if self.settings.get("high_first") else "lowest"
         by = f" by {self.by.lstrip('+-')} ({end} first)" if self.by else ""
         told = f"Queue '{self.name}': {quantity(self.n_documents, 'document')}, {self.order}{by}; {self.filter}."
+        if self.settings.get("without_p_wrong"):
+            told += " p_wrong was not validated for these labels and is empty; score ranks them instead."
         if self.without_score:
             told += f" {self.without_score:,} of them have no {self.by} and count as the least suspicious."
         done = f"{self.n_served:,} served, {self.n_decided:,} decided."
