@@ -15,7 +15,8 @@ from sqlalchemy.engine import Connection
 from cal.annotation.bulk_problems import Known, documents_named, not_taken, row_problems
 from cal.annotation.decision import Decision
 from cal.annotation.decision_table import Row
-from cal.annotation.label_store import add_labels, names_and_former_names, read_labels
+from cal.annotation.label_store import add_labels, names_and_former_names
+from cal.annotation.label_table import read_labels
 from cal.annotation.labels import LabelNames
 from cal.annotation.recording import latest_version, record
 from cal.annotation.schema import DOCUMENT, EVENT, GIVEN, PROJECT, VERDICT

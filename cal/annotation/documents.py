@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from cal.annotation.answers import answer_of
 from cal.annotation.basis import Basis
 from cal.annotation.filters import Filter
-from cal.annotation.label_store import read_labels
+from cal.annotation.label_table import read_labels
 from cal.annotation.labels import LabelNames
 from cal.annotation.matching import matching
 from cal.annotation.queues import queue_number

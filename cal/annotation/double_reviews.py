@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from cal.annotation.agreement import LEAST, Agreement
 from cal.annotation.database import storage
 from cal.annotation.decided import ANSWERS_WITHOUT_LABEL, answer
-from cal.annotation.label_store import read_labels
+from cal.annotation.label_table import read_labels
 from cal.annotation.schema import DRAW, EVENT, MAP_POINT, RUN, VERDICT
 from cal.annotation.statements import chunks
 from cal.annotation.verdicts import DECIDES

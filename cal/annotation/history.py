@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from cal.annotation.label_store import read_labels
+from cal.annotation.label_table import read_labels
 from cal.annotation.recording import latest_version
 from cal.annotation.schema import (
     DOCUMENT,

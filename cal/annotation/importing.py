@@ -15,7 +15,8 @@ from cal.annotation.column_types import now
 from cal.annotation.database import shown_address, transaction, untouched
 from cal.annotation.decision import name_problems
 from cal.annotation.differences import ImportDifference, compare, difference
-from cal.annotation.label_store import add_labels, names_and_former_names, read_labels, recolour_label
+from cal.annotation.label_store import add_labels, names_and_former_names, recolour_label
+from cal.annotation.label_table import read_labels
 from cal.annotation.labels import LabelNames
 from cal.annotation.recording import latest_version, record
 from cal.annotation.returning import IMPORTER, return_changed

@@ -10,18 +10,14 @@ from sqlalchemy.engine import Connection
 
 from cal.annotation.column_types import now
 from cal.annotation.decision import name_problems
-from cal.annotation.labels import ADD, LABEL_ACTIONS, MERGE, RECOLOUR, RENAME, REORDER, Label, LabelEvent, LabelNames
+from cal.annotation.label_table import read_labels
+from cal.annotation.labels import ADD, LABEL_ACTIONS, MERGE, RECOLOUR, RENAME, REORDER, LabelEvent, LabelNames
 from cal.annotation.labels import labels as labels_after
-from cal.annotation.schema import EVENT, LABEL, PROJECT
+from cal.annotation.schema import EVENT, LABEL, PROJECT, VERDICT
 from cal.annotation.statements import upsert
+from cal.annotation.view import update_states
 from cal.checks import refuse
 from cal.errors import ConfigError
-
-
-def read_labels(connection: Connection) -> LabelNames:
-    """The labels of the project."""
-    rows = connection.execute(sa.select(LABEL).order_by(LABEL.c.position))
-    return LabelNames(Label(row.id, row.name, row.position, row.colour, row.merged_into) for row in rows)
 
 
 def add_labels(connection: Connection, names: Iterable[str], reviewer: str) -> LabelNames:
@@ -54,14 +50,18 @@ def rename_label(connection: Connection, old: str, new: str, reviewer: str) -> L
 
 
 def merge_labels(connection: Connection, old: str, into: str, reviewer: str) -> LabelNames:
-    """Merges a label into another, in all decisions and given labels too."""
+    """Merges a label into another, in all decisions and given labels too. Who differed by these two now agrees."""
     _lock(connection)
     known = read_labels(connection)
     number, target = known.number(old), known.number(into)
     if number == target:
         raise ConfigError(f"'{old}' cannot be merged into itself. Give two labels.")
     _append(connection, MERGE, number, old, into, reviewer, target)
-    return _follow(connection)
+    merged = _follow(connection)
+    affected = [each.id for each in known.all if known.resolved(each.id) == number]
+    documents = sa.select(VERDICT.c.document_id).where(VERDICT.c.label_id.in_(affected)).distinct()
+    update_states(connection, connection.execute(documents).scalars().all())
+    return merged
 
 
 def recolour_label(connection: Connection, name: str, colour: str, reviewer: str) -> LabelNames:

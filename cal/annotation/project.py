@@ -18,11 +18,11 @@ from cal.annotation.decision import Decision
 from cal.annotation.label_store import (
     add_labels,
     merge_labels,
-    read_labels,
     recolour_label,
     rename_label,
     reorder_labels,
 )
+from cal.annotation.label_table import read_labels
 from cal.annotation.labels import Label, LabelNames
 from cal.annotation.project_documents import ProjectDocuments
 from cal.annotation.project_exchange import ProjectExchange

@@ -16,7 +16,7 @@ from cal.annotation.column_types import now
 from cal.annotation.draw_order import draw_order, draw_weights
 from cal.annotation.draws import follow_later_events, latest_event, write_draws
 from cal.annotation.filters import WAITING, Filter
-from cal.annotation.label_store import read_labels
+from cal.annotation.label_table import read_labels
 from cal.annotation.labels import LabelNames
 from cal.annotation.matching import count_matching, matching
 from cal.annotation.queue_options import QueueOptions
@@ -52,8 +52,10 @@ def make_queue(project: ProjectQueues, options: QueueOptions) -> Queue:
         numbers, scores = _read(connection, clauses, score, connection.dialect.name)
         if not len(numbers):
             raise DataError(_why_empty(connection, filter, basis, names))
-        empty = score is not None and score.is_probability and scores is not None and np.isnan(scores).all()
-        if empty:  # outside the range in which it was validated, suspects have a rank and no probability
+        empty = bool(scores is not None and score is not None and score.is_probability and np.isnan(scores).all())
+        if (
+            empty and score is not None
+        ):  # outside the range in which it was validated, suspects have a rank and no probability
             score = replace(score, name=SCORE)
             numbers, scores = _read(connection, clauses, score, connection.dialect.name)
         weights = _weights(connection, scores, len(numbers), score, sign, basis)

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from cal.annotation.database import connect, shown_address, storage
 from cal.annotation.documents import version_number
-from cal.annotation.label_store import read_labels
+from cal.annotation.label_table import read_labels
 from cal.annotation.labels import LabelNames
 from cal.annotation.schema import DOCUMENT, GIVEN, PROJECT, STATE
 from cal.annotation.verdicts import AMBIGUOUS_STATE, EXCLUDED, KEPT, RELABELLED

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from cal.annotation.betting import Bets
-from cal.annotation.label_store import read_labels
+from cal.annotation.label_table import read_labels
 from cal.annotation.labels import LabelNames
 from cal.annotation.schema import DRAW, GIVEN, QUEUE, STATE
 from cal.annotation.statements import raw_rows

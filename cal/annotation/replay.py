@@ -8,7 +8,8 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from cal.annotation.label_store import label_events, read_labels
+from cal.annotation.label_store import label_events
+from cal.annotation.label_table import read_labels
 from cal.annotation.labels import labels
 from cal.annotation.schema import EVENT, STATE, VERDICT
 from cal.annotation.verdicts import RETURN, Event, State, Verdict, state, verdicts
@@ -28,13 +29,18 @@ def differences(connection: Connection) -> list[str]:
     latest = dict(connection.execute(query.group_by(EVENT.c.document_id)).all())
     given = {number: verdicts(of) for number, of in events.items()}
     found = _differing("verdicts", {key: each for key, each in given.items() if each}, _stored_verdicts(connection))
+    names = read_labels(connection)
+    merged = {
+        number: {reviewer: each._replace(label=names.resolved(each.label)) for reviewer, each in of.items()}
+        for number, of in given.items()
+    }
     states = {
-        number: state(given.get(number, {}), [each for each in events[number] if each.action == RETURN], seq)
+        number: state(merged.get(number, {}), [each for each in events[number] if each.action == RETURN], seq)
         for number, seq in latest.items()
     }
     stored = {row.document_id: State(*row[1:]) for row in connection.execute(sa.select(STATE))}
     found += _differing("state", states, stored)
-    if labels(label_events(connection)) != read_labels(connection).all:
+    if labels(label_events(connection)) != names.all:
         found.append("The labels differ from what their events say.")
     return found
 

@@ -11,7 +11,7 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from cal.annotation.label_store import read_labels
+from cal.annotation.label_table import read_labels
 from cal.annotation.recording import latest_version
 from cal.annotation.schema import DOCUMENT, EVENT, GIVEN, STATE, VERDICT
 from cal.annotation.verdicts import RELABELLED, UNDECIDED

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from cal.annotation.label_store import read_labels
+from cal.annotation.label_table import read_labels
 from cal.annotation.labels import LabelNames
 from cal.annotation.recording import latest_version
 from cal.annotation.schema import DOCUMENT, EVENT, GIVEN, MAP_POINT, RUN, STATE, SUGGESTION, VERDICT

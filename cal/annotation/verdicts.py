@@ -93,7 +93,7 @@ def state(of: Mapping[str, Verdict], returns: Sequence[Event] = (), seq: int = 0
     it is in disagreement until somebody adjudicates it.
 
     Args:
-        of: verdict of each reviewer.
+        of: verdict of each reviewer, with merged labels as what they were merged into.
         returns: events that brought the document back, in their order.
         seq: number of the latest event about the document.
 

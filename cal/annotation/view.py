@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from cal.annotation.label_table import read_labels
 from cal.annotation.schema import DOCUMENT, DRAW, EVENT, LEASE, QUEUE, STATE, VERDICT
 from cal.annotation.statements import chunks, upsert
 from cal.annotation.verdicts import DECIDES, RETURN, UNDECIDED, UNDO, Event, Verdict, state, verdicts
@@ -50,10 +51,12 @@ def follow(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def update_states(connection: Connection, numbers: Sequence[int]) -> None:
     """Derives the states of documents from their verdicts, and closes or opens their draws."""
+    labels = read_labels(connection)
     for some in chunks(numbers):
         of: dict[int, dict[str, Verdict]] = {number: {} for number in some}
         for row in connection.execute(sa.select(VERDICT).where(VERDICT.c.document_id.in_(some))):
-            of[row.document_id][row.reviewer] = Verdict(row.action, row.label_id, row.adjudicates, row.seq)
+            label = labels.resolved(row.label_id)
+            of[row.document_id][row.reviewer] = Verdict(row.action, label, row.adjudicates, row.seq)
         returns = _returns(connection, some)
         latest = sa.select(EVENT.c.document_id, sa.func.max(EVENT.c.seq)).where(EVENT.c.document_id.in_(some))
         seqs = dict(connection.execute(latest.group_by(EVENT.c.document_id)).all())

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cal.annotation.basis import Basis
 from cal.annotation.decision import Decision
 from cal.annotation.filters import NAMES, Condition, Filter, operators
-from cal.annotation.label_store import read_labels
+from cal.annotation.label_table import read_labels
 from cal.annotation.matching import matching
 from cal.annotation.schema import DOCUMENT
 from cal.dynamics.regions import AMBIGUOUS, EASY, HARD

@@ -127,6 +127,15 @@ def test_labels_are_renamed_and_merged_in_decisions_too(project):
     assert project.check() == []
 
 
+def test_reviewers_who_differed_by_merged_labels_agree(project):
+    project.decide("q0", "relabel", "LOC", reviewer="ann")
+    assert project.decide("q0", "relabel", "NUM", reviewer="bob").state == "disagreement"
+    project.merge_labels("LOC", "NUM")
+    assert project.counts()["relabelled"] == 1
+    assert project.decide("q0", "relabel", "NUM", reviewer="eve").state == "relabelled"
+    assert project.check() == []
+
+
 def test_the_view_is_a_replay_of_random_events(project):
     chance, ids = random.Random(3), [f"q{i}" for i in range(12)]
     for _ in range(150):

@@ -164,7 +164,7 @@ def test_a_run_that_was_made_before_the_decision_is_not_later(project, tmp_path)
     table = map_table(a_map())
     made = datetime.now(UTC) - timedelta(days=1)
     with project.writing() as connection:
-        from cal.annotation.label_store import read_labels
+        from cal.annotation.label_table import read_labels
         from cal.annotation.run_store import add_run
 
         table.about["made"] = made
