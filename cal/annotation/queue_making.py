@@ -53,18 +53,16 @@ def make_queue(project: ProjectQueues, options: QueueOptions) -> Queue:
         if not len(numbers):
             raise DataError(_why_empty(connection, filter, basis, names))
         empty = bool(scores is not None and score is not None and score.is_probability and np.isnan(scores).all())
-        if (
-            empty and score is not None
-        ):  # outside the range in which it was validated, suspects have a rank and no probability
+        if empty and score is not None:  # suspects have ranks and no probability where it was not validated
             score = replace(score, name=SCORE)
             numbers, scores = _read(connection, clauses, score, connection.dialect.name)
-        weights = _weights(connection, scores, len(numbers), score, sign, basis)
+        weights = _weights(connection, scores, len(numbers), score, sign, basis, options.floor)
         number = 1 + (connection.execute(sa.select(sa.func.max(QUEUE.c.id))).scalar() or 0)
     generator = stream(options.seed, "queue", number)
     drawn = draw_order(weights, options.order, generator=generator, random_share=options.random_share)
     double = torch.rand(len(drawn), generator=stream(options.seed, "double review", number), dtype=torch.float64)
     n_reviewers = 1 + (double.numpy() < options.double_share)
-    settings = {name: getattr(options, name) for name in ("random_share", "double_share", "lease_seconds")}
+    settings = {name: getattr(options, name) for name in ("floor", "random_share", "double_share", "lease_seconds")}
     settings["bets"] = Bets.of(drawn.weights, options.order).as_data()
     without = 0 if scores is None else int(np.isnan(scores).sum())
     row: dict[str, Any] = {
@@ -124,7 +122,13 @@ def _read(
 
 
 def _weights(
-    connection: Connection, scores: np.ndarray | None, n: int, score: Score | None, sign: int, basis: Basis
+    connection: Connection,
+    scores: np.ndarray | None,
+    n: int,
+    score: Score | None,
+    sign: int,
+    basis: Basis,
+    floor: float,
 ) -> np.ndarray:
     """(instance,) weights of the draws.
 
@@ -139,7 +143,7 @@ def _weights(
         raise DataError(f"{score} is empty for all {quantity(n, 'document')} that fit. {instead} order=random.")
     if score.name in ("first_learnt", "last_learnt"):  # -1 is never, which is later than any epoch
         scores = np.where(scores < 0, np.nanmax(scores) + 1, scores)
-    weights: np.ndarray = draw_weights(sign * scores, probability=score.is_probability and sign == 1)
+    weights: np.ndarray = draw_weights(sign * scores, probability=score.is_probability and sign == 1, floor=floor)
     return weights
 
 

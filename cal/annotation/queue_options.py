@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cal.annotation.decision import name_problems
-from cal.annotation.draw_order import ORDERS
+from cal.annotation.draw_order import FLOOR, ORDERS
 from cal.annotation.filters import WAITING, Filter
 from cal.annotation.verdicts import DISAGREEMENT
 from cal.checks import known_name, numbers_in, problems_of, whole_numbers
@@ -29,6 +29,8 @@ class QueueOptions:
         name: name of the queue; null makes one of its order and number
         from_run: name of the run that scores and suggestions are taken from; null takes the latest
         seed: seed of the draws
+        floor: share of the mean score that is added to every score for order=sampled; .3 finds errors later than .1
+            and tells more narrowly how many there are
         random_share: share of random draws of order=mixed
         double_share: share of the documents that two reviewers decide without seeing each other's decision, drawn at
             random
@@ -41,6 +43,7 @@ class QueueOptions:
     name: str | None = None
     from_run: str | int | None = None
     seed: int = 0
+    floor: float = FLOOR
     random_share: float = 0.1
     double_share: float = 0.0
     lease_seconds: float = 600.0
@@ -55,7 +58,7 @@ class QueueOptions:
         if self.from_run is not None and (isinstance(self.from_run, bool) or not isinstance(self.from_run, str | int)):
             found.append(f"from_run must be the name of a run, not {shown(self.from_run)}.")
         found += whole_numbers(0, seed=self.seed)
-        found += numbers_in("(0, 1)", random_share=self.random_share)
+        found += numbers_in("(0, 1)", random_share=self.random_share) + numbers_in("(0, 100]", floor=self.floor)
         found += numbers_in("[0, 1]", double_share=self.double_share)
         found += numbers_in("[1, 1000000]", lease_seconds=self.lease_seconds)
         if not found and self.double_share and DISAGREEMENT in self.chosen().states():

@@ -63,19 +63,17 @@ def _changes(connection: Connection, withdrawn: sa.Select[Any]) -> tuple[int, pd
     names = read_labels(connection)
     seen, latest = GIVEN.alias("seen"), GIVEN.alias("latest")
     newest = latest_version(connection)
-    query = sa.select(STATE.c.document_id, STATE.c.label_id, seen.c.label_id.label("seen"), latest.c.label_id)
-    gives = sa.and_(
-        VERDICT.c.document_id == STATE.c.document_id,
-        VERDICT.c.action == RELABEL,
-        VERDICT.c.label_id == STATE.c.label_id,
-    )
+    columns = (STATE.c.document_id, STATE.c.label_id, VERDICT.c.label_id, seen.c.label_id, latest.c.label_id)
+    gives = sa.and_(VERDICT.c.document_id == STATE.c.document_id, VERDICT.c.action == RELABEL)
     of_seen = sa.and_(seen.c.document_id == STATE.c.document_id, seen.c.version_id == EVENT.c.version_id)
     of_latest = sa.and_(latest.c.document_id == STATE.c.document_id, latest.c.version_id == newest)
-    query = query.select_from(STATE).join(VERDICT, gives).join(EVENT, EVENT.c.seq == VERDICT.c.seq)
+    query = sa.select(*columns).select_from(STATE).join(VERDICT, gives).join(EVENT, EVENT.c.seq == VERDICT.c.seq)
     query = query.outerjoin(seen, of_seen).outerjoin(latest, of_latest)
     query = query.where(STATE.c.state == RELABELLED, STATE.c.document_id.not_in(withdrawn))
     wrong, pairs = set(), {}
-    for document, label, then, now in connection.execute(query.order_by(VERDICT.c.seq)):
+    for document, label, said, then, now in connection.execute(query.order_by(VERDICT.c.seq)):
+        if names.resolved(said) != names.resolved(label):  # somebody else settled it
+            continue
         if then is not None and names.resolved(then) != names.resolved(label):
             wrong.add(document)
         pairs[document] = (names.name(now), names.name(label))

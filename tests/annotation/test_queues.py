@@ -144,13 +144,22 @@ def test_two_queues_of_one_name_are_refused(in_file):
         in_file.queue("p_wrong", name="first")
 
 
-def test_an_empty_p_wrong_says_what_to_take_instead(in_file):
+def test_score_ranks_where_p_wrong_is_empty(in_file):
     with in_file.writing() as connection:
         connection.execute(sa.update(SUGGESTION).values(p_wrong=None))
-    with pytest.raises(CalError, match=r"empty where it was not validated\. Take by=score or by=p_label") as error:
-        in_file.queue()
-    for each in re.findall(r"by=(\w+)", str(error.value)):
-        in_file.queue(each)
+    queue = in_file.queue()
+    assert queue.by == "score"
+    assert "score ranks them instead" in str(queue)
+
+
+def test_a_larger_floor_draws_more_alike(in_file):
+    spread = []
+    for floor in (0.1, 3):
+        queue = in_file.queue(floor=floor)
+        with in_file.reading() as connection:
+            weights = connection.execute(sa.select(DRAW.c.weight).where(DRAW.c.queue_id == queue.id)).scalars().all()
+        spread.append(max(weights) / min(weights))
+    assert spread[0] > 2 * spread[1] > 2
 
 
 def test_a_project_that_is_all_decided_says_so(in_file):
