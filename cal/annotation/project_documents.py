@@ -146,6 +146,7 @@ class ProjectDocuments:
             >>> project = Project.create(Path(tempfile.mkdtemp()) / "reviews.db")
             >>> corpus = {"id": ["a", "b", "c"], "text": ["How far?", "Who?", "Where?"], "label": ["NUM", "HUM", "HUM"]}
             >>> _ = project.import_corpus(corpus)
+            >>> project.add_label("LOC")
             >>> _ = project.decide("c", "relabel", "LOC")
             >>> project.corpus(), project.corpus(version=1)
             (Corpus 'reviews': 3 train, 3 labels, Corpus 'reviews': 3 train, 2 labels)
