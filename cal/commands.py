@@ -99,7 +99,7 @@ COMMANDS = {
         "cal.annotation.export_request:ExportRequest",
     ),
     "annotate decide": Command(
-        "take up decisions from a spreadsheet or a labelling tool, as one that can be undone",
+        "record decisions from a spreadsheet or a labelling tool",
         "cal.annotation.decide_request:DecideRequest",
         options=(Option("--from", "source", "the same as source=FILE", "FILE"),),
     ),

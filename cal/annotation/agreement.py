@@ -1,9 +1,10 @@
-"""Agreement: how often reviewers who decided the same documents said the same, and how much of that is no chance."""
+"""Agreement: how often reviewers said the same about the same documents, and how much of that is more than chance."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from html import escape
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 LEAST = 10
 """Fewest shared documents from which a figure is shown: below, one document more moves it by a tenth and more."""
 
-_CONSTANT = "everybody gave all of them the same answer, so agreement by chance would be just as complete"
+_CONSTANT = "all answers are the same, so agreement cannot be told from chance"
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,7 +172,7 @@ class Agreement:
         """
         check_arguments(Agreement.by_region, {"run": run})
         if self.regions_of is None:
-            raise DataError("These answers belong to no project, so there is no map. Use Project.agreement().")
+            raise DataError("These answers belong to no project, and so to no map. Use Project.agreement().")
         of = self.answers.assign(region=self.answers["document"].map(self.regions_of(run))).dropna(subset=["region"])
         rows = []
         for region, group in of.groupby("region"):
@@ -194,13 +195,18 @@ class Agreement:
     def __repr__(self) -> str:
         return f"Agreement of {quantity(len(self.reviewers), 'reviewer')} on {quantity(self.n_documents, 'document')}"
 
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(str(self))}</p>{self.to_frame().to_html(index=False)}"
+
     def __str__(self) -> str:
         of = "blind double reviews" if self.blind else "documents that several reviewers decided"
         if not self.n_documents:
             more = " Project.agreement(blind=False) takes all documents that several decided." if self.blind else ""
             return f"No {of} yet, so nothing can be said about agreement.{more}"
         if self.alpha is None:
-            return f"{quantity(self.n_documents, 'document')} ({of}): {self.why_not}."
+            few = self.n_documents < self.least
+            told = f"figures need at least {self.least}" if few else self.why_not
+            return f"{'only ' * few}{quantity(self.n_documents, 'document')} ({of}): {told}."
         return (
             f"On {self.n_documents:,} {of}, {100 * (self.agreed or 0):.0f} % of the answers agree; Krippendorff's "
             f"alpha is {self.alpha:.2f} (1 is perfect, 0 is chance)."
@@ -227,6 +233,9 @@ class RegionAgreement:
     def __repr__(self) -> str:
         return self.regions.to_string(index=False)
 
+    def _repr_html_(self) -> str:
+        return str(self.regions.to_html(index=False))
+
     def plot(self) -> Figure:
         """Agreement and its number of documents, a bar per region."""
         from cal.annotation.status_plots import region_figure
@@ -237,8 +246,7 @@ class RegionAgreement:
 def _why_not(n_documents: int, n_answers: int, least: int) -> str:
     """Why there is no kappa or alpha; empty if there is one."""
     if n_documents < least:
-        shared = quantity(n_documents, "document") if n_documents else "no document"
-        return f"{shared} shared, and figures are shown from {least}"
+        return f"{quantity(n_documents, 'shared document')}, fewer than the {least} needed"
     return _CONSTANT if n_answers < 2 else ""
 
 

@@ -84,7 +84,8 @@ class Bets:
             >>> bets == Bets.from_data(bets.as_data()), bets.n_documents, bets.lowest
             (True, 4, 0.5)
         """
-        from cal.annotation.draw_order import ORDERS, checked_weights
+        from cal.annotation.draw_order import checked_weights
+        from cal.annotation.orders import ORDERS
 
         check_arguments(Bets.of, {"order": order})
         refuse(problems_of(lambda: known_name("order", order, ORDERS)))

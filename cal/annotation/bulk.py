@@ -1,4 +1,4 @@
-"""Bulk decisions: a table, or the answers of a labelling tool, taken up as one decision that is undone as a whole."""
+"""Bulk decisions: a table, or the answers of a labelling tool, recorded together and undone together."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from cal.exchange.records import COMMENT, RELABEL
 _SPACE = UUID("0b0f3b4e-6a0f-5c3a-9d35-2f4f1c6a7e11")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Taken:
     """What became of a bulk decision.
 
@@ -35,7 +35,7 @@ class Taken:
         source: where the decisions came from.
         bulk: id of the bulk decision, to undo it with; None if there was nothing new.
         counts: number of new decisions with each action.
-        n_known: number of decisions that were taken before.
+        n_known: number of decisions that were recorded before.
         superseded: documents that their reviewer has decided otherwise since, which stay as they are.
         notes: sentences about what was left out.
     """
@@ -52,11 +52,16 @@ class Taken:
         """Number of new decisions."""
         return sum(self.counts.values())
 
+    def __repr__(self) -> str:
+        return f"Taken from {self.source}: {quantity(self.n_new, 'new decision')}"
+
     def __str__(self) -> str:
         actions = ", ".join(f"{n:,} {action}" for action, n in self.counts.items())
         lines = [f"{self.source}: {quantity(self.n_new, 'new decision')}{f' ({actions})' if actions else ''}."]
         if self.n_known:
-            lines.append(f"{quantity(self.n_known, 'decision')} had been taken before.")
+            lines.append(
+                f"{quantity(self.n_known, 'decision')} {'was' if self.n_known == 1 else 'were'} recorded before."
+            )
         if self.superseded:
             some = ", ".join(shown(each) for each in self.superseded[:3])
             lines.append(
@@ -74,10 +79,10 @@ def take_rows(
     new_labels: bool,
     problems: Sequence[str] = (),
 ) -> Taken:
-    """Takes up the rows of a table, all or none of them.
+    """Records the rows of a table, all of them or none.
 
-    A row that was taken up before is not taken up again, unless it was undone or the same table has said something
-    else since. Who has decided otherwise elsewhere in the meantime keeps that decision.
+    A row that was recorded before is left out, unless it was undone or the same table has said something else since.
+    A reviewer who has decided otherwise elsewhere in the meantime keeps that decision.
 
     Args:
         connection: a transaction that writes.
@@ -120,7 +125,7 @@ def take_rows(
 def take_decisions(
     connection: Connection, decisions: Sequence[Decision], source: str, new_labels: bool, notes: Sequence[str] = ()
 ) -> Taken:
-    """Takes up the answers of a labelling tool, all or none of them; an id that was taken up before changes nothing.
+    """Records the answers of a labelling tool, all of them or none; an id that is known already changes nothing.
 
     Args:
         connection: a transaction that writes.
@@ -166,7 +171,7 @@ def _record(connection: Connection, decisions: Sequence[Decision], names: LabelN
 
 
 def _lock(connection: Connection) -> None:
-    """Lets one transaction at a time take up decisions in bulk, so that the same ones are not taken up twice."""
+    """Lets one transaction at a time record decisions in bulk, so that none is recorded twice."""
     connection.execute(sa.select(PROJECT.c.id).with_for_update()).all()
 
 
@@ -199,12 +204,12 @@ def _id_of(written: str, known: Known) -> str:
 def _fresh(
     connection: Connection, rows: Sequence[Row], known: Known, source: str, adjudicates: bool
 ) -> tuple[list[tuple[str, Row]], list[str]]:
-    """The rows to take up, each with the id of its event, and the documents that were decided otherwise since."""
+    """The rows to record, each with the id of its event, and the documents that were decided otherwise since."""
     undone = set(connection.execute(sa.select(EVENT.c.undoes).where(EVENT.c.undoes.is_not(None))).scalars())
     waiting, last = {n: 0 for n in range(len(rows))}, dict[int, Any]()
     ids = {n: _event_id(row, adjudicates, 0) for n, row in enumerate(rows)}
     columns = sa.select(EVENT.c.uuid, EVENT.c.bulk, EVENT.c.seq)
-    while waiting:  # the same row was perhaps taken up and undone several times
+    while waiting:  # the same row was perhaps recorded and undone several times
         there = {
             row.uuid: row
             for some in chunks([ids[n] for n in waiting])

@@ -63,8 +63,8 @@ def row_problems(
         more = " ..." if len(absent) > 3 else ""
         problems.insert(
             0,
-            f"{quantity(len(absent), 'id')} not in the project: {some}{more} ({call(list(absent.values()))}). Mend "
-            "them, or import the corpus that holds them.",
+            f"{quantity(len(absent), 'id')} not in the project: {some}{more} ({call(list(absent.values()))}). "
+            "Correct them, or import the corpus that holds them.",
         )
     return problems + (_contradictions(rows) if contradictions else [])
 
@@ -76,7 +76,7 @@ def _cell_problems(row: Row, known: Known, names: LabelNames, new_labels: bool) 
     if not row.action:
         found.append("the action is empty. Fill it in, or remove the row.")
     elif row.action == "undo":
-        found.append("undo is no decision. Undo with `cal annotate decide PROJECT undo=ID`, and remove the row.")
+        found.append("undo is not an action. Remove the row, and undo with `cal annotate decide PROJECT undo=ID`.")
     elif row.action not in ACTIONS:
         found.append(str(UnknownNameError("action", row.action, ACTIONS)))
     elif row.action == RELABEL:
@@ -120,7 +120,7 @@ def _contradictions(rows: Sequence[Row]) -> list[str]:
     if not torn:
         return []
     (document, reviewer), numbers = next(iter(torn.items()))
-    more = f" So it is with {len(torn) - 1:,} more." if len(torn) > 1 else ""
+    more = f" The same goes for {quantity(len(torn) - 1, 'other')}." if len(torn) > 1 else ""
     return [
         f"{_capital(rows_named(numbers))}: {shown(reviewer)} decides {shown(document)} in two ways.{more} Keep one "
         "row, or say who decided in the column reviewer."

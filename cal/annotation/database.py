@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import sqlalchemy as sa
@@ -123,6 +124,11 @@ def address(project: str | Path) -> URL:
 def shown_address(url: URL) -> str:
     """An address for messages, without its password."""
     return str(url.database) if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
+
+
+def as_word(connection: Connection) -> str:
+    """The project as a word of a command that people copy, without its password."""
+    return quote(shown_address(connection.engine.url))
 
 
 @contextmanager

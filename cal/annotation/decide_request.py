@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cal.annotation.decision import name_problems
@@ -17,17 +16,18 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class DecideRequest(ProjectRequest):
-    """Take up decisions from a table or an export of a labelling tool, all or none, as one that can be undone.
+    """Record decisions from a spreadsheet or a labelling tool, all of them or none; together they can be undone.
 
     Args:
-        source: table with columns id, action (keep, relabel, ambiguous, exclude, skip or comment) and perhaps label,
-            reviewer and comment; or suspects.csv with its column corrected filled in; or an export, of ours or of a
-            labelling tool
-        format: decisions for such a table, or that of an export, such as label_studio; null tells it by the content
-        reviewer: name for decisions that do not say whose they are, and for undo
+        source: table with the columns id and action (keep, relabel, ambiguous, exclude, skip or comment) and, if you
+            like, label, reviewer and comment; or suspects.csv with its column corrected filled in; or an export of ours
+            or of a labelling tool
+        format: format of the source: decisions for such a table, or that of an export, such as label_studio; null
+            tells it by the content
+        reviewer: name of the reviewer of decisions that do not name one, and of an undo
         adjudicates: whether the decisions settle disagreements
         new_labels: whether labels that the project does not have are added
-        undo: id of the decision, or bulk decision, to take back; last takes back the reviewer's latest
+        undo: id of the decision or bulk decision to undo; last undoes the latest of the reviewer
     """
 
     source: Any = None
@@ -45,7 +45,7 @@ class DecideRequest(ProjectRequest):
         if self.undo is None and self.source is None:
             problems.append("There is nothing to decide. Give a table: --from decisions.csv, or undo=ID.")
         elif self.undo is not None and self.source is not None:
-            problems.append("Take up decisions, or undo one: leave --from or undo out.")
+            problems.append("Give either --from or undo, not both.")
         elif isinstance(self.source, str) and not is_path(self.source):
             problems.append(f"source must be a path, not {shown(self.source)}.")
         problems += one_of([TABLE, *FORMATS], or_null=True, format=self.format)
@@ -53,7 +53,7 @@ class DecideRequest(ProjectRequest):
         problems += name_problems("reviewer", self.reviewer)
 
     def run(self, corpus: Any = None, *, quiet: bool = False) -> Taken | int:
-        """Takes the decisions up, or one back.
+        """Records the decisions, or undoes one.
 
         Args:
             corpus: not used.
@@ -80,9 +80,11 @@ class DecideRequest(ProjectRequest):
                 new_labels=self.new_labels,
             )
 
-    def run_in_folder(self, *, quiet: bool = False) -> tuple[str, Path]:
-        done = self.run(quiet=quiet)
-        if isinstance(done, int):
-            return f"Taken back: {quantity(done, 'document')}.", Path()
-        how = f"\nUndo them as a whole: cal annotate decide {self.project} undo={done.bulk}" if done.bulk else ""
-        return f"{done}{how}", Path()
+    def told(self, result: Any) -> str:
+        if isinstance(result, int):
+            return f"Undone, for {quantity(result, 'document')}."
+        how = f"\nTo undo them all: cal annotate decide {self.word} undo={result.bulk}" if result.bulk else ""
+        return f"{result}{how}"
+
+    def next_step(self, result: Any) -> str:
+        return f"Next: cal annotate status {self.word}"

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from cal.annotation.agreement import LEAST, Agreement
-from cal.annotation.database import storage
+from cal.annotation.database import as_word, storage
 from cal.annotation.decided import ANSWERS_WITHOUT_LABEL, answer
 from cal.annotation.label_table import read_labels
 from cal.annotation.schema import DRAW, EVENT, MAP_POINT, RUN, VERDICT
@@ -74,7 +74,8 @@ def _regions(connection: Connection, run: int | str | None, documents: Iterable[
     maps = connection.execute(sa.select(RUN.c.id, RUN.c.name).where(RUN.c.kind == "map").order_by(RUN.c.id)).all()
     if not maps:
         raise DataError(
-            "The project has no data map, so there are no regions. Add one: cal annotate import ... map=DIR"
+            "The project has no data map, so there are no regions. Import one: cal annotate import "
+            f"{as_word(connection)} map=FOLDER"
         )
     matching = [row.id for row in maps if run in (None, row.id, row.name)]
     if not matching:

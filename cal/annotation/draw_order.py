@@ -12,20 +12,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from cal.annotation.orders import FLOOR, ORDERS
 from cal.arguments import check_arguments
 from cal.arrays import as_reals
 from cal.checks import known_name, numbers_in, problems_of, refuse
 from cal.errors import DataError
 
-ORDERS = {
-    "sampled": "each document with a probability proportional to its weight, which tells how many errors there are",
-    "ranked": "the highest weight first, which finds most errors and tells nothing about the others",
-    "mixed": "the highest weight first, but now and then a document at random",
-    "random": "all documents alike, as a control sample is drawn",
-}
-"""Orders, and how each draws the next document."""
-FLOOR = 0.1
-"""Share of the mean score that is added to every score, so that every document may be drawn."""
 _TOP, _STEEP = 0.05, 3  # found errors early and narrow intervals on TREC and AG News, for 1 to 20 % errors
 
 

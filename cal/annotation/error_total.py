@@ -118,11 +118,12 @@ def error_total(
         return _with(total, found, found, found)
     if bets.order == "ranked":
         return _without(
-            total, "A ranked queue does not tell how many are left: nothing was drawn at random among its low ranks."
+            total,
+            "A ranked queue does not tell how many are left: nothing was drawn at random from its low ranks.",
         )
     if known.sum() < _LEAST:
-        least = f"{_LEAST} documents of the queue are" if bets.n_documents > _LEAST else "all are"
-        return _without(total, f"Nobody can tell how many are left before {least} read.")
+        least = f"at least {_LEAST} documents of the queue" if bets.n_documents > _LEAST else "all its documents"
+        return _without(total, f"Read {least} to learn how many are left.")
     counted = _flags(at_random, len(y)) if bets.order == "mixed" else None
     low, high = error_bounds(bets, given[None], y[None], counted=counted, alpha=alpha)
     most = bets.n_documents - (n_known - found)

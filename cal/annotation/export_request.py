@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from cal.annotation.documents import make_wanted
 from cal.annotation.request import ProjectRequest
 from cal.checks import Problems, is_path, one_of, paths, true_or_false
 
 if TYPE_CHECKING:
     from cal.annotation.exporting import Exported
+
+
+_SHEETS = ("csv", "tsv")
+_TOOLS = ("label_studio", "argilla", "doccano", "prodigy", "prodigy_binary")
 
 
 @dataclass(kw_only=True)
@@ -26,10 +30,10 @@ class ExportRequest(ProjectRequest):
             excluded; null takes all
         filter: condition on the documents, as for a queue, such as 'given=HUM and p_wrong>=.5'
         version: number or name of the label version whose labels are the given ones; null takes the latest
-        withdrawn: whether to take documents, too, that the latest import did not hold
-        queue: name or number of a queue, to take the documents that wait there, in its order
-        n: number of documents to take, the first ones
-        losses: table to write of each value that the format cannot hold
+        withdrawn: whether to include documents that the latest import did not hold
+        queue: name or number of a queue whose waiting documents to take, in its order
+        n: number of documents, the first ones; null takes all
+        losses: CSV file to write, with each value that the format cannot hold
     """
 
     format: str | None = None
@@ -43,6 +47,7 @@ class ExportRequest(ProjectRequest):
     losses: Any = None
 
     def _resolve(self, problems: Problems) -> None:
+        from cal.annotation.documents import make_wanted
         from cal.annotation.exporting import format_of, output_problems
         from cal.exchange.formats import FORMATS
 
@@ -78,5 +83,8 @@ class ExportRequest(ProjectRequest):
         with Project.open(self.project) as project:
             return project.export(self.format, self.output, losses=self.losses, **self._which())
 
-    def run_in_folder(self, *, quiet: bool = False) -> tuple[str, Path]:
-        return str(self.run(quiet=quiet)), Path()
+    def next_step(self, result: Any) -> str:
+        decide = f"cal annotate decide {self.word} --from"
+        if result.format in _SHEETS:
+            return f"Next: fill in action, label, reviewer and comment, and run {decide} {quote(str(result.files[0]))}"
+        return f"Next: export what people decided there, and run {decide} FILE" if result.format in _TOOLS else ""

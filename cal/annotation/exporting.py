@@ -18,12 +18,13 @@ from cal.exchange.losses import Losses
 from cal.exchange.records import AnnotatedDocument
 from cal.exchange.spreadsheet import to_spreadsheet
 from cal.files import write_whole
+from cal.progress import bar
 
 _BESIDE = ("", "-wal", "-shm", "-journal")
 """Endings of the files that SQLite keeps for a project."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Exported:
     """What was exported.
 
@@ -46,11 +47,14 @@ class Exported:
         """Number of documents."""
         return sum(self.counts.values())
 
+    def __repr__(self) -> str:
+        return f"Exported to {self.files[0]}: {quantity(self.n_documents, 'document')} as {self.format}"
+
     def __str__(self) -> str:
         states = ", ".join(f"{n:,} {state}" for state, n in self.counts.items() if n)
         first, *others = self.files
         lines = [f"{first}: {quantity(self.n_documents, 'document')}{f' ({states})' if states else ''}."]
-        lines += [f"{each}: belongs to it." for each in others]
+        lines += [f"{each}: goes with it." for each in others]
         return "\n".join([*lines, *filter(None, [self.losses.message()]), *self.notes])
 
 
@@ -133,7 +137,7 @@ def output_problems(address: str, path: Path, name: str, *, folder: bool = False
     elif path.is_dir():
         problems.append(f"{name}={path} is a folder. Give a file in it, such as {path / 'export.csv'}.")
     elif path.exists() and not path.is_file():
-        problems.append(f"{name}={path} is no file that can be replaced. Give another one.")
+        problems.append(f"{name}={path} is not a file that can be replaced. Give another one.")
     return problems
 
 
@@ -142,6 +146,6 @@ def _same(path: Path, other: Path) -> bool:
 
 
 def _counted(documents: Iterable[AnnotatedDocument], counts: Counter[str]) -> Iterator[AnnotatedDocument]:
-    for document in documents:
+    for document in bar(documents, unit=" documents", desc="Writing", delay=2):
         counts[document.state] += 1
         yield document

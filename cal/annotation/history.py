@@ -26,7 +26,7 @@ from cal.annotation.schema import (
 from cal.annotation.task import Point, ShownVerdict, Suggestion
 from cal.annotation.task_making import read_points, read_suggestions, read_verdicts
 from cal.annotation.verdicts import UNDECIDED, UNDO
-from cal.errors import DataError, shown
+from cal.errors import DataError, quantity, shown
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Place:
     served: datetime | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class History:
     """Everything about one document.
 
@@ -80,6 +80,11 @@ class History:
     points: tuple[Point, ...]
     earlier: tuple[dict[str, Any], ...]
     places: tuple[Place, ...]
+
+    def __repr__(self) -> str:
+        return (
+            f"History of {self.document!r}: {self.state}, label {self.label!r}, {quantity(len(self.events), 'event')}"
+        )
 
 
 def read_history(connection: Connection, document: str) -> History:

@@ -80,3 +80,14 @@ class ImportRequest(ProjectRequest, CorpusRequest):
             if is_new:
                 remove(self.project)
             raise
+
+    def next_step(self, result: Any) -> str:
+        from cal.annotation.basis import Basis
+        from cal.annotation.project import Project
+        from cal.annotation.scores import new_queue, ranking, usual_score
+
+        with Project.open(self.project) as project, project.reading() as connection:
+            told = f"Next: {new_queue(connection)}"
+            if not usual_score(Basis.of(connection)):
+                told = f"{told}\nOr, to read what looks wrong first, rank the labels: {ranking(connection)}"
+        return told

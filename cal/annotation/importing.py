@@ -66,7 +66,7 @@ class Options:
         refuse(name_problems("label version", self.name))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Imported:
     """What an import did.
 
@@ -86,6 +86,9 @@ class Imported:
     n_returned: int = 0
     notes: list[str] = field(default_factory=list)
 
+    def __repr__(self) -> str:
+        return f"Imported into {self.project}: {self.difference}"
+
     def __str__(self) -> str:
         found, lines = self.difference, []
         if not found.is_empty:
@@ -98,7 +101,9 @@ class Imported:
         lines += self.notes
         if self.n_returned:
             come = "comes" if self.n_returned == 1 else "come"
-            lines.append(f"{quantity(self.n_returned, 'decided document')} {come} back, each with its reason.")
+            lines.append(
+                f"{quantity(self.n_returned, 'decided document')} {come} back; Project.decided() gives the reasons."
+            )
         return "\n".join(lines)
 
 
@@ -277,8 +282,7 @@ def _add_suggestions(connection: Connection, staged: Staged, names: LabelNames, 
 
 def _not_accepted(found: ImportDifference, project: str) -> NotAcceptedError:
     return NotAcceptedError(
-        f"{project} would change, and nothing was written:\n{found.listed()}\nDecisions stay, earlier texts and labels "
-        "are kept, and documents that are missing are marked as withdrawn. If this is what you want, repeat it with "
-        "accept=true.",
+        f"{project} would change, and nothing was written:\n{found.listed()}\nTo accept that, add accept=true. "
+        "Decisions and earlier texts and labels are kept; documents that are missing are marked as withdrawn.",
         found,
     )

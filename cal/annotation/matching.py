@@ -8,10 +8,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from cal.annotation.basis import Basis
+from cal.annotation.database import as_word
 from cal.annotation.filters import DECIDED, RETURNED, Condition, Filter, number
 from cal.annotation.labels import LabelNames
 from cal.annotation.schema import DOCUMENT, GIVEN, MAP_POINT, STATE, SUGGESTION, VERDICT
-from cal.annotation.scores import COLUMN, find_score
+from cal.annotation.scores import COLUMN, find_score, ranking
 from cal.annotation.verdicts import AMBIGUOUS_STATE, EXCLUDED, KEPT, RELABELLED, UNDECIDED
 from cal.errors import ConfigError
 
@@ -56,12 +57,15 @@ def _positive(connection: Connection, condition: Condition, basis: Basis, names:
     if name == "given":
         return sa.or_(*(_given(each, basis, names) for each in values))
     if name == "suggested":
-        return sa.or_(*(_suggested(each, basis, names) for each in values))
+        return sa.or_(*(_suggested(connection, each, basis, names) for each in values))
     if name == "pair":
-        return sa.or_(*(_given(a, basis, names) & _suggested(b, basis, names) for a, b in condition.pairs))
+        return sa.or_(*(_given(a, basis, names) & _suggested(connection, b, basis, names) for a, b in condition.pairs))
     if name == "region":
         if basis.map is None:
-            raise ConfigError("The filter names a region, and the project has no map. Import one first.")
+            raise ConfigError(
+                f"The filter names a region, and the project has no map. Import one: cal annotate import "
+                f"{as_word(connection)} map=FOLDER"
+            )
         return _in(MAP_POINT, MAP_POINT.c.run_id == basis.map, MAP_POINT.c.region.in_(values))
     if name == "reviewer":
         return _in(VERDICT, VERDICT.c.reviewer.in_(values))
@@ -90,9 +94,13 @@ def _given(label: str, basis: Basis, names: LabelNames) -> Any:
     return _in(GIVEN, of_version, GIVEN.c.label_id.in_(_numbers(label, names)))
 
 
-def _suggested(label: str, basis: Basis, names: LabelNames) -> Any:
+def _suggested(connection: Connection, label: str, basis: Basis, names: LabelNames) -> Any:
     if basis.suspects is None and basis.map is None:
-        raise ConfigError("The filter names a suggested label, and the project has no map or ranking. Import one.")
+        raise ConfigError(
+            "The filter names a suggested label, and the project has no ranking or map. Rank the labels and import the "
+            "ranking: "
+            f"{ranking(connection)}"
+        )
     table = MAP_POINT if basis.suspects is None else SUGGESTION
     column = table.c.predicted_id if basis.suspects is None else table.c.label_id
     of_run = table.c.run_id == (basis.map if basis.suspects is None else basis.suspects)
@@ -117,7 +125,7 @@ def _of_score(connection: Connection, condition: Condition, basis: Basis) -> Any
     if score.home == COLUMN:
         return equal | score.is_text(condition.values, dialect)
     if len(numbers) < len(condition.values):
-        raise ConfigError(f"{condition} compares a score with what is no number. Give numbers.")
+        raise ConfigError(f"{condition} compares a score with something that is not a number. Give numbers.")
     return equal
 
 

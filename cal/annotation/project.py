@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from html import escape
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -124,6 +125,11 @@ class Project(ProjectDocuments, ProjectExchange, ProjectQueues, ProjectTables):
             name = connection.execute(sa.select(PROJECT.c.name)).scalar_one()
             n = connection.execute(sa.select(sa.func.count()).select_from(DOCUMENT)).scalar_one()
             return f"Project '{name}': {n:,} documents, {len(read_labels(connection).current)} labels"
+
+    def _repr_html_(self) -> str:
+        """The numbers of documents in each state, for notebooks."""
+        states = "".join(f"<tr><th>{state}</th><td>{n:,}</td></tr>" for state, n in self.counts().items() if n)
+        return f"<p>{escape(repr(self))}</p><table>{states}</table>"
 
     @property
     def address(self) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class ProjectExchange:
-    """The part of `Project` that exports documents, and takes up decisions that were made elsewhere."""
+    """The part of `Project` that exports documents and records decisions that were made elsewhere."""
 
     engine: sa.Engine
 
@@ -97,9 +97,9 @@ class ProjectExchange:
         adjudicates: bool = False,
         new_labels: bool = False,
     ) -> Taken:
-        """Takes up the decisions of a table, or of an export of a labelling tool, all of them or none.
+        """Records the decisions in a table or in an export of a labelling tool, all of them or none.
 
-        They are one bulk decision, which is undone as a whole. What was taken up before is not taken up again.
+        They form one bulk decision, which can be undone as a whole. Decisions that are known already are left out.
 
         Args:
             source: a table with the columns id and action, and perhaps label, reviewer and comment: a file (CSV, TSV,

@@ -54,6 +54,20 @@ class ProjectQueues:
         Raises:
             ConfigError: listing what is wrong with the arguments, or saying which score or label is not there.
             DataError: if no document fits the filter, or none has the score.
+
+        Example:
+            >>> import tempfile
+            >>> import pandas as pd
+            >>> from cal.annotation import Project
+            >>> project = Project.create(f"{tempfile.mkdtemp()}/reviews.db")
+            >>> corpus = {"id": ["a", "b"], "text": ["How far?", "Who?"], "label": ["X", "Y"], "doubt": [0.1, 0.9]}
+            >>> _ = project.import_corpus(pd.DataFrame(corpus))
+            >>> project.queue(by="doubt", order="ranked")
+            Queue 'ranked-1': 2 documents, ranked by column.doubt
+            >>> task = project.next("ann")
+            >>> task.document, task.given
+            ('b', 'Y')
+            >>> _ = project.decide_all([task.decision("relabel", "X")])
         """
         from cal.annotation.queue_making import make_queue
         from cal.annotation.queue_options import QueueOptions

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 from cal.annotation.basis import Basis
 from cal.annotation.betting import Bets
 from cal.annotation.column_types import now
+from cal.annotation.database import as_word
 from cal.annotation.draw_order import draw_order, draw_weights
 from cal.annotation.draws import follow_later_events, latest_event, write_draws
 from cal.annotation.filters import WAITING, Filter
@@ -162,7 +163,7 @@ def _why_empty(connection: Connection, filter: Filter, basis: Basis, names: Labe
     """How many documents fit each condition of a filter that fits none."""
     n = count_matching(connection, matching(connection, Filter(), basis, names))
     if not n:
-        return "The project holds no documents. Import some: cal annotate import PROJECT dataset=NAME"
+        return f"The project holds no documents. Import some: cal annotate import {as_word(connection)} dataset=NAME"
     alone = [
         f"{count_matching(connection, matching(connection, Filter((each,)), basis, names)):,} fit {each}"
         for each in filter.conditions

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cal.annotation.decision import name_problems
-from cal.annotation.draw_order import FLOOR, ORDERS
-from cal.annotation.filters import WAITING, Filter
+from cal.annotation.orders import FLOOR, ORDERS
 from cal.annotation.verdicts import DISAGREEMENT
 from cal.checks import known_name, numbers_in, problems_of, whole_numbers
 from cal.errors import ConfigError, shown
+
+if TYPE_CHECKING:
+    from cal.annotation.filters import Filter
 
 
 @dataclass(kw_only=True)
@@ -71,6 +74,8 @@ class QueueOptions:
         Raises:
             ConfigError: if it is none.
         """
+        from cal.annotation.filters import WAITING, Filter
+
         if isinstance(self.filter, Filter):
             return self.filter
         if not isinstance(self.filter, str | None):

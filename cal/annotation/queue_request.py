@@ -36,3 +36,6 @@ class QueueRequest(QueueOptions, ProjectRequest):
 
         with Project.open(self.project) as project:
             return make_queue(project, self)
+
+    def next_step(self, result: Any) -> str:
+        return f"Next: {self.export_next(result.name, 100)}"

@@ -11,11 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from cal.annotation.schema import DRAW, QUEUE
+from cal.annotation.scores import new_queue
 from cal.annotation.statements import raw_rows
 from cal.errors import DataError, UnknownNameError, quantity
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Queue:
     """A queue: documents in the order in which they are served.
 
@@ -52,16 +53,22 @@ class Queue:
         """Number of its documents that have no score, which come last."""
         return int(self.settings.get("without_score") or 0)
 
+    def __repr__(self) -> str:
+        by = f" by {self.by}" if self.by else ""
+        return f"Queue '{self.name}': {quantity(self.n_documents, 'document')}, {self.order}{by}"
+
     def __str__(self) -> str:
         end = "highest" if self.settings.get("high_first") else "lowest"
         by = f" by {self.by.lstrip('+-')} ({end} first)" if self.by else ""
-        told = f"Queue '{self.name}': {quantity(self.n_documents, 'document')}, {self.order}{by}; {self.filter}."
+        told = (
+            f"Queue '{self.name}': {quantity(self.n_documents, 'document')}, {self.order}{by}; filter: {self.filter}."
+        )
         if self.settings.get("without_p_wrong"):
             told += " p_wrong was not validated for these labels and is empty; score ranks them instead."
         if self.without_score:
             told += f" {self.without_score:,} of them have no {self.by} and count as the least suspicious."
         done = f"{self.n_served:,} served, {self.n_decided:,} decided."
-        return f"{told} {done if self.n_served or self.n_decided else 'None is served yet.'}"
+        return f"{told} {done if self.n_served or self.n_decided else 'None served yet.'}"
 
 
 def read_queues(connection: Connection) -> list[Queue]:
@@ -88,7 +95,7 @@ def queue_number(connection: Connection, queue: str | int | None) -> int:
     """
     rows = connection.execute(sa.select(QUEUE.c.id, QUEUE.c.name).order_by(QUEUE.c.id)).all()
     if not rows:
-        raise DataError("The project has no queue. Make one: cal annotate queue PROJECT by=p_wrong")
+        raise DataError(f"The project has no queue. Make one: {new_queue(connection)}")
     if queue is None:
         return int(rows[-1].id)
     numbers = {row.id: row.id for row in rows} | {row.name: row.id for row in rows}

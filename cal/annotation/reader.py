@@ -100,7 +100,9 @@ class AnnotationReader:
         if n_unlabelled:
             logger.warning("%s: %s without a label are left out.", address, quantity(n_unlabelled, "document"))
         if "train" not in rows:
-            raise DataError(f"{address} has no labelled documents of train. Import some: cal annotate import {address}")
+            raise DataError(
+                f"{address} has no labelled documents of train. Import some: cal annotate import {address} dataset=NAME"
+            )
         splits = {name: _documents(rows[name], address) for name in SPLITS if name in rows}
         used = {row.label for some in rows.values() for row in some}
         choices = len((splits["train"].sequences or [()])[0])

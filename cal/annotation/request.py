@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from cal.checks import Problems, is_path
@@ -33,4 +34,26 @@ class ProjectRequest(Request):
             self.project = str(self.project)
 
     def run_in_folder(self, *, quiet: bool = False) -> tuple[str, Path]:
-        return str(self.run(quiet=quiet)), Path()
+        result = self.run(quiet=quiet)
+        return "\n".join(filter(None, [self.told(result), "" if quiet else self.next_step(result)])), Path()
+
+    def told(self, result: Any) -> str:
+        """What the command prints about its result."""
+        return str(result)
+
+    def next_step(self, result: Any) -> str:
+        """A last line with the command that usually follows; empty if there is none."""
+        return ""
+
+    def export_next(self, queue: str, n: int) -> str:
+        """The command that writes the next documents of a queue to a file that is not there yet."""
+        names = (f"next{f'-{count}' if count > 1 else ''}.csv" for count in range(1, 10_000))
+        free = next((name for name in names if not Path(name).exists()), "next.csv")
+        return f"cal annotate export {self.word} queue={quote(queue)} n={n} output={free}"
+
+    @property
+    def word(self) -> str:
+        """The project as a word of a command that people copy, without its password."""
+        from cal.annotation.database import address, shown_address
+
+        return quote(shown_address(address(self.project)))

@@ -120,7 +120,7 @@ def suspects_table(given: Any) -> RunTable:
         folder = path.parent if path.name == "suspects.csv" else path
         if not (folder / "suspects.json").is_file():
             raise DataError(
-                f"{path} holds no list of suspects: it has no suspects.json. Give a folder of cal suspects."
+                f"{path} is not a folder of cal suspects: it has no suspects.json. Make one: cal suspects output=FOLDER"
             )
         given, path = Suspects.load(folder), folder
     frame = given.rows if isinstance(given, Suspects) else given

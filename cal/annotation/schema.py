@@ -104,7 +104,7 @@ GIVEN = Table(
     PrimaryKeyConstraint("version_id", "document_id"),
 )
 
-RUN = Table(  # a training that was recorded, or a ranking of suspects
+RUN = Table(  # the map of a training, or a ranking of suspects
     "run",
     METADATA,
     Column("id", Integer, primary_key=True),

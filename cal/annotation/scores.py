@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from cal.annotation.basis import Basis
+from cal.annotation.database import as_word
 from cal.annotation.filters import number
 from cal.annotation.schema import DOCUMENT, MAP_POINT, SUGGESTION
 from cal.errors import ConfigError, UnknownNameError
@@ -104,10 +105,36 @@ def find_score(connection: Connection, basis: Basis, name: str) -> Score:
         if (score.run is not None or home == COLUMN) and _exists(connection, score):
             return score
     if name in _REALS[SUSPECTS] and basis.suspects is None:
-        raise ConfigError(f"{name} needs a ranking of suspects, and none was imported. {_instead(connection, basis)}")
+        make = f"rank the labels and import the ranking: {ranking(connection)}"
+        raise ConfigError(
+            f"{name} needs a ranking of suspects, and none was imported. {_instead(connection, basis, make)}"
+        )
     if basis.map is None and _named(MAP, name) in (*_REALS[MAP], *HIGH_IS_VALUABLE, "aum"):
-        raise ConfigError(f"{name} needs a map, and none was imported. {_instead(connection, basis)}")
+        make = f"import one: cal annotate import {as_word(connection)} map=FOLDER"
+        raise ConfigError(f"{name} needs a map, and none was imported. {_instead(connection, basis, make)}")
     raise UnknownNameError("score", name, known_scores(connection, basis), _none_known(connection, basis))
+
+
+def usual_score(basis: Basis) -> str:
+    """The score to rank by if nobody says otherwise: that of the suspects, else of the map; empty without either."""
+    if basis.suspects is not None:
+        return "p_wrong"
+    return "" if basis.map is None else "confidence"
+
+
+def new_queue(connection: Connection) -> str:
+    """The command that makes a queue by `usual_score`, or else a random one."""
+    by = usual_score(Basis.of(connection))
+    return f"cal annotate queue {as_word(connection)} {f'by={by} order=sampled' if by else 'order=random'}"
+
+
+def ranking(connection: Connection) -> str:
+    """The commands that rank the labels of a project and import the ranking."""
+    project = as_word(connection)
+    return (
+        f"cal suspects dataset=annotation dataset.project={project} output=suspects && "
+        f"cal annotate import {project} suspects=suspects"
+    )
 
 
 def known_scores(connection: Connection, basis: Basis) -> list[str]:
@@ -166,13 +193,13 @@ def _exists(connection: Connection, score: Score) -> bool:
 
 
 def _none_known(connection: Connection, basis: Basis) -> str:
-    return "" if known_scores(connection, basis) else _instead(connection, basis)
+    return "" if known_scores(connection, basis) else "There is none yet. Take order=random, which needs none."
 
 
-def _instead(connection: Connection, basis: Basis) -> str:
-    if known := known_scores(connection, basis):
-        return f"Import one, or use another score: {', '.join(known)}."
-    return "Import a map with cal annotate import, or take order=random, which needs no score."
+def _instead(connection: Connection, basis: Basis, make: str) -> str:
+    known = known_scores(connection, basis)
+    others = f"Use another score ({', '.join(known)})" if known else "Take order=random, which needs no score"
+    return f"{others}, or {make}"
 
 
 def _has_key(column: Any, name: str, dialect: str) -> Any:

@@ -7,11 +7,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from cal.annotation.draw_order import FLOOR, ORDERS, draw_weights
+from cal.annotation.orders import FLOOR, ORDERS
 from cal.arguments import check_arguments
-from cal.arrays import as_list
 from cal.checks import Problems, known_name, numbers_in, one_of, problems_of, whole_numbers
 from cal.data.request import SplitRequest
 from cal.errors import ConfigError, DataError
@@ -20,9 +17,10 @@ from cal.learners.labels_request import LabelsRequest
 from cal.progress import counted
 from cal.request import make, takes
 from cal.seeds import list_seeds
-from cal.streams import stream
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from cal.annotation.reviews_result import ReviewsResult
     from cal.data.corpus import Corpus
     from cal.label_errors.noise import Noised
@@ -106,6 +104,8 @@ class ReviewsRequest(LabelsRequest, SplitRequest):
             DataError: if the rate makes no label wrong, or too many, or there are fewer documents than reads.
             CalError: if something cannot be read, trained or written.
         """
+        import numpy as np
+
         from cal.annotation.reviews_result import ReviewsResult, reviews_folder
 
         folder = None if self.output is None else reviews_folder(self.output)
@@ -159,7 +159,11 @@ class ReviewsRequest(LabelsRequest, SplitRequest):
         self, injections: Sequence[tuple[Noised, dict[str, Any]]], by: str, looks: Sequence[int], quiet: bool
     ) -> list[list[Any]]:
         """For each order, the reviews of each injection."""
+        import numpy as np
+
+        from cal.annotation.draw_order import draw_weights
         from cal.annotation.simulated_reviews import simulated_reviews
+        from cal.streams import stream
 
         shares = np.diff(np.linspace(0, self.repetitions, len(injections) + 1).astype(int))
         tasks = [
@@ -220,6 +224,8 @@ def simulate_reviews(corpus: Any, *, quiet: bool = False, **parameters: Any) -> 
 
 def _listed(orders: Any) -> list[str]:
     """The orders, each once."""
+    from cal.arrays import as_list
+
     listed = [orders] if isinstance(orders, str) else as_list("orders", () if orders is None else orders, ConfigError)
     if not listed:
         raise ConfigError(f"orders is empty; give some of {', '.join(ORDERS)}.")

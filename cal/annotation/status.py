@@ -219,3 +219,8 @@ class Status:
         from cal.annotation.status_text import status_text
 
         return status_text(self)
+
+    def _repr_html_(self) -> str:
+        from cal.annotation.status_text import status_html
+
+        return status_html(self)

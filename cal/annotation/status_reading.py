@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from cal.annotation.basis import Basis
 from cal.annotation.database import shown_address, storage
 from cal.annotation.double_reviews import read_agreement
 from cal.annotation.queue_progress import certified, read_progress
 from cal.annotation.reviewers import read_decisions
-from cal.annotation.schema import PROJECT, RUN
+from cal.annotation.schema import PROJECT
+from cal.annotation.scores import usual_score
 from cal.annotation.status import Status
 from cal.annotation.status_counts import read_counts
 
@@ -24,7 +26,6 @@ def read_status(engine: sa.Engine, reads: int, errors: float) -> Status:
     with storage(engine) as connection:
         progress = read_progress(connection, reads=reads, errors=errors)
         blind = read_agreement(connection, engine)
-        ranked = connection.execute(sa.select(RUN.c.id).where(RUN.c.kind == "suspects").limit(1)).first()
         return Status(
             name=connection.execute(sa.select(PROJECT.c.name)).scalar_one(),
             address=shown_address(engine.url),
@@ -33,5 +34,5 @@ def read_status(engine: sa.Engine, reads: int, errors: float) -> Status:
             decisions=read_decisions(connection),
             agreement=blind if blind.n_documents else read_agreement(connection, engine, blind=False),
             certified=certified(connection, progress),
-            score="p_wrong" if ranked else "",
+            score=usual_score(Basis.of(connection)),
         )

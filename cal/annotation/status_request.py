@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cal.annotation.request import ProjectRequest
-from cal.annotation.status import Status
 from cal.checks import Problems, numbers_in, true_or_false, whole_numbers
+
+if TYPE_CHECKING:
+    from cal.annotation.status import Status
 
 
 @dataclass(kw_only=True)
@@ -47,6 +48,15 @@ class StatusRequest(ProjectRequest):
         with Project.open(self.project) as project:
             return project.status(reads=self.reads, errors=self.errors)
 
-    def run_in_folder(self, *, quiet: bool = False) -> tuple[str, Path]:
-        status = self.run(quiet=quiet)
-        return json.dumps(status.as_data(), ensure_ascii=False) if self.json else str(status), Path()
+    def told(self, result: Any) -> str:
+        return json.dumps(result.as_data(), ensure_ascii=False) if self.json else str(result)
+
+    def next_step(self, result: Any) -> str:
+        queue = result.latest or (result.queues[-1] if result.queues else None)
+        if self.json or not result.documents or queue is None:
+            return ""
+        if result.can_stop or result.decided == result.documents:
+            return f"Next: cal annotate export {self.word} output=reviewed.csv"
+        if queue.queue.n_decided == queue.queue.n_documents:
+            return ""
+        return f"Next: {self.export_next(queue.queue.name, self.reads)}"

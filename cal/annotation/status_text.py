@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from html import escape
 from shlex import quote
 from typing import TYPE_CHECKING
 
@@ -17,22 +18,34 @@ if TYPE_CHECKING:
     from cal.annotation.status import Status
 
 _N_CHANGES = 10
+_LEAST_SHARE = 0.01
 
 
 def status_text(status: Status) -> str:
-    """What to know first, then tables of reviewers, changed labels and queues."""
-    if not status.documents:
-        return f"Project '{status.name}' is empty. {status.errors_left_reason}"
-    lines = [_progress(status), _found(status), *_left(status), *_stop(status), *_certificates(status)]
-    tables = {
-        "Queues": _queues(status),
-        "Reviewers": _reviewers(status),
-        "Changed labels": _changes(status),
-    }
-    for title, table in tables.items():
-        if len(table):
-            lines += ["", f"{title}", table.to_string(index=False)]
+    """What to know first, then tables of queues, reviewers and changed labels."""
+    lines = [*_lines(status)]
+    for title, table in _tables(status).items():
+        lines += ["", f"{title}", table.to_string(index=False)]
     return "\n".join([*lines, *_notes(status)])
+
+
+def status_html(status: Status) -> str:
+    """The same for notebooks."""
+    told = [f"<p>{escape(line)}</p>" for line in _lines(status)]
+    told += [f"<p>{title}</p>{table.to_html(index=False)}" for title, table in _tables(status).items()]
+    return "".join([*told, *(f"<p>{escape(note)}</p>" for note in _notes(status) if note)])
+
+
+def _lines(status: Status) -> list[str]:
+    if not status.documents:
+        return [f"Project '{status.name}' is empty. {status.errors_left_reason}"]
+    return [_progress(status), _found(status), *_left(status), *_stop(status), *_certificates(status)]
+
+
+def _tables(status: Status) -> dict[str, pd.DataFrame]:
+    """The tables that have rows."""
+    tables = {"Queues": _queues(status), "Reviewers": _reviewers(status), "Changed labels": _changes(status)}
+    return {title: table for title, table in tables.items() if len(table)}
 
 
 def _progress(status: Status) -> str:
@@ -48,7 +61,7 @@ def _progress(status: Status) -> str:
 def _found(status: Status) -> str:
     found = f"Errors found: {quantity(status.errors_found, 'label')} {_was(status.errors_found)} wrong."
     if status.changed != status.errors_found:
-        found += f" {quantity(status.changed, 'document')} {_has(status.changed)} another label now than in the corpus."
+        found += f" {quantity(status.changed, 'document')} now {_has(status.changed)} another label than in the corpus."
     return found
 
 
@@ -66,21 +79,23 @@ def _told(status: Status, queue: QueueProgress) -> str:
     left, n = status.errors_left, queue.queue.n_documents
     assert left is not None
     among = f"the {quantity(n, 'document')} of queue '{queue.queue.name}'"
-    others = f" The {quantity(status.not_counted, 'undecided document')} outside it are not counted."
-    others = others if status.not_counted else ""
+    others = ""
+    if status.not_counted:
+        outside = quantity(status.not_counted, "undecided document")
+        others = f" {outside} outside this queue {_is(status.not_counted)} not counted."
     if left.low == left.high:
-        return f"Errors left: {left.low:,} among {among}, which were all read.{others}"
-    found = queue.total.found
-    share = f" So at least {_percent(found / (found + left.high))} of its errors are found." if found else ""
+        return f"Errors left: {left.low:,} in {among}, which have all been read.{others}"
+    share = queue.total.found / (queue.total.found + left.high)
     told = (
-        f"Errors left: about {round(left.estimate):,} among {among}, and {left.low:,} to {left.high:,} with 95 % "
-        f"certainty.{share}\n  This follows from {quantity(queue.n_reads, 'read')}, because chance chose which "
-        "documents were read. You may look as often as you like: at most 5 of 100 projects ever miss the true number."
+        f"Errors left: about {round(left.estimate):,} in {among} ({left.low:,} to {left.high:,} with 95 % certainty)."
+        f"{f' At least {_percent(share)} of its errors have been found.' if share >= _LEAST_SHARE else ''}\n"
+        f"  The estimate rests on {quantity(queue.n_reads, 'document')} that {_was(queue.n_reads)} drawn by chance. "
+        "Look as often as you like: at most 5 in 100 projects ever miss the true number."
     )
     if queue.total.unknown:
-        n_unknown = quantity(queue.total.unknown, "document")
+        n_unknown = quantity(queue.total.unknown, "drawn document")
         told += (
-            f" {n_unknown} drawn before still {_wait(queue.total.unknown)} for a decision, and may be right or wrong."
+            f" {n_unknown} still {_wait(queue.total.unknown)} for a decision; the interval allows for either outcome."
         )
     return f"{told}{others}"
 
@@ -96,9 +111,9 @@ def _certificates(status: Status) -> Iterator[str]:
     for each in status.certified:
         if each.n_errors:
             yield (
-                f"Control: chance chose {quantity(each.n_errors, 'error')} in queue '{each.control}', of which the "
-                f"review had found {each.n_found:,}. So it finds at least {_percent(each.recall)} of all errors, with "
-                "95 % certainty if you fixed beforehand how many to read."
+                f"Control: queue '{each.control}' drew {quantity(each.n_errors, 'error')} at random, and the review "
+                f"had found {each.n_found:,} of them. So it finds at least {_percent(each.recall)} of all errors, "
+                "with 95 % certainty if you fixed in advance how many control documents to read."
             )
     offers = status.certificates()
     errors = " / ".join(str(each.n_errors) for each in offers)
@@ -106,11 +121,11 @@ def _certificates(status: Status) -> Iterator[str]:
     price = ""
     if any(each.n_reads for each in offers):
         reads = " / ".join(f"{each.n_reads:,}" if each.n_reads else "(too few errors)" for each in offers)
-        price = f" At the present estimate that takes about {reads} random reads."
+        price = f" At the present estimate, this takes about {reads} random reads."
     yield (
-        f"Proof of recall: {errors} errors among the reads of a queue of order=random, all found by the review, "
-        f"certify that it finds {recalls} % of all errors, with 95 % certainty.{price} Make that queue before the "
-        "review begins."
+        f"Certificate of recall: {errors} errors drawn at random, all of them found by the review, certify that it "
+        f"finds {recalls} % of all errors, with 95 % certainty.{price} Make their queue before the review begins: "
+        f"cal annotate queue {quote(status.address)} order=random"
     )
 
 
@@ -167,7 +182,7 @@ def _notes(status: Status) -> Iterator[str]:
     if status.agreement.n_documents:
         notes.append(f"Agreement: {status.agreement}")
     notes += [
-        f"{row.reviewer} decided {row.n:,} documents in a row in less than {FAST_SECONDS:g} second each "
+        f"{row.reviewer} decided {row.n:,} documents in a row, each in less than {FAST_SECONDS:g} second "
         f"({row[2]:%Y-%m-%d %H:%M:%S} to {row[3]:%H:%M:%S} UTC). Have a second look at them."
         for row in status.fast.itertuples()
     ]
@@ -185,6 +200,10 @@ def _number(value: float, form: str) -> str:
 
 def _was(n: int) -> str:
     return "was" if n == 1 else "were"
+
+
+def _is(n: int) -> str:
+    return "is" if n == 1 else "are"
 
 
 def _wait(n: int) -> str:

@@ -41,17 +41,17 @@ class NextReads:
 
     def __str__(self) -> str:
         if self.n_reads == 0:
-            return "The queue is read to its end."
+            return "Every document has been read."
         reads = quantity(self.n_reads, "read")
         if self.expected is None:
-            return f"Read {_LEAST} documents of the queue to be told what the next {reads} will find."
+            return f"Read at least {_LEAST} of its documents to learn what the next {reads} are likely to find."
         found = f"{self.expected:.1f}" if self.expected < 10 else f"{self.expected:,.0f}"
-        expected = f"In the next {reads} about {found} errors are to be expected"
+        expected = f"Expect about {found} errors in the next {reads}"
         if not self.may_stop:
             return f"{expected}: read on."
         return (
             f"{expected}, fewer than the {self.limit:g} that you set: you can stop here. This is an expectation from "
-            "the reads so far, no promise that nothing is left."
+            "the reads so far, not a promise that nothing is left."
         )
 
 
@@ -68,7 +68,7 @@ def next_reads(weights: Any, outcomes: Any, next_weights: Any, *, errors: float 
         weights: (draw,) weights of the documents drawn so far.
         outcomes: (draw,) 1 for an error, 0 for none, NaN if that is not known.
         next_weights: (next,) weights of those that would be read next.
-        errors: number of errors below which more reads are not worth it.
+        errors: number of errors below which reading on is not worth it.
 
     Raises:
         ConfigError: if the number of errors is not above 0.
@@ -77,7 +77,7 @@ def next_reads(weights: Any, outcomes: Any, next_weights: Any, *, errors: float 
     Example:
         >>> weights = np.linspace(10, 1, 300)
         >>> print(next_reads(weights, weights > 7, [0.9] * 100))
-        In the next 100 reads about 0.7 errors are to be expected, fewer than the 1 that you set: you can stop here. ...
+        Expect about 0.7 errors in the next 100 reads, fewer than the 1 that you set: you can stop here. This is ...
     """
     check_arguments(next_reads, {"errors": errors})
     refuse(numbers_in("(0, inf)", errors=errors))

@@ -1,4 +1,4 @@
-"""Taking up decisions from a file: which kind of file it is, and what it says."""
+"""Decisions from a file: which kind of file it is, and what it says."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TABLE = "decisions"
 
 
 def take(connection: Connection, given: Any, format: str | None, default: Mapping[str, Any], new_labels: bool) -> Taken:
-    """Takes up decisions, all of them or none.
+    """Records the decisions in a file or table, all of them or none.
 
     Args:
         connection: a transaction that writes.

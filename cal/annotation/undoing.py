@@ -42,7 +42,10 @@ def undo(connection: Connection, reviewer: str, event: str | None = None, id: st
     matches = sa.or_(EVENT.c.uuid == target, EVENT.c.bulk == target)
     found = connection.execute(sa.select(EVENT).where(matches, EVENT.c.action.in_(ACTIONS))).all()
     if not found:
-        raise DataError(f"There is no decision {shown(target)} to undo. Project.events() lists them.")
+        raise DataError(
+            f"There is no decision {shown(target)} to undo. `cal annotate decide` prints their ids, and "
+            "Project.events() lists them."
+        )
     if found[0].bulk is not None:  # one of a bulk is undone with the whole
         target = found[0].bulk
         found = connection.execute(sa.select(EVENT).where(EVENT.c.bulk == target, EVENT.c.action.in_(ACTIONS))).all()

@@ -20,7 +20,8 @@ from scipy.stats import beta
 from sklearn.metrics import average_precision_score
 
 import cal
-from cal.annotation.draw_order import FLOOR, draw_order, draw_weights
+from cal.annotation.draw_order import draw_order, draw_weights
+from cal.annotation.orders import FLOOR
 from cal.annotation.simulated_reviews import simulated_reviews
 from cal.annotation.stopping import next_reads
 from cal.data.features import vectors_of

@@ -75,16 +75,16 @@ def test_figures_are_those_of_the_libraries(rows):
 def test_undefined_figures_say_why():
     constant = agreement({"ann": ["A"] * 12, "bob": ["A"] * 12})
     assert constant.alpha is None
-    assert "same answer" in constant.why_not
-    assert "same answer" in constant.to_frame()["why_not"][0]
+    assert "all answers are the same" in constant.why_not
+    assert "all answers are the same" in constant.to_frame()["why_not"][0]
     assert constant.agreed == 1
     few = agreement({"ann": list("ABAB"), "bob": list("ABBB")})
     assert few.alpha is None
-    assert few.why_not == "4 documents shared, and figures are shown from 10"
+    assert few.why_not == "4 shared documents, fewer than the 10 needed"
     assert few.to_frame()[["agreed", "kappa"]].isna().all(axis=None)
     nobody = agreement({"ann": ["A"] * 12})
     assert nobody.alpha is None
-    assert nobody.why_not.startswith("no document shared")
+    assert nobody.why_not.startswith("0 shared documents")
     assert len(nobody.to_frame()) == 0
     assert "No blind double reviews yet" in str(nobody)
 
@@ -178,8 +178,8 @@ def test_agreement_by_region(project):
     assert list(rows.index) == ["easy-to-learn", "ambiguous", "hard-to-learn"]
     assert rows["n"].tolist() == [7, 7, 6]
     assert rows["agreed"].tolist()[:2] == [pytest.approx(5 / 7), 1]
-    assert "same answer" in rows["why_not"].iloc[1], "all of them are LOC"
-    assert rows["why_not"].iloc[2] == "6 documents shared, and figures are shown from 7"
+    assert "all answers are the same" in rows["why_not"].iloc[1], "all of them are LOC"
+    assert rows["why_not"].iloc[2] == "6 shared documents, fewer than the 7 needed"
     assert len(made.plot().axes[0].patches) == 3
     assert "easy-to-learn" in repr(made)
     assert project.agreement(least=7).by_region("map").to_frame().equals(made.to_frame())

@@ -130,7 +130,7 @@ def test_all_problems_are_told_with_their_rows_before_anything_is_decided(projec
         *("Row 2: Unknown label 'LCO'. Did you mean 'LOC'?", "new_labels=true", "Row 4: the id is empty"),
         *("Row 5: the action is empty", "Row 6: relabel needs a label", "Row 7: Unknown action 'delete'"),
         *("Row 8: keep leaves the label as it is, 'LOC'", "Rows 9 and 10: 'reviewer' decides 'q5' in two ways"),
-        *("Row 11: the comment is empty", "Row 12: undo is no decision"),
+        *("Row 11: the comment is empty", "Row 12: undo is not an action"),
     ):
         assert each in told
     assert project.counts()["undecided"] == 11
@@ -230,7 +230,7 @@ def test_the_command_says_how_to_undo_and_that_works(project, capsys):
     assert main(["annotate", "decide", "reviews.db", "--from", "decisions.csv", "reviewer=ann"]) == 0
     told = capsys.readouterr().out
     assert "2 new decisions (1 keep, 1 exclude)" in told
-    undo = told.split()[-1]
+    undo = told.splitlines()[-2].split()[-1]
     assert main(["annotate", "decide", "reviews.db", undo]) == 0
     assert project.counts()["undecided"] == 11
     assert main(["annotate", "decide", "reviews.db", "--from", "decisions.csv", "undo=last"]) == 1

@@ -160,7 +160,7 @@ def test_of_a_ranked_queue_and_of_few_reads_nothing_is_told_but_why():
     assert "ranked" in ranked.reason
     few, _ = total_of(n_reads=19)
     assert few.left() == {"estimate": None, "low": None, "high": None}
-    assert "before 20 documents" in few.reason
+    assert "at least 20 documents" in few.reason
     assert total_of(n_reads=0)[0].reason
 
 

@@ -202,7 +202,7 @@ def test_columns_hold_any_name_and_any_value(reviews):
         ("given=HMU", "Did you mean 'HUM'"),
         ("pair=HUM>nothing", "Unknown label 'nothing'"),
         ("p_wrnog>.5", "Did you mean 'p_wrong'"),
-        ("p_wrong=high", "compares a score with what is no number"),
+        ("p_wrong=high", "compares a score with something that is not a number"),
         ("map.p_wrong>.5", "Unknown score 'map.p_wrong'"),
     ],
 )
@@ -215,7 +215,7 @@ def test_what_the_project_does_not_have_is_refused(in_file, text, told):
     ("text", "told"),
     [
         ("region=ambiguous", "has no map"),
-        ("suggested=HUM", "has no map or ranking"),
+        ("suggested=HUM", "has no ranking or map"),
         ("p_wrong>.5", "needs a ranking of suspects, and none was imported"),
         ("confidence<.5", "needs a map, and none was imported"),
         ("nothing<.5", "order=random"),

@@ -54,7 +54,7 @@ def test_a_queue_of_no_score_is_random(in_file):
     queue = in_file.queue(order="random")
     assert (queue.by, str(queue)) == (
         "",
-        "Queue 'random-1': 24 documents, random; state=undecided,returned. None is served yet.",
+        "Queue 'random-1': 24 documents, random; filter: state=undecided,returned. None served yet.",
     )
 
 

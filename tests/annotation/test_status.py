@@ -83,13 +83,13 @@ def test_ranked_only_says_why_nothing_is_known(in_file):
 def test_too_few_reads_say_so_and_enough_give_an_interval(reviews):
     reviews.queue("p_wrong")
     read(reviews, 19, {"q23"})
-    assert "before 20 documents" in as_json(reviews)["errors_left_reason"]
+    assert "at least 20 documents" in as_json(reviews)["errors_left_reason"]
     read(reviews, 2, {"q23"})
     left = as_json(reviews)["errors_left"]
     assert left["low"] <= left["estimate"] <= left["high"] <= 3
     status = reviews.status()
     assert status.errors_left.high + status.errors_found >= 1
-    assert "This follows from 21 reads" in str(status)
+    assert "rests on 21 documents" in str(status)
     history = status.history()
     assert history["read"].tolist() == [20, 21]
     assert (history["low"] <= history["estimate"]).all()
@@ -107,7 +107,7 @@ def test_everything_decided_leaves_nothing(in_file, queue):
     assert data["decided"] == 24
     assert data["errors_left"] == {"estimate": 0, "low": 0, "high": 0}
     if queue is not None:
-        assert "read to its end" in str(in_file.status()) or "were all read" in str(in_file.status())
+        assert "Every document has been read" in str(in_file.status()) or "have all been read" in str(in_file.status())
 
 
 def test_skipped_documents_are_not_decided_and_prove_nothing(in_file):
@@ -139,11 +139,11 @@ def test_stop_when_few_errors_are_expected_and_promise_nothing(larger):
     wrong = {f"q{i}" for i in range(108, 120)}
     read(larger, 40, wrong)
     assert not larger.status().can_stop
-    assert "to be told what the next 80 reads will find" in str(larger.status())
+    assert "to learn what the next 80 reads are likely to find" in str(larger.status())
     read(larger, 40, wrong)
     eager, careful = larger.status(reads=20, errors=2), larger.status(reads=20, errors=0.01)
     assert (eager.can_stop, careful.can_stop) == (True, False)
-    assert "you can stop here. This is an expectation from the reads so far, no promise" in str(eager)
+    assert "you can stop here. This is an expectation from the reads so far, not a promise" in str(eager)
     assert "read on" in str(careful)
 
 
@@ -162,7 +162,7 @@ def test_a_random_queue_beside_a_ranked_one_certifies_recall(larger):
     n_found = len(seen & {f"q{i}" for i in range(100, 120)})
     assert (made.control, made.n_errors, made.n_found) == ("control", len(seen), n_found)
     assert made.recall == pytest.approx(certified_recall(len(seen), n_found))
-    assert f"of which the review had found {n_found}" in str(larger.status())
+    assert f"the review had found {n_found} of them" in str(larger.status())
 
 
 def test_a_random_queue_that_came_after_the_review_certifies_nothing(larger):
@@ -178,10 +178,10 @@ def test_the_queue_with_most_documents_tells(larger):
     larger.queue("p_wrong", name="all")
     read(larger, 25, queue="part")
     assert larger.status().estimating.queue.name == "part"
-    assert "The 80 undecided documents outside it are not counted" in str(larger.status())
+    assert "80 undecided documents outside this queue are not counted" in str(larger.status())
     assert larger.status().as_data()["errors_left_not_counted"] == 80
     read(larger, 15, queue="part")
-    assert "which were all read. The 80 undecided documents" in str(larger.status())
+    assert "which have all been read. 80 undecided documents" in str(larger.status())
     read(larger, 25, queue="all")
     assert larger.status().estimating.queue.name == "all"
     assert larger.status().not_counted == 0
@@ -205,8 +205,8 @@ def test_notes_about_what_needs_a_second_look(in_file):
     for i in range(8):
         in_file.decide(f"q{i}", "keep", reviewer="bob", seconds=5)
     text = str(in_file.status())
-    assert "ann decided 8 documents in a row in less than 1 second each" in text
-    assert "8 documents (documents that several reviewers decided): 8 documents shared, and figures" in text
+    assert "ann decided 8 documents in a row, each in less than 1 second" in text
+    assert "only 8 documents (documents that several reviewers decided): figures need at least" in text
     assert in_file.status().fast[["reviewer", "n"]].to_numpy().tolist() == [["ann", 8]]
 
 

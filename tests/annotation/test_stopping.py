@@ -33,7 +33,7 @@ def test_the_user_is_told_to_stop_below_the_number_set_and_that_it_is_no_promise
     assert told.expected == pytest.approx(100 * 2.5 / 101)
     assert told.may_stop
     assert "fewer than the 3 that you set: you can stop here" in str(told)
-    assert "no promise" in str(told)
+    assert "not a promise" in str(told)
     going_on = next_reads(weights, y, weights[:100], errors=2)
     assert not going_on.may_stop
     assert str(going_on).endswith("read on.")
@@ -43,10 +43,10 @@ def test_few_reads_tell_nothing_and_the_end_of_a_queue_is_said():
     few = next_reads(np.ones(49), np.zeros(49), np.ones(100))
     assert few.expected is None
     assert not few.may_stop
-    assert "Read 50 documents" in str(few)
+    assert "Read at least 50" in str(few)
     end = next_reads(np.ones(60), np.ones(60), [])
     assert end.may_stop
-    assert str(end) == "The queue is read to its end."
+    assert str(end) == "Every document has been read."
 
 
 def test_unknown_outcomes_tell_nothing():
