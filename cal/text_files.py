@@ -36,13 +36,14 @@ _SAMPLE = 65_536  # bytes that are looked at to find the encoding
 
 
 @contextmanager
-def open_text(path: Path, encoding: str | None = None, option: str = "") -> Iterator[TextIO]:
+def open_text(path: Path, encoding: str | None = None, option: str = "", *, errors: str = "strict") -> Iterator[TextIO]:
     r"""Opens a text file with its line ends as they are; gzip is recognised by its content.
 
     Args:
         path: file to read.
         encoding: encoding of the file; None takes what its byte order mark says, or else UTF-8. A mark always wins.
         option: what comes before `encoding=NAME` in messages, such as `dataset.`; empty if there is no such setting.
+        errors: what to do with bytes that the encoding lacks, as for `open`.
 
     Raises:
         DataError: if the file is missing, packed in another way or damaged, or has bytes that its encoding lacks;
@@ -70,7 +71,7 @@ def open_text(path: Path, encoding: str | None = None, option: str = "") -> Iter
         named = _encoding(sample, encoding)
         if encoding is not None and named == encoding and _is_utf8_too(sample, encoding):
             logger.warning("%s is read as %s, as asked, but it is valid UTF-8 too.", path, encoding)
-        with _opened(path) as content, io.TextIOWrapper(content, named, newline="") as text:
+        with _opened(path) as content, io.TextIOWrapper(content, named, errors, newline="") as text:
             yield text
     except UnicodeError as error:
         raise _undecodable(path, named, encoding, option, error) from error
@@ -78,6 +79,40 @@ def open_text(path: Path, encoding: str | None = None, option: str = "") -> Iter
         raise DataError(f"{path} cannot be unpacked: {error}. Copy or pack it again.") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}. Check its permissions.") from error
+
+
+def spreadsheet_encoding(path: Path) -> str | None:
+    r"""The encoding of a table that a spreadsheet saved: cp1252 if it is no Unicode, as what Excel calls CSV.
+
+    Returns:
+        None for Unicode, and what `open_text` finds out by itself.
+
+    Raises:
+        DataError: if it is neither.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "a.csv"
+        >>> _ = path.write_bytes("text\nCaf\xe9?\n".encode("cp1252"))
+        >>> spreadsheet_encoding(path)
+        'cp1252'
+    """
+    try:
+        return _readable(path, None)
+    except DataError as error:
+        if not isinstance(error.__cause__, UnicodeError):
+            raise
+        try:
+            return _readable(path, "cp1252")
+        except DataError:
+            raise error from error.__cause__
+
+
+def _readable(path: Path, encoding: str | None) -> str | None:
+    with open_text(path, encoding) as file:
+        while file.read(1 << 20):
+            pass
+    return encoding
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID, uuid4, uuid5
@@ -18,7 +18,7 @@ from cal.annotation.decision_table import Row
 from cal.annotation.label_store import add_labels, names_and_former_names
 from cal.annotation.label_table import read_labels
 from cal.annotation.labels import LabelNames
-from cal.annotation.recording import latest_version, record
+from cal.annotation.recording import latest_version, record, undone_ids
 from cal.annotation.schema import DOCUMENT, EVENT, GIVEN, PROJECT, VERDICT
 from cal.annotation.statements import chunks
 from cal.errors import DataError, quantity, shown
@@ -123,9 +123,16 @@ def take_rows(
 
 
 def take_decisions(
-    connection: Connection, decisions: Sequence[Decision], source: str, new_labels: bool, notes: Sequence[str] = ()
+    connection: Connection,
+    decisions: Sequence[Decision],
+    source: str,
+    new_labels: bool,
+    notes: Sequence[str] = (),
+    is_sheet: bool = False,
 ) -> Taken:
-    """Records the answers of a labelling tool, all of them or none; an id that is known already changes nothing.
+    """Records the answers of a labelling tool, all of them or none of them.
+
+    One that is known already changes nothing, unless all that came with it was undone as a whole.
 
     Args:
         connection: a transaction that writes.
@@ -133,6 +140,7 @@ def take_decisions(
         source: name of the file, for messages.
         new_labels: whether labels that the project does not have are added.
         notes: what was left out already.
+        is_sheet: whether people write their answers into the file, so that what it says last counts, as in a table.
 
     Raises:
         DataError: listing everything that is wrong.
@@ -153,13 +161,13 @@ def take_decisions(
     decisions = [
         replace(each, document=row.document, label=row.label or None) for each, row in zip(decisions, rows, strict=True)
     ]
-    query = sa.select(EVENT.c.uuid)
-    every = {each.id: each for each in decisions}
-    there = {
-        uuid for some in chunks(every) for uuid in connection.execute(query.where(EVENT.c.uuid.in_(some))).scalars()
-    }
-    taken = _record(connection, [each for id, each in every.items() if id not in there], names, source)
-    return replace(taken, n_known=len(there), notes=notes)
+    decisions = list({each.id: each for each in decisions}.values())
+    due, superseded, n_undone = _due(connection, decisions, known, source, is_sheet)
+    taken = _record(connection, due, names, source)
+    if n_undone:
+        notes = [*notes, f"{quantity(n_undone, 'of them was', 'of them were')} undone since; that stands."]
+    n_known = len(decisions) - len(due) - len(superseded)
+    return replace(taken, n_known=n_known, superseded=superseded, notes=notes)
 
 
 def _record(connection: Connection, decisions: Sequence[Decision], names: LabelNames, source: str) -> Taken:
@@ -176,8 +184,8 @@ def _lock(connection: Connection) -> None:
 
 
 def _documents(connection: Connection, ids: Iterable[str], names: LabelNames) -> Known:
-    """The documents with these ids, or with those without blanks around them."""
-    wanted = sorted({form for each in ids for form in (each, each.strip())})
+    """The documents with these ids, or with those that a spreadsheet may have made of them."""
+    wanted = sorted({form for each in ids for form in _forms(each)})
     version = latest_version(connection)
     of_version = sa.and_(GIVEN.c.document_id == DOCUMENT.c.id, GIVEN.c.version_id == version)
     query = sa.select(DOCUMENT.c.external_id, DOCUMENT.c.id, GIVEN.c.label_id)
@@ -198,26 +206,22 @@ def _with_present_names(connection: Connection, rows: Iterable[Row], names: Labe
 
 
 def _id_of(written: str, known: Known) -> str:
-    return written if written in known.numbers else written.strip()
+    return next((form for form in _forms(written) if form in known.numbers), written.strip())
+
+
+def _forms(written: str) -> tuple[str, ...]:
+    """An id as it is written, without blanks around it, and as the whole number that it is."""
+    bare = written.strip()
+    whole, _, rest = bare.partition(".")
+    return (written, bare, whole) if whole.isdecimal() and rest and not rest.strip("0") else (written, bare)
 
 
 def _fresh(
     connection: Connection, rows: Sequence[Row], known: Known, source: str, adjudicates: bool
 ) -> tuple[list[tuple[str, Row]], list[str]]:
     """The rows to record, each with the id of its event, and the documents that were decided otherwise since."""
-    undone = set(connection.execute(sa.select(EVENT.c.undoes).where(EVENT.c.undoes.is_not(None))).scalars())
-    waiting, last = {n: 0 for n in range(len(rows))}, dict[int, Any]()
-    ids = {n: _event_id(row, adjudicates, 0) for n, row in enumerate(rows)}
-    columns = sa.select(EVENT.c.uuid, EVENT.c.bulk, EVENT.c.seq)
-    while waiting:  # the same row was perhaps recorded and undone several times
-        there = {
-            row.uuid: row
-            for some in chunks([ids[n] for n in waiting])
-            for row in connection.execute(columns.where(EVENT.c.uuid.in_(some)))
-        }
-        waiting = {n: times + 1 for n, times in waiting.items() if ids[n] in there}
-        last |= {n: there[ids[n]] for n in waiting}
-        ids |= {n: _event_id(rows[n], adjudicates, times) for n, times in waiting.items()}
+    undone = undone_ids(connection)
+    ids, last = _earlier(connection, len(rows), lambda n, times: _event_id(rows[n], adjudicates, times))
     standing = _standing(connection, [known.numbers[rows[n].document] for n in last])
     fresh, superseded = [], []
     for n, row in enumerate(rows):
@@ -230,6 +234,54 @@ def _fresh(
                 continue
         fresh.append((ids[n], row))
     return fresh, superseded
+
+
+def _due(
+    connection: Connection, decisions: Sequence[Decision], known: Known, source: str, is_sheet: bool
+) -> tuple[list[Decision], list[str], int]:
+    """The decisions to take up, documents that were decided otherwise since, and how many were undone and stay so."""
+    undone = undone_ids(connection)
+    ids, last = _earlier(connection, len(decisions), lambda n, times: _again(decisions[n].id, times))
+    standing = _standing(connection, [known.numbers[decisions[n].document] for n in last])
+    final = {(each.document, each.reviewer): n for n, each in enumerate(decisions) if each.action != COMMENT}
+    due, superseded, n_undone = [], [], 0
+    for n, each in enumerate(decisions):
+        event = last.get(n)
+        if event is None or (event.source is not None and event.bulk in undone):
+            due.append(replace(each, id=ids[n]))
+            continue
+        is_undone = bool({event.uuid, event.bulk} & undone)
+        if not (is_sheet and event.source == source and final.get((each.document, each.reviewer)) == n):
+            n_undone += is_undone
+            continue
+        seq, said_by = standing.get((known.numbers[each.document], each.reviewer), (0, None))
+        if is_undone or (seq > event.seq and said_by == source):
+            due.append(replace(each, id=ids[n]))
+        elif seq > event.seq:
+            superseded.append(each.document)
+    return due, superseded, n_undone
+
+
+def _earlier(connection: Connection, n: int, id_of: Callable[[int, int], str]) -> tuple[dict[int, str], dict[int, Any]]:
+    """A free id for each of n decisions, and the last event of those that were taken up, perhaps several times."""
+    waiting, last = dict.fromkeys(range(n), 0), dict[int, Any]()
+    ids = {at: id_of(at, 0) for at in waiting}
+    columns = sa.select(EVENT.c.uuid, EVENT.c.bulk, EVENT.c.seq, EVENT.c.source)
+    while waiting:
+        there = {
+            row.uuid: row
+            for some in chunks([ids[at] for at in waiting])
+            for row in connection.execute(columns.where(EVENT.c.uuid.in_(some)))
+        }
+        waiting = {at: times + 1 for at, times in waiting.items() if ids[at] in there}
+        last |= {at: there[ids[at]] for at in waiting}
+        ids |= {at: id_of(at, times) for at, times in waiting.items()}
+    return ids, last
+
+
+def _again(id: str, times: int) -> str:
+    """The id of a decision that is taken up again after so many times."""
+    return str(uuid5(_SPACE, json.dumps([id, times]))) if times else id
 
 
 def _standing(connection: Connection, numbers: Sequence[int]) -> dict[tuple[int, str], tuple[int, str | None]]:

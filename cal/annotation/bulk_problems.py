@@ -61,10 +61,11 @@ def row_problems(
     if absent:
         some = ", ".join(shown(each) for each in list(absent)[:3])
         more = " ..." if len(absent) > 3 else ""
+        zeros = " Spreadsheets take the zeros off ids such as 007; format the column as text."
         problems.insert(
             0,
             f"{quantity(len(absent), 'id')} not in the project: {some}{more} ({call(list(absent.values()))}). "
-            "Correct them, or import the corpus that holds them.",
+            f"them, or import the corpus that holds them.{zeros if any(map(str.isdecimal, absent)) else ''}",
         )
     return problems + (_contradictions(rows) if contradictions else [])
 

@@ -16,8 +16,9 @@ from cal.annotation.labels import LabelNames
 from cal.annotation.schema import DOCUMENT
 from cal.data.annotated import tool_of
 from cal.data.local_files import LocalFiles
-from cal.errors import ConfigError, DataError
+from cal.errors import ConfigError, DataError, in_words
 from cal.exchange.formats import read_annotated
+from cal.exchange.recognise import field_names
 from cal.exchange.records import AnnotatedDocument, LabelSet
 from cal.exchange.transfer import Reading
 
@@ -36,6 +37,7 @@ class CorpusImport:
         runs: the runs.
         name: name of the corpus.
         partial: whether a run may lack some documents of the splits that it is about.
+        hint: what to do about ids of a run that the project lacks, if it is not the corpus that tells.
     """
 
     corpus: Corpus | None
@@ -43,6 +45,7 @@ class CorpusImport:
     runs: Sequence[RunTable]
     name: str
     partial: bool = False
+    hint: str = ""
 
     @classmethod
     def of(cls, corpus: Any, map: Any = None, suspects: Any = None, *, partial: bool = False) -> CorpusImport:
@@ -63,7 +66,11 @@ class CorpusImport:
             raise ConfigError(
                 "There is nothing to import. Give dataset=NAME, or map=FOLDER or suspects=FOLDER, or all."
             )
-        if (path := _export(corpus)) is not None:
+        if (path := _export(corpus)) is not None and _has_no_texts(path):
+            from cal.annotation.run_tables import issues_table
+
+            return cls(None, None, [*runs, issues_table(path)], path.name, True, "Its index must hold their ids.")
+        if path is not None:
             return cls(None, read_annotated(path, tool_of(path)), runs, path.name, partial)
         read = None if corpus is None else read_with_columns(corpus)
         return cls(read, None, runs, "import" if read is None else _name(corpus, read), partial)
@@ -105,7 +112,7 @@ class CorpusImport:
     def _hint(self, absent: Sequence[str]) -> str:
         from cal.maps.labels import why_absent
 
-        return "" if self.corpus is None else why_absent(absent, self.corpus)
+        return self.hint if self.corpus is None else why_absent(absent, self.corpus)
 
 
 def _runs(map: Any, suspects: Any) -> list[RunTable]:
@@ -120,9 +127,20 @@ def _runs(map: Any, suspects: Any) -> list[RunTable]:
 def _export(source: Any) -> Path | None:
     """The file that a corpus is read from, if a labelling tool or `cal` exported it with answers."""
     path = source.path if isinstance(source, LocalFiles) else source
-    if not isinstance(path, str | os.PathLike) or not Path(path).is_file():
+    files = path if isinstance(path, list | tuple) else [getattr(source, "train", None)] if path is None else []
+    if exports := [str(each) for each in files if isinstance(each, str | os.PathLike) and tool_of(Path(each))]:
+        raise DataError(
+            f"{in_words(exports)} hold{'s' if len(exports) == 1 else ''} answers. Import each by itself, one after the "
+            f"other: dataset.path={exports[0]}"
+        )
+    if not isinstance(path, str | os.PathLike) or not Path(path).exists():
         return None
     return Path(path) if tool_of(Path(path)) is not None else None
+
+
+def _has_no_texts(path: Path) -> bool:
+    """Whether it is a data frame of cleanlab with ids alone, which is about documents that are there."""
+    return tool_of(path) == "cleanlab" and "text" not in field_names(path)
 
 
 def _listed(given: Any) -> list[Any]:

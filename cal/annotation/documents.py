@@ -18,7 +18,7 @@ from cal.annotation.label_table import read_labels
 from cal.annotation.labels import LabelNames
 from cal.annotation.matching import matching
 from cal.annotation.queues import queue_number
-from cal.annotation.recording import latest_version
+from cal.annotation.recording import latest_version, undone_ids
 from cal.annotation.schema import (
     DOCUMENT,
     DRAW,
@@ -118,7 +118,7 @@ def read_documents(connection: Connection, wanted: Wanted) -> Iterator[Annotated
         ConfigError: if there is no such version, or the filter names what the project does not have.
     """
     version = version_number(connection, wanted.version)
-    names, runs, undone = read_labels(connection), _runs(connection), _undone(connection)
+    names, runs, undone = read_labels(connection), _runs(connection), undone_ids(connection)
     query, states = _query(version, wanted), wanted.shown_states
     if wanted.filter is not None:
         clauses = matching(connection, Filter.of(wanted.filter), replace(Basis.of(connection), version=version), names)
@@ -230,11 +230,6 @@ def _document(
         *(tuple(suggestions), tuple(answers), row.columns or {}),
         None if sequences is None else tuple(tuple(choice) for choice in sequences),
     )
-
-
-def _undone(connection: Connection) -> frozenset[str]:
-    """Ids of all decisions and bulk decisions that were undone."""
-    return frozenset(connection.execute(sa.select(EVENT.c.undoes).where(EVENT.c.undoes.is_not(None))).scalars())
 
 
 def _answers(

@@ -18,9 +18,9 @@ from cal.annotation.differences import ImportDifference, compare, difference
 from cal.annotation.label_store import add_labels, names_and_former_names, recolour_label
 from cal.annotation.label_table import read_labels
 from cal.annotation.labels import LabelNames
-from cal.annotation.recording import latest_version, record
+from cal.annotation.recording import known_ids, latest_version, record
 from cal.annotation.returning import IMPORTER, return_changed
-from cal.annotation.schema import DOCUMENT, EARLIER_CONTENT, GIVEN, LABEL_VERSION, PROJECT, RUN
+from cal.annotation.schema import DOCUMENT, EARLIER_CONTENT, GIVEN, LABEL_VERSION, PROJECT
 from cal.annotation.staging import CHANGE, INCOMING, INCOMING_LABEL, Staged, stage, temporary_tables
 from cal.annotation.statements import chunks
 from cal.annotation.view import update_draws
@@ -95,8 +95,10 @@ class Imported:
             version = "" if self.version is None else f" Label version: {self.version}."
             lines.append(f"{self.project}, documents: {found}{version}")
         elif found["unchanged"]:
-            n = quantity(found["unchanged"], "document")
-            lines.append(f"{self.project} holds these {n} already, with these texts and labels.")
+            n = found["unchanged"]
+            these = "this document" if n == 1 else f"these {n:,} documents"
+            said = "this text and label" if n == 1 else "these texts and labels"
+            lines.append(f"{self.project} holds {these} already, with {said}.")
         lines += [f"{quantity(self.n_answers, 'new decision')}."] if self.n_answers else []
         lines += self.notes
         if self.n_returned:
@@ -140,8 +142,8 @@ def import_into(
             n_answers = _record_answers(connection, staged, names, options.name)
             notes = _add_suggestions(connection, staged, names, options.name)
             if then is not None:
-                notes, n_more = then(connection, names)
-                n_returned += n_more
+                told, n_more = then(connection, names)
+                notes, n_returned = notes + told, n_returned + n_more
     return Imported(shown_address(connection.engine.url), found, version, n_answers, n_returned, notes)
 
 
@@ -261,23 +263,27 @@ def _record_answers(connection: Connection, staged: Staged, names: LabelNames, s
     decisions = (
         decision_of(id, answer, source, UNKNOWN) for id, answers, _ in staged.with_answers for answer in answers
     )
-    return sum(not each.known for some in chunks(decisions) for each in record(connection, some, names))
+    n_new = 0
+    for some in chunks(decisions):
+        there = known_ids(connection, [each.id for each in some])  # perhaps under the name that a user gave
+        n_new += len({each.id for each in some} - there)
+        record(connection, [each for each in some if each.id not in there], names)
+    return n_new
 
 
 def _add_suggestions(connection: Connection, staged: Staged, names: LabelNames, source: str) -> list[str]:
-    """Adds the suggestions that came with the documents as runs, unless the project has runs of these names."""
-    taken = set(connection.execute(sa.select(RUN.c.name)).scalars())
+    """Adds the suggestions that came with the documents, by run; documents that a run knows stay as they are."""
     by_run: dict[str, dict[str, Suggested]] = defaultdict(dict)
     for id, _, suggestions in staged.with_answers:
         for each in suggestions:
             by_run[each.source or source].setdefault(id, each)
     if not by_run:
         return []
-    from cal.annotation.run_store import add_run
+    from cal.annotation.run_store import add_suggestions
     from cal.annotation.run_tables import suggested_table
 
-    tables = [suggested_table(name, of_run) for name, of_run in by_run.items() if name not in taken]
-    return [add_run(connection, table, names, partial=True)[0] for table in tables]
+    told = [add_suggestions(connection, suggested_table(name, of_run), names) for name, of_run in by_run.items()]
+    return [sentence for each in told for sentence in each]
 
 
 def _not_accepted(found: ImportDifference, project: str) -> NotAcceptedError:

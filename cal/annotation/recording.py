@@ -72,6 +72,17 @@ def record(
     ]
 
 
+def known_ids(connection: Connection, ids: Iterable[str]) -> set[str]:
+    """Which of these ids events have already."""
+    query = sa.select(EVENT.c.uuid)
+    return {uuid for some in chunks(ids) for uuid in connection.execute(query.where(EVENT.c.uuid.in_(some))).scalars()}
+
+
+def undone_ids(connection: Connection) -> frozenset[str]:
+    """Ids of all decisions and bulk decisions that were undone."""
+    return frozenset(connection.execute(sa.select(EVENT.c.undoes).where(EVENT.c.undoes.is_not(None))).scalars())
+
+
 def _known(connection: Connection, decisions: Sequence[Decision]) -> dict[str, Any]:
     """Events with the ids of these decisions, which must be the same decisions."""
     columns = (EVENT.c.uuid, EVENT.c.seq, EVENT.c.action, EVENT.c.reviewer, EVENT.c.new_value, DOCUMENT.c.external_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -63,6 +63,25 @@ def add_run(
         _refuse_gaps(connection, run, table, number)
     n_returned = append_returns(connection, _returns(connection, run, found, numbers, labels, number, name))
     return f"Run {name}: {run.kind} of {quantity(len(found), 'document')}.", n_returned
+
+
+def add_suggestions(connection: Connection, run: RunTable, labels: LabelNames) -> list[str]:
+    """Adds suggestions that came with documents: as a run, or to the ranking of that name those that it lacks."""
+    query = sa.select(RUN.c.id, RUN.c.kind).where(RUN.c.name == run.name)
+    known = connection.execute(query).one_or_none()
+    if known is None:
+        return [add_run(connection, run, labels, partial=True)[0]]
+    table = MAP_POINT if known.kind == MAP else SUGGESTION
+    query = sa.select(DOCUMENT.c.external_id).join(table, table.c.document_id == DOCUMENT.c.id)
+    there = set(connection.execute(query.where(table.c.run_id == known.id)).scalars())
+    rows = run.rows[~run.rows["id"].isin(there)].reset_index(drop=True)
+    if known.kind == MAP or rows.empty:  # a map is there as a whole
+        return []
+    run = replace(run, rows=rows)
+    found = _documents(connection, run, None)
+    for some in chunks(_suggestions(run, found, _label_numbers(connection, run, found, labels), known.id)):
+        connection.execute(sa.insert(SUGGESTION), some)
+    return [f"Run {run.name}: {quantity(len(found), 'document')} more."]
 
 
 @dataclass(frozen=True)

@@ -161,6 +161,31 @@ def suggested_table(name: str, suggestions: Mapping[str, Suggested]) -> RunTable
     return RunTable(SUSPECTS, name, name, rows)
 
 
+def issues_table(path: Path) -> RunTable:
+    """The data frame of cleanlab, which has no texts, as a run: what it predicts, with its quality of each label.
+
+    Raises:
+        DataError: if it cannot be read, or predicts nothing.
+    """
+    from cal.exchange.cleanlab import QUALITY, read_cleanlab
+
+    documents = [each for each in read_cleanlab(path).documents if each.suggestions]
+    if not documents:
+        raise DataError(f"{path} has neither texts nor predicted labels. Add its column predicted_label, or the texts.")
+    table = suggested_table(path.name, {each.id: each.suggestions[0] for each in documents})
+    if len(table.rows) < len(documents):
+        raise DataError(f"{path} has an id in several rows. Give each document one.")
+    labels = [[each.given for each in documents], table.rows["likely"].tolist()]
+    if all(each is not None and each.isdecimal() for of in labels for each in of):  # numbers of classes
+        labels = [[int(each) for each in of] for of in labels]
+    table.rows["gold"], table.rows["likely"] = (pd.Series(each, dtype=object) for each in labels)
+    table.rows["predicted"] = table.rows["likely"]
+    quality = _as_series(pd.DataFrame({QUALITY: 1 - table.rows["score"]}))
+    columns = [{**each.columns, **known} for each, known in zip(documents, quality, strict=True)]
+    table.rows["columns"] = pd.Series(columns, dtype=object)
+    return table
+
+
 def _about_map(path: Path | None, data_map: DataMap) -> dict[str, Any]:
     """What is known about a training."""
     import orjson

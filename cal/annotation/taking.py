@@ -15,6 +15,7 @@ from cal.annotation.bulk_problems import not_taken
 from cal.annotation.decision_table import is_annotated, is_decisions, read_decisions
 from cal.checks import one_of, refuse
 from cal.errors import DataError, quantity, shown
+from cal.exchange.carried import REST
 from cal.exchange.formats import FORMATS, find_format, read_annotated
 from cal.exchange.losses import Losses
 from cal.exchange.records import AnnotatedDocument
@@ -50,10 +51,12 @@ def take(connection: Connection, given: Any, format: str | None, default: Mappin
     ]
     if format in ("csv", "tsv"):
         _check_sheet(documents, reading.losses, path.name)
+    lost = reading.losses.message()
     if not decisions:
-        raise DataError(f"{path} holds no answers. {reading.losses.message()}".strip())
-    notes = [message] if (message := reading.losses.message()) else []
-    return take_decisions(connection, decisions, path.name, new_labels, notes)
+        advice = "Give one that does, or a table with the columns id and action."
+        raise DataError(f"{path} holds no answers. {lost or advice}")
+    notes = [lost] if lost else []
+    return take_decisions(connection, decisions, path.name, new_labels, notes, is_sheet=format in ("csv", "tsv"))
 
 
 def _is_table(path: Path) -> bool:
@@ -73,7 +76,17 @@ def _check_sheet(documents: Iterable[AnnotatedDocument], losses: Losses, name: s
     Raises:
         DataError: listing the documents.
     """
-    problems = [f"Document {shown(each.document)}: {each.field} {shown(each.value)} {each.why}." for each in losses]
+    problems = [
+        f"Document {shown(each.document)}: {each.field} {shown(each.value)} {each.why}."
+        for each in losses
+        if each.field == "action"
+    ]
+    if broken := [each.document for each in losses if each.field == REST]:
+        problems.append(
+            f"{quantity(len(broken), 'document')} whose column '{REST}' was changed, perhaps cut by a spreadsheet: "
+            f"{', '.join(map(shown, broken[:3]))}{' ...' * (len(broken) > 3)}. Export them again, or give a table of "
+            "the columns id, action, label, reviewer and comment."
+        )
     changed = [each.id for each in documents if each.label not in _settled(each)]
     if changed:
         some = ", ".join(shown(each) for each in changed[:3])

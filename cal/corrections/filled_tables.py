@@ -13,6 +13,7 @@ from cal.checks import is_path
 from cal.data.spelling import normal_form
 from cal.errors import DataError, in_words, shown
 from cal.exchange.spreadsheet import from_spreadsheet
+from cal.text_files import spreadsheet_encoding
 
 logger = logging.getLogger(__name__)
 
@@ -101,17 +102,9 @@ def _frame(columns: Mapping[Any, Any], name: str) -> pd.DataFrame:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    try:
-        return from_spreadsheet(path)
-    except DataError as error:
-        if not isinstance(error.__cause__, UnicodeError):
-            raise
-        try:
-            table = from_spreadsheet(path, encoding="cp1252")
-        except DataError:
-            raise error from error.__cause__
-        logger.warning("%s is not UTF-8; it is read as cp1252, in which Excel saves what it calls CSV.", path)
-        return table
+    if (encoding := spreadsheet_encoding(path)) is not None:
+        logger.warning("%s is not UTF-8; it is read as %s, in which Excel saves what it calls CSV.", path, encoding)
+    return from_spreadsheet(path, encoding=encoding)
 
 
 def _cell(value: Any) -> str:

@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from cal.data.split_column import SPLITS
 from cal.data.table_files import USUAL_SEPARATORS, ending, read_table
 from cal.data.tables import Disagreement, RawTable
 from cal.errors import DataError, quantity
@@ -24,6 +25,8 @@ logger = logging.getLogger(__name__)
 _LABEL, _CATS = "label", "cats"
 _ABOUT_LABELS = ("label", "answer", "response", "draft")
 _N_LOOKED_AT = 20
+_ASKED = {"options", "_input_hash", "_task_hash", "_view_id"}
+"""Fields of Prodigy's rows that no other table has."""
 
 
 def read_labelled(
@@ -52,9 +55,11 @@ def read_labelled(
 
 
 def tool_of(path: Path) -> str | None:
-    """The format of an export of a labelling tool or of `cal`; None for any other table."""
+    """The format of an export of a labelling tool or of `cal`, which may be a folder; None for any other table."""
     kind = ending(path).removesuffix(".gz")
     try:
+        if path.is_dir():
+            return _of_folder(path)
         if kind in USUAL_SEPARATORS:
             [row] = list(islice(delimited_rows(path, USUAL_SEPARATORS[kind]), 1)) or [{}]
             return kind[1:] if sheets.is_ours(row) else _one(tools_of(row))
@@ -63,12 +68,19 @@ def tool_of(path: Path) -> str | None:
             if rows and json_rows.is_ours(rows[0]):
                 return "jsonl"
             # Plain rows with a column `answer` are read with the columns that the user names.
-            return _one({name for row in rows for name in tools_of(row) if name != "prodigy" or "options" in row})
+            return _one({name for row in rows for name in tools_of(row) if name != "prodigy" or _ASKED & row.keys()})
         if kind == ".parquet":
             return _of_parquet(path)
         return recognise(path) if path.is_file() and path.suffix.lower() == ".zip" else None
     except DataError:
         return None  # whoever reads the table says what is wrong with it
+
+
+def _of_folder(path: Path) -> str | None:
+    if any(file.name.partition(".")[0].lower() in SPLITS for file in path.iterdir()):
+        return None  # a corpus with its splits
+    name = recognise(path)
+    return name if name != "doccano" or all(tool_of(each) == name for each in path.glob("*.jsonl")) else None
 
 
 def _of_parquet(path: Path) -> str | None:

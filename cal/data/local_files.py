@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cal.checks import numbers_in, one_of, refuse
-from cal.data.annotated import read_labelled
+from cal.data.annotated import read_labelled, tool_of
 from cal.data.columns import ROW_IDS, Columns, numbered, read_documents
 from cal.data.corpus import Corpus
 from cal.data.documents import SourceDocuments
@@ -133,14 +133,15 @@ class LocalFiles(Columns):
             given = {"train": self.train, "test": self.test, "dev": self.dev}
             return {split: _listed(files) for split, files in given.items() if files}
         files = _listed(self.path)
-        return _files_of(files[0]) if len(files) == 1 and files[0].is_dir() else {"train": files}
+        is_folder = len(files) == 1 and files[0].is_dir() and tool_of(files[0]) is None
+        return _files_of(files[0]) if is_folder else {"train": files}
 
     def _table(self, file: Path) -> RawTable:
         return replace(read_labelled(file, self.encoding, self.separator), wording=self.wording)
 
     def _corpus(self, splits: dict[str, SourceDocuments], files: list[Path]) -> Corpus:
         tests = {test: settings.read(test) for test, settings in extra_tests(self.tests, self._columns()).items()}
-        alone = self.path is not None and len(files) == 1 and not Path(str(self.path)).is_dir()
+        alone = self.path is not None and files == _listed(self.path)[:1]
         name = stem(files[0]) if alone else files[0].resolve().parent.name  # also of a path such as train.csv
         corpus = Corpus.from_documents(splits, self.label_names, self.name or name, tests, self.labels)
         return replace(corpus, may_hold_out=self.test_fraction is None)

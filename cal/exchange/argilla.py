@@ -178,6 +178,8 @@ def _documents(records: Iterable[Mapping[str, Any]], losses: Losses) -> Iterator
         ]
         known = {(storable(each.label), each.score, storable(each.source)) for each in document.suggestions}
         new = [each for each in shown if (each.label, each.score, each.source) not in known]
+        for name, value in _not_read(record, question, responses):
+            losses.add(document.id, name, value, "is about something else than the label")
         yield with_answers(document, filter(None, answers), new)
 
 
@@ -198,6 +200,18 @@ def _question(suggestions: Mapping[str, Any], responses: Mapping[str, _Response]
     for name in (ACTION_FIELD, COMMENT_FIELD):
         others.pop(name, None)
     return LABEL_FIELD if LABEL_FIELD in others or len(others) != 1 else next(iter(others))
+
+
+def _not_read(
+    record: Mapping[str, Any], question: str, responses: Mapping[str, _Response]
+) -> Iterator[tuple[str, Any]]:
+    """Vectors, and responses to other questions."""
+    if record.get("vectors"):
+        yield "vectors", record["vectors"]
+    for response in responses.values():
+        for name, value in response.values.items():
+            if name not in (question, ACTION_FIELD, COMMENT_FIELD) and value is not None:
+                yield name, value
 
 
 def _nested(responses: Mapping[str, Any]) -> dict[str, _Response]:

@@ -70,8 +70,12 @@ def from_cleanlab(frame: pd.DataFrame) -> Reading:
     """
     check_arguments(from_cleanlab, locals())
     losses = Losses("data frame")
-    named = frame if {"id", ID} & set(frame.columns) else frame.rename_axis("id").reset_index()
-    return Reading(_documents(_records(named), losses), losses)
+    return Reading(_documents(_records(_indexed(frame)), losses), losses)
+
+
+def _indexed(frame: pd.DataFrame) -> pd.DataFrame:
+    """A frame with its index as the column `id`, unless it has one."""
+    return frame if {"id", ID} & set(frame.columns) else frame.rename_axis("id").reset_index()
 
 
 def _frame(documents: Iterable[AnnotatedDocument], losses: Losses) -> pd.DataFrame:
@@ -97,12 +101,12 @@ def _records(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
 
 def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
     if path.suffix.lower() != _PARQUET:
-        yield from delimited_rows(path, ",")
+        yield from delimited_rows(path, ",", index=True)
         return
     import pandas as pd
 
     try:
-        yield from _records(pd.read_parquet(path))
+        yield from _records(_indexed(pd.read_parquet(path)))
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read as Parquet: {error}. Write it again.") from error
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from cal.errors import DataError
-from cal.text_files import open_text
+from cal.text_files import open_text, spreadsheet_encoding
 
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " ", "\\t": "\t"}
 """Names of separators that are hard to write in a shell."""
@@ -56,12 +56,18 @@ def read_delimited(
         csv.field_size_limit(limit)
 
 
-def delimited_rows(path: Path, default: str, encoding: str | None = None) -> Iterator[dict[str, str]]:
+def delimited_rows(
+    path: Path, default: str, encoding: str | None = None, *, index: bool = False
+) -> Iterator[dict[str, str]]:
     """The rows of a delimited text file, one after the other, each by the names of its columns.
+
+    Without an encoding, a file that is no Unicode is read as Excel saves what it calls CSV. Columns without a name are
+    left out, except the first one, which is `index`, if it may be that of a data frame.
 
     Raises:
         DataError: as `read_delimited`.
     """
+    encoding = spreadsheet_encoding(path) if encoding is None else encoding
     limit = csv.field_size_limit(sys.maxsize)
     try:
         with open_text(path, encoding) as file:
@@ -70,6 +76,7 @@ def delimited_rows(path: Path, default: str, encoding: str | None = None) -> Ite
             lines = csv.reader(file, delimiter=separator, strict=True)
             try:
                 header = _header(lines, separator)
+                header = ["index", *header[1:]] if index and header[:1] == [""] else header
                 names = [name for name in header if name]
                 if repeated := next((name for name in names if names.count(name) > 1), None):
                     raise _repeated(path, header, repeated)

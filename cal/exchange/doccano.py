@@ -133,6 +133,9 @@ def _document(rows: list[_Row], number: int, losses: Losses) -> AnnotatedDocumen
 def _answers(row: _Row, document: AnnotatedDocument, losses: Losses) -> Iterator[Answer]:
     label = row.data.get("label") or []
     labels = [str(label)] if isinstance(label, str | int) else [str(each) for each in label]
+    if isinstance(label, list) and any(isinstance(each, list | dict) for each in label):
+        losses.add(document.id, "label", label, "is about parts of a text")
+        labels = []
     names = {storable(each) for each in labels_of(document)}
     if len(labels) == 1 and labels[0] not in names and _BETWEEN in labels[0]:
         parts = labels[0].split(_BETWEEN)  # of a CSV file, unless a label has that name
@@ -145,5 +148,6 @@ def _answers(row: _Row, document: AnnotatedDocument, losses: Losses) -> Iterator
     what = said(document, labels, losses, comment=comment) if labels or comment else None
     if what is None:
         return
-    key = answer_id("doccano", document.id, row.reviewer, last_id(document, row.reviewer), what)
+    said_in_csv = _BETWEEN.join(comments)  # the same answer in every file
+    key = answer_id("doccano", document.id, row.reviewer, last_id(document, row.reviewer), *what[:2], said_in_csv)
     yield Answer(key, row.reviewer, what.action, what.label, what.comment)

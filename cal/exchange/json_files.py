@@ -111,7 +111,7 @@ def _of_line(buffer: str, at: int, end: int) -> tuple[Any, int]:
 
 def first_character(path: Path) -> str:
     """The first character of a text file that is no blank; empty if there is none."""
-    with open_text(path) as file:
+    with open_text(path, errors="replace") as file:  # which encoding it is in does not matter
         return file.read(_CHUNK).lstrip()[:1]
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,17 +16,22 @@ from cal.errors import DataError
 from cal.exchange.answers import (
     ACTION_FIELD,
     COMMENT_FIELD,
-    answer_id,
     last_answers,
     number_of,
-    time_of,
-    with_answers,
 )
 from cal.exchange.carried import REST, storable
 from cal.exchange.delimited import delimited_rows
 from cal.exchange.json_files import first_character, read_objects, write_list
 from cal.exchange.label_studio_config import labelling_config, labels_in
-from cal.exchange.label_studio_rows import LABEL_FIELD, RESERVED, documents_in_rows, is_annotation
+from cal.exchange.label_studio_rows import (
+    LABEL_FIELD,
+    RESERVED,
+    annotation_id,
+    beside,
+    documents_in_rows,
+    is_annotation,
+    made_of,
+)
 from cal.exchange.losses import Losses
 from cal.exchange.records import (
     AMBIGUOUS,
@@ -69,9 +73,9 @@ def write_label_studio(documents: Iterable[AnnotatedDocument], labels: LabelSet,
 
 
 def read_label_studio(path: Path) -> Reading:
-    """The documents in an export of Label Studio: JSON, JSON-MIN, CSV, TSV, a snapshot, a file of a target storage.
+    """The documents in an export of Label Studio: JSON, JSON-MIN, CSV, TSV, a snapshot, or a target storage.
 
-    A file to import is read, too.
+    A storage is a folder of files, or one of them. A file to import is read, too.
 
     Raises:
         DataError: if it cannot be read, or an item is no task.
@@ -83,13 +87,37 @@ def read_label_studio(path: Path) -> Reading:
 
 
 def _read(path: Path, losses: Losses) -> Iterator[AnnotatedDocument]:
+    if path.is_dir():
+        files = sorted(each for each in path.rglob("*") if is_stored(each))
+        yield from _documents(_by_task(item for file in files for item in read_objects(file)), losses)
+        return
     if first_character(path) not in ("[", "{"):
         yield from documents_in_rows(delimited_rows(path, "\t" if path.suffix.lower() == ".tsv" else ","), losses)
         return
     items = read_objects(path)
-    first = list(islice(items, 1))
-    every = chain(first, items)
-    yield from documents_in_rows(every, losses) if first and is_annotation(first[0]) else _documents(every, losses)
+    first = next(items, {})
+    every = chain([first] if first else [], items)
+    if is_annotation(first):
+        yield from documents_in_rows(every, losses)
+    else:
+        yield from _documents(_by_task(every) if isinstance(first.get("task"), dict) else every, losses)
+
+
+def is_stored(path: Path) -> bool:
+    """Whether a file is one of a target storage, which holds one annotation; its name is a number."""
+    return path.is_file() and path.stem.isdecimal() and path.suffix.lower() in ("", ".json")
+
+
+def _by_task(items: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The tasks of annotations that hold their task, as a target storage has them."""
+    tasks: dict[str, dict[str, Any]] = {}
+    for item in items:
+        if isinstance(task := item.get("task"), dict):
+            task = tasks.setdefault(str(task.get("id", len(tasks))), {**task, "annotations": []})
+            task["annotations"].append({**item, "task": None})
+        else:
+            tasks[f"task {len(tasks)}"] = dict(item)
+    return [*tasks.values()]
 
 
 def _task(document: AnnotatedDocument) -> dict[str, Any]:
@@ -137,8 +165,6 @@ def _import_id(answer: Answer) -> int:
 def _documents(tasks: Iterable[Mapping[str, Any]], losses: Losses) -> Iterator[AnnotatedDocument]:
     for number, task in enumerate(tasks, start=1):
         annotations = task.get("annotations", task.get("completions", []))
-        if isinstance(inner := task.get("task"), dict):  # a target storage holds one annotation with its task
-            annotations, task = [{**task, "task": None}], inner
         data = task.get("data", task if "annotations" not in task else None)
         if not isinstance(data, Mapping) or not isinstance(annotations, list):
             raise DataError(
@@ -164,10 +190,13 @@ def _document(
             suggestions.append(suggested)
     for draft in task.get("drafts") or ():
         losses.add(document.id, "draft", draft, "a draft is no answer")
+    for name, why in (("meta", "is not read; put it into data"), ("comment_count", "the export holds no comments")):
+        if task.get(name):
+            losses.add(document.id, name, task[name], why)
     found = [_answer(each, document, losses) for each in annotations if isinstance(each, dict)]
     ours = {(storable(each.label), each.score, storable(each.source)) for each in document.suggestions}
     other = [each for each in suggestions if (each.label, each.score, each.source) not in ours]
-    return with_answers(document, filter(None, found), other, side_by_side=True)
+    return beside(document, found, losses, other)
 
 
 def _suggested(prediction: Mapping[str, Any], document: AnnotatedDocument, losses: Losses) -> Suggested | None:
@@ -187,25 +216,32 @@ class _Chosen(NamedTuple):
     labels: list[str]
     action: str | None
     comment: str
+    others: list[tuple[str, Any]]  # what other questions were answered with
 
 
 def _chosen(result: Iterable[Mapping[str, Any]]) -> _Chosen:
     """Labels, action and comment in a result; if several questions offer choices, `label` is the one that counts."""
     labels: dict[str, list[str]] = {}
-    action, comments = None, []
+    action, comments, others = None, [], []
     for item in result:
-        value, name = item.get("value") or {}, item.get("from_name")
-        if item.get("type") == "textarea" or "text" in value:
+        value, name = item.get("value") or {}, str(item.get("from_name"))
+        choices = value.get("choices") or value.get("taxonomy") or ()
+        if item.get("type", "textarea") == "textarea" and "text" in value:
             texts = value.get("text") or []
             comments += [texts] if isinstance(texts, str) else [str(each) for each in texts]
-        for choice in value.get("choices") or value.get("taxonomy") or ():
+        elif not choices:
+            others.append((name, value))
+        for choice in choices:
             if name == ACTION_FIELD:
                 action = str(choice)
             else:
                 label = " / ".join(map(str, choice)) if isinstance(choice, list) else str(choice)
-                labels.setdefault(str(name), []).append(label)
-    of_label = labels.get(LABEL_FIELD) or [label for each in labels.values() for label in each]
-    return _Chosen(of_label, action, "\n".join(comments))
+                labels.setdefault(name, []).append(label)
+    of_label = labels.pop(LABEL_FIELD, None)
+    if of_label is None:
+        of_label = [label for each in labels.values() for label in each]
+        labels = {}
+    return _Chosen(of_label, action, "\n".join(comments), [*labels.items(), *others])
 
 
 def _answer(annotation: Mapping[str, Any], document: AnnotatedDocument, losses: Losses) -> Answer | None:
@@ -214,11 +250,13 @@ def _answer(annotation: Mapping[str, Any], document: AnnotatedDocument, losses: 
     skipped = bool(annotation.get("was_cancelled", annotation.get("skipped")))
     if annotation.get("ground_truth"):
         losses.add(document.id, "ground_truth", True, "an answer has no such mark")
-    key = annotation.get("unique_id") or None
-    import_id = annotation.get("import_id", annotation.get("id"))
-    if known := next((each for each in document.answers if each.id == key or _import_id(each) == import_id), None):
+    for name, value in chosen.others:
+        losses.add(document.id, name, value, "is about something else than the label")
+    key, import_id = annotation.get("unique_id"), annotation.get("import_id", annotation.get("id"))
+    known = next((each for each in document.answers if each.id == key or _import_id(each) == import_id), None)
+    if known is not None:
         written = _annotation(known, document.given)
-        if (_chosen(written["result"]), written["was_cancelled"]) == (chosen, skipped):
+        if (_chosen(written["result"])[:3], written["was_cancelled"]) == (chosen[:3], skipped):
             return known
     what = said(document, chosen.labels, losses, chosen.action, chosen.comment, skipped)
     if what is None:
@@ -226,37 +264,14 @@ def _answer(annotation: Mapping[str, Any], document: AnnotatedDocument, losses: 
     reviewer = annotation.get("completed_by")
     if isinstance(reviewer, dict):
         reviewer = reviewer.get("email") or reviewer.get("id")
-    details = _details(annotation, document, losses)
-    edited = details.created and details.updated and (details.updated - details.created).total_seconds() >= 1
-    if not key or known or edited:
-        when = details.updated or details.created
-        who = reviewer if known is None else annotation.get("updated_by") or reviewer
-        key = answer_id("label_studio", document.id, key or annotation.get("id"), who, when, what)
-    seen = annotation.get("prediction")
+    made, seen = made_of(annotation, document, losses), annotation.get("prediction")
     return Answer(
-        str(key),
+        annotation_id(document, annotation.get("id"), reviewer, made, what),
         "" if reviewer is None else str(reviewer),
         what.action,
         what.label,
         what.comment,
-        details.seconds,
-        details.updated if edited or known else details.created or details.updated,
+        made.seconds,
+        made.updated if known else made.decided,
         _suggested(seen, document, losses) if isinstance(seen, dict) and seen.get("result") else None,
     )
-
-
-class _Details(NamedTuple):
-    created: datetime | None
-    updated: datetime | None
-    seconds: float | None
-
-
-def _details(annotation: Mapping[str, Any], document: AnnotatedDocument, losses: Losses) -> _Details:
-    found: list[Any] = []
-    for name, parse in (("created_at", time_of), ("updated_at", time_of), ("lead_time", number_of)):
-        try:
-            found.append(parse(annotation.get(name)))
-        except ValueError as error:
-            losses.add(document.id, name, annotation.get(name), str(error))
-            found.append(None)
-    return _Details(*found)

@@ -6,13 +6,14 @@ They leave out what nobody annotated, what was skipped, predictions, and the ids
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from cal.errors import DataError
 from cal.exchange.answers import ACTION_FIELD, COMMENT_FIELD, answer_id, number_of, time_of, with_answers
 from cal.exchange.carried import ID, from_json, storable
 from cal.exchange.losses import Losses
-from cal.exchange.records import COMMENT, SKIP, AnnotatedDocument, Answer
+from cal.exchange.records import COMMENT, SKIP, AnnotatedDocument, Answer, Suggested
 from cal.exchange.tool_documents import Said, document_in, said
 
 LABEL_FIELD = "label"
@@ -45,7 +46,21 @@ def documents_in_rows(rows: Iterable[Mapping[str, Any]], losses: Losses) -> Iter
                 f"{losses.source} has no column '{LABEL_FIELD}'. It has: {', '.join(map(repr, first))}. Rename the one "
                 f"with the labels to '{LABEL_FIELD}'."
             )
-        yield with_answers(document, _answers(of_document, document, losses), side_by_side=True)
+        yield beside(document, _answers(of_document, document, losses), losses)
+
+
+def beside(
+    document: AnnotatedDocument, answers: Iterable[Answer | None], losses: Losses, suggestions: Iterable[Suggested] = ()
+) -> AnnotatedDocument:
+    """A document with answers of which one annotator can have several: they disagree, and it is told who."""
+    made = with_answers(document, filter(None, answers), suggestions, side_by_side=True)
+    last: dict[str, Answer] = {}
+    for answer in made.answers[len(document.answers) :] if made.state == "disagreement" else ():
+        earlier = last.get(answer.reviewer)
+        if earlier is not None and (earlier.action, earlier.label) != (answer.action, answer.label):
+            losses.add(made.id, "annotation", earlier.label, "its annotator gave another; a project counts the later")
+        last[answer.reviewer] = answer
+    return made
 
 
 def _answers(rows: Iterable[Mapping[str, Any]], document: AnnotatedDocument, losses: Losses) -> Iterator[Answer]:
@@ -60,15 +75,46 @@ def _answers(rows: Iterable[Mapping[str, Any]], document: AnnotatedDocument, los
         )
         if what is None:
             continue
-        seconds = _parsed(number_of, row, "lead_time", document, losses)
-        if known := next((each for each in ours if _is_ours(each, what, seconds)), None):
+        made = made_of(row, document, losses)
+        if known := next((each for each in ours if _is_ours(each, what, made.seconds)), None):
             ours.remove(known)
             continue
-        time = _parsed(time_of, row, "updated_at", document, losses)
         who = row.get("annotator")
         who = "" if who is None else str(who)
-        key = answer_id("label_studio", document.id, str(row.get("annotation_id")), who, time, what)
-        yield Answer(key, who, what.action, what.label, what.comment, seconds, time)
+        key = annotation_id(document, row.get("annotation_id"), who, made, what)
+        yield Answer(key, who, what.action, what.label, what.comment, made.seconds, made.decided)
+
+
+class Made(NamedTuple):
+    """When an annotation was made.
+
+    Attributes:
+        decided: when it was decided: when it began, unless it was changed a second or more after that.
+        updated: when it was last changed.
+        seconds: how long it took.
+    """
+
+    decided: datetime | None
+    updated: datetime | None
+    seconds: float | None
+
+
+def made_of(annotation: Mapping[str, Any], document: AnnotatedDocument, losses: Losses) -> Made:
+    """When an annotation was made, as JSON and rows say it."""
+    created = _parsed(time_of, annotation, "created_at", document, losses)
+    updated = _parsed(time_of, annotation, "updated_at", document, losses) or created
+    is_changed = created is None or (updated - created).total_seconds() >= 1
+    seconds = _parsed(number_of, annotation, "lead_time", document, losses)
+    return Made(updated if is_changed else created, updated, seconds)
+
+
+def annotation_id(document: AnnotatedDocument, number: Any, reviewer: Any, made: Made, what: Said) -> str:
+    """The id of an answer, which all exports of an annotation tell; one that is changed there is another answer.
+
+    They know its number, but call its annotator by number or by address, and only JSON knows comments for sure.
+    """
+    said_by = (str(reviewer), what.comment) if made.updated is None else made.updated.isoformat()
+    return answer_id("label_studio", document.id, str(number), said_by, what.action, what.label)
 
 
 def _is_ours(answer: Answer, what: Said, seconds: float | None) -> bool:

@@ -14,6 +14,7 @@ from cal.exchange.carried import REST
 from cal.exchange.cleanlab import GIVEN, IS_ISSUE, QUALITY
 from cal.exchange.delimited import delimited_rows
 from cal.exchange.json_files import first_character, read_objects
+from cal.exchange.label_studio import is_stored
 from cal.text_files import open_text
 
 _PARQUET = b"PAR1"
@@ -117,6 +118,9 @@ def _of_folder(path: Path) -> str:
         return "argilla"
     if any(path.glob("*.jsonl")):
         return "doccano"
+    stored = next(filter(is_stored, sorted(path.rglob("*"))), None)
+    if stored is not None and recognise(stored) == "label_studio":
+        return "label_studio"
     raise DataError(f"{path} is a folder of no labelling tool that cal knows. Give a file in it.")
 
 
@@ -132,6 +136,6 @@ def _columns_of_parquet(path: Path) -> list[str]:
 
 
 def _is_tabbed(path: Path) -> bool:
-    with open_text(path) as file:
+    with open_text(path, errors="replace") as file:
         header = file.readline()
     return header.count("\t") > header.count(",")

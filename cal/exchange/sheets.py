@@ -165,6 +165,7 @@ def _edited(document: AnnotatedDocument, cells: Mapping[str, str], losses: Losse
     asked = {name: cells.get(name, "") for name in ("action", "reviewer", "comment")}
     if not asked["action"].strip() or all(cell == before[name] for name, cell in asked.items()):
         return document
+    asked["reviewer"] = asked["reviewer"].strip()
     action = known_action(asked["action"])
     if action is None:
         losses.add(document.id, "action", asked["action"], f"is none of {', '.join(ACTIONS)}")
@@ -173,12 +174,17 @@ def _edited(document: AnnotatedDocument, cells: Mapping[str, str], losses: Losse
     if action == RELABEL and label is None:
         losses.add(document.id, "action", action, "has no label")
         return document
-    time = _parsed(time_of, cells, "time", document.id, losses) if cells.get("time") != before["time"] else None
-    seconds = _parsed(number_of, cells, "seconds", document.id, losses) if cells.get("seconds") else None
-    new = label if action == RELABEL else None
+    known = {storable(each) for each in (document.given, *(each.label for each in document.answers)) if each}
+    if action != RELABEL and label is not None and label not in known:
+        losses.add(document.id, "action", action, f"leaves the label as it is, but the column label says {label!r}")
+        return document
+    new = {name for name in ("time", "seconds") if cells.get(name) != before[name]}  # others are of the last answer
+    time = _parsed(time_of, cells, "time", document.id, losses) if "time" in new else None
+    seconds = _parsed(number_of, cells, "seconds", document.id, losses) if "seconds" in new else None
+    label = label if action == RELABEL else None
     answer = Answer(
-        answer_id("sheet", document.id, asked["reviewer"], time, action, new, asked["comment"]),
-        *(asked["reviewer"], action, new, asked["comment"], seconds, time),
+        answer_id("sheet", document.id, asked["reviewer"], time, action, label, asked["comment"]),
+        *(asked["reviewer"], action, label, asked["comment"], seconds, time),
     )
     return with_answers(document, [answer])
 

@@ -10,7 +10,7 @@ from cal.exchange.answers import action_for
 from cal.exchange.carried import ID, REST, rest_of, restored, storable
 from cal.exchange.losses import Losses
 from cal.exchange.plain_rows import text_id
-from cal.exchange.records import RELABEL, SKIP, AnnotatedDocument
+from cal.exchange.records import COMMENT, RELABEL, SKIP, AnnotatedDocument
 
 OWN = frozenset({"text", "id", ID, REST, "given"})
 """Names of data that mean something to us in every tool."""
@@ -122,7 +122,7 @@ def said(
     comment: str = "",
     skipped: bool = False,
 ) -> Said | None:
-    """What an answer with these choices says; None, and a loss, if that is nothing we have a word for.
+    """What an answer with these choices says; a loss, and None or its comment, if we have no word for that.
 
     Args:
         document: what it is about.
@@ -136,7 +136,7 @@ def said(
         return Said(SKIP, None, comment)
     if len(labels) > 1:
         losses.add(document.id, "label", list(labels), "a document has one label")
-        return None
+        return Said(COMMENT, None, comment) if comment else None
     label = next(iter(labels), None)
     if label is not None:  # the tool may have shown it without what it cannot hold
         label = next((each for each in labels_of(document) if storable(each) == label), label)

@@ -1,5 +1,6 @@
 """Bulk decisions: everything is checked first, the same table changes nothing twice, and undo takes all of it back."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -185,17 +186,70 @@ def test_an_export_that_somebody_edited_in_a_spreadsheet(project):
     assert project.decide_from(path).n_new == 0
     sheet = pd.read_csv(path, dtype=str, keep_default_na=False)
     sheet = sheet.set_index("id", drop=False)
-    sheet.loc["q2", ["action", "label", "reviewer"]] = ["relabel", "LOC", "zoe"]
+    sheet.loc["q2", ["action", "label", "reviewer"]] = ["relabel", "LOC", " zoe "]
     sheet.to_csv(path, index=False)
     assert project.decide_from(path).counts == {"relabel": 1}
     assert (project.decide_from(path).n_new, label(project, "q2")) == (0, "LOC")
     sheet.loc["q3", "label"] = "NUM"
     sheet.loc["q4", "action"] = "kep"
+    sheet.loc["q5", ["action", "label"]] = ["keep", "HUM"]
     sheet.to_csv(path, index=False)
     with pytest.raises(DataError) as caught:
         project.decide_from(path)
     assert "another label, but no new action: 'q3'" in str(caught.value)
     assert "'kep'" in str(caught.value)
+    assert "'keep' leaves the label as it is, but the column label says 'HUM'" in str(caught.value)
+
+
+def test_what_an_edited_export_says_last_counts(project):
+    [path] = project.export(output="out.csv").files
+    sheet = pd.read_csv(path, dtype=str, keep_default_na=False).set_index("id", drop=False)
+
+    def decide(label):
+        sheet.loc["q0", ["action", "label", "reviewer"]] = ["relabel", label, "zoe"]
+        sheet.to_csv(path, index=False)
+        return project.decide_from(path)
+
+    for new in ("LOC", "NUM", "LOC"):
+        taken = decide(new)
+        assert (taken.n_new, label(project, "q0"), decide(new).n_new) == (1, new, 0)
+    project.undo(event=taken.bulk)
+    assert label(project, "q0") == "NUM"
+    assert (decide("LOC").n_new, label(project, "q0")) == (1, "LOC")
+    project.decide("q0", "keep", reviewer="zoe")
+    assert decide("LOC").superseded == ["q0"]
+    assert project.check() == []
+
+
+def test_numbers_that_a_spreadsheet_makes_of_ids(project):
+    project.import_documents([AnnotatedDocument("8", "eight", "HUM")])
+    assert project.decide_from({"id": ["8.0"], "action": ["keep"]}).n_new == 1
+    with pytest.raises(DataError, match=r"'7' .* zeros off ids such as 007"):
+        project.decide_from({"id": ["7"], "action": ["keep"]})
+
+
+def test_a_table_that_excel_saved_as_plain_csv(project):
+    content = "id;action;label;reviewer;Größe\r\n007;Keep;;Zoë;1,5\r\n;;;;\r\n"
+    Path("decisions.csv").write_bytes(content.encode("cp1252"))
+    project.decide_from("decisions.csv")
+    assert [each.reviewer for document in project.documents() for each in document.answers] == ["Zoë"]
+
+
+def test_an_export_that_was_undone_as_a_whole_can_be_taken_up_again(project):
+    rows = [{"text": "?", "cal_id": f"q{n}", "label": ["NUM"], "Comments": []} for n in range(3)]
+    Path("ann.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    taken = project.decide_from("ann.jsonl")
+    project.undo(event=taken.bulk)
+    assert project.decide_from("ann.jsonl").n_new == 3
+
+
+def test_an_answer_of_an_export_that_was_undone_by_itself_stays_undone(project):
+    row = {"text": "Who is number 0?", "cal_id": "q0", "label": ["NUM"], "Comments": []}
+    Path("ann.jsonl").write_text(json.dumps(row))
+    project.import_corpus("ann.jsonl")
+    project.undo(reviewer="ann")
+    again = project.decide_from("ann.jsonl")
+    assert (again.n_new, again.n_known, again.notes) == (0, 1, ["1 of them was undone since; that stands."])
 
 
 @pytest.mark.parametrize("name", ["label_studio", "argilla", "doccano", "prodigy", "jsonl", "parquet"])

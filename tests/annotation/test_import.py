@@ -1,5 +1,7 @@
 """Imports: idempotent, with a difference before anything changes, and decided documents back only with a reason."""
 
+import json
+
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 
 from cal.annotation import Project
 from cal.annotation.importing import NotAcceptedError
+from cal.data.local_files import LocalFiles
 from cal.errors import CalError, ConfigError, DataError
 from cal.exchange.formats import write_annotated
 from cal.exchange.records import AnnotatedDocument, Answer, LabelSet, Suggested
@@ -194,3 +197,56 @@ def test_hostile_ids_are_kept_as_they_were(database):
         assert project.import_documents(AnnotatedDocument(each, each, given="x") for each in ids).version is None
         with pytest.raises(DataError, match="not in the project"):
             project.decide("A", "keep")
+
+
+def test_answers_that_were_taken_up_under_a_name_stay_under_it(project, tmp_path):
+    path = tmp_path / "all.jsonl"
+    path.write_text(json.dumps({"text": "text 0", "cal_id": "q0", "label": ["LOC"], "Comments": []}))
+    project.decide_from(path, reviewer="ann")
+    imported = project.import_corpus(path)
+    assert (imported.n_answers, imported.version) == (0, None)
+    assert project.events().query("action == 'relabel'")["reviewer"].tolist() == ["ann"]
+
+
+def test_a_later_export_brings_the_suggestions_that_its_run_lacks(project, tmp_path):
+    def tasks(n):
+        result = [{"from_name": "label", "type": "choices", "value": {"choices": ["LOC"]}}]
+        path = tmp_path / f"{n}.json"
+        predictions = [{"model_version": "m", "score": 0.5, "result": result}]
+        data = [{"text": f"text {at}", "cal_id": f"q{at}"} for at in range(n)]
+        path.write_text(json.dumps([{"data": each, "annotations": [], "predictions": predictions} for each in data]))
+        return path
+
+    project.import_corpus(tasks(1))
+    assert "Run m: 2 documents more." in str(project.import_corpus(tasks(3)))
+    assert project.import_corpus(tasks(3)).notes == []
+    suggested = {each.id: [of.source for of in each.suggestions] for each in project.documents()}
+    assert [suggested[f"q{n}"] for n in range(4)] == [["m"], ["m"], ["m"], []]
+
+
+@pytest.mark.parametrize("numbered", [True, False])
+def test_a_frame_of_cleanlab_without_texts_ranks_documents_that_are_there(project, tmp_path, numbered):
+    names = [str(LABELS.index(each)) if numbered else each for each in table()["label"]]
+    frame = pd.DataFrame({"given_label": names, "predicted_label": names[1:] + names[:1]}, index=table()["id"])
+    frame["label_quality"] = [n / 12 for n in range(12)]
+    frame["is_label_issue"] = frame["label_quality"] < 0.2
+    path = tmp_path / "issues.csv"
+    frame.rename_axis(None).to_csv(path)
+    assert str(project.import_corpus(path)) == "Run issues.csv: suspects of 12 documents."
+    assert {each.id: each.text for each in project.documents()} == table().set_index("id")["text"].to_dict()
+    assert {each.id: each.suggestions[0].label for each in project.documents()}["q0"] == "LOC"
+    project.queue(by="-label_quality", order="ranked")
+    frame.reset_index(drop=True).to_csv(path)
+    with pytest.raises(DataError, match=r"12 of 12 ids .* not among the documents .* Its index must hold"):
+        project.import_corpus(path)
+
+
+def test_exports_with_answers_are_imported_one_after_the_other(project, tmp_path):
+    row = {"text": "text 0", "cal_id": "q0", "label": ["LOC"], "Comments": []}
+    for name in ("ann.jsonl", "bob.jsonl"):
+        (tmp_path / name).write_text(json.dumps(row))
+    files = [str(tmp_path / "ann.jsonl"), str(tmp_path / "bob.jsonl")]
+    for given_files in ({"path": files}, {"train": files[0]}):
+        with pytest.raises(DataError, match=r"Import each by itself, one after the other: dataset\.path=.*ann\.jsonl"):
+            project.import_corpus(LocalFiles(**given_files))
+    assert [project.import_corpus(each).n_answers for each in files] == [1, 1]

@@ -121,3 +121,24 @@ def test_several_labels_are_refused(tmp_path, row):
     path.write_text(json.dumps([{"text": "Who?", **row}, {"text": "Where?", **row}]))
     with pytest.raises(DataError, match=r"row 1: column 'label' holds 2 labels"):
         read_corpus("files", path=str(path))
+
+
+def test_folders_that_tools_export_are_corpora(tmp_path):
+    folder = tmp_path / "project"
+    folder.mkdir()
+    rows = [{"text": f"Question {n}?", "cal_id": f"q-{n}", "Comments": []} for n in range(4)]
+    for user in ("ann", "bob"):
+        labelled = [json.dumps(row | {"label": ["HUM" if n % 2 else "LOC"]}) for n, row in enumerate(rows)]
+        (folder / f"{user}.jsonl").write_text("\n".join(labelled))
+    assert corpus(folder) == {f"q-{n}": "HUM" if n % 2 else "LOC" for n in range(4)}
+
+
+def test_what_annotators_of_prodigy_said_about_one_label_each(tmp_path):
+    rows = [
+        {"text": f"Question {n}?", "label": label, "answer": answer, "_input_hash": n}
+        for n, label in enumerate(("HUM", "LOC", "HUM", "LOC"))
+        for answer in (("accept", "reject") if n else ("reject", "ignore"))
+    ]
+    path = tmp_path / "set.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    assert sorted(corpus(path, unlabelled="skip").values()) == ["HUM", "LOC", "LOC"]

@@ -60,9 +60,8 @@ def test_tasks_of_label_studio(name):
     assert first.suggestions == (Suggested("HUM", 0.75, "run-1"),)  # from the annotation: predictions are numbers
     assert first.answers[0].seen == first.suggestions[0]
     exported = json.loads((EXPORTS / name).read_bytes())[0]["annotations"][0]
-    assert first.answers[0].id == exported["unique_id"]
     assert first.answers[0].time == datetime.fromisoformat(exported["created_at"])
-    assert losses == []
+    assert losses == [("t-3", "annotation")]  # two of one annotator
     assert read(EXPORTS / name)[0] == documents
 
 
@@ -74,13 +73,21 @@ def test_annotations_of_label_studio_by_row(name):
     assert said(documents[1]) == [("1", "keep", None, "", 1.25)]
     assert {(each.action, each.label) for each in documents[2].answers} == {("keep", None), ("relabel", "LOC")}
     assert documents[0].answers[0].time.date().isoformat() == "2026-11-29"
-    assert losses == []
+    assert losses == [("t-3", "annotation")]
 
 
-def test_json_min_and_csv_of_label_studio_give_answers_the_same_ids():
-    both = [read(EXPORTS / name)[0] for name in ("label_studio_min.json", "label_studio.csv")]
-    ids = [[sorted(answer.id for answer in document.answers) for document in of_file] for of_file in both]
-    assert ids[0] == ids[1]
+def test_all_exports_of_label_studio_give_an_answer_the_same_id_and_time():
+    names = ("label_studio_min.json", "label_studio.csv", "label_studio.json", "label_studio_snapshot.json")
+    every = [
+        {
+            (answer.id, answer.time, answer.action, answer.label)
+            for document in read(EXPORTS / name)[0]
+            for answer in document.answers
+            if answer.action != "skip"  # which rows leave out
+        }
+        for name in names
+    ]
+    assert every == every[:1] * 4
 
 
 def task(**about):
@@ -89,6 +96,11 @@ def task(**about):
 
 def choice(*labels):
     return [{"from_name": "label", "to_name": "text", "type": "choices", "value": {"choices": list(labels)}}]
+
+
+WRITTEN = {"from_name": "why", "type": "textarea", "value": {"text": ["odd"]}}
+STARS = {"from_name": "stars", "type": "rating", "value": {"rating": 4}}
+SPAN = {"from_name": "words", "type": "labels", "value": {"start": 0, "end": 3, "text": "Who", "labels": ["PER"]}}
 
 
 @pytest.mark.parametrize(
@@ -113,7 +125,16 @@ def choice(*labels):
         (
             task(annotations=[{"id": 3, "result": [*choice("LOC"), {**choice("hard")[0], "from_name": "difficulty"}]}]),
             [("", "relabel", "LOC", "", None)],
-            [],
+            [("q", "difficulty")],
+        ),
+        (
+            task(
+                annotations=[{"id": 3, "result": [*choice("HUM", "LOC"), WRITTEN, STARS, SPAN]}],
+                meta={"run": 1},
+                comment_count=2,
+            ),
+            [("", "comment", None, "odd", None)],
+            [("q", "meta"), ("q", "comment_count"), ("q", "stars"), ("q", "words"), ("q", "label")],
         ),
         (
             task(annotations=[{"id": 3, "result": choice(["HUM", "who"])}]),
@@ -128,6 +149,19 @@ def test_variants_of_tasks(tmp_path, item, answers, losses):
     [document], found = read(path)
     assert find_format(path) == "label_studio"
     assert (document.id, said(document), found) == ("q", answers, losses)
+
+
+def test_a_folder_of_a_target_storage_holds_a_file_per_annotation(tmp_path):
+    for number, label in ((3, "HUM"), (11, "LOC")):
+        item = {"id": number, "result": choice(label), "completed_by": {"email": f"{number}@x.org"}, "task": task()}
+        (tmp_path / str(number)).write_text(json.dumps(item))
+    assert find_format(tmp_path) == "label_studio"
+    [document], losses = read(tmp_path)
+    assert sorted(said(document)) == [
+        ("11@x.org", "relabel", "LOC", "", None),
+        ("3@x.org", "keep", None, "", None),
+    ]
+    assert losses == []
 
 
 def test_records_of_argilla_without_the_status_of_responses_hold_no_answers():
@@ -160,6 +194,33 @@ def test_flat_records_of_argilla_tell_who_submitted():
     ]
     assert [each.state for each in documents] == ["disagreement", "kept", "ambiguous", "skipped"]
     assert losses == [("t-3", "response")]  # a draft
+
+
+def test_what_else_a_record_of_argilla_holds_is_reported(tmp_path):
+    [record] = json.loads((EXPORTS / "argilla.json").read_bytes())[1:2]
+    stars = [{"value": 3, "user_id": ANN, "status": "submitted"}]
+    record |= {"status": "completed", "vectors": {"v": [0.5]}, "responses": record["responses"] | {"stars": stars}}
+    path = tmp_path / "records.json"
+    path.write_text(json.dumps([record]))
+    [document], losses = read(path)
+    assert said(document) == [(ANN, "keep", None, "easy", None)]
+    assert losses == [("t-2", "vectors"), ("t-2", "stars")]
+
+
+def test_comments_of_doccano_have_one_id_in_all_its_files(tmp_path):
+    row = {"text": "Who?", "cal_id": "q", "label": ["HUM"], "Comments": ["a", "b"]}
+    [first] = read(lines(tmp_path / "all.jsonl", row))[0]
+    (tmp_path / "all.csv").write_text("text,cal_id,label,Comments\nWho?,q,HUM,a#b\n")
+    [second] = read(tmp_path / "all.csv")[0]
+    assert first.answers[0].id == second.answers[0].id
+
+
+def test_spans_of_doccano_are_no_labels_of_a_text_and_comments_beside_two_labels_stay(tmp_path):
+    row = {"text": "Who?", "cal_id": "q", "Comments": ["hm"]}
+    for label in ([[0, 3, "PER"]], ["HUM", "LOC"]):
+        [document], losses = read(lines(tmp_path / "all.jsonl", row | {"label": label}))
+        assert said(document) == [("", "comment", None, "hm", None)]
+        assert losses == [("q", "label")]
 
 
 @pytest.mark.parametrize("name", ["all.jsonl", "all.csv"])
@@ -366,11 +427,21 @@ def test_an_action_that_somebody_writes_into_a_sheet_is_an_answer(tmp_path):
     table.loc[2, "comment"] = "=neither"
     table.to_csv(path, index=False, sep=";")  # as spreadsheets of other countries save it
     documents, losses = read(path)
-    assert said(documents[0])[1:] == [("eve", "relabel", "HUM", "yes", 1.5)]
+    assert said(documents[0])[1:] == [("eve", "relabel", "HUM", "yes", None)]
     assert documents[1] == made[1]
     assert said(documents[2])[1:] == [(BOB, "ambiguous", None, "=neither", None)]
     assert documents[3:] == made[3:]
     assert losses == [("d-1", "action")]
+
+
+def test_a_sheet_that_excel_saved_as_plain_csv(tmp_path):
+    path = tmp_path / "sheet.csv"
+    made = [replace(each, text=f"Café {n}?") for n, each in enumerate(reviewed())]
+    write_annotated(made, LABELS, path, "csv")
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table.to_csv(path, index=False, sep=";", encoding="cp1252", lineterminator="\r\n")
+    assert find_format(path) == "csv"
+    assert read(path) == (made, [])
 
 
 def test_a_sheet_runs_no_formula_and_programs_get_texts_as_they_are(tmp_path):
