@@ -239,7 +239,7 @@ def _fresh(
 def _due(
     connection: Connection, decisions: Sequence[Decision], known: Known, source: str, is_sheet: bool
 ) -> tuple[list[Decision], list[str], int]:
-    """The decisions to take up, documents that were decided otherwise since, and how many were undone and stay so."""
+    """The decisions to record, documents that were decided otherwise since, and how many were undone and stay so."""
     undone = undone_ids(connection)
     ids, last = _earlier(connection, len(decisions), lambda n, times: _again(decisions[n].id, times))
     standing = _standing(connection, [known.numbers[decisions[n].document] for n in last])
@@ -263,7 +263,7 @@ def _due(
 
 
 def _earlier(connection: Connection, n: int, id_of: Callable[[int, int], str]) -> tuple[dict[int, str], dict[int, Any]]:
-    """A free id for each of n decisions, and the last event of those that were taken up, perhaps several times."""
+    """A free id for each of n decisions, and the last event of those that are recorded, perhaps several times."""
     waiting, last = dict.fromkeys(range(n), 0), dict[int, Any]()
     ids = {at: id_of(at, 0) for at in waiting}
     columns = sa.select(EVENT.c.uuid, EVENT.c.bulk, EVENT.c.seq, EVENT.c.source)
@@ -280,7 +280,7 @@ def _earlier(connection: Connection, n: int, id_of: Callable[[int, int], str]) -
 
 
 def _again(id: str, times: int) -> str:
-    """The id of a decision that is taken up again after so many times."""
+    """The id of a decision that is recorded again after so many times."""
     return str(uuid5(_SPACE, json.dumps([id, times]))) if times else id
 
 

@@ -65,7 +65,7 @@ def row_problems(
         problems.insert(
             0,
             f"{quantity(len(absent), 'id')} not in the project: {some}{more} ({call(list(absent.values()))}). "
-            f"them, or import the corpus that holds them.{zeros if any(map(str.isdecimal, absent)) else ''}",
+            f"Correct them, or import the corpus that holds them.{zeros if any(map(str.isdecimal, absent)) else ''}",
         )
     return problems + (_contradictions(rows) if contradictions else [])
 
