@@ -70,7 +70,7 @@ def add_suggestions(connection: Connection, run: RunTable, labels: LabelNames) -
     query = sa.select(RUN.c.id, RUN.c.kind).where(RUN.c.name == run.name)
     known = connection.execute(query).one_or_none()
     if known is None:
-        return [add_run(connection, run, labels, partial=True)[0]]
+        return [add_run(connection, replace(run, by_name=True), labels, partial=True)[0]]
     table = MAP_POINT if known.kind == MAP else SUGGESTION
     query = sa.select(DOCUMENT.c.external_id).join(table, table.c.document_id == DOCUMENT.c.id)
     there = set(connection.execute(query.where(table.c.run_id == known.id)).scalars())

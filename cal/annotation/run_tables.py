@@ -44,6 +44,7 @@ class RunTable:
         about: model, seeds, n_epochs, capture, settings, git and made, as far as they are known.
         label_names: names of the classes; None if they have none.
         curves: (instance, epoch, class) probabilities in float16, or None.
+        by_name: whether a run of another name is another one even if it says the same.
     """
 
     kind: str
@@ -53,6 +54,7 @@ class RunTable:
     about: Mapping[str, Any] = field(default_factory=dict)
     label_names: Sequence[str] | None = None
     curves: np.ndarray | None = None
+    by_name: bool = False
 
     @property
     def digest(self) -> str:
@@ -61,6 +63,8 @@ class RunTable:
         others = self.rows["columns" if self.kind == SUSPECTS else "metrics"].map(repr)
         hashes = pd.util.hash_pandas_object(plain.astype("string").assign(others=others), index=False)
         found = hashlib.sha256(np.sort(hashes.to_numpy()).tobytes())
+        if self.by_name:
+            found.update(self.name.encode())
         found.update(
             repr((self.kind, self.curves is None, None if self.label_names is None else [*self.label_names])).encode()
         )

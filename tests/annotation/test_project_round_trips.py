@@ -137,6 +137,12 @@ def test_a_project_made_from_an_export_holds_the_same(folder, story, name):
     check_round_trip(folder, story, name)
 
 
+def test_two_runs_that_say_the_same_stay_two(folder):
+    suggestions = (Suggested("HUM", 0.0, "map"), Suggested("LOC", 0.0, "suspects"))
+    made = [AnnotatedDocument("a", "Who?", suggestions=suggestions)]
+    check_round_trip(folder, (made, [("merge", LABELS)]), "jsonl")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_project_made_from_an_export_in_this_format_holds_the_same(folder, name):
