@@ -20,7 +20,7 @@ from cal.annotation.label_table import read_labels
 from cal.annotation.labels import LabelNames
 from cal.annotation.recording import latest_version, record, undone_ids
 from cal.annotation.schema import DOCUMENT, EVENT, GIVEN, PROJECT, VERDICT
-from cal.annotation.statements import chunks
+from cal.annotation.statements import among, chunks
 from cal.errors import DataError, quantity, shown
 from cal.exchange.records import COMMENT, RELABEL
 
@@ -191,7 +191,9 @@ def _documents(connection: Connection, ids: Iterable[str], names: LabelNames) ->
     query = sa.select(DOCUMENT.c.external_id, DOCUMENT.c.id, GIVEN.c.label_id)
     query = query.select_from(DOCUMENT.join(GIVEN, of_version, isouter=True))
     found = [
-        row for some in chunks(wanted) for row in connection.execute(query.where(DOCUMENT.c.external_id.in_(some)))
+        row
+        for some in chunks(wanted)
+        for row in connection.execute(query.where(among(connection, DOCUMENT.c.external_id, some)))
     ]
     return Known(
         {row.external_id: row.id for row in found}, {row.external_id: names.name(row.label_id) for row in found}
@@ -271,7 +273,7 @@ def _earlier(connection: Connection, n: int, id_of: Callable[[int, int], str]) -
         there = {
             row.uuid: row
             for some in chunks([ids[at] for at in waiting])
-            for row in connection.execute(columns.where(EVENT.c.uuid.in_(some)))
+            for row in connection.execute(columns.where(among(connection, EVENT.c.uuid, some)))
         }
         waiting = {at: times + 1 for at, times in waiting.items() if ids[at] in there}
         last |= {at: there[ids[at]] for at in waiting}
@@ -291,7 +293,7 @@ def _standing(connection: Connection, numbers: Sequence[int]) -> dict[tuple[int,
     return {
         (row.document_id, row.reviewer): (row.seq, row.source)
         for some in chunks(sorted(set(numbers)))
-        for row in connection.execute(query.where(VERDICT.c.document_id.in_(some)))
+        for row in connection.execute(query.where(among(connection, VERDICT.c.document_id, some)))
     }
 
 

@@ -61,7 +61,7 @@ def decided_frame(connection: Connection) -> pd.DataFrame:
 
 def changes_in(decided: pd.DataFrame) -> pd.DataFrame:
     """The rows of decided documents whose label is now another than the given one, or that had none."""
-    changed = (decided["state"] == RELABELLED) & (decided["label"] != decided["given"])
+    changed = decided["state"].isin((KEPT, RELABELLED)) & (decided["label"] != decided["given"])
     return decided[changed].reset_index(drop=True)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ class ErrorTotal:
         estimate: number of errors in the queue, those found included; None if nothing can be said.
         low: lower end of the interval for it.
         high: upper end.
+        withdrawn: number of documents that were withdrawn undecided, and count as no errors that are left.
         reason: why there is no interval, in a sentence, else empty.
     """
 
@@ -39,6 +40,7 @@ class ErrorTotal:
     estimate: float | None = None
     low: int | None = None
     high: int | None = None
+    withdrawn: int = 0
     reason: str = ""
 
     def left(self) -> dict[str, float | int | None]:
@@ -65,6 +67,7 @@ def error_total(
     at_random: Any = None,
     errors_elsewhere: int = 0,
     right_elsewhere: int = 0,
+    withdrawn: int = 0,
     alpha: float = 0.05,
 ) -> ErrorTotal:
     """Estimates the number of errors in a queue from its first draws.
@@ -82,6 +85,8 @@ def error_total(
         at_random: (draw,) whether a draw took any document; needed for `mixed`.
         errors_elsewhere: number of errors that are known of documents of the queue not drawn yet.
         right_elsewhere: number of such documents that are known to be right.
+        withdrawn: number of documents, drawn or not, that were withdrawn undecided: an error among them is no longer
+            one that is left.
         alpha: probability that the true number ever lies outside the interval, at most.
 
     Raises:
@@ -105,7 +110,7 @@ def error_total(
     """
     check_arguments(error_total, {"bets": bets, "alpha": alpha})
     refuse(
-        whole_numbers(0, errors_elsewhere=errors_elsewhere, right_elsewhere=right_elsewhere)
+        whole_numbers(0, errors_elsewhere=errors_elsewhere, right_elsewhere=right_elsewhere, withdrawn=withdrawn)
         + numbers_in("(0, 1)", alpha=alpha)
     )
     y, given, shares = _checked(bets, weights, outcomes, probability)
@@ -113,8 +118,10 @@ def error_total(
     found, n_known = int((y == 1).sum()) + errors_elsewhere, int(known.sum()) + errors_elsewhere + right_elsewhere
     if len(y) + errors_elsewhere + right_elsewhere > bets.n_documents:
         raise DataError(f"More documents were read than the {bets.n_documents:,} of the queue.")
-    total = ErrorTotal(bets.n_documents, n_known, int((~known).sum()), found)
-    if n_known == bets.n_documents:
+    if n_known + withdrawn > bets.n_documents:
+        raise DataError(f"{n_known:,} documents are known and {withdrawn:,} withdrawn of {bets.n_documents:,}.")
+    total = ErrorTotal(bets.n_documents, n_known, int((~known).sum()), found, withdrawn=withdrawn)
+    if n_known + withdrawn == bets.n_documents:
         return _with(total, found, found, found)
     if bets.order == "ranked":
         return _without(
@@ -126,10 +133,11 @@ def error_total(
         return _without(total, f"Read {least} to learn how many are left.")
     counted = _flags(at_random, len(y)) if bets.order == "mixed" else None
     low, high = error_bounds(bets, given[None], y[None], counted=counted, alpha=alpha)
-    most = bets.n_documents - (n_known - found)
-    lowest, highest = max(int(low[0]), found), min(int(high[0]), most)
+    waiting = bets.n_documents - n_known - withdrawn
+    lowest, highest = max(int(low[0]) - withdrawn, found), min(int(high[0]), found + waiting)
     highest = max(lowest, highest)
     estimate = lure(y, shares, bets.n_documents)
+    estimate = found + (estimate - found) * waiting / (waiting + withdrawn)
     return _with(total, float(np.clip(estimate, lowest, highest)), lowest, highest)
 
 
@@ -215,8 +223,8 @@ def _flags(at_random: Any, n_draws: int) -> np.ndarray:
 
 
 def _with(total: ErrorTotal, estimate: float, low: int, high: int) -> ErrorTotal:
-    return ErrorTotal(total.n_documents, total.read, total.unknown, total.found, estimate, low, high)
+    return replace(total, estimate=estimate, low=low, high=high)
 
 
 def _without(total: ErrorTotal, reason: str) -> ErrorTotal:
-    return ErrorTotal(total.n_documents, total.read, total.unknown, total.found, reason=reason)
+    return replace(total, reason=reason)

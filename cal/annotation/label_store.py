@@ -58,6 +58,8 @@ def merge_labels(connection: Connection, old: str, into: str, reviewer: str) -> 
         raise ConfigError(f"'{old}' cannot be merged into itself. Give two labels.")
     _append(connection, MERGE, number, old, into, reviewer, target)
     merged = _follow(connection)
+    if connection.dialect.name == "postgresql":  # who is deciding finishes first, and later ones know the merged labels
+        connection.exec_driver_sql("LOCK TABLE event IN SHARE ROW EXCLUSIVE MODE")
     affected = [each.id for each in known.all if known.resolved(each.id) == number]
     documents = sa.select(VERDICT.c.document_id).where(VERDICT.c.label_id.in_(affected)).distinct()
     update_states(connection, connection.execute(documents).scalars().all())

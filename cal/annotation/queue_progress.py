@@ -103,6 +103,7 @@ def _total(of: Reads, size: int | None = None) -> ErrorTotal:
         at_random=of.at_random[:size],
         errors_elsewhere=of.errors_elsewhere if whole else 0,
         right_elsewhere=of.right_elsewhere if whole else 0,
+        withdrawn=of.withdrawn,
     )
 
 

@@ -10,11 +10,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from cal.annotation.betting import Bets
+from cal.annotation.filters import DECIDED, Filter
 from cal.annotation.label_table import read_labels
 from cal.annotation.labels import LabelNames
-from cal.annotation.schema import DRAW, GIVEN, QUEUE, STATE
+from cal.annotation.schema import DOCUMENT, DRAW, GIVEN, QUEUE, STATE
 from cal.annotation.statements import raw_rows
-from cal.annotation.verdicts import DISAGREEMENT, SKIPPED, UNDECIDED
+from cal.annotation.verdicts import DISAGREEMENT, RELABELLED, SKIPPED, UNDECIDED
 from cal.exchange.records import STATES
 
 _UNKNOWN = (UNDECIDED, SKIPPED, DISAGREEMENT)
@@ -42,6 +43,7 @@ class Reads:
         state: (draw,) state of each document.
         errors_elsewhere: number of errors known among the documents of the queue that are not drawn yet.
         right_elsewhere: number of such documents known not to be errors.
+        withdrawn: number of documents of the queue that an import has withdrawn before they were decided.
         bets: bets on the number of errors, from the weights of the whole queue.
     """
 
@@ -59,6 +61,7 @@ class Reads:
     state: np.ndarray
     errors_elsewhere: int
     right_elsewhere: int
+    withdrawn: int
     bets: Bets
 
     def __len__(self) -> int:
@@ -80,6 +83,11 @@ def read_reads(connection: Connection, queue: int) -> Reads:
     elsewhere = _Outcomes.of(
         _columns(connection, queue, about.version_id, *closed, index="ix_draw_closed"), names
     ).outcome
+    n_found_before = 0
+    if _may_hold_relabelled(about.filter):
+        found_before = (DRAW.c.position >= n, DRAW.c.is_open, STATE.c.state == RELABELLED)
+        before = _Outcomes.of(_columns(connection, queue, about.version_id, *found_before), names).outcome
+        n_found_before = int((before == 1).sum())
     return Reads(
         queue=queue,
         order=about.order,
@@ -93,8 +101,9 @@ def read_reads(connection: Connection, queue: int) -> Reads:
         given=first.given,
         decided=first.decided,
         state=first.state,
-        errors_elsewhere=int((elsewhere == 1).sum()),
+        errors_elsewhere=int((elsewhere == 1).sum()) + n_found_before,
         right_elsewhere=int((elsewhere == 0).sum()),
+        withdrawn=_n_withdrawn(connection, queue),
         bets=Bets.from_data(about.settings["bets"]),
     )
 
@@ -109,13 +118,16 @@ class _Outcomes:
     @classmethod
     def of(cls, columns: list[tuple[Any, ...]], names: LabelNames) -> _Outcomes:
         """The outcomes of draws from their columns."""
-        is_open, states, labels, given = columns[5:]
+        is_open, n_decided, states, labels, returned, given = columns[5:]
         resolved = {None: -1} | {each.id: int(names.resolved(each.id) or -1) for each in names.all}
         before = np.array([resolved[each] for each in given], np.int64)
         after = np.array([resolved[each] for each in labels], np.int64)
         state = np.array([each or UNDECIDED for each in states], dtype=f"<U{max(map(len, STATES))}")
         known = ~np.array(is_open, bool) & ~np.isin(state, _UNKNOWN)
         wrong = (after >= 0) & (before >= 0) & (after != before)
+        # Who reads decided documents again checks those that were kept. An error that was found is not found again.
+        found_before = wrong & (state == RELABELLED) & (np.array(n_decided, int) == 0)
+        known |= found_before & np.array([each is None for each in returned], bool)
         return cls(np.where(known, wrong.astype(float), np.nan), before, after, state)
 
 
@@ -130,14 +142,33 @@ def _prefix(connection: Connection, queue: int, n_documents: int) -> int:
     return n_documents if waiting is None else int(waiting)
 
 
+def _may_hold_relabelled(filter: str) -> bool:
+    """Whether documents may be in a queue that were relabelled before and did not come back."""
+    named = [each for each in Filter.of(filter).conditions if each.name == "state"]
+    return all(bool({RELABELLED, DECIDED} & {*each.values}) == (each.operator == "=") for each in named)
+
+
+def _n_withdrawn(connection: Connection, queue: int) -> int:
+    """Number of documents of a queue that were withdrawn undecided."""
+    tables = DOCUMENT.join(DRAW, DRAW.c.document_id == DOCUMENT.c.id)
+    undecided = sa.or_(STATE.c.state.is_(None), STATE.c.state.in_(_UNKNOWN))
+    count = sa.select(sa.func.count()).select_from(tables.outerjoin(STATE, STATE.c.document_id == DOCUMENT.c.id))
+    withdrawn: sa.ColumnElement[bool] = sa.literal_column("document.withdrawn")  # as its index says it
+    n: int = connection.execute(count.where(withdrawn, DRAW.c.queue_id == queue, undecided)).scalar_one()
+    return n
+
+
 def _columns(
     connection: Connection, queue: int, version: int | None, *which: Any, index: str | None = None
 ) -> list[tuple[Any, ...]]:
-    """Position, document, weight, probability, at_random, is_open, state, decided and given label of draws."""
+    """Position, document, weight, probability, at_random, is_open and n_decided of draws, and of their documents the
+    state, the decided label, why they came back, and the given label.
+    """
     given = (GIVEN.c.document_id == DRAW.c.document_id) & (GIVEN.c.version_id == version)
     tables = DRAW.outerjoin(STATE, STATE.c.document_id == DRAW.c.document_id).outerjoin(GIVEN, given)
-    columns = (DRAW.c.position, DRAW.c.document_id, DRAW.c.weight, DRAW.c.probability, DRAW.c.at_random, DRAW.c.is_open)
-    query = sa.select(*columns, STATE.c.state, STATE.c.label_id, GIVEN.c.label_id.label("given")).select_from(tables)
+    columns = (DRAW.c.position, DRAW.c.document_id, DRAW.c.weight, DRAW.c.probability, DRAW.c.at_random)
+    more = (DRAW.c.is_open, DRAW.c.n_decided, STATE.c.state, STATE.c.label_id, STATE.c.returned)
+    query = sa.select(*columns, *more, GIVEN.c.label_id.label("given")).select_from(tables)
     query = query.where(DRAW.c.queue_id == queue, *which).order_by(DRAW.c.position)
     rows = list(raw_rows(connection, query, index=index))
-    return list(zip(*rows, strict=True)) if rows else [()] * 9
+    return list(zip(*rows, strict=True)) if rows else [()] * 11

@@ -36,6 +36,15 @@ def chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
         yield listed[start : start + MOST]
 
 
+def among(connection: Connection, column: sa.Column[Any], values: Sequence[Any]) -> sa.ColumnElement[bool]:
+    """Whether a column is one of some values. PostgreSQL takes them as an array, since thousands of parameters are slow
+    to send.
+    """
+    if connection.dialect.name == "postgresql":
+        return column == sa.any_(sa.literal(list(values), sa.ARRAY(column.type)))
+    return column.in_(values)
+
+
 def raw_rows(connection: Connection, query: sa.Select[Any], *, index: str | None = None) -> Iterator[Any]:
     """Rows as the driver gives them, which is several times as fast for a million.
 

@@ -120,7 +120,7 @@ class Status:
         """Number of undecided documents outside the queue that `errors_left` is about."""
         if (queue := self.estimating) is None:
             return 0
-        waiting = queue.queue.n_documents - queue.total.read
+        waiting = queue.queue.n_documents - queue.total.read - queue.total.withdrawn
         return max(self.documents - self.decided - waiting, 0)
 
     @property

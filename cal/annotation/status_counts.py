@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from cal.annotation.label_table import read_labels
 from cal.annotation.recording import latest_version
 from cal.annotation.schema import DOCUMENT, EVENT, GIVEN, STATE, VERDICT
-from cal.annotation.verdicts import RELABELLED, UNDECIDED
+from cal.annotation.verdicts import KEPT, RELABELLED, UNDECIDED
 from cal.exchange.records import RELABEL, STATES
 
 
@@ -76,6 +76,12 @@ def _changes(connection: Connection, withdrawn: sa.Select[Any]) -> tuple[int, pd
             continue
         if then is not None and names.resolved(then) != names.resolved(label):
             wrong.add(document)
+        pairs[document] = (names.name(now), names.name(label))
+    kept = (
+        sa.select(STATE.c.document_id, STATE.c.label_id, latest.c.label_id).select_from(STATE).join(latest, of_latest)
+    )
+    kept = kept.where(STATE.c.state == KEPT, STATE.c.returned.is_not(None))
+    for document, label, now in connection.execute(kept.where(STATE.c.document_id.not_in(withdrawn))):
         pairs[document] = (names.name(now), names.name(label))
     counted = Counter(pair for pair in pairs.values() if pair[0] != pair[1])
     rows = [(given, label, n) for (given, label), n in counted.most_common()]

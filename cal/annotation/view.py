@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from cal.annotation.label_table import read_labels
 from cal.annotation.schema import DOCUMENT, DRAW, EVENT, LEASE, QUEUE, STATE, VERDICT
-from cal.annotation.statements import chunks, upsert
+from cal.annotation.statements import among, chunks, upsert
 from cal.annotation.verdicts import DECIDES, RETURN, UNDECIDED, UNDO, Event, Verdict, state, verdicts
 from cal.exchange.records import SKIP
 
@@ -21,7 +21,7 @@ def lock_documents(connection: Connection, numbers: Iterable[int]) -> None:
     """Lets one transaction at a time decide a document. SQLite has one writer anyway."""
     if connection.dialect.name == "postgresql":
         for some in chunks(sorted(numbers)):
-            query = sa.select(DOCUMENT.c.id).where(DOCUMENT.c.id.in_(some))
+            query = sa.select(DOCUMENT.c.id).where(among(connection, DOCUMENT.c.id, some))
             connection.execute(query.order_by(DOCUMENT.c.id).with_for_update(key_share=True)).all()
 
 
@@ -54,11 +54,13 @@ def update_states(connection: Connection, numbers: Sequence[int]) -> None:
     labels = read_labels(connection)
     for some in chunks(numbers):
         of: dict[int, dict[str, Verdict]] = {number: {} for number in some}
-        for row in connection.execute(sa.select(VERDICT).where(VERDICT.c.document_id.in_(some))):
+        for row in connection.execute(sa.select(VERDICT).where(among(connection, VERDICT.c.document_id, some))):
             label = labels.resolved(row.label_id)
             of[row.document_id][row.reviewer] = Verdict(row.action, label, row.adjudicates, row.seq)
         returns = _returns(connection, some)
-        latest = sa.select(EVENT.c.document_id, sa.func.max(EVENT.c.seq)).where(EVENT.c.document_id.in_(some))
+        latest = sa.select(EVENT.c.document_id, sa.func.max(EVENT.c.seq)).where(
+            among(connection, EVENT.c.document_id, some)
+        )
         seqs = dict(connection.execute(latest.group_by(EVENT.c.document_id)).all())
         states = {number: state(of[number], returns[number], seqs.get(number, 0)) for number in some}
         rows = [
@@ -79,7 +81,7 @@ def update_states(connection: Connection, numbers: Sequence[int]) -> None:
 def _returns(connection: Connection, numbers: Sequence[int]) -> dict[int, list[Event]]:
     found: dict[int, list[Event]] = {number: [] for number in numbers}
     query = sa.select(EVENT.c.seq, EVENT.c.document_id, EVENT.c.reviewer, EVENT.c.comment)
-    query = query.where(EVENT.c.document_id.in_(numbers), EVENT.c.action == RETURN).order_by(EVENT.c.seq)
+    query = query.where(among(connection, EVENT.c.document_id, numbers), EVENT.c.action == RETURN).order_by(EVENT.c.seq)
     for row in connection.execute(query):
         found[row.document_id].append(Event(row.seq, row.document_id, RETURN, row.reviewer, reason=row.comment))
     return found
@@ -96,9 +98,11 @@ def update_draws(connection: Connection, numbers: Sequence[int]) -> None:
         *columns, DRAW.c.n_decided, DRAW.c.is_open, DRAW.c.seen_by, QUEUE.c.after_seq, DOCUMENT.c.withdrawn
     ).select_from(DRAW.join(QUEUE).join(DOCUMENT))
     for some in chunks(numbers):
-        rows = connection.execute(draws.where(DRAW.c.document_id.in_(some))).all()
+        rows = connection.execute(draws.where(among(connection, DRAW.c.document_id, some))).all()
         since: dict[int, list[Any]] = defaultdict(list)
-        for verdict in connection.execute(sa.select(VERDICT).where(VERDICT.c.document_id.in_(some))) if rows else ():
+        for verdict in (
+            connection.execute(sa.select(VERDICT).where(among(connection, VERDICT.c.document_id, some))) if rows else ()
+        ):
             since[verdict.document_id].append(verdict)
         changed = []
         for row in rows:
@@ -112,9 +116,26 @@ def update_draws(connection: Connection, numbers: Sequence[int]) -> None:
             if any(getattr(row, name) != value for name, value in now.items()):
                 changed.append({"of_queue": row.queue_id, "at": row.position} | now)
         if changed:
-            place = (DRAW.c.queue_id == sa.bindparam("of_queue"), DRAW.c.position == sa.bindparam("at"))
-            values: dict[str, Any] = {name: sa.bindparam(name) for name in ("n_decided", "is_open", "seen_by")}
-            connection.execute(sa.update(DRAW).where(*place).values(values), changed)
+            _change_draws(connection, changed)
+
+
+def _change_draws(connection: Connection, changed: Sequence[Mapping[str, Any]]) -> None:
+    """Writes the new values of draws."""
+    if connection.dialect.name == "postgresql":  # all in one statement
+        columns = {name: [each[name] for each in changed] for name in changed[0]}
+        update = """
+            UPDATE draw SET n_decided = new.n_decided, is_open = new.is_open, seen_by = new.seen_by
+            FROM unnest(
+                CAST(:of_queue AS int[]), CAST(:at AS int[]), CAST(:n_decided AS int[]), CAST(:is_open AS bool[]),
+                CAST(:seen_by AS text[])
+            ) AS new(queue_id, position, n_decided, is_open, seen_by)
+            WHERE draw.queue_id = new.queue_id AND draw.position = new.position
+        """
+        connection.execute(sa.text(update), columns)
+        return
+    place = (DRAW.c.queue_id == sa.bindparam("of_queue"), DRAW.c.position == sa.bindparam("at"))
+    values: dict[str, Any] = {name: sa.bindparam(name) for name in ("n_decided", "is_open", "seen_by")}
+    connection.execute(sa.update(DRAW).where(*place).values(values), list(changed))
 
 
 def marks(reviewers: Iterable[str]) -> str:
@@ -130,13 +151,15 @@ def marks(reviewers: Iterable[str]) -> str:
 def _release(connection: Connection, reviewer: str, numbers: Sequence[int]) -> None:
     """Ends the leases of a reviewer on documents that they have decided."""
     for some in chunks(numbers):
-        connection.execute(sa.delete(LEASE).where(LEASE.c.reviewer == reviewer, LEASE.c.document_id.in_(some)))
+        connection.execute(
+            sa.delete(LEASE).where(LEASE.c.reviewer == reviewer, among(connection, LEASE.c.document_id, some))
+        )
 
 
 def recompute(connection: Connection, numbers: Sequence[int]) -> None:
     """Derives verdicts and states of documents anew from their events, as after an undo."""
     for some in chunks(numbers):
-        connection.execute(sa.delete(VERDICT).where(VERDICT.c.document_id.in_(some)))
+        connection.execute(sa.delete(VERDICT).where(among(connection, VERDICT.c.document_id, some)))
         by_document: dict[int, list[Event]] = defaultdict(list)
         for event in live_events(connection, some):
             by_document[event.document].append(event)
@@ -162,7 +185,7 @@ def live_events(connection: Connection, numbers: Sequence[int] | None = None) ->
     query = sa.select(*columns, EVENT.c.adjudicates, EVENT.c.comment)
     query = query.where(EVENT.c.document_id.is_not(None), EVENT.c.action != UNDO, ~undone())
     if numbers is not None:
-        query = query.where(EVENT.c.document_id.in_(numbers))
+        query = query.where(among(connection, EVENT.c.document_id, numbers))
     for row in connection.execute(query.order_by(EVENT.c.seq)):
         yield Event(row.seq, row.document_id, row.action, row.reviewer, row.label_id, row.adjudicates, row.comment)
 
@@ -178,6 +201,6 @@ def states_of(connection: Connection, numbers: Sequence[int]) -> dict[int, str]:
     """The state of each document by its number."""
     found = dict.fromkeys(numbers, UNDECIDED)
     for some in chunks(numbers):
-        query = sa.select(STATE.c.document_id, STATE.c.state).where(STATE.c.document_id.in_(some))
+        query = sa.select(STATE.c.document_id, STATE.c.state).where(among(connection, STATE.c.document_id, some))
         found |= dict(connection.execute(query).all())
     return found

@@ -83,6 +83,26 @@ def test_decided_documents_come_back_only_with_a_reason(project):
     assert (project.counts()["relabelled"], project.check()) == (1, [])
 
 
+def test_a_document_comes_back_that_an_import_changed_before_its_reviewer_decided(database):
+    with Project.create(database) as project:
+        project.import_corpus(table())
+        project.queue(order="random", filter="id=q0,q1,q2,q3")
+        tasks = {task.document: task for task in project.tasks("ann", 4)}
+        changed = table()
+        changed.loc[0, "text"], changed.loc[[1, 2], "label"] = "other", ["HUM", "HUM"]
+        project.import_corpus(changed, accept=True)
+        for name, label in {"q0": None, "q1": None, "q2": "HUM", "q3": None}.items():
+            project.decide_all([tasks[name].decision("relabel" if label else "keep", label)])
+        assert returned(project) == {
+            "q0": "An import changed the text before ann decided.",
+            "q1": "An import changed its label to HUM before ann decided.",
+        }
+        assert project.queue(order="random", filter="state=returned").n_documents == 2
+        assert project.status().changed == 1  # q1 was kept as LOC, and is HUM in the corpus
+        assert project.changes()["id"].tolist() == ["q1"]
+        assert project.check() == []
+
+
 def test_labels_of_an_earlier_name_or_that_were_merged_are_no_change(project):
     project.rename_label("LOC", "place")
     project.merge_labels("NUM", "place")

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from cal.annotation import Project
 from cal.annotation.decision import Decision
 from cal.annotation.schema import DOCUMENT, GIVEN, LABEL_VERSION
-from cal.errors import CalError, DataError
+from cal.errors import CalError, ConfigError, DataError
 
 
 @pytest.fixture
@@ -56,6 +56,27 @@ def test_the_same_id_is_the_same_event(project):
     assert (again.seq, again.known, first.known) == (first.seq, True, False)
     with pytest.raises(DataError, match="used before"):
         project.decide("q1", "keep", id=mine.id)
+
+
+def test_the_same_id_with_another_label_is_refused(project):
+    mine = Decision("q0", "relabel", label="LOC")
+    project.decide_all([mine])
+    with pytest.raises(DataError, match="used before, for relabel of 'q0' to 'LOC'"):
+        project.decide("q0", "relabel", "NUM", id=mine.id)
+    project.rename_label("LOC", "place")
+    assert project.decide_all([mine])[0].known  # a client that has not heard of the new name
+
+
+def test_nothing_is_added_to_a_bulk_decision_that_was_undone(project):
+    bulk, mine = str(uuid.uuid4()), Decision("q0", "keep")
+    project.decide_all([mine], bulk=bulk)
+    project.undo(event=bulk)
+    assert project.decide_all([mine], bulk=bulk)[0].known
+    with pytest.raises(DataError, match="Give these decisions a new id"):
+        project.decide_all([Decision("q1", "keep")], bulk=bulk)
+    with pytest.raises(ConfigError, match="must be a UUID; given 'mine'"):
+        project.decide_all([Decision("q1", "keep")], bulk="mine")
+    assert (project.counts()["kept"], project.check()) == (0, [])
 
 
 def test_reviewers_who_differ_disagree_until_somebody_adjudicates(project):

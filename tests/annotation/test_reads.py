@@ -7,7 +7,8 @@ import sqlalchemy as sa
 from cal.annotation.betting import Bets
 from cal.annotation.decision import Decision
 from cal.annotation.error_total import error_total
-from cal.annotation.schema import DRAW, GIVEN, LABEL_VERSION
+from cal.annotation.schema import DOCUMENT, DRAW, GIVEN, LABEL_VERSION
+from cal.annotation.view import update_draws
 
 
 def draws(project, queue=None):
@@ -87,6 +88,40 @@ def test_decisions_in_the_order_of_the_queue_count_wherever_they_were_taken(in_f
     assert (reads.errors_elsewhere, reads.right_elsewhere) == (1, 2)
     assert in_file.next("ann").position == 3
     assert len(in_file.reads()) == 4
+
+
+def test_errors_found_before_are_not_left_though_their_documents_are_read_again(in_file):
+    wrong = [Decision(each, "relabel", label="HUM") for each in ("q23", "q22")]
+    in_file.decide_all([*wrong, Decision("q21", "keep")])
+    in_file.queue("p_wrong", "ranked", "all")
+    assert in_file.reads().errors_elsewhere == 2
+    in_file.tasks("ann", 3)
+    np.testing.assert_equal(in_file.reads().outcome, [1, 1, np.nan])  # what was kept is checked again
+    assert in_file.reads().errors_elsewhere == 0
+    in_file.decide_all([task.decision("keep") for task in in_file.tasks("ann", 1)])
+    assert np.isnan(in_file.reads().outcome[0])  # disputed
+    in_file.queue("p_wrong", "ranked", "state=kept")
+    assert in_file.reads().errors_elsewhere == 0
+
+
+def test_documents_that_were_withdrawn_undecided_hold_no_errors_that_are_left(in_file):
+    in_file.queue("p_wrong")
+    tasks = in_file.tasks("ann", 22)
+    in_file.decide_all([task.decision("keep") for task in tasks[:21]])
+    assert in_file.status().errors_left.high == 3
+    order = draws(in_file)
+    with in_file.writing() as connection:
+        gone = connection.execute(
+            sa.select(DOCUMENT.c.id).where(DOCUMENT.c.external_id.in_([*order[20:22], order[23]]))
+        )
+        numbers = gone.scalars().all()
+        connection.execute(sa.update(DOCUMENT).where(DOCUMENT.c.id.in_(numbers)).values(withdrawn=True))
+        update_draws(connection, numbers)
+    assert in_file.reads().withdrawn == 2  # one was decided before
+    assert in_file.status().errors_left.high == 1
+    in_file.decide(order[22], "keep", reviewer="bob")
+    assert in_file.status().errors_left == (0, 0, 0)
+    assert in_file.status().not_counted == 0
 
 
 def test_a_queue_that_is_read_to_the_end_has_only_known_outcomes(in_file):
