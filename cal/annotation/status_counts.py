@@ -77,12 +77,11 @@ def _changes(connection: Connection, withdrawn: sa.Select[Any]) -> tuple[int, pd
         if then is not None and names.resolved(then) != names.resolved(label):
             wrong.add(document)
         pairs[document] = (names.name(now), names.name(label))
-    kept = (
-        sa.select(STATE.c.document_id, STATE.c.label_id, latest.c.label_id).select_from(STATE).join(latest, of_latest)
-    )
-    kept = kept.where(STATE.c.state == KEPT, STATE.c.returned.is_not(None))
-    for document, label, now in connection.execute(kept.where(STATE.c.document_id.not_in(withdrawn))):
-        pairs[document] = (names.name(now), names.name(label))
+    if newest != 1:  # of what was kept, the corpus may have another label since
+        kept = sa.select(STATE.c.document_id, STATE.c.label_id, latest.c.label_id).select_from(STATE)
+        kept = kept.join(latest, of_latest).where(STATE.c.state == KEPT, STATE.c.label_id != latest.c.label_id)
+        for document, label, now in connection.execute(kept.where(STATE.c.document_id.not_in(withdrawn))):
+            pairs[document] = (names.name(now), names.name(label))
     counted = Counter(pair for pair in pairs.values() if pair[0] != pair[1])
     rows = [(given, label, n) for (given, label), n in counted.most_common()]
     return len(wrong), pd.DataFrame(rows, columns=["given", "label", "n"])
