@@ -80,5 +80,5 @@ def counted(results: Iterable[T], total: int, unit: str, quiet: bool = False) ->
 
 def note(text: str, quiet: bool = False) -> None:
     """Writes a line about a slow step to a terminal."""
-    if not quiet and sys.stderr.isatty():
+    if not quiet and sys.stderr.isatty() and logger.isEnabledFor(logging.WARNING):
         sys.stderr.write(f"{text}\n")

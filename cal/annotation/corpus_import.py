@@ -21,6 +21,7 @@ from cal.exchange.formats import read_annotated
 from cal.exchange.recognise import field_names
 from cal.exchange.records import AnnotatedDocument, LabelSet
 from cal.exchange.transfer import Reading
+from cal.progress import bar
 
 if TYPE_CHECKING:
     from cal.annotation.run_tables import RunTable
@@ -81,10 +82,14 @@ class CorpusImport:
         return self.corpus is not None
 
     def documents(self) -> Iterable[AnnotatedDocument]:
-        """The documents of the corpus or export."""
+        """The documents of the corpus or export, under a progress bar."""
+        shown = {"unit": " documents", "desc": "Importing", "delay": 2}
         if self.export is not None:
-            return self.export.documents
-        return () if self.corpus is None else corpus_documents(self.corpus)
+            return bar(self.export.documents, **shown)
+        if self.corpus is None:
+            return ()
+        n = sum(len(each.ids) for each in self.corpus.splits().values())
+        return bar(corpus_documents(self.corpus), total=n, **shown)
 
     def labels(self) -> LabelSet:
         """The labels, in their order."""

@@ -146,6 +146,6 @@ def _same(path: Path, other: Path) -> bool:
 
 
 def _counted(documents: Iterable[AnnotatedDocument], counts: Counter[str]) -> Iterator[AnnotatedDocument]:
-    for document in bar(documents, unit=" documents", desc="Writing", delay=2):
+    for document in bar(documents, unit=" documents", desc="Exporting", delay=2):
         counts[document.state] += 1
         yield document

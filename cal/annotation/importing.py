@@ -27,7 +27,9 @@ from cal.annotation.view import update_draws
 from cal.checks import refuse
 from cal.errors import ConfigError, DataError, quantity, shown
 from cal.exchange.records import AnnotatedDocument, LabelSet, Suggested
+from cal.progress import note
 
+_MANY = 100_000
 UNKNOWN = "unknown"
 """Reviewer of answers that name none."""
 
@@ -132,6 +134,8 @@ def import_into(
     """
     with temporary_tables(connection):
         staged = stage(connection, documents, labels.names)
+        if staged.n >= _MANY:
+            note(f"Comparing {staged.n:,} documents with the project, and writing what is new.")
         with transaction(connection, writes=True):
             names, found = _compared(connection, staged, labels, options)
             if found.needs_consent and not options.accept:

@@ -44,6 +44,12 @@ class QueueProgress:
         """Number of its draws whose decision is known."""
         return int((~np.isnan(self.reads.outcome)).sum())
 
+    @property
+    def n_by_chance(self) -> int:
+        """Number of these draws that chance chose: of a mixed queue, only the random ones."""
+        known = ~np.isnan(self.reads.outcome)
+        return int((known & self.reads.at_random).sum()) if self.queue.order == "mixed" else int(known.sum())
+
     def history(self) -> list[ErrorTotal]:
         """The number of errors as it was estimated after fewer reads, in about 25 steps; empty if nothing is known.
 

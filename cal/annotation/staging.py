@@ -22,7 +22,6 @@ from cal.annotation.schema import EARLIER_CONTENT
 from cal.annotation.statements import MOST
 from cal.errors import DataError, shown
 from cal.exchange.records import AnnotatedDocument, Answer, Suggested
-from cal.progress import bar
 
 _ID_BYTES = 2000
 """Most bytes of an id: PostgreSQL's index takes 2,704."""
@@ -111,8 +110,7 @@ def stage(connection: Connection, documents: Iterable[AnnotatedDocument], labels
         DataError: if an id is blank, too long or given twice, or a text is none.
     """
     staged = Staged(labels={name: position for position, name in enumerate(dict.fromkeys(labels))})
-    seen = bar(documents, unit=" documents", desc="Reading", delay=2)
-    rows = (_row(staged, document) for document in seen)
+    rows = (_row(staged, document) for document in documents)
     while some := list(islice(rows, MOST)):
         connection.execute(sa.insert(INCOMING), some)
     connection.exec_driver_sql("CREATE INDEX ix_incoming ON incoming (external_id)")

@@ -169,8 +169,12 @@ class Status:
 
     @property
     def latest(self) -> QueueProgress | None:
-        """The queue that was read last; None if none was read."""
-        return max((each for each in self.queues if each.last_event), key=lambda each: each.last_event, default=None)
+        """The queue that was read last; None if none was read.
+
+        Of queues that were read in spreadsheets alone, it is the one with the most reads.
+        """
+        read = [each for each in self.queues if each.n_reads or each.last_event]
+        return max(read, key=lambda each: (each.last_event, each.n_reads), default=None)
 
     def history(self) -> pd.DataFrame:
         """How the interval for the errors in each queue shrank with the reads.

@@ -85,11 +85,12 @@ def _told(status: Status, queue: QueueProgress) -> str:
         others = f" {outside} outside this queue {_is(status.not_counted)} not counted."
     if left.low == left.high:
         return f"Errors left: {left.low:,} in {among}, which have all been read.{others}"
+    n_chosen = queue.n_by_chance
     share = queue.total.found / (queue.total.found + left.high)
     told = (
         f"Errors left: about {round(left.estimate):,} in {among} ({left.low:,} to {left.high:,} with 95 % certainty)."
         f"{f' At least {_percent(share)} of its errors have been found.' if share >= _LEAST_SHARE else ''}\n"
-        f"  The estimate rests on {quantity(queue.n_reads, 'document')} that {_was(queue.n_reads)} drawn by chance. "
+        f"  The estimate rests on {quantity(n_chosen, 'document')} that {_was(n_chosen)} drawn by chance. "
         "Look as often as you like: at most 5 in 100 projects ever miss the true number."
     )
     if queue.total.unknown:
@@ -102,8 +103,8 @@ def _told(status: Status, queue: QueueProgress) -> str:
 
 def _stop(status: Status) -> Iterator[str]:
     """A line about each queue that was read, the one read last first."""
-    for each in sorted(status.queues, key=lambda each: -each.last_event):
-        if each.last_event:
+    for each in sorted(status.queues, key=lambda each: (-each.last_event, -each.n_reads)):
+        if each.last_event or each.n_reads:
             yield f"Queue '{each.queue.name}': {each.next}"
 
 
@@ -122,10 +123,12 @@ def _certificates(status: Status) -> Iterator[str]:
     if any(each.n_reads for each in offers):
         reads = " / ".join(f"{each.n_reads:,}" if each.n_reads else "(too few errors)" for each in offers)
         price = f" At the present estimate, this takes about {reads} random reads."
+    when = "Their queue must be made before the review begins."
+    if not status.decided:
+        when = f"Make their queue before the review begins: cal annotate queue {quote(status.address)} order=random"
     yield (
         f"Certificate of recall: {errors} errors drawn at random, all of them found by the review, certify that it "
-        f"finds {recalls} % of all errors, with 95 % certainty.{price} Make their queue before the review begins: "
-        f"cal annotate queue {quote(status.address)} order=random"
+        f"finds {recalls} % of all errors, with 95 % certainty.{price} {when}"
     )
 
 
@@ -180,7 +183,8 @@ def _notes(status: Status) -> Iterator[str]:
             f"{quote(status.address)} order=random filter=state=disagreement"
         )
     if status.agreement.n_documents:
-        notes.append(f"Agreement: {status.agreement}")
+        told = str(status.agreement)
+        notes.append(f"Agreement: {told[0].lower()}{told[1:]}")
     notes += [
         f"{row.reviewer} decided {row.n:,} documents in a row, each in less than {FAST_SECONDS:g} second "
         f"({row[2]:%Y-%m-%d %H:%M:%S} to {row[3]:%H:%M:%S} UTC). Have a second look at them."

@@ -41,6 +41,8 @@ def test_following_the_advice_leads_through_a_review(told):
     sheet.to_csv("next.csv", index=False)
     status = told(decide)
     export = told(status)
+    with Project.open("my reviews.db") as project:
+        assert project.status().latest.queue.name == "random-1"  # a sheet is a way to read a queue, too
     assert export[-1] == "output=next-2.csv"  # the sheet that was filled in is not replaced
     decide = told(export)
     sheet = pd.read_csv("next-2.csv", dtype=str, keep_default_na=False)
