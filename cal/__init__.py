@@ -1,7 +1,7 @@
 """cal: cartography active learning.
 
 `cal` watches how sure a classifier is of each example, epoch after epoch, and draws it as a data map. With it you
-compare active-learning strategies, choose training data, and find wrong labels.
+compare active-learning strategies, choose training data, find wrong labels, and let people review them.
 
 Names are loaded when first used, so `import cal` costs nothing.
 """

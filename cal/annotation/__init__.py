@@ -28,8 +28,9 @@ Where to find what, from the store up:
 - What a project tells: `status`, read by `status_reading` from `status_counts`, `queue_progress` and `reviewers`, put
   into words by `status_text` and drawn by `status_plots`; `agreement`, from `double_reviews`; `decided`; `history`.
 - The way out: `documents`, `answers`, `exporting`, and `reader`, which is `dataset=annotation`.
-- In front: `project`, from `project_documents`, `project_queues`, `project_exchange` and `tables`; and a request per
-  command, `import_request` to `simulate_request`.
+- In front: `project`, from `project_documents`, `project_queues`, `project_exchange` and `tables`; and `request`, with
+  one per command: `import_request`, `queue_request`, `status_request`, `export_request`, `decide_request` and
+  `simulate_request`.
 """
 
 from __future__ import annotations

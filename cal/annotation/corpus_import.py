@@ -64,9 +64,7 @@ class CorpusImport:
         """
         runs = _runs(map, suspects)
         if corpus is None and not runs:
-            raise ConfigError(
-                "There is nothing to import. Give dataset=NAME, or map=FOLDER or suspects=FOLDER, or all."
-            )
+            raise ConfigError("There is nothing to import. Give a corpus, a map or suspects.")
         if (path := _export(corpus)) is not None and _has_no_texts(path):
             from cal.annotation.run_tables import issues_table
 

@@ -58,7 +58,10 @@ class Decision:
 
     def problems(self) -> list[str]:
         """What is wrong with it by itself, whatever the project holds."""
-        found: list[str] = []
+        found = [] if isinstance(self.document, str) else [f"document must be an id; given {shown(self.document)}."]
+        for name, value in (("label", self.label), ("comment", self.comment)):
+            if not isinstance(value, str | None):
+                return [*found, f"{name} must be text; given {shown(value)}."]
         if self.action not in ACTIONS:
             found.append(str(UnknownNameError("action", self.action, ACTIONS)))
         elif self.action == RELABEL and not self.label:

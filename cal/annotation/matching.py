@@ -14,7 +14,7 @@ from cal.annotation.labels import LabelNames
 from cal.annotation.schema import DOCUMENT, GIVEN, MAP_POINT, STATE, SUGGESTION, VERDICT
 from cal.annotation.scores import COLUMN, find_score, ranking
 from cal.annotation.verdicts import AMBIGUOUS_STATE, EXCLUDED, KEPT, RELABELLED, UNDECIDED
-from cal.errors import ConfigError
+from cal.errors import ConfigError, UnknownNameError
 
 SETTLED = (KEPT, RELABELLED, AMBIGUOUS_STATE, EXCLUDED)
 _COMPARED = {
@@ -111,7 +111,10 @@ def _suggested(connection: Connection, label: str, basis: Basis, names: LabelNam
 
 def _numbers(label: str, names: LabelNames) -> list[int]:
     """Numbers of a label and of those that were merged into it."""
-    number = names.number(label)
+    try:
+        number = names.number(label)
+    except UnknownNameError as error:  # without its advice to add the label
+        raise UnknownNameError("label", label, names.names) from error
     return [each.id for each in names.all if names.resolved(each.id) == number]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from html import escape
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +35,7 @@ from cal.annotation.tables import ProjectTables
 from cal.annotation.undoing import undo
 from cal.annotation.verdicts import UNDECIDED
 from cal.arguments import check_arguments
+from cal.checks import known_name, problems_of, refuse
 from cal.exchange.records import STATES
 
 if TYPE_CHECKING:
@@ -226,6 +228,8 @@ class Project(ProjectDocuments, ProjectExchange, ProjectQueues, ProjectTables):
             DataError: if the document or label is not in the project, or the id was used for another decision.
             StorageError: if the database refuses; nothing is kept then.
         """
+        known = [each.name for each in fields(Decision)]
+        refuse(problems_of(lambda: [known_name("parameter", name, known) for name in more]))
         return self.decide_all([Decision(document, action, label=label, **more)])[0]
 
     def decide_all(self, decisions: Sequence[Decision], *, bulk: str | None = None) -> list[Recorded]:

@@ -96,3 +96,16 @@ def test_help_of_the_commands_imports_nothing_heavy():
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.count("usage: cal annotate ") == len(commands)
     assert out.rstrip().endswith("[]")
+
+
+def test_calls_that_are_wrong_are_named(reviews_of_texts):
+    for call, told in (
+        (lambda: reviews_of_texts.decide("q-1", "keep", reviewr="ann"), "Did you mean 'reviewer'"),
+        (lambda: reviews_of_texts.decide(1, "keep"), "document must be an id; given 1"),
+        (lambda: reviews_of_texts.decide("q-1", "relabel", 3), "label must be text; given 3"),
+        (lambda: reviews_of_texts.decide("q-1", "keep", comment=["x"]), "comment must be text"),
+        (lambda: reviews_of_texts.queue(order="random", filter="given=NUM"), "Known: HUM, LOC.$"),
+        (lambda: reviews_of_texts.import_corpus(), "Give a corpus, a map or suspects"),
+    ):
+        with pytest.raises(ConfigError, match=told):
+            call()
