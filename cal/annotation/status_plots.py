@@ -24,7 +24,7 @@ def interval_figure(history: pd.DataFrame) -> Figure:
         panel.plot(rows["read"], rows["estimate"], color=COLOURS[0], label="errors, estimate and 95 % interval")
         panel.plot(rows["read"], rows["found"], color=COLOURS[1], linestyle="--", label="errors found")
         panel.set(xlabel="reads of the queue", ylabel="errors")
-        panel.set_ylim(bottom=0)
+        panel.set_ylim(0, 1.05 * min(rows["high"].max(), 3 * rows["high"].iloc[-1]) or 1)  # the first are very wide
         panel.set_title(label(f"Queue {name}"), loc="left")
         panel.legend()
     if not names:
