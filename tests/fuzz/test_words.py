@@ -132,7 +132,8 @@ def children() -> list[int]:
             fields = status.read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        if int(fields[1]) == own and fields[0] != "Z" and "resource_tracker" not in command_of(status.parent):
+        is_kept = any(each in command_of(status.parent) for each in ("resource_tracker", "joblib"))
+        if int(fields[1]) == own and fields[0] != "Z" and not is_kept:
             found.append(int(status.parent.name))
     return found
 
