@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
@@ -65,6 +66,7 @@ class Project(ProjectDocuments, ProjectExchange, ProjectQueues, ProjectTables):
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
+        weakref.finalize(self, engine.dispose)  # for who forgets to close it
 
     @classmethod
     def open(cls, project: str | Path) -> Self:
