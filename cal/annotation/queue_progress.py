@@ -114,8 +114,8 @@ def _total(of: Reads, size: int | None = None) -> ErrorTotal:
 
 
 def _next_weights(connection: Connection, of: Reads, n: int) -> np.ndarray:
-    """(next,) weights of the documents that the queue serves next."""
-    query = sa.select(DRAW.c.weight).where(DRAW.c.queue_id == of.queue, DRAW.c.position >= len(of), DRAW.c.is_open)
+    """(next,) weights of the documents that wait first, those that somebody has before them or skipped included."""
+    query = sa.select(DRAW.c.weight).where(DRAW.c.queue_id == of.queue, DRAW.c.is_open)
     return np.array(connection.execute(query.order_by(DRAW.c.position).limit(n)).scalars().all(), float)
 
 

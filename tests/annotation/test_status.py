@@ -253,3 +253,12 @@ def test_a_status_reads_its_history_like_the_reads_themselves(larger):
     assert history["read"].iloc[-1] == 60
     assert (np.diff(history["found"]) >= 0).all()
     assert (np.diff(history["high"]) <= 0).all()
+
+
+def test_documents_that_somebody_has_before_them_are_not_read(project):
+    project.queue(order="random")
+    (first, *_) = project.tasks("ann", 12)
+    project.decide_all([first.decision("keep")])
+    (progress,) = project.status().queues
+    assert progress.ahead.n_reads == 11
+    assert not progress.ahead.may_stop
