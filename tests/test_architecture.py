@@ -171,6 +171,10 @@ def test_importing_the_package_loads_nothing_heavy():
     assert loaded_by("import cal, cal.errors, cal.registry") == []
 
 
+def test_formats_are_looked_up_without_pandas():
+    assert "pandas" not in loaded_by("import cal.exchange.formats, cal.exchange.sheets")
+
+
 def test_reports_are_written_without_torch():
     assert "torch" not in loaded_by("import cal.report.write, cal.simulation.curves, cal.simulation.profile")
 

@@ -6,11 +6,12 @@ import csv
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from cal.exchange.delimited import read_delimited
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n]")  # with the apostrophes of an escape, so that what is escaped reads back
 
@@ -37,6 +38,7 @@ def to_spreadsheet(table: pd.DataFrame) -> bytes:
         table: columns of texts are escaped, others are written as they are; missing values are empty cells.
 
     Example:
+        >>> import pandas as pd
         >>> to_spreadsheet(pd.DataFrame({"row": [1], "text": ["=1+1"]}))
         b'\xef\xbb\xbf"row","text"\n1,"\'=1+1"\n'
     """
@@ -64,5 +66,7 @@ def from_spreadsheet(path: Path, *, encoding: str | None = None) -> pd.DataFrame
     Raises:
         DataError: if the file is missing or cannot be read; naming the line.
     """
+    import pandas as pd
+
     columns = read_delimited(path, ",", encoding=encoding)
     return pd.DataFrame({name: [unescaped(cell) for cell in cells] for name, cells in columns.items()}, dtype=object)
