@@ -14,12 +14,11 @@ from cal.annotation.recording import latest_version
 from cal.annotation.schema import DOCUMENT, EVENT, GIVEN, STATE, VERDICT
 from cal.annotation.statements import chunks
 from cal.annotation.verdicts import (
-    AMBIGUOUS_STATE,
     DECIDES,
     DISAGREEMENT,
-    EXCLUDED,
     KEPT,
     RELABELLED,
+    SETTLED,
     Verdict,
 )
 from cal.annotation.view import undone
@@ -27,9 +26,6 @@ from cal.exchange.records import ACTIONS, AMBIGUOUS, EXCLUDE, KEEP, RELABEL
 
 if TYPE_CHECKING:
     import pandas as pd
-
-SETTLED = (KEPT, RELABELLED, AMBIGUOUS_STATE, EXCLUDED)
-"""States of documents that are decided: a disagreement still waits for somebody, and a skipped one for anybody."""
 
 DECIDED_COLUMNS = ("id", "text", "given", "label", "state", "reviewer", "when", "comment", "returns")
 DISAGREEMENT_COLUMNS = ("document", "text", "given", "reviewers", "labels", "comments")

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from cal.annotation.answers import answer_of
 from cal.annotation.basis import Basis
-from cal.annotation.filters import Filter
+from cal.annotation.filters import DECIDED, Filter
 from cal.annotation.label_table import read_labels
 from cal.annotation.labels import LabelNames
 from cal.annotation.matching import matching
@@ -31,7 +31,7 @@ from cal.annotation.schema import (
     STATE,
     SUGGESTION,
 )
-from cal.annotation.verdicts import KEPT, RELABELLED, UNDECIDED
+from cal.annotation.verdicts import KEPT, RELABELLED, SETTLED, UNDECIDED
 from cal.arguments import check_arguments
 from cal.checks import known_name, refuse, whole_numbers
 from cal.errors import ConfigError, UnknownNameError
@@ -43,14 +43,11 @@ if TYPE_CHECKING:
 BLOCK = 5000
 """Documents that are read at a time."""
 
-DECIDED = "decided"
 FRAME = (
     *("id", "text", "given", "label", "state", "split", "suggestion", "score", "source"),
     *("action", "reviewer", "comment", "seconds", "time", "n_answers"),
 )
 """Columns of `Project.to_frame`, before those of the corpus."""
-
-_SETTLED = (KEPT, RELABELLED, "ambiguous", "excluded")
 
 
 @dataclass(frozen=True)
@@ -89,7 +86,7 @@ class Wanted:
     def shown_states(self) -> frozenset[str]:
         """The states in full."""
         named = STATES if self.states is None else self.states
-        return frozenset(state for each in named for state in (_SETTLED if each == DECIDED else (each,)))
+        return frozenset(state for each in named for state in (SETTLED if each == DECIDED else (each,)))
 
 
 def make_wanted(which: Mapping[str, Any]) -> Wanted:

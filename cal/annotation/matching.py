@@ -13,10 +13,9 @@ from cal.annotation.filters import DECIDED, RETURNED, Condition, Filter, number
 from cal.annotation.labels import LabelNames
 from cal.annotation.schema import DOCUMENT, GIVEN, MAP_POINT, STATE, SUGGESTION, VERDICT
 from cal.annotation.scores import COLUMN, find_score, ranking
-from cal.annotation.verdicts import AMBIGUOUS_STATE, EXCLUDED, KEPT, RELABELLED, UNDECIDED
+from cal.annotation.verdicts import SETTLED, UNDECIDED
 from cal.errors import ConfigError, UnknownNameError
 
-SETTLED = (KEPT, RELABELLED, AMBIGUOUS_STATE, EXCLUDED)
 _COMPARED = {
     "<": lambda column, value: column < value,
     "<=": lambda column, value: column <= value,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -153,10 +153,3 @@ def _held(bets: Bets, drawn: np.ndarray, y: np.ndarray, counted: np.ndarray | No
     for sign, share in SPENT.items():
         held &= Capital(bets, sign, drawn, y, counted, every=True).logs(truth).max(axis=1) < -np.log(share * _ALPHA)
     return held
-
-
-def reads_until(found: np.ndarray, looks: np.ndarray, n_errors: int, shares: Sequence[float]) -> Iterator[int | None]:
-    """Reads after which a share of the errors is found on average; None if that takes more reads."""
-    for share in shares:
-        enough = np.flatnonzero(found >= share * n_errors - 1e-9)
-        yield int(looks[enough[0]]) if len(enough) else None

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pandas as pd
 
 from cal.annotation.agreement import Agreement
-from cal.annotation.decided import SETTLED
 from cal.annotation.queue_progress import CertifiedRecall, QueueProgress
 from cal.annotation.reviewers import fast_decisions, reviewer_frame
 from cal.annotation.status_counts import Counts
 from cal.annotation.stopping import RECALLS, Certificate, certificate
+from cal.annotation.verdicts import SETTLED
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

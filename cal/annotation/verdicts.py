@@ -19,6 +19,8 @@ RETURN = "return"
 DECIDES = (KEEP, RELABEL, AMBIGUOUS, EXCLUDE)
 UNDECIDED, KEPT, RELABELLED, AMBIGUOUS_STATE, EXCLUDED, SKIPPED, DISAGREEMENT = STATES
 _STATE_AFTER = {KEEP: KEPT, RELABEL: RELABELLED, AMBIGUOUS: AMBIGUOUS_STATE, EXCLUDE: EXCLUDED}
+SETTLED = tuple(_STATE_AFTER.values())
+"""States of documents that are decided: a disagreement still waits for somebody, and a skipped one for anybody."""
 
 
 @dataclass(frozen=True)

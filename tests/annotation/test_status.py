@@ -255,10 +255,10 @@ def test_a_status_reads_its_history_like_the_reads_themselves(larger):
     assert (np.diff(history["high"]) <= 0).all()
 
 
-def test_documents_that_somebody_has_before_them_are_not_read(project):
-    project.queue(order="random")
-    (first, *_) = project.tasks("ann", 12)
-    project.decide_all([first.decision("keep")])
-    (progress,) = project.status().queues
-    assert progress.ahead.n_reads == 11
-    assert not progress.ahead.may_stop
+def test_documents_that_somebody_has_before_them_are_not_read(in_file):
+    in_file.queue(order="random")
+    (first, *_) = in_file.tasks("ann", 24)
+    in_file.decide_all([first.decision("keep")])
+    (progress,) = in_file.status().queues
+    assert progress.next.n_reads == 23
+    assert not progress.next.may_stop
