@@ -133,14 +133,15 @@ def _header(path: Path) -> list[str]:
 def _columns(given: Any) -> tuple[str, int, dict[str, list[str]]]:
     """The source, the number of the first row, and the cells of each column by its name in small letters."""
     path = Path(given) if isinstance(given, str | Path) else None
-    if path is not None and path.suffix.lower() in _JSON:
+    kind = "" if path is None else Path(path.name.lower().removesuffix(".gz")).suffix
+    if path is not None and kind in _JSON:
         rows = list(read_objects(path))
         keys = dict.fromkeys(name for row in rows for name in row)
         given = {name: [row.get(name) for row in rows] for name in keys}
-    elif path is not None and path.suffix.lower() in _PARQUET:
+    elif path is not None and kind in _PARQUET:
         given = _parquet(path)
     source, table = read_cells(given, "table", "suspects.csv")
-    in_lines = path is not None and path.suffix.lower() not in (*_JSON, *_PARQUET)
+    in_lines = path is not None and kind not in (*_JSON, *_PARQUET)
     called = [str(name).strip().lower() for name in table.columns]
     if doubled := [name for name, n in Counter(called).items() if n > 1 and name in (*NEEDED, *OPTIONAL)]:
         raise DataError(f"{path or source} has two columns '{doubled[0]}'. Keep one of them.")

@@ -1,5 +1,6 @@
 """Bulk decisions: everything is checked first, the same table changes nothing twice, and undo takes all of it back."""
 
+import gzip
 import json
 import shutil
 from pathlib import Path
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 
 from cal.annotation import Project
+from cal.annotation.decision_table import read_decisions
 from cal.cli import main
 from cal.errors import DataError
 from cal.exchange.records import AnnotatedDocument, Answer
@@ -302,3 +304,10 @@ def test_the_same_on_postgresql(postgresql, tmp_path, monkeypatch):
         assert project.undo(event=taken.bulk) == 2
         assert project.decide_from(table).n_new == 2
         assert project.check() == []
+
+
+def test_a_compressed_table_is_read_by_what_it_holds(tmp_path):
+    line = b'{"id": "q-1", "action": "keep"}\n'
+    (tmp_path / "done.jsonl.gz").write_bytes(gzip.compress(line))
+    (tmp_path / "done.csv.gz").write_bytes(gzip.compress(b"id,action\nq-1,keep\n"))
+    assert [read_decisions(path).rows[0].action for path in sorted(tmp_path.iterdir())] == ["keep", "keep"]
