@@ -209,7 +209,7 @@ def _query(version: int | None, wanted: Wanted) -> Any:
     if wanted.states is not None:
         states = wanted.shown_states | ({KEPT, RELABELLED} if wanted.shown_states & {KEPT, RELABELLED} else set())
         query = query.where(sa.func.coalesce(stored.c.state, UNDECIDED).in_(sorted(states)))
-    if not wanted.withdrawn and wanted.version is None:
+    if not wanted.withdrawn:
         query = query.where(sa.not_(DOCUMENT.c.withdrawn))
     return query
 

@@ -168,3 +168,13 @@ def test_a_frame_has_a_row_per_document(project):
 def test_what_there_is_not_is_refused(project, which):
     with pytest.raises(ConfigError, match=r"kept|states|first"):
         list(project.documents(**which))
+
+
+def test_withdrawn_documents_are_left_out_of_every_version(database):
+    with Project.create(database) as project:
+        corpus = {"id": ["a", "b", "c"], "text": ["How far?", "Who?", "Where?"], "label": ["NUM", "HUM", "HUM"]}
+        project.import_corpus(corpus)
+        project.import_corpus({name: values[:2] for name, values in corpus.items()}, accept=True)
+        for version in (None, 1, 2):
+            assert len(list(project.documents(version=version))) == 2
+            assert len(list(project.documents(version=version, withdrawn=True))) == 3
