@@ -38,7 +38,7 @@ class DecideRequest(ProjectRequest):
     undo: str | None = None
 
     def _resolve(self, problems: Problems) -> None:
-        from cal.annotation.taking import TABLE
+        from cal.annotation.decision import TABLE
         from cal.exchange.formats import FORMATS
 
         super()._resolve(problems)

@@ -14,6 +14,8 @@ from cal.errors import UnknownNameError, shown
 from cal.exchange.records import ACTIONS, COMMENT, RELABEL
 
 NAME_LIMIT = 200
+TABLE = "decisions"
+"""Name of the format of tables of decisions."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from cal.annotation.corpus_import import CorpusImport
 from cal.annotation.database import connection_of, storage
 from cal.annotation.differences import ImportDifference
 from cal.annotation.importing import Imported, Options, difference_of, import_into
@@ -74,6 +73,8 @@ class ProjectDocuments:
         """
         flags = {"accept": accept, "partial": partial}
         check_arguments(ProjectDocuments.import_corpus, {"name": name, "source": source, **flags})
+        from cal.annotation.corpus_import import CorpusImport
+
         sources = CorpusImport.of(corpus, map, suspects, partial=partial)
         options = Options(name or sources.name, source, sources.complete, accept, named=name is not None)
         return self._import(sources.documents(), sources.labels(), options, sources.add_runs)
@@ -113,6 +114,8 @@ class ProjectDocuments:
         Args:
             corpus: a `Corpus`, or whatever `cal.read_corpus` takes.
         """
+        from cal.annotation.corpus_import import CorpusImport
+
         sources = CorpusImport.of(corpus)
         with connection_of(self.engine) as connection:
             return difference_of(connection, sources.documents(), sources.labels(), Options(complete=sources.complete))

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from cal.annotation.answers import decision_of
 from cal.annotation.bulk import Taken, take_decisions, take_rows
 from cal.annotation.bulk_problems import not_taken
+from cal.annotation.decision import TABLE
 from cal.annotation.decision_table import is_annotated, is_decisions, read_decisions
 from cal.checks import one_of, refuse
 from cal.errors import DataError, quantity, shown
@@ -20,9 +21,6 @@ from cal.exchange.formats import FORMATS, find_format, read_annotated
 from cal.exchange.losses import Losses
 from cal.exchange.records import AnnotatedDocument
 from cal.exchange.states import settled
-
-TABLE = "decisions"
-"""Name of the format of tables of decisions."""
 
 
 def take(connection: Connection, given: Any, format: str | None, default: Mapping[str, Any], new_labels: bool) -> Taken:
