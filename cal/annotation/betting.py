@@ -32,8 +32,7 @@ from typing import Any
 import numpy as np
 
 from cal.arguments import check_arguments
-from cal.checks import known_name, problems_of, refuse
-from cal.errors import ConfigError
+from cal.checks import known_name, numbers_in, problems_of, refuse
 
 FEWER, MORE = 1, -1
 """Signs of θ: who bets on fewer errors than τ, and on more."""
@@ -198,8 +197,7 @@ def error_bounds(
         >>> int(low[0]), int(high[0])
         (19, 101)
     """
-    if not 0 < alpha < 1:
-        raise ConfigError(f"alpha must be a number above 0 and below 1, not {alpha}.")
+    refuse(numbers_in("(0, 1)", alpha=alpha))
     at_least, at_most = np.nan_to_num(errors, nan=0.0), np.nan_to_num(errors, nan=1.0)
     found, right = at_least.sum(axis=1).astype(int), (at_most == 0).sum(axis=1)
     capital = Capital(bets, FEWER, weights, at_most, counted)

@@ -19,9 +19,8 @@ from cal.errors import ConfigError, DataError, shown
 if TYPE_CHECKING:
     from cal.dynamics.data_map import DataMap
     from cal.exchange.records import Suggested
-    from cal.label_errors.suspects import Suspects
 
-MAP, SUSPECTS = KINDS = ("map", "suspects")
+MAP, SUSPECTS = ("map", "suspects")
 ROOM = 4096
 """Most values of a document's curves: epochs times classes."""
 
@@ -95,11 +94,7 @@ def map_table(given: Any) -> RunTable:
             "id": frame["id"].map(str),
             "gold": _labels(frame, "gold", named),
             "predicted": _labels(frame, "predicted", named),
-            **{
-                name: frame[name]
-                for name in ("confidence", "variability", "correctness", "region", "text")
-                if name in frame
-            },
+            **{name: frame[name] for name in _KEPT if name in frame},
         }
     )
     rows["metrics"] = _as_series(frame.drop(columns=[name for name in _NOT_METRICS if name in frame]))
@@ -272,4 +267,4 @@ def _curves(path: Path, data_map: DataMap) -> np.ndarray | None:
     return curves
 
 
-__all__ = ["KINDS", "MAP", "SUSPECTS", "RunTable", "Suspects", "map_table", "suspects_table"]
+__all__ = ["MAP", "SUSPECTS", "RunTable", "map_table", "suspects_table"]

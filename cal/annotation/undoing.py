@@ -11,7 +11,7 @@ from cal.annotation.column_types import now
 from cal.annotation.decision import is_uuid, name_problems
 from cal.annotation.schema import EVENT
 from cal.annotation.verdicts import UNDO
-from cal.annotation.view import lock_documents, recompute
+from cal.annotation.view import lock_documents, recompute, undone
 from cal.checks import refuse
 from cal.errors import DataError, shown
 from cal.exchange.records import ACTIONS
@@ -87,9 +87,7 @@ def _is_known(connection: Connection, id: str) -> bool:
 
 def _latest(connection: Connection, reviewer: str) -> str | None:
     """Id of the reviewer's latest decision, or bulk decision, that was not undone."""
-    undone = EVENT.alias("undone")
     target = sa.func.coalesce(EVENT.c.bulk, EVENT.c.uuid)
-    is_undone = sa.exists().where(undone.c.action == UNDO, undone.c.undoes == target)
-    query = sa.select(target).where(EVENT.c.reviewer == reviewer, EVENT.c.action.in_(ACTIONS), ~is_undone)
+    query = sa.select(target).where(EVENT.c.reviewer == reviewer, EVENT.c.action.in_(ACTIONS), ~undone())
     latest: str | None = connection.execute(query.order_by(EVENT.c.seq.desc()).limit(1)).scalar()
     return latest

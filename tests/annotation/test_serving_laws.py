@@ -122,7 +122,7 @@ class Clients(RuleBasedStateMachine):
 
 def test_random_clients_keep_the_laws_of_serving(filled_file, tmp_path, monkeypatch):
     monkeypatch.setattr(serving, "seconds_now", serving.seconds_now)  # put back at the end
-    Clients.file = shutil.copy(filled_file, tmp_path)
+    shutil.copy(filled_file, tmp_path)
     Clients.file = tmp_path / filled_file.name
     machine = Clients.TestCase
     machine.settings = settings(max_examples=8, stateful_step_count=15, database=None)
