@@ -78,7 +78,7 @@ def draw_weights(scores: Any, *, probability: bool, floor: float = FLOOR) -> np.
         raw = (_share_above(np.where(there, given, -np.inf)) + _TOP) ** -_STEEP
     elif ((given[there] < 0) | (given[there] > 1)).any():
         odd = given[there][(given[there] < 0) | (given[there] > 1)][0]
-        raise DataError(f"A score is {odd:.4g}, which is no probability. Take the scores by their ranks.")
+        raise DataError(f"A score is {odd:.4g}, which is not a probability. Take the scores by their ranks.")
     else:
         raw = np.where(there, given, 0.0)
     mean = raw.mean()

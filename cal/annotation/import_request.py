@@ -44,7 +44,7 @@ class ImportRequest(ProjectRequest, CorpusRequest):
             given = getattr(self, key)
             folders = given if isinstance(given, list | tuple) else [] if given is None else [given]
             problems += [
-                f"{key} must be a folder or a list of folders; it has {shown(each)}."
+                f"{key}: there is no folder or file {shown(each)}. Check the path."
                 for each in folders
                 if isinstance(each, str) and not (is_path(each) and Path(each).exists())
             ]

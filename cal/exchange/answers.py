@@ -115,7 +115,7 @@ def time_of(written: Any) -> datetime | None:
     """The time that a tool wrote, as ISO 8601 or as seconds since 1970; without a time zone it is UTC.
 
     Raises:
-        ValueError: if it is no time.
+        ValueError: if it is not a time.
 
     Example:
         >>> time_of("2026-11-28T20:09:44.330764Z"), time_of(1764360584)
@@ -128,7 +128,7 @@ def time_of(written: Any) -> datetime | None:
             return datetime.fromtimestamp(written, UTC)
         time = datetime.fromisoformat(written)
     except (TypeError, OverflowError, OSError) as error:
-        raise ValueError(f"{written!r} is no time") from error
+        raise ValueError(f"{written!r} is not a time") from error
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
@@ -136,16 +136,16 @@ def number_of(written: Any) -> float | None:
     """The number that a tool wrote, also as text; None if there is none.
 
     Raises:
-        ValueError: if it is no finite number.
+        ValueError: if it is not a finite number.
     """
     if written is None or written == "":
         return None
     try:
         number = written if isinstance(written, int | float) and not isinstance(written, bool) else float(written)
     except TypeError as error:
-        raise ValueError(f"{written!r} is no number") from error
+        raise ValueError(f"{written!r} is not a number") from error
     if not math.isfinite(number):
-        raise ValueError(f"{written!r} is no finite number")
+        raise ValueError(f"{written!r} is not a finite number")
     return number
 
 

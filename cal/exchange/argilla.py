@@ -271,7 +271,7 @@ def _answer(
             return known
     status = response.status or (_SUBMITTED if record_status == "completed" else None)
     if status in (None, _DRAFT):
-        losses.add(document.id, "response", response.values, "a draft is no answer" if status else _NO_STATUS)
+        losses.add(document.id, "response", response.values, "a draft is not an answer" if status else _NO_STATUS)
         return None
     value = response.values.get(question)
     labels = [str(each) for each in value] if isinstance(value, list) else [] if value is None else [str(value)]

@@ -168,7 +168,7 @@ def _documents(tasks: Iterable[Mapping[str, Any]], losses: Losses) -> Iterator[A
         data = task.get("data", task if "annotations" not in task else None)
         if not isinstance(data, Mapping) or not isinstance(annotations, list):
             raise DataError(
-                f"{losses.source}, item {number} is no task of Label Studio: it has no object 'data'. It has: "
+                f"{losses.source}, item {number} is not a task of Label Studio: it has no object 'data'. It has: "
                 f"{', '.join(map(repr, task))}."
             )
         yield _document(task, data, annotations, number, losses)
@@ -189,7 +189,7 @@ def _document(
         elif suggested := _suggested(prediction, document, losses):
             suggestions.append(suggested)
     for draft in task.get("drafts") or ():
-        losses.add(document.id, "draft", draft, "a draft is no answer")
+        losses.add(document.id, "draft", draft, "a draft is not an answer")
     for name, why in (("meta", "is not read; put it into data"), ("comment_count", "the export holds no comments")):
         if task.get(name):
             losses.add(document.id, name, task[name], why)
@@ -207,7 +207,7 @@ def _suggested(prediction: Mapping[str, Any], document: AnnotatedDocument, losse
     try:
         score = number_of(prediction.get("score"))
     except ValueError:
-        losses.add(document.id, "score", prediction.get("score"), "is no finite number")
+        losses.add(document.id, "score", prediction.get("score"), "is not a finite number")
         score = None
     return Suggested(labels[0], score, str(prediction.get("model_version") or ""))
 

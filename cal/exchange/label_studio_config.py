@@ -75,6 +75,6 @@ def labels_in(config: Path) -> list[str]:
     try:
         root = ElementTree.fromstring(config.read_text(encoding="utf-8"))
     except (ElementTree.ParseError, ValueError, OSError) as error:
-        raise DataError(f"{config} is no labelling configuration: {error}. Save it again, or rename it.") from error
+        raise DataError(f"{config} is not a labelling configuration: {error}. Save it again, or rename it.") from error
     groups = [group for group in root.iter("Choices") if group.get("name") != ACTION_FIELD]
     return [choice.get("value") or "" for group in groups[:1] for choice in group.iter("Choice")]

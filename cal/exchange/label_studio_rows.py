@@ -52,7 +52,7 @@ def documents_in_rows(rows: Iterable[Mapping[str, Any]], losses: Losses) -> Iter
 def beside(
     document: AnnotatedDocument, answers: Iterable[Answer | None], losses: Losses, suggestions: Iterable[Suggested] = ()
 ) -> AnnotatedDocument:
-    """A document with answers of which one annotator can have several: they disagree, and it is told who."""
+    """A document with the answers of all annotators; where one annotator gave several that differ, the loss says so."""
     made = with_answers(document, filter(None, answers), suggestions, side_by_side=True)
     last: dict[str, Answer] = {}
     for answer in made.answers[len(document.answers) :] if made.state == "disagreement" else ():

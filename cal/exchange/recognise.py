@@ -106,7 +106,7 @@ def _of_items(path: Path, items: list[dict[str, Any]], plain: str) -> str:
         return plain
     first = ", ".join(map(repr, islice(items[0], 12))) if items else "nothing"
     raise DataError(
-        f"{path} is no file of a labelling tool that cal knows, and has no field 'text': it has {first}. Name the "
+        f"{path} is not a file of a labelling tool that cal knows, and has no field 'text': it has {first}. Name the "
         "field with the texts 'text', or say the format."
     )
 
@@ -121,7 +121,7 @@ def _of_folder(path: Path) -> str:
     stored = next(filter(is_stored, sorted(path.rglob("*"))), None)
     if stored is not None and recognise(stored) == "label_studio":
         return "label_studio"
-    raise DataError(f"{path} is a folder of no labelling tool that cal knows. Give a file in it.")
+    raise DataError(f"{path} is not a folder that cal knows from a labelling tool. Give a file in it.")
 
 
 def _of_parquet(path: Path) -> str:

@@ -139,7 +139,7 @@ def _document(cells: Mapping[str, str], losses: Losses) -> AnnotatedDocument:
     if state in STATES:
         shown["state"] = state
     elif state:
-        losses.add(cells["id"], "state", state, "is no state, so the answers tell it")
+        losses.add(cells["id"], "state", state, "is not a state; the answers decide it")
     rest = cells.get(REST, "")
     document = restored(cells["id"], cells["text"], rest, shown)
     if document is None:

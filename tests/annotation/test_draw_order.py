@@ -104,9 +104,9 @@ def test_probabilities_that_are_all_0_or_missing_give_every_document_the_same_ch
 @pytest.mark.parametrize(
     ("scores", "message"),
     [
-        ([0.5, 1.2], "1.2, which is no probability"),
-        ([0.5, -0.1], "-0.1, which is no probability"),
-        ([0.5, np.inf], "inf, which is no probability"),
+        ([0.5, 1.2], "1.2, which is not a probability"),
+        ([0.5, -0.1], "-0.1, which is not a probability"),
+        ([0.5, np.inf], "inf, which is not a probability"),
         ([np.nan, np.nan], "No document has a score"),
         ([], "No document has a score"),
         (["high"], "scores"),

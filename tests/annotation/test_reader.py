@@ -144,7 +144,7 @@ def test_a_corpus_goes_in_and_out_on_the_command_line(tmp_path, capsys, monkeypa
     ("words", "told"),
     [
         (["p.db"], "There is nothing to import"),
-        (["p.db", "map=nowhere"], "map must be a folder"),
+        (["p.db", "map=nowhere"], "map: there is no folder or file"),
         (["p.db", "dataset=files", "dataset.path=nowhere.csv"], "nowhere.csv"),
         (["p.db", "dataset=files", "dataset.path=two.csv"], "two columns of labels|two columns named"),
         (["p.db", "dataset=files", "dataset.path=twice.csv"], "twice.csv"),

@@ -466,7 +466,7 @@ def test_a_sheet_runs_no_formula_and_programs_get_texts_as_they_are(tmp_path):
             '[{"data": {"text": "a"}, "annotations": [], "fields": {"text": "a"}, "responses": {}}]',
             "looks like",
         ),
-        ("a.jsonl", '{"question": "Who?"}', "no file of a labelling tool.*'question'"),
+        ("a.jsonl", '{"question": "Who?"}', "not a file of a labelling tool.*'question'"),
         ("a.csv", "question,label\nWho?,HUM\n", "no field 'text'"),
         ("a.json", "[", "has no end"),
         ("a.json", '[{"text": "a"}] trailing', "something follows"),
