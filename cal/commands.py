@@ -84,28 +84,29 @@ COMMANDS = {
     ),
     "annotate import": Command(
         "bring texts, labels, maps and suspects into a labelling project",
-        "cal.annotation.import_request:ImportRequest",
+        "cal.annotation.requests.import_request:ImportRequest",
     ),
     "annotate queue": Command(
-        "make a queue: which documents people read, and in which order", "cal.annotation.queue_request:QueueRequest"
+        "make a queue: which documents people read, and in which order",
+        "cal.annotation.requests.queue_request:QueueRequest",
     ),
     "annotate status": Command(
         "say how far a project is, how many errors may be left, and who decided what",
-        "cal.annotation.status_request:StatusRequest",
+        "cal.annotation.requests.status_request:StatusRequest",
         options=(Option("--json", "json", "print one JSON object instead of text"),),
     ),
     "annotate export": Command(
         "write documents, labels and answers to a file, for spreadsheets, programs and labelling tools",
-        "cal.annotation.export_request:ExportRequest",
+        "cal.annotation.requests.export_request:ExportRequest",
     ),
     "annotate decide": Command(
         "record decisions from a spreadsheet or a labelling tool",
-        "cal.annotation.decide_request:DecideRequest",
+        "cal.annotation.requests.decide_request:DecideRequest",
         options=(Option("--from", "source", "the same as source=FILE", "FILE"),),
     ),
     "annotate simulate": Command(
         "let a simulated reviewer read queues, to plan how much to read",
-        "cal.annotation.simulate_request:ReviewsRequest",
+        "cal.annotation.requests.simulate_request:ReviewsRequest",
         ("Reviews", "reviews.csv"),
     ),
     "map-diff": Command("compare two data maps of the same documents"),

@@ -97,7 +97,9 @@ READERS = {
     "files": Entry("cal.data.local_files:LocalFiles", "csv, tsv, jsonl or parquet"),
     "hub": Entry("cal.data.hub:Hub", "a dataset of the Hugging Face hub"),
     "glue": Entry("cal.data.glue:Glue", "a folder of GLUE's TSV files: snli, mnli, qnli or winogrande"),
-    "annotation": Entry("cal.annotation.reader:AnnotationReader", "a labelling project, as people have decided"),
+    "annotation": Entry(
+        "cal.annotation.exports.reader:AnnotationReader", "a labelling project, as people have decided"
+    ),
 }
 FEATURES = {
     "auto": Entry("cal.data.auto:Auto", "minilm where it is installed and suits the texts, otherwise lsa"),

@@ -63,15 +63,15 @@ HOMES = {
     "matplotlib": [
         *("cal.report.", "cal.maps.", "cal.selection.plot"),
         *("cal.label_errors.audit_report", "cal.label_errors.suspects_plot"),
-        *("cal.annotation.status_plots", "cal.annotation.reviews_plot"),
+        *("cal.annotation.status.status_plots", "cal.annotation.proof.reviews_plot"),
     ],
     "deepsig": ["cal.report.significance"],
     "hydra": ["cal.config", "cal.cli"],
     "omegaconf": ["cal.config", "cal.cli"],
     "joblib": ["cal.learners.compute", "cal.learners.grid", "cal.simulation.", "cal.report.significance"],
     "sqlalchemy": ["cal.annotation."],
-    "alembic": ["cal.annotation.migrations"],
-    "krippendorff": ["cal.annotation.agreement"],
+    "alembic": ["cal.annotation.store.migrations"],
+    "krippendorff": ["cal.annotation.status.agreement"],
     "filelock": ["cal.files"],
     "tqdm": ["cal.progress", "cal.simulation.progress"],
     "pyarrow": [

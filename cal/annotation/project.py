@@ -15,26 +15,26 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from cal.annotation.column_types import now
-from cal.annotation.database import connect, shown_address, storage
-from cal.annotation.decision import Decision
-from cal.annotation.label_store import (
+from cal.annotation.decisions.decision import Decision
+from cal.annotation.decisions.recording import Recorded, record
+from cal.annotation.decisions.undoing import undo
+from cal.annotation.decisions.verdicts import UNDECIDED
+from cal.annotation.project_documents import ProjectDocuments
+from cal.annotation.project_exchange import ProjectExchange
+from cal.annotation.project_queues import ProjectQueues
+from cal.annotation.store.column_types import now
+from cal.annotation.store.database import connect, shown_address, storage
+from cal.annotation.store.label_store import (
     add_labels,
     merge_labels,
     recolour_label,
     rename_label,
     reorder_labels,
 )
-from cal.annotation.label_table import read_labels
-from cal.annotation.labels import Label, LabelNames
-from cal.annotation.project_documents import ProjectDocuments
-from cal.annotation.project_exchange import ProjectExchange
-from cal.annotation.project_queues import ProjectQueues
-from cal.annotation.recording import Recorded, record
-from cal.annotation.schema import DOCUMENT, EVENT, PROJECT, STATE
+from cal.annotation.store.label_table import read_labels
+from cal.annotation.store.labels import Label, LabelNames
+from cal.annotation.store.schema import DOCUMENT, EVENT, PROJECT, STATE
 from cal.annotation.tables import ProjectTables
-from cal.annotation.undoing import undo
-from cal.annotation.verdicts import UNDECIDED
 from cal.arguments import check_arguments
 from cal.checks import known_name, problems_of, refuse
 from cal.exchange.records import STATES
@@ -284,7 +284,7 @@ class Project(ProjectDocuments, ProjectExchange, ProjectQueues, ProjectTables):
 
     def check(self) -> list[str]:
         """What differs between the view and a replay of all events: nothing, unless something else wrote the file."""
-        from cal.annotation.replay import differences
+        from cal.annotation.decisions.replay import differences
 
         with self.reading() as connection:
             return differences(connection)

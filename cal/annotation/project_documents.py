@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from cal.annotation.database import connection_of, storage
-from cal.annotation.differences import ImportDifference
-from cal.annotation.importing import Imported, Options, difference_of, import_into
+from cal.annotation.imports.differences import ImportDifference
+from cal.annotation.imports.importing import Imported, Options, difference_of, import_into
+from cal.annotation.store.database import connection_of, storage
 from cal.arguments import check_arguments
 from cal.exchange.records import AnnotatedDocument, LabelSet
 
@@ -73,7 +73,7 @@ class ProjectDocuments:
         """
         flags = {"accept": accept, "partial": partial}
         check_arguments(ProjectDocuments.import_corpus, {"name": name, "source": source, **flags})
-        from cal.annotation.corpus_import import CorpusImport
+        from cal.annotation.imports.corpus_import import CorpusImport
 
         sources = CorpusImport.of(corpus, map, suspects, partial=partial)
         options = Options(name or sources.name, source, sources.complete, accept, named=name is not None)
@@ -114,7 +114,7 @@ class ProjectDocuments:
         Args:
             corpus: a `Corpus`, or whatever `cal.read_corpus` takes.
         """
-        from cal.annotation.corpus_import import CorpusImport
+        from cal.annotation.imports.corpus_import import CorpusImport
 
         sources = CorpusImport.of(corpus)
         with connection_of(self.engine) as connection:
@@ -154,7 +154,7 @@ class ProjectDocuments:
             >>> project.corpus(), project.corpus(version=1)
             (Corpus 'reviews': 3 train, 3 labels, Corpus 'reviews': 3 train, 2 labels)
         """
-        from cal.annotation.reader import AnnotationReader
+        from cal.annotation.exports.reader import AnnotationReader
 
         settings = {"ambiguous": ambiguous, "version": version, "test_fraction": test_fraction, "labels": labels}
         check_arguments(ProjectDocuments.corpus, {**settings, "name": name})

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from cal.annotation.database import storage
-from cal.annotation.documents import Wanted, frame_of, make_wanted, read_documents
+from cal.annotation.exports.documents import Wanted, frame_of, make_wanted, read_documents
+from cal.annotation.store.database import storage
 from cal.arguments import check_arguments
 from cal.exchange.records import AnnotatedDocument
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cal.annotation.bulk import Taken
-    from cal.annotation.exporting import Exported
+    from cal.annotation.decisions.bulk import Taken
+    from cal.annotation.exports.exporting import Exported
 
 
 class ProjectExchange:
@@ -83,7 +83,7 @@ class ProjectExchange:
             ConfigError: if the format is unknown, or the file is the project itself.
             StorageError: if the file cannot be written; the old one is then unchanged.
         """
-        from cal.annotation.exporting import export
+        from cal.annotation.exports.exporting import export
 
         check_arguments(ProjectExchange.export, {"format": format, "output": output, "losses": losses})
         return export(self.engine, format, output, make_wanted(which), losses)
@@ -127,7 +127,7 @@ class ProjectExchange:
             >>> project.undo(event=taken.bulk)
             2
         """
-        from cal.annotation.taking import take
+        from cal.annotation.decisions.taking import take
 
         given = {"format": format, "reviewer": reviewer, "adjudicates": adjudicates, "new_labels": new_labels}
         check_arguments(ProjectExchange.decide_from, given)

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.engine import Connection
 
-from cal.annotation.filters import Filter
-from cal.annotation.history import History, read_history
-from cal.annotation.queues import Queue, queue_number, read_queues
-from cal.annotation.serving import serve
-from cal.annotation.task import Task
+from cal.annotation.decisions.history import History, read_history
+from cal.annotation.queues.filters import Filter
+from cal.annotation.queues.queues import Queue, queue_number, read_queues
+from cal.annotation.queues.serving import serve
+from cal.annotation.queues.task import Task
 from cal.arguments import check_arguments
 from cal.checks import known_name, problems_of, refuse
 
 if TYPE_CHECKING:
-    from cal.annotation.reads import Reads
+    from cal.annotation.proof.reads import Reads
 
 
 class ProjectQueues:
@@ -45,10 +45,10 @@ class ProjectQueues:
                 map or a column of the corpus with numbers. The most suspicious come first, so the highest p_wrong and
                 the lowest confidence, and the highest numbers of a column; `-NAME` puts the lowest numbers first and
                 `+NAME` the highest, whatever they mean. None is p_wrong; `order="random"` needs none.
-            order: `sampled`, `ranked`, `mixed` or `random`, as `cal.annotation.draw_order` describes them.
+            order: `sampled`, `ranked`, `mixed` or `random`, as `cal.annotation.queues.draw_order` describes them.
             filter: which documents, such as `state=undecided and given=HUM and p_wrong>=.5`, or `all`; None takes the
                 undecided and those that came back.
-            options: other fields of `cal.annotation.queue_options.QueueOptions`: name, from_run, seed, floor,
+            options: other fields of `cal.annotation.queues.queue_options.QueueOptions`: name, from_run, seed, floor,
                 random_share, double_share and lease_seconds.
 
         Raises:
@@ -69,8 +69,8 @@ class ProjectQueues:
             ('b', 'Y')
             >>> _ = project.decide_all([task.decision("relabel", "X")])
         """
-        from cal.annotation.queue_making import make_queue
-        from cal.annotation.queue_options import QueueOptions
+        from cal.annotation.queues.queue_making import make_queue
+        from cal.annotation.queues.queue_options import QueueOptions
 
         known = [each.name for each in fields(QueueOptions)]
         refuse(problems_of(lambda: [known_name("parameter", name, known) for name in options]))
@@ -119,7 +119,7 @@ class ProjectQueues:
         Args:
             queue: name or number of the queue; None takes the latest.
         """
-        from cal.annotation.reads import read_reads
+        from cal.annotation.proof.reads import read_reads
 
         check_arguments(ProjectQueues.reads, {"queue": queue})
         with self.reading() as connection:

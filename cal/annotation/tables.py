@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from cal.annotation.database import storage
+from cal.annotation.store.database import storage
 from cal.arguments import check_arguments
 from cal.checks import numbers_in, refuse, whole_numbers
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cal.annotation.agreement import Agreement
-    from cal.annotation.status import Status
+    from cal.annotation.status.agreement import Agreement
+    from cal.annotation.status.status import Status
 
 
 class ProjectTables:
@@ -29,14 +29,14 @@ class ProjectTables:
             Columns id, text, given, label (the current one), state, reviewer and when (of the decision that counts),
             comment (of all reviewers, the oldest first), and returns, which says why a document comes back.
         """
-        from cal.annotation.decided import decided_frame
+        from cal.annotation.decisions.decided import decided_frame
 
         with storage(self.engine) as connection:
             return decided_frame(connection)
 
     def changes(self) -> pd.DataFrame:
         """The rows of `decided` whose label is now another than the given one, or that had none."""
-        from cal.annotation.decided import changes_in
+        from cal.annotation.decisions.decided import changes_in
 
         return changes_in(self.decided())
 
@@ -46,7 +46,7 @@ class ProjectTables:
         The last three hold a value per reviewer, in the same order. One who marked the document as ambiguous or
         excluded it has `[ambiguous]` or `[exclude]` as a label.
         """
-        from cal.annotation.decided import disagreement_frame
+        from cal.annotation.decisions.decided import disagreement_frame
 
         with storage(self.engine) as connection:
             return disagreement_frame(connection)
@@ -59,7 +59,7 @@ class ProjectTables:
                 otherwise the last decision of each reviewer about any document.
             least: fewest shared documents from which a figure is shown.
         """
-        from cal.annotation.double_reviews import read_agreement
+        from cal.annotation.status.double_reviews import read_agreement
 
         check_arguments(ProjectTables.agreement, {"blind": blind, "least": least})
         refuse(whole_numbers(2, least=least))
@@ -85,7 +85,7 @@ class ProjectTables:
             >>> Project.create(f"{tempfile.mkdtemp()}/reviews.db").status()
             Status of 'reviews': 0 of 0 documents decided
         """
-        from cal.annotation.status_reading import read_status
+        from cal.annotation.status.status_reading import read_status
 
         check_arguments(ProjectTables.status, {"reads": reads, "errors": errors})
         refuse(whole_numbers(reads=reads) + numbers_in("(0, inf)", errors=errors))

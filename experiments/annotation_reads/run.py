@@ -20,10 +20,10 @@ from scipy.stats import beta
 from sklearn.metrics import average_precision_score
 
 import cal
-from cal.annotation.draw_order import draw_order, draw_weights
-from cal.annotation.orders import FLOOR
-from cal.annotation.simulated_reviews import simulated_reviews
-from cal.annotation.stopping import next_reads
+from cal.annotation.proof.simulated_reviews import simulated_reviews
+from cal.annotation.proof.stopping import next_reads
+from cal.annotation.queues.draw_order import draw_order, draw_weights
+from cal.annotation.queues.orders import FLOOR
 from cal.data.features import vectors_of
 from cal.label_errors import detectors
 from cal.label_errors.confusions import predicted_confusions

@@ -16,8 +16,8 @@ import pytest
 import sqlalchemy as sa
 
 from cal.annotation import Project
-from cal.annotation.column_types import now
-from cal.annotation.schema import DOCUMENT, GIVEN, LABEL_VERSION, MAP_POINT, RUN, SUGGESTION
+from cal.annotation.store.column_types import now
+from cal.annotation.store.schema import DOCUMENT, GIVEN, LABEL_VERSION, MAP_POINT, RUN, SUGGESTION
 
 NUMBERS = itertools.count()
 SERVER = Path(__file__).with_name("postgresql_server.py")

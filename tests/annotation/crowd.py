@@ -15,7 +15,7 @@ import uuid
 from pathlib import Path
 
 from cal.annotation import Project
-from cal.annotation.decision import Decision
+from cal.annotation.decisions.decision import Decision
 from cal.errors import DataError
 
 HOT = [f"hot{i}" for i in range(6)]

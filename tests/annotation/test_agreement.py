@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
-from cal.annotation.agreement import Agreement
-from cal.annotation.decision import Decision
-from cal.annotation.schema import DOCUMENT, DRAW, MAP_POINT, RUN
+from cal.annotation.decisions.decision import Decision
+from cal.annotation.status.agreement import Agreement
+from cal.annotation.store.schema import DOCUMENT, DRAW, MAP_POINT, RUN
 from cal.errors import CalError, ConfigError, DataError
 
 

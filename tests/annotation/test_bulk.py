@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from cal.annotation import Project
-from cal.annotation.decision_table import read_decisions
+from cal.annotation.decisions.decision_table import read_decisions
 from cal.cli import main
 from cal.errors import DataError
 from cal.exchange.records import AnnotatedDocument, Answer

@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from cal.annotation import Project, migrations
-from cal.annotation.database import OURS, address, connect, shown_address, storage
-from cal.annotation.schema import DOCUMENT, METADATA
+from cal.annotation import Project
+from cal.annotation.store import migrations
+from cal.annotation.store.database import OURS, address, connect, shown_address, storage
+from cal.annotation.store.schema import DOCUMENT, METADATA
 from cal.errors import ConfigError, DataError, StorageError
 
 

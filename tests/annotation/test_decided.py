@@ -8,11 +8,11 @@ import pytest
 import sqlalchemy as sa
 
 from cal.annotation import Project
-from cal.annotation.column_types import now
-from cal.annotation.decision import Decision
-from cal.annotation.reviewers import fast_decisions, read_decisions, reviewer_frame
-from cal.annotation.schema import DOCUMENT, GIVEN, LABEL_VERSION
-from cal.annotation.status_counts import read_counts
+from cal.annotation.decisions.decision import Decision
+from cal.annotation.status.reviewers import fast_decisions, read_decisions, reviewer_frame
+from cal.annotation.status.status_counts import read_counts
+from cal.annotation.store.column_types import now
+from cal.annotation.store.schema import DOCUMENT, GIVEN, LABEL_VERSION
 
 START = datetime(2026, 1, 1, 9, tzinfo=UTC)
 

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sa
 
-from cal.annotation import Project, documents
-from cal.annotation.column_types import now
-from cal.annotation.decision import Decision
-from cal.annotation.schema import DOCUMENT, GIVEN, LABEL_VERSION, RUN, SUGGESTION
+from cal.annotation import Project
+from cal.annotation.decisions.decision import Decision
+from cal.annotation.exports import documents
+from cal.annotation.store.column_types import now
+from cal.annotation.store.schema import DOCUMENT, GIVEN, LABEL_VERSION, RUN, SUGGESTION
 from cal.errors import ConfigError
 from cal.exchange.records import Suggested
 from cal.exchange.states import settled

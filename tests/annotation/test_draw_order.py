@@ -6,8 +6,8 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from cal.annotation.draw_order import draw_order, draw_weights
-from cal.annotation.orders import ORDERS
+from cal.annotation.queues.draw_order import draw_order, draw_weights
+from cal.annotation.queues.orders import ORDERS
 from cal.errors import CalError
 from cal.streams import stream
 

@@ -6,9 +6,9 @@ from itertools import combinations, pairwise, permutations, product
 import numpy as np
 import pytest
 
-from cal.annotation.betting import FEWER, MORE, SPENT, Bets, Capital, error_bounds
-from cal.annotation.draw_order import draw_order, draw_weights
-from cal.annotation.error_total import error_total, lure
+from cal.annotation.proof.betting import FEWER, MORE, SPENT, Bets, Capital, error_bounds
+from cal.annotation.proof.error_total import error_total, lure
+from cal.annotation.queues.draw_order import draw_order, draw_weights
 from cal.errors import CalError
 from cal.streams import stream
 
@@ -101,7 +101,7 @@ def test_an_interval_lies_within_the_earlier_ones_and_ends_at_the_truth(order):
 def test_bounds_between_looks_at_every_read_and_at_every_few_differ_little(monkeypatch):
     bets, weights, errors, _ = read("sampled", n_queues=20)
     low, high = error_bounds(bets, weights, errors)
-    monkeypatch.setattr("cal.annotation.betting._LOOKS", 30)
+    monkeypatch.setattr("cal.annotation.proof.betting._LOOKS", 30)
     fewer_looks = error_bounds(bets, weights, errors)
     assert (fewer_looks[0] <= low).all()
     assert (fewer_looks[1] >= high).all()

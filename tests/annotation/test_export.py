@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from cal.annotation import Project
-from cal.annotation.exporting import format_of
+from cal.annotation.exports.exporting import format_of
 from cal.cli import main
 from cal.errors import ConfigError, StorageError
 from cal.exchange.formats import read_annotated

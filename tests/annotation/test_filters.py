@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cal.annotation.basis import Basis
-from cal.annotation.decision import Decision
-from cal.annotation.filters import NAMES, Condition, Filter, operators
-from cal.annotation.label_table import read_labels
-from cal.annotation.matching import matching
-from cal.annotation.schema import DOCUMENT
+from cal.annotation.decisions.decision import Decision
+from cal.annotation.queues.basis import Basis
+from cal.annotation.queues.filters import NAMES, Condition, Filter, operators
+from cal.annotation.queues.matching import matching
+from cal.annotation.store.label_table import read_labels
+from cal.annotation.store.schema import DOCUMENT
 from cal.dynamics.regions import AMBIGUOUS, EASY, HARD
 from cal.errors import CalError, ConfigError
 from cal.exchange.records import STATES

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cal.annotation import Project
-from cal.annotation.importing import NotAcceptedError
+from cal.annotation.imports.importing import NotAcceptedError
 from cal.data.local_files import LocalFiles
 from cal.errors import CalError, ConfigError, DataError
 from cal.exchange.formats import write_annotated

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from cal.annotation import Project
-from cal.annotation.queue_request import QueueRequest
+from cal.annotation.requests.queue_request import QueueRequest
 from cal.cli import main
 from cal.commands import COMMANDS
 from cal.errors import ConfigError

@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from cal.annotation import Project
-from cal.annotation.decision import Decision
-from cal.annotation.schema import DOCUMENT, GIVEN, LABEL_VERSION
+from cal.annotation.decisions.decision import Decision
+from cal.annotation.store.schema import DOCUMENT, GIVEN, LABEL_VERSION
 from cal.errors import CalError, ConfigError, DataError
 
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cal.annotation import Project
-from cal.annotation.decision import Decision
+from cal.annotation.decisions.decision import Decision
 from cal.errors import ConfigError, DataError
 from cal.exchange.formats import FORMATS, read_annotated
 from cal.exchange.records import AnnotatedDocument, LabelSet, Suggested

@@ -7,9 +7,10 @@ import pytest
 import sqlalchemy as sa
 import torch
 
-from cal.annotation import Project, queue_making
-from cal.annotation.draw_order import draw_order, draw_weights
-from cal.annotation.schema import DRAW, SUGGESTION
+from cal.annotation import Project
+from cal.annotation.queues import queue_making
+from cal.annotation.queues.draw_order import draw_order, draw_weights
+from cal.annotation.store.schema import DRAW, SUGGESTION
 from cal.config import compose
 from cal.errors import CalError
 from cal.streams import stream
@@ -191,7 +192,7 @@ def test_an_earlier_run_can_be_asked_for(in_file):
 
 
 def test_the_words_of_the_command_make_a_queue(in_file):
-    from cal.annotation.queue_request import QueueRequest
+    from cal.annotation.requests.queue_request import QueueRequest
 
     path = in_file.engine.url.database
     words = [path, "by=-confidence", "order=ranked", 'filter=given=HUM,LOC and text~"number 1"', "double_share=.5"]

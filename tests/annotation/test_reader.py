@@ -5,7 +5,7 @@ import pytest
 
 import cal
 from cal.annotation import Project
-from cal.annotation.reader import AnnotationReader
+from cal.annotation.exports.reader import AnnotationReader
 from cal.cli import main
 from cal.errors import CalError
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from cal.annotation.betting import Bets
-from cal.annotation.decision import Decision
-from cal.annotation.error_total import error_total
-from cal.annotation.schema import DOCUMENT, DRAW, GIVEN, LABEL_VERSION
-from cal.annotation.view import update_draws
+from cal.annotation.decisions.decision import Decision
+from cal.annotation.decisions.view import update_draws
+from cal.annotation.proof.betting import Bets
+from cal.annotation.proof.error_total import error_total
+from cal.annotation.store.schema import DOCUMENT, DRAW, GIVEN, LABEL_VERSION
 
 
 def draws(project, queue=None):

@@ -12,7 +12,8 @@ import pandas as pd
 import psycopg
 import pytest
 
-from cal.annotation import Project, database
+from cal.annotation import Project
+from cal.annotation.store import database
 from cal.cli import main
 from cal.errors import StorageError
 

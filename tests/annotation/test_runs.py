@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from cal.annotation import Project
-from cal.annotation.run_tables import map_table
-from cal.annotation.schema import MAP_POINT, RUN, SUGGESTION
+from cal.annotation.imports.run_tables import map_table
+from cal.annotation.store.schema import MAP_POINT, RUN, SUGGESTION
 from cal.dynamics.jsonl import write_epoch
 from cal.errors import DataError
 
@@ -164,8 +164,8 @@ def test_a_run_that_was_made_before_the_decision_is_not_later(project, tmp_path)
     table = map_table(a_map())
     made = datetime.now(UTC) - timedelta(days=1)
     with project.writing() as connection:
-        from cal.annotation.label_table import read_labels
-        from cal.annotation.run_store import add_run
+        from cal.annotation.imports.run_store import add_run
+        from cal.annotation.store.label_table import read_labels
 
         table.about["made"] = made
         assert add_run(connection, table, read_labels(connection))[1] == 0

@@ -5,9 +5,10 @@ import threading
 import pytest
 import sqlalchemy as sa
 
-from cal.annotation import Project, serving
-from cal.annotation.decision import Decision
-from cal.annotation.schema import DOCUMENT, LEASE
+from cal.annotation import Project
+from cal.annotation.decisions.decision import Decision
+from cal.annotation.queues import serving
+from cal.annotation.store.schema import DOCUMENT, LEASE
 from cal.errors import CalError, ConfigError, DataError
 
 

@@ -8,7 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from cal.annotation import Project, serving
+from cal.annotation import Project
+from cal.annotation.queues import serving
 
 REVIEWERS = ("ann", "bob", "eve")
 LEASE_SECONDS = 100.0

@@ -8,10 +8,10 @@ import pytest
 
 import cal
 from cal.annotation import simulate_reviews
-from cal.annotation.betting import Bets, error_bounds
-from cal.annotation.draw_order import draw_order, draw_weights
-from cal.annotation.simulate_request import ReviewsRequest
-from cal.annotation.simulated_reviews import simulated_reviews
+from cal.annotation.proof.betting import Bets, error_bounds
+from cal.annotation.proof.simulated_reviews import simulated_reviews
+from cal.annotation.queues.draw_order import draw_order, draw_weights
+from cal.annotation.requests.simulate_request import ReviewsRequest
 from cal.cli import main
 from cal.errors import CalError, ConfigError
 from cal.streams import stream
@@ -59,7 +59,7 @@ def test_a_truth_that_was_left_once_stays_left():
 
 def test_many_reviews_are_the_same_in_one_block_and_in_several(monkeypatch):
     whole = simulated_reviews(WEIGHTS, ERRORS, "random", [50], stream(1, "reviews"), repetitions=30, intervals=20)
-    monkeypatch.setattr("cal.annotation.simulated_reviews._TOGETHER", 7 * 200)
+    monkeypatch.setattr("cal.annotation.proof.simulated_reviews._TOGETHER", 7 * 200)
     parts = simulated_reviews(WEIGHTS, ERRORS, "random", [50], stream(1, "reviews"), repetitions=30, intervals=20)
     np.testing.assert_array_equal(whole.found, parts.found)
     np.testing.assert_array_equal(whole.high, parts.high)

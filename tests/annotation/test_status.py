@@ -7,10 +7,10 @@ import pytest
 import sqlalchemy as sa
 
 from cal.annotation import Project
-from cal.annotation.decision import Decision
-from cal.annotation.schema import DRAW
-from cal.annotation.status_request import StatusRequest
-from cal.annotation.stopping import certified_recall
+from cal.annotation.decisions.decision import Decision
+from cal.annotation.proof.stopping import certified_recall
+from cal.annotation.requests.status_request import StatusRequest
+from cal.annotation.store.schema import DRAW
 from cal.errors import ConfigError
 
 COUNTS = ("documents", "decided", "changed", "errors_found")
@@ -211,7 +211,7 @@ def test_notes_about_what_needs_a_second_look(in_file):
 
 
 def test_returned_documents_are_named(in_file):
-    from cal.annotation.schema import STATE
+    from cal.annotation.store.schema import STATE
 
     in_file.decide("q0", "keep")
     with in_file.writing() as connection:

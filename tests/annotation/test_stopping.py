@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import hypergeom
 
-from cal.annotation.draw_order import draw_order, draw_weights
-from cal.annotation.stopping import certificate, certified_recall, next_reads
+from cal.annotation.proof.stopping import certificate, certified_recall, next_reads
+from cal.annotation.queues.draw_order import draw_order, draw_weights
 from cal.errors import CalError
 from cal.streams import stream
 

@@ -14,12 +14,12 @@ import torch
 
 import cal
 from cal.annotation import Project, simulate_reviews
-from cal.annotation.betting import Bets
-from cal.annotation.draw_order import draw_order, draw_weights
-from cal.annotation.error_total import error_total, lure
-from cal.annotation.filters import Condition, Filter
-from cal.annotation.status_request import StatusRequest
-from cal.annotation.stopping import certificate, certified_recall, next_reads
+from cal.annotation.proof.betting import Bets
+from cal.annotation.proof.error_total import error_total, lure
+from cal.annotation.proof.stopping import certificate, certified_recall, next_reads
+from cal.annotation.queues.draw_order import draw_order, draw_weights
+from cal.annotation.queues.filters import Condition, Filter
+from cal.annotation.requests.status_request import StatusRequest
 from cal.corrections.error_count import wrong_in
 from cal.corrections.reads import draw_reads
 from cal.data.corpus import TestSet

@@ -1,0 +1,93 @@
+"""The request of `cal annotate import`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cal.annotation.requests.request import ProjectRequest
+from cal.checks import Problems, is_path, true_or_false
+from cal.data.request import CorpusRequest
+from cal.errors import DataError, shown
+
+if TYPE_CHECKING:
+    from cal.annotation.imports.importing import Imported
+
+
+@dataclass(kw_only=True)
+class ImportRequest(ProjectRequest, CorpusRequest):
+    """Bring texts, labels, data maps and suspects into a labelling project, and make it if there is none.
+
+    Args:
+        dataset: reader of the corpus, its name or {name: {parameter: value}}; without one, map and suspects are added
+            to the documents that are there
+        map: folder of cal map or of logs, or a list of them: [DIR,DIR]
+        suspects: folder of cal suspects, or a list of them
+        name: name of the label version; null takes that of the file or corpus
+        accept: whether texts and labels of the project may change, and documents that are missing be withdrawn; without
+            it, such a difference is shown and nothing is written
+        partial: whether a map or suspects may lack some documents of the splits that they are about
+    """
+
+    map: Any = None
+    suspects: Any = None
+    name: str | None = None
+    accept: bool = False
+    partial: bool = False
+
+    def _resolve(self, problems: Problems) -> None:
+        CorpusRequest._resolve(self, problems)
+        ProjectRequest._resolve(self, problems)
+        problems += true_or_false(accept=self.accept, partial=self.partial)
+        for key in ("map", "suspects"):
+            given = getattr(self, key)
+            folders = given if isinstance(given, list | tuple) else [] if given is None else [given]
+            problems += [
+                f"{key}: there is no folder or file {shown(each)}. Check the path."
+                for each in folders
+                if isinstance(each, str) and not (is_path(each) and Path(each).exists())
+            ]
+        if self.dataset is None and self.map is None and self.suspects is None:
+            problems.append(
+                "There is nothing to import. Give the texts with dataset=NAME, or map=FOLDER or suspects=FOLDER to add "
+                "to those that are there."
+            )
+
+    def run(self, corpus: Any = None, *, quiet: bool = False) -> Imported:
+        """Imports, all or nothing.
+
+        Args:
+            corpus: whatever `cal.read_corpus` takes; None reads `dataset`, if there is one.
+            quiet: not used.
+
+        Raises:
+            CalError: if something cannot be read, does not fit, or would change without `accept`.
+        """
+        from cal.annotation.project import Project
+        from cal.annotation.store.database import exists, remove
+
+        is_new = not exists(self.project)
+        if is_new and corpus is None and self.dataset is None:
+            raise DataError(f"There is no project {self.project}. Give its texts, too, to make it: dataset=NAME.")
+        given = {"map": self.map, "suspects": self.suspects, "name": self.name, "partial": self.partial}
+        source = {"dataset": self.as_data()["dataset"]} if corpus is None and self.dataset is not None else None
+        try:
+            with Project.create(self.project) as project:
+                corpus = self.dataset if corpus is None else corpus
+                return project.import_corpus(corpus, source=source, accept=self.accept, **given)
+        except BaseException:
+            if is_new:
+                remove(self.project)
+            raise
+
+    def next_step(self, result: Any) -> str:
+        from cal.annotation.project import Project
+        from cal.annotation.queues.basis import Basis
+        from cal.annotation.queues.scores import new_queue, ranking, usual_score
+
+        with Project.open(self.project) as project, project.reading() as connection:
+            told = f"Next: {new_queue(connection)}"
+            if not usual_score(Basis.of(connection)):
+                told = f"{told}\nOr, to read what looks wrong first, rank the labels: {ranking(connection)}"
+        return told
