@@ -16,8 +16,23 @@ import pytest
 import sqlalchemy as sa
 
 from cal.annotation import Project
+from cal.annotation.store import migrations
 from cal.annotation.store.column_types import now
-from cal.annotation.store.schema import DOCUMENT, GIVEN, LABEL_VERSION, MAP_POINT, RUN, SUGGESTION
+from cal.annotation.store.database import address
+from cal.annotation.store.label_store import add_labels
+from cal.annotation.store.schema import (
+    DOCUMENT,
+    EVENT,
+    GIVEN,
+    LABEL_VERSION,
+    MAP_POINT,
+    PROJECT,
+    REVIEWER,
+    RUN,
+    STATE,
+    SUGGESTION,
+    VERDICT,
+)
 
 NUMBERS = itertools.count()
 SERVER = Path(__file__).with_name("postgresql_server.py")
@@ -61,6 +76,12 @@ REGIONS = ("easy-to-learn", "ambiguous", "hard-to-learn")
 
 def fill(project: Project, n: int) -> None:
     """Documents q0, q1, ... with a ranking of suspects and a map; p_wrong rises with the number."""
+    with project.writing() as connection:
+        insert_rows(connection, n)
+
+
+def insert_rows(connection: sa.Connection, n: int) -> None:
+    """The rows of such documents, in the columns that every version of the schema has."""
     ids = range(n)
     rows = {
         LABEL_VERSION: [{"id": 1, "name": "first", "digest": "0", "created": now()}],
@@ -92,9 +113,29 @@ def fill(project: Project, n: int) -> None:
             for i in ids
         ],
     }
-    with project.writing() as connection:
-        for table, of_table in rows.items():
-            connection.execute(sa.insert(table), of_table)
+    for table, of_table in rows.items():
+        connection.execute(sa.insert(table), of_table)
+
+
+@pytest.fixture
+def of_version_1(database: str) -> str:
+    """A project as the first version of the schema has it: 24 documents, two runs and a decision, in each database."""
+    engine = sa.create_engine(address(database))
+    with engine.begin() as connection:
+        migrations.upgrade(connection, "0001")
+        about = {"id": 1, "name": "old", "guidelines": "Read.", "created": now(), "settings": {}}
+        connection.execute(sa.insert(PROJECT).values(about))
+        add_labels(connection, ["HUM", "LOC", "NUM"], "ann")
+        insert_rows(connection, 24)
+        connection.execute(sa.insert(REVIEWER).values(name="ann", created=now()))
+        event = {"uuid": "1", "action": "relabel", "document_id": 4, "reviewer": "ann", "adjudicates": False}
+        said = sa.insert(EVENT).values(**event, label_id=2, version_id=1, server_time=now()).returning(EVENT.c.seq)
+        decision = {"document_id": 4, "label_id": 2, "seq": connection.execute(said).scalar_one()}
+        kept = {"reviewer": "ann", "action": "relabel", "adjudicates": False}
+        connection.execute(sa.insert(VERDICT).values(**decision, **kept))
+        connection.execute(sa.insert(STATE).values(**decision, state="relabelled", n_verdicts=1))
+    engine.dispose()
+    return database
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ from alembic.migration import MigrationContext
 
 from cal.annotation import Project
 from cal.annotation.store import migrations
+from cal.annotation.store.column_types import now
 from cal.annotation.store.database import OURS, address, connect, shown_address, storage
-from cal.annotation.store.schema import DOCUMENT, METADATA
+from cal.annotation.store.schema import DOCUMENT, METADATA, REVIEWER, SUGGESTION
 from cal.errors import ConfigError, DataError, StorageError
 
 
@@ -76,17 +77,34 @@ def scripts_with_another(folder, monkeypatch, body="pass"):
     monkeypatch.setattr(migrations, "_scripts", lambda: scripts)
 
 
-def test_a_copy_is_kept_before_an_upgrade(tmp_path, monkeypatch):
-    path = made(tmp_path / "p.db")
-    scripts_with_another(tmp_path / "steps", monkeypatch)
-    with Project.open(path) as project:
-        assert project.label_names == ["HUM", "LOC"]
+def test_a_project_of_the_first_version_opens_with_all_that_it_held(database, of_version_1):
+    with Project.open(of_version_1) as project:
         with project.reading() as connection:
-            assert "mark" in sa.inspect(connection).get_table_names()
-    (copy,) = tmp_path.glob("*.backup")
-    with closing(sqlite3.connect(copy)) as before:
-        assert before.execute("SELECT count(*) FROM label").fetchone() == (2,)
-        assert before.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+            assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+            token = connection.execute(sa.select(REVIEWER.c.name, REVIEWER.c.token)).all()
+            new = connection.execute(sa.select(SUGGESTION.c.neighbours, SUGGESTION.c.curves).distinct()).all()
+        assert (token, new) == ([("ann", None)], [(None, None)])
+        assert project.check() == []
+        assert project.decided()["id"].tolist() == ["q3"]
+        project.decide("q4", "keep", reviewer="bob")
+        project.queue(by="p_wrong", order="ranked")
+        assert project.next("bob").suggestion.p_wrong == 23 / 24
+    copies = [*Path(database).parent.glob("*.backup")] if "://" not in database else []
+    assert len(copies) == ("://" not in database)
+    for copy in copies:  # an SQLite file as it was
+        with closing(sqlite3.connect(copy)) as before:
+            assert before.execute("SELECT count(*) FROM document").fetchone() == (24,)
+            assert before.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+        with Project.open(copy) as project:  # which cal still opens
+            assert project.decided()["id"].tolist() == ["q3"]
+
+
+def test_two_reviewers_have_no_link_in_common(reviews):
+    rows = [{"name": name, "created": now(), "token": token} for name, token in (("ann", "a"), ("bob", None))]
+    with reviews.writing() as connection:
+        connection.execute(sa.insert(REVIEWER), [*rows, {"name": "eve", "created": now(), "token": None}])
+    with pytest.raises(StorageError, match=r"(?i)unique"), reviews.writing() as connection:
+        connection.execute(sa.update(REVIEWER).where(REVIEWER.c.name == "bob").values(token="a"))
 
 
 def test_a_step_that_fails_leaves_the_project_as_it_was(tmp_path, monkeypatch):

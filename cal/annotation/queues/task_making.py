@@ -131,6 +131,6 @@ def _by_document(
 ) -> dict[int, Any]:
     """The row of each document."""
     column = table.c.document_id if key is None else key
-    columns = [each for each in table.c if each.name != "curves"]
+    columns = [each for each in table.c if each.name not in ("curves", "neighbours")]
     query = sa.select(*columns).where(column.in_(numbers), *where)
     return {getattr(row, column.name): row for row in connection.execute(query)} if numbers else {}

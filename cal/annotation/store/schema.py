@@ -114,7 +114,7 @@ RUN = Table(  # the map of a training, or a ranking of suspects
     Column("version_id", Integer, ForeignKey("label_version.id")),  # the labels it saw
     Column("model", AnyText),
     Column("seeds", Json),
-    Column("label_ids", Json),  # number of the label of each of its classes, in the order of `map_point.curves`
+    Column("label_ids", Json),  # number of the label of each of its classes, in the order of `curves`
     Column("n_epochs", Integer),
     Column("capture", String(16)),
     Column("settings", Json),
@@ -148,6 +148,8 @@ SUGGESTION = Table(
     Column("p_wrong", Float),  # NULL outside the range in which it was validated
     Column("why", AnyText),
     Column("columns", Json),  # the other scores
+    Column("neighbours", LargeBinary),  # the most similar documents, as `store.neighbours` packs them
+    Column("curves", LargeBinary),  # as in `map_point`, by models that never saw the document
     PrimaryKeyConstraint("run_id", "document_id"),
 )
 
@@ -221,6 +223,7 @@ REVIEWER = Table(
     METADATA,
     Column("name", AnyText, primary_key=True),
     Column("created", Time, nullable=False),
+    Column("token", AnyText, index=True, unique=True),  # the secret of the reviewer's link; NULL if there is none
 )
 
 EVENT = Table(  # append-only
