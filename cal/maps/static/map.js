@@ -1,0 +1,372 @@
+/**
+ * A data map: points on two axes, which people hover over, click, zoom and select.
+ *
+ * Plotly (a global `Plotly`, or the option `plotly`) draws axes, zoom, lasso, box and mode bar; a canvas below its
+ * transparent layers draws points and density. The page needs theme.css, plotly.css and map.css. Under a strict content
+ * security policy it loads plotly.css by `<link id="plotly.js-style-global" class="no-inline-styles" ...>`.
+ *
+ *     const map = new DataMap(element, {x: "variability", y: "confidence"});
+ *     await map.ready;
+ *     map.setPoints({x, y, numbers});              // Float32Array, Float32Array, Int32Array or null
+ *     map.setColour({kind: "names", names, codes, title: "label"});
+ *     map.addEventListener("select", event => show(event.detail.indices));
+ *
+ * An index is a position in the arrays of `setPoints`. Events carry `detail`:
+ *
+ * - `hover` {index, number, clientX, clientY}; `leave` {} when the mouse is over no point any more.
+ * - `click` {index, number}: a point was clicked, tapped, or chosen with Enter.
+ * - `select` {kind: "lasso" | "box", polygon: [[x, y], ...], indices: Int32Array}: corners in data coordinates, and the
+ *   points inside that are drawn and match. The map dims all others itself.
+ * - `deselect` {}: the reader took the selection back with a double click.
+ * - `view` {x0, x1, y0, y1}: a zoom, a pan, new ranges or a new size, once they are drawn.
+ * - `toggle` {code, hidden}: the reader hid or showed the points of a name in the legend.
+ */
+
+import {Axes} from "./axes.js";
+import {nameColours, numberColour, restColour, rgb, themeOf} from "./colours.js";
+import {el, thousands} from "./dom.js";
+import {nameLegend, numberLegend} from "./legend.js";
+import {drawArrow, drawOutline, drawRing} from "./overlay.js";
+import {fill, gridIndex, nearest, paint, paintDensity, pointsInside, project} from "./points.js";
+import {Pointer} from "./pointer.js";
+
+const GONE = 0, FAINT = 1, PLAIN = 2;  // status of a point: its name is hidden, it is grey, it has its colour
+const NO_VALUE = 255;  // code of a missing number
+
+/** A data map in an element, which it fills. */
+export class DataMap extends EventTarget {
+  #frame = 0;
+  #drawn = "";
+  #version = 0;
+  #grid = null;
+  #moving = null;
+  #hidden = new Set();
+  #legend = el("div", {class: "map-legend"});
+
+  /**
+   * @param {HTMLElement} element an empty element with a size.
+   * @param {Object} [options]
+   * @param {string} [options.x] title of the horizontal axis.
+   * @param {string} [options.y] title of the vertical axis.
+   * @param {{x: number[], y: number[]}} [options.ranges] ranges of the axes.
+   * @param {string} [options.label] what the map shows, for screen readers.
+   * @param {string} [options.tool] tool of the mouse at first: "zoom", "pan", "lasso" or "select" (the box).
+   * @param {Object} [options.plotly] the Plotly library.
+   */
+  constructor(element, {x = "variability", y = "confidence", ranges = {x: [-0.02, 0.52], y: [-0.04, 1.04]},
+    label = "Data map", tool = "zoom", plotly = globalThis.Plotly} = {}) {
+    super();
+    Object.assign(this, {element, label, titles: {x, y}, n: 0, numbers: null, x: new Float32Array(0),
+      y: new Float32Array(0), colour: null, marks: null, matching: null, selected: null, highlighted: null, arrows: null,
+      outline: null, density: null, status: new Uint8Array(0), places: null});
+    this.canvas = el("canvas", {class: "map-points", role: "img", "aria-label": label});
+    this.overlay = el("canvas", {class: "map-overlay", "aria-hidden": "true"});
+    const plot = el("div", {class: "map-axes"});
+    element.classList.add("data-map");
+    element.replaceChildren(this.canvas, this.overlay, plot);
+    this.colours = themeOf(element);
+    this.axes = new Axes(plot, {plotly, titles: this.titles, ranges, tool});
+    this.axes.addEventListener("view", () => this.redraw());
+    this.axes.addEventListener("selected", event => this.#selectShape(event.detail));
+    this.axes.addEventListener("deselected", () => { this.select(null); this.#tell("deselect"); });
+    this.pointer = new Pointer(this, plot);
+    this.ready = this.axes.start(this.colours).then(() => {
+      this.started = true;
+      new ResizeObserver(() => this.resize()).observe(element);
+      this.redraw();
+    });
+  }
+
+  /** Shows other points. Colours, marks, matches and the selection of earlier ones go if their number differs. */
+  setPoints({numbers = null, x, y}) {
+    this.#stop();
+    if (x.length !== y.length || (numbers && numbers.length !== x.length)) {
+      throw new RangeError(`x has ${x.length} values, y ${y.length}${numbers ? `, numbers ${numbers.length}` : ""}.`);
+    }
+    if (x.length !== this.n) {
+      Object.assign(this, {colour: null, marks: null, matching: null, selected: null, highlighted: null, arrows: null});
+      this.outline = null;
+      this.#hidden.clear();
+    }
+    Object.assign(this, {numbers, x, y, n: x.length, places: null});
+    this.#restate();
+    this.#showLegend();
+  }
+
+  /** Shows the number of points per cell below the points: {counts, bins_x, bins_y, range}, see points.js; or nothing. */
+  setDensity(density) {
+    this.density = density;
+    this.redraw(true);
+  }
+
+  /**
+   * Colours the points.
+   *
+   * @param {Object} colour {kind: "names", names, codes, colours?, title?} or {kind: "numbers", values, title?, range?}.
+   *   `codes` are positions in `names`; `colours` are "#rrggbb" for each name, or a function from dark (true or false)
+   *   to them; without it, `nameColours` chooses.
+   */
+  setColour(colour) {
+    const length = (colour.kind === "names" ? colour.codes : colour.values).length;
+    if (length !== this.n) throw new RangeError(`There are ${this.n} points, and ${length} values to colour them by.`);
+    this.#hidden.clear();
+    this.colour = {...colour};
+    if (colour.kind === "numbers") Object.assign(this.colour, numberCodes(colour.values, colour.range));
+    this.#restate();
+    this.#showLegend();
+  }
+
+  /** Marks points: 0 a disc, 1 a ring (reviewed), 2 a cross (left out or skipped); null makes all discs. */
+  setMarks(marks) {
+    this.marks = marks;
+    this.redraw(true);
+  }
+
+  /** Draws points with 0 in grey, where they cannot be hovered over or selected; null restores all. */
+  setMatching(matching) {
+    this.matching = matching;
+    this.#restate();
+  }
+
+  /** Dims all points but these, or none with null; `outline` is a polygon in data coordinates to draw around them. */
+  select(indices, outline = null) {
+    this.outline = outline;
+    this.selected = null;
+    if (indices) {
+      this.selected = new Uint8Array(this.n);
+      for (const index of indices) this.selected[index] = 1;
+    }
+    this.#restate();
+  }
+
+  /** Draws a ring around a point, or around none with null. */
+  highlight(index) {
+    this.highlighted = index;
+    this.#drawOverlay();
+  }
+
+  /** Arrows from {x, y} (where all points were) to the points `indices`, and to the highlighted one; null for none. */
+  setArrows(arrows) {
+    this.arrows = arrows;
+    this.#drawOverlay();
+  }
+
+  /** Sets the ranges {x: [from, to], y: [from, to]} of the axes, and their titles {x, y} if they change. */
+  async setRange(ranges, titles = this.titles) {
+    this.titles = titles;
+    await this.ready;
+    await this.axes.update({ranges, titles});
+  }
+
+  /** Moves the points to new places. @returns {Promise<void>} resolved when they have arrived. */
+  moveTo({x, y}, {animate = true, milliseconds = 600} = {}) {
+    this.#stop();
+    if (x.length !== this.n || y.length !== this.n) throw new RangeError(`There are ${this.n} points to move.`);
+    const still = !animate || document.hidden || matchMedia("(prefers-reduced-motion: reduce)").matches;
+    if (still || !this.started) {
+      Object.assign(this, {x, y});
+      this.redraw(true);
+      return Promise.resolve();
+    }
+    const from = {x: this.x, y: this.y}, way = {x: new Float32Array(this.n), y: new Float32Array(this.n)};
+    return new Promise(arrived => {
+      const start = performance.now();
+      const step = now => {
+        const part = Math.min(1, Math.max(0, now - start) / milliseconds);
+        const eased = part < 0.5 ? 4 * part ** 3 : 1 - (2 - 2 * part) ** 3 / 2;
+        for (const axis of part < 1 ? ["x", "y"] : []) {
+          const [a, b, c] = [from[axis], axis === "x" ? x : y, way[axis]];
+          for (let i = 0; i < c.length; i++) c[i] = a[i] + eased * (b[i] - a[i]);
+        }
+        Object.assign(this, part < 1 ? way : {x, y});
+        this.#version++;
+        this.#draw();
+        if (part < 1) this.#moving.frame = requestAnimationFrame(step);
+        else this.#stop();
+      };
+      this.#moving = {arrived, end: {x, y}, frame: requestAnimationFrame(step)};
+    });
+  }
+
+  /** Reads the colours of the page again, after it became dark or light. */
+  async theme() {
+    this.colours = themeOf(this.element);
+    await this.ready;
+    await this.axes.update({colours: this.colours});
+    this.#showLegend();
+    this.redraw(true);
+  }
+
+  /** Fits the map to the size of its element. The map does it by itself when the size changes. */
+  async resize() {
+    await this.ready;
+    await this.axes.resize();
+    this.redraw();
+  }
+
+  /** An element that says what the colours mean. It stays the same element; the map keeps it up to date. */
+  legend() {
+    return this.#legend;
+  }
+
+  /** Draws again in the next frame; `changed` says that more than the view may have changed. */
+  redraw(changed = false) {
+    if (changed) this.#version++;
+    if (this.started && !this.#frame) this.#frame = requestAnimationFrame(() => { this.#frame = 0; this.#draw(); });
+  }
+
+  /** The point at a place of the window, or null. */
+  indexAt(clientX, clientY, radius = 10) {
+    if (!this.places || this.#moving) return null;
+    const {left, top} = this.canvas.getBoundingClientRect(), ratio = this.ratio;
+    this.#grid ??= gridIndex(this.places, this.canvas.width, this.canvas.height, i => this.isShown(i));
+    return nearest(this.#grid, (clientX - left) * ratio, (clientY - top) * ratio, radius * ratio);
+  }
+
+  /** Place of a point in the window as {clientX, clientY}, or null if the axes do not show it. */
+  placeOf(index) {
+    const {left, top, width, height} = this.canvas.getBoundingClientRect(), {x0, x1, y0, y1} = this.axes.view();
+    const [across, up] = [(this.x[index] - x0) / (x1 - x0), (this.y[index] - y0) / (y1 - y0)];
+    if (!(across >= 0 && across <= 1 && up >= 0 && up <= 1)) return null;
+    return {clientX: left + across * width, clientY: top + (1 - up) * height};
+  }
+
+  /** Whether a point is drawn and matches. */
+  isShown(index) {
+    return this.status[index] !== GONE && (!this.matching || this.matching[index] === 1);
+  }
+
+  #tell(name, detail = {}) {
+    this.dispatchEvent(new CustomEvent(name, {detail}));
+  }
+
+  #stop() {
+    const moving = this.#moving;
+    if (!moving) return;
+    this.#moving = null;
+    cancelAnimationFrame(moving.frame);
+    Object.assign(this, moving.end);
+    moving.arrived();
+  }
+
+  #selectShape({kind, polygon}) {
+    const indices = pointsInside(this.x, this.y, polygon, index => this.isShown(index));
+    this.select(indices, polygon);
+    this.#tell("select", {kind, polygon, indices});
+  }
+
+  #restate() {
+    if (this.status.length !== this.n) this.status = new Uint8Array(this.n);
+    const codes = this.#hidden.size ? this.colour.codes : null;
+    for (let i = 0; i < this.n; i++) {
+      if (codes && this.#hidden.has(codes[i])) this.status[i] = GONE;
+      else this.status[i] = (this.matching && !this.matching[i]) || (this.selected && !this.selected[i]) ? FAINT : PLAIN;
+    }
+    this.redraw(true);
+    const n_selected = this.selected ? this.selected.reduce((sum, one) => sum + one, 0) : 0;
+    this.canvas.setAttribute("aria-label", `${this.label}: ${thousands(this.n)} points, ${this.titles.x} to the right, ` +
+      `${this.titles.y} upwards${this.selected ? `; ${thousands(n_selected)} selected` : ""}`);
+  }
+
+  #table() {
+    const {colour, colours} = this;
+    if (!colour) return Uint8Array.from(rgb(colours.accent));
+    const rest = rgb(restColour(colours.dark));
+    if (colour.kind === "names") {
+      return Uint8Array.from([...this.#nameColours().map(rgb), rest].flat());
+    }
+    return Uint8Array.from(Array.from({length: 256}, (_, k) =>
+      k === NO_VALUE ? rest : numberColour(k / (NO_VALUE - 1), colours.dark)).flat());
+  }
+
+  #nameColours() {
+    const {names, colours} = this.colour;
+    return typeof colours === "function" ? colours(this.colours.dark) : colours ?? nameColours(names, this.colours.dark);
+  }
+
+  #showLegend() {
+    const {colour} = this, {dark} = this.colours;
+    if (!colour) return this.#legend.replaceChildren();
+    if (colour.kind === "numbers") {
+      return this.#legend.replaceChildren(numberLegend({...colour, dark, rest: restColour(dark)}));
+    }
+    const counts = new Int32Array(colour.names.length), shades = this.#nameColours();
+    for (const code of colour.codes) counts[code]++;
+    const entries = colour.names.map((name, code) => ({name, code, colour: shades[code], count: counts[code],
+      hidden: this.#hidden.has(code)})).filter(entry => entry.count);
+    return this.#legend.replaceChildren(nameLegend({title: colour.title, entries, toggle: code => this.#toggle(code)}));
+  }
+
+  #toggle(code) {
+    if (!this.#hidden.delete(code)) this.#hidden.add(code);
+    const at = [...this.#legend.querySelectorAll("button")].indexOf(document.activeElement);
+    this.#restate();
+    this.#showLegend();
+    this.#legend.querySelectorAll("button")[at]?.focus();
+    this.#tell("toggle", {code, hidden: this.#hidden.has(code)});
+  }
+
+  #draw() {
+    const view = this.axes.view(), box = this.axes.box(), ratio = globalThis.devicePixelRatio || 1;
+    const width = Math.round(box.width * ratio), height = Math.round(box.height * ratio);
+    const key = JSON.stringify([view, box, ratio, this.#version]);
+    if (key === this.#drawn || width < 1 || height < 1) return;
+    const moved = JSON.stringify([view, box]) !== JSON.stringify(this.viewed ?? null);
+    this.#drawn = key;
+    this.viewed = [view, box];
+    this.ratio = ratio;
+    for (const canvas of [this.canvas, this.overlay]) {
+      for (const [name, value] of Object.entries(box)) canvas.style[name] = `${value}px`;
+    }
+    if (this.canvas.width !== width || this.canvas.height !== height || !this.image) {
+      Object.assign(this.canvas, {width, height});
+      this.image = new ImageData(width, height);
+    }
+    const image = this.image, {colours} = this;
+    this.places = project(this.x, this.y, view, width, height, 8 * ratio, this.places);
+    this.#grid = null;
+    fill(image, rgb(colours.paper));
+    if (this.density) paintDensity(image, this.density, view, rgb(colours.densityLow), rgb(colours.densityHigh));
+    const {inside} = this.places;
+    this.radius = Math.max(1.5, Math.min(4, 150 / Math.sqrt(inside || 1)));
+    const common = {status: this.status, radius: this.radius * ratio, marks: this.marks};
+    paint(image, this.places, {...common, only: FAINT, codes: null, table: Uint8Array.from(rgb(colours.faint)),
+      alpha: 0.4});
+    paint(image, this.places, {...common, only: PLAIN, codes: this.colour?.codes ?? null, table: this.#table(),
+      alpha: Math.max(0.5, Math.min(0.9, 0.95 - 0.12 * Math.log10(inside / 100 || 1)))});
+    this.canvas.getContext("2d").putImageData(image, 0, 0);
+    this.#drawOverlay();
+    if (moved) this.#tell("view", view);
+  }
+
+  #drawOverlay() {
+    if (!this.places) return;
+    const {overlay, canvas, ratio, arrows, highlighted, colours} = this;
+    const [width, height] = [canvas.width / ratio, canvas.height / ratio], {x0, x1, y0, y1} = this.axes.view();
+    Object.assign(overlay, {width: canvas.width, height: canvas.height});  // which also empties it
+    const context = overlay.getContext("2d");
+    context.scale(ratio, ratio);
+    const at = (x, y) => [(x - x0) / (x1 - x0) * width, (y1 - y) / (y1 - y0) * height];
+    const arrow = (i, how) => drawArrow(context, at(arrows.x[i], arrows.y[i]), at(this.x[i], this.y[i]), how);
+    for (const i of arrows?.indices ?? []) {
+      if (this.isShown(i)) arrow(i, {colour: colours.ink, width: 1, opacity: 0.55});
+    }
+    if (this.outline) drawOutline(context, this.outline.map(corner => at(...corner)), colours);
+    if (highlighted === null || highlighted >= this.n) return;
+    if (arrows) arrow(highlighted, {colour: nameColours(["", ""], colours.dark)[1], width: 2.5, opacity: 1});
+    drawRing(context, ...at(this.x[highlighted], this.y[highlighted]), this.radius, colours);
+  }
+}
+
+/** Codes 0 to 254 of numbers between the least and the greatest, 255 if there is none. */
+function numberCodes(values, range = null) {
+  let [low, high] = range ?? [Infinity, -Infinity], missing = 0;
+  for (const value of values) {
+    if (!Number.isFinite(value)) missing++;
+    else if (!range) [low, high] = [Math.min(low, value), Math.max(high, value)];
+  }
+  const scale = high > low ? (NO_VALUE - 1) / (high - low) : 0;
+  const codes = Uint8Array.from(values, value => Number.isFinite(value)
+    ? Math.max(0, Math.min(NO_VALUE - 1, Math.round((value - low) * scale))) : NO_VALUE);
+  return {codes, low, high, missing};
+}

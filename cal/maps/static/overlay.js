@@ -1,0 +1,76 @@
+/**
+ * What lies above the points of a map: the ring around one point, the outline of a selection, and arrows
+ * from where points were.
+ */
+
+/**
+ * Draws a ring around a point, which can be seen on every colour.
+ *
+ * @param {CanvasRenderingContext2D} context where to draw.
+ * @param {number} left pixels from the left edge.
+ * @param {number} top pixels from the upper edge.
+ * @param {number} radius radius of the point.
+ * @param {{paper: string, ink: string}} colours colours of the page.
+ */
+export function drawRing(context, left, top, radius, {paper, ink}) {
+  for (const [width, colour] of [[5, paper], [2, ink]]) {
+    context.beginPath();
+    context.arc(left, top, radius + 4, 0, 2 * Math.PI);
+    context.lineWidth = width;
+    context.strokeStyle = colour;
+    context.stroke();
+  }
+}
+
+/**
+ * Draws an arrow.
+ *
+ * @param {CanvasRenderingContext2D} context where to draw.
+ * @param {[number, number]} from where it starts.
+ * @param {[number, number]} to where its point is.
+ * @param {{colour: string, width: number, opacity: number}} how colour and width of its line, and its opacity.
+ */
+export function drawArrow(context, from, to, {colour, width, opacity}) {
+  const length = Math.hypot(to[0] - from[0], to[1] - from[1]), head = Math.min(length, 4 + 3 * width);
+  if (!(length > 0.5)) return;
+  const [ux, uy] = [(to[0] - from[0]) / length, (to[1] - from[1]) / length];
+  const [baseX, baseY] = [to[0] - ux * head, to[1] - uy * head];
+  context.save();
+  context.globalAlpha = opacity;
+  context.strokeStyle = context.fillStyle = colour;
+  context.lineWidth = width;
+  context.beginPath();
+  context.moveTo(...from);
+  context.lineTo(baseX, baseY);
+  context.stroke();
+  context.beginPath();
+  context.moveTo(...to);
+  context.lineTo(baseX - uy * head * 0.45, baseY + ux * head * 0.45);
+  context.lineTo(baseX + uy * head * 0.45, baseY - ux * head * 0.45);
+  context.closePath();
+  context.fill();
+  context.restore();
+}
+
+/**
+ * Draws the outline of a lasso or a box.
+ *
+ * @param {CanvasRenderingContext2D} context where to draw.
+ * @param {Array<[number, number]>} corners its corners.
+ * @param {{accent: string}} colours colours of the page.
+ */
+export function drawOutline(context, corners, {accent}) {
+  context.save();
+  context.beginPath();
+  for (const corner of corners) context.lineTo(...corner);
+  context.closePath();
+  context.globalAlpha = 0.05;
+  context.fillStyle = accent;
+  context.fill();
+  context.globalAlpha = 0.9;
+  context.lineWidth = 1.5;
+  context.strokeStyle = accent;
+  context.setLineDash([5, 4]);
+  context.stroke();
+  context.restore();
+}
