@@ -104,6 +104,15 @@ COMMANDS = {
         "cal.annotation.requests.decide_request:DecideRequest",
         options=(Option("--from", "source", "the same as source=FILE", "FILE"),),
     ),
+    "annotate serve": Command(
+        "open the labelling page of a project in a browser",
+        "cal.page.serve_request:ServeRequest",
+        options=(
+            Option("--port", "port", "the same as port=N", "N"),
+            Option("--host", "host", "the same as host=ADDRESS", "ADDRESS"),
+            Option("--no-browser", "no_browser", "print the address and open no browser"),
+        ),
+    ),
     "annotate simulate": Command(
         "let a simulated reviewer read queues, to plan how much to read",
         "cal.annotation.requests.simulate_request:ReviewsRequest",

@@ -39,6 +39,7 @@ ORDER = [
     ["label_errors"],
     ["selection"],
     ["annotation"],
+    ["page"],
     ["config"],
     ["help"],
     ["cli"],
@@ -72,6 +73,10 @@ HOMES = {
     "sqlalchemy": ["cal.annotation."],
     "alembic": ["cal.annotation.store.migrations"],
     "krippendorff": ["cal.annotation.status.agreement"],
+    "fastapi": ["cal.page."],
+    "starlette": ["cal.page."],
+    "pydantic": ["cal.page."],
+    "uvicorn": ["cal.page."],
     "filelock": ["cal.files"],
     "tqdm": ["cal.progress", "cal.simulation.progress"],
     "pyarrow": [

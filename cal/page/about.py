@@ -1,0 +1,121 @@
+"""What the page must know at its start, read from the project."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from cal import __version__
+from cal.annotation.project import Project
+from cal.annotation.queues.queues import read_queues
+from cal.annotation.store.label_table import read_labels
+from cal.annotation.store.labels import LabelNames
+from cal.annotation.store.reviewer_links import project_id
+from cal.annotation.store.schema import DOCUMENT, MAP_POINT, PROJECT, REVIEWER, RUN
+from cal.dynamics.regions import AMBIGUOUS, EASY, HARD, OTHER
+from cal.exchange.formats import FORMATS
+from cal.exchange.records import STATES
+from cal.page.changes import latest_seq
+from cal.page.models.about import About, FormatView, LabelView, QueueView, RunView
+
+_ROWS = 500  # documents whose columns are looked at
+
+
+def read_about(project: Project, reviewer: str | None, *, links: bool, leads: bool, tour: bool) -> About:
+    """What the page must know at its start.
+
+    Args:
+        project: the project.
+        reviewer: who asks.
+        links: whether reviewers come through links.
+        leads: whether they lead the project.
+        tour: whether to offer the tour.
+    """
+    identity = project_id(project)
+    with project.reading() as connection:
+        names = read_labels(connection)
+        row = connection.execute(sa.select(PROJECT.c.name, PROJECT.c.guidelines)).one()
+        current = DOCUMENT.c.withdrawn == sa.false()
+        return About(
+            version=__version__,
+            project=identity,
+            name=row.name,
+            reviewer=reviewer,
+            links=links,
+            leads=leads,
+            guidelines=row.guidelines,
+            labels=[LabelView(name=each.name, colour=each.colour) for each in names.current],
+            queues=queue_views(connection),
+            runs=run_views(connection, names),
+            columns=_columns(connection),
+            splits=list(connection.execute(sa.select(DOCUMENT.c.split).where(current).distinct()).scalars()),
+            states=list(STATES),
+            regions=[EASY, AMBIGUOUS, HARD, OTHER],
+            reviewers=list(connection.execute(sa.select(REVIEWER.c.name).order_by(REVIEWER.c.name)).scalars()),
+            formats=[FormatView(name=name, ending=each.ending, summary=each.summary) for name, each in FORMATS.items()],
+            n_documents=connection.execute(
+                sa.select(sa.func.count()).select_from(DOCUMENT).where(current)
+            ).scalar_one(),
+            seq=latest_seq(connection),
+            tour=tour,
+        )
+
+
+def queue_views(connection: Connection) -> list[QueueView]:
+    """The queues with their progress, the latest last."""
+    return [
+        QueueView(
+            number=each.id,
+            name=each.name,
+            by=each.by,
+            order=each.order,
+            filter=each.filter,
+            n_documents=each.n_documents,
+            n_decided=each.n_decided,
+            told=str(each),
+        )
+        for each in read_queues(connection)
+    ]
+
+
+def run_views(connection: Connection, names: LabelNames) -> list[RunView]:
+    """Maps and rankings, the latest last."""
+
+    def has(run: int, *conditions: Any) -> bool:
+        query = sa.select(MAP_POINT.c.document_id).where(MAP_POINT.c.run_id == run, *conditions).limit(1)
+        return connection.execute(query).first() is not None
+
+    return [
+        RunView(
+            number=row.id,
+            name=row.name,
+            kind=row.kind,
+            n_epochs=row.n_epochs,
+            has_points=has(row.id, MAP_POINT.c.confidence.is_not(None)),
+            has_curves=has(row.id, MAP_POINT.c.curves.is_not(None)),
+            labels=[str(names.name(each)) for each in row.label_ids or ()],
+            told=_training(row),
+            imported=row.imported,
+        )
+        for row in connection.execute(sa.select(RUN).order_by(RUN.c.id))
+    ]
+
+
+def _training(row: Any) -> str:
+    """A sentence about a training."""
+    parts = [f"model {row.model}" if row.model else "", f"{row.n_epochs} epochs" if row.n_epochs else ""]
+    parts += [f"recorded {row.capture}" if row.capture else "", f"made {row.made:%Y-%m-%d}" if row.made else ""]
+    return ", ".join(filter(None, parts))
+
+
+def _columns(connection: Connection) -> dict[str, str]:
+    """Columns of the corpus, with number or name as their kind, from the first documents."""
+    query = sa.select(DOCUMENT.c.columns).where(DOCUMENT.c.columns.is_not(None)).order_by(DOCUMENT.c.id).limit(_ROWS)
+    kinds: dict[str, str] = {}
+    for columns in connection.execute(query).scalars():
+        for name, value in columns.items():
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            kinds[name] = "number" if number and kinds.get(name, "number") == "number" else "name"
+    return kinds

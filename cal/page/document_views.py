@@ -1,0 +1,202 @@
+"""Documents as the page shows them: those that a queue serves, and those that are opened from the map or a list."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from cal.annotation.project import Project
+from cal.annotation.queues.basis import Basis
+from cal.annotation.queues.task import Suggestion, Task
+from cal.annotation.queues.task_making import Served, make_tasks
+from cal.annotation.store.label_table import read_labels
+from cal.annotation.store.labels import LabelNames
+from cal.annotation.store.schema import DOCUMENT, DRAW, MAP_POINT, QUEUE, RUN, STATE
+from cal.page.errors import Refused
+from cal.page.models.documents import (
+    CurvesView,
+    DocumentView,
+    PointView,
+    RankedLabel,
+    SuggestionView,
+    VerdictView,
+)
+
+_HIDDEN = {"given": None, "label": None, "suggestion": None, "point": None, "curves": None}
+
+
+def task_views(project: Project, tasks: Sequence[Task], *, hidden: bool) -> list[DocumentView]:
+    """The documents of tasks, in their order.
+
+    Args:
+        project: the project.
+        tasks: the tasks.
+        hidden: whether to leave out given label and suggestion.
+    """
+    if not tasks:
+        return []
+    with project.reading() as connection:
+        query = sa.select(DOCUMENT.c.external_id, DOCUMENT.c.id)
+        ids = [each.document for each in tasks]
+        numbers = dict(connection.execute(query.where(DOCUMENT.c.external_id.in_(ids))).all())
+        settings = connection.execute(sa.select(QUEUE.c.settings).where(QUEUE.c.id == tasks[0].queue)).scalar_one()
+        return _views(connection, [(numbers[each.document], each) for each in tasks], settings.get("map"), hidden)
+
+
+def opened_view(project: Project, number: int, reviewer: str, *, hidden: bool) -> DocumentView:
+    """A document that is opened from the map or a list.
+
+    What others say stays hidden while two reviewers decide about it blindly.
+
+    Raises:
+        Refused: if there is no such document.
+    """
+    with project.reading() as connection:
+        if connection.execute(sa.select(DOCUMENT.c.id).where(DOCUMENT.c.id == number)).first() is None:
+            raise Refused(404, "missing", f"There is no document number {number} in the project.")
+        most = sa.select(sa.func.max(DRAW.c.n_reviewers)).where(DRAW.c.document_id == number, DRAW.c.is_open)
+        served = Served(-1, number, connection.execute(most).scalar() or 1, 0.0)
+        basis = Basis.of(connection)
+        (task,) = make_tasks(connection, [served], queue=0, suspects=basis.suspects, map=basis.map, reviewer=reviewer)
+        (view,) = _views(connection, [(number, task)], basis.map, hidden)
+        return view.model_copy(update={"queue": None, "position": None, "until": None})
+
+
+def _views(
+    connection: Connection, tasks: Sequence[tuple[int, Task]], run: int | None, hidden: bool
+) -> list[DocumentView]:
+    names = read_labels(connection)
+    numbers = [number for number, _ in tasks]
+    states = {
+        row.document_id: row for row in connection.execute(sa.select(STATE).where(STATE.c.document_id.in_(numbers)))
+    }
+    curves = read_curves(connection, numbers, run, names)
+    views = []
+    for number, task in tasks:
+        row = states.get(number)
+        decided = None if row is None or row.label_id is None else names.name(row.label_id)
+        point = task.point
+        view = DocumentView(
+            number=number,
+            document=task.document,
+            text=task.text,
+            sequences=None if task.sequences is None else [list(map(str, each)) for each in task.sequences],
+            split=task.split,
+            columns=dict(task.columns),
+            state="undecided" if row is None else row.state,
+            label=decided or task.given,
+            given=task.given,
+            came_back=task.came_back,
+            ranking=ranking(names.names, task.suggestion, task.given, curves.get(number)),
+            suggestion=_suggestion(task.suggestion),
+            point=None
+            if point is None or run is None
+            else PointView(
+                run=run,
+                **{name: getattr(point, name) for name in PointView.model_fields if name != "run"},
+            ),
+            curves=curves.get(number),
+            verdicts=[
+                VerdictView(
+                    reviewer=each.reviewer, action=each.action, label=each.label, comment=each.comment, time=each.time
+                )
+                for each in task.verdicts
+            ],
+            digest=task.digest,
+            version=task.version,
+            run=task.run,
+            seen=dict(task.decision("skip").seen or {}),
+            queue=task.queue,
+            position=task.position,
+            until=task.until,
+            blind=task.blind,
+            adjudicates=task.adjudicates,
+        )
+        views.append(_without_hints(view, names) if hidden else view)
+    return views
+
+
+def _without_hints(view: DocumentView, names: LabelNames) -> DocumentView:
+    plain = [RankedLabel(label=each, p=None) for each in names.names]
+    left_out = {"ranking": plain, "neighbours": [], "verdicts": [], "seen": {"hidden": True}, "hidden": True}
+    return view.model_copy(update=_HIDDEN | left_out)
+
+
+def ranking(
+    labels: Sequence[str], suggestion: Suggestion | None, given: str | None, curves: CurvesView | None
+) -> list[RankedLabel]:
+    """The labels, the likeliest first; those about which models say nothing follow in the order of the project.
+
+    Args:
+        labels: labels of the project.
+        suggestion: what the ranking of suspects says, whose models did not see the document.
+        given: given label.
+        curves: probabilities over the epochs, the last of which count where the suggestion says nothing.
+    """
+    p: dict[str, float | None] = {}
+    if curves is not None:
+        for label, values in zip(curves.labels, curves.values, strict=True):
+            known = [each for each in values if each is not None]
+            p[label] = known[-1] if known else None
+    if suggestion is not None:
+        of_given = suggestion.columns.get("p_label")
+        if given is not None and isinstance(of_given, int | float):
+            p[given] = float(of_given)
+        if suggestion.label is not None and suggestion.score is not None:
+            p[suggestion.label] = suggestion.score
+    first = None if suggestion is None else suggestion.label
+
+    def key(label: str) -> tuple[float, bool]:
+        value = p.get(label)
+        return (1.0 if value is None else -value), label != first
+
+    return [RankedLabel(label=each, p=p.get(each)) for each in sorted(labels, key=key)]
+
+
+def read_curves(
+    connection: Connection, numbers: Sequence[int], run: int | None, names: LabelNames
+) -> dict[int, CurvesView]:
+    """The probabilities over the epochs that a run knows of documents."""
+    if run is None:
+        return {}
+    labels = connection.execute(sa.select(RUN.c.label_ids).where(RUN.c.id == run)).scalar()
+    if not labels:
+        return {}
+    called = [str(names.name(each)) for each in labels]
+    of_run = (MAP_POINT.c.run_id == run, MAP_POINT.c.curves.is_not(None), MAP_POINT.c.document_id.in_(numbers))
+    rows = connection.execute(sa.select(MAP_POINT.c.document_id, MAP_POINT.c.curves).where(*of_run))
+    return {row.document_id: CurvesView(labels=called, values=_by_class(row.curves, len(called))) for row in rows}
+
+
+def _by_class(stored: bytes, n_classes: int) -> list[list[float | None]]:
+    values = np.frombuffer(stored, dtype=np.float16).reshape(-1, n_classes).T.astype(float).round(4)
+    return [[None if np.isnan(each) else float(each) for each in row] for row in values]
+
+
+def _suggestion(suggestion: Suggestion | None) -> SuggestionView | None:
+    if suggestion is None:
+        return None
+    return SuggestionView(
+        label=suggestion.label,
+        score=suggestion.score,
+        p_wrong=suggestion.p_wrong,
+        why=sentences(suggestion.why),
+        source=suggestion.source,
+    )
+
+
+def sentences(why: str | None) -> list[str]:
+    """Reasons, one in each sentence.
+
+    Example:
+        >>> sentences("Models say HUM with .99. The 5 most similar texts are all labelled HUM.")
+        ['Models say HUM with .99.', 'The 5 most similar texts are all labelled HUM.']
+    """
+    return [each for each in re.split(r"(?<=[.!?])\s+(?=[A-Z“\"'])", (why or "").strip()) if each]
+
+
+__all__ = ["opened_view", "ranking", "read_curves", "sentences", "task_views"]

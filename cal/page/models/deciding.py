@@ -1,0 +1,139 @@
+"""Tasks, decisions and their undoing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from cal.page.models.documents import DocumentView
+
+MOST_DECISIONS = 1000
+Text = Annotated[str, Field(max_length=20_000)]
+Name = Annotated[str, Field(max_length=2_000)]
+Id = Annotated[str, Field(max_length=10_000)]
+
+
+class Asked(BaseModel):
+    """A request; what it does not know it refuses."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class TasksAsked(Asked):
+    """The next documents, please.
+
+    Attributes:
+        queue: number of the queue; null takes the latest.
+        n: number of documents, those included that the reviewer has already.
+        hidden: whether to leave out given label and suggestion.
+    """
+
+    queue: int | None = None
+    n: int = Field(5, ge=1, le=50)
+    hidden: bool = False
+
+
+class Tasks(BaseModel):
+    """The next documents.
+
+    Attributes:
+        tasks: the documents, the next first.
+        queue: number of the queue; null if the project has none.
+    """
+
+    tasks: list[DocumentView]
+    queue: int | None
+
+
+class DecisionAsked(Asked):
+    """A decision.
+
+    Attributes:
+        id: uuid that the page makes; sent again with the same id, it is not doubled.
+        document: id of the document.
+        action: keep, relabel, ambiguous, exclude, skip or comment.
+        label: name of the new label, for relabel.
+        comment: what the reviewer wants to say about it.
+        seconds: time it took.
+        time: when it was taken.
+        queue, position, digest, version, run, seen, adjudicates: as the document came.
+    """
+
+    id: Name
+    document: Id
+    action: Name
+    label: Name | None = None
+    comment: Text | None = None
+    seconds: float | None = Field(None, ge=0, le=1e6)
+    time: datetime | None = None
+    queue: int | None = None
+    position: int | None = None
+    digest: Name | None = None
+    version: int | None = None
+    run: int | None = None
+    seen: dict[str, Any] | None = None
+    adjudicates: bool = False
+
+
+class DecisionsAsked(Asked):
+    """Decisions, all of which are taken, or none."""
+
+    decisions: list[DecisionAsked] = Field(min_length=1, max_length=MOST_DECISIONS)
+
+
+class RecordedView(BaseModel):
+    """A decision that is safe on the disk.
+
+    Attributes:
+        id: its uuid.
+        seq: its number in the order of the project.
+        document: id of the document.
+        known: whether it was there already.
+        state: state of the document now.
+    """
+
+    id: str
+    seq: int
+    document: str
+    known: bool
+    state: str
+
+
+class Decided(BaseModel):
+    """The decisions that are safe."""
+
+    recorded: list[RecordedView]
+
+
+class UndoAsked(Asked):
+    """Take back a decision.
+
+    Attributes:
+        id: uuid of the undo, which the page makes.
+        event: uuid of the decision or bulk decision; null takes the reviewer's latest that was not undone.
+    """
+
+    id: Name
+    event: Name | None = None
+
+
+class Undone(BaseModel):
+    """What was taken back.
+
+    Attributes:
+        numbers: numbers of the documents, the first thousand.
+        n_documents: number of documents.
+        documents: ids of the first ten.
+        action: what was undone: keep, relabel, ...
+        label: label that it gave.
+        bulk: whether it was a bulk decision.
+    """
+
+    numbers: list[int]
+    n_documents: int
+    documents: list[str]
+    action: str
+    label: str | None
+    bulk: bool

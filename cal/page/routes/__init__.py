@@ -1,0 +1,9 @@
+"""What the server answers: one module per part of the page."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from cal.page.routes import about, changes, deciding, documents
+
+ROUTERS: list[APIRouter] = [about.router, deciding.router, documents.router, changes.router]

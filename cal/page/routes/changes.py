@@ -1,0 +1,52 @@
+"""Changes: server-sent events, so that reviewers see each other's decisions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import StreamingResponse
+
+from cal.annotation.project import Project
+from cal.page.access import reader
+from cal.page.changes import latest_seq, read_changes
+from cal.page.models.about import Changes
+from cal.page.routes.given import Served
+
+router = APIRouter(prefix="/api", tags=["changes"], dependencies=[Depends(reader)])
+INTERVAL = 1.0
+"""Seconds between two looks."""
+
+_SIGN_OF_LIFE = 15
+"""Looks after which something is sent, so that a broken connection is noticed."""
+
+
+@router.get("/changes", response_class=StreamingResponse)
+async def changes(request: Request, project: Served, after: int = 0) -> StreamingResponse:
+    """A stream of `Changes` after an event, each as a JSON object in a server-sent event, as they happen."""
+    return StreamingResponse(_events(request, project, after), media_type="text/event-stream")
+
+
+async def _events(request: Request, project: Project, after: int) -> AsyncIterator[str]:
+    seq, quiet = after, 0
+    yield "retry: 2000\n\n"
+    while not (request.app.state.closing.is_set() or await request.is_disconnected()):
+        if await run_in_threadpool(_latest, project) != seq:
+            found = await run_in_threadpool(_read, project, seq)
+            seq, quiet = found.seq, 0
+            yield f"id: {seq}\ndata: {found.model_dump_json()}\n\n"
+        elif (quiet := quiet + 1) % _SIGN_OF_LIFE == 0:
+            yield ": still here\n\n"
+        await asyncio.sleep(INTERVAL)
+
+
+def _latest(project: Project) -> int:
+    with project.reading() as connection:
+        return latest_seq(connection)
+
+
+def _read(project: Project, after: int) -> Changes:
+    with project.reading() as connection:
+        return read_changes(connection, after)

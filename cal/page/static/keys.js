@@ -1,0 +1,76 @@
+/**
+ * Keys: actions by name, each with keys that a reviewer may change.
+ *
+ * A view registers an action with `action(name, {key, told, group, run, when})`; `keyFor` and `bindings` show the keys,
+ * and `rebind` changes them. Nothing happens while somebody types into a field, except for Escape.
+ */
+
+import {keep, setting} from "./state.js";
+
+const actions = new Map();
+
+/**
+ * Registers an action.
+ *
+ * @param {string} name unique, for example "keep".
+ * @param {{keys: string[], told: string, group?: string, run: function(KeyboardEvent, string): void,
+ *   when?: function(): boolean}} about default keys (as KeyboardEvent.key, letters in lower case), what it does in words,
+ *   what runs, and whether it can be used now.
+ */
+export function action(name, about) {
+  actions.set(name, {group: "Deciding", when: () => true, ...about, name});
+}
+
+/** The keys of an action. */
+export function keysOf(name) {
+  return setting("keys", {})[name] ?? actions.get(name)?.keys ?? [];
+}
+
+/** All actions with their present keys: [{name, told, group, keys, rebound}]. */
+export function bindings() {
+  return [...actions.values()].map(each => ({...each, keys: keysOf(each.name), rebound: each.name in setting("keys", {})}));
+}
+
+/**
+ * Gives an action another key; null takes the usual ones again.
+ *
+ * @returns {string|null} why not: another action has that key; null if it was done.
+ */
+export function rebind(name, key) {
+  const own = {...setting("keys", {})};
+  if (key === null) delete own[name];
+  else {
+    const other = bindings().find(each => each.name !== name && each.keys.includes(key));
+    if (other) return `${shownKey(key)} is the key for: ${other.told}.`;
+    own[name] = [key];
+  }
+  keep("keys", Object.keys(own).length ? own : null);
+  return null;
+}
+
+/** A key as people call it. */
+export function shownKey(key) {
+  const names = {ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→", " ": "Space", Escape: "Esc"};
+  return names[key] ?? (key.length === 1 ? key.toUpperCase() : key);
+}
+
+/** Runs the action of a key, if there is one that can be used now. */
+export function press(event) {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (typing(event.target) && key !== "Escape") return;
+  if (document.querySelector("dialog[open]") && key !== "Escape") return;
+  for (const each of actions.values()) {
+    if (keysOf(each.name).includes(key) && each.when()) {
+      event.preventDefault();
+      each.run(event, key);
+      return;
+    }
+  }
+}
+
+function typing(node) {
+  return node instanceof Element && node.closest("input:not([type=checkbox]):not([type=radio]):not([type=range]), textarea, select, [contenteditable]");
+}
+
+addEventListener("keydown", press);

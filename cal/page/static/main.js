@@ -1,0 +1,81 @@
+/** The page: its views, and what is around them. */
+
+import {el} from "../map/dom.js";
+import {current, go, link} from "./address.js";
+import {action} from "./keys.js";
+import {listen} from "./live.js";
+import {complain, notice} from "./notices.js";
+import {flush} from "./outbox.js";
+import {askName, begin, refresh} from "./session.js";
+import {app, emit, on} from "./state.js";
+import {applyTheme, toggleTheme} from "./theme.js";
+import {views} from "./views/index.js";
+
+const made = new Map();  // views that were opened: {root, view}
+
+function build() {
+  document.title = `${app.about.name} – cal`;
+  document.getElementById("project").textContent = app.about.name;
+  document.getElementById("tabs").replaceChildren(...views.map(each => el("a", {
+    href: link({view: each.name}), "data-view": each.name,
+    onclick: event => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      go({view: each.name});
+    },
+  }, each.title)));
+  const sent = el("span", {id: "sent"});
+  on("outbox", ({waiting, refused, online}) => {
+    sent.textContent = refused ? `${refused} refused` : waiting ? `${waiting} not sent yet` : "";
+    sent.className = refused || !online ? "wrong" : "";
+    sent.title = online ? "" : "The server cannot be reached. What you decide is kept here and sent later.";
+  });
+  const who = el("button", {type: "button", class: "plain", id: "who", disabled: app.about.links, title: "Change your name",
+    onclick: async () => { await askName(); await refresh(); location.reload(); }}, app.reviewer);
+  document.getElementById("tools").replaceChildren(sent, who,
+    el("button", {type: "button", class: "plain", "aria-label": "Light or dark", title: "Light or dark",
+      onclick: toggleTheme}, "◐"),
+    el("button", {type: "button", class: "plain", "aria-label": "Help", title: "Help: all keys (?)",
+      onclick: () => emit("help")}, "?"));
+}
+
+function show() {
+  const wanted = views.find(each => each.name === current().view) ?? views[0];
+  for (const tab of document.querySelectorAll("#tabs a")) {
+    if (tab.dataset.view === wanted.name) tab.setAttribute("aria-current", "page");
+    else tab.removeAttribute("aria-current");
+  }
+  if (!made.has(wanted.name)) {
+    const root = el("section", {class: `view ${wanted.name}`, "aria-label": wanted.title});
+    document.getElementById("main").append(root);
+    made.set(wanted.name, {root, view: wanted.create(root)});
+  }
+  for (const [name, {root, view}] of made) {
+    const shown = name === wanted.name;
+    if (root.hidden === shown) view.hide?.();
+    root.hidden = !shown;
+    if (shown) Promise.resolve(view.show?.(current())).catch(complain);
+  }
+  document.body.dataset.view = wanted.name;
+}
+
+applyTheme();
+try {
+  await begin();
+  build();
+  on("address", show);
+  on("refused", ({error}) => notice(`Not recorded: ${error.message}`, {wrong: true}));
+  for (const [k, each] of views.entries()) {
+    action(`view ${each.name}`, {keys: [`F${k + 2}`], told: `open ${each.title}`, group: "Moving around",
+      run: () => go({view: each.name})});
+  }
+  action("help", {keys: ["?"], told: "show all keys", group: "Moving around", run: () => emit("help")});
+  show();
+  listen();
+  flush();
+  document.body.dataset.ready = "yes";
+} catch (error) {
+  document.getElementById("main").replaceChildren(el("section", {class: "view problem"},
+    el("h2", {}, error.status === 401 ? "You need a link" : "The page cannot be shown"), el("p", {}, error.message)));
+  document.body.dataset.ready = "failed";
+}

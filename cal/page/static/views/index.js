@@ -1,0 +1,10 @@
+/**
+ * The views, in the order of their tabs.
+ *
+ * A view is {name, title, create(root)}; `create` fills its root once and returns {show(address), hide()}, of which
+ * `show` is called with the keys of the address whenever they change while the view is in front.
+ */
+
+import {review} from "./review.js";
+
+export const views = [review];
