@@ -70,7 +70,7 @@ HOMES = {
     "hydra": ["cal.config", "cal.cli"],
     "omegaconf": ["cal.config", "cal.cli"],
     "joblib": ["cal.learners.compute", "cal.learners.grid", "cal.simulation.", "cal.report.significance"],
-    "sqlalchemy": ["cal.annotation."],
+    "sqlalchemy": ["cal.annotation.", "cal.page."],
     "alembic": ["cal.annotation.store.migrations"],
     "krippendorff": ["cal.annotation.status.agreement"],
     "fastapi": ["cal.page."],

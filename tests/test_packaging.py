@@ -19,6 +19,7 @@ from cal.data.pretrained import Pretrained
 from cal.dynamics.distributed import joined
 from cal.label_errors.confident_learning import require_cleanlab
 from cal.learners.adapt import add_lora
+from cal.page.serve_request import ServeRequest
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -70,6 +71,7 @@ FEATURES = {
     "Lightning": ("lightning", "lightning.pytorch", lambda: importlib.import_module("cal.dynamics.lightning")),
     "confident learning": ("cleanlab", "cleanlab.filter", require_cleanlab),
     "a project in PostgreSQL": ("postgresql", "psycopg", lambda: Project.open("postgresql://localhost/reviews")),
+    "the labelling page": ("page", "uvicorn", lambda: ServeRequest(project="reviews.db").server()),
     "dataset=docstrings": ("docstrings", "networkx", lambda: Docstrings().read()),
     "dataset=docstrings too": ("docstrings", "sympy", lambda: Docstrings().read()),
 }
@@ -79,7 +81,7 @@ FEATURES = {
 def test_a_missing_package_is_named_with_the_command_that_installs_it(feature, monkeypatch):
     extra, package, use = FEATURES[feature]
     monkeypatch.setitem(sys.modules, package, None)
-    for module in ("cal.dynamics.huggingface", "cal.dynamics.lightning"):
+    for module in ("cal.dynamics.huggingface", "cal.dynamics.lightning", "cal.page.server"):
         monkeypatch.delitem(sys.modules, module, raising=False)
     message = (
         rf"needs the package {package.split('.')[0].replace('_', '-')}: pip install '{PROJECT['name']}\[{extra}\]'"

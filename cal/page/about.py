@@ -18,7 +18,7 @@ from cal.dynamics.regions import AMBIGUOUS, EASY, HARD, OTHER
 from cal.exchange.formats import FORMATS
 from cal.exchange.records import STATES
 from cal.page.changes import latest_seq
-from cal.page.models.about import About, FormatView, LabelView, QueueView, RunView
+from cal.page.models.about import About, FormatView, LabelView, QueueView, RunFacts
 
 _ROWS = 500  # documents whose columns are looked at
 
@@ -80,7 +80,7 @@ def queue_views(connection: Connection) -> list[QueueView]:
     ]
 
 
-def run_views(connection: Connection, names: LabelNames) -> list[RunView]:
+def run_views(connection: Connection, names: LabelNames) -> list[RunFacts]:
     """Maps and rankings, the latest last."""
 
     def has(run: int, *conditions: Any) -> bool:
@@ -88,7 +88,7 @@ def run_views(connection: Connection, names: LabelNames) -> list[RunView]:
         return connection.execute(query).first() is not None
 
     return [
-        RunView(
+        RunFacts(
             number=row.id,
             name=row.name,
             kind=row.kind,

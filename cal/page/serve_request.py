@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import socket
+import sys
 import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,17 +50,26 @@ class ServeRequest(ProjectRequest):
 
         Args:
             corpus: not used.
-            quiet: print nothing but the address.
+            quiet: not used; nothing is printed.
 
         Raises:
             ConfigError: if the port is taken, or FastAPI is not installed.
             DataError: if there is no such project.
         """
         with self.server() as server:
-            print("\n".join(self.welcome(server)), flush=True)
-            if not self.no_browser:
-                webbrowser.open(self.addresses(server)[0][1])
-            server.run()
+            self._serve(server)
+
+    def run_in_folder(self, *, quiet: bool = False) -> tuple[str, Path]:
+        with self.server() as server:
+            sys.stdout.write("\n".join(self.welcome(server)) + "\n")
+            sys.stdout.flush()
+            self._serve(server)
+        return "", Path()
+
+    def _serve(self, server: Server) -> None:
+        if not self.no_browser:
+            webbrowser.open(self.addresses(server)[0][1])
+        server.run()
 
     def server(self) -> Server:
         """The server, which does not serve yet."""
@@ -89,10 +99,6 @@ class ServeRequest(ProjectRequest):
             return [f"The labelling page of {self.project} is at {addresses[0][1]}", "Ctrl-C stops it."]
         lines = [f"The labelling page of {self.project}. Everybody opens their own link, which is like a password:"]
         return [*lines, *(f"  {name}: {link}" for name, link in addresses), "Ctrl-C stops it."]
-
-    def run_in_folder(self, *, quiet: bool = False) -> tuple[str, Path]:
-        self.run(quiet=quiet)
-        return "", Path()
 
 
 def _name(host: str) -> str:

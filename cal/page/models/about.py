@@ -41,7 +41,7 @@ class QueueView(BaseModel):
     told: str
 
 
-class RunView(BaseModel):
+class RunFacts(BaseModel):
     """A map or a ranking of suspects.
 
     Attributes:
@@ -109,7 +109,7 @@ class About(BaseModel):
     guidelines: str
     labels: list[LabelView]
     queues: list[QueueView]
-    runs: list[RunView]
+    runs: list[RunFacts]
     columns: dict[str, str]
     splits: list[str]
     states: list[str]
