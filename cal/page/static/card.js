@@ -41,6 +41,6 @@ export function createCard(root) {
     fetchTasks();
   }
 
-  action("keep", {keys: ["k"], told: "keep the given label", when: () => !!tasks[0], run: () => decide("keep")});
+  action("keep", {keys: ["k"], view: "review", told: "keep the given label", when: () => !!tasks[0], run: () => decide("keep")});
   return {show: fetchTasks};
 }

@@ -3,6 +3,9 @@
  *
  * A view registers an action with `action(name, {key, told, group, run, when})`; `keyFor` and `bindings` show the keys,
  * and `rebind` changes them. Nothing happens while somebody types into a field, except for Escape.
+ *
+ * Two actions may have the same key if they belong to different views. An action that does in one view what another
+ * does elsewhere, such as keeping the given label, is registered with `same`, so that both have the same keys for ever.
  */
 
 import {keep, setting} from "./state.js";
@@ -13,9 +16,10 @@ const actions = new Map();
  * Registers an action.
  *
  * @param {string} name unique, for example "keep".
- * @param {{keys: string[], told: string, group?: string, run: function(KeyboardEvent, string): void,
- *   when?: function(): boolean}} about default keys (as KeyboardEvent.key, letters in lower case), what it does in words,
- *   what runs, and whether it can be used now.
+ * @param {{keys: string[], told: string, group?: string, view?: string, same?: string, when?: function(): boolean,
+ *   run: function(KeyboardEvent, string): void}} about default keys (as KeyboardEvent.key, letters in lower case), what it
+ *   does in words, the view in which it works (all, if it is left out), an action whose keys it shares, whether it can be
+ *   used now, and what runs.
  */
 export function action(name, about) {
   actions.set(name, {group: "Deciding", when: () => true, ...about, name});
@@ -23,12 +27,14 @@ export function action(name, about) {
 
 /** The keys of an action. */
 export function keysOf(name) {
-  return setting("keys", {})[name] ?? actions.get(name)?.keys ?? [];
+  const about = actions.get(name);
+  if (about?.same && actions.has(about.same)) return keysOf(about.same);
+  return setting("keys", {})[name] ?? about?.keys ?? [];
 }
 
-/** All actions with their present keys: [{name, told, group, keys, rebound}]. */
+/** All actions with keys of their own: [{name, told, group, view, keys, rebound}]. */
 export function bindings() {
-  return [...actions.values()].map(each => ({...each, keys: keysOf(each.name), rebound: each.name in setting("keys", {})}));
+  return [...actions.values()].filter(each => !actions.has(each.same)).map(each => ({...each, keys: keysOf(each.name), rebound: each.name in setting("keys", {})}));
 }
 
 /**
@@ -40,7 +46,8 @@ export function rebind(name, key) {
   const own = {...setting("keys", {})};
   if (key === null) delete own[name];
   else {
-    const other = bindings().find(each => each.name !== name && each.keys.includes(key));
+    const views = viewsOf(name);
+    const other = bindings().find(each => each.name !== name && each.keys.includes(key) && meet(views, viewsOf(each.name)));
     if (other) return `${shownKey(key)} is the key for: ${other.told}.`;
     own[name] = [key];
   }
@@ -61,12 +68,25 @@ export function press(event) {
   if (typing(event.target) && key !== "Escape") return;
   if (document.querySelector("dialog[open]") && key !== "Escape") return;
   for (const each of actions.values()) {
-    if (keysOf(each.name).includes(key) && each.when()) {
+    if (inFront(each) && keysOf(each.name).includes(key) && each.when()) {
       event.preventDefault();
       each.run(event, key);
       return;
     }
   }
+}
+
+function inFront({view}) {
+  return !view || view === document.body.dataset.view;
+}
+
+/** The views in which the keys of an action do something; null stands for all. */
+function viewsOf(name) {
+  return [...actions.values()].filter(each => each.name === name || each.same === name).map(each => each.view ?? null);
+}
+
+function meet(some, others) {
+  return some.includes(null) || others.includes(null) || some.some(view => others.includes(view));
 }
 
 function typing(node) {
