@@ -33,6 +33,7 @@ def conditions(draw, scores=("p_wrong", "confidence", "year", "rank", "aum"), te
         "region": st.sampled_from([EASY, AMBIGUOUS, HARD]),
         "pair": label,
         "given": label,
+        "label": label,
         "suggested": label,
     }
     if name not in NAMES:
@@ -134,6 +135,7 @@ def decided_rows(project):
         decided = {"decided"} if state in ("kept", "ambiguous", "excluded", "relabelled") else set()
         rows[i + 1] = {
             **{"state": {state} | decided, "given": LABELS[i % 3], "suggested": LABELS[(i + 1) % 3]},
+            **{"label": "LOC" if i == 6 else LABELS[i % 3]},
             **{"region": (EASY, AMBIGUOUS, HARD)[i % 3], "split": "test" if i % 5 == 0 else "train", "id": f"q{i}"},
             **{"reviewer": reviewers.get(i, set()), "text": f"Who is number {i}?", "p_wrong": i / 24 if i else None},
             **{"confidence": 1 - i / 24, "year": 2000 + i, "rank": 24 - i, "aum": -i},

@@ -24,6 +24,7 @@ EVERYTHING = "all"
 NAMES = {
     "state": f"what a document is: {in_words([*STATES, DECIDED, RETURNED], 'or')} (came back after it was)",
     "given": 'given label; "" is none',
+    "label": 'label now, which is the decided or else the given one; "" is none',
     "suggested": 'suggested label; "" is none',
     "pair": "given label and suggested one, such as HUM>LOC",
     "region": "region of the map",

@@ -55,6 +55,8 @@ def _positive(connection: Connection, condition: Condition, basis: Basis, names:
         return _in_state(set(values))
     if name == "given":
         return sa.or_(*(_given(each, basis, names) for each in values))
+    if name == "label":
+        return sa.or_(*(_now(each, basis, names) for each in values))
     if name == "suggested":
         return sa.or_(*(_suggested(connection, each, basis, names) for each in values))
     if name == "pair":
@@ -91,6 +93,11 @@ def _given(label: str, basis: Basis, names: LabelNames) -> Any:
     if label == "":
         return sa.not_(_in(GIVEN, of_version, GIVEN.c.label_id.is_not(None)))
     return _in(GIVEN, of_version, GIVEN.c.label_id.in_(_numbers(label, names)))
+
+
+def _now(label: str, basis: Basis, names: LabelNames) -> Any:
+    undecided = sa.not_(_in(STATE, STATE.c.label_id.is_not(None))) & _given(label, basis, names)
+    return undecided if label == "" else undecided | _in(STATE, STATE.c.label_id.in_(_numbers(label, names)))
 
 
 def _suggested(connection: Connection, label: str, basis: Basis, names: LabelNames) -> Any:
