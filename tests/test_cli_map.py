@@ -49,6 +49,7 @@ def test_help_imports_nothing_heavy(command):
 def test_a_map_of_two_seeds_has_every_file(maps):
     files = {str(path.relative_to(maps / "a")) for path in (maps / "a").rglob("*") if path.is_file()}
     tables = {"config.yaml", "map.json", "map.parquet", "map.csv", "map.html", "seeds.parquet", "td_metrics.jsonl"}
+    tables.add("curves.npy")
     assert files == tables | {f"figures/data_map.{suffix}" for suffix in ("png", "pdf", "svg")}
     points = pd.read_csv(maps / "a" / "map.csv")
     assert len(points) == json.loads((maps / "a" / "map.json").read_text())["n_instances"]

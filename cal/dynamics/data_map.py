@@ -14,9 +14,10 @@ from torch import Tensor
 from cal.arguments import check_arguments
 from cal.checks import known_name, one_of, refuse, whole_numbers
 from cal.dynamics import map_frame, metrics
+from cal.dynamics.class_curves import changed_curves, mean_curves
 from cal.dynamics.map_display import MapDisplay
 from cal.dynamics.map_frame import VALUES
-from cal.dynamics.map_values import aligned, refuse_impossible
+from cal.dynamics.map_values import aligned, refuse_impossible, refuse_other_curves
 from cal.dynamics.metrics import COORDINATES, HIGH_IS_VALUABLE, METRICS, our_name
 from cal.dynamics.ranking import never_last, ranked
 from cal.dynamics.regions import region_rule, regions
@@ -57,7 +58,8 @@ class DataMap(MapDisplay):
         places: (instance,) such as `row 17`, where ids were made from texts.
         label_names: names of the classes.
         seeds: seed of each run.
-        curves: (*runs, epoch, instance) probability of the gold label, for the page.
+        curves: (*runs, epoch, instance) probability of the gold label.
+        class_curves: (*runs, epoch, instance, class) float16 probabilities of all classes, if there is room for them.
         region_rule: rule of the regions, a name or `{name: {parameter: value}}`; None is `quantile`.
         region: (instance,) regions that are already known, from a file or from before filtering; None applies the rule.
         by_seed: (run, instance) values of each of `COORDINATES`, if this map is a mean over runs.
@@ -104,6 +106,7 @@ class DataMap(MapDisplay):
     region: Sequence[str] | None = None
     by_seed: Mapping[str, Tensor] | None = None
     places: Sequence[str] | None = None
+    class_curves: Tensor | None = None
 
     def __post_init__(self) -> None:
         check_arguments(DataMap, {"name": self.name, "label_names": self.label_names})
@@ -112,8 +115,7 @@ class DataMap(MapDisplay):
         refuse(whole_numbers(n_epochs=self.n_epochs) + one_of(get_args(Capture), capture=self.capture))
         refuse_impossible({name: getattr(self, name) for name in VALUES}, self.ids, self.label_names)
         refuse_impossible(self.by_seed or {})
-        if self.curves is not None and (shape := tuple(self.curves.shape))[-1] != len(self):
-            raise AnalysisError(f"curves of shape {shape} for {len(self)} instances; give (*runs, epoch, instance).")
+        refuse_other_curves(self.curves, self.class_curves, len(self))
 
     @classmethod
     def of(
@@ -135,7 +137,8 @@ class DataMap(MapDisplay):
         values: dict[str, Any] = {**values_over_epochs(dynamics)}
         if not torch.isfinite(values["confidence"]).all():
             raise LearnerError("Training diverged: logits are not finite. Lower the learning rate, learner.lr.")
-        known = {"curves": dynamics.gold_prob if isinstance(dynamics, TrainingDynamics) else None} | known
+        if isinstance(dynamics, TrainingDynamics):
+            known = {"curves": dynamics.gold_prob, "class_curves": dynamics.probs} | known
         return cls(**values, n_epochs=dynamics.n_epochs, capture=dynamics.capture, ids=ids, **known)
 
     @classmethod
@@ -191,8 +194,7 @@ class DataMap(MapDisplay):
         for name in ("ids", "texts", "places"):
             if (given := getattr(self, name)) is not None:
                 kept[name] = [given[position] for position in positions]
-        if self.curves is not None:
-            kept["curves"] = self.curves[..., index]
+        kept |= changed_curves(self, lambda curves, n_axes: curves.index_select(1 - n_axes, index))
         if self.by_seed is not None:
             kept["by_seed"] = {name: values[:, index] for name, values in self.by_seed.items()}
         kept |= {"region": self.regions()[positions], "region_rule": self.rule}
@@ -211,7 +213,7 @@ class DataMap(MapDisplay):
         if self.confidence.dim() == 1:
             return self
         values: dict[str, Any] = {name: getattr(self, name)[number] for name in VALUES}
-        values["curves"] = None if self.curves is None else self.curves[number]
+        values |= changed_curves(self, lambda curves, _: curves[number])
         values["seeds"] = [self.seeds[number]] if len(self.seeds) == n_runs else ()
         return replace(self, **values, region=None)
 
@@ -229,8 +231,7 @@ class DataMap(MapDisplay):
         values: dict[str, Any] = {**mean_of_runs({name: self._runs(name) for name in VALUES})}
         if self.n_runs > 1:
             values["by_seed"] = {name: self._runs(name) for name in COORDINATES}
-        if self.curves is not None:
-            values["curves"] = self.curves.flatten(0, -3).mean(dim=0) if self.curves.dim() > 2 else self.curves
+        values |= changed_curves(self, mean_curves)
         return replace(self, **values)
 
     def spread(self) -> pd.DataFrame:
@@ -314,10 +315,8 @@ class DataMap(MapDisplay):
         """
         check_arguments(DataMap.ranking, locals())
         metric = known_name("metric", our_name(metric), METRICS)
-        if self.confidence.dim() != 1:
-            raise AnalysisError(
-                f"This map holds {tuple(self.confidence.shape[:-1])} runs; rank map.run(k), or map.mean()."
-            )
+        if runs := tuple(self.confidence.shape[:-1]):
+            raise AnalysisError(f"This map holds {runs} runs; rank map.run(k), or map.mean().")
         values = getattr(self, metric).double()
         if values.isnan().any():
             raise AnalysisError(

@@ -58,6 +58,19 @@ def aligned(fields: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
+def refuse_other_curves(curves: Tensor | None, class_curves: Tensor | None, n_instances: int) -> None:
+    """Makes sure that curves are of the instances of a map.
+
+    Raises:
+        AnalysisError: if they are of others.
+    """
+    given = {"curves": (curves, -1, "instance"), "class_curves": (class_curves, -2, "instance, class")}
+    for name, (values, axis, axes) in given.items():
+        if values is not None and (values.dim() < 1 - axis or values.shape[axis] != n_instances):
+            shape = tuple(values.shape)
+            raise AnalysisError(f"{name} of shape {shape} for {n_instances} instances; give (*runs, epoch, {axes}).")
+
+
 def refuse_impossible(
     values: Mapping[str, Tensor],
     ids: Sequence[str | int] | None = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ import torch
 from cal.arguments import check_arguments
 from cal.arrays import as_float32, as_whole
 from cal.checks import instances_of, one_of, refuse
+from cal.dynamics.class_curves import have_room
 from cal.dynamics.data_map import DataMap
 from cal.dynamics.ids import as_ids, few
 from cal.dynamics.log_folder import LogFolder
@@ -203,8 +204,22 @@ class LogStore:
         if self.on_missing == "partial" and not self._complete().all():
             rows = self._kept()
             epochs = [logits[rows] for logits in self]
-            return replace(partial_map(epochs, self.gold[rows], self.capture), ids=ids)
-        return DataMap.of(self.running(), ids)
+            return replace(partial_map(epochs, self.gold[rows], self.capture), ids=ids, **self._curves())
+        return DataMap.of(self.running(), ids, **self._curves())
+
+    def _curves(self) -> dict[str, Any]:
+        """The curves of the kept instances: of the gold label and, if there is room, of all classes."""
+        rows = self._kept()
+        gold = torch.from_numpy(self.gold[rows])
+        curves = {"curves": torch.empty(self.n_epochs, len(gold))}
+        if have_room(len(gold), self.n_epochs, self.n_classes):
+            curves["class_curves"] = torch.empty(self.n_epochs, len(gold), self.n_classes, dtype=torch.float16)
+        for epoch, logits in enumerate(self):
+            probs = torch.softmax(torch.from_numpy(logits[rows]).float(), dim=1)
+            curves["curves"][epoch] = probs.gather(1, gold.unsqueeze(1)).squeeze(1)
+            if "class_curves" in curves:
+                curves["class_curves"][epoch] = probs
+        return curves
 
     def _complete(self) -> np.ndarray:
         """(instance,) booleans: whether every epoch has the instance."""

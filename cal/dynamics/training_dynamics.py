@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from cal.arguments import check_arguments
 from cal.arrays import as_whole
 from cal.checks import one_of, refuse
 from cal.dynamics import metrics
+from cal.dynamics.class_curves import class_probabilities, have_room
 from cal.dynamics.scale import Scale, Values, in_logits
 from cal.dynamics.tensors import as_gold, as_tensor, check_range
 from cal.errors import AnalysisError
@@ -34,6 +35,8 @@ class TrainingDynamics:
         predicted: (*runs, epoch, instance) class with the largest logit, the first on ties.
         capture: when the logits were taken: `during` training, at the `end` of an epoch in a pass without dropout, or
             `out_of_fold` by models that were not trained on the instance.
+        probs: (*runs, epoch, instance, class) float16 probabilities of all classes; None if they were not asked for,
+            or have no room: see `cal.dynamics.class_curves`.
 
     Example:
         >>> logits = torch.tensor([[[2.0, 0.0]], [[0.0, 2.0]]])  # (epoch, instance, class)
@@ -49,14 +52,27 @@ class TrainingDynamics:
     el2n: Tensor
     predicted: Tensor
     capture: Capture = "end"
+    probs: Tensor | None = None
 
     @classmethod
-    def empty(cls, gold: Tensor, n_epochs: int, capture: Capture = "end") -> TrainingDynamics:
-        """Space for the epochs of (*runs, instance) gold classes, which `record` fills."""
+    def empty(
+        cls, gold: Tensor, n_epochs: int, capture: Capture = "end", n_classes: int | None = None
+    ) -> TrainingDynamics:
+        """Space for the epochs of (*runs, instance) gold classes, which `record` fills.
+
+        Args:
+            gold: gold classes.
+            n_epochs: number of epochs.
+            capture: when the logits are taken.
+            n_classes: number of classes, to keep the probabilities of all of them; None keeps those of the gold label.
+        """
         shape = (*gold.shape[:-1], n_epochs, gold.shape[-1])
         gold_prob, loss, margin, el2n = (torch.empty(shape, device=gold.device) for _ in range(4))
         predicted = torch.empty(shape, device=gold.device, dtype=torch.int64)
-        return cls(gold, gold_prob, loss, margin, el2n, predicted, capture)
+        probs = None
+        if n_classes is not None and have_room(gold.numel(), n_epochs, n_classes):
+            probs = torch.empty(*shape, n_classes, device=gold.device, dtype=torch.float16)
+        return cls(gold, gold_prob, loss, margin, el2n, predicted, capture, probs)
 
     @classmethod
     def from_logits(
@@ -84,7 +100,8 @@ class TrainingDynamics:
         if values != "logits":
             logits = _in_logits(logits, values)
         expanded = gold.unsqueeze(-2).expand(logits.shape[:-1])
-        return cls(gold, *measure(logits, expanded), capture)
+        has_room = have_room(gold.numel(), logits.shape[-3], logits.shape[-1])
+        return cls(gold, *measure(logits, expanded), capture, class_probabilities(logits) if has_room else None)
 
     @property
     def n_epochs(self) -> int:
@@ -107,17 +124,20 @@ class TrainingDynamics:
         if isinstance(index, list) and (absent := [e for e in index if not -self.n_epochs <= e < self.n_epochs]):
             raise AnalysisError(f"Epochs {absent} were not recorded; choose among the {self.n_epochs}, counted from 0.")
         kept = {name: getattr(self, name)[..., index, :] for name in _MEASURED}
-        return replace(self, **kept)
+        return replace(self, **kept, probs=None if self.probs is None else self.probs[..., index, :, :])
 
     def __getitem__(self, rows: int | Sequence[int]) -> TrainingDynamics:
         """The dynamics of some runs, or those of one run without the axis of runs."""
         chosen = rows if isinstance(rows, int) else list(rows)
-        return replace(self, **{name: getattr(self, name)[chosen] for name in ("gold", *_MEASURED)})
+        kept: dict[str, Any] = {name: values[chosen] for name, values in self.tensors().items()}
+        return replace(self, **kept)
 
     def record(self, epoch: int, logits: Tensor) -> None:
         """Fills an epoch in place with (*runs, instance, class) logits."""
         for name, values in zip(_MEASURED, measure(logits, self.gold), strict=True):
             getattr(self, name)[..., epoch, :] = values
+        if self.probs is not None:
+            self.probs[..., epoch, :, :] = class_probabilities(logits)
 
     def put(self, run: int, instances: Tensor, other: TrainingDynamics) -> None:
         """Fills some instances of a run in place.
@@ -130,10 +150,18 @@ class TrainingDynamics:
         for name in _MEASURED:
             values = getattr(self, name)
             values[run][:, instances] = getattr(other, name).to(values.device)
+        if self.probs is not None and other.probs is not None:
+            self.probs[run][:, instances] = other.probs.to(self.probs.device)
 
     def cpu(self) -> TrainingDynamics:
         """The same dynamics in CPU memory."""
-        return replace(self, **{name: getattr(self, name).cpu() for name in ("gold", *_MEASURED)})
+        moved: dict[str, Any] = {name: values.cpu() for name, values in self.tensors().items()}
+        return replace(self, **moved)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All tensors by the names of their fields."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if isinstance(value, Tensor)}
 
 
 def _in_logits(given: Tensor, values: Values | None) -> Tensor:
@@ -173,4 +201,4 @@ def measure(logits: Tensor, gold: Tensor) -> tuple[Tensor, Tensor, Tensor, Tenso
     )
 
 
-_MEASURED = tuple(field.name for field in fields(TrainingDynamics) if field.name not in ("gold", "capture"))
+_MEASURED = tuple(field.name for field in fields(TrainingDynamics) if field.name not in ("gold", "capture", "probs"))

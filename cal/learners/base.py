@@ -63,6 +63,7 @@ class Learner(Protocol):
         on_epoch_end: Callable[[int], None] = lambda epoch: None,
         checkpoint: Path | None = None,
         quiet: bool = True,
+        all_classes: bool = False,
     ) -> TrainingDynamics:
         """Trains R fresh classifiers.
 
@@ -75,6 +76,8 @@ class Learner(Protocol):
             on_epoch_end: function called with the index of each epoch after its last step; it may call `predict`.
             checkpoint: file from which an interrupted training resumes, if trainings are long enough for one.
             quiet: hide the progress bar, if trainings are long enough for one.
+            all_classes: keep the probabilities of all classes in the dynamics. It is not given if it is False, and not
+                to a learner that does not take it.
 
         Returns:
             Dynamics of the recorded instances, (run, epoch, instance).

@@ -5,12 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
 
 import torch
-from torch import Tensor
 
 from cal.dynamics.distributed import gathered, n_processes, rank
 from cal.dynamics.training_dynamics import TrainingDynamics
@@ -84,7 +82,7 @@ class Checkpoint:
         state = {
             "n_epochs": self.n_epochs,
             "trainings": [training.state() for training in self._trainings],
-            "dynamics": _tensors(self._dynamics),
+            "dynamics": self._dynamics.tensors(),
         }
         if rank() == 0:
             try:
@@ -100,7 +98,7 @@ class Checkpoint:
             state = torch.load(path, weights_only=True, map_location=self._dynamics.gold.device)
             for training, saved in zip(self._trainings, state["trainings"], strict=True):
                 training.restore(saved)
-            for name, values in _tensors(self._dynamics).items():
+            for name, values in self._dynamics.tensors().items():
                 values.copy_(state["dynamics"][name])
             self.n_epochs = state["n_epochs"]
         except Exception as error:  # pickle, zip files and tensors of another shape raise anything
@@ -108,8 +106,3 @@ class Checkpoint:
                 f"The checkpoint {path} cannot be read, or belongs to another training. Remove it to start again."
             ) from error
         logger.warning("Resuming the training in %s, which is %.0f %% done.", path, 100 * self.share)
-
-
-def _tensors(dynamics: TrainingDynamics) -> dict[str, Tensor]:
-    values = {field.name: getattr(dynamics, field.name) for field in fields(dynamics)}
-    return {name: value for name, value in values.items() if isinstance(value, Tensor)}

@@ -6,8 +6,9 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import joblib
 import numpy as np
@@ -136,6 +137,7 @@ def train_all(
     n_classes: int | None = None,
     capture: Capture = "end",
     checkpoints: Path | None = None,
+    all_classes: bool = False,
 ) -> list[Trained]:
     """Trains classifiers side by side; what each leaves, in the order of the trainings.
 
@@ -151,6 +153,7 @@ def train_all(
         n_classes: number of classes of the classifiers; that of the corpus by default.
         capture: for trainings that hold nothing out, `end` or `during`; the others are `out_of_fold`.
         checkpoints: folder for the state of long trainings, from which the same call resumes them; None keeps nothing.
+        all_classes: keep the probabilities of all classes in the dynamics, if there is room for them.
 
     Raises:
         ConfigError: if several processes are to share what only one can do.
@@ -187,7 +190,7 @@ def train_all(
     if setup.workers is None and hasattr(learner, "work"):  # a process takes longer to start than little work does
         work = sum(learner.work(inputs, len(training.rows), n_classes) for training in trainings)
         n_workers = max(min(n_workers, int(work / _WORK_OF_A_PROCESS)), 1)
-    given = (inputs, n_classes, learner, ask, capture, device, checkpoints, quiet or n_workers > 1)
+    given = (inputs, n_classes, learner, ask, capture, device, checkpoints, quiet or n_workers > 1, all_classes)
 
     def train(numbers: list[int]) -> list[Trained]:
         return _trained([trainings[number] for number in numbers], *given)
@@ -288,6 +291,7 @@ def _trained(
     device: str,
     checkpoints: Path | None,
     quiet: bool,
+    all_classes: bool = False,
 ) -> list[Trained]:
     """What trainings leave that fit one stack."""
     model = learner.build(inputs, n_classes, len(block), torch.device(device))
@@ -301,7 +305,9 @@ def _trained(
         held_out = stacked(each.held_out for each in block), stacked(each.held_out_gold for each in block)
     # Folds of one seed share initial weights and shuffles, as runs of one seed always do.
     streams = Streams([each.seed for each in block], 0, device)
-    kept = checkpoints and checkpoints / _digest(block, inputs, n_classes, learner, capture)
+    all_classes = all_classes and "all_classes" in signature(model.fit).parameters
+    asked: dict[str, Any] = {"all_classes": True} if all_classes else {}
+    kept = checkpoints and checkpoints / _digest(block, inputs, n_classes, learner, capture, all_classes)
     dynamics = model.fit(
         stacked(each.rows for each in block),
         stacked(each.gold for each in block),
@@ -310,6 +316,7 @@ def _trained(
         held_out=held_out,
         checkpoint=kept,
         quiet=quiet,
+        **asked,
     )
     answers = ask(model, stacked(each.recorded for each in block), streams) if ask else {}
     return [
@@ -318,9 +325,17 @@ def _trained(
     ]
 
 
-def _digest(block: Sequence[Training], inputs: Inputs, n_classes: int, learner: LearnerConfig, capture: Capture) -> str:
+def _digest(
+    block: Sequence[Training],
+    inputs: Inputs,
+    n_classes: int,
+    learner: LearnerConfig,
+    capture: Capture,
+    all_classes: bool,
+) -> str:
     """A hash of all that the dynamics of trainings depend on, so that none resumes from another's checkpoint."""
-    digest = hashlib.blake2b(repr((learner, inputs.fingerprint, n_classes, capture)).encode(), digest_size=8)
+    settings = learner, inputs.fingerprint, n_classes, capture, all_classes
+    digest = hashlib.blake2b(repr(settings).encode(), digest_size=8)
     for each in block:
         parts = (each.rows, each.gold, each.held_out, each.held_out_gold)
         digest.update(repr((each.seed, [None if part is None else part.tobytes() for part in parts])).encode())

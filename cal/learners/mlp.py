@@ -179,6 +179,7 @@ class MLPLearner:
         on_epoch_end: Callable[[int], None] = lambda epoch: None,
         checkpoint: Path | None = None,
         quiet: bool = True,
+        all_classes: bool = False,
     ) -> TrainingDynamics:
         config, large = self.config, labelled.numel() * self.x_train.shape[1] > _MOST_COPIED
         if large and self.n_runs == 1 and self.x_train.device.type == "cpu":
@@ -186,7 +187,8 @@ class MLPLearner:
         else:
             x, rows = self.x_train[labelled], None  # (run, instance, feature)
         watched, gold_watched = (labelled, gold) if held_out is None else held_out
-        dynamics = TrainingDynamics.empty(gold_watched, config.n_epochs, capture)
+        n_kept = self.n_classes if all_classes else None
+        dynamics = TrainingDynamics.empty(gold_watched, config.n_epochs, capture, n_kept)
         trained = x.new_empty(*gold.shape, self.n_classes)  # (run, instance, class) logits of the training pass
 
         def keep(runs: slice, positions: Tensor, logits: Tensor) -> None:

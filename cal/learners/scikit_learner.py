@@ -81,11 +81,13 @@ class ScikitLearner:
         on_epoch_end: Callable[[int], None] = lambda epoch: None,
         checkpoint: Path | None = None,
         quiet: bool = True,
+        all_classes: bool = False,
     ) -> TrainingDynamics:
         if capture == "during":
             raise ConfigError("A scikit-learn classifier is recorded after an epoch. Give capture=end or out_of_fold.")
         watched, gold_watched = (labelled, gold) if held_out is None else held_out
-        dynamics = TrainingDynamics.empty(gold_watched, self._n_epochs, capture)
+        n_kept = self.n_classes if all_classes else None
+        dynamics = TrainingDynamics.empty(gold_watched, self._n_epochs, capture, n_kept)
         self._classifiers = [
             _Classifier(_seeded(self._estimator, seed, streams.round), self._way, self._n_epochs, self.n_classes)
             for seed in streams.seeds

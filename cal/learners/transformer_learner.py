@@ -76,10 +76,12 @@ class TransformerLearner:
         on_epoch_end: Callable[[int], None] = lambda epoch: None,
         checkpoint: Path | None = None,
         quiet: bool = True,
+        all_classes: bool = False,
     ) -> TrainingDynamics:
         n_epochs = self.schedule.n_epochs
         watched, gold_watched = (labelled, gold) if held_out is None else held_out
-        dynamics = TrainingDynamics.empty(gold_watched, n_epochs, capture)
+        n_kept = self.n_classes if all_classes else None
+        dynamics = TrainingDynamics.empty(gold_watched, n_epochs, capture, n_kept)
         trainings = [
             FineTuning(
                 self.classifier,

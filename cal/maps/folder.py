@@ -4,6 +4,7 @@ config.yaml            the configuration
 map.json               what was mapped, region rule and sizes, correlation between seeds, versions
 map.parquet, map.csv   `DataMap.to_frame()`: a row per instance, with its label names and text
 seeds.parquet          coordinates of each instance for each seed, if there are several
+curves.npy             probabilities of all classes after each epoch, as the mean over seeds: see `cal.maps.curves_file`
 td_metrics.jsonl       for the toolkit published with Dataset Cartography
 figures/, map.html
 """
@@ -20,12 +21,14 @@ import orjson
 import pandas as pd
 import torch
 
+from cal.dynamics.class_curves import gold_curves
 from cal.dynamics.data_map import DataMap
 from cal.dynamics.metrics import COORDINATES
 from cal.dynamics.regions import region_rule
 from cal.errors import CalError, DataError
 from cal.files import OwnedFolder
 from cal.maps.coordinates import td_metrics
+from cal.maps.curves_file import CURVES, read_curves, write_curves
 from cal.maps.map_file import SUFFIXES, csv_text, read_map_file, write_map_file
 from cal.maps.page import page_of
 from cal.maps.summary import map_summary
@@ -63,6 +66,13 @@ def _write(
         target.write("seeds.parquet", _seeds_frame(drawn).to_parquet(index=False))
     else:
         (target.path / "seeds.parquet").unlink(missing_ok=True)
+    curves = drawn.class_curves
+    if curves is None and drawn.curves is not None:
+        curves = drawn.curves.unsqueeze(-1)
+    if curves is not None:
+        write_curves(target.path / CURVES, curves)
+    else:
+        (target.path / CURVES).unlink(missing_ok=True)
     for suffix, content in rendered(drawn.plot()).items():
         target.write(f"figures/data_map.{suffix}", content)
     target.write("map.html", page_of(drawn).encode())
@@ -72,7 +82,7 @@ def _write(
 def load_map(path: Path) -> DataMap:
     """The map in the folder of `cal map`, or in a file, with what the map.json beside it says.
 
-    The probabilities in each epoch are in the folder's page only; the map has no `curves`.
+    Its `class_curves` stay in their file until they are looked at.
 
     Raises:
         DataError: if a file is missing or damaged.
@@ -87,6 +97,8 @@ def load_map(path: Path) -> DataMap:
         known = _known(orjson.loads(about.read_bytes()))
         if (seeds := file.with_name("seeds.parquet")).is_file():
             known["by_seed"] = _by_seed(pd.read_parquet(seeds), data_map)
+        if (curves := file.with_name(CURVES)).is_file():
+            known |= _curves(curves, data_map)
         return replace(data_map, **known)
     except (OSError, ValueError, KeyError, TypeError, CalError) as error:  # whatever a damaged file makes others raise
         reason = str(error).rstrip(".")
@@ -124,6 +136,18 @@ def _known(about: Any) -> dict[str, Any]:
     if known["region_rule"] is not None:
         region_rule(known["region_rule"])
     return known
+
+
+def _curves(path: Path, data_map: DataMap) -> dict[str, torch.Tensor]:
+    """The fields of a map that its file of curves gives."""
+    curves = read_curves(path, len(data_map), data_map.n_epochs)
+    if curves.shape[2] == 1:
+        return {"curves": curves[..., 0].float()}
+    highest, lowest = int(data_map.gold.max()), int(data_map.gold.min())
+    if highest >= curves.shape[2]:
+        raise ValueError(f"{path.name} has {curves.shape[2]} classes, and the map has class {highest}")
+    known = {"class_curves": curves}
+    return known if lowest < 0 else known | {"curves": gold_curves(curves, data_map.gold)}
 
 
 def _by_seed(rows: pd.DataFrame, data_map: DataMap) -> dict[str, torch.Tensor]:

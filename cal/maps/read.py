@@ -101,9 +101,4 @@ def read_logs(
 def logs_map(folder: Path | str, options: LogOptions) -> DataMap:
     """The map that logs draw, read as the options say."""
     store = open_logs(folder, options)
-    return replace(
-        store.data_map(),
-        name=Path(folder).resolve().name,
-        curves=store.dynamics().gold_prob,
-        label_names=options.label_names,
-    )
+    return replace(store.data_map(), name=Path(folder).resolve().name, label_names=options.label_names)

@@ -42,7 +42,8 @@ class MapRequest(LogsRequest, TrainingRequest, SplitRequest):
         folds: number of parts of the train split for capture=out_of_fold
         region: rule of the regions: quantile, thresholds, data_iq or {rule: {parameter: value}}
         hardest: number of documents of least confidence to print, with gold and predicted label
-        output: folder of the map; the same command resumes an interrupted training
+        output: folder of the map, with the probability of every label after each epoch; the same command resumes an
+            interrupted training
     """
 
     map: Any = None
@@ -140,6 +141,7 @@ class MapRequest(LogsRequest, TrainingRequest, SplitRequest):
         return (f"{text}\n\n{hardest_text(data_map.to_frame(), self.hardest)}" if self.hardest else text), folder
 
     def _trained(self, corpus: Corpus, quiet: bool) -> DataMap:
+        from cal.dynamics.class_curves import why_no_room
         from cal.dynamics.data_map import DataMap
         from cal.maps.training import train_map
 
@@ -150,6 +152,8 @@ class MapRequest(LogsRequest, TrainingRequest, SplitRequest):
             if checkpoints is not None and any(path.is_file() for path in checkpoints.rglob("*")):
                 logger.warning("Progress saved; rerun with output=%s to resume.", self.output)
             raise
+        if reason := why_no_room(dynamics.gold.numel(), dynamics.n_epochs, corpus.n_classes):
+            logger.warning("%s", reason)
         return DataMap.of(
             dynamics,
             corpus.train.ids,
@@ -163,16 +167,18 @@ class MapRequest(LogsRequest, TrainingRequest, SplitRequest):
 
     def _of_logs(self, corpus: Corpus | None) -> DataMap:
         """The map of logs, with texts and label names of the corpus where there is one."""
+        from cal.dynamics.class_curves import why_no_room
         from cal.dynamics.open_logs import open_logs
         from cal.maps.labels import with_corpus
 
         path = Path(self.logs)
         options = self.options_with(corpus)
         store = open_logs(path, options)
+        if reason := why_no_room(len(store), store.n_epochs, store.n_classes):
+            logger.warning("%s", reason)
         data_map = dataclasses.replace(
             store.data_map(),
             name=path.resolve().name,
-            curves=store.dynamics().gold_prob,
             label_names=options.label_names,
             region_rule=self.region,
         )

@@ -47,11 +47,15 @@ def train_map(request: MapRequest, corpus: Corpus, checkpoints: Path | None, qui
         request.setup(quiet),
         capture=request.capture,  # type: ignore[arg-type]
         checkpoints=checkpoints,
+        all_classes=True,
     )
     labels = torch.from_numpy(gold).repeat(len(request.seeds), 1)
-    whole = TrainingDynamics.empty(labels, trained[0].dynamics.n_epochs, request.capture)  # type: ignore[arg-type]
-    results = iter(trained)
+    n_epochs, n_classes = trained[0].dynamics.n_epochs, None
+    if all(each.dynamics.probs is not None for each in trained):
+        n_classes = corpus.n_classes
+    whole = TrainingDynamics.empty(labels, n_epochs, request.capture, n_classes)  # type: ignore[arg-type]
+    trained.reverse()
     for run, of_seed in enumerate(trainings):
-        for training in of_seed:
-            whole.put(run, torch.from_numpy(training.recorded), next(results).dynamics)
+        for training in of_seed:  # each is forgotten as soon as it is part of the whole
+            whole.put(run, torch.from_numpy(training.recorded), trained.pop().dynamics)
     return whole

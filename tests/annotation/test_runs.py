@@ -6,11 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import sqlalchemy as sa
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cal.annotation import Project
 from cal.annotation.imports.run_tables import map_table
-from cal.annotation.store.schema import MAP_POINT, RUN, SUGGESTION
+from cal.annotation.store.schema import DOCUMENT, MAP_POINT, RUN, SUGGESTION
+from cal.dynamics.data_map import DataMap
 from cal.dynamics.jsonl import write_epoch
+from cal.dynamics.training_dynamics import TrainingDynamics
 from cal.errors import DataError
 
 LABELS = ["HUM", "LOC", "NUM"]
@@ -137,6 +142,58 @@ def test_probabilities_in_each_epoch_are_kept_where_there_are_logs(project, tmp_
     curves = np.frombuffer(point.curves, dtype=np.float16).reshape(2, 3)
     assert (run.name, run.n_epochs, run.label_ids) == ("logs", 2, [1, 2, 3])
     assert curves == pytest.approx(np.array([[1, 1, 1], [0.0453, 0.9094, 0.0453]]) / [[3], [1]], abs=1e-3)
+
+
+def with_curves(order, n_epochs=3, label_names=LABELS):
+    """A map in some order of the documents, each of which has curves of its own."""
+    gold = torch.tensor([i % 3 for i in order])
+    seeds = [torch.Generator().manual_seed(i) for i in order]
+    logits = torch.stack([torch.randn(n_epochs, 3, generator=each) for each in seeds], dim=1)
+    ids = [f"q{i}" for i in order]
+    return DataMap.of(TrainingDynamics.from_logits(logits, gold), ids, name="map", label_names=label_names)
+
+
+def assert_own_curves(project, order, made):
+    (run,) = rows_of(project, RUN)
+    ids = {row.id: row.external_id for row in rows_of(project, DOCUMENT)}
+    assert (run.label_ids, run.n_epochs) == ([1, 2, 3], 3)
+    expected = {f"q{i}": made.class_curves[:, at] for at, i in enumerate(order)}
+    points = rows_of(project, MAP_POINT)
+    assert len(points) == N
+    for point in points:
+        curves = np.frombuffer(point.curves, dtype=np.float16).reshape(3, 3)
+        assert np.array_equal(curves, expected[ids[point.document_id]].numpy())
+
+
+@given(order=st.permutations(range(N)))
+@settings(max_examples=10, deadline=None)
+def test_each_document_gets_its_own_curves_whatever_the_order(tmp_path_factory, order):
+    with Project.create(tmp_path_factory.mktemp("curves") / "p.db") as project:
+        made = with_curves(order)
+        project.import_corpus(table(), map=made)
+        assert_own_curves(project, order, made)
+
+
+def test_a_map_in_memory_and_its_folder_are_one_run_with_the_same_curves(project, tmp_path):
+    order = [*range(N)][::-1]
+    made = with_curves(order)
+    made.save(tmp_path / "map")
+    project.import_corpus(map=tmp_path / "map")
+    assert_own_curves(project, order, made)
+    assert "is there already" in str(project.import_corpus(map=made))
+
+
+def test_classes_of_curves_without_names_are_those_of_the_documents(project):
+    project.import_corpus(map=with_curves(range(N), label_names=None))
+    assert [run.label_ids for run in rows_of(project, RUN)] == [[1, 2, 3]]
+
+
+def test_a_folder_without_curves_is_imported_without_them(project, tmp_path):
+    with_curves(range(N)).save(tmp_path / "map")
+    (tmp_path / "map" / "curves.npy").unlink()
+    project.import_corpus(map=tmp_path / "map")
+    assert {point.curves for point in rows_of(project, MAP_POINT)} == {None}
+    assert [run.label_ids for run in rows_of(project, RUN)] == [None]
 
 
 def test_a_later_run_that_disagrees_brings_relabelled_documents_back(project):

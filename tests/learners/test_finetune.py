@@ -335,12 +335,17 @@ def test_stopped_at_the_end_of_an_epoch_it_ends_the_same(make_learner, corpus, t
 def test_stopped_it_ends_the_same_whatever_is_captured(make_learner, corpus, tmp_path, stopped, capture):
     rest = torch.tensor([[row for row in range(40) if row not in LABELLED[0].tolist()]])
     given = {"held_out": (rest, torch.from_numpy(corpus.train.gold)[rest])} if capture == "out_of_fold" else {}
+    given["all_classes"] = True
     expected = fit(make_learner(), corpus, capture=capture, **given)
     stopped(6)
     with pytest.raises(KeyboardInterrupt):
         fit(make_learner(), corpus, capture=capture, **given, checkpoint=tmp_path / "training")
     again = fit(make_learner(), corpus, capture=capture, **given, checkpoint=tmp_path / "training")
     assert_same_dynamics(again, expected)
+    assert torch.equal(again.probs, expected.probs)
+    gold = (rest if capture == "out_of_fold" else LABELLED)[0]
+    of_gold = again.probs[0][:, range(len(gold)), corpus.train.gold[gold.numpy()]]
+    torch.testing.assert_close(of_gold.float(), again.gold_prob[0], atol=2.0**-11, rtol=0)
 
 
 def test_stopped_twice_it_ends_the_same(make_learner, corpus, through, tmp_path, stopped):

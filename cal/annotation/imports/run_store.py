@@ -61,10 +61,8 @@ def add_run(
     name = _free_name(connection, run.name)
     version = _version(connection, run, found, numbers, labels)
     row = {"kind": run.kind, "name": name, "digest": digest, "version_id": version, "imported": now(), **run.about}
-    if run.curves is not None and run.label_names is not None:
-        row["label_ids"] = [numbers[each] for each in run.label_names]
-    elif run.curves is not None:
-        row["label_ids"] = [numbers.get(k) for k in range(run.curves.shape[2])]
+    if run.curves is not None:
+        row["label_ids"] = [numbers.get(each) for each in run.classes]
     number = connection.execute(sa.insert(RUN).values(**row).returning(RUN.c.id)).scalar_one()
     table, rows = (MAP_POINT, _points) if run.kind == MAP else (SUGGESTION, _suggestions)
     for some in chunks(rows(run, found, numbers, number)):
@@ -311,8 +309,7 @@ def _share(run: RunTable, at: int, predicted: Any) -> float | None:
     """Probability of the predicted label after the last epoch, if it is known."""
     if run.curves is None:
         return None
-    classes = [*run.label_names] if run.label_names is not None else [*range(run.curves.shape[2])]
-    return float(run.curves[at, -1, classes.index(predicted)])
+    return float(run.curves[at, -1, run.classes.index(predicted)])
 
 
 def _relabelled(connection: Connection, made: datetime) -> dict[int, int]:

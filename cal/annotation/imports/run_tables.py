@@ -17,12 +17,12 @@ from cal.checks import is_path
 from cal.errors import ConfigError, DataError, shown
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from cal.dynamics.data_map import DataMap
     from cal.exchange.records import Suggested
 
 MAP, SUSPECTS = ("map", "suspects")
-ROOM = 4096
-"""Most values of a document's curves: epochs times classes."""
 
 _FILLED = ("verdict", "corrected")  # columns that people fill in
 _NOT_COLUMNS = ("id", "text", "label", "likely", "p_wrong", "why", *_FILLED)
@@ -56,6 +56,13 @@ class RunTable:
     by_name: bool = False
 
     @property
+    def classes(self) -> list[Any]:
+        """Name of each class of the curves, or its number if it has no name."""
+        n_classes = 0 if self.curves is None else self.curves.shape[2]
+        names: list[Any] = [] if self.label_names is None else [*self.label_names]
+        return [*names[:n_classes], *range(len(names), n_classes)]
+
+    @property
     def digest(self) -> str:
         """A digest of the rows, whatever their order: the same folder twice is one run."""
         plain = self.rows.drop(columns=["columns", "metrics"], errors="ignore")
@@ -79,14 +86,11 @@ def map_table(given: Any) -> RunTable:
     Raises:
         CalError: if it cannot be read.
     """
-    from cal.dynamics.find_logs import has_logs
     from cal.maps.given import given_map
 
     path = Path(given) if is_path(given) else None
     data_map, _ = given_map(given, None)
-    about, curves = _about_map(path, data_map), None
-    if path is not None and not (path / "map.json").exists() and has_logs(path):
-        curves = _curves(path, data_map)
+    curves = None if data_map.class_curves is None else _by_document(data_map.class_curves)
     frame = data_map.to_frame()
     named = data_map.label_names is not None
     rows = pd.DataFrame(
@@ -100,6 +104,7 @@ def map_table(given: Any) -> RunTable:
     rows["metrics"] = _as_series(frame.drop(columns=[name for name in _NOT_METRICS if name in frame]))
     name = path.resolve().name if path is not None else data_map.name or MAP
     label_names = [*map(str, data_map.label_names)] if data_map.label_names is not None else None
+    about = _about_map(path, data_map)
     return RunTable(MAP, name, str(path or repr(data_map)), rows, about, label_names, curves)
 
 
@@ -252,18 +257,9 @@ def _as_series(frame: pd.DataFrame) -> pd.Series:
     return pd.Series(rows or [{}] * len(frame), index=frame.index, dtype=object)
 
 
-def _curves(path: Path, data_map: DataMap) -> np.ndarray | None:
-    """(instance, epoch, class) probabilities that logs give, in the order of the map; None if there is no room."""
-    from scipy.special import softmax
-
-    from cal.dynamics.open_logs import open_logs
-
-    store = open_logs(path)
-    if store.n_epochs * store.n_classes > ROOM or store.ids.tolist() != list(data_map.ids or []):
-        return None
-    curves = np.empty((len(data_map), store.n_epochs, store.n_classes), dtype=np.float16)
-    for epoch, logits in enumerate(store):
-        curves[:, epoch] = softmax(logits.astype(np.float64), axis=1)
+def _by_document(class_curves: Tensor) -> np.ndarray:
+    """(instance, epoch, class) curves, which stay in their file until they are looked at."""
+    curves: np.ndarray = class_curves.movedim(1, 0).cpu().numpy()
     return curves
 
 
