@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
-from uuid import uuid4
+from uuid import NAMESPACE_OID, uuid5
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -24,8 +24,10 @@ _BYTES = 24
 
 
 def project_id(project: Project) -> str:
-    """A random id of the project, by which a browser keeps apart what belongs to several."""
-    return _setting(project, "id", str(uuid4()))
+    """An id of the project, by which a browser keeps apart what belongs to several. It follows from when it was made."""
+    with project.reading() as connection:
+        row = connection.execute(sa.select(PROJECT.c.name, PROJECT.c.created)).one()
+        return str(uuid5(NAMESPACE_OID, f"{row.created.isoformat()} {row.name}"))
 
 
 def lead_of(project: Project) -> str | None:

@@ -80,7 +80,7 @@ class About(BaseModel):
 
     Attributes:
         version: version of cal.
-        project: random id of the project, by which a browser keeps apart what belongs to several.
+        project: id of the project, by which a browser keeps apart what belongs to several.
         name: name of the project.
         reviewer: who asks; null if they have not said it.
         links: whether reviewers come through links, so that a name cannot be chosen.
