@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -247,6 +247,6 @@ class LabelEvidence:
 
 def _stacked(parts: Sequence[TrainingDynamics]) -> TrainingDynamics:
     """(run, epoch, instance) dynamics of several single runs."""
-    names = [each.name for each in fields(TrainingDynamics) if each.name != "capture"]
-    stacks: dict[str, Any] = {name: torch.stack([getattr(part, name) for part in parts]) for name in names}
+    names = parts[0].tensors()
+    stacks: dict[str, Any] = {name: torch.stack([part.tensors()[name] for part in parts]) for name in names}
     return TrainingDynamics(**stacks)
