@@ -16,6 +16,7 @@ from cal.page.access import Access, Guard
 from cal.page.errors import ErrorAnswer, add_handlers
 from cal.page.headers import Headers
 from cal.page.routes import ROUTERS
+from cal.page.status_cache import StatusCache
 
 STATIC = Path(str(files("cal.page") / "static"))
 MAP_STATIC = Path(str(files("cal.maps") / "static"))
@@ -38,6 +39,7 @@ def create_app(project: Project, access: Access, *, tour: bool = False) -> FastA
         responses={"4XX": {"model": ErrorAnswer}, "5XX": {"model": ErrorAnswer}},
     )
     app.state.project, app.state.access, app.state.tour = project, access, tour
+    app.state.status = StatusCache(project)
     app.state.closing = threading.Event()
     add_handlers(app)
     for router in ROUTERS:

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from cal.page.routes import about, changes, deciding, documents
+from cal.page.routes import about, changes, deciding, disagreements, documents, progress, settings
 
-ROUTERS: list[APIRouter] = [about.router, deciding.router, documents.router, changes.router]
+ROUTERS: list[APIRouter] = [
+    about.router,
+    deciding.router,
+    documents.router,
+    changes.router,
+    progress.router,
+    disagreements.router,
+    settings.router,
+]

@@ -30,11 +30,14 @@ def open_session(asked: SessionAsked, request: Request, response: Response, proj
     name = reviewer_of_token(project, asked.token) if access.links else None
     if name is None:
         raise Refused(401, "access", "This link does not work, or no longer. Ask whoever gave it to you for a new one.")
-    secure = request.url.scheme == "https"
-    response.set_cookie(
-        access.cookie, asked.token, max_age=_YEAR, httponly=True, samesite="strict", secure=secure, path="/"
-    )
+    keep_session(request, response, asked.token)
     return SessionView(reviewer=name)
+
+
+def keep_session(request: Request, response: Response, secret: str) -> None:
+    """Sets the cookie of a session."""
+    cookie, secure = access_of(request).cookie, request.url.scheme == "https"
+    response.set_cookie(cookie, secret, max_age=_YEAR, httponly=True, samesite="strict", secure=secure, path="/")
 
 
 @router.delete("/session")

@@ -1,11 +1,12 @@
 /** The page: its views, and what is around them. */
 
-import {el} from "../map/dom.js";
+import {el, thousands} from "../map/dom.js";
 import {current, go, link} from "./address.js";
 import {action} from "./keys.js";
 import {listen} from "./live.js";
 import {complain, notice} from "./notices.js";
 import {flush} from "./outbox.js";
+import {progressLine} from "./progress_line.js";
 import {askName, begin, refresh} from "./session.js";
 import {app, emit, on} from "./state.js";
 import {applyTheme, toggleTheme} from "./theme.js";
@@ -18,12 +19,12 @@ function build() {
   document.getElementById("project").textContent = app.about.name;
   document.getElementById("tabs").replaceChildren(...views.map(each => el("a", {
     href: link({view: each.name}), "data-view": each.name,
-    onclick: event => {
-      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
-      event.preventDefault();
-      go({view: each.name});
-    },
-  }, each.title)));
+    onclick: event => open(event, each.name),
+  }, each.title, el("span", {class: "count"}))));
+  on("count", ({view, n}) => {
+    const tab = document.querySelector(`#tabs a[data-view="${view}"] .count`);
+    if (tab) tab.textContent = n ? ` ${thousands(n)}` : "";
+  });
   const sent = el("span", {id: "sent"});
   on("outbox", ({waiting, refused, online}) => {
     sent.textContent = refused ? `${refused} refused` : waiting ? `${waiting} not sent yet` : "";
@@ -32,11 +33,18 @@ function build() {
   });
   const who = el("button", {type: "button", class: "plain", id: "who", disabled: app.about.links, title: "Change your name",
     onclick: async () => { await askName(); await refresh(); location.reload(); }}, app.reviewer);
-  document.getElementById("tools").replaceChildren(sent, who,
+  document.getElementById("tools").replaceChildren(progressLine(event => open(event, "progress")), sent, who,
     el("button", {type: "button", class: "plain", "aria-label": "Light or dark", title: "Light or dark",
       onclick: toggleTheme}, "◐"),
     el("button", {type: "button", class: "plain", "aria-label": "Help", title: "Help: all keys (?)",
       onclick: () => emit("help")}, "?"));
+}
+
+/** Opens a view for a click on a link, unless the click is for another tab of the browser. */
+function open(event, view) {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  go({view});
 }
 
 function show() {

@@ -10,6 +10,8 @@
  * - `selection` {selection, count, from}: a selection was made on the map or in the list; null if it was cleared.
  * - `address` {address}: the address of the view has changed.
  * - `outbox` {waiting, refused, online}: decisions that wait for the server.
+ * - `progress` {line}: how far the project is, some seconds after it has changed.
+ * - `count` {view, n}: a number beside the tab of a view; 0 for none.
  * - `theme` {dark}: light or dark.
  */
 

@@ -5,6 +5,7 @@
  * `show` is called with the keys of the address whenever they change while the view is in front.
  */
 
+import {progress} from "./progress.js";
 import {review} from "./review.js";
 
-export const views = [review];
+export const views = [review, progress];
