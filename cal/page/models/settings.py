@@ -128,6 +128,7 @@ class EventRow(BaseModel):
         bulk: whether it is a bulk decision.
         number: number of the document; null if it is about none, or several.
         document: id of the document.
+        label: label that was added, renamed, recoloured or merged, by its present name.
         old: label, name, colour ... before.
         new: the same afterwards.
         comment: what was said.
@@ -147,6 +148,7 @@ class EventRow(BaseModel):
     bulk: bool
     number: int | None
     document: str | None
+    label: str | None
     old: str | None
     new: str | None
     comment: str | None
@@ -157,7 +159,7 @@ class EventRow(BaseModel):
     mine: bool
 
 
-class HistoryPage(BaseModel):
+class EventsPage(BaseModel):
     """What has happened, the latest first.
 
     Attributes:

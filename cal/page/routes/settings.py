@@ -12,10 +12,10 @@ from cal.annotation.store.reviewer_links import lead_of, links, make_links, remo
 from cal.annotation.store.schema import EVENT, REVIEWER
 from cal.page.access import Access, access_of, reader
 from cal.page.errors import Refused
-from cal.page.history import read_events
+from cal.page.event_rows import read_events
 from cal.page.label_uses import read_label_uses
 from cal.page.models.settings import (
-    HistoryPage,
+    EventsPage,
     LabelUses,
     LinkView,
     MergeAsked,
@@ -114,10 +114,10 @@ def take_link(asked: ReviewerAsked, request: Request, project: Served, lead: Lea
     return _reviewers(project, access)
 
 
-@router.get("/history")
-def history(
+@router.get("/events")
+def events(
     project: Served, reviewer: Reader, before: int | None = None, n: Annotated[int, Query(ge=1, le=200)] = 50
-) -> HistoryPage:
+) -> EventsPage:
     """What has happened, the latest first."""
     with project.reading() as connection:
         return read_events(connection, reviewer, before, n)

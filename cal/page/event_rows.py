@@ -9,10 +9,11 @@ from sqlalchemy.engine import Connection
 
 from cal.annotation.decisions.verdicts import DECIDES, RETURN, UNDO
 from cal.annotation.decisions.view import undone
-from cal.annotation.store.labels import ADD
+from cal.annotation.store.label_table import read_labels
+from cal.annotation.store.labels import ADD, LABEL_ACTIONS, LabelNames
 from cal.annotation.store.schema import DOCUMENT, DRAW, EVENT
 from cal.exchange.records import ACTIONS, COMMENT
-from cal.page.models.settings import EventRow, HistoryPage
+from cal.page.models.settings import EventRow, EventsPage
 
 _CHUNK = 200
 _MOST_LOOKS = 50  # chunks for one page
@@ -31,7 +32,7 @@ class Bulk(NamedTuple):
     label: str | None
 
 
-def read_events(connection: Connection, reviewer: str | None, before: int | None, n: int) -> HistoryPage:
+def read_events(connection: Connection, reviewer: str | None, before: int | None, n: int) -> EventsPage:
     """What has happened before an event.
 
     Args:
@@ -40,6 +41,7 @@ def read_events(connection: Connection, reviewer: str | None, before: int | None
         before: number of an event; None begins with the latest.
         n: number of rows.
     """
+    names = read_labels(connection)
     bulks: dict[str, Bulk] = {}
     found: list[EventRow] = []
     cursor = before
@@ -50,19 +52,19 @@ def read_events(connection: Connection, reviewer: str | None, before: int | None
             cursor = row.seq
             if _continues(row, found):
                 found[-1].n += 1
-                found[-1].number = found[-1].document = found[-1].old = found[-1].new = None
+                found[-1].number = found[-1].document = found[-1].label = found[-1].old = found[-1].new = None
                 continue
             if len(found) == n:
-                return HistoryPage(events=found, before=row.seq + 1)
+                return EventsPage(events=found, before=row.seq + 1)
             if bulk is None or row.seq == bulk.last:
-                found.append(_shown(row, bulk, reviewer))
+                found.append(_shown(row, bulk, reviewer, names))
             if bulk is not None and row.seq == bulk.last and bulk.n > 1 and bulk.last - bulk.first + 1 == bulk.n:
                 cursor = bulk.first  # the others of it lie between, and nothing else
                 break
         else:
             if len(rows) < _CHUNK:
-                return HistoryPage(events=found, before=None)
-    return HistoryPage(events=found, before=cursor)
+                return EventsPage(events=found, before=None)
+    return EventsPage(events=found, before=cursor)
 
 
 def _rows(connection: Connection, before: int | None) -> Any:
@@ -93,7 +95,7 @@ def _continues(row: Any, found: list[EventRow]) -> bool:
     return (last.action, last.reviewer, last.time) == (row.action, row.reviewer, row.server_time)
 
 
-def _shown(row: Any, bulk: Bulk | None, reviewer: str | None) -> EventRow:
+def _shown(row: Any, bulk: Bulk | None, reviewer: str | None, names: LabelNames) -> EventRow:
     several = bulk is not None and bulk.n > 1
     blind = bool(row.blind) and row.reviewer != reviewer and row.action in (*DECIDES, COMMENT)
     return EventRow(
@@ -106,6 +108,7 @@ def _shown(row: Any, bulk: Bulk | None, reviewer: str | None) -> EventRow:
         bulk=bulk is not None,
         number=None if several else row.document_id,
         document=None if several else row.external_id,
+        label=names.name(row.label_id) if row.action in LABEL_ACTIONS else None,
         old=None if several or blind else _short(row.old_value),
         new=None if blind else _short(bulk.label if bulk is not None else row.new_value),
         comment=None if several or blind else _short(row.comment),
