@@ -24,7 +24,7 @@ _BYTES = 24
 
 
 def project_id(project: Project) -> str:
-    """An id of the project, by which a browser keeps apart what belongs to several. It follows from when it was made."""
+    """An id by which a browser keeps projects apart. It follows from the name and from when it was made."""
     with project.reading() as connection:
         row = connection.execute(sa.select(PROJECT.c.name, PROJECT.c.created)).one()
         return str(uuid5(NAMESPACE_OID, f"{row.created.isoformat()} {row.name}"))
