@@ -36,7 +36,7 @@ def undo(connection: Connection, reviewer: str, event: str | None = None, id: st
     refuse(name_problems("reviewer", reviewer) + ([] if is_uuid(id) else [f"id must be a UUID; given {shown(id)}."]))
     if _is_known(connection, id):
         return []
-    target = _latest(connection, reviewer) if event is None else event
+    target = latest_undoable(connection, reviewer) if event is None else event
     if target is None:
         raise DataError(f"{shown(reviewer)} has decided nothing that can be undone.")
     matches = sa.or_(EVENT.c.uuid == target, EVENT.c.bulk == target)
@@ -85,8 +85,8 @@ def _is_known(connection: Connection, id: str) -> bool:
     return action is not None
 
 
-def _latest(connection: Connection, reviewer: str) -> str | None:
-    """Id of the reviewer's latest decision, or bulk decision, that was not undone."""
+def latest_undoable(connection: Connection, reviewer: str) -> str | None:
+    """Id of the reviewer's latest decision, or bulk decision, that was not undone; None if there is none."""
     target = sa.func.coalesce(EVENT.c.bulk, EVENT.c.uuid)
     query = sa.select(target).where(EVENT.c.reviewer == reviewer, EVENT.c.action.in_(ACTIONS), ~undone())
     latest: str | None = connection.execute(query.order_by(EVENT.c.seq.desc()).limit(1)).scalar()

@@ -35,16 +35,32 @@ class TasksAsked(Asked):
     hidden: bool = False
 
 
+class Left(BaseModel):
+    """Why a queue has nothing for a reviewer.
+
+    Attributes:
+        n_skipped: documents that they have skipped and that still wait for somebody.
+        n_second: documents that they have decided and that wait for another reviewer.
+        n_with_others: documents that others have before them.
+    """
+
+    n_skipped: int
+    n_second: int
+    n_with_others: int
+
+
 class Tasks(BaseModel):
     """The next documents.
 
     Attributes:
         tasks: the documents, the next first.
         queue: number of the queue; null if the project has none.
+        left: what the queue still waits for if it has nothing for the reviewer; null if there are tasks or no queue.
     """
 
     tasks: list[DocumentView]
     queue: int | None
+    left: Left | None = None
 
 
 class DecisionAsked(Asked):
@@ -120,9 +136,10 @@ class UndoAsked(Asked):
 
 
 class Undone(BaseModel):
-    """What was taken back.
+    """What was taken back, or would be.
 
     Attributes:
+        event: uuid of the decision or bulk decision.
         numbers: numbers of the documents, the first thousand.
         n_documents: number of documents.
         documents: ids of the first ten.
@@ -131,9 +148,34 @@ class Undone(BaseModel):
         bulk: whether it was a bulk decision.
     """
 
+    event: str
     numbers: list[int]
     n_documents: int
     documents: list[str]
     action: str
     label: str | None
     bulk: bool
+
+
+class UndoNext(BaseModel):
+    """What undo would take back next; null if the reviewer has decided nothing that can be undone."""
+
+    next: Undone | None
+
+
+class GuidelinesAsked(Asked):
+    """What reviewers should know.
+
+    Attributes:
+        guidelines: the new text, in Markdown.
+        before: the text that was changed; if somebody else has changed it meanwhile, nothing is overwritten.
+    """
+
+    guidelines: Annotated[str, Field(max_length=200_000)]
+    before: Annotated[str, Field(max_length=200_000)] | None = None
+
+
+class GuidelinesView(BaseModel):
+    """What reviewers should know, in Markdown."""
+
+    guidelines: str

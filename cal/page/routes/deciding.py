@@ -1,4 +1,4 @@
-"""Tasks, decisions and undo."""
+"""Tasks, decisions and undo, and what belongs to deciding: history and guidelines."""
 
 from __future__ import annotations
 
@@ -7,14 +7,28 @@ from fastapi import APIRouter
 
 from cal.annotation.decisions.decision import Decision
 from cal.annotation.decisions.undoing import undo
-from cal.annotation.store.schema import DOCUMENT, EVENT, QUEUE
-from cal.exchange.records import ACTIONS
+from cal.annotation.store.schema import QUEUE
 from cal.page.document_views import task_views
-from cal.page.models.deciding import Decided, DecisionsAsked, RecordedView, Tasks, TasksAsked, UndoAsked, Undone
-from cal.page.routes.given import Served, Writer
+from cal.page.errors import Refused
+from cal.page.history_views import read_history_view
+from cal.page.left import read_left
+from cal.page.models.deciding import (
+    Decided,
+    DecisionsAsked,
+    GuidelinesAsked,
+    GuidelinesView,
+    RecordedView,
+    Tasks,
+    TasksAsked,
+    UndoAsked,
+    UndoNext,
+    Undone,
+)
+from cal.page.models.history import HistoryView
+from cal.page.routes.given import Lead, Reader, Served, Writer
+from cal.page.undone import next_undone, read_undone
 
 router = APIRouter(prefix="/api", tags=["deciding"])
-_MOST_NUMBERS, _MOST_IDS = 1000, 10
 
 
 @router.post("/tasks")
@@ -25,7 +39,11 @@ def tasks(asked: TasksAsked, project: Served, reviewer: Writer) -> Tasks:
     if latest is None:
         return Tasks(tasks=[], queue=None)
     found = project.tasks(reviewer, asked.n, asked.queue)
-    return Tasks(tasks=task_views(project, found, hidden=asked.hidden), queue=asked.queue or latest)
+    views, number = task_views(project, found, hidden=asked.hidden), asked.queue or latest
+    if views:
+        return Tasks(tasks=views, queue=number)
+    with project.reading() as connection:
+        return Tasks(tasks=[], queue=number, left=read_left(connection, number, reviewer))
 
 
 @router.post("/decisions")
@@ -40,16 +58,26 @@ def undo_decision(asked: UndoAsked, project: Served, reviewer: Writer) -> Undone
     """Takes back a decision, or a bulk decision as a whole. Sent again, it is the same undo."""
     with project.writing() as connection:
         undo(connection, reviewer, asked.event, asked.id)
-        target = connection.execute(sa.select(EVENT.c.undoes).where(EVENT.c.uuid == asked.id)).scalar_one()
-        matches = sa.or_(EVENT.c.uuid == target, EVENT.c.bulk == target)
-        columns = (EVENT.c.document_id, DOCUMENT.c.external_id, EVENT.c.action, EVENT.c.new_value, EVENT.c.bulk)
-        query = sa.select(*columns).join(DOCUMENT, DOCUMENT.c.id == EVENT.c.document_id)
-        rows = connection.execute(query.where(matches, EVENT.c.action.in_(ACTIONS)).order_by(EVENT.c.seq)).all()
-    return Undone(
-        numbers=[row.document_id for row in rows[:_MOST_NUMBERS]],
-        n_documents=len({row.document_id for row in rows}),
-        documents=[row.external_id for row in rows[:_MOST_IDS]],
-        action=rows[0].action,
-        label=rows[0].new_value,
-        bulk=rows[0].bulk is not None,
-    )
+        return read_undone(connection, asked.id)
+
+
+@router.get("/undo/next")
+def undo_next(project: Served, reviewer: Writer) -> UndoNext:
+    """What an undo would take back next, so that the page can ask before it changes many documents."""
+    with project.reading() as connection:
+        return UndoNext(next=next_undone(connection, reviewer))
+
+
+@router.get("/history")
+def history(number: int, project: Served, reviewer: Reader, hidden: bool = False) -> HistoryView:
+    """What has happened to a document. What others say stays hidden while two reviewers decide it blindly."""
+    return read_history_view(project, number, reviewer or "", hidden=hidden)
+
+
+@router.put("/guidelines")
+def write_guidelines(asked: GuidelinesAsked, project: Served, reviewer: Lead) -> GuidelinesView:
+    """Replaces the guidelines, unless somebody else has changed them meanwhile."""
+    if asked.before is not None and asked.before != project.guidelines:
+        raise Refused(409, "conflict", "Somebody else has changed the guidelines meanwhile. Copy your text and reload.")
+    project.write_guidelines(asked.guidelines, reviewer=reviewer)
+    return GuidelinesView(guidelines=asked.guidelines)

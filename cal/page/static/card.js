@@ -1,46 +1,263 @@
-/** The card: one document to decide about. */
+/** The card: one document to decide about, drawn from the deck. */
 
-import {el} from "../map/dom.js";
-import {send} from "./api.js";
-import {post} from "./outbox.js";
-import {action} from "./keys.js";
-import {app, emit, uuid} from "./state.js";
+import {counted, el, short} from "../map/dom.js";
+import {go} from "./address.js";
+import {details} from "./card_details.js";
+import {labels, notes, text, why} from "./card_document.js";
+import {registerKeys} from "./card_keys.js";
+import {openCommentField} from "./comment_field.js";
+import {createDeck} from "./deck.js";
+import {createPanel} from "./decide_panel.js";
+import {empty} from "./empty.js";
+import {createGuidelines} from "./guidelines.js";
+import {showHistory} from "./history.js";
+import {openLabelField} from "./label_field.js";
+import {complain} from "./notices.js";
+import {post, waiting} from "./outbox.js";
+import {app, emit, keep, on, setting, uuid} from "./state.js";
+import {createStopwatch} from "./stopwatch.js";
+import {createUndo} from "./undo.js";
+import {done, keyOf, STATE_AFTER} from "./words.js";
+
+const REMEMBERED = 300;  // decisions of which the documents stay in memory, so that undoing is immediate
 
 /**
  * Fills a root with the card.
  *
  * @param {HTMLElement} root where it goes.
+ * @returns {{show: function(Object): void}} `show` gets the keys of the address.
  */
 export function createCard(root) {
-  const box = el("article", {class: "card"});
+  const place = el("p", {class: "card-place"}), tools = el("div", {class: "card-tools"});
+  const read = el("div", {class: "card-read", tabIndex: 0, role: "region", "aria-label": "Document"});
+  const watch = createStopwatch(), memory = new Map(), drafts = new Map();
+  let undone = null, meanwhile = null, mine = false, drawn = null;
+
+  const deck = createDeck(({same}) => {
+    if (!same) [undone, meanwhile] = [null, null];
+    draw(same);
+  });
+  const guidelines = createGuidelines();
+  const does = {
+    label: label => decide("relabel", label),
+    "choose label": () => labelField(false),
+    "new label": () => labelField(true),
+    keep: () => decide("keep", deck.current()?.given),
+    ambiguous: () => decide("ambiguous"),
+    exclude: () => decide("exclude"),
+    skip: () => decide("skip"),
+    comment: commentField,
+    undo: createUndo({deck, memory, taken: takenBack, tell: words => panel.tell(keyOf("undo"), words)}),
+  };
+  const panel = createPanel(does);
+  const box = el("article", {class: "card", "aria-label": "Document to decide"},
+    el("header", {class: "card-top"}, place, tools), read, panel.root);
+  root.classList.add("card-side");
   root.append(box);
-  let tasks = [];
 
-  async function fetchTasks() {
-    tasks = (await send("tasks", {n: 5})).tasks;
-    draw();
+  const inFront = () => box.getClientRects().length > 0;
+  const ready = () => inFront() && !!deck.current();
+
+  function announce(body) {
+    mine = true;
+    emit("decided", body);
+    mine = false;
   }
 
-  function draw() {
-    const task = tasks[0] ?? null;
-    app.shown = task;
-    emit("shown", {view: task});
-    box.replaceChildren(...(task ? [el("p", {class: "text"}, task.text), el("p", {}, `Given: ${task.given}`),
-      el("ol", {}, task.ranking.map(each => el("li", {}, el("button", {type: "button",
-        onclick: () => decide("relabel", each.label)}, each.label))))] : [el("p", {}, "Nothing is left to decide.")]));
+  /** Takes a decision about the document in front, and goes on to the next. */
+  function decide(action, label = null, key = "") {
+    const view = deck.current();
+    if (!view || (action === "keep" && (view.hidden || view.given === null))) return;
+    const comment = drafts.get(view.number) ?? null, id = uuid(), kept = action === "relabel" && label === view.given;
+    send(view, {id, action, label: action === "relabel" ? label : null, comment, seconds: watch.seconds(view.number)}, label);
+    memory.set(id, {view, comment, label});
+    if (memory.size > REMEMBERED) memory.delete(memory.keys().next().value);
+    drafts.delete(view.number);
+    watch.forget(view.number);
+    panel.field.replaceChildren();
+    const wasOpened = view.queue === null, step = {by: 1, taken: false};
+    deck.decided(view);
+    if (wasOpened) {
+      emit("step", step);
+      if (!step.taken) go({document: null}, {replace: true, silent: true});
+    }
+    const next = deck.current();
+    const words = done(kept && !view.hidden ? "keep" : action, label);
+    panel.tell(key, words, {quote: short(view.text, 40), heard: next ? `Next: ${short(next.text, 600)}` : ""});
+    announce({numbers: [view.number], state: kept ? "kept" : STATE_AFTER[action], label: action === "skip" ? view.label : label});
   }
 
-  function decide(what, label = null) {
-    const task = tasks.shift();
-    if (!task) return;
-    const {document, queue, position, digest, version, run, seen, adjudicates} = task;
-    post("decisions", {decisions: [{id: uuid(), document, action: what, label, time: new Date().toISOString(), queue, position,
-      digest, version, run, seen, adjudicates}]});
-    emit("decided", {numbers: [task.number], state: what === "keep" ? "kept" : what, label});
-    draw();
-    fetchTasks();
+  function send(view, own, label = null) {
+    const {document, number, queue, position, digest, version, run, seen, adjudicates} = view;
+    const settles = adjudicates && own.action !== "skip" && own.action !== "comment";
+    const about = {number, text: short(view.text, 120), told: done(own.action, label)};
+    post("decisions", {decisions: [{document, ...own, time: new Date().toISOString(), queue, position, digest, version, run, seen,
+      adjudicates: settles}]}, about);
   }
 
-  action("keep", {keys: ["k"], view: "review", told: "keep the given label", when: () => !!tasks[0], run: () => decide("keep")});
-  return {show: fetchTasks};
+  function takenBack(known, words) {
+    undone = words;
+    if (known?.comment) drafts.set(known.view.number, known.comment);
+    const view = deck.current();
+    go({document: deck.isOpened() ? view?.number : null}, {replace: true, silent: true});
+    draw(true);
+    panel.tell(keyOf("undo"), `took back: ${words}`, {quote: view ? short(view.text, 40) : "", heard: view ? short(view.text, 600) : ""});
+  }
+
+  function labelField(fresh) {
+    const view = deck.current();
+    if (!view) return;
+    openLabelField(panel.field, {
+      fresh, ranking: view.ranking, closed: () => read.focus(),
+      choose: (name, isNew) => {
+        if (isNew) {
+          post("labels", {name}, {told: `new label ${name}`});
+          app.about.labels.push({name, colour: "#6b7785"});
+        }
+        if (deck.current()?.number === view.number) decide("relabel", name, keyOf(fresh ? "new label" : "choose label"));
+      },
+    });
+  }
+
+  function commentField() {
+    const view = deck.current();
+    if (!view) return;
+    openCommentField(panel.field, {
+      draft: drafts.get(view.number) ?? "", closed: () => read.focus(),
+      keepDraft: comment => {
+        if (comment) drafts.set(view.number, comment);
+        else drafts.delete(view.number);
+        draw(true);
+        panel.tell(keyOf("comment"), comment ? "your comment goes with your decision" : "no comment");
+      },
+      send: comment => {
+        const id = uuid();
+        send(view, {id, action: "comment", label: null, comment, seconds: null});
+        memory.set(id, {view, comment, label: null});
+        drafts.delete(view.number);
+        draw(true);
+        panel.tell(keyOf("comment"), "sent your comment, without a decision");
+      },
+    });
+  }
+
+  function hideHints() {
+    const hidden = !setting("hidden", false);
+    keep("hidden", hidden || null);
+    if (hidden) deck.hideHints();
+    deck.renew().catch(complain);
+    panel.tell(keyOf("blind"), hidden ? "blind mode: given labels and suggestions are hidden" : "given labels and suggestions are shown");
+    drawTop(deck.current());
+  }
+
+  function stepBy(by) {
+    const step = {by, taken: false};
+    emit("step", step);
+    if (step.taken || deck.isOpened()) return;
+    if (!deck.step(by)) panel.tell("", by > 0 ? "more documents come when you decide or skip some of these" : "this is the first one");
+  }
+
+  function back() {
+    go({document: null});
+  }
+
+  function drawTop(view) {
+    const hidden = setting("hidden", false);
+    const queue = app.about.queues.find(each => each.number === (view?.queue ?? deck.state.queue));
+    place.replaceChildren(...(!view ? [queue ? queue.name : ""] : view.queue === null
+      ? [el("button", {type: "button", class: "back", onclick: back}, el("kbd", {"aria-hidden": "true"}, keyOf("back")), " Back to the queue")]
+      : [`Document ${(view.position + 1).toLocaleString("en")}${queue ? ` of ${queue.n_documents.toLocaleString("en")}` : ""}`,
+        queue && app.about.queues.length > 1 ? ` in ${queue.name}` : ""]));
+    const tool = (name, title, run, pressed = null) => el("button", {type: "button", class: "plain tool", onclick: run,
+      "aria-pressed": pressed === null ? null : String(pressed)}, el("kbd", {"aria-hidden": "true"}, keyOf(name)), ` ${title}`);
+    tools.replaceChildren(tool("blind", "Blind", hideHints, hidden), tool("guidelines", "Guidelines", () => guidelines.toggle()),
+      ...(view ? [tool("history", "History", () => showHistory(view.number))] : []));
+  }
+
+  function draw(same = false) {
+    const view = deck.current(), focused = read.contains(document.activeElement) && document.activeElement !== read;
+    const key = view && JSON.stringify([{...view, until: null}, undone, meanwhile, drafts.get(view.number)]);
+    if (same && view && key === drawn) return;
+    drawn = key;
+    drawTop(view);
+    if (!view) read.replaceChildren(...(deck.isOpening() ? [el("p", {class: "quiet"}, "Opening the document …")] : empty(deck.state, () => deck.fill())));
+    else {
+      const draft = drafts.get(view.number);
+      read.replaceChildren(...[...notes(view, undone, meanwhile), text(view), labels(view), draft && draftNote(view, draft), why(view),
+        el("div", {class: "details"}, details(view))].filter(Boolean));
+    }
+    if (focused) read.focus();
+    if (!same) {
+      read.scrollTop = 0;
+      panel.field.replaceChildren();
+    }
+    panel.draw(view);
+    watch.show(view && inFront() ? view.number : null);
+    if (app.shown?.number !== view?.number || !same) {
+      app.shown = view;
+      emit("shown", {view});
+    }
+    line();
+  }
+
+  function draftNote(view, draft) {
+    return el("p", {class: "note draft"}, el("strong", {}, "With your decision: "), el("q", {dir: "auto"}, draft), " ",
+      el("button", {type: "button", class: "plain", "aria-label": "Remove the comment",
+        onclick: () => { drafts.delete(view.number); draw(true); }}, "×"));
+  }
+
+  /** The line above the buttons, while nothing was done just now. */
+  function line() {
+    const n = waiting().length, left = deck.tasks().length;
+    if (deck.state.away) {
+      panel.idle(`The server is away. ${counted(left, "document")} are still here${n ? `; ${counted(n, "decision")} wait in this browser` : ""}.`, true);
+    } else panel.idle(n > 1 ? `${counted(n, "decision")} not at the server yet` : keyOf("help") ? `${keyOf("help")} shows all keys` : "");
+  }
+
+  function others(changes) {
+    if (changes.many || changes.labels) {
+      deck.renew().catch(complain);
+      return;
+    }
+    const numbers = new Set(changes.documents.map(each => each.number)), view = deck.current();
+    const waits = new Set(waiting().flatMap(each => (each.body.decisions ?? []).map(one => one.document)));
+    const gone = changes.documents.filter(each => !["undecided", "skipped", "disagreement"].includes(each.state));
+    deck.drop(gone.map(each => each.number).filter(number => number !== view?.number || document.visibilityState === "hidden"));
+    if (!view || !numbers.has(view.number) || deck.current()?.number !== view.number || waits.has(view.document)) return;
+    if (gone.some(each => each.number === view.number) && !view.blind) {
+      const who = changes.reviewers.filter(each => each !== app.reviewer);
+      meanwhile = `${who.length === 1 ? who[0] : who.length ? "Somebody else" : "You, in another window,"} decided this document meanwhile. `
+        + `${keyOf("next")} goes on; a decision of yours counts, too.`;
+      draw(true);
+    }
+    deck.fill();
+  }
+
+  registerKeys({does, decide, ready, inFront, deck, labelField, hideHints, guidelines, stepBy, back,
+    history: () => showHistory(deck.current().number)});
+  on("open", ({number}) => go({view: "review", document: number}));
+  on("decided", ({numbers, undone: back}) => { if (!mine && !back) deck.drop(numbers); });
+  on("changes", others);
+  on("about", () => deck.renew().catch(complain));
+  on("theme", () => { drawn = null; draw(true); });
+  on("keys", () => { drawn = null; draw(true); });
+  on("outbox", ({waiting: n, online}) => {
+    if (online && deck.state.away) deck.fill();
+    line(n);
+  });
+  document.addEventListener("visibilitychange", () => { if (document.visibilityState === "visible" && deck.current()) deck.fill(); });
+  setInterval(() => { if (document.visibilityState === "visible" && inFront() && deck.tasks().length) deck.fill(); }, 60_000);
+
+  return {
+    show(address) {
+      deck.start(address.queue ? Number(address.queue) : null);
+      const number = Number(address.document);
+      if (address.document && Number.isInteger(number)) deck.open(number).catch(error => { complain(error); go({document: null}, {replace: true}); });
+      else deck.close();
+      draw(true);
+    },
+    hide() {
+      watch.show(null);
+    },
+  };
 }

@@ -5,7 +5,7 @@ import {current, go, link} from "./address.js";
 import {action} from "./keys.js";
 import {listen} from "./live.js";
 import {complain, notice} from "./notices.js";
-import {flush} from "./outbox.js";
+import {flush, tellWaiting} from "./outbox.js";
 import {progressLine} from "./progress_line.js";
 import {askName, begin, refresh} from "./session.js";
 import {app, emit, on} from "./state.js";
@@ -25,10 +25,12 @@ function build() {
     const tab = document.querySelector(`#tabs a[data-view="${view}"] .count`);
     if (tab) tab.textContent = n ? ` ${thousands(n)}` : "";
   });
-  const sent = el("span", {id: "sent"});
+  const sent = el("button", {type: "button", class: "plain", id: "sent", hidden: true, onclick: () => emit("show refused")});
   on("outbox", ({waiting, refused, online}) => {
     sent.textContent = refused ? `${refused} refused` : waiting ? `${waiting} not sent yet` : "";
-    sent.className = refused || !online ? "wrong" : "";
+    sent.className = refused || !online ? "plain wrong" : "plain";
+    sent.hidden = !refused && !waiting;
+    sent.disabled = !refused;
     sent.title = online ? "" : "The server cannot be reached. What you decide is kept here and sent later.";
   });
   const who = el("button", {type: "button", class: "plain", id: "who", disabled: app.about.links, title: "Change your name",
@@ -80,6 +82,7 @@ try {
   action("help", {keys: ["?"], told: "show all keys", group: "Moving around", run: () => emit("help")});
   show();
   listen();
+  tellWaiting();
   flush();
   document.body.dataset.ready = "yes";
 } catch (error) {

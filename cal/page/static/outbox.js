@@ -20,11 +20,12 @@ const prefix = kind => `cal:${kind}:${app.about.project}:${app.reviewer}:`;
  *
  * @param {string} path below /api/.
  * @param {Object} body with ids that this page has made.
+ * @param {Object} [about] what the page wants to remember about it, such as {number, told}; it is not sent.
  * @returns {Promise<Object>} the answer, once it is safe; rejected if the server refuses it for good.
  */
-export function post(path, body) {
+export function post(path, body, about = {}) {
   const key = `${prefix("outbox")}${String(Date.now()).padStart(15, "0")}-${String(count++).padStart(6, "0")}-${uuid().slice(0, 8)}`;
-  put(key, {path, body});
+  put(key, {path, body, about});
   const answer = new Promise((resolve, reject) => answers.set(key, {resolve, reject}));
   answer.catch(() => {});  // whoever does not listen is told by the notice
   tell();
@@ -37,7 +38,7 @@ export function waiting() {
   return entries("outbox");
 }
 
-/** What the server has refused for good: [{key, path, body, message}]. */
+/** What the server has refused for good: [{key, path, body, about, message}]. */
 export function refused() {
   return entries("refused");
 }
@@ -45,6 +46,19 @@ export function refused() {
 /** Forgets what the server has refused. */
 export function forget(key) {
   drop(key);
+  tell();
+}
+
+/** Sends again what the server has refused. */
+export function retry(key) {
+  const entry = refused().find(each => each.key === key);
+  if (!entry) return Promise.resolve(null);
+  forget(key);
+  return post(entry.path, entry.body, entry.about);
+}
+
+/** Tells how much waits, and how much was refused, as an earlier page may have left it. */
+export function tellWaiting() {
   tell();
 }
 

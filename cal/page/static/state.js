@@ -5,7 +5,13 @@
  * - `about` {}: facts were fetched again (labels, queues, runs, guidelines ...).
  * - `open` {number}: show this document in the card.
  * - `shown` {view}: the card shows this document; null if none.
- * - `decided` {numbers, state, label}: decided here, perhaps not yet at the server.
+ * - `step` {by, taken}: the reviewer wants the next document (by 1) or the previous one (by -1); a list that is in use
+ *   opens it and sets `taken`, otherwise the card steps through the queue.
+ * - `search` {}: focus the field that searches the documents.
+ * - `help` {}: show all keys.
+ * - `keys` {}: keys were rebound.
+ * - `show refused` {}: show what the server has refused.
+ * - `decided` {numbers, state, label, undone}: decided here, or taken back (`undone`), perhaps not yet at the server.
  * - `changes` {documents: [{number, state, label}], many, reviewers, labels}: from the server, ours included.
  * - `selection` {selection, count, from}: a selection was made on the map or in the list; null if it was cleared.
  * - `address` {address}: the address of the view has changed.

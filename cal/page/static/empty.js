@@ -1,0 +1,71 @@
+/** What stands in the place of a document when there is none. */
+
+import {el} from "../map/dom.js";
+import {send} from "./api.js";
+import {go} from "./address.js";
+import {complain} from "./notices.js";
+import {refresh} from "./session.js";
+import {app, emit} from "./state.js";
+
+/**
+ * Says why there is no document, and what to do.
+ *
+ * @param {Object} state of the deck.
+ * @param {function(): void} renew fetches again.
+ */
+export function empty(state, renew) {
+  if (state.loading) return [el("p", {class: "quiet"}, "Fetching documents …")];
+  if (state.error) return box("The queue cannot be shown", state.error, button("Try again", renew), documents());
+  if (state.away) return box("The server is away", "What you have decided is kept in this browser and is sent when the server is back.",
+    button("Try again", renew));
+  if (!app.about.n_documents) {
+    return box("This project has no documents yet", ["Import a corpus in a terminal: ", el("code", {}, "cal annotate import PROJECT dataset=files dataset.path=FILE")],
+      button("Look again", async () => { await refresh(); renew(); }));
+  }
+  if (state.queue === null) {
+    return box("There is no queue yet", "A queue puts the labels that are most likely wrong first.", button("Make a queue", makeQueue(renew)),
+      documents());
+  }
+  return nothingLeft(state.left, renew);
+}
+
+function nothingLeft(left, renew) {
+  const {n_skipped = 0, n_second = 0, n_with_others = 0} = left ?? {};
+  const waits = [
+    n_with_others && `${documentsOf(n_with_others)} ${n_with_others === 1 ? "is" : "are"} before other reviewers. If they do not decide within some minutes, you get them.`,
+    n_skipped && `You have skipped ${documentsOf(n_skipped)}.`,
+    n_second && `${documentsOf(n_second)} that you have decided ${n_second === 1 ? "waits" : "wait"} for a second reviewer.`,
+  ].filter(Boolean);
+  if (!waits.length) {
+    return box("Everything in this queue is decided", "Thank you. You can look at the documents, or export the decisions.",
+      tab("export", "Export"), tab("progress", "Progress"), documents());
+  }
+  return box("Nothing is left for you now", waits.map(each => el("p", {}, each)), button("Look again", renew),
+    n_skipped ? documents("Show what was skipped", "state=skipped") : null, documents());
+}
+
+function makeQueue(renew) {
+  return async () => {
+    try {
+      await send("queues", {});
+      await refresh();
+      emit("about");
+      renew();
+    } catch (error) {
+      complain(error);
+    }
+  };
+}
+
+const documentsOf = n => n === 1 ? "1 document" : `${n.toLocaleString("en")} documents`;
+const button = (text, run) => el("button", {type: "button", onclick: run}, text);
+const documents = (text = "All documents", filter = null) => tab("documents", text, {filter});
+
+function tab(view, text, more = {}) {
+  return document.querySelector(`#tabs [data-view="${view}"]`) && button(text, () => go({view, document: null, ...more}));
+}
+
+function box(title, words, ...buttons) {
+  return [el("div", {class: "empty"}, el("h2", {}, title), Array.isArray(words) && words[0] instanceof Element
+    ? words : el("p", {}, words), el("p", {class: "buttons"}, buttons))];
+}
