@@ -7,6 +7,7 @@ from fastapi import APIRouter
 
 from cal.annotation.decisions.decision import Decision
 from cal.annotation.decisions.undoing import undo
+from cal.annotation.queues.handing_back import hand_back
 from cal.annotation.store.schema import QUEUE
 from cal.page.document_views import task_views
 from cal.page.errors import Refused
@@ -21,8 +22,8 @@ from cal.page.models.deciding import (
     Tasks,
     TasksAsked,
     UndoAsked,
-    UndoNext,
     Undone,
+    UndoNext,
 )
 from cal.page.models.history import HistoryView
 from cal.page.routes.given import Lead, Reader, Served, Writer
@@ -58,7 +59,9 @@ def undo_decision(asked: UndoAsked, project: Served, reviewer: Writer) -> Undone
     """Takes back a decision, or a bulk decision as a whole. Sent again, it is the same undo."""
     with project.writing() as connection:
         undo(connection, reviewer, asked.event, asked.id)
-        return read_undone(connection, asked.id)
+        undone = read_undone(connection, asked.id)
+        hand_back(connection, reviewer, undone.event)
+        return undone
 
 
 @router.get("/undo/next")
