@@ -5,7 +5,7 @@ READY := .venv/ready
 TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint format bench bench-gpu clean
+.PHONY: help setup demo review test test-slow lint format bench bench-gpu clean
 TREC ?= ../shared/data/trec
 AG_NEWS ?= ../shared/data/ag_news_10k
 
@@ -23,6 +23,9 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY) ## simulate active learning on the docstrings of installed libraries; ends in a report
 	$(BIN)/cal simulate experiment=demo
+
+review: $(READY) ## open the labelling page in a browser, with a few hundred wrong labels to find
+	$(BIN)/cal annotate demo
 
 test: $(READY) ## run the tests, on all cores
 	$(TEST) -m "not slow"

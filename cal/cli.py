@@ -198,7 +198,7 @@ def _run(command: Command, request: Any, quiet: bool) -> None:
             number = rank()
         if number:
             logging.getLogger("cal").setLevel(logging.ERROR)
-        stack.enter_context(signs_of_life(lambda: "still working", quiet or number > 0))
+        stack.enter_context(signs_of_life(lambda: "still working", quiet or number > 0 or hasattr(request, "waits")))
         sweep()  # what killed commands left behind
         result, folder = request.run_in_folder(quiet=quiet or number > 0)
         if number:

@@ -39,6 +39,12 @@ class Command(NamedTuple):
     options: tuple[Option, ...] = ()
 
 
+_SERVING = (
+    Option("--port", "port", "the same as port=N", "N"),
+    Option("--host", "host", "the same as host=ADDRESS", "ADDRESS"),
+    Option("--no-browser", "no_browser", "print the address and open no browser"),
+)
+
 ANNOTATE = "annotate"
 """The first word of the commands about a labelling project; the second says which one."""
 
@@ -107,11 +113,12 @@ COMMANDS = {
     "annotate serve": Command(
         "open the labelling page of a project in a browser",
         "cal.page.serve_request:ServeRequest",
-        options=(
-            Option("--port", "port", "the same as port=N", "N"),
-            Option("--host", "host", "the same as host=ADDRESS", "ADDRESS"),
-            Option("--no-browser", "no_browser", "print the address and open no browser"),
-        ),
+        options=_SERVING,
+    ),
+    "annotate demo": Command(
+        "try the labelling page with wrong labels to find, and a short tour",
+        "cal.page.demo_request:DemoRequest",
+        options=_SERVING,
     ),
     "annotate simulate": Command(
         "let a simulated reviewer read queues, to plan how much to read",

@@ -48,7 +48,11 @@ ORDER = [
 RANK = {part: rank for rank, parts in enumerate(ORDER) for part in parts}
 
 # Results show themselves through rooms above them, which they import lazily, inside a method.
-SHOWN_BY = {"cal.dynamics.map_display": ["report", "maps", "selection"], "cal.simulation.curves": ["report"]}
+SHOWN_BY = {
+    "cal.dynamics.map_display": ["report", "maps", "selection"],
+    "cal.simulation.curves": ["report"],
+    "cal.annotation.project": ["page"],
+}
 
 HEAVY = [
     *["torch", "numpy", "pandas", "sklearn", "scipy", "gensim", "datasets", "matplotlib", "hydra", "omegaconf"],

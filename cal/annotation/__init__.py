@@ -20,6 +20,7 @@ Where to find what, from the store up; each folder says what its modules are for
 - `status`: what a project tells, in numbers, words and plots, and the agreement of its reviewers.
 - `exports`: the way out, to files and to training.
 - `requests`: those of `cal annotate`, one per command.
+- `demo`: a project to try.
 - In front: `project`, from `project_documents`, `project_queues`, `project_exchange` and `tables`.
 """
 
@@ -30,12 +31,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cal.annotation.decisions.decision import Decision as Decision
+    from cal.annotation.demo import make_demo as make_demo
     from cal.annotation.imports.importing import NotAcceptedError as NotAcceptedError
     from cal.annotation.project import Project as Project
     from cal.annotation.requests.simulate_request import simulate_reviews as simulate_reviews
 
 _HOMES = {
     "Decision": "cal.annotation.decisions.decision",
+    "make_demo": "cal.annotation.demo",
     "NotAcceptedError": "cal.annotation.imports.importing",
     "Project": "cal.annotation.project",
     "simulate_reviews": "cal.annotation.requests.simulate_request",

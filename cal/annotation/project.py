@@ -37,10 +37,13 @@ from cal.annotation.store.schema import DOCUMENT, EVENT, PROJECT, STATE
 from cal.annotation.tables import ProjectTables
 from cal.arguments import check_arguments
 from cal.checks import known_name, problems_of, refuse
+from cal.errors import ConfigError, missing_package
 from cal.exchange.records import STATES
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from cal.page.server import Server
 
 REVIEWER = "reviewer"
 
@@ -134,6 +137,40 @@ class Project(ProjectDocuments, ProjectExchange, ProjectQueues, ProjectTables):
         """The numbers of documents in each state, for notebooks."""
         states = "".join(f"<tr><th>{state}</th><td>{n:,}</td></tr>" for state, n in self.counts().items() if n)
         return f"<p>{escape(repr(self))}</p><table>{states}</table>"
+
+    def serve(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int | None = None,
+        reviewers: Sequence[str] = (),
+        new_links: bool = False,
+        tour: bool = False,
+    ) -> Server:
+        """Serves the labelling page in the background. In a notebook, the result is a link to it.
+
+        Args:
+            host: address to listen on; `0.0.0.0` lets others reach the page, each through a link of their own.
+            port: port to listen on; None takes the first free one from 8000 on.
+            reviewers: names of reviewers who get a link, if others can reach the page.
+            new_links: whether you and they get new links, so that the old ones no longer work.
+            tour: whether the page offers its tour.
+
+        Returns:
+            The server: its `address`, its `links` by name, `close` to stop it, and `wait` for scripts that have nothing
+            else to do. It is a context manager, too.
+
+        Raises:
+            ConfigError: if the port is taken, or FastAPI is not installed.
+            StorageError: if the project cannot be written.
+        """
+        check_arguments(Project.serve, locals())
+        try:
+            from cal.page.server import start
+        except ModuleNotFoundError as error:
+            raise ConfigError(missing_package("The labelling page", str(error.name), extra="page")) from error
+
+        return start(self, host=host, port=port, reviewers=reviewers, new_links=new_links, tour=tour)
 
     @property
     def address(self) -> str:

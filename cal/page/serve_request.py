@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import socket
 import sys
 import webbrowser
 from dataclasses import dataclass
@@ -12,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from cal.annotation.requests.request import ProjectRequest
 from cal.checks import Problems, true_or_false, whole_numbers
-from cal.errors import ConfigError, missing_package
+from cal.errors import ConfigError, DataError, missing_package
 
 if TYPE_CHECKING:
     from cal.page.server import Server
+
+TRY = "To try the page without data of your own: cal annotate demo"
 
 
 @dataclass(kw_only=True)
@@ -26,7 +26,7 @@ class ServeRequest(ProjectRequest):
         port: port to listen on; null takes the first free one from 8000 on
         host: address to listen on; 0.0.0.0 lets others reach the page, each through a link of their own
         reviewers: names of reviewers who get a link, such as [Ann,Bob]
-        new_links: whether reviewers who have a link get a new one, so that the old one no longer works
+        new_links: whether you and these reviewers get new links, so that the old ones no longer work
         no_browser: whether to open no browser
     """
 
@@ -35,9 +35,17 @@ class ServeRequest(ProjectRequest):
     reviewers: Any = None
     new_links: bool = False
     no_browser: bool = False
+    tour = False
+    waits = True  # for people: no sign of life is needed
 
     def _resolve(self, problems: Problems) -> None:
-        super()._resolve(problems)
+        if self.project is None:
+            problems.append(
+                "There is no project to open. Give its file: cal annotate serve reviews.db. If you have none yet, make "
+                f"it: cal annotate import reviews.db dataset=files dataset.path=FILE. {TRY}"
+            )
+        else:
+            super()._resolve(problems)
         problems += whole_numbers(0, or_null=True, port=self.port)
         if self.port is not None and isinstance(self.port, int) and self.port > 65_535:
             problems.append(f"port is at most 65535; given {self.port}.")
@@ -50,57 +58,60 @@ class ServeRequest(ProjectRequest):
 
         Args:
             corpus: not used.
-            quiet: not used; nothing is printed.
+            quiet: whether to print nothing but the address.
 
         Raises:
             ConfigError: if the port is taken, or FastAPI is not installed.
             DataError: if there is no such project.
+            StorageError: if the project cannot be written.
         """
-        with self.server() as server:
-            self._serve(server)
+        self._serve(quiet)
 
     def run_in_folder(self, *, quiet: bool = False) -> tuple[str, Path]:
-        with self.server() as server:
-            sys.stdout.write("\n".join(self.welcome(server)) + "\n")
-            sys.stdout.flush()
-            self._serve(server)
-        return "", Path()
+        self._serve(quiet)
+        return f"Stopped. How far are we? cal annotate status {self.word}", Path()
 
-    def _serve(self, server: Server) -> None:
-        if not self.no_browser:
-            webbrowser.open(self.addresses(server)[0][1])
-        server.run()
+    def _serve(self, quiet: bool) -> None:
+        with self.server() as server:
+            said = self.welcome(server)
+            sys.stdout.write("\n".join(said[:-1] if quiet else said) + "\n")
+            sys.stdout.flush()
+            if not self.no_browser:
+                webbrowser.open(server.opens)
+            server.run()
 
     def server(self) -> Server:
         """The server, which does not serve yet."""
+        from cal.annotation.store.database import exists
+
+        if not exists(self.project):
+            raise DataError(
+                f"There is no project {self.word}. Make one: cal annotate import {self.word} dataset=files "
+                f"dataset.path=FILE. {TRY}"
+            )
+        self.check_extra()
+        from cal.page.server import Server
+
+        given = {"host": self.host, "port": self.port, "new_links": self.new_links, "tour": self.tour}
+        return Server(self.project, reviewers=self.reviewers or (), **given)  # type: ignore[arg-type]
+
+    @staticmethod
+    def check_extra() -> None:
+        """Refuses to go on without the packages of the page.
+
+        Raises:
+            ConfigError: naming the one that is missing, and how to install it.
+        """
         try:
-            from cal.page.server import Server
+            import fastapi  # noqa: F401
+            import uvicorn  # noqa: F401
         except ModuleNotFoundError as error:
             raise ConfigError(missing_package("The labelling page", str(error.name), extra="page")) from error
 
-        return Server(self.project, host=self.host, port=self.port)
-
-    def addresses(self, server: Server) -> list[tuple[str, str]]:
-        """Who opens which address. Secrets are behind a #, which browsers keep to themselves."""
-        from cal.annotation.store.reviewer_links import links, make_links, set_lead
-
-        if not server.access.links:
-            return [("", server.address)]
-        lead = set_lead(server.project, getpass.getuser())
-        make_links(server.project, [lead, *(self.reviewers or ())], again=self.new_links)
-        known = links(server.project)
-        base = f"http://{_name(self.host)}:{server.port}/"
-        return [(name, f"{base}#token={known[name]}") for name in [lead, *(each for each in known if each != lead)]]
-
     def welcome(self, server: Server) -> list[str]:
         """The lines to print before serving."""
-        addresses = self.addresses(server)
-        if not server.access.links:
-            return [f"The labelling page of {self.project} is at {addresses[0][1]}", "Ctrl-C stops it."]
-        lines = [f"The labelling page of {self.project}. Everybody opens their own link, which is like a password:"]
-        return [*lines, *(f"  {name}: {link}" for name, link in addresses), "Ctrl-C stops it."]
-
-
-def _name(host: str) -> str:
-    """A name by which others reach this machine."""
-    return socket.gethostname() if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
+        stop = "Ctrl-C stops it; everything that was decided is kept."
+        if not server.links:
+            return [f"The labelling page of {self.word} is at {server.address}", stop]
+        lines = [f"The labelling page of {self.word}. Everybody opens their own link, which is like a password:"]
+        return [*lines, *(f"  {name}: {link}" for name, link in server.links.items()), stop]

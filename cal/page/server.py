@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import contextlib
-import socket
+import getpass
 import threading
 import time
+from collections.abc import Sequence
+from html import escape
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Self
 
 import uvicorn
 
 from cal.annotation.project import Project
+from cal.annotation.store.reviewer_links import links, make_links, set_lead
 from cal.arguments import check_arguments
 from cal.checks import refuse, whole_numbers
-from cal.errors import ConfigError, StorageError
+from cal.errors import StorageError
 from cal.page.access import Access
 from cal.page.app import create_app
+from cal.page.listening import LOOPBACK, is_loopback, listen, name_of
 
-LOOPBACK = "127.0.0.1"
-PORT = 8000
-_TRIES = 20
+
+class _Stopping(uvicorn.Server):
+    """A server that ends its streams of changes at a signal, so that no open browser holds it up."""
+
+    def __init__(self, config: uvicorn.Config, closing: threading.Event) -> None:
+        super().__init__(config)
+        self._closing = closing
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._closing.set()
+        super().handle_exit(sig, frame)
 
 
 class Server:
@@ -32,21 +44,39 @@ class Server:
         host: address to listen on; others than this machine can reach it only if it is not a loopback address, and
             then every reviewer needs a link.
         port: port to listen on; None takes the first free one from 8000 on.
+        reviewers: names of reviewers who get a link, if links are needed.
+        new_links: whether the lead and these reviewers get new links, so that the old ones no longer work.
         tour: whether the page offers its tour.
 
     Raises:
         ConfigError: if the port is taken, or the host is none of this machine.
+        StorageError: if the project cannot be written.
     """
 
     def __init__(
-        self, project: str | Path | Project, *, host: str = LOOPBACK, port: int | None = None, tour: bool = False
+        self,
+        project: str | Path | Project,
+        *,
+        host: str = LOOPBACK,
+        port: int | None = None,
+        reviewers: Sequence[str] = (),
+        new_links: bool = False,
+        tour: bool = False,
     ) -> None:
         refuse(whole_numbers(0, or_null=True, port=port))
-        self.socket = listen(host, port)
-        self.host, self.port = host, int(self.socket.getsockname()[1])
         self._owns = not isinstance(project, Project)
         self.project = project if isinstance(project, Project) else Project.open(project)
+        try:
+            with self.project.writing():
+                pass  # a project that may only be read is refused now, not at the first decision
+            self.socket = listen(host, port)
+        except BaseException:
+            if self._owns:
+                self.project.close()
+            raise
+        self.host, self.port = host, int(self.socket.getsockname()[1])
         self.access = Access(self.project, links=not is_loopback(host), port=self.port)
+        self.links = self._links(reviewers, new_links) if self.access.links else {}
         self.app = create_app(self.project, self.access, tour=tour)
         config = uvicorn.Config(
             self.app,
@@ -56,14 +86,27 @@ class Server:
             lifespan="off",
             timeout_graceful_shutdown=3,
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Stopping(config, self.app.state.closing)
         self._thread: threading.Thread | None = None
+
+    def _links(self, reviewers: Sequence[str], again: bool) -> dict[str, str]:
+        """Links by name, that of the lead first. Secrets are behind a #, which browsers keep to themselves."""
+        lead = set_lead(self.project, getpass.getuser())
+        make_links(self.project, [lead, *reviewers], again=again)
+        known = links(self.project)
+        return {
+            name: f"{self.address}#token={known[name]}" for name in [lead, *(each for each in known if each != lead)]
+        }
 
     @property
     def address(self) -> str:
-        """Where the page is."""
-        name = self.host if ":" not in self.host else f"[{self.host}]"
-        return f"http://{name}:{self.port}/"
+        """Where the page is. If `links` is not empty, it opens only with one of them."""
+        return f"http://{name_of(self.host)}:{self.port}/"
+
+    @property
+    def opens(self) -> str:
+        """The address for whoever has started the server."""
+        return next(iter(self.links.values()), self.address)
 
     def run(self) -> None:
         """Serves until it is interrupted."""
@@ -75,13 +118,22 @@ class Server:
 
     def start(self) -> Self:
         """Serves in the background."""
-        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self.socket]}, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [self.socket]}, name="cal-page", daemon=True
+        )
         self._thread.start()
         while not self._server.started:
             if not self._thread.is_alive():
                 raise StorageError(f"The server at {self.address} did not start; what it printed says why.")
             time.sleep(0.01)
         return self
+
+    def wait(self) -> None:
+        """Waits until the server is closed or, in a terminal, interrupted; for scripts that end otherwise."""
+        with contextlib.suppress(KeyboardInterrupt):
+            while self._thread is not None and self._thread.is_alive():
+                self._thread.join(0.2)
+        self.close()
 
     def close(self) -> None:
         """Stops serving. Whatever was acknowledged is on the disk already."""
@@ -93,6 +145,19 @@ class Server:
         if self._owns:
             self.project.close()
 
+    def __repr__(self) -> str:
+        through = " Everybody opens their own link; see its `links`." if self.links else ""
+        return f"The labelling page of {self.project.address} is at {self.address}.{through} close() stops it."
+
+    def _repr_html_(self) -> str:
+        """A link to the page, for notebooks; secrets stay out of them."""
+        if self.links:
+            return f"<p>{escape(repr(self))}</p>"
+        shown = f'<a href="{escape(self.address)}" target="_blank" rel="noopener">{escape(self.address)}</a>'
+        return (
+            f"<p>The labelling page of {escape(self.project.address)} is at {shown}. <code>close()</code> stops it.</p>"
+        )
+
     def __enter__(self) -> Self:
         return self
 
@@ -101,53 +166,27 @@ class Server:
 
 
 def start(
-    project: str | Path | Project, *, host: str = LOOPBACK, port: int | None = None, tour: bool = False
+    project: str | Path | Project,
+    *,
+    host: str = LOOPBACK,
+    port: int | None = None,
+    reviewers: Sequence[str] = (),
+    new_links: bool = False,
+    tour: bool = False,
 ) -> Server:
-    """Serves the labelling page of a project in the background, as for a notebook.
+    """Serves the labelling page of a project in the background: see `Project.serve`.
 
     Args:
         project: its file or address, or an open `Project`.
         host: address to listen on.
         port: port to listen on; None takes the first free one from 8000 on.
+        reviewers: names of reviewers who get a link, if the host lets others reach the page.
+        new_links: whether they get new links, so that the old ones no longer work.
         tour: whether the page offers its tour.
 
     Returns:
-        The server: its `address`, and `close` to stop it. It is a context manager, too.
+        The server: its `address`, its `links`, and `close` to stop it. It is a context manager, too.
     """
-    check_arguments(start, {"project": project, "host": host, "port": port, "tour": tour})
-    return Server(project, host=host, port=port, tour=tour).start()
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address.
-
-    Example:
-        >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0")
-        (True, True, False)
-    """
-    return host in ("localhost", "::1") or host.startswith("127.")
-
-
-def listen(host: str, port: int | None) -> socket.socket:
-    """A socket that listens.
-
-    Raises:
-        ConfigError: if it cannot, saying why.
-    """
-    ports = [port] if port is not None else [*range(PORT, PORT + _TRIES), 0]
-    for each in ports:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        made = socket.socket(family, socket.SOCK_STREAM)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            made.bind((host, each))
-            made.listen(128)
-            return made
-        except OSError as error:
-            made.close()
-            if each == ports[-1]:
-                raise ConfigError(
-                    f"The page cannot be served at {host}, port {each}: {error.strerror or error}. "
-                    "Give another port or host, or leave them out."
-                ) from error
-    raise AssertionError("one port at least was tried")
+    check_arguments(start, locals())
+    served = {"host": host, "port": port, "reviewers": reviewers, "new_links": new_links, "tour": tour}
+    return Server(project, **served).start()  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from shlex import quote
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,6 +13,7 @@ import pandas as pd
 from cal.annotation.decisions.verdicts import SETTLED
 from cal.annotation.proof.stopping import RECALLS, Certificate, certificate
 from cal.annotation.status.agreement import Agreement
+from cal.annotation.status.injected import InjectedErrors
 from cal.annotation.status.queue_progress import CertifiedRecall, QueueProgress
 from cal.annotation.status.reviewers import fast_decisions, reviewer_frame
 from cal.annotation.status.status_counts import Counts
@@ -48,6 +49,7 @@ class Status:
         agreement: agreement of the reviewers.
         certified: what random queues certify about the reviews beside them.
         score: score that a new queue can be ordered by; empty if none was imported.
+        injected: what became of labels that were made wrong on purpose; None if none were.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Status:
     agreement: Agreement
     certified: Sequence[CertifiedRecall] = ()
     score: str = ""
+    injected: InjectedErrors | None = None
 
     @property
     def documents(self) -> int:
@@ -213,6 +216,8 @@ class Status:
             data["errors_left_reason"] = self.errors_left_reason
         elif self.not_counted:
             data["errors_left_not_counted"] = self.not_counted
+        if self.injected is not None:
+            data["injected"] = asdict(self.injected)
         rows = self.reviewers.astype(object).where(self.reviewers.notna(), None).to_dict("records")
         return data | {"reviewers": rows}
 

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from cal.annotation.queues.basis import Basis
 from cal.annotation.queues.scores import usual_score
 from cal.annotation.status.double_reviews import read_agreement
+from cal.annotation.status.injected import read_injected
 from cal.annotation.status.queue_progress import certified, read_progress
 from cal.annotation.status.reviewers import read_decisions
 from cal.annotation.status.status import Status
@@ -35,4 +36,5 @@ def read_status(engine: sa.Engine, reads: int, errors: float) -> Status:
             agreement=blind if blind.n_documents else read_agreement(connection, engine, blind=False),
             certified=certified(connection, progress),
             score=usual_score(Basis.of(connection)),
+            injected=read_injected(connection),
         )

@@ -39,7 +39,8 @@ def status_html(status: Status) -> str:
 def _lines(status: Status) -> list[str]:
     if not status.documents:
         return [f"Project '{status.name}' is empty. {status.errors_left_reason}"]
-    return [_progress(status), _found(status), *_left(status), *_stop(status), *_certificates(status)]
+    injected = [] if status.injected is None else [str(status.injected)]
+    return [_progress(status), _found(status), *injected, *_left(status), *_stop(status), *_certificates(status)]
 
 
 def _tables(status: Status) -> dict[str, pd.DataFrame]:

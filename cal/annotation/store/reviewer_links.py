@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from uuid import NAMESPACE_OID, uuid5
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
 from cal.annotation.decisions.decision import name_problems
 from cal.annotation.store.column_types import now
-from cal.annotation.store.schema import PROJECT, REVIEWER
+from cal.annotation.store.schema import REVIEWER
+from cal.annotation.store.settings import keep_settings, read_settings
 from cal.annotation.store.statements import insert
 from cal.checks import refuse
 from cal.errors import UnknownNameError
@@ -33,7 +33,7 @@ def project_id(project: Project) -> str:
 def lead_of(project: Project) -> str | None:
     """Who leads the project: whoever served it to others first."""
     with project.reading() as connection:
-        name = _settings(connection).get("lead")
+        name = read_settings(connection).get("lead")
         return None if name is None else str(name)
 
 
@@ -96,16 +96,10 @@ def remove_link(project: Project, name: str) -> None:
         connection.execute(sa.update(REVIEWER).where(REVIEWER.c.name == name).values(token=None))
 
 
-def _settings(connection: Connection) -> dict[str, object]:
-    return dict(connection.execute(sa.select(PROJECT.c.settings)).scalar_one() or {})
-
-
 def _setting(project: Project, key: str, value: str) -> str:
     """A setting of the project, which is made if it is not there yet."""
     with project.reading() as connection:
-        if (known := _settings(connection).get(key)) is not None:
+        if (known := read_settings(connection).get(key)) is not None:
             return str(known)
     with project.writing() as connection:
-        settings = {key: value} | _settings(connection)
-        connection.execute(sa.update(PROJECT).values(settings=settings))
-        return str(settings[key])
+        return str(keep_settings(connection, {key: value})[key])

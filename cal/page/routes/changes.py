@@ -19,6 +19,9 @@ router = APIRouter(prefix="/api", tags=["changes"], dependencies=[Depends(reader
 INTERVAL = 1.0
 """Seconds between two looks."""
 
+_GLANCES = 10
+"""How often it is seen meanwhile whether the server closes."""
+
 _SIGN_OF_LIFE = 15
 """Looks after which something is sent, so that a broken connection is noticed."""
 
@@ -39,7 +42,9 @@ async def _events(request: Request, project: Project, after: int) -> AsyncIterat
             yield f"id: {seq}\ndata: {found.model_dump_json()}\n\n"
         elif (quiet := quiet + 1) % _SIGN_OF_LIFE == 0:
             yield ": still here\n\n"
-        await asyncio.sleep(INTERVAL)
+        for _ in range(_GLANCES):  # an open browser must not hold up the end of the server
+            if not request.app.state.closing.is_set():
+                await asyncio.sleep(INTERVAL / _GLANCES)
 
 
 def _latest(project: Project) -> int:

@@ -1,0 +1,74 @@
+"""Where a server listens, and what to say when it cannot."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+from cal.errors import ConfigError
+
+LOOPBACK = "127.0.0.1"
+PORT = 8000
+_TRIES = 20
+_NO_SUCH_HOST = (errno.EADDRNOTAVAIL, socket.EAI_NONAME, socket.EAI_NODATA, socket.EAI_AGAIN, socket.EAI_FAMILY)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address.
+
+    Example:
+        >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0")
+        (True, True, False)
+    """
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def name_of(host: str) -> str:
+    """The name by which browsers reach an address.
+
+    Example:
+        >>> name_of("127.0.0.1"), name_of("::1")
+        ('127.0.0.1', '[::1]')
+    """
+    return socket.gethostname() if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
+
+
+def listen(host: str, port: int | None) -> socket.socket:
+    """A socket that listens.
+
+    Args:
+        host: address to listen on.
+        port: port to listen on; None takes the first free one from 8000 on.
+
+    Raises:
+        ConfigError: if it cannot, saying why and what to do.
+    """
+    ports = [port] if port is not None else [*range(PORT, PORT + _TRIES), 0]
+    for each in ports:
+        made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            made.bind((host, each))
+            made.listen(128)
+            return made
+        except OSError as error:
+            made.close()
+            if each == ports[-1] or error.errno != errno.EADDRINUSE:
+                raise ConfigError(_explained(error, host, each)) from error
+    raise AssertionError("one port at least was tried")
+
+
+def _explained(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"Port {port} is taken, perhaps by a labelling page that is open already. Leave the port out to take a "
+            f"free one, or give another, such as --port {port + 1 if port < 65_535 else PORT}."
+        )
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"Port {port} is not for you: those below 1024 need an administrator. Give another, such as {PORT}."
+    if error.errno in _NO_SUCH_HOST:
+        return (
+            f"This machine has no address {host}. Leave the host out to serve the page to this machine, or give "
+            "--host 0.0.0.0 to serve it to all that can reach the machine."
+        )
+    return f"The page cannot be served at {host}, port {port}: {error.strerror or error}. Give another port or host."
