@@ -128,5 +128,5 @@ def _keep_right(project: Project, noised: Noised, right: np.ndarray) -> None:
     with project.writing() as connection:
         labels = read_labels(connection)
         numbers = dict(connection.execute(sa.select(DOCUMENT.c.external_id, DOCUMENT.c.id)).all())
-        wrong = np.flatnonzero(noised.wrong)
+        wrong = np.flatnonzero(noised.wrong).tolist()
         keep_injected(connection, {numbers[train.ids[at]]: labels.number(names[right[at]]) for at in wrong})

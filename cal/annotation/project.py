@@ -162,7 +162,7 @@ class Project(ProjectDocuments, ProjectExchange, ProjectQueues, ProjectTables):
 
         Raises:
             ConfigError: if the port is taken, or FastAPI is not installed.
-            StorageError: if the project cannot be written.
+            StorageError: if the database refuses.
         """
         check_arguments(Project.serve, locals())
         try:

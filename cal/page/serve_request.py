@@ -63,7 +63,7 @@ class ServeRequest(ProjectRequest):
         Raises:
             ConfigError: if the port is taken, or FastAPI is not installed.
             DataError: if there is no such project.
-            StorageError: if the project cannot be written.
+            StorageError: if the database refuses.
         """
         self._serve(quiet)
 
@@ -112,6 +112,7 @@ class ServeRequest(ProjectRequest):
         """The lines to print before serving."""
         stop = "Ctrl-C stops it; everything that was decided is kept."
         if not server.links:
-            return [f"The labelling page of {self.word} is at {server.address}", stop]
+            warning = [f"People can look, but not decide. {server.read_only}"] if server.read_only else []
+            return [f"The labelling page of {self.word} is at {server.address}", *warning, stop]
         lines = [f"The labelling page of {self.word}. Everybody opens their own link, which is like a password:"]
         return [*lines, *(f"  {name}: {link}" for name, link in server.links.items()), stop]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import re
 import threading
 import time
 from collections.abc import Sequence
@@ -36,6 +37,17 @@ class _Stopping(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
+def _read_only(project: Project) -> str:
+    """Why a project may only be read; empty if it may be written."""
+    try:
+        with project.writing():
+            return ""
+    except StorageError as error:
+        if not re.search("read-?only", str(error)):
+            raise
+        return str(error)
+
+
 class Server:
     """A server of a project.
 
@@ -50,7 +62,10 @@ class Server:
 
     Raises:
         ConfigError: if the port is taken, or the host is none of this machine.
-        StorageError: if the project cannot be written.
+
+    Attributes:
+        links: link of each reviewer by name, the lead first; empty if none are needed.
+        read_only: why nothing can be decided; empty unless the project may only be read.
     """
 
     def __init__(
@@ -67,8 +82,7 @@ class Server:
         self._owns = not isinstance(project, Project)
         self.project = project if isinstance(project, Project) else Project.open(project)
         try:
-            with self.project.writing():
-                pass  # a project that may only be read is refused now, not at the first decision
+            self.read_only = _read_only(self.project)
             self.socket = listen(host, port)
         except BaseException:
             if self._owns:

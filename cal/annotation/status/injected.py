@@ -40,10 +40,10 @@ class InjectedErrors:
     def __str__(self) -> str:
         if not self.read:
             return f"{quantity(self.n, 'label')} {_was(self.n)} made wrong on purpose. None has been looked at yet."
+        read = quantity(self.read, "label")
         told = (
-            f"Of the {quantity(self.read, 'label')} that {_was(self.read)} decided, {self.met:,} {_was(self.met)} made "
-            f"wrong on purpose: {self.found:,} of them {_was(self.found)} found, and {self.mended:,} {_has(self.mended)} "
-            "the right label again."
+            f"Of the {read} that {_was(self.read)} decided, {self.met:,} {_was(self.met)} made wrong on purpose: "
+            f"{self.found:,} {_was(self.found)} found, and {self.mended:,} {_has(self.mended)} the right label again."
         )
         if self.also_changed:
             told += f" {quantity(self.also_changed, 'other label')} {_was(self.also_changed)} changed, too."
