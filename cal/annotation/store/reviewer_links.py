@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from cal.annotation.decisions.decision import name_problems
 from cal.annotation.store.column_types import now
-from cal.annotation.store.schema import REVIEWER
+from cal.annotation.store.schema import PROJECT, REVIEWER
 from cal.annotation.store.settings import keep_settings, read_settings
 from cal.annotation.store.statements import insert
 from cal.checks import refuse
