@@ -48,8 +48,8 @@ class ProjectQueues:
             order: `sampled`, `ranked`, `mixed` or `random`, as `cal.annotation.queues.draw_order` describes them.
             filter: which documents, such as `state=undecided and given=HUM and p_wrong>=.5`, or `all`; None takes the
                 undecided and those that came back.
-            options: other fields of `cal.annotation.queues.queue_options.QueueOptions`: name, from_run, seed, floor,
-                random_share, double_share and lease_seconds.
+            options: other fields of `cal.annotation.queues.queue_options.QueueOptions`: documents, name, from_run,
+                seed, floor, random_share, double_share and lease_seconds.
 
         Raises:
             ConfigError: listing what is wrong with the arguments, or saying which score or label is not there.

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from cal import __version__
 from cal.annotation.project import Project
-from cal.annotation.queues.queues import read_queues
+from cal.annotation.queues.queues import Queue, read_queues
 from cal.annotation.store.label_table import read_labels
 from cal.annotation.store.labels import LabelNames
 from cal.annotation.store.reviewer_links import project_id
@@ -65,19 +65,21 @@ def read_about(project: Project, reviewer: str | None, *, links: bool, leads: bo
 
 def queue_views(connection: Connection) -> list[QueueView]:
     """The queues with their progress, the latest last."""
-    return [
-        QueueView(
-            number=each.id,
-            name=each.name,
-            by=each.by,
-            order=each.order,
-            filter=each.filter,
-            n_documents=each.n_documents,
-            n_decided=each.n_decided,
-            told=str(each),
-        )
-        for each in read_queues(connection)
-    ]
+    return [queue_view(each) for each in read_queues(connection)]
+
+
+def queue_view(queue: Queue) -> QueueView:
+    """A queue with its progress."""
+    return QueueView(
+        number=queue.id,
+        name=queue.name,
+        by=queue.by,
+        order=queue.order,
+        filter=queue.told_filter,
+        n_documents=queue.n_documents,
+        n_decided=queue.n_decided,
+        told=str(queue),
+    )
 
 
 def run_views(connection: Connection, names: LabelNames) -> list[RunFacts]:

@@ -65,7 +65,7 @@ def record(
     if bulk is not None and new:
         _refuse_undone(connection, bulk)
     rows = _rows(connection, new, documents, names, bulk)
-    _add_reviewers(connection, {each.reviewer for each in new})
+    add_reviewers(connection, {each.reviewer for each in new})
     taken = _append(connection, rows)
     follow(connection, [{**row, "seq": taken[row["uuid"]]} for row in rows])
     append_returns(connection, _overtaken(connection, rows, dict(documents.values()), names))
@@ -159,6 +159,15 @@ def _documents(connection: Connection, ids: Iterable[str]) -> dict[str, tuple[in
     return found
 
 
+def document_numbers(connection: Connection, ids: Iterable[str]) -> list[int]:
+    """Numbers of documents by their ids.
+
+    Raises:
+        DataError: if some are not in the project.
+    """
+    return [number for number, _ in _documents(connection, ids).values()]
+
+
 def _rows(
     connection: Connection,
     decisions: Sequence[Decision],
@@ -248,7 +257,8 @@ def _given(
     }
 
 
-def _add_reviewers(connection: Connection, reviewers: Iterable[str]) -> None:
+def add_reviewers(connection: Connection, reviewers: Iterable[str]) -> None:
+    """Adds reviewers; those that are there stay as they are."""
     rows = [{"name": each, "created": now()} for each in sorted(reviewers)]
     if rows:
         connection.execute(insert(connection, REVIEWER).on_conflict_do_nothing(), rows)

@@ -18,8 +18,8 @@ RETURN = "return"
 
 DECIDES = (KEEP, RELABEL, AMBIGUOUS, EXCLUDE)
 UNDECIDED, KEPT, RELABELLED, AMBIGUOUS_STATE, EXCLUDED, SKIPPED, DISAGREEMENT = STATES
-_STATE_AFTER = {KEEP: KEPT, RELABEL: RELABELLED, AMBIGUOUS: AMBIGUOUS_STATE, EXCLUDE: EXCLUDED}
-SETTLED = tuple(_STATE_AFTER.values())
+STATE_AFTER = {KEEP: KEPT, RELABEL: RELABELLED, AMBIGUOUS: AMBIGUOUS_STATE, EXCLUDE: EXCLUDED}
+SETTLED = tuple(STATE_AFTER.values())
 """States of documents that are decided: a disagreement still waits for somebody, and a skipped one for anybody."""
 
 
@@ -111,7 +111,7 @@ def state(of: Mapping[str, Verdict], returns: Sequence[Event] = (), seq: int = 0
     settled = [each for each in decided if each.adjudicates]
     if settled or len({_outcome(each) for each in decided}) == 1:
         last = (settled or decided)[-1]
-        return State(_STATE_AFTER[last.action], last.label, returned, len(decided), seq)
+        return State(STATE_AFTER[last.action], last.label, returned, len(decided), seq)
     return State(DISAGREEMENT, None, returned, len(decided), seq)
 
 

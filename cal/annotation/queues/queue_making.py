@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 import torch
 from sqlalchemy.engine import Connection
 
+from cal.annotation.decisions.recording import document_numbers
 from cal.annotation.proof.betting import Bets
 from cal.annotation.queues.basis import Basis
 from cal.annotation.queues.draw_order import draw_order, draw_weights
@@ -24,6 +26,7 @@ from cal.annotation.store.database import as_word
 from cal.annotation.store.label_table import read_labels
 from cal.annotation.store.labels import LabelNames
 from cal.annotation.store.schema import DOCUMENT, QUEUE
+from cal.annotation.store.statements import among_all
 from cal.checks import refuse
 from cal.errors import ConfigError, DataError, in_words, quantity
 from cal.streams import stream
@@ -34,8 +37,13 @@ if TYPE_CHECKING:
 P_WRONG, SCORE = "p_wrong", "score"
 
 
-def make_queue(project: ProjectQueues, options: QueueOptions) -> Queue:
+def make_queue(project: ProjectQueues, options: QueueOptions, numbers: Sequence[int] | None = None) -> Queue:
     """Makes a queue: reads the scores, draws the order, and writes it.
+
+    Args:
+        project: the project.
+        options: how it is made.
+        numbers: numbers of documents to take, of which those that fit the filter are taken; None takes any.
 
     Raises:
         ConfigError: listing what is wrong with the options, or saying which score or label is not there.
@@ -49,21 +57,26 @@ def make_queue(project: ProjectQueues, options: QueueOptions) -> Queue:
         basis, names = Basis.of(connection, options.from_run), read_labels(connection)
         _refuse_taken(connection, options.name)
         clauses = matching(connection, filter, basis, names)
+        if options.documents is not None:
+            numbers = document_numbers(connection, options.documents)
+        if numbers is not None:
+            clauses.append(among_all(connection, DOCUMENT.c.id, numbers))
         score, sign = _score(connection, basis, options)
-        numbers, scores = _read(connection, clauses, score, connection.dialect.name)
-        if not len(numbers):
-            raise DataError(_why_empty(connection, filter, basis, names))
+        taken, scores = _read(connection, clauses, score, connection.dialect.name)
+        if not len(taken):
+            raise DataError(_why_empty(connection, filter, basis, names, numbers))
         empty = bool(scores is not None and score is not None and score.is_probability and np.isnan(scores).all())
         if empty and score is not None:  # suspects have ranks and no probability where it was not validated
             score = replace(score, name=SCORE)
-            numbers, scores = _read(connection, clauses, score, connection.dialect.name)
-        weights = _weights(connection, scores, len(numbers), score, sign, basis, options.floor)
+            taken, scores = _read(connection, clauses, score, connection.dialect.name)
+        weights = _weights(connection, scores, len(taken), score, sign, basis, options.floor)
         number = 1 + (connection.execute(sa.select(sa.func.max(QUEUE.c.id))).scalar() or 0)
     generator = stream(options.seed, "queue", number)
     drawn = draw_order(weights, options.order, generator=generator, random_share=options.random_share)
     double = torch.rand(len(drawn), generator=stream(options.seed, "double review", number), dtype=torch.float64)
     n_reviewers = 1 + (double.numpy() < options.double_share)
     settings = {name: getattr(options, name) for name in ("floor", "random_share", "double_share", "lease_seconds")}
+    settings |= {} if numbers is None else {"chosen": len(numbers)}
     settings["bets"] = Bets.of(drawn.weights, options.order).as_data()
     without = 0 if scores is None else int(np.isnan(scores).sum())
     row: dict[str, Any] = {
@@ -85,7 +98,7 @@ def make_queue(project: ProjectQueues, options: QueueOptions) -> Queue:
     with project.writing() as connection:
         _refuse_taken(connection, row["name"])
         connection.execute(sa.insert(QUEUE).values(row))
-        write_draws(connection, number, numbers, drawn, n_reviewers)
+        write_draws(connection, number, taken, drawn, n_reviewers)
         follow_later_events(connection, after)
     with project.reading() as connection:
         return read_queue(connection, number)
@@ -159,8 +172,13 @@ def _refuse_taken(connection: Connection, name: str | None) -> None:
         raise ConfigError(f"There is a queue '{name}' already. Choose another name; there are {in_words(names)}.")
 
 
-def _why_empty(connection: Connection, filter: Filter, basis: Basis, names: LabelNames) -> str:
+def _why_empty(
+    connection: Connection, filter: Filter, basis: Basis, names: LabelNames, numbers: Sequence[int] | None
+) -> str:
     """How many documents fit each condition of a filter that fits none."""
+    if numbers is not None:
+        fit = f" fits the filter {filter}" if filter.conditions else " is in the project"
+        return f"None of the {quantity(len(numbers), 'document')} that were chosen{fit}. Choose others."
     n = count_matching(connection, matching(connection, Filter(), basis, names))
     if not n:
         return f"The project holds no documents. Import some: cal annotate import {as_word(connection)} dataset=NAME"

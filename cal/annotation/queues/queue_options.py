@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cal.annotation.decisions.decision import name_problems
 from cal.annotation.decisions.verdicts import DISAGREEMENT
@@ -28,7 +29,8 @@ class QueueOptions:
             errors there are), ranked (the most suspicious first, which finds most errors and proves nothing), mixed
             (ranked with some random draws) or random (all documents alike, as a control)
         filter: which documents, such as `state=undecided and given=HUM and p_wrong>=.5`, or all; null takes the
-            undecided and those that came back
+            undecided and those that came back, or all of `documents`
+        documents: list of ids of documents to take, of which those that fit the filter are taken; null takes any
         name: name of the queue; null makes one of its order and number
         from_run: name of the run that scores and suggestions are taken from; null takes the latest
         seed: seed of the draws
@@ -43,6 +45,7 @@ class QueueOptions:
     by: str | None = None
     order: str = "sampled"
     filter: str | Filter | None = None
+    documents: Sequence[str] | None = None
     name: str | None = None
     from_run: str | int | None = None
     seed: int = 0
@@ -56,6 +59,8 @@ class QueueOptions:
         found = problems_of(lambda: known_name("order", self.order, ORDERS))
         found += problems_of(lambda: self.chosen())
         found += [] if self.name is None else name_problems("queue", self.name)
+        if self.documents is not None and (problem := _problem_of_ids(self.documents)):
+            found.append(problem)
         if self.by is not None and not (isinstance(self.by, str) and self.by.lstrip("+-").strip()):
             found.append(f"by must be the name of a score such as p_wrong, not {shown(self.by)}.")
         if self.from_run is not None and (isinstance(self.from_run, bool) or not isinstance(self.from_run, str | int)):
@@ -80,4 +85,14 @@ class QueueOptions:
             return self.filter
         if not isinstance(self.filter, str | None):
             raise ConfigError(f"filter must be text such as state=undecided, not {shown(self.filter)}.")
-        return WAITING if self.filter is None else Filter.of(self.filter)
+        if self.filter is None:
+            return WAITING if self.documents is None else Filter()
+        return Filter.of(self.filter)
+
+
+def _problem_of_ids(documents: Any) -> str | None:
+    """What is wrong with a list of ids; None if nothing is."""
+    if isinstance(documents, str) or not isinstance(documents, Sequence):
+        return f"documents must be a list of ids, not {shown(documents)}."
+    odd = [each for each in documents if not isinstance(each, str)]
+    return f"documents must be a list of ids; {shown(odd[0])} is none." if odd else None

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from cal.annotation.queues.filters import EVERYTHING
 from cal.annotation.queues.scores import new_queue
 from cal.annotation.store.schema import DRAW, QUEUE
 from cal.annotation.store.statements import raw_rows
@@ -53,6 +54,14 @@ class Queue:
         """Number of its documents that have no score, which come last."""
         return int(self.settings.get("without_score") or 0)
 
+    @property
+    def told_filter(self) -> str:
+        """Which documents were taken, in words where they were chosen one by one."""
+        if (chosen := self.settings.get("chosen")) is None:
+            return self.filter
+        fit = "" if self.filter == EVERYTHING else f", of which those that fit {self.filter}"
+        return f"{quantity(chosen, 'document')} that {'was' if chosen == 1 else 'were'} chosen{fit}"
+
     def __repr__(self) -> str:
         by = f" by {self.by}" if self.by else ""
         return f"Queue '{self.name}': {quantity(self.n_documents, 'document')}, {self.order}{by}"
@@ -60,9 +69,8 @@ class Queue:
     def __str__(self) -> str:
         end = "highest" if self.settings.get("high_first") else "lowest"
         by = f" by {self.by.lstrip('+-')} ({end} first)" if self.by else ""
-        told = (
-            f"Queue '{self.name}': {quantity(self.n_documents, 'document')}, {self.order}{by}; filter: {self.filter}."
-        )
+        n = quantity(self.n_documents, "document")
+        told = f"Queue '{self.name}': {n}, {self.order}{by}; filter: {self.told_filter}."
         if self.settings.get("without_p_wrong"):
             told += " p_wrong was not validated for these labels and is empty; score ranks them instead."
         if self.without_score:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
@@ -43,6 +44,15 @@ def among(connection: Connection, column: sa.Column[Any], values: Sequence[Any])
     if connection.dialect.name == "postgresql":
         return column == sa.any_(sa.literal(list(values), sa.ARRAY(column.type)))
     return column.in_(values)
+
+
+def among_all(connection: Connection, column: sa.Column[Any], numbers: Sequence[int]) -> sa.ColumnElement[bool]:
+    """Whether a column is one of any number of numbers, which are sent as one value."""
+    listed = [int(each) for each in numbers]
+    if connection.dialect.name == "postgresql":
+        return column == sa.any_(sa.literal(listed, sa.ARRAY(column.type)))
+    each = sa.func.json_each(orjson.dumps(listed).decode()).table_valued("value")
+    return column.in_(sa.select(each.c.value))
 
 
 def raw_rows(connection: Connection, query: sa.Select[Any], *, index: str | None = None) -> Iterator[Any]:

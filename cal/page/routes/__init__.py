@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from cal.page.routes import about, changes, deciding, disagreements, documents, progress, settings
+from cal.page.routes import about, changes, deciding, disagreements, documents, progress, selections, settings
 
 ROUTERS: list[APIRouter] = [
     about.router,
     deciding.router,
     documents.router,
+    selections.router,
     changes.router,
     progress.router,
     disagreements.router,
