@@ -100,13 +100,14 @@ export function cssColour([r, g, b]) {
 }
 
 const DEFAULTS = {paper: "#ffffff", ink: "#1b1f24", muted: "#57606a", line: "#d5dae0", accent: "#0b62b8",
-  faint: "#c3c9d0", "density-low": "#e9edf1", "density-high": "#55616e"};
+  faint: "#c3c9d0", "curve-suggested": "#b84a00",
+  "density-low": "#e9edf1", "density-high": "#55616e"};
 
 /**
  * The colours of the page around an element, from the custom properties of theme.css.
  *
  * @param {Element} [element] an element of the page.
- * @returns {{dark: boolean, paper: string, ink: string, muted: string, line: string, accent: string, faint: string,
+ * @returns {{dark: boolean, paper: string, ink: string, muted: string, line: string, accent: string, faint: string, strong: string,
  *   densityLow: string, densityHigh: string}} colours as CSS writes them, and whether the page is dark.
  */
 export function themeOf(element = document.documentElement) {
@@ -114,6 +115,6 @@ export function themeOf(element = document.documentElement) {
   const read = name => style.getPropertyValue(`--${name}`).trim() || DEFAULTS[name];
   const [r, g, b] = rgb(read("paper"));
   return {dark: 0.3 * r + 0.6 * g + 0.1 * b < 128, paper: read("paper"), ink: read("ink"), muted: read("muted"),
-    line: read("line"), accent: read("accent"), faint: read("faint"), densityLow: read("density-low"),
+    line: read("line"), accent: read("accent"), faint: read("faint"), strong: read("curve-suggested"), densityLow: read("density-low"),
     densityHigh: read("density-high")};
 }

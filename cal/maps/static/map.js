@@ -23,24 +23,24 @@
  */
 
 import {Axes} from "./axes.js";
-import {nameColours, numberColour, restColour, rgb, themeOf} from "./colours.js";
+import {rgb, themeOf} from "./colours.js";
 import {el, thousands} from "./dom.js";
-import {nameLegend, numberLegend} from "./legend.js";
 import {drawArrow, drawOutline, drawRing} from "./overlay.js";
-import {fill, gridIndex, nearest, paint, paintDensity, pointsInside, project} from "./points.js";
 import {Pointer} from "./pointer.js";
+import {fill, gridIndex, nearest, paint, paintDensity, pointsInside, project} from "./points.js";
+import {scaleOf} from "./scale.js";
+import {Travel, wantsLessMotion} from "./travel.js";
 
 const GONE = 0, FAINT = 1, PLAIN = 2;  // status of a point: its name is hidden, it is grey, it has its colour
-const NO_VALUE = 255;  // code of a missing number
 
 /** A data map in an element, which it fills. */
 export class DataMap extends EventTarget {
   #frame = 0;
   #drawn = "";
+  #viewed = "";
   #version = 0;
   #grid = null;
-  #moving = null;
-  #hidden = new Set();
+  #travel = null;
   #legend = el("div", {class: "map-legend"});
 
   /**
@@ -56,9 +56,10 @@ export class DataMap extends EventTarget {
   constructor(element, {x = "variability", y = "confidence", ranges = {x: [-0.02, 0.52], y: [-0.04, 1.04]},
     label = "Data map", tool = "zoom", plotly = globalThis.Plotly} = {}) {
     super();
+    element.dataMap = this;
     Object.assign(this, {element, label, titles: {x, y}, n: 0, numbers: null, x: new Float32Array(0),
-      y: new Float32Array(0), colour: null, marks: null, matching: null, selected: null, highlighted: null, arrows: null,
-      outline: null, density: null, status: new Uint8Array(0), places: null});
+      y: new Float32Array(0), marks: null, matching: null, selected: null, highlighted: null, arrows: null,
+      outline: null, density: null, scale: null, status: new Uint8Array(0), places: null});
     this.canvas = el("canvas", {class: "map-points", role: "img", "aria-label": label});
     this.overlay = el("canvas", {class: "map-overlay", "aria-hidden": "true"});
     const plot = el("div", {class: "map-axes"});
@@ -79,14 +80,13 @@ export class DataMap extends EventTarget {
 
   /** Shows other points. Colours, marks, matches and the selection of earlier ones go if their number differs. */
   setPoints({numbers = null, x, y}) {
-    this.#stop();
+    this.#travel?.stop();
     if (x.length !== y.length || (numbers && numbers.length !== x.length)) {
       throw new RangeError(`x has ${x.length} values, y ${y.length}${numbers ? `, numbers ${numbers.length}` : ""}.`);
     }
     if (x.length !== this.n) {
-      Object.assign(this, {colour: null, marks: null, matching: null, selected: null, highlighted: null, arrows: null});
+      Object.assign(this, {marks: null, matching: null, selected: null, highlighted: null, arrows: null});
       this.outline = null;
-      this.#hidden.clear();
     }
     Object.assign(this, {numbers, x, y, n: x.length, places: null});
     this.#restate();
@@ -107,11 +107,11 @@ export class DataMap extends EventTarget {
    *   to them; without it, `nameColours` chooses.
    */
   setColour(colour) {
-    const length = (colour.kind === "names" ? colour.codes : colour.values).length;
-    if (length !== this.n) throw new RangeError(`There are ${this.n} points, and ${length} values to colour them by.`);
-    this.#hidden.clear();
-    this.colour = {...colour};
-    if (colour.kind === "numbers") Object.assign(this.colour, numberCodes(colour.values, colour.range));
+    const scale = scaleOf(colour);
+    if (scale.length !== this.n) {
+      throw new RangeError(`There are ${this.n} points, and ${scale.length} values to colour them by.`);
+    }
+    this.scale = scale;
     this.#restate();
     this.#showLegend();
   }
@@ -160,32 +160,20 @@ export class DataMap extends EventTarget {
 
   /** Moves the points to new places. @returns {Promise<void>} resolved when they have arrived. */
   moveTo({x, y}, {animate = true, milliseconds = 600} = {}) {
-    this.#stop();
+    this.#travel?.stop();
     if (x.length !== this.n || y.length !== this.n) throw new RangeError(`There are ${this.n} points to move.`);
-    const still = !animate || document.hidden || matchMedia("(prefers-reduced-motion: reduce)").matches;
-    if (still || !this.started) {
+    if (!animate || !this.started || document.hidden || wantsLessMotion()) {
       Object.assign(this, {x, y});
       this.redraw(true);
       return Promise.resolve();
     }
-    const from = {x: this.x, y: this.y}, way = {x: new Float32Array(this.n), y: new Float32Array(this.n)};
-    return new Promise(arrived => {
-      const start = performance.now();
-      const step = now => {
-        const part = Math.min(1, Math.max(0, now - start) / milliseconds);
-        const eased = part < 0.5 ? 4 * part ** 3 : 1 - (2 - 2 * part) ** 3 / 2;
-        for (const axis of part < 1 ? ["x", "y"] : []) {
-          const [a, b, c] = [from[axis], axis === "x" ? x : y, way[axis]];
-          for (let i = 0; i < c.length; i++) c[i] = a[i] + eased * (b[i] - a[i]);
-        }
-        Object.assign(this, part < 1 ? way : {x, y});
-        this.#version++;
-        this.#draw();
-        if (part < 1) this.#moving.frame = requestAnimationFrame(step);
-        else this.#stop();
-      };
-      this.#moving = {arrived, end: {x, y}, frame: requestAnimationFrame(step)};
+    this.#travel = new Travel({x: this.x, y: this.y}, {x, y}, milliseconds, places => {
+      if (places.x === x) this.#travel = null;
+      Object.assign(this, places);
+      this.#version++;
+      this.#draw();
     });
+    return this.#travel.arrived;
   }
 
   /** Reads the colours of the page again, after it became dark or light. */
@@ -217,7 +205,7 @@ export class DataMap extends EventTarget {
 
   /** The point at a place of the window, or null. */
   indexAt(clientX, clientY, radius = 10) {
-    if (!this.places || this.#moving) return null;
+    if (!this.places || this.#travel) return null;
     const {left, top} = this.canvas.getBoundingClientRect(), ratio = this.ratio;
     this.#grid ??= gridIndex(this.places, this.canvas.width, this.canvas.height, i => this.isShown(i));
     return nearest(this.#grid, (clientX - left) * ratio, (clientY - top) * ratio, radius * ratio);
@@ -240,15 +228,6 @@ export class DataMap extends EventTarget {
     this.dispatchEvent(new CustomEvent(name, {detail}));
   }
 
-  #stop() {
-    const moving = this.#moving;
-    if (!moving) return;
-    this.#moving = null;
-    cancelAnimationFrame(moving.frame);
-    Object.assign(this, moving.end);
-    moving.arrived();
-  }
-
   #selectShape({kind, polygon}) {
     const indices = pointsInside(this.x, this.y, polygon, index => this.isShown(index));
     this.select(indices, polygon);
@@ -257,9 +236,9 @@ export class DataMap extends EventTarget {
 
   #restate() {
     if (this.status.length !== this.n) this.status = new Uint8Array(this.n);
-    const codes = this.#hidden.size ? this.colour.codes : null;
+    const {hidden, codes} = this.scale ?? {hidden: new Set()};
     for (let i = 0; i < this.n; i++) {
-      if (codes && this.#hidden.has(codes[i])) this.status[i] = GONE;
+      if (hidden.size && hidden.has(codes[i])) this.status[i] = GONE;
       else this.status[i] = (this.matching && !this.matching[i]) || (this.selected && !this.selected[i]) ? FAINT : PLAIN;
     }
     this.redraw(true);
@@ -268,42 +247,18 @@ export class DataMap extends EventTarget {
       `${this.titles.y} upwards${this.selected ? `; ${thousands(n_selected)} selected` : ""}`);
   }
 
-  #table() {
-    const {colour, colours} = this;
-    if (!colour) return Uint8Array.from(rgb(colours.accent));
-    const rest = rgb(restColour(colours.dark));
-    if (colour.kind === "names") {
-      return Uint8Array.from([...this.#nameColours().map(rgb), rest].flat());
-    }
-    return Uint8Array.from(Array.from({length: 256}, (_, k) =>
-      k === NO_VALUE ? rest : numberColour(k / (NO_VALUE - 1), colours.dark)).flat());
-  }
-
-  #nameColours() {
-    const {names, colours} = this.colour;
-    return typeof colours === "function" ? colours(this.colours.dark) : colours ?? nameColours(names, this.colours.dark);
-  }
-
   #showLegend() {
-    const {colour} = this, {dark} = this.colours;
-    if (!colour) return this.#legend.replaceChildren();
-    if (colour.kind === "numbers") {
-      return this.#legend.replaceChildren(numberLegend({...colour, dark, rest: restColour(dark)}));
-    }
-    const counts = new Int32Array(colour.names.length), shades = this.#nameColours();
-    for (const code of colour.codes) counts[code]++;
-    const entries = colour.names.map((name, code) => ({name, code, colour: shades[code], count: counts[code],
-      hidden: this.#hidden.has(code)})).filter(entry => entry.count);
-    return this.#legend.replaceChildren(nameLegend({title: colour.title, entries, toggle: code => this.#toggle(code)}));
+    const shown = this.scale ? [this.scale.legend(this.colours, code => this.#toggle(code))] : [];
+    this.#legend.replaceChildren(...shown);
   }
 
   #toggle(code) {
-    if (!this.#hidden.delete(code)) this.#hidden.add(code);
-    const at = [...this.#legend.querySelectorAll("button")].indexOf(document.activeElement);
+    const {hidden} = this.scale, at = [...this.#legend.querySelectorAll("button")].indexOf(document.activeElement);
+    if (!hidden.delete(code)) hidden.add(code);
     this.#restate();
     this.#showLegend();
     this.#legend.querySelectorAll("button")[at]?.focus();
-    this.#tell("toggle", {code, hidden: this.#hidden.has(code)});
+    this.#tell("toggle", {code, hidden: hidden.has(code)});
   }
 
   #draw() {
@@ -311,9 +266,9 @@ export class DataMap extends EventTarget {
     const width = Math.round(box.width * ratio), height = Math.round(box.height * ratio);
     const key = JSON.stringify([view, box, ratio, this.#version]);
     if (key === this.#drawn || width < 1 || height < 1) return;
-    const moved = JSON.stringify([view, box]) !== JSON.stringify(this.viewed ?? null);
+    const viewed = JSON.stringify([view, box]), moved = viewed !== this.#viewed;
     this.#drawn = key;
-    this.viewed = [view, box];
+    this.#viewed = viewed;
     this.ratio = ratio;
     for (const canvas of [this.canvas, this.overlay]) {
       for (const [name, value] of Object.entries(box)) canvas.style[name] = `${value}px`;
@@ -332,7 +287,8 @@ export class DataMap extends EventTarget {
     const common = {status: this.status, radius: this.radius * ratio, marks: this.marks};
     paint(image, this.places, {...common, only: FAINT, codes: null, table: Uint8Array.from(rgb(colours.faint)),
       alpha: 0.4});
-    paint(image, this.places, {...common, only: PLAIN, codes: this.colour?.codes ?? null, table: this.#table(),
+    paint(image, this.places, {...common, only: PLAIN, codes: this.scale?.codes ?? null,
+      table: this.scale?.table(colours) ?? Uint8Array.from(rgb(colours.accent)),
       alpha: Math.max(0.5, Math.min(0.9, 0.95 - 0.12 * Math.log10(inside / 100 || 1)))});
     this.canvas.getContext("2d").putImageData(image, 0, 0);
     this.#drawOverlay();
@@ -353,20 +309,7 @@ export class DataMap extends EventTarget {
     }
     if (this.outline) drawOutline(context, this.outline.map(corner => at(...corner)), colours);
     if (highlighted === null || highlighted >= this.n) return;
-    if (arrows) arrow(highlighted, {colour: nameColours(["", ""], colours.dark)[1], width: 2.5, opacity: 1});
+    if (arrows) arrow(highlighted, {colour: colours.strong, width: 2.5, opacity: 1});
     drawRing(context, ...at(this.x[highlighted], this.y[highlighted]), this.radius, colours);
   }
-}
-
-/** Codes 0 to 254 of numbers between the least and the greatest, 255 if there is none. */
-function numberCodes(values, range = null) {
-  let [low, high] = range ?? [Infinity, -Infinity], missing = 0;
-  for (const value of values) {
-    if (!Number.isFinite(value)) missing++;
-    else if (!range) [low, high] = [Math.min(low, value), Math.max(high, value)];
-  }
-  const scale = high > low ? (NO_VALUE - 1) / (high - low) : 0;
-  const codes = Uint8Array.from(values, value => Number.isFinite(value)
-    ? Math.max(0, Math.min(NO_VALUE - 1, Math.round((value - low) * scale))) : NO_VALUE);
-  return {codes, low, high, missing};
 }
