@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import html
 import io
-import re
 from base64 import b64encode
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 import pandas as pd
 from matplotlib.figure import Figure
 
 from cal.dynamics.data_map import DataMap
 from cal.files import write_whole
+from cal.maps.one_file import filled
 from cal.maps.summary import ONE_EPOCH, map_summary, summary_text, with_label_names
 
 MOST_POINTS = 100_000  # more are slow to draw and select
@@ -105,15 +103,8 @@ def map_page(
     if curves is not None:
         levels = np.where(np.isnan(curves), 255, np.rint(curves * 254)).astype(np.uint8)
         data["curves"] = {"n_epochs": curves.shape[1], "values": _base64(levels)}
-    parts = {
-        "title": html.escape(title),
-        "note": html.escape(note.strip()),
-        "plotly": files("plotly").joinpath("package_data", "plotly.min.js").read_text(encoding="utf-8"),
-        # No < inside the script element, so that no text can close it.
-        "data": orjson.dumps(data).decode().replace("<", "\\u003c"),
-    }
-    page = Path(__file__).with_suffix(".html").read_text(encoding="utf-8")
-    return re.sub(r"{{(\w+)}}", lambda name: parts[name[1]], page)
+    template = Path(__file__).with_suffix(".html").read_text(encoding="utf-8")
+    return filled(template, "map_page", {"title": html.escape(title), "note": html.escape(note.strip())}, data)
 
 
 def _range(values: pd.Series) -> list[float]:
@@ -123,17 +114,9 @@ def _range(values: pd.Series) -> list[float]:
 
 
 def _density(x: np.ndarray, y: np.ndarray, ranges: list[list[float]]) -> dict[str, Any]:
-    """Logarithm of the number of instances in each cell of a grid; empty cells are transparent."""
-    counts, x_edges, y_edges = np.histogram2d(x, y, bins=_BINS, range=ranges)
-    z = [[None if not count else float(np.log(count + 1)) for count in row] for row in counts.T]
-    centre_x, centre_y = (float((edges[0] + edges[1]) / 2) for edges in (x_edges, y_edges))
-    return {
-        "z": z,
-        "x0": centre_x,
-        "dx": float(x_edges[1] - x_edges[0]),
-        "y0": centre_y,
-        "dy": float(y_edges[1] - y_edges[0]),
-    }
+    """Number of instances in each cell of a grid, row by row, the lowest y first."""
+    counts, _, _ = np.histogram2d(x, y, bins=_BINS, range=ranges)
+    return {"counts": counts.T.astype(int).ravel().tolist(), "bins_x": _BINS, "bins_y": _BINS, "range": ranges}
 
 
 def _column(values: pd.Series) -> dict[str, Any]:

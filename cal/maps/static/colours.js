@@ -1,45 +1,38 @@
 /**
  * Colours of names, numbers and themes.
  *
- * Each colour of a name is a pair: one for a light page and one for a dark page, each with a contrast of at least 3 to
- * its background. Neighbours in the palette differ in lightness as well as in hue, so that people who see few colours
- * can tell the first eight apart.
+ * Each colour of a name is a pair: one for a light page, one for a dark page. Protanopes, deuteranopes and tritanopes can
+ * tell the first seven of each apart (CIELAB differences of at least 14). Yet no page tells anything by colour alone.
  */
 
 /** @type {Array<[string, string]>} colours of names: [on a light page, on a dark page]. */
 export const PALETTE = [
-  ["#0072B2", "#4C9FE0"], ["#D55E00", "#FF8B45"], ["#009E73", "#22C493"], ["#C25F9A", "#F0A3CF"],
-  ["#AD7B00", "#F0C348"], ["#2A95D0", "#93D0F5"], ["#882255", "#D9668F"], ["#6B7A00", "#B9C24A"],
-  ["#444C56", "#C9D1D9"], ["#7C5BB5", "#B79CE8"], ["#8A5A2B", "#CFA06B"], ["#2F4B7C", "#8299D8"],
+  ["#0072B2", "#3F8FE0"], ["#D55E00", "#F2701E"], ["#009E73", "#16A97F"], ["#CC79A7", "#EE9CCB"],
+  ["#E29B00", "#FFD166"], ["#4DAEE6", "#A9DDFB"], ["#882255", "#B83A78"], ["#20262E", "#F1F3F5"],
+  ["#6F5BC4", "#9C86F0"], ["#8C6D3F", "#C79A63"], ["#8F9100", "#B8BA2E"], ["#1F3A93", "#6E86E8"],
 ];
 const REST = ["#8A939C", "#77818C"];  // names beyond the palette, missing values
 
-/** Colours that do not depend on the order of names: regions of a data map and states of a document. */
-const FIXED = {
-  "easy-to-learn": 0, "ambiguous": 4, "hard-to-learn": 1,
-  "undecided": 8, "kept": 0, "relabelled": 1, "excluded": 6, "skipped": 4, "disagreement": 3,
-};
-const REGIONS = ["easy-to-learn", "ambiguous", "hard-to-learn"];
-const STATES = ["undecided", "kept", "relabelled", "ambiguous", "excluded", "skipped", "disagreement"];
+/** Places in the palette of names that mean the same everywhere; null is the grey of the rest. */
+const FIXED = [
+  {"easy-to-learn": 2, "ambiguous": 0, "hard-to-learn": 1, "other": null},
+  {"undecided": null, "kept": 0, "relabelled": 1, "ambiguous": 4, "excluded": 6, "skipped": 5, "disagreement": 3},
+];
 
 /**
  * The colours of names, in their order; the same names in the same order have the same colours on every page.
  *
- * Names of regions or of states have colours of their own if there is no other name among them. Names beyond the
- * palette share one grey.
+ * Names of regions, or of states of a document, have colours of their own if there is no other name among them. Names
+ * beyond the palette share one grey.
  *
  * @param {string[]} names the names.
  * @param {boolean} [dark] whether the page is dark.
  * @returns {string[]} a colour "#rrggbb" for each name.
  */
 export function nameColours(names, dark = false) {
-  const tone = dark ? 1 : 0;
-  for (const known of [REGIONS, STATES]) {
-    if (names.length && names.every(name => known.includes(name))) {
-      return names.map(name => PALETTE[known === STATES && name === "ambiguous" ? 5 : FIXED[name]][tone]);
-    }
-  }
-  return names.map((_, k) => k < PALETTE.length ? PALETTE[k][tone] : REST[tone]);
+  const tone = dark ? 1 : 0, shade = k => k === null || k >= PALETTE.length ? REST[tone] : PALETTE[k][tone];
+  const fixed = FIXED.find(places => names.every(name => Object.hasOwn(places, name)));
+  return names.map((name, k) => shade(fixed ? fixed[name] : k));
 }
 
 /**
@@ -94,14 +87,39 @@ export function rgb(colour) {
   return numbers.slice(1, 4).map(Number);
 }
 
+/**
+ * A colour that people chose, made lighter or darker until it shows on the page.
+ *
+ * @param {string} colour "#rrggbb".
+ * @param {boolean} dark whether the page is dark.
+ * @returns {string} the colour, or the nearest one with a contrast of 3 to the page.
+ */
+export function shown(colour, dark) {
+  const target = dark ? 255 : 0, paper = luminance(rgb(DEFAULTS.paper[dark ? 1 : 0]));
+  let mixed = rgb(colour);
+  for (let step = 0; step < 20 && contrast(luminance(mixed), paper) < 3; step++) {
+    mixed = mixed.map(value => Math.round(value + 0.1 * (target - value)));
+  }
+  return `#${mixed.map(value => value.toString(16).padStart(2, "0")).join("")}`;
+}
+
+function luminance(colour) {
+  const [r, g, b] = colour.map(value => value / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+}
+
+function contrast(one, other) {
+  return (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+}
+
 /** "rgb(r, g, b)" of three numbers. */
 export function cssColour([r, g, b]) {
   return `rgb(${r}, ${g}, ${b})`;
 }
 
-const DEFAULTS = {paper: "#ffffff", ink: "#1b1f24", muted: "#57606a", line: "#d5dae0", accent: "#0b62b8",
-  faint: "#c3c9d0", "curve-suggested": "#b84a00",
-  "density-low": "#e9edf1", "density-high": "#55616e"};
+const DEFAULTS = {paper: ["#ffffff", "#14181d"], ink: ["#1b1f24"], muted: ["#57606a"], line: ["#d5dae0"],
+  accent: ["#0b62b8"], faint: ["#c3c9d0"], "curve-suggested": ["#b84a00"], "density-low": ["#e9edf1"],
+  "density-high": ["#8b97a3"]};
 
 /**
  * The colours of the page around an element, from the custom properties of theme.css.
@@ -112,7 +130,7 @@ const DEFAULTS = {paper: "#ffffff", ink: "#1b1f24", muted: "#57606a", line: "#d5
  */
 export function themeOf(element = document.documentElement) {
   const style = getComputedStyle(element);
-  const read = name => style.getPropertyValue(`--${name}`).trim() || DEFAULTS[name];
+  const read = name => style.getPropertyValue(`--${name}`).trim() || DEFAULTS[name][0];
   const [r, g, b] = rgb(read("paper"));
   return {dark: 0.3 * r + 0.6 * g + 0.1 * b < 128, paper: read("paper"), ink: read("ink"), muted: read("muted"),
     line: read("line"), accent: read("accent"), faint: read("faint"), strong: read("curve-suggested"), densityLow: read("density-low"),

@@ -58,7 +58,7 @@ export class DataMap extends EventTarget {
     super();
     element.dataMap = this;
     Object.assign(this, {element, label, titles: {x, y}, n: 0, numbers: null, x: new Float32Array(0),
-      y: new Float32Array(0), marks: null, matching: null, selected: null, highlighted: null, arrows: null,
+      y: new Float32Array(0), marks: null, matching: null, selected: null, highlighted: null, hovered: null, arrows: null,
       outline: null, density: null, scale: null, status: new Uint8Array(0), places: null});
     this.canvas = el("canvas", {class: "map-points", role: "img", "aria-label": label});
     this.overlay = el("canvas", {class: "map-overlay", "aria-hidden": "true"});
@@ -85,8 +85,8 @@ export class DataMap extends EventTarget {
       throw new RangeError(`x has ${x.length} values, y ${y.length}${numbers ? `, numbers ${numbers.length}` : ""}.`);
     }
     if (x.length !== this.n) {
-      Object.assign(this, {marks: null, matching: null, selected: null, highlighted: null, arrows: null});
-      this.outline = null;
+      Object.assign(this, {scale: null, marks: null, matching: null, selected: null, outline: null, highlighted: null,
+        hovered: null, arrows: null});
     }
     Object.assign(this, {numbers, x, y, n: x.length, places: null});
     this.#restate();
@@ -142,6 +142,12 @@ export class DataMap extends EventTarget {
   /** Draws a ring around a point, or around none with null. */
   highlight(index) {
     this.highlighted = index;
+    this.#drawOverlay();
+  }
+
+  /** Draws a thin ring around a point that the mouse is over, or around none with null. The map does so by itself. */
+  hover(index) {
+    this.hovered = index;
     this.#drawOverlay();
   }
 
@@ -308,8 +314,10 @@ export class DataMap extends EventTarget {
       if (this.isShown(i)) arrow(i, {colour: colours.ink, width: 1, opacity: 0.55});
     }
     if (this.outline) drawOutline(context, this.outline.map(corner => at(...corner)), colours);
+    const ring = (i, strong) => drawRing(context, ...at(this.x[i], this.y[i]), this.radius, colours, strong);
+    if (this.hovered !== null && this.hovered < this.n) ring(this.hovered, false);
     if (highlighted === null || highlighted >= this.n) return;
     if (arrows) arrow(highlighted, {colour: colours.strong, width: 2.5, opacity: 1});
-    drawRing(context, ...at(this.x[highlighted], this.y[highlighted]), this.radius, colours);
+    ring(highlighted, true);
   }
 }

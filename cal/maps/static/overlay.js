@@ -11,9 +11,10 @@
  * @param {number} top pixels from the upper edge.
  * @param {number} radius radius of the point.
  * @param {{paper: string, ink: string}} colours colours of the page.
+ * @param {boolean} [strong] whether the ring is thick.
  */
-export function drawRing(context, left, top, radius, {paper, ink}) {
-  for (const [width, colour] of [[5, paper], [2, ink]]) {
+export function drawRing(context, left, top, radius, {paper, ink}, strong = true) {
+  for (const [width, colour] of strong ? [[5, paper], [2, ink]] : [[3, paper], [1.2, ink]]) {
     context.beginPath();
     context.arc(left, top, radius + 4, 0, 2 * Math.PI);
     context.lineWidth = width;

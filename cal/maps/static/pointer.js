@@ -44,6 +44,7 @@ export class Pointer {
     if (event.pointerType === "touch") return;
     const index = this.#isInside(event) ? this.map.indexAt(event.clientX, event.clientY, this.#radius(event)) : null;
     if (index === null) return this.#leave();
+    if (index !== this.over) this.map.hover(index);
     this.over = index;
     this.#tell("hover", this.#point(index, {clientX: event.clientX, clientY: event.clientY}));
   }
@@ -51,6 +52,7 @@ export class Pointer {
   #leave() {
     if (this.over === null) return;
     this.over = null;
+    this.map.hover(null);
     this.#tell("leave", {});
   }
 
