@@ -13,20 +13,22 @@ from collections.abc import Callable
 
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "\./([\w-]+\.js)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?function|class|const|let)", re.MULTILINE)
-_DECLARED = re.compile(r"^(?:export )?(?:async )?(?:function|class|const|let) (?:(\w+)|[{\[]([^}\]]*)[}\]])", re.MULTILINE)
+_DECLARED = re.compile(
+    r"^(?:export )?(?:async )?(?:function|class|const|let) (?:(\w+)|[{\[]([^}\]]*)[}\]])", re.MULTILINE
+)
 _LEFT = re.compile(r"^\s*(?:import|export)\b(?!\.)|\bimport\s*[({*]", re.MULTILINE)
 _MARKUP = re.compile(r"</script|<!--", re.IGNORECASE)
 
 
 def bundle(name: str, read: Callable[[str], str]) -> str:
-    """The module `name` and all that it imports as one script of type module, what is imported first.
+    r"""The module `name` and all that it imports as one script of type module, what is imported first.
 
     Args:
         name: file name of the module, for example "map_page.js".
         read: function from the name of a file to its text.
 
     Example:
-        >>> files = {"a.js": 'import {b} from "./b.js";\\nb();\\n', "b.js": "export const b = () => 1;\\n"}
+        >>> files = {"a.js": 'import {b} from "./b.js";\nb();\n', "b.js": "export const b = () => 1;\n"}
         >>> print(bundle("a.js", files.__getitem__))
         const b = () => 1;
         b();
@@ -61,7 +63,9 @@ def _add(name: str, read: Callable[[str], str], texts: dict[str, str], above: tu
     for names, file in _IMPORT.findall(text):
         _add(file, read, texts, (*above, name))
         wanted = {one.strip() for one in names.split(",") if one.strip()}
-        exported = {one for line in _DECLARED.finditer(texts[file]) if line[0].startswith("export ") for one in _of(line)}
+        exported = {
+            one for line in _DECLARED.finditer(texts[file]) if line[0].startswith("export ") for one in _of(line)
+        }
         if missing := sorted(wanted - exported):
             raise ValueError(f"{name} imports {', '.join(missing)} from {file}, which does not export it.")
     texts[name] = text

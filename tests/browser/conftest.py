@@ -106,7 +106,7 @@ def shared_page(chromium):
 
 @pytest.fixture
 def until():
-    """Waits until an expression is true in a page. What Playwright has for it evaluates strings: our policy forbids it."""
+    """Waits until an expression is true in a page. Playwright's own waiting evaluates strings: forbidden."""
 
     def wait(page, expression, seconds=20.0):
         end = time.monotonic() + seconds

@@ -3,7 +3,8 @@
  *
  * Plotly (a global `Plotly`, or the option `plotly`) draws axes, zoom, lasso, box and mode bar; a canvas below its
  * transparent layers draws points and density. The page needs theme.css, plotly.css and map.css. Under a strict content
- * security policy it loads plotly.css by `<link id="plotly.js-style-global" class="no-inline-styles" ...>`.
+ * security policy it loads plotly.css by `<link id="plotly.js-style-global" class="no-inline-styles" ...>`, and Plotly with
+ * load_plotly.js.
  *
  *     const map = new DataMap(element, {x: "variability", y: "confidence"});
  *     await map.ready;
@@ -247,6 +248,7 @@ export class DataMap extends EventTarget {
       if (hidden.size && hidden.has(codes[i])) this.status[i] = GONE;
       else this.status[i] = (this.matching && !this.matching[i]) || (this.selected && !this.selected[i]) ? FAINT : PLAIN;
     }
+    this.#grid = null;
     this.redraw(true);
     const n_selected = this.selected ? this.selected.reduce((sum, one) => sum + one, 0) : 0;
     this.canvas.setAttribute("aria-label", `${this.label}: ${thousands(this.n)} points, ${this.titles.x} to the right, ` +
