@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from cal.annotation.store.labels import LabelNames
 from cal.annotation.store.schema import DOCUMENT, DRAW, GIVEN, MAP_POINT, QUEUE, STATE, SUGGESTION, VERDICT
 from cal.annotation.store.statements import among_all
 from cal.page.models.selections import DocumentSelection, LabelCount, SelectionCount
+from cal.page.points import inside
 
 _TOLD_BY = ("state", "reviewer")
 """Names of conditions that tell what others have decided."""
@@ -56,7 +56,7 @@ def conditions(
     if selection.numbers is not None:
         clauses.append(among_all(connection, DOCUMENT.c.id, selection.numbers))
     if selection.lasso is not None:
-        within = import_module("cal.page.points").inside(project, connection, **selection.lasso.model_dump())
+        within = inside(project, connection, **selection.lasso.model_dump())
         clauses.append(among_all(connection, DOCUMENT.c.id, within.tolist()))
     if selection.queue is not None:
         in_queue = sa.select(DRAW.c.document_id).where(DRAW.c.queue_id == selection.queue)

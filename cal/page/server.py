@@ -23,6 +23,7 @@ from cal.errors import StorageError
 from cal.page.access import Access
 from cal.page.app import create_app
 from cal.page.listening import LOOPBACK, is_loopback, listen, name_of
+from cal.page.points import warm
 
 
 class _Stopping(uvicorn.Server):
@@ -102,6 +103,7 @@ class Server:
         )
         self._server = _Stopping(config, self.app.state.closing)
         self._thread: threading.Thread | None = None
+        self._warming: threading.Thread | None = None
 
     def _links(self, reviewers: Sequence[str], again: bool) -> dict[str, str]:
         """Links by name, that of the lead first. Secrets are behind a #, which browsers keep to themselves."""
@@ -124,6 +126,7 @@ class Server:
 
     def run(self) -> None:
         """Serves until it is interrupted."""
+        self._warming = warm(self.project)
         try:
             with contextlib.suppress(KeyboardInterrupt):
                 self._server.run(sockets=[self.socket])
@@ -132,6 +135,7 @@ class Server:
 
     def start(self) -> Self:
         """Serves in the background."""
+        self._warming = warm(self.project)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self.socket]}, name="cal-page", daemon=True
         )
@@ -153,8 +157,9 @@ class Server:
         """Stops serving. Whatever was acknowledged is on the disk already."""
         self.app.state.closing.set()
         self._server.should_exit = True
-        if self._thread is not None:
-            self._thread.join()
+        for thread in (self._thread, self._warming):
+            if thread is not None:
+                thread.join()
         self.socket.close()
         if self._owns:
             self.project.close()

@@ -137,8 +137,14 @@ def ranking(connection: Connection) -> str:
     )
 
 
-def known_scores(connection: Connection, basis: Basis) -> list[str]:
-    """Names of the scores that the first documents have."""
+def known_scores(connection: Connection, basis: Basis, *, columns: bool = True) -> list[str]:
+    """Names of the scores that the first documents have.
+
+    Args:
+        connection: a transaction that reads.
+        basis: the runs that are looked at.
+        columns: whether the columns of the corpus count.
+    """
     found: dict[str, None] = {}
     for home, table in _TABLES.items():
         if (run := _run(basis, home)) is None:
@@ -147,9 +153,11 @@ def known_scores(connection: Connection, basis: Basis) -> list[str]:
         column = table.c.metrics if home == MAP else table.c["columns"]
         for row in connection.execute(sa.select(column).where(table.c.run_id == run).limit(100)):
             found |= dict.fromkeys(_numeric(row[0]))
+    if not columns:
+        return list(found)
     rows = connection.execute(sa.select(DOCUMENT.c["columns"]).limit(100)).scalars()
-    columns = dict.fromkeys(name for row in rows for name in _numeric(row))
-    return [*found, *(f"{COLUMN}.{name}" if name in found else name for name in columns)]
+    of_corpus = dict.fromkeys(name for row in rows for name in _numeric(row))
+    return [*found, *(f"{COLUMN}.{name}" if name in found else name for name in of_corpus)]
 
 
 def _numeric(values: Any) -> list[str]:

@@ -5,7 +5,8 @@
  * `show` is called with the keys of the address whenever they change while the view is in front.
  */
 
+import {map} from "./map.js";
 import {progress} from "./progress.js";
 import {review} from "./review.js";
 
-export const views = [review, progress];
+export const views = [review, map, progress];
