@@ -2,7 +2,8 @@
  * The address of a view: what is shown can be shared as a link, and the browser's back button works.
  *
  * Keys: view (review, documents, progress, disagreements, export, settings), queue, document (its number), filter (as
- * `cal annotate queue filter=` takes it), run, colour, epochs, sort.
+ * `cal annotate queue filter=` takes it), run, colour, epochs, sort, settle
+ * (number of the document in disagreement that is in front).
  */
 
 import {emit} from "./state.js";

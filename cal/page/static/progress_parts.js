@@ -21,7 +21,7 @@ export function countsSection({documents, decided, states, returned, found}) {
     items.push(el("li", {}, el("a", {href: link({view: "documents", filter: "state=returned"})},
       `${thousands(returned)} came back after an import`)));
   }
-  return section("counts", title, bar, el("ul", {class: "facts"}, items),
+  return section("counts", title, bar, el("ul", {class: "state-counts"}, items),
     found === null ? null : el("p", {}, el("strong", {}, `${counted(found, "error")} found`),
       " so far: labels that were wrong and were replaced."));
 }

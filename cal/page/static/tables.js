@@ -4,8 +4,8 @@ import {el} from "../map/dom.js";
 
 /** A section with a heading. */
 export function section(name, title, ...children) {
-  return el("section", {class: `part ${name}`, "aria-labelledby": `part-${name}`},
-    el("h3", {id: `part-${name}`}, title), ...children);
+  return el("section", {class: `sheet ${name}`, "aria-labelledby": `sheet-${name}`},
+    el("h3", {id: `sheet-${name}`}, title), ...children);
 }
 
 /** A part that is opened by a click; whoever draws it again keeps it open by its `data-name`. */
@@ -25,7 +25,7 @@ export function table(caption, columns, rows) {
   const body = rows.map(cells => el("tr", {}, cells.map((cell, k) => el(k ? "td" : "th",
     {scope: k ? null : "row", class: columns[k].number ? "number" : null}, cell))));
   return el("div", {class: "table", tabIndex: 0, role: "region", "aria-label": caption},
-    el("table", {}, el("caption", {class: "sr-only"}, caption), el("thead", {}, el("tr", {}, head)), el("tbody", {}, body)));
+    el("table", {}, el("caption", {class: "only-heard"}, caption), el("thead", {}, el("tr", {}, head)), el("tbody", {}, body)));
 }
 
 /** A text whose end may be a command, which is shown as one. */

@@ -5,8 +5,10 @@
  * `show` is called with the keys of the address whenever they change while the view is in front.
  */
 
+import {disagreements} from "./disagreements.js";
 import {map} from "./map.js";
 import {progress} from "./progress.js";
 import {review} from "./review.js";
+import {settings} from "./settings.js";
 
-export const views = [review, map, progress];
+export const views = [review, map, progress, disagreements, settings];

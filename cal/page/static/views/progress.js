@@ -15,7 +15,7 @@ export const progress = {
   title: "Progress",
   create(root) {
     const counts = el("div"), rest = el("div", {class: "progress-rest"}, el("p", {class: "muted"}, "Counting errors …"));
-    root.append(el("h2", {class: "sr-only"}, "Progress"), el("div", {class: "progress-page"}, counts, rest));
+    root.append(el("h2", {class: "only-heard"}, "Progress"), el("div", {class: "progress-page"}, counts, rest));
     let shown = false, seq = -1, timer = 0, asking = false;
 
     function drawCounts(line) {
