@@ -55,18 +55,22 @@ function show() {
     if (tab.dataset.view === wanted.name) tab.setAttribute("aria-current", "page");
     else tab.removeAttribute("aria-current");
   }
-  if (!made.has(wanted.name)) {
-    const root = el("section", {class: `view ${wanted.name}`, "aria-label": wanted.title});
-    document.getElementById("main").append(root);
-    made.set(wanted.name, {root, view: wanted.create(root)});
-  }
+  make(views[0]);  // its keys have names that others show, and it opens what others ask it to
+  make(wanted);
   for (const [name, {root, view}] of made) {
     const shown = name === wanted.name;
-    if (root.hidden === shown) view.hide?.();
+    if (!shown && !root.hidden) view.hide?.();
     root.hidden = !shown;
     if (shown) Promise.resolve(view.show?.(current())).catch(complain);
   }
   document.body.dataset.view = wanted.name;
+}
+
+function make({name, title, create}) {
+  if (made.has(name)) return;
+  const root = el("section", {class: `view ${name}`, "aria-label": title, hidden: true});
+  document.getElementById("main").append(root);
+  made.set(name, {root, view: create(root)});
 }
 
 applyTheme();
