@@ -43,7 +43,7 @@ export function createEvents(root) {
   function item(event) {
     return el("li", {class: event.undone ? "undone" : null},
       el("time", {dateTime: event.time, class: "muted"}, moment(event.time)), el("span", {class: "event-told"},
-        el("strong", {}, event.reviewer === "cal" ? "An import" : event.reviewer), " ", told(event),
+        el("strong", {}, el("bdi", {}, event.reviewer === "cal" ? "An import" : event.reviewer)), " ", told(event),
         event.comment ? [" ", el("q", {dir: "auto"}, event.comment)] : null, event.undone ? el("em", {}, " (taken back)") : null),
       event.mine ? el("button", {type: "button", class: "plain", onclick: () => takeBack(event)}, "Undo") : null);
   }

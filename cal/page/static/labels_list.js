@@ -45,14 +45,14 @@ export function createLabels(root) {
     const count = el("a", {class: "label-count", href: link({view: "documents", filter: `label=${quoted(name)}`})}, counted(now, "document"));
     const before = now === given ? null : el("span", {class: "muted"}, `${thousands(given)} in the corpus`);
     if (!app.about.leads) {
-      return el("li", {}, el("span", {class: "label-colour", style: {background: colour}}), el("span", {class: "label-name"}, name),
+      return el("li", {}, el("span", {class: "label-colour", style: {background: colour}}), el("bdi", {class: "label-name"}, name),
         before, count);
     }
     const button = (title, text, run, more = {}) => el("button", {type: "button", class: "plain", title: `${title} ${name}`,
       "aria-label": `${title} ${name}`, "data-key": `${title} ${name}`, onclick: run, ...more}, text);
     const pick = el("input", {type: "color", value: colour, title: `Colour of ${name}`, "aria-label": `Colour of ${name}`,
       onchange: () => change("labels/recolour", {name, colour: pick.value}, `${name} has another colour.`)});
-    const item = el("li", {draggable: true}, pick, el("span", {class: "label-name"}, name), before, count,
+    const item = el("li", {draggable: true}, pick, el("bdi", {class: "label-name"}, name), before, count,
       el("span", {class: "label-tools"},
         button("Move up", "↑", () => move(k, k - 1), {disabled: k === 0}),
         button("Move down", "↓", () => move(k, k + 1), {disabled: k === labels.length - 1}),

@@ -45,6 +45,7 @@ async function refresh() {
   last = Date.now();
   try {
     line = await get("progress/line", {estimate: estimate || null});
+    emit("count", {view: "disagreements", n: line.disagreements});
     emit("progress", {line});
     if (!estimate) {  // the counts come first
       estimate = true;

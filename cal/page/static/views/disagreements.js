@@ -202,10 +202,7 @@ export const disagreements = {
     }
 
     registerSettlingKeys(NAME, {does, decide, step, view});
-    on("progress", ({line}) => {
-      if (shown) return;
-      emit("count", {view: NAME, n: line.disagreements});
-    });
+    on("progress", () => { if (shown) emit("count", {view: NAME, n: items.length}); });  // what waits in the outbox is settled
     on("changes", ({documents, many}) => {
       const numbers = new Set(items.map(each => each.number));
       if (!shown || !(many || documents.some(each => each.state === "disagreement" || numbers.has(each.number)))) return;
