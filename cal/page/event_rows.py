@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -18,6 +19,7 @@ from cal.page.models.settings import EventRow, EventsPage
 _CHUNK = 200
 _MOST_LOOKS = 50  # chunks for one page
 _SHORT = 300
+_AT_ONCE = timedelta(seconds=2)
 DECIDE = "decide"
 """Action of rows that hold several, or one that is not shown."""
 
@@ -92,7 +94,7 @@ def _continues(row: Any, found: list[EventRow]) -> bool:
     if not found or row.action not in (RETURN, ADD):
         return False
     last = found[-1]
-    return (last.action, last.reviewer, last.time) == (row.action, row.reviewer, row.server_time)
+    return (last.action, last.reviewer) == (row.action, row.reviewer) and last.time - row.server_time < _AT_ONCE
 
 
 def _shown(row: Any, bulk: Bulk | None, reviewer: str | None, names: LabelNames) -> EventRow:
