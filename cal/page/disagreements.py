@@ -15,7 +15,7 @@ from cal.annotation.queues.task_making import read_verdicts
 from cal.annotation.store.label_table import read_labels
 from cal.annotation.store.schema import DOCUMENT, DRAW, EVENT, GIVEN, STATE
 from cal.exchange.records import ACTIONS
-from cal.page.models.disagreements import Disagreement, Disagreements, Opinion
+from cal.page.models.disagreements import Disagreements, DisputedView, Opinion
 from cal.page.withdrawn import withdrawn
 
 MOST = 200
@@ -56,7 +56,7 @@ def read_disagreements(connection: Connection) -> Disagreements:
         n=n,
         n_waiting=n_waiting,
         documents=[
-            Disagreement(
+            DisputedView(
                 number=row.id,
                 document=row.external_id,
                 text=row.text[:_SHORT],

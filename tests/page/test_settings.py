@@ -77,7 +77,7 @@ def test_labels_are_renamed_recoloured_and_put_into_another_order(small, ann):
         ("rename", {"old": "LOC", "new": "NUM"}, "There is a label 'NUM' already"),
         ("rename", {"old": "nothing", "new": "x"}, "Unknown label 'nothing'"),
         ("rename", {"old": "LOC", "new": " "}, "not blank"),
-        ("recolour", {"name": "LOC", "colour": "red; background: url(x)"}, "six hexadecimal digits"),
+        ("recolour", {"name": "LOC", "colour": "red; background: 0"}, "six hexadecimal digits"),
     ]:
         answer = ann.post(f"/api/labels/{path}", body)
         assert (answer.status, told in answer.message) == (400, True), answer.message

@@ -25,7 +25,7 @@ class Opinion(BaseModel):
     time: datetime
 
 
-class Disagreement(BaseModel):
+class DisputedView(BaseModel):
     """A document about which reviewers differ.
 
     Attributes:
@@ -52,6 +52,6 @@ class Disagreements(BaseModel):
         n_waiting: number of others, about which a second reviewer still decides blindly.
     """
 
-    documents: list[Disagreement]
+    documents: list[DisputedView]
     n: int
     n_waiting: int
