@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ from cal.label_errors.noise_detector import NoiseDetector
 from cal.label_errors.trajectory_clusters import clusters
 from cal.learners.grid import Setup
 
+logger = logging.getLogger(__name__)
 _THRESHOLD = 0.99  # quantile of the threshold samples' AUM, as in the paper
 
 
@@ -43,6 +45,7 @@ class Detection:
             or cannot.
         no_estimate: why it cannot, in a sentence, else empty.
         probs: (instance, class) probabilities from classifiers that did not see the instance, if the detector has them.
+        curves: (instance, epoch, class) probabilities by such classifiers after every epoch, if `consensus` kept them.
         n_epochs: number of epochs whose dynamics count, if the detector reads dynamics.
         seconds: time of all that the detector reads, even if others share it, and of its own work. Trainings run
             together are charged by their number of documents.
@@ -53,6 +56,7 @@ class Detection:
     estimate: ErrorEstimate | None = None
     no_estimate: str = ""
     probs: np.ndarray | None = None
+    curves: np.ndarray | None = None
     n_epochs: int | None = None
     seconds: float = 0.0
 
@@ -66,6 +70,7 @@ def detect(
     folds: int = 5,
     views: Sequence[np.ndarray] | None = None,
     stops: bool = True,
+    all_classes: bool = False,
 ) -> dict[str, Detection]:
     """Runs detectors on the labels of the train split. It neither changes nor drops a label.
 
@@ -77,6 +82,7 @@ def detect(
         folds: number of cross-validation folds.
         views: what linear models and neighbours see of the documents; None takes the vectors and the words.
         stops: let the loss out of fold decide how many epochs count; False counts all.
+        all_classes: keep the probabilities of all classes after every epoch for `consensus`, if there is room for them.
 
     Returns:
         The output of each detector, by name.
@@ -108,7 +114,9 @@ def detect(
         raise DataError(f"folds is {folds}, but there are {len(corpus.train)} training documents; give fewer folds.")
     if setup.learner.reads_features or views is None:
         setup = replace(setup, features=vectors_of(corpus, setup.features))  # once for all
-    evidence = LabelEvidence(corpus, seeds, folds, setup, views, stops)
+    evidence = LabelEvidence(corpus, seeds, folds, setup, views, stops, all_classes)
+    if all_classes and evidence.no_curves:
+        logger.warning("%s", evidence.no_curves)
     if kinds & set(OF_VIEWS) and not evidence.views:
         kinds -= set(OF_VIEWS)
         refuse([f"{name} cannot be used: {why_no_views(corpus)}. Leave it out." for name in of_views_alone(names)])
@@ -215,7 +223,7 @@ def _consensus(evidence: LabelEvidence) -> Detection:
     members = {name: DETECTORS[name].judge(evidence) for name in weights if evidence.has(DETECTORS[name].reads)}
     score = mean_rank({name: member.score for name, member in members.items()}, weights)
     probs = (evidence.probs + evidence.logistic) / 2 if "logistic" in members else evidence.probs
-    return Detection(score, probs=probs, n_epochs=evidence.n_kept)
+    return Detection(score, probs=probs, curves=evidence.curves, n_epochs=evidence.n_kept)
 
 
 def _stack(evidence: LabelEvidence) -> Detection:

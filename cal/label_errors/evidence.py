@@ -14,6 +14,7 @@ import torch
 
 from cal.data.corpus import Corpus
 from cal.data.features import Features
+from cal.dynamics.class_curves import why_no_room
 from cal.dynamics.data_map import DataMap
 from cal.dynamics.training_dynamics import TrainingDynamics
 from cal.label_errors.linear_models import Folds, Logistic, Ridge
@@ -47,6 +48,7 @@ class LabelEvidence:
         setup: settings common to all trainings.
         views: views of the documents, as `document_views` returns them; None looks at the corpus and its vectors.
         stops: keep the epochs that `n_kept` says, instead of all.
+        all_classes: keep what is needed for `curves`, if there is room for it.
     """
 
     def __init__(
@@ -57,12 +59,16 @@ class LabelEvidence:
         setup: Setup,
         views: Sequence[np.ndarray] | None,
         stops: bool,
+        all_classes: bool = False,
     ) -> None:
         self.gold, self.n_classes, self.seeds = corpus.train.gold, corpus.n_classes, seeds
         self.label_names, self.learns_texts = corpus.label_names, not setup.learner.reads_features
         self.seconds: dict[str, float] = {}
         self._versions: dict[str, np.ndarray] = {}  # (version, instance) training labels
         self._corpus, self._n_folds, self._setup, self._views, self._stops = corpus, n_folds, setup, views, stops
+        n_epochs, n_trainings = getattr(setup.learner, "n_epochs", None) or 1, len(seeds) * n_folds
+        self.no_curves = why_no_room(n_trainings * len(self.gold), n_epochs, self.n_classes)
+        self._all_classes = all_classes and not self.no_curves
         self._trained: dict[str, list[tuple[Training, Trained]]] = {}
 
     def has(self, kinds: Iterable[str]) -> bool:
@@ -121,6 +127,17 @@ class LabelEvidence:
         for trained, (_, held_out) in self._folds():
             total[held_out] += trained.answers["probs"].double().numpy()[held_out]
         return total / len(self.seeds)
+
+    @cached_property
+    def curves(self) -> np.ndarray | None:
+        """(instance, epoch, class) float16 probabilities out of fold, averaged over seeds; None if not kept."""
+        total = None
+        for trained, (_, held_out) in self._folds():
+            if (probs := trained.dynamics.probs) is None:
+                return None
+            total = np.zeros((len(self.gold), len(probs), self.n_classes), np.float32) if total is None else total
+            total[held_out] += probs[:, held_out].float().movedim(1, 0).numpy() / len(self.seeds)
+        return None if total is None else total.astype(np.float16)
 
     @cached_property
     def views(self) -> Sequence[np.ndarray]:
@@ -219,7 +236,8 @@ class LabelEvidence:
         everything = np.arange(len(self.gold))
         if kind == "folds":
             return [
-                Training(seed, rows, self.gold[rows], everything, self.gold)  # those trained on are recorded, too
+                # Those trained on are recorded, too.
+                Training(seed, rows, self.gold[rows], everything, self.gold, self._all_classes)
                 for seed, folds in zip(self.seeds, self.folds, strict=True)
                 for rows, _ in folds
             ]

@@ -26,51 +26,53 @@ def by_neighbours(labels: Sequence[str], own: str) -> str:
         >>> by_neighbours(["HUM"] * 5, "ENTY")
         'The 5 most similar texts are all labelled HUM.'
         >>> by_neighbours(["HUM", "ENTY", "HUM", "LOC"], "ENTY")
-        'Of the 4 most similar texts, 2 are labelled HUM, 1 LOC, and 1 has its label.'
+        'Of the 4 most similar texts, 2 are labelled HUM, 1 LOC and 1 ENTY, like this one.'
     """
     n, n_own = len(labels), labels.count(own)
     counts = Counter(label for label in labels if label != own).most_common()
     if n == 1:
-        return f"The most similar text {'has its label' if n_own else f'is labelled {in_words(labels[0])}'}."
+        return f"The most similar text is labelled {in_words(labels[0])}{', like this one' if n_own else ''}."
     texts, every = f"{n} most similar texts", "both" if n == 2 else "all"
     if n_own >= _MOST * n:
-        which = f"The {texts} {every} have" if n_own == n else f"{n_own} of the {texts} have"
-        return f"{which} its label, which speaks for it."
+        which = f"The {texts} are {every}" if n_own == n else f"{n_own} of the {texts} are"
+        return f"{which} labelled {in_words(own)}, like this one."
     if len(counts) == 1 and not n_own:
         return f"The {texts} are {every} labelled {in_words(counts[0][0])}."
     said = [f"{count} {in_words(label)}" for label, count in counts]
     said[0] = f"{counts[0][1]} {'is' if counts[0][1] == 1 else 'are'} labelled {in_words(counts[0][0])}"
     if not n_own:
-        return f"{'Neither' if n == 2 else 'None'} of the {texts} has its label: {', '.join(said)}."
-    rest = f"{n_own} {'has' if n_own == 1 else 'have'} its label"
-    return f"Of the {texts}, {', '.join(said)}{',' if len(said) > 1 else ''} and {rest}."
+        which = f"{'Neither' if n == 2 else 'None'} of the {texts} is labelled {in_words(own)}"
+        return f"{which}: {', '.join(said[:-1])} and {said[-1]}."
+    return f"Of the {texts}, {', '.join(said)} and {n_own} {in_words(own)}, like this one."
 
 
-def by_models(p_likely: float, p_own: float, likely: str) -> str:
+def by_models(p_likely: float, p_own: float, likely: str, own: str) -> str:
     """What models say that were not trained on the document.
 
     Args:
         p_likely: their probability of the likely label.
         p_own: their probability of the label that the document has.
         likely: the likely label.
+        own: label of the document.
 
     Example:
-        >>> by_models(0.99, 0.01, "HUM")
-        'Models that never saw it say HUM with .99 and give its own label .01.'
-        >>> by_models(0.1, 0.8, "HUM")
-        'Models that never saw it confirm its label with .80; HUM comes next with .10.'
+        >>> by_models(0.99, 0.01, "HUM", "ENTY")
+        'Models that never saw this text say HUM (99 %), not ENTY (1 %).'
+        >>> by_models(0.1, 0.8, "HUM", "ENTY")
+        'Models that never saw this text say ENTY (80 %), too; next comes HUM (10 %).'
     """
-    likely, of_likely, of_own = in_words(likely), probability(p_likely), probability(p_own)
+    of_likely, of_own = f"{in_words(likely)} ({percent(p_likely)})", f"{in_words(own)} ({percent(p_own)})"
     if abs(p_likely - p_own) < _LEAST_GAP:
-        return f"Models that never saw it hesitate between {likely} ({of_likely}) and its own label ({of_own})."
+        return f"Models that never saw this text hesitate between {of_likely} and {of_own}."
     if p_own > p_likely:
-        return f"Models that never saw it confirm its label with {of_own}; {likely} comes next with {of_likely}."
-    say = "say" if p_likely >= _SURE else "lean towards"
-    return f"Models that never saw it {say} {likely} with {of_likely} and give its own label {of_own}."
+        return f"Models that never saw this text say {of_own}, too; next comes {of_likely}."
+    if p_likely >= _SURE:
+        return f"Models that never saw this text say {of_likely}, not {of_own}."
+    return f"Models that never saw this text are unsure: {of_likely} rather than {of_own}."
 
 
 def by_epochs(correctness: float, n_epochs: int, last: str | None, own: str) -> str:
-    """What a model said in the course of training.
+    """What a model said of a document while it learnt its label.
 
     Args:
         correctness: share of epochs in which it predicted the label of the document, perhaps a mean over trainings.
@@ -80,22 +82,36 @@ def by_epochs(correctness: float, n_epochs: int, last: str | None, own: str) -> 
 
     Example:
         >>> by_epochs(0.2, 10, "HUM", "ENTY")
-        'In training, the model predicted its label in 2 of 10 epochs; at the end it predicted HUM.'
+        'While it learnt this text as ENTY, the model said ENTY in 2 of 10 rounds, and HUM at the end.'
     """
+    named = in_words(own)
+    learnt = f"While it learnt this text as {named}, the model" if own else "While it learnt, the model"
     if n_epochs == 1 and last is not None:
-        if last == own:
-            return "In training, the model predicted its label, which speaks for it."
-        return f"In training, the model predicted {in_words(last)}."
+        return f"{learnt} said {in_words(last)}{', too' if last == own else ''}."
     if correctness >= 1:
-        return "In training, the model predicted its label in every epoch, which speaks for it."
+        return f"{learnt} said so in every round."
     exact = correctness * n_epochs
     n_right = round(exact)
     about = "" if abs(exact - n_right) < 1e-3 else "about "
-    how_often = f"predicted its label in {about}{n_right} of {n_epochs} epochs"
+    how_often = f"said {named} in {about}{n_right} of {n_epochs} rounds"
     if n_right == 0:
-        how_often = f"{'hardly ever' if about else 'never'} predicted its label"
-    ended = "" if last is None else ", and at the end" if last == own else f"; at the end it predicted {in_words(last)}"
-    return f"In training, the model {how_often}{ended}."
+        how_often = f"{'hardly ever' if about else 'never'} said {named}"
+    ended = "" if last is None else ", and at the end" if last == own else f", and {in_words(last)} at the end"
+    if n_right == 0 and last not in (None, own):
+        ended = f"; at the end it said {in_words(last)}"
+    return f"{learnt} {how_often}{ended}."
+
+
+def percent(p: float) -> str:
+    """A probability in percent, never rounded to 0 or 100.
+
+    Example:
+        >>> percent(0.054), percent(0.9999), percent(1e-9)
+        ('5 %', 'over 99 %', 'under 1 %')
+    """
+    if p < 0.005:
+        return "under 1 %"
+    return "over 99 %" if p >= 0.995 else f"{min(max(round(100 * p), 1), 99)} %"
 
 
 def probability(p: float) -> str:

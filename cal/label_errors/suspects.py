@@ -5,6 +5,9 @@ suspects.csv   one row per document, most suspicious first; `suspects_table` des
 to_read.csv    the first of them and random samples of the others, to say what you find: see `draw_reads`
 pairs.csv      pairs of label and likely label among the first: see `label_pairs`
 problems.csv   texts that are doubtful whatever their label: see `find_text_problems`
+neighbours.parquet  the most similar documents of each: see `similar_documents`; absent if none were looked for
+curves.npy     probability of each class after every epoch by models that never saw the document: see `Suspects.curves`;
+               absent after a ranking without training
 suspects.json  the request, the source and its hash, what labels flipped at random tell, versions
 """
 
@@ -26,6 +29,7 @@ from cal.errors import StorageError, quantity
 from cal.exchange.spreadsheet import from_spreadsheet, to_spreadsheet
 from cal.files import OwnedFolder
 from cal.label_errors.next_steps import next_steps, next_text
+from cal.label_errors.suspects_files import read_evidence, write_evidence
 from cal.label_errors.suspects_pairs import label_pairs, n_counted
 from cal.label_errors.suspects_table import READ
 from cal.label_errors.suspects_text import (
@@ -58,11 +62,16 @@ class Suspects:
             looked like labels flipped at random; None if nothing can be said even then, for the reason `no_p_wrong`)
             and versions, as in suspects.json.
         problems: texts that are doubtful whatever their label, as `find_text_problems` lists them.
+        neighbours: the most similar documents of each, as `similar_documents` gives them; None if none were looked for.
+        curves: (document, epoch, class) float16 probabilities by models that never saw the document, averaged over
+            trainings. That of rank 1 comes first; classes are `label_names` of `about`. None without training.
     """
 
     rows: pd.DataFrame
     about: Mapping[str, Any]
     problems: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=PROBLEMS))
+    neighbours: pd.DataFrame | None = None
+    curves: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -122,6 +131,7 @@ class Suspects:
             target.write("to_read.csv", to_spreadsheet(draw_reads(self.rows, seed)))
         target.write("pairs.csv", to_spreadsheet(self.pairs()))
         target.write("problems.csv", to_spreadsheet(self.problems))
+        write_evidence(target.path, self.neighbours, self.curves)
         target.write("suspects.html", suspects_page(self, output=str(target.path)).encode())
 
     @classmethod
@@ -146,7 +156,7 @@ class Suspects:
             unique="id",
         )
         problems = stored.table("problems.csv", _read_problems, {"score": (-np.inf, np.inf)}, others=PROBLEMS)
-        return cls(rows, about, problems)
+        return cls(rows, about, problems, *read_evidence(stored, int(rows["rank"].max()) if len(rows) else 0))
 
     def __str__(self) -> str:
         config, named = self.about["config"], bool(self.about["named"])

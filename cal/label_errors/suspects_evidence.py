@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from cal.dynamics.suspicion import SUSPICION, suspicion
 from cal.errors import AnalysisError
 from cal.label_errors.detectors import Detection, detect
 from cal.label_errors.error_estimate import ErrorEstimate
+from cal.label_errors.similar_documents import similar_documents
 from cal.label_errors.suspects import PROBLEMS, Suspects
 from cal.label_errors.suspects_table import Evidence, needs_words, suspects_table
 from cal.maps.given import given_map
@@ -58,7 +60,14 @@ def find_suspects(request: SuspectsRequest, corpus: Corpus | None, quiet: bool, 
     about |= request.origin(evidence.ids, evidence.gold, corpus if given and request.trains else None)
     about |= provenance(request.device)
     in_parts = corpus is not None and corpus.train.sequences is not None
-    return Suspects(table, about, _problems(evidence, in_parts))
+    curves, neighbours = evidence.curves, None
+    if curves is not None:
+        curves, about["label_names"] = curves[evidence.order], [*map(str, evidence.label_names)]
+    if evidence.vectors is not None:
+        n_threads = request.workers or os.cpu_count() or 1
+        found = similar_documents(evidence.vectors, [*map(str, evidence.ids)], n_threads=n_threads)
+        neighbours = found.iloc[evidence.order].reset_index(drop=True)
+    return Suspects(table, about, _problems(evidence, in_parts), neighbours, curves)
 
 
 def _problems(evidence: Evidence, in_parts: bool) -> pd.DataFrame:
@@ -108,7 +117,7 @@ def _of_training(request: SuspectsRequest, corpus: Corpus, setup: Setup) -> tupl
     # Flips take trainings of their own, which a learner that reads texts makes dear.
     estimated = by == "calibrated" or request.learner.reads_features
     names = dict.fromkeys((by, "consensus", *SUSPICION, *("calibrated",) * estimated))
-    how = {"seeds": request.seeds, "folds": request.folds, "stops": request.stops}
+    how = {"seeds": request.seeds, "folds": request.folds, "stops": request.stops, "all_classes": True}
     found = detect(corpus, list(names), setup, **how)
     scores = {name: detection.score for name, detection in found.items()}
     calibrated = found.get("calibrated", Detection(scores[by], no_estimate=_NOT_FLIPPED))
@@ -125,6 +134,7 @@ def _of_training(request: SuspectsRequest, corpus: Corpus, setup: Setup) -> tupl
         no_estimate=calibrated.no_estimate,
         texts=corpus.train.texts,
         places=corpus.train.places or (),
+        curves=found["consensus"].curves,
     )
     about = {"name": corpus.name, "named": corpus.train.named, "seeds": request.seeds}
     return evidence, about | {"corpus_fingerprint": corpus.fingerprint, "vectors": request.vectors or None}

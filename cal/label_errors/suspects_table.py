@@ -42,6 +42,7 @@ class Evidence:
         texts: texts of the documents.
         places: where the documents are in their source, such as `row 17`; empty if unknown.
         vectors: (instance, feature) vectors to find similar documents by.
+        curves: (instance, epoch, class) probabilities as in `probs`, after every epoch of the learner.
     """
 
     ids: Sequence[str | int]
@@ -59,6 +60,7 @@ class Evidence:
     texts: Sequence[str] | None = None
     places: Sequence[str] = field(default=())
     vectors: Any = None
+    curves: np.ndarray | None = None
 
 
 def suspects_table(evidence: Evidence, n_neighbours: int = 5, n_with: int | None = None) -> pd.DataFrame:
@@ -86,7 +88,7 @@ def suspects_table(evidence: Evidence, n_neighbours: int = 5, n_with: int | None
         >>> evidence = Evidence(["a", "b"], np.array([0, 1]), ["no", "yes"], "aum", np.array([1, 0]), scores,
         ...                     probs=np.array([[0.9, 0.1], [0.8, 0.2]]), places=["row 1", "row 2"])
         >>> suspects_table(evidence)[["id", "label", "likely", "why"]].iloc[0].tolist()
-        ['b', 'yes', 'no', 'Models that never saw it say no with .80 and give its own label .20.']
+        ['b', 'yes', 'no', 'Models that never saw this text say no (80 %), not yes (20 %).']
     """
     order, n = evidence.order, len(evidence.gold)
     around = _around(evidence, n_neighbours, n_with)
@@ -178,8 +180,8 @@ def _reasons(evidence: Evidence, likely: np.ndarray, around: Mapping[int, Neighb
     if evidence.probs is not None:
         everything = np.arange(len(own))
         of_likely, of_own = evidence.probs[everything, likely].tolist(), evidence.probs[everything, own].tolist()
-        values = zip(of_likely, of_own, likely.tolist(), strict=True)
-        told = [by_models(p_likely, p_own, names[label]) for p_likely, p_own, label in values]
+        values = zip(of_likely, of_own, likely.tolist(), own, strict=True)
+        told = [by_models(p_likely, p_own, names[other], names[label]) for p_likely, p_own, other, label in values]
     elif evidence.correctness is not None and not np.isnan(evidence.correctness).any():
         ended = [None] * len(own) if evidence.predicted is None else _known(evidence.predicted, names)
         of_epochs = zip(evidence.correctness.tolist(), ended, own, strict=True)

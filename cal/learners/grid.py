@@ -50,6 +50,7 @@ class Training:
         gold: (instance,) their classes, which may differ from those of the corpus.
         held_out: (other instance,) rows to record instead of those trained on.
         held_out_gold: (other instance,) their classes.
+        all_classes: whether its dynamics keep the probabilities of all classes, if there is room for them.
 
     Raises:
         DataError: if rows and classes are not whole numbers from 0, or differ in number.
@@ -60,6 +61,7 @@ class Training:
     gold: np.ndarray
     held_out: np.ndarray | None = None
     held_out_gold: np.ndarray | None = None
+    all_classes: bool = False
 
     def __post_init__(self) -> None:
         check_arguments(Training, {"seed": self.seed})
@@ -137,7 +139,6 @@ def train_all(
     n_classes: int | None = None,
     capture: Capture = "end",
     checkpoints: Path | None = None,
-    all_classes: bool = False,
 ) -> list[Trained]:
     """Trains classifiers side by side; what each leaves, in the order of the trainings.
 
@@ -153,7 +154,6 @@ def train_all(
         n_classes: number of classes of the classifiers; that of the corpus by default.
         capture: for trainings that hold nothing out, `end` or `during`; the others are `out_of_fold`.
         checkpoints: folder for the state of long trainings, from which the same call resumes them; None keeps nothing.
-        all_classes: keep the probabilities of all classes in the dynamics, if there is room for them.
 
     Raises:
         ConfigError: if several processes are to share what only one can do.
@@ -190,7 +190,7 @@ def train_all(
     if setup.workers is None and hasattr(learner, "work"):  # a process takes longer to start than little work does
         work = sum(learner.work(inputs, len(training.rows), n_classes) for training in trainings)
         n_workers = max(min(n_workers, int(work / _WORK_OF_A_PROCESS)), 1)
-    given = (inputs, n_classes, learner, ask, capture, device, checkpoints, quiet or n_workers > 1, all_classes)
+    given = (inputs, n_classes, learner, ask, capture, device, checkpoints, quiet or n_workers > 1)
 
     def train(numbers: list[int]) -> list[Trained]:
         return _trained([trainings[number] for number in numbers], *given)
@@ -274,9 +274,9 @@ class TestScores:
 
 def _equally_long(trainings: Sequence[Training]) -> list[list[int]]:
     """Positions of trainings that fit one stack, whose runs need equally many instances."""
-    alike: dict[tuple[int, int, bool], list[int]] = {}
+    alike: dict[tuple[int, int, bool, bool], list[int]] = {}
     for number, training in enumerate(trainings):
-        key = len(training.rows), len(training.recorded), training.held_out is None
+        key = len(training.rows), len(training.recorded), training.held_out is None, training.all_classes
         alike.setdefault(key, []).append(number)
     return list(alike.values())
 
@@ -291,7 +291,6 @@ def _trained(
     device: str,
     checkpoints: Path | None,
     quiet: bool,
-    all_classes: bool = False,
 ) -> list[Trained]:
     """What trainings leave that fit one stack."""
     model = learner.build(inputs, n_classes, len(block), torch.device(device))
@@ -305,7 +304,7 @@ def _trained(
         held_out = stacked(each.held_out for each in block), stacked(each.held_out_gold for each in block)
     # Folds of one seed share initial weights and shuffles, as runs of one seed always do.
     streams = Streams([each.seed for each in block], 0, device)
-    all_classes = all_classes and "all_classes" in signature(model.fit).parameters
+    all_classes = block[0].all_classes and "all_classes" in signature(model.fit).parameters
     asked: dict[str, Any] = {"all_classes": True} if all_classes else {}
     kept = checkpoints and checkpoints / _digest(block, inputs, n_classes, learner, capture, all_classes)
     dynamics = model.fit(

@@ -36,12 +36,12 @@ def write_curves(path: Path, curves: Tensor) -> None:
     write_whole(path, write)
 
 
-def read_curves(path: Path, n_instances: int, n_epochs: int | None = None) -> Tensor:
+def read_curves(path: Path, n_instances: int | None = None, n_epochs: int | None = None) -> Tensor:
     """The (epoch, instance, class) float16 curves in a file.
 
     Args:
         path: the file.
-        n_instances: number of instances that they must be of.
+        n_instances: number of instances that they must be of; None takes any.
         n_epochs: number of epochs that they must have; None takes any.
 
     Raises:
@@ -53,8 +53,10 @@ def read_curves(path: Path, n_instances: int, n_epochs: int | None = None) -> Te
         curves = np.load(path, mmap_mode=None if os.name == "nt" else "c")
     except EOFError as error:
         raise ValueError(f"{path.name} is empty") from error
-    if curves.ndim != 3 or curves.dtype != np.float16 or len(curves) != n_instances or not curves.shape[2]:
-        raise ValueError(f"{path.name} holds {curves.dtype} of shape {curves.shape} for {n_instances} instances")
+    if curves.ndim != 3 or curves.dtype != np.float16 or not curves.shape[2]:
+        raise ValueError(f"{path.name} holds {curves.dtype} of shape {curves.shape}, and no float16 curves")
+    if n_instances not in (None, len(curves)):
+        raise ValueError(f"{path.name} has curves of {len(curves)} instances, and not of {n_instances}")
     if n_epochs not in (None, curves.shape[1]):
         raise ValueError(f"{path.name} has {curves.shape[1]} epochs, and not {n_epochs}")
     return torch.from_numpy(curves).movedim(0, 1)

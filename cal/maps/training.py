@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,11 +44,10 @@ def train_map(request: MapRequest, corpus: Corpus, checkpoints: Path | None, qui
     ]
     trained = train_all(
         corpus,
-        [training for of_seed in trainings for training in of_seed],
+        [replace(training, all_classes=True) for of_seed in trainings for training in of_seed],
         request.setup(quiet),
         capture=request.capture,  # type: ignore[arg-type]
         checkpoints=checkpoints,
-        all_classes=True,
     )
     labels = torch.from_numpy(gold).repeat(len(request.seeds), 1)
     n_epochs, n_classes = trained[0].dynamics.n_epochs, None

@@ -158,7 +158,8 @@ def test_the_reasons_are_what_similar_texts_say_and_then_what_models_say():
             if given.vectors is not None:
                 expected += [by_neighbours([NAMES[given.gold[k]] for k, _ in by_cosine(given, at)[:5]], own)]
             if given.probs is not None:
-                expected += [by_models(probs[at, NAMES.index(row["likely"])], probs[at, given.gold[at]], row["likely"])]
+                p_likely, p_own = probs[at, NAMES.index(row["likely"])], probs[at, given.gold[at]]
+                expected += [by_models(p_likely, p_own, row["likely"], own)]
             elif given.correctness is not None:
                 expected += [by_epochs(given.correctness[at], 10, NAMES[given.predicted[at]], own)]
             assert row["why"] == " ".join(expected)

@@ -52,9 +52,7 @@ def test_a_run_of_a_stack_is_that_run_alone(stack, make_learner, corpus, run):
     learner, dynamics = stack
     alone = make_learner()
     assert_same_dynamics(
-        dataclasses.replace(
-            dynamics, **{f.name: getattr(dynamics, f.name)[[run]] for f in dataclasses.fields(dynamics)[:-1]}
-        ),
+        dataclasses.replace(dynamics, **{name: values[[run]] for name, values in dynamics.tensors().items()}),
         fit(alone, corpus, [run]),
     )
     together, apart = learner.predict(POOL), alone.predict(POOL[[run]])

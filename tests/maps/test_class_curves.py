@@ -205,7 +205,7 @@ def test_curves_of_an_earlier_map_do_not_stay(tmp_path):
     [
         (lambda path, curves: path.write_bytes(b""), "curves.npy is empty"),
         (lambda path, curves: path.write_bytes(path.read_bytes()[:-2]), "cannot be read"),
-        (lambda path, curves: np.save(path, curves[1:]), r"of shape \(29, 4, 3\) for 30 instances"),
+        (lambda path, curves: np.save(path, curves[1:]), "has curves of 29 instances, and not of 30"),
         (lambda path, curves: np.save(path, curves[:, 1:]), "has 3 epochs, and not 4"),
         (lambda path, curves: np.save(path, curves[..., 1:]), "has 2 classes, and the map has class 2"),
         (lambda path, curves: np.save(path, curves.astype(float)), "holds float64"),

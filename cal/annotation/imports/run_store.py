@@ -16,6 +16,7 @@ from cal.annotation.imports.returning import append_returns
 from cal.annotation.imports.run_tables import MAP, RunTable
 from cal.annotation.imports.staging import content_digest
 from cal.annotation.store.column_types import now
+from cal.annotation.store.evidence import packed_neighbours
 from cal.annotation.store.label_store import names_and_former_names
 from cal.annotation.store.labels import LabelNames
 from cal.annotation.store.schema import (
@@ -64,8 +65,10 @@ def add_run(
     if run.curves is not None:
         row["label_ids"] = [numbers.get(each) for each in run.classes]
     number = connection.execute(sa.insert(RUN).values(**row).returning(RUN.c.id)).scalar_one()
-    table, rows = (MAP_POINT, _points) if run.kind == MAP else (SUGGESTION, _suggestions)
-    for some in chunks(rows(run, found, numbers, number)):
+    table, rows = MAP_POINT, _points(run, found, numbers, number)
+    if run.kind != MAP:
+        table, rows = SUGGESTION, _suggestions(run, found, numbers, number, _numbers_of(connection, run, found))
+    for some in chunks(rows):
         connection.execute(sa.insert(table), some)
     if not partial:
         _refuse_gaps(connection, run, table, number)
@@ -233,11 +236,14 @@ def _points(
 
 
 def _suggestions(
-    run: RunTable, found: Sequence[_Document], numbers: Mapping[Any, int], number: int
+    run: RunTable,
+    found: Sequence[_Document],
+    numbers: Mapping[Any, int],
+    number: int,
+    number_of: Mapping[str, int] | None = None,
 ) -> Iterator[dict[str, Any]]:
-    for document, likely, score, p_wrong, why, columns in _rows(
-        run, found, ("likely", "score", "p_wrong", "why", "columns")
-    ):
+    names = ("likely", "score", "p_wrong", "why", "columns")
+    for at, (document, likely, score, p_wrong, why, columns) in enumerate(_rows(run, found, names)):
         yield {
             "run_id": number,
             "document_id": document.id,
@@ -246,7 +252,23 @@ def _suggestions(
             "p_wrong": p_wrong,
             "why": why,
             "columns": columns,
+            "neighbours": None if run.neighbours is None else _packed(run.neighbours[at], number_of or {}),
+            "curves": None if run.curves is None else run.curves[at].tobytes(),
         }
+
+
+def _numbers_of(connection: Connection, run: RunTable, found: Sequence[_Document]) -> dict[str, int]:
+    """The number of each document of the run and of each neighbour, of those that are in the project."""
+    number_of = {id: document.id for id, document in zip(run.rows["id"], found, strict=True)}
+    query = sa.select(DOCUMENT.c.external_id, DOCUMENT.c.id)
+    for some in chunks({id for near in run.neighbours or () for id, _ in near} - number_of.keys()):
+        number_of |= dict(connection.execute(query.where(DOCUMENT.c.external_id.in_(some))).all())
+    return number_of
+
+
+def _packed(neighbours: Sequence[tuple[str, float]], number_of: Mapping[str, int]) -> bytes:
+    """The neighbours that are documents of the project, by their numbers."""
+    return packed_neighbours([(number_of[id], of) for id, of in neighbours if id in number_of])
 
 
 def _rows(run: RunTable, found: Sequence[_Document], names: Sequence[str]) -> Iterator[tuple[Any, ...]]:

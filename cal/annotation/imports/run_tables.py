@@ -43,6 +43,7 @@ class RunTable:
         about: model, seeds, n_epochs, capture, settings, git and made, as far as they are known.
         label_names: names of the classes; None if they have none.
         curves: (instance, epoch, class) probabilities in float16, or None.
+        neighbours: id and similarity of the documents most similar to that of each row, the nearest first, or None.
         by_name: whether a run of another name is another one even if it says the same.
     """
 
@@ -53,6 +54,7 @@ class RunTable:
     about: Mapping[str, Any] = field(default_factory=dict)
     label_names: Sequence[str] | None = None
     curves: np.ndarray | None = None
+    neighbours: Sequence[Sequence[tuple[str, float]]] | None = None
     by_name: bool = False
 
     @property
@@ -71,9 +73,9 @@ class RunTable:
         found = hashlib.sha256(np.sort(hashes.to_numpy()).tobytes())
         if self.by_name:
             found.update(self.name.encode())
-        found.update(
-            repr((self.kind, self.curves is None, None if self.label_names is None else [*self.label_names])).encode()
-        )
+        names = None if self.label_names is None else [*self.label_names]
+        known = (self.kind, self.curves is None, names, *(("neighbours",) if self.neighbours is not None else ()))
+        found.update(repr(known).encode())
         return found.hexdigest()
 
 
@@ -148,7 +150,13 @@ def suspects_table(given: Any) -> RunTable:
     rows["columns"] = _as_series(frame.drop(columns=[name for name in _NOT_COLUMNS if name in frame]))
     known = dict(given.about) if isinstance(given, Suspects) else {}
     name = path.resolve().name if path is not None else str(known.get("name") or SUSPECTS)
-    return RunTable(SUSPECTS, name, str(path or name), rows, _about(known.get("config") or {}, known))
+    about = _about(known.get("config") or {}, known)
+    kept: dict[str, Any] = {}
+    if isinstance(given, Suspects) and given.neighbours is not None:
+        kept["neighbours"] = _pairs(given.neighbours, rows["id"])
+    if isinstance(given, Suspects) and given.curves is not None and len(rows):
+        kept |= {"curves": given.curves[frame["rank"].to_numpy(np.int64) - 1], "label_names": known.get("label_names")}
+    return RunTable(SUSPECTS, name, str(path or name), rows, about, **kept)
 
 
 def suggested_table(name: str, suggestions: Mapping[str, Suggested]) -> RunTable:
@@ -255,6 +263,13 @@ def _as_series(frame: pd.DataFrame) -> pd.Series:
         for row in zip(*columns, strict=True)
     ]
     return pd.Series(rows or [{}] * len(frame), index=frame.index, dtype=object)
+
+
+def _pairs(neighbours: pd.DataFrame, ids: pd.Series) -> list[list[tuple[str, float]]]:
+    """Id and similarity of the neighbours of some documents."""
+    rows = zip(neighbours["id"].map(str), neighbours["neighbours"], neighbours["similarities"], strict=True)
+    known = {id: list(zip(map(str, near), similarities, strict=True)) for id, near, similarities in rows}
+    return [known.get(id, []) for id in ids]
 
 
 def _by_document(class_curves: Tensor) -> np.ndarray:

@@ -148,7 +148,7 @@ SUGGESTION = Table(
     Column("p_wrong", Float),  # NULL outside the range in which it was validated
     Column("why", AnyText),
     Column("columns", Json),  # the other scores
-    Column("neighbours", LargeBinary),  # the most similar documents, as `store.neighbours` packs them
+    Column("neighbours", LargeBinary),  # the most similar documents, as `store.evidence` packs them
     Column("curves", LargeBinary),  # as in `map_point`, by models that never saw the document
     PrimaryKeyConstraint("run_id", "document_id"),
 )
