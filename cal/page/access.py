@@ -7,17 +7,20 @@ another origin sends: browsers say where a request comes from in `Sec-Fetch-Site
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cal.annotation.decisions.decision import name_problems
 from cal.annotation.project import Project
 from cal.annotation.store.reviewer_links import lead_of, reviewer_of_token
 from cal.page.errors import Refused, answer
+
+logger = logging.getLogger(__name__)
 
 LOCAL = ("localhost", "127.0.0.1", "[::1]")
 READS = ("GET", "HEAD", "OPTIONS")
@@ -36,11 +39,13 @@ class Access:
         project: the project.
         links: whether a session is needed, which a reviewer's link opens.
         port: port of the server.
+        host: address that it listens on, by which this machine may call it, too.
     """
 
     project: Project
     links: bool = False
     port: int = 0
+    host: str = "127.0.0.1"
 
     @property
     def cookie(self) -> str:
@@ -110,7 +115,10 @@ def lead(request: Request) -> str:
 
 
 class Guard:
-    """Refuses requests to foreign names, writes from foreign pages, and what is too large."""
+    """Refuses requests to foreign names and from foreign pages, and what is too large.
+
+    Pages and their files may be opened from anywhere, as links are shared; data may not.
+    """
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self.app, self.access = app, access
@@ -124,18 +132,38 @@ class Guard:
         if problem is not None:
             await answer(*problem)(scope, receive, send)
             return
-        await self.app(scope, receive, send)
+        await self._answered(scope, receive, send)
+
+    async def _answered(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Gives errors that nobody expected the shape and the headers of all answers."""
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        except Exception as error:
+            logger.exception("%s %r failed", scope["method"], scope["path"], exc_info=error)
+            if not begun:
+                told = "The server failed. What it printed says why; nothing was changed."
+                await answer(500, "unexpected", told)(scope, receive, send)
 
     def _problem(self, request: Request) -> tuple[int, str, str] | None:
         host = request.headers.get("host", "")
-        if not self.access.links and host_name(host) not in LOCAL:
+        own = f"[{self.access.host}]" if ":" in self.access.host else self.access.host
+        if not self.access.links and host_name(host) not in (*LOCAL, own.lower()):
             return 421, "access", "This server answers only to this machine. Open the address that it printed."
         if request.method in READS:
+            if request.url.path.startswith("/api/") and not same_origin(request.headers, host):
+                return 403, "access", "Another site's page asked for this."
             return None
         if not same_origin(request.headers, host):
             return 403, "access", "Another site's page sent this. Nothing was changed."
         length = request.headers.get("content-length")
-        if length is None or not length.isdecimal():
+        if length is None or not length.isdecimal() or "transfer-encoding" in request.headers:
             return 411, "request", "A request must say its length."
         if int(length) > MOST_BYTES:
             return 413, "request", f"A request has at most {MOST_BYTES:,} bytes; given {int(length):,}."

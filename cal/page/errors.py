@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,8 +17,6 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from cal.errors import CalError, ConfigError, DataError, StorageError
-
-logger = logging.getLogger(__name__)
 
 
 class Problem(BaseModel):
@@ -90,11 +87,6 @@ def add_handlers(app: FastAPI) -> None:
         if error.status_code == 404:
             return answer(404, "missing", f"There is nothing at {request.url.path}.")
         return answer(error.status_code, "request", f"{error.detail}.")
-
-    @app.exception_handler(Exception)
-    def unexpected(request: Request, error: Exception) -> JSONResponse:
-        logger.exception("%s %s failed", request.method, request.url.path, exc_info=error)
-        return answer(500, "unexpected", "The server failed. What it printed says why; nothing was changed.")
 
 
 def _where(location: Sequence[Any]) -> str:

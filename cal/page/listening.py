@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from ipaddress import ip_address
 
 from cal.errors import ConfigError
 
@@ -13,14 +14,14 @@ _TRIES = 20
 _NO_SUCH_HOST = (errno.EADDRNOTAVAIL, socket.EAI_NONAME, socket.EAI_NODATA, socket.EAI_AGAIN, socket.EAI_FAMILY)
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address.
+def is_loopback(address: str) -> bool:
+    """Whether only this machine can reach an address that a socket is bound to.
 
     Example:
-        >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0")
-        (True, True, False)
+        >>> is_loopback("127.0.0.1"), is_loopback("::1"), is_loopback("0.0.0.0"), is_loopback("192.168.1.7")
+        (True, True, False, False)
     """
-    return host in ("localhost", "::1") or host.startswith("127.")
+    return ip_address(address).is_loopback
 
 
 def name_of(host: str) -> str:

@@ -90,7 +90,8 @@ class Server:
                 self.project.close()
             raise
         self.host, self.port = host, int(self.socket.getsockname()[1])
-        self.access = Access(self.project, links=not is_loopback(host), port=self.port)
+        bound = str(self.socket.getsockname()[0])  # whatever the name of the host says
+        self.access = Access(self.project, links=not is_loopback(bound), port=self.port, host=host)
         self.links = self._links(reviewers, new_links) if self.access.links else {}
         self.app = create_app(self.project, self.access, tour=tour)
         config = uvicorn.Config(
@@ -99,6 +100,7 @@ class Server:
             access_log=False,
             server_header=False,
             lifespan="off",
+            ws="none",
             timeout_graceful_shutdown=3,
         )
         self._server = _Stopping(config, self.app.state.closing)

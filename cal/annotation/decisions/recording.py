@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
 
 from cal.annotation.decisions.decision import Decision, is_uuid
 from cal.annotation.decisions.verdicts import DECIDES
@@ -55,7 +56,7 @@ def record(
 
     Raises:
         ConfigError: listing what is wrong with the decisions by themselves.
-        DataError: if a document or label is unknown, or an id was used for another decision.
+        DataError: if a document, label, label version, run or queue is unknown, or an id was used for another decision.
     """
     refuse(dict.fromkeys(problem for each in decisions for problem in each.problems()))
     documents = _documents(connection, [each.document for each in decisions])
@@ -66,7 +67,15 @@ def record(
         _refuse_undone(connection, bulk)
     rows = _rows(connection, new, documents, names, bulk)
     add_reviewers(connection, {each.reviewer for each in new})
-    taken = _append(connection, rows)
+    try:
+        taken = _append(connection, rows)
+    except IntegrityError as error:
+        if "foreign key" not in str(error.orig).lower():
+            raise
+        raise DataError(
+            "A decision names a label version, run or queue that is not in this project. Give the numbers that its "
+            "task came with, or leave them out."
+        ) from error
     follow(connection, [{**row, "seq": taken[row["uuid"]]} for row in rows])
     append_returns(connection, _overtaken(connection, rows, dict(documents.values()), names))
     seqs = {uuid: row.seq for uuid, row in known.items()} | taken

@@ -263,11 +263,11 @@ def _back_up(path: Path, revision: str) -> Path:
 def _engine(url: URL) -> Engine:
     try:
         if url.get_backend_name() == "sqlite":
-            engine = sa.create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
+            engine = sa.create_engine(url, connect_args={"timeout": _BUSY_SECONDS}, hide_parameters=True)
             sa.event.listen(engine, "connect", _set_up_sqlite)
             sa.event.listen(engine, "begin", _begin_sqlite)
             return engine
-        engine = sa.create_engine(url, pool_pre_ping=True)
+        engine = sa.create_engine(url, pool_pre_ping=True, hide_parameters=True)
         sa.event.listen(engine, "connect", _set_up_postgresql)
         return engine
     except (NoSuchModuleError, ModuleNotFoundError) as error:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any
-
 from pydantic import BaseModel, ConfigDict, Field
 
 from cal.page.models.documents import DocumentView
+from cal.page.models.fields import Digest, Id, Moment, Name, Number, Seen, Text
 
 MOST_DECISIONS = 1000
-Text = Annotated[str, Field(max_length=20_000)]
-Name = Annotated[str, Field(max_length=2_000)]
-Id = Annotated[str, Field(max_length=10_000)]
 
 
 class Asked(BaseModel):
@@ -30,7 +25,7 @@ class TasksAsked(Asked):
         hidden: whether to leave out given label and suggestion.
     """
 
-    queue: int | None = None
+    queue: Number | None = None
     n: int = Field(5, ge=1, le=50)
     hidden: bool = False
 
@@ -83,13 +78,13 @@ class DecisionAsked(Asked):
     label: Name | None = None
     comment: Text | None = None
     seconds: float | None = Field(None, ge=0, le=1e6)
-    time: datetime | None = None
-    queue: int | None = None
-    position: int | None = None
-    digest: Name | None = None
-    version: int | None = None
-    run: int | None = None
-    seen: dict[str, Any] | None = None
+    time: Moment | None = None
+    queue: Number | None = None
+    position: Number | None = None
+    digest: Digest | None = None
+    version: Number | None = None
+    run: Number | None = None
+    seen: Seen | None = None
     adjudicates: bool = False
 
 

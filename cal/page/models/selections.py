@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 from pydantic import BaseModel, Field
 
 from cal.page.models.about import QueueView
-from cal.page.models.deciding import Asked, Name, Text
+from cal.page.models.deciding import Asked
+from cal.page.models.fields import Moment, Name, Number, Text
 
 MOST_NUMBERS, MOST_CORNERS = 1_000_000, 10_000
 Coordinate = Annotated[float, Field(allow_inf_nan=False)]
@@ -23,8 +23,8 @@ class Lasso(Asked):
         polygon: corners, each with its variability and its confidence.
     """
 
-    run: int
-    epochs: int | None = None
+    run: Number
+    epochs: Number | None = None
     polygon: Annotated[list[tuple[Coordinate, Coordinate]], Field(min_length=3, max_length=MOST_CORNERS)]
 
 
@@ -39,9 +39,9 @@ class DocumentSelection(Asked):
     """
 
     filter: Text | None = None
-    numbers: Annotated[list[int], Field(max_length=MOST_NUMBERS)] | None = None
+    numbers: Annotated[list[Number], Field(max_length=MOST_NUMBERS)] | None = None
     lasso: Lasso | None = None
-    queue: int | None = None
+    queue: Number | None = None
 
 
 class CountAsked(Asked):
@@ -93,8 +93,8 @@ class BulkAsked(Asked):
     action: Name
     label: Name | None = None
     comment: Text | None = None
-    count: int
-    time: datetime | None = None
+    count: Number
+    time: Moment | None = None
 
 
 class BulkTaken(BaseModel):

@@ -7,7 +7,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from cal.page.models.deciding import Asked, Name
+from cal.page.models.deciding import Asked
+from cal.page.models.fields import Name, Number
 
 
 class LabelUse(BaseModel):
@@ -52,7 +53,7 @@ class MergeAsked(Asked):
 
     old: Name
     into: Name
-    count: int
+    count: Number
 
 
 class RecolourAsked(Asked):

@@ -13,6 +13,7 @@ from cal.annotation.project import Project
 from cal.page.access import reader
 from cal.page.changes import latest_seq, read_changes
 from cal.page.models.about import Changes
+from cal.page.models.fields import Number
 from cal.page.routes.given import Served
 
 router = APIRouter(prefix="/api", tags=["changes"], dependencies=[Depends(reader)])
@@ -27,7 +28,7 @@ _SIGN_OF_LIFE = 15
 
 
 @router.get("/changes", response_class=StreamingResponse)
-async def changes(request: Request, project: Served, after: int = 0) -> StreamingResponse:
+async def changes(request: Request, project: Served, after: Number = 0) -> StreamingResponse:
     """A stream of `Changes` after an event, each as a JSON object in a server-sent event, as they happen."""
     return StreamingResponse(_events(request, project, after), media_type="text/event-stream")
 

@@ -10,6 +10,7 @@ from cal.page.document_list import read_list
 from cal.page.document_views import opened_view
 from cal.page.models.document_list import DocumentList
 from cal.page.models.documents import DocumentView
+from cal.page.models.fields import Number
 from cal.page.models.selections import DocumentSelection
 from cal.page.routes.given import Reader, Served
 
@@ -17,7 +18,7 @@ router = APIRouter(prefix="/api", tags=["documents"])
 
 
 @router.get("/document")
-def document(number: int, project: Served, reviewer: Reader, hidden: bool = False) -> DocumentView:
+def document(number: Number, project: Served, reviewer: Reader, hidden: bool = False) -> DocumentView:
     """A document that is opened from the map or a list."""
     return opened_view(project, number, reviewer or "", hidden=hidden)
 
@@ -27,7 +28,7 @@ def documents(
     project: Served,
     reviewer: Reader,
     filter: Annotated[str | None, Query(max_length=20_000)] = None,
-    queue: int | None = None,
+    queue: Number | None = None,
     sort: Annotated[str | None, Query(max_length=2_000)] = None,
     after: Annotated[str | None, Query(max_length=200)] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,

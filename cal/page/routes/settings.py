@@ -14,6 +14,7 @@ from cal.page.access import Access, access_of, reader
 from cal.page.errors import Refused
 from cal.page.event_rows import read_events
 from cal.page.label_uses import read_label_uses
+from cal.page.models.fields import Number
 from cal.page.models.settings import (
     EventsPage,
     LabelUses,
@@ -116,7 +117,7 @@ def take_link(asked: ReviewerAsked, request: Request, project: Served, lead: Lea
 
 @router.get("/events")
 def events(
-    project: Served, reviewer: Reader, before: int | None = None, n: Annotated[int, Query(ge=1, le=200)] = 50
+    project: Served, reviewer: Reader, before: Number | None = None, n: Annotated[int, Query(ge=1, le=200)] = 50
 ) -> EventsPage:
     """What has happened, the latest first."""
     with project.reading() as connection:
