@@ -39,7 +39,7 @@ class Process:
         self.reader.start()
 
     def wait(self):
-        self.wait_for("Ctrl-C stops it.")
+        self.wait_for("Ctrl-C stops it; everything that was decided is kept.")
         self.wait_until_it_answers()
         return self
 
@@ -105,7 +105,7 @@ def test_ctrl_c_ends_it_at_once_though_pages_are_open(run, client):
         each.close()
     assert took < 2
     assert code == 0
-    assert process.lines[-1] == "Ctrl-C stops it."  # and no traceback
+    assert "Traceback" not in "\n".join(process.lines)
 
 
 def test_secrets_are_printed_once_and_never_again(run, client, small):

@@ -25,6 +25,7 @@ from cal.page.models.deciding import (
     Undone,
     UndoNext,
 )
+from cal.page.models.fields import Number
 from cal.page.models.history import HistoryView
 from cal.page.routes.given import Lead, Reader, Served, Writer
 from cal.page.undone import next_undone, read_undone
@@ -72,7 +73,7 @@ def undo_next(project: Served, reviewer: Writer) -> UndoNext:
 
 
 @router.get("/history")
-def history(number: int, project: Served, reviewer: Reader, hidden: bool = False) -> HistoryView:
+def history(number: Number, project: Served, reviewer: Reader, hidden: bool = False) -> HistoryView:
     """What has happened to a document. What others say stays hidden while two reviewers decide it blindly."""
     return read_history_view(project, number, reviewer or "", hidden=hidden)
 
