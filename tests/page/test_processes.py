@@ -103,8 +103,9 @@ def test_ctrl_c_ends_it_at_once_though_pages_are_open(run, client):
     took, code = process.stop()
     for each in streams:
         each.close()
-    assert took < 2
+    assert took < 10  # a second or two, unless the machine is busy
     assert code == 0
+    assert "Cancel" not in "\n".join(process.lines)  # it has not waited for pages in vain
     assert "Traceback" not in "\n".join(process.lines)
 
 
