@@ -145,7 +145,7 @@ def test_hovering_shows_text_and_labels(shown):
 
 
 @pytest.mark.parametrize("tool", ["Lasso Select", "Box Select"])
-def test_a_lasso_and_a_box_select_what_they_enclose(shown, tool, tmp_path):
+def test_a_lasso_and_a_box_select_what_they_enclose(shown, until, tool):
     page = shown
     page.locator(f"[data-title='{tool}']").click()
     left, top, right, bottom = frame(page)
@@ -155,7 +155,7 @@ def test_a_lasso_and_a_box_select_what_they_enclose(shown, tool, tmp_path):
     points = table()
     expected = [row for row in range(60) if place(page, row)[0] < middle]
     assert 0 < len(expected) < 60
-    assert page.locator("#count").inner_text() == f"{len(expected)} selected of 60 points"
+    until(page, f"document.getElementById('count').textContent === '{len(expected)} selected of 60 points'")
     with page.expect_download() as download:
         page.locator("#save").click()
     with Path(download.value.path()).open(newline="", encoding="utf-8") as file:
@@ -163,7 +163,7 @@ def test_a_lasso_and_a_box_select_what_they_enclose(shown, tool, tmp_path):
     assert [row["id"] for row in saved] == points["id"][expected].tolist()
     assert [row["text"] for row in saved] == points["text"][expected].tolist()
     page.mouse.dblclick(right - 2, bottom - 2)
-    assert page.locator("#count").inner_text() == "60 points"
+    until(page, "document.getElementById('count').textContent === '60 points'")
 
 
 def test_search_finds_in_ids_and_texts_and_lists(shown, until):

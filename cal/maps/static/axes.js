@@ -105,7 +105,8 @@ export class Axes extends EventTarget {
 
   /** Fits the axes to the size of the element. */
   async resize() {
-    if (!this.element.clientWidth || !this.element.clientHeight) return;
+    const {clientWidth, clientHeight} = this.element, {width, height} = this.element._fullLayout;
+    if (!clientWidth || !clientHeight || (clientWidth === width && clientHeight === height)) return;
     await this.plotly.Plots.resize(this.element);
     const margin = this.#isNarrow() ? NARROW : MARGIN;
     if (this.element.layout.margin.l !== margin.l) await this.update();

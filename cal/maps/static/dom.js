@@ -49,12 +49,13 @@ export function svg(tag, attributes = {}, text) {
 }
 
 function setProperty(node, name, value) {
-  if (typeof value === "function" && name.startsWith("on")) {
+  if (REFUSED.has(name.toLowerCase()) && typeof value !== "object") {
+    throw new TypeError(`${name} is no property that a page may set.`);
+  } else if (typeof value === "function" && name.startsWith("on")) {
     node.addEventListener(name.slice(2).toLowerCase(), value);
   } else if (name === "style" && typeof value === "object") {
     for (const [key, given] of Object.entries(value)) node.style.setProperty(key, String(given));
-  } else if (name !== "innerHTML" && name !== "outerHTML" && !ADDRESSES.has(name) && !name.includes("-")
-    && name in node && isWritable(node, name) && !name.startsWith("on")) {
+  } else if (!ADDRESSES.has(name) && !name.includes("-") && !name.startsWith("on") && isWritable(node, name)) {
     node[name] = value;
   } else if (value === true || value === false) {  // aria-pressed="false" differs from no aria-pressed
     if (name.includes("-")) setAttribute(node, name, value);
