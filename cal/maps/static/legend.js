@@ -11,16 +11,17 @@ import {decimal, el, short, svg, thousands} from "./dom.js";
  * @param {Object} parts
  * @param {string} [parts.title] what the names are, above the list.
  * @param {Array<{name: string, colour: string, count: number, code: number, hidden: boolean}>} parts.entries the names.
+ * @param {boolean} [parts.counted] whether to say how many points each name has.
  * @param {(code: number) => void} parts.toggle hides or shows the points of a name.
  * @returns {HTMLElement} the list.
  */
-export function nameLegend({title, entries, toggle}) {
+export function nameLegend({title, entries, counted = true, toggle}) {
   const list = el("ul", {class: "legend-names"}, entries.map(entry => el("li", {},
     el("button", {type: "button", class: "legend-name", "aria-pressed": String(!entry.hidden), title: entry.name,
       onclick: () => toggle(entry.code)},
     el("i", {class: "legend-dot", "aria-hidden": "true", style: {"background-color": entry.colour}}),
-    el("span", {class: "legend-text"}, short(entry.name, 60)), el("span", {class: "legend-count"}, thousands(entry.count)),
-    ))));
+    el("span", {class: "legend-text"}, short(entry.name, 60)),
+    counted ? el("span", {class: "legend-count"}, thousands(entry.count)) : null))));
   return el("div", {class: "legend"}, title ? el("div", {class: "legend-title"}, title) : null, list);
 }
 

@@ -103,15 +103,20 @@ export class DataMap extends EventTarget {
   /**
    * Colours the points.
    *
-   * @param {Object} colour {kind: "names", names, codes, colours?, title?} or {kind: "numbers", values, title?, range?}.
+   * Names that the reader has hidden stay so while the names are the same.
+   *
+   * @param {Object} colour {kind: "names", names, codes, colours?, title?, counted?} or
+   *   {kind: "numbers", values, title?, range?}.
    *   `codes` are positions in `names`; `colours` are "#rrggbb" for each name, or a function from dark (true or false)
-   *   to them; without it, `nameColours` chooses.
+   *   to them; without it, `nameColours` chooses. `counted` false leaves the numbers of points out of the legend, as where
+   *   the points are a sample.
    */
   setColour(colour) {
     const scale = scaleOf(colour);
     if (scale.length !== this.n) {
       throw new RangeError(`There are ${this.n} points, and ${scale.length} values to colour them by.`);
     }
+    if (this.scale && JSON.stringify(this.scale.names) === JSON.stringify(scale.names)) scale.hidden = this.scale.hidden;
     this.scale = scale;
     this.#restate();
     this.#showLegend();

@@ -10,7 +10,8 @@ const NO_VALUE = 255;  // code of a missing number
 /**
  * The scale of what `setColour` of a map takes.
  *
- * @param {Object} colour {kind: "names", names, codes, colours?, title?} or {kind: "numbers", values, title?, range?}.
+ * @param {Object} colour {kind: "names", names, codes, colours?, title?, counted?} or
+ *   {kind: "numbers", values, title?, range?}.
  * @returns {NameScale|NumberScale} its scale.
  */
 export function scaleOf(colour) {
@@ -21,13 +22,13 @@ export function scaleOf(colour) {
 
 /** Colours of names. Without `colours`, names beyond the palette are "others". */
 class NameScale {
-  constructor({names, codes, colours = null, title = ""}) {
+  constructor({names, codes, colours = null, title = "", counted = true}) {
     const most = PALETTE.length;
     if (!colours && names.length > most) {
       codes = codes.map(code => Math.min(code, most));
       names = [...names.slice(0, most), "others"];
     }
-    Object.assign(this, {names, codes, colours, title, length: codes.length, hidden: new Set()});
+    Object.assign(this, {names, codes, colours, title, counted, length: codes.length, hidden: new Set()});
     this.counts = new Int32Array(names.length);
     for (const code of codes) this.counts[code]++;
   }
@@ -47,7 +48,7 @@ class NameScale {
     const shades = this.#shades(dark);
     const entries = this.names.map((name, code) =>
       ({name, code, colour: shades[code], count: this.counts[code], hidden: this.hidden.has(code)}));
-    return nameLegend({title: this.title, entries: entries.filter(entry => entry.count), toggle});
+    return nameLegend({title: this.title, entries: entries.filter(entry => entry.count), counted: this.counted, toggle});
   }
 }
 
