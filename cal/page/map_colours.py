@@ -21,6 +21,7 @@ from cal.exchange.records import STATES
 from cal.page.models.maps import ColourChoice
 from cal.page.points import NO_REGION, REGIONS, RunPoints
 from cal.page.reading import rows_about, scattered
+from cal.page.selections import is_blind, is_ever_blind
 
 RINGS, CROSSES = ("kept", "relabelled", "ambiguous"), ("excluded", "skipped")
 """States whose points are rings and crosses; a disagreement is drawn as what it was before: a disc that waits."""
@@ -94,7 +95,9 @@ def in_words_of(name: str) -> str:
     return known.get(name, (name[:1].upper() + name[1:]).replace("_", " "))
 
 
-def colour_by(connection: Connection, points: RunPoints, positions: np.ndarray, by: str) -> Colouring:
+def colour_by(
+    connection: Connection, points: RunPoints, positions: np.ndarray, by: str, veiled: np.ndarray
+) -> Colouring:
     """The colours of some points.
 
     Args:
@@ -102,6 +105,7 @@ def colour_by(connection: Connection, points: RunPoints, positions: np.ndarray, 
         points: the points of a run.
         positions: positions of the points to colour, ascending.
         by: one of `FIXED`, or a score or column as `find_score` takes it.
+        veiled: numbers of documents whose decisions do not show, ascending.
 
     Raises:
         CalError: if there is no such score.
@@ -111,12 +115,12 @@ def colour_by(connection: Connection, points: RunPoints, positions: np.ndarray, 
     if by == "region":
         return _of_regions(points.region[positions])
     if by in ("given", "suggested", "label"):
-        return _of_labels(connection, points, numbers, by)
+        return _of_labels(connection, points, numbers, by, veiled)
     if by == "state":
-        codes = state_codes(connection, numbers)
+        codes = state_codes(connection, numbers, veiled)
         return Colouring({"kind": "names", "title": "State", "names": list(STATES)}, codes)
     if by == "reviewer":
-        return _of_reviewers(connection, numbers)
+        return _of_reviewers(connection, numbers, veiled)
     if by == "split":
         query = sa.select(DOCUMENT.c.id, DOCUMENT.c.split)
         whole = sa.select(DOCUMENT.c.split).group_by(DOCUMENT.c.split).order_by(sa.func.count().desc())
@@ -126,11 +130,21 @@ def colour_by(connection: Connection, points: RunPoints, positions: np.ndarray, 
     return _of_score(connection, points, numbers, by)
 
 
-def state_codes(connection: Connection, numbers: np.ndarray) -> np.ndarray:
-    """Positions of the states of documents in `STATES`, read anew."""
+def veiled_numbers(connection: Connection, reviewer: str | None) -> np.ndarray:
+    """Numbers of the documents about which this reviewer must not see what others have decided, ascending."""
+    if not is_ever_blind(connection):
+        return np.array([], dtype=np.int32)
+    query = sa.select(DOCUMENT.c.id).where(is_blind(reviewer)).order_by(DOCUMENT.c.id)
+    return np.array(list(connection.execute(query).scalars()), dtype=np.int32)
+
+
+def state_codes(connection: Connection, numbers: np.ndarray, veiled: np.ndarray) -> np.ndarray:
+    """Positions of the states of documents in `STATES`, read anew; 0 of those that are veiled."""
     code = sa.case(*((STATE.c.state == name, position) for position, name in enumerate(STATES)), else_=0)
     rows = list(rows_about(connection, sa.select(STATE.c.document_id, code), STATE.c.document_id, numbers))
-    return _scattered(numbers, rows, 0)
+    codes = _scattered(numbers, rows, 0)
+    codes[np.isin(numbers, veiled)] = 0
+    return codes
 
 
 def marks_of(codes: np.ndarray) -> np.ndarray:
@@ -164,7 +178,9 @@ def _of_regions(regions: np.ndarray) -> Colouring:
     return Colouring({"kind": "names", "title": "Region", "names": used, "rest": len(used) == len(REGIONS)}, codes)
 
 
-def _of_labels(connection: Connection, points: RunPoints, numbers: np.ndarray, by: str) -> Colouring:
+def _of_labels(
+    connection: Connection, points: RunPoints, numbers: np.ndarray, by: str, veiled: np.ndarray
+) -> Colouring:
     names, basis = read_labels(connection), Basis.of(connection, points.run)
     if by == "suggested":
         table = MAP_POINT if basis.suspects is None else SUGGESTION
@@ -179,7 +195,7 @@ def _of_labels(connection: Connection, points: RunPoints, numbers: np.ndarray, b
         if by == "label":
             query = sa.select(STATE.c.document_id, STATE.c.label_id).where(STATE.c.label_id.is_not(None))
             decided = _labels(connection, query, STATE.c.document_id, numbers)
-            labels = np.where(decided >= 0, decided, labels)
+            labels = np.where((decided >= 0) & ~np.isin(numbers, veiled), decided, labels)
     return _coloured_labels(names, labels, FIXED[by][0])
 
 
@@ -207,7 +223,7 @@ def _coloured_labels(names: LabelNames, labels: np.ndarray, title: str) -> Colou
     )
 
 
-def _of_reviewers(connection: Connection, numbers: np.ndarray) -> Colouring:
+def _of_reviewers(connection: Connection, numbers: np.ndarray, veiled: np.ndarray) -> Colouring:
     reviewers = list(connection.execute(sa.select(REVIEWER.c.name).order_by(REVIEWER.c.name)).scalars())
     query = sa.select(VERDICT.c.document_id, VERDICT.c.reviewer, VERDICT.c.seq)
     rows = sorted(rows_about(connection, query, VERDICT.c.document_id, numbers), key=lambda row: row[2])
@@ -215,6 +231,8 @@ def _of_reviewers(connection: Connection, numbers: np.ndarray) -> Colouring:
     last = {
         row[0]: stored.process_result_value(row[1], connection.dialect) for row in rows
     }  # the latest decision counts
+    for number in veiled.tolist():
+        last.pop(number, None)
     return _of_names(numbers, list(last.items()), reviewers[:MOST_NAMES], "Reviewer", "nobody yet")
 
 

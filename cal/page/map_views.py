@@ -8,6 +8,7 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from cal.annotation.decisions.verdicts import UNDECIDED
 from cal.annotation.project import Project
 from cal.annotation.queues.basis import Basis
 from cal.annotation.queues.filters import Filter
@@ -18,7 +19,7 @@ from cal.annotation.store.statements import raw_rows
 from cal.page.binary import dumped
 from cal.page.changes import changed_documents
 from cal.page.errors import Refused
-from cal.page.map_colours import colour_by, state_codes
+from cal.page.map_colours import colour_by, state_codes, veiled_numbers
 from cal.page.map_sample import draw
 from cal.page.models.maps import MapAsked, PointTip
 from cal.page.points import REGIONS, Places, RunPoints, points_of, withdrawn_numbers
@@ -29,14 +30,15 @@ TOP = 1000
 _TEXT = 240  # characters of a text
 
 
-def map_view(project: Project, asked: MapAsked) -> bytes:
+def map_view(project: Project, asked: MapAsked, reviewer: str | None = None) -> bytes:
     """The answer to `MapAsked`, as `dumped` packs it.
 
     Its header holds `run`, `epochs` (that are shown), `n_epochs` (that could be; 0 without curves), `total`, `in_view`,
     `sampled` (whether some points in view are not drawn), `whole` (whether all points are here), `matching`, `density`,
     `regions` (name, number, and the middle of each), `colour` (see `Colouring`) and `moved` (see `moved_between`).
     Its arrays are `numbers`, `x`, `y`, `states` (positions in the states), `codes` or `values`, and perhaps `matches`,
-    `from_x` and `from_y`, and `counts`.
+    `from_x` and `from_y`, and `counts`. What others have decided about documents that wait for a blind second decision
+    does not show.
 
     Raises:
         Refused: if there is no such map.
@@ -55,8 +57,9 @@ def map_view(project: Project, asked: MapAsked) -> bytes:
         always = _always(connection, points, asked)
         drawn = draw(places, points.order, shown, matches, always, view)
         numbers = points.numbers[drawn.positions]
-        colour = colour_by(connection, points, drawn.positions, asked.colour)
-        states = state_codes(connection, numbers).astype(np.uint8)
+        veiled = veiled_numbers(connection, reviewer)
+        colour = colour_by(connection, points, drawn.positions, asked.colour, veiled)
+        states = state_codes(connection, numbers, veiled).astype(np.uint8)
     arrays = {"numbers": numbers, "x": places.x[drawn.positions], "y": places.y[drawn.positions], "states": states}
     arrays |= colour.array
     if matches is not None:
@@ -160,7 +163,7 @@ def moved_between(before: RunPoints, after: RunPoints) -> dict[str, Any]:
     return {"both": int(has.sum()), "moved": sum(each[2] for each in listed), "ways": listed}
 
 
-def point_tip(project: Project, number: int, *, hidden: bool) -> PointTip:
+def point_tip(project: Project, number: int, reviewer: str | None = None, *, hidden: bool) -> PointTip:
     """What is said about a document when its point is hovered over.
 
     Raises:
@@ -178,14 +181,16 @@ def point_tip(project: Project, number: int, *, hidden: bool) -> PointTip:
         if row is None:
             raise Refused(404, "missing", f"There is no document number {number} in the project.")
         (now,) = changed_documents(connection, [number])
+        veiled = number in veiled_numbers(connection, reviewer)
+        given = names.name(row.label_id)
     beginning = row.text if len(row.text) <= _TEXT else f"{row.text[:_TEXT]}…"
     return PointTip(
         number=number,
         document=row.external_id,
         text=beginning,
-        given=None if hidden else names.name(row.label_id),
-        label=None if hidden else now.label,
-        state=now.state,
+        given=None if hidden else given,
+        label=None if hidden else given if veiled else now.label,
+        state=UNDECIDED if veiled else now.state,
     )
 
 

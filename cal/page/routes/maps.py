@@ -17,7 +17,7 @@ router = APIRouter(prefix="/api/map", tags=["maps"])
 @router.get("", response_class=Response, responses={200: {"content": {"application/octet-stream": {}}}})
 def points(asked: Annotated[MapAsked, Query()], project: Served, reviewer: Reader) -> Response:
     """Points of a map in a compact form: a header in JSON after its length, then arrays that the header lists."""
-    return Response(map_view(project, asked), media_type="application/octet-stream")
+    return Response(map_view(project, asked, reviewer), media_type="application/octet-stream")
 
 
 @router.get("/colours")
@@ -30,4 +30,4 @@ def colours(run: int, project: Served, reviewer: Reader) -> ColourChoices:
 @router.get("/document")
 def document(number: int, project: Served, reviewer: Reader, hidden: bool = False) -> PointTip:
     """The beginning of a document, for the box beside the mouse."""
-    return point_tip(project, number, hidden=hidden)
+    return point_tip(project, number, reviewer, hidden=hidden)

@@ -6,6 +6,7 @@
  */
 
 import {counted, el, thousands} from "../map/dom.js";
+import {loadPlotly} from "../map/load_plotly.js";
 import {DataMap} from "../map/map.js";
 import {pointsInside} from "../map/points.js";
 import {Tip} from "../map/tip.js";
@@ -16,7 +17,6 @@ import {MapPoints, WHOLE} from "./map_points.js";
 import {RegionNames} from "./map_regions.js";
 import {SelectionBar} from "./map_selection.js";
 import {complain} from "./notices.js";
-import {loadPlotly} from "./plotly.js";
 import {app, emit, on, setting} from "./state.js";
 
 const HOVER = 70, ZOOM = 180, AGAIN = 900;  // milliseconds of patience
@@ -110,7 +110,7 @@ export class MapPanel {
 
   async #make() {
     if (this.map) return;
-    const plotly = await loadPlotly();
+    const plotly = await loadPlotly("/static/plotly.min.js");
     if (this.map) return;
     const place = el("div", {class: "map-canvas"});
     this.place.replaceChildren(place);

@@ -1,6 +1,7 @@
 /** The points that a map shows: what the server has sent, and what was decided since. */
 
 import {nameColours, restColour} from "../map/colours.js";
+import {visible} from "./label_colours.js";
 import {app} from "./state.js";
 
 const TYPES = {int32: Int32Array, uint32: Uint32Array, float32: Float32Array, uint16: Uint16Array, uint8: Uint8Array};
@@ -46,7 +47,7 @@ export class MapPoints {
     if (kind === "numbers") return {kind, range, values: this.values};
     const shades = dark => {
       const own = rest ? names.slice(0, -1) : names;
-      return [...(colours ?? nameColours(own, dark)), ...(rest ? [restColour(dark)] : [])];
+      return [...(colours?.map(colour => visible(colour, dark)) ?? nameColours(own, dark)), ...(rest ? [restColour(dark)] : [])];
     };
     return {kind, names, codes: this.codes, colours: shades, counted: !this.header.sampled};
   }
