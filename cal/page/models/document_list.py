@@ -2,7 +2,30 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from cal.page.models.deciding import Asked, Name
+from cal.page.models.selections import DocumentSelection
+
+MOST_ROWS = 500
+
+
+class ListAsked(Asked):
+    """A part of the list of documents, please.
+
+    Attributes:
+        selection: the documents.
+        sort: corpus, queue or a score; null takes the order of the queue, or else of the corpus.
+        after: what the part before gave as `next`; null begins.
+        limit: most rows.
+    """
+
+    selection: DocumentSelection = DocumentSelection()
+    sort: Name | None = None
+    after: Annotated[str, Field(max_length=200)] | None = None
+    limit: int = Field(100, ge=1, le=MOST_ROWS)
 
 
 class DocumentRow(BaseModel):

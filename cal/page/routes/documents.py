@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from cal.page.document_list import read_list
 from cal.page.document_views import opened_view
-from cal.page.models.document_list import DocumentList
+from cal.page.models.document_list import DocumentList, ListAsked
 from cal.page.models.documents import DocumentView
 from cal.page.models.fields import Number
 from cal.page.models.selections import DocumentSelection
@@ -35,5 +35,12 @@ def documents(
 ) -> DocumentList:
     """A part of the list of documents."""
     selection = DocumentSelection(filter=filter, queue=queue)
+    return selected(ListAsked(selection=selection, sort=sort, after=after, limit=limit), project, reviewer)
+
+
+@router.post("/list")
+def selected(asked: ListAsked, project: Served, reviewer: Reader) -> DocumentList:
+    """A part of the list of the documents of a selection, such as a lasso."""
+    how = {"sort": asked.sort, "after": asked.after, "limit": asked.limit}
     with project.reading() as connection:
-        return read_list(project, connection, selection, reviewer, sort=sort, after=after, limit=limit)
+        return read_list(project, connection, asked.selection, reviewer, **how)

@@ -1,7 +1,7 @@
 /** The card: one document to decide about, drawn from the deck. */
 
 import {counted, el, short} from "../map/dom.js";
-import {go} from "./address.js";
+import {current, go} from "./address.js";
 import {details} from "./card_details.js";
 import {labels, notes, text, why} from "./card_document.js";
 import {registerKeys} from "./card_keys.js";
@@ -165,7 +165,7 @@ export function createCard(root) {
     const hidden = setting("hidden", false);
     const queue = app.about.queues.find(each => each.number === (view?.queue ?? deck.state.queue));
     place.replaceChildren(...(!view ? [queue ? queue.name : ""] : view.queue === null
-      ? [el("button", {type: "button", class: "back", onclick: back}, el("kbd", {"aria-hidden": "true"}, keyOf("back")), " Back to the queue")]
+      ? [el("button", {type: "button", class: "back", onclick: back}, el("kbd", {"aria-hidden": "true"}, keyOf("back")), current().view === "documents" ? " Back to the list" : " Back to the queue")]
       : [`Document ${(view.position + 1).toLocaleString("en")}${queue ? ` of ${queue.n_documents.toLocaleString("en")}` : ""}`,
         queue && app.about.queues.length > 1 ? ` in ${queue.name}` : ""]));
     const tool = (name, title, run, pressed = null) => el("button", {type: "button", class: "plain tool", onclick: run,
@@ -235,7 +235,7 @@ export function createCard(root) {
 
   registerKeys({does, decide, ready, inFront, deck, labelField, hideHints, guidelines, stepBy, back,
     history: () => showHistory(deck.current().number)});
-  on("open", ({number}) => go({view: "review", document: number}));
+  on("open", ({number}) => go({view: current().view === "documents" ? "documents" : "review", document: number}));
   on("decided", ({numbers, undone: back}) => { if (!mine && !back) deck.drop(numbers); });
   on("changes", others);
   on("about", () => deck.renew().catch(complain));

@@ -6,29 +6,31 @@ import {showHelp} from "./help.js";
 import {showRefused} from "./refused.js";
 import {emit, on} from "./state.js";
 
+const VIEWS = ["review", "documents"];  // where the card can be
+
 /** Registers the keys of the card; a key that is held down decides only once. */
 export function registerKeys({does, decide, ready, inFront, deck, labelField, hideHints, guidelines, stepBy, back, history}) {
   const once = run => (event, key) => { if (!event.repeat) run(event, key); };
-  const deciding = (name, key, told, what, when = () => true) => action(name, {keys: [key], view: "review", told, when: () => ready() && when(),
+  const deciding = (name, key, told, what, when = () => true) => action(name, {keys: [key], view: VIEWS, told, when: () => ready() && when(),
     run: once((_, pressed) => decide(what, what === "keep" ? deck.current().given : null, shownKey(pressed)))});
 
   deciding("keep", "k", "keep the given label", "keep", () => !deck.current().hidden && deck.current().given !== null);
   deciding("ambiguous", "a", "mark it ambiguous: more than one label is right", "ambiguous");
   deciding("exclude", "x", "exclude it from the corpus", "exclude");
   deciding("skip", "s", "skip it, for somebody else", "skip");
-  action("comment", {keys: ["c"], view: "review", told: "write a comment", when: ready, run: once(does.comment)});
-  action("undo", {keys: ["u"], view: "review", told: "take back what you did last", when: inFront, run: once(does.undo)});
+  action("comment", {keys: ["c"], view: VIEWS, told: "write a comment", when: ready, run: once(does.comment)});
+  action("undo", {keys: ["u"], view: VIEWS, told: "take back what you did last", when: inFront, run: once(does.undo)});
 
   for (let k = 1; k <= 9; k++) {
-    action(`label ${k}`, {keys: [String(k)], view: "review", group: "Labels", told: k === 1 ? "give it the likeliest label" : `give it the ${k}${
+    action(`label ${k}`, {keys: [String(k)], view: VIEWS, group: "Labels", told: k === 1 ? "give it the likeliest label" : `give it the ${k}${
       ["st", "nd", "rd"][k - 1] ?? "th"} likeliest label`,
     when: () => ready() && deck.current().ranking.length >= k,
     run: once((_, pressed) => decide("relabel", deck.current().ranking[k - 1].label, shownKey(pressed)))});
   }
-  action("choose label", {keys: ["l"], view: "review", group: "Labels", told: "type any label", when: ready, run: once(() => labelField(false))});
-  action("new label", {keys: ["n"], view: "review", group: "Labels", told: "give it a new label", when: ready, run: once(() => labelField(true))});
+  action("choose label", {keys: ["l"], view: VIEWS, group: "Labels", told: "type any label", when: ready, run: once(() => labelField(false))});
+  action("new label", {keys: ["n"], view: VIEWS, group: "Labels", told: "give it a new label", when: ready, run: once(() => labelField(true))});
 
-  const closer = {view: "review", group: "Looking closer"}, moving = {view: "review", group: "Moving around"};
+  const closer = {view: VIEWS, group: "Looking closer"}, moving = {view: VIEWS, group: "Moving around"};
   action("blind", {...closer, keys: ["b"], told: "blind mode: hide given labels and suggestions", when: inFront, run: once(hideHints)});
   action("guidelines", {group: "Looking closer", keys: ["g"], told: "open or close the guidelines", run: once(() => guidelines.toggle())});
   action("history", {...closer, keys: ["h"], told: "show the history of the document", when: ready, run: once(history)});

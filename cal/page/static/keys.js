@@ -18,7 +18,7 @@ const actions = new Map();
  * @param {string} name unique, for example "keep".
  * @param {{keys: string[], told: string, group?: string, view?: string, same?: string, when?: function(): boolean,
  *   run: function(KeyboardEvent, string): void}} about default keys (as KeyboardEvent.key, letters in lower case), what it
- *   does in words, the view in which it works (all, if it is left out), an action whose keys it shares, whether it can be
+ *   does in words, the view or views in which it works (all, if it is left out), an action whose keys it shares, whether it can be
  *   used now, and what runs.
  */
 export function action(name, about) {
@@ -77,12 +77,12 @@ export function press(event) {
 }
 
 function inFront({view}) {
-  return !view || view === document.body.dataset.view;
+  return !view || [view].flat().includes(document.body.dataset.view);
 }
 
 /** The views in which the keys of an action do something; null stands for all. */
 function viewsOf(name) {
-  return [...actions.values()].filter(each => each.name === name || each.same === name).map(each => each.view ?? null);
+  return [...actions.values()].filter(each => each.name === name || each.same === name).flatMap(each => each.view ?? [null]);
 }
 
 function meet(some, others) {

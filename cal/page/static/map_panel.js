@@ -15,7 +15,7 @@ import {get} from "./api.js";
 import {MapControls} from "./map_controls.js";
 import {MapPoints, WHOLE} from "./map_points.js";
 import {RegionNames} from "./map_regions.js";
-import {SelectionBar} from "./map_selection.js";
+import {createSelectionBar} from "./selection_bar.js";
 import {complain} from "./notices.js";
 import {app, emit, on, setting} from "./state.js";
 
@@ -36,7 +36,7 @@ export class MapPanel {
     this.controls = new MapControls();
     this.place = el("div", {class: "map-place"});
     this.told = el("p", {class: "map-told", role: "status"});
-    this.bar = new SelectionBar({clear: () => this.deselect()});
+    this.bar = createSelectionBar({from: "map", clear: () => this.deselect()});
     this.legend = el("div", {class: "map-legend-place"});
     this.element = el("div", {class: "map-panel"}, this.controls.element, this.place, this.bar.element, this.told,
       this.legend);

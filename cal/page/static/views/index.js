@@ -6,9 +6,10 @@
  */
 
 import {disagreements} from "./disagreements.js";
+import {documents} from "./documents.js";
 import {map} from "./map.js";
 import {progress} from "./progress.js";
 import {review} from "./review.js";
 import {settings} from "./settings.js";
 
-export const views = [review, map, progress, disagreements, settings];
+export const views = [review, map, documents, progress, disagreements, settings];

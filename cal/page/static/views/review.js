@@ -1,7 +1,7 @@
 /** Review: the document on the left, the map on the right. */
 
 import {el} from "../../map/dom.js";
-import {createCard} from "../card.js";
+import {cardIn, hasCard} from "../card_place.js";
 import {mapPanel} from "../map_panel.js";
 import {complain} from "../notices.js";
 
@@ -13,7 +13,6 @@ export const review = {
   create(root) {
     const left = el("div", {class: "document-side"}), right = el("aside", {class: "map-side", "aria-label": "Map"});
     root.append(left, right);
-    const card = createCard(left);
     const showMap = address => {
       if (narrow.matches) return;  // it has a view of its own
       const panel = mapPanel();
@@ -26,8 +25,9 @@ export const review = {
       show: address => {
         latest = address;
         showMap(address);
-        return card.show(address);
+        return cardIn(left).show(address);
       },
+      hide: () => { if (hasCard(left)) cardIn(left).hide?.(); },
     };
   },
 };
