@@ -26,8 +26,8 @@ export function createRows(does) {
     onchange: () => does.all(every.checked)});
   const heads = Object.fromEntries(columns.map(([name, title]) => [name, el("th", {scope: "col", class: name}, title)]));
   heads.check.append(every);
-  const above = el("tr", {class: "spacer", "aria-hidden": "true"}, el("td", {colSpan: columns.length}));
-  const below = el("tr", {class: "spacer", "aria-hidden": "true"}, el("td", {colSpan: columns.length}));
+  const above = el("tr", {class: "spacer", "aria-hidden": "true"}, el("td"));
+  const below = el("tr", {class: "spacer", "aria-hidden": "true"}, el("td"));
   const body = el("tbody", {}, above, below);
   const table = el("table", {class: "documents-table", role: "grid", "aria-label": "Documents", "aria-multiselectable": "true"},
     el("thead", {}, el("tr", {"aria-rowindex": 1}, Object.values(heads))), body);
@@ -46,7 +46,7 @@ export function createRows(does) {
       el("td", {class: "check"}, check),
       el("th", {scope: "row", class: "text"}, el("span", {class: "clamp", dir: "auto"}, row.text)),
       el("td", {class: "given"}, row.given === null ? el("em", {}, "none") : labelChip(row.given)),
-      el("td", {class: "suggested"}, row.suggested === null ? "" : labelChip(row.suggested, {p: row.score})),
+      el("td", {class: row.score !== null && row.score < 0.5 ? "suggested weak" : "suggested"}, row.suggested === null ? "" : labelChip(row.suggested, {p: row.score})),
       el("td", {class: "state"}, el("span", {class: "state-name"}, row.came_back ? "Came back" : stateName(row.state)),
         changed ? [" ", labelChip(row.label)] : row.reviewers.length ? el("span", {class: "by"}, ` ${row.reviewers.join(", ")}`) : ""),
       el("td", {class: "value number"}, sortedBy ? decimal(row.value) : row.p_wrong === null ? "" : chance(row.p_wrong))]};

@@ -31,15 +31,15 @@ export function createFilterBar({change}) {
   };
   const choices = el("div", {class: "choices"});
   const typed = el("input", {id: "filter-text", class: "code", spellcheck: false, autocomplete: "off", placeholder: "all documents",
-    "aria-label": "Filter as text", "aria-describedby": "filter-wrong"});
+    "aria-label": "Filter as text", "aria-describedby": "filter-wrong", onkeydown: event => {
+      if (event.key === "Enter") change({filter: typed.value.trim() || null});
+    }});
   const wrong = el("p", {id: "filter-wrong", class: "wrong", role: "alert"});
   const sort = el("select", {id: "sort", onchange: () => change({sort: sort.value || null})});
   const more = el("details", {class: "more-filters"}, el("summary", {}, "More"));
   more.addEventListener("toggle", () => { if (more.open) drawMore(); });
-  const root = el("form", {class: "filter-bar", role: "search", "aria-label": "Documents to show", onsubmit: event => {
-    event.preventDefault();
-    if (document.activeElement === typed) change({filter: typed.value.trim() || null});
-  }}, el("div", {class: "filter-row"}, search, choices, more),
+  const root = el("form", {class: "filter-bar", role: "search", "aria-label": "Documents to show", onsubmit: event => event.preventDefault()},
+  el("div", {class: "filter-row"}, search, choices, more),
   el("div", {class: "filter-row as-text"}, el("label", {htmlFor: "filter-text"}, "Filter"), typed,
     el("button", {type: "button", class: "plain clear", onclick: () => change({filter: null, queue: null})}, "Clear"),
     el("label", {htmlFor: "sort"}, "Sorted by"), sort), wrong);

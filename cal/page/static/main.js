@@ -2,6 +2,7 @@
 
 import {el, thousands} from "../map/dom.js";
 import {current, go, link} from "./address.js";
+import {cardIn} from "./card_place.js";
 import {action} from "./keys.js";
 import {listen} from "./live.js";
 import {complain, notice} from "./notices.js";
@@ -84,6 +85,7 @@ try {
       run: () => go({view: each.name})});
   }
   action("help", {keys: ["?"], told: "show all keys", group: "Moving around", run: () => emit("help")});
+  cardIn(el("div"));  // its keys work in all views
   show();
   listen();
   tellWaiting();

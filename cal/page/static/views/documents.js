@@ -36,7 +36,7 @@ export const documents = {
     const chosen = el("span", {class: "from-map", hidden: true});
     const tools = el("div", {class: "documents-tools"}, el("span", {}, told, " ", chosen),
       el("button", {type: "button", class: "plain", onclick: () => openQueue(filtered())}, "Make a queue of these…"));
-    const list = el("div", {class: "documents-side"}, bar.root, tools, rows.root, selected.element);
+    const list = el("div", {class: "documents-side"}, bar.root, el("div", {class: "documents-head"}, tools, selected.element), rows.root);
     const right = el("div", {class: "document-place"});
     root.append(el("h2", {class: "only-heard"}, "Documents"), list, right);
 
@@ -65,6 +65,7 @@ export const documents = {
     async function load() {
       asking?.abort();
       const mine = asking = new AbortController();
+      next = null;
       told.textContent = "Looking …";
       root.classList.add("loading");
       try {
