@@ -190,6 +190,9 @@ export function createRows(does) {
       draw();
     },
     focus: () => move(active),
+    /** Moves the focus; at first to the row that was left. */
+    step: by => move(root.contains(document.activeElement) ? active + by : active),
+    open: () => { if (rows[active]) does.open(rows[active]); },
     told: () => total === null ? "" : bounded ? `More than ${thousands(total)} documents` : counted(total, "document"),
     total: () => bounded ? null : total,
   };

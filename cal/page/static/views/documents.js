@@ -6,6 +6,7 @@ import {send} from "../api.js";
 import {cardIn, hasCard} from "../card_place.js";
 import {createRows} from "../document_rows.js";
 import {createFilterBar} from "../filter_bar.js";
+import {action} from "../keys.js";
 import {complain} from "../notices.js";
 import {openQueue} from "../queue_dialog.js";
 import {createSelectionBar} from "../selection_bar.js";
@@ -185,16 +186,23 @@ export const documents = {
       go({document: row.number}, {replace: true});
     });
 
+    const alone = () => shown && !address.document;
+    const moving = {view: "documents", group: "Moving around", when: alone};
+    action("list down", {...moving, same: "next", keys: ["ArrowDown"], told: "next document in the list", run: () => rows.step(1)});
+    action("list up", {...moving, same: "previous", keys: ["ArrowUp"], told: "previous document in the list", run: () => rows.step(-1)});
+    action("open", {...moving, keys: ["Enter"], told: "open the document in the list", run: () => rows.open()});
+
     return {
       async show(keys) {
         shown = true;
-        const before = key;
+        const before = key, closed = address.document && !keys.document;
         address = keys;
         key = JSON.stringify([keys.filter, keys.queue, keys.sort]);
         root.classList.toggle("with-document", !!keys.document);
         if (keys.document) await cardIn(right).show(keys);
         else if (hasCard(right)) cardIn(right).hide?.();
         rows.setOpened(keys.document ? Number(keys.document) : null);
+        if (closed && key === before) rows.focus();
         if (key === before && !stale) return;
         bar.draw(keys);
         if (key !== before) clear();
