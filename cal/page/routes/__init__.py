@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from cal.page.routes import about, changes, deciding, disagreements, documents, maps, progress, selections, settings
+from cal.page.routes import (
+    about,
+    changes,
+    deciding,
+    disagreements,
+    documents,
+    exports,
+    maps,
+    progress,
+    selections,
+    settings,
+)
 
 ROUTERS: list[APIRouter] = [
     about.router,
     deciding.router,
     documents.router,
     selections.router,
+    exports.router,
     maps.router,
     changes.router,
     progress.router,

@@ -7,9 +7,10 @@
 
 import {disagreements} from "./disagreements.js";
 import {documents} from "./documents.js";
+import {exporting} from "./export.js";
 import {map} from "./map.js";
 import {progress} from "./progress.js";
 import {review} from "./review.js";
 import {settings} from "./settings.js";
 
-export const views = [review, map, documents, progress, disagreements, settings];
+export const views = [review, map, documents, progress, disagreements, exporting, settings];
