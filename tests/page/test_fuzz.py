@@ -202,3 +202,30 @@ def test_no_request_of_each_route_makes_the_server_fail(fuzzed, requests):
     for each in requests:
         _check(fuzzed, [each], 400)
     assert fuzzed.project.check() == []
+
+
+def _unbounded(schema, definitions, where):
+    """Places of whole numbers without a largest one, which no database may hold."""
+    if "$ref" in schema:
+        name = schema["$ref"].rsplit("/", 1)[1]
+        return _unbounded(definitions[name], definitions, f"{where}:{name}")
+    inner = [
+        *schema.get("anyOf", []),
+        *schema.get("prefixItems", []),
+        *([schema["items"]] if "items" in schema else []),
+    ]
+    found = [place for each in inner for place in _unbounded(each, definitions, where)]
+    for name, each in schema.get("properties", {}).items():
+        found += _unbounded(each, definitions, f"{where}.{name}")
+    return [*found, where] if schema.get("type") == "integer" and "maximum" not in schema else found
+
+
+def test_every_whole_number_in_a_request_has_bounds(fuzzed):
+    api = _ask(fuzzed, "GET", "/api/openapi.json", None)[2]
+    definitions, found = api["components"]["schemas"], []
+    for path, methods in api["paths"].items():
+        for about in methods.values():
+            bodies = about.get("requestBody", {}).get("content", {})
+            schemas = [each["schema"] for each in [*about.get("parameters", []), *bodies.values()]]
+            found += [place for each in schemas for place in _unbounded(each, definitions, path)]
+    assert found == []

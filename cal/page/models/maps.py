@@ -7,9 +7,9 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from cal.page.models.deciding import Asked
+from cal.page.models.fields import Number
 
 Value = Annotated[float, Field(ge=-1e6, le=1e6)]
-Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Epochs = Annotated[int | None, Field(ge=1, le=100_000)]
 
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 
 from cal.page.map_colours import colour_choices
 from cal.page.map_views import map_view, point_tip
+from cal.page.models.fields import Number
 from cal.page.models.maps import ColourChoices, MapAsked, PointTip
 from cal.page.routes.given import Reader, Served
 
@@ -21,13 +22,13 @@ def points(asked: Annotated[MapAsked, Query()], project: Served, reviewer: Reade
 
 
 @router.get("/colours")
-def colours(run: int, project: Served, reviewer: Reader) -> ColourChoices:
+def colours(run: Number, project: Served, reviewer: Reader) -> ColourChoices:
     """What the points of a run can be coloured by."""
     with project.reading() as connection:
         return ColourChoices(colours=colour_choices(connection, run))
 
 
 @router.get("/document")
-def document(number: int, project: Served, reviewer: Reader, hidden: bool = False) -> PointTip:
+def document(number: Number, project: Served, reviewer: Reader, hidden: bool = False) -> PointTip:
     """The beginning of a document, for the box beside the mouse."""
     return point_tip(project, number, reviewer, hidden=hidden)
