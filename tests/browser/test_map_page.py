@@ -5,6 +5,7 @@ import json
 import sys
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -238,6 +239,21 @@ def test_arrows_lead_from_where_a_point_was(page, show, until):
     page.locator("#search").fill("number 59")
     until(page, "document.getElementById('count').textContent.startsWith('1 found')")
     assert 0 < page.evaluate(inked) < all_arrows / 5
+
+
+def test_a_picture_has_points_axes_and_a_key(shown):
+    page = shown
+    with page.expect_download() as download:
+        page.locator("[data-title='Save a picture']").click()
+    picture = (255 * plt.imread(download.value.path())).round()[..., :3]
+    box, left = page.locator("#map").bounding_box(), page.evaluate(f"{MAP}.axes.box().left")
+    x, y = (int(2 * value) for value in np.subtract(place(page, 7), (box["x"], box["y"])))
+    shades = {"ambiguous": (0, 114, 178), "easy-to-learn": (0, 158, 115)}
+    assert np.abs(picture[y, x] - shades[table()["region"][7]]).sum() < 120
+    key = picture[int(2 * box["height"]) :].reshape(-1, 3)
+    for name, shade in shades.items():
+        assert (np.abs(key - shade).sum(axis=1) == 0).sum() > 100, name
+    assert (picture[: int(2 * box["height"]), : int(2 * left)] < 200).sum() > 100  # numbers beside the axis
 
 
 def test_arrow_keys_move_from_point_to_point(shown):

@@ -6,7 +6,8 @@ const MARGIN = {l: 60, r: 14, t: 36, b: 50};
 const NARROW = {l: 50, r: 8, t: 36, b: 44};
 
 /**
- * Two axes in an element. Events: `view` after each change of the axes or the size, `selected` {kind, polygon}, `deselected`.
+ * Two axes in an element. Events: `view` after each change of the axes or the size, `selected` {kind, polygon}, `deselected`,
+ * `picture` if the reader wants one.
  */
 export class Axes extends EventTarget {
   /**
@@ -16,14 +17,16 @@ export class Axes extends EventTarget {
    * @param {{x: string, y: string}} options.titles titles of the axes.
    * @param {{x: number[], y: number[]}} options.ranges ranges of the axes.
    * @param {string} options.tool tool of the mouse: "zoom", "pan", "lasso" or "select".
+   * @param {boolean} options.picture whether there is a button to save a picture.
    */
-  constructor(element, {plotly, titles, ranges, tool}) {
+  constructor(element, {plotly, titles, ranges, tool, picture}) {
     super();
     this.element = element;
     this.plotly = plotly;
     this.titles = titles;
     this.ranges = ranges;
     this.tool = tool;
+    this.picture = picture;
     this.colours = null;
   }
 
@@ -35,8 +38,7 @@ export class Axes extends EventTarget {
     await this.plotly.newPlot(this.element, traces, this.#layout(), {
       scrollZoom: true, displaylogo: false, displayModeBar: true, doubleClick: false, showTips: false,
       plotlyServerURL: "",  // texts stay on this machine
-      modeBarButtons: [["zoom2d", "pan2d", "select2d", "lasso2d"], ["zoomIn2d", "zoomOut2d", {
-        name: "reset", title: "Whole map", icon: this.plotly.Icons.home, click: () => this.reset()}]],
+      modeBarButtons: this.#buttons(),
     });
     const changed = () => this.dispatchEvent(new Event("view"));
     for (const name of ["plotly_relayouting", "plotly_relayout", "plotly_afterplot"]) this.element.on(name, changed);
@@ -44,6 +46,14 @@ export class Axes extends EventTarget {
     this.element.on("plotly_selected", event => this.#selected(event));
     this.element.on("plotly_doubleclick", () => { if (["zoom", "pan"].includes(this.tool)) this.reset(); });
     this.element.on("plotly_deselect", () => this.dispatchEvent(new Event("deselected")));
+  }
+
+  #buttons() {
+    const {home, camera} = this.plotly.Icons;
+    const reset = {name: "reset", title: "Whole map", icon: home, click: () => this.reset()};
+    const save = {name: "save", title: "Save a picture", icon: camera,
+      click: () => this.dispatchEvent(new Event("picture"))};
+    return [...this.picture ? [[save]] : [], ["zoom2d", "pan2d", "select2d", "lasso2d"], ["zoomIn2d", "zoomOut2d", reset]];
   }
 
   #isNarrow() {
@@ -101,6 +111,12 @@ export class Axes extends EventTarget {
   box() {
     const {l, t, w, h} = this.element._fullLayout._size;
     return {left: l, top: t, width: w, height: h};
+  }
+
+  /** The axes as the address of a picture. */
+  svg() {
+    const {clientWidth, clientHeight} = this.element;
+    return this.plotly.toImage(this.element, {format: "svg", width: clientWidth, height: clientHeight});
   }
 
   /** Fits the axes to the size of the element. */

@@ -25,14 +25,13 @@ export async function copyText(text) {
 }
 
 /**
- * Lets the reader save a text as a file.
+ * Lets the reader save something as a file.
  *
- * @param {string} text contents of the file.
+ * @param {Blob} blob contents of the file, for example `new Blob([text], {type: "text/csv"})`.
  * @param {string} name name of the file.
- * @param {string} [type] media type.
  */
-export function saveText(text, name, type = "text/csv") {
-  const address = URL.createObjectURL(new Blob([text], {type}));
+export function saveFile(blob, name) {
+  const address = URL.createObjectURL(blob);
   const link = document.createElement("a");
   link.href = address;
   link.download = name;

@@ -21,6 +21,7 @@
  * - `deselect` {}: the reader took the selection back with a double click.
  * - `view` {x0, x1, y0, y1}: a zoom, a pan, new ranges or a new size, once they are drawn.
  * - `toggle` {code, hidden}: the reader hid or showed the points of a name in the legend.
+ * - `picture` {}: the reader wants a picture; `pictureOf` of picture.js makes it.
  */
 
 import {Axes} from "./axes.js";
@@ -52,10 +53,11 @@ export class DataMap extends EventTarget {
    * @param {{x: number[], y: number[]}} [options.ranges] ranges of the axes.
    * @param {string} [options.label] what the map shows, for screen readers.
    * @param {string} [options.tool] tool of the mouse at first: "zoom", "pan", "lasso" or "select" (the box).
+   * @param {boolean} [options.picture] whether the map has a button to save a picture, which tells `picture`.
    * @param {Object} [options.plotly] the Plotly library.
    */
   constructor(element, {x = "variability", y = "confidence", ranges = {x: [-0.02, 0.52], y: [-0.04, 1.04]},
-    label = "Data map", tool = "zoom", plotly = globalThis.Plotly} = {}) {
+    label = "Data map", tool = "zoom", picture = false, plotly = globalThis.Plotly} = {}) {
     super();
     element.dataMap = this;
     Object.assign(this, {element, label, titles: {x, y}, n: 0, numbers: null, x: new Float32Array(0),
@@ -67,10 +69,11 @@ export class DataMap extends EventTarget {
     element.classList.add("data-map");
     element.replaceChildren(this.canvas, this.overlay, plot);
     this.colours = themeOf(element);
-    this.axes = new Axes(plot, {plotly, titles: this.titles, ranges, tool});
+    this.axes = new Axes(plot, {plotly, titles: this.titles, ranges, tool, picture});
     this.axes.addEventListener("view", () => this.redraw());
     this.axes.addEventListener("selected", event => this.#selectShape(event.detail));
     this.axes.addEventListener("deselected", () => { this.select(null); this.#tell("deselect"); });
+    this.axes.addEventListener("picture", () => this.#tell("picture"));
     this.pointer = new Pointer(this, plot);
     this.ready = this.axes.start(this.colours).then(() => {
       this.started = true;

@@ -4,9 +4,10 @@
 
 import {singleCurve} from "./curve.js";
 import {el, short, thousands} from "./dom.js";
-import {copyText, saveText} from "./handing_over.js";
+import {copyText, saveFile} from "./handing_over.js";
 import {DataMap} from "./map.js";
 import {PageData} from "./page_data.js";
+import {pictureOf} from "./picture.js";
 import {themeSwitch} from "./theme_switch.js";
 import {Tip} from "./tip.js";
 
@@ -17,7 +18,7 @@ const data = new PageData(given);
 const state = {matching: null, selected: null, pinned: null};
 const places = (x, y) => ({x: data.columns.get(x).values, y: data.columns.get(y).values});
 const map = new DataMap($("map"), {x: given.x, y: given.y, ranges: {x: given.ranges[0], y: given.ranges[1]},
-  label: "Data map", tool: matchMedia("(pointer: coarse)").matches ? "pan" : "zoom"});
+  label: "Data map", tool: matchMedia("(pointer: coarse)").matches ? "pan" : "zoom", picture: true});
 const tip = new Tip($("map"));
 
 function colourBy(name) {
@@ -99,7 +100,7 @@ $("copy").addEventListener("click", async () => {
   const done = await copyText(ids.join("\n"));
   $("count").textContent = done ? `${thousands(ids.length)} ids copied` : "This browser does not let the page copy. Save a CSV.";
 });
-$("save").addEventListener("click", () => saveText(data.csv(listed()), "selected.csv"));
+$("save").addEventListener("click", () => saveFile(new Blob([data.csv(listed())], {type: "text/csv"}), "selected.csv"));
 addEventListener("keydown", event => { if (event.key === "Escape") pin(null); });
 
 map.addEventListener("hover", ({detail}) => {
@@ -109,6 +110,7 @@ map.addEventListener("hover", ({detail}) => {
 map.addEventListener("leave", () => tip.hide());
 map.addEventListener("click", ({detail}) => pin(detail.index));
 map.addEventListener("select", ({detail}) => select(detail.indices));
+map.addEventListener("picture", async () => saveFile(await pictureOf(map), "map.png"));
 map.addEventListener("deselect", () => select(null));
 
 map.setPoints(places(given.x, given.y));

@@ -2,7 +2,8 @@
  * The colours of the points of a map: codes of points, the colour of each code, and the legend.
  */
 
-import {nameColours, numberColour, PALETTE, restColour, rgb} from "./colours.js";
+import {cssColour, nameColours, numberColour, PALETTE, restColour, rgb} from "./colours.js";
+import {decimal} from "./dom.js";
 import {nameLegend, numberLegend} from "./legend.js";
 
 const NO_VALUE = 255;  // code of a missing number
@@ -43,6 +44,13 @@ class NameScale {
     return Uint8Array.from([...this.#shades(dark), restColour(dark)].flatMap(shade => [...rgb(shade)]));
   }
 
+  /** The names that are shown, with their colours. */
+  key({dark}) {
+    const shades = this.#shades(dark);
+    return this.names.map((name, code) => ({name, colour: shades[code], code}))
+      .filter(({code}) => this.counts[code] && !this.hidden.has(code));
+  }
+
   /** The names with their colours and counts, for people; `toggle` hides and shows a name. */
   legend({dark}, toggle) {
     const shades = this.#shades(dark);
@@ -70,6 +78,13 @@ class NumberScale {
   table({dark}) {
     const colours = Array.from({length: NO_VALUE}, (_, k) => numberColour(k / (NO_VALUE - 1), dark));
     return Uint8Array.from([...colours, rgb(restColour(dark))].flat());
+  }
+
+  /** Some numbers with their colours. */
+  key({dark}) {
+    if (!Number.isFinite(this.low)) return [];
+    return [0, 0.25, 0.5, 0.75, 1].map(part => ({name: decimal(this.low + part * (this.high - this.low)),
+      colour: cssColour(numberColour(part, dark))}));
   }
 
   /** The bar of colours, for people. */
