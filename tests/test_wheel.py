@@ -30,6 +30,7 @@ def test_the_wheel_holds_the_package_and_its_configuration_only(wheel):
     tops = {name.split("/")[0] for name in names if ".dist-info" not in name}
     assert tops == {"cal"}
     assert {"cal/benchmarks/step.py", "cal/benchmarks/machine.py"} <= set(names)
+    assert {f"cal/maps/static/{path.name}" for path in (ROOT / "cal" / "maps" / "static").iterdir()} <= set(names)
     assert {f"cal/conf/{path.relative_to(ROOT / 'conf')}" for path in (ROOT / "conf").rglob("*.yaml")} <= set(names)
 
 

@@ -110,7 +110,7 @@ map.addEventListener("hover", ({detail}) => {
 map.addEventListener("leave", () => tip.hide());
 map.addEventListener("click", ({detail}) => pin(detail.index));
 map.addEventListener("select", ({detail}) => select(detail.indices));
-map.addEventListener("picture", async () => saveFile(await pictureOf(map), "map.png"));
+map.addEventListener("picture", async () => saveFile(await pictureOf(map, $("colour").value), "map.png"));
 map.addEventListener("deselect", () => select(null));
 
 map.setPoints(places(given.x, given.y));
