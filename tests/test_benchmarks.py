@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).resolve().parents[1] / "experiments" / "benchmarks"
-PARTS = {"machine", "peers_worker"}  # of other scripts
+PARTS = {"machine", "page_projects", "peers_worker"}  # of other scripts
 SCRIPTS = sorted({path.stem for path in FOLDER.glob("*.py")} - PARTS)
 NO_PEERS = ["--peers", str(FOLDER / "nowhere" / "python")]
 
