@@ -188,6 +188,10 @@ def test_reports_are_written_without_torch():
     assert "torch" not in loaded_by("import cal.report.write, cal.simulation.curves, cal.simulation.profile")
 
 
+def test_the_page_is_served_without_torch():
+    assert "torch" not in loaded_by("import cal.page.server")
+
+
 def test_listing_strategies_loads_nothing_heavy():
     assert loaded_by("from cal.registry import strategy_names; strategy_names()") == []
 

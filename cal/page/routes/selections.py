@@ -6,7 +6,6 @@ from fastapi import APIRouter
 
 from cal.annotation.decisions.bulk_action import BulkAction, act, known_bulk
 from cal.annotation.queues.filters import WAITING, Filter
-from cal.annotation.queues.queue_making import make_queue
 from cal.annotation.queues.queue_options import QueueOptions
 from cal.annotation.store.label_table import read_labels
 from cal.checks import refuse
@@ -67,6 +66,8 @@ def make(asked: QueueAsked, project: Served, reviewer: Writer) -> QueueMade:
         with project.reading() as connection:
             unfiltered = asked.selection.model_copy(update={"filter": None})
             numbers = resolve(project, connection, unfiltered, reviewer).tolist()
+    from cal.annotation.queues.queue_making import make_queue  # imports torch
+
     made = make_queue(project, options, numbers)
     return QueueMade(queue=queue_view(made))
 
