@@ -169,7 +169,8 @@ def lasso(page, corners: list[tuple[float, float]]) -> dict:
 def memory(browser, page) -> dict:
     """Megabytes of the process of a page, and of its JavaScript."""
     session = browser.new_browser_cdp_session()
-    pids = [each["id"] for each in session.send("SystemInfo.getProcessInfo")["processInfo"] if each["type"] == "renderer"]
+    processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
+    pids = [each["id"] for each in processes if each["type"] == "renderer"]
     own = page.context.new_cdp_session(page)
     own.send("Performance.enable")
     metrics = {each["name"]: each["value"] for each in own.send("Performance.getMetrics")["metrics"]}
