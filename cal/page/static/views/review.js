@@ -11,7 +11,7 @@ export const review = {
   name: "review",
   title: "Review",
   create(root) {
-    const left = el("div", {class: "document-side"}), right = el("aside", {class: "map-side", "aria-label": "Map"});
+    const left = el("div", {class: "card-side"}), right = el("aside", {class: "map-side", "aria-label": "Map"});
     root.append(left, right);
     const showMap = address => {
       if (narrow.matches) return;  // it has a view of its own
