@@ -159,6 +159,14 @@ def test_a_project_is_measured_from_import_to_export():
 
 
 @pytest.mark.slow
+def test_the_page_is_measured():
+    (measured,) = result_of("page", "--documents", 2000, "--decisions", 10)["results"]
+    assert_measured(*(measured[f"first_view{kind}_s"] for kind in ("", "_at_once")), measured["lasso_ms"])
+    assert_measured(measured["decide_p95_ms"], measured["tab_mb"], measured["heap_mb"], measured["server_mb"])
+    assert measured["lasso_told"] == f"{measured['lasso_documents']} documents selected"
+
+
+@pytest.mark.slow
 def test_fine_tuning_is_measured_beside_the_trainer(tmp_path):
     for name, n in {"train": 40, "test": 8}.items():
         lines = [f"{name}{i},{('Who wrote', 'How far is')[i % 2]} thing {i} ?,{'ab'[i % 2]}" for i in range(n)]

@@ -39,6 +39,7 @@ QUICK = {
     "lsa": ["--texts", "1200", "--directions", "20"],
     "suspects": ["--documents", "400", "--dimensions", "100"],
     "annotation": ["--documents", "500", "--draws", "20"],
+    "page": ["--documents", "2000", "--decisions", "20"],
     "label_studio": ["--documents", "500"],
     "finetune": ["--examples", "64", "--epochs", "1", "--seeds", "1"],
 }

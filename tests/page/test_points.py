@@ -342,6 +342,27 @@ def test_states_and_labels_are_read_anew(made):
     assert point_tip(project, 5, hidden=True).label is None
 
 
+def test_blind_decisions_do_not_show_to_the_second_reviewer(made):
+    project, _, _ = made
+    project.queue(by="p_wrong", order="ranked", double_share=1.0)
+    task = project.tasks("ann", 1)[0]
+    project.decide_all([task.decision("relabel", LABELS[0])])
+    at = int(task.document[1:])
+
+    def seen_by(reviewer, colour):
+        header, arrays = unpacked(map_view(project, MapAsked(run=1, colour=colour), reviewer))
+        return header["colour"]["names"][arrays["codes"][at]], int(arrays["states"][at])
+
+    assert seen_by("ann", "state") == ("relabelled", 2)
+    assert seen_by("bob", "state") == ("undecided", 0)
+    assert seen_by("ann", "reviewer")[0] == "ann"
+    assert seen_by("bob", "reviewer")[0] == "nobody yet"
+    assert seen_by("ann", "label")[0] == LABELS[0]
+    assert seen_by("bob", "label") == seen_by("bob", "given")
+    assert point_tip(project, at + 1, "bob", hidden=False).state == "undecided"
+    assert point_tip(project, at + 1, "ann", hidden=False).state == "relabelled"
+
+
 def test_points_are_coloured_by_whatever_documents_have(made):
     project, given, _ = made
     header, arrays = ask(project, colour="given")
