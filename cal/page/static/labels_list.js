@@ -13,10 +13,16 @@ import {app} from "./state.js";
  * @returns {{refresh: function(): Promise<void>}}
  */
 export function createLabels(root) {
-  let labels = [];
+  const list = el("ol", {class: "labels-list"}), field = el("input", {maxLength: 200, required: true, placeholder: "New label",
+    "aria-label": "Name of a new label"});
+  const adding = el("form", {class: "adding", onsubmit: add}, field, el("button", {}, "Add"));
+  root.append(list);
+  let labels = [], renaming = false;
 
   async function refresh() {
-    draw((await get("labels")).labels);
+    const found = (await get("labels")).labels;
+    if (renaming) labels = found;  // what somebody types stays
+    else draw(found);
   }
 
   /** Sends a change; the list is drawn again with what is so now. */
@@ -31,13 +37,13 @@ export function createLabels(root) {
   }
 
   function draw(found) {
-    const focused = root.contains(document.activeElement) ? document.activeElement.dataset.key : null;
-    const scrolled = root.querySelector(".labels-list")?.scrollTop ?? 0;
-    labels = found;
-    const list = el("ol", {class: "labels-list"}, labels.map(row));
-    root.replaceChildren(list, ...(app.about.leads ? [adding()] : []));
+    const focused = list.contains(document.activeElement) ? document.activeElement.dataset.key : null, scrolled = list.scrollTop;
+    [labels, renaming] = [found, false];
+    if (!app.about.leads) adding.remove();
+    else if (!adding.isConnected) root.append(adding);
+    list.replaceChildren(...labels.map(row));
     list.scrollTop = scrolled;
-    if (focused) [...root.querySelectorAll("[data-key]")].find(each => each.dataset.key === focused)?.focus();
+    if (focused) [...list.querySelectorAll("[data-key]")].find(each => each.dataset.key === focused)?.focus();
   }
 
   function row(label, k) {
@@ -80,17 +86,20 @@ export function createLabels(root) {
   }
 
   function rename(item, {name}) {
-    const field = el("input", {value: name, maxLength: 200, required: true, "aria-label": `New name of ${name}`});
+    const input = el("input", {value: name, maxLength: 200, required: true, "aria-label": `New name of ${name}`});
     const form = el("form", {class: "rename", onsubmit: event => {
       event.preventDefault();
-      const to = field.value.trim();
+      const to = input.value.trim();
       if (to && to !== name) change("labels/rename", {old: name, new: to}, `${name} is called ${to} now, in all decisions too.`);
       else draw(labels);
-    }}, field, el("button", {class: "primary"}, "Save"), el("button", {type: "button", onclick: () => draw(labels)}, "Cancel"));
-    field.addEventListener("keydown", event => { if (event.key === "Escape") draw(labels); });
+    }}, input, el("button", {class: "primary"}, "Save"), el("button", {type: "button", onclick: () => draw(labels)}, "Cancel"));
+    input.addEventListener("keydown", event => { if (event.key === "Escape") draw(labels); });
+    if (renaming) draw(labels);
+    renaming = true;
+    item = list.children[labels.findIndex(each => each.name === name)] ?? item;
     item.draggable = false;
     item.replaceChildren(form);
-    field.select();
+    input.select();
   }
 
   function merge({name, n_either: count}) {
@@ -114,22 +123,22 @@ export function createLabels(root) {
     target.focus();
   }
 
-  function adding() {
-    const field = el("input", {maxLength: 200, required: true, placeholder: "New label", "aria-label": "Name of a new label",
-      "data-key": "new label"});
-    return el("form", {class: "adding", onsubmit: async event => {
-      event.preventDefault();
-      const name = field.value.trim();
-      if (!name) return;
-      if (labels.some(each => each.name === name)) return notice(`There is a label ${name} already.`, {wrong: true});
-      try {
-        await send("labels", {name});
-        await refresh();
-        notice(`${name} can be given now.`);
-      } catch (error) {
-        complain(error);
-      }
-    }}, field, el("button", {}, "Add"));
+  async function add(event) {
+    event.preventDefault();
+    const name = field.value.trim();
+    if (!name) return;
+    if (labels.some(each => each.name === name)) {
+      notice(`There is a label ${name} already.`, {wrong: true});
+      return;
+    }
+    try {
+      await send("labels", {name});
+      field.value = "";
+      await refresh();
+      notice(`${name} can be given now.`);
+    } catch (error) {
+      complain(error);
+    }
   }
 
   return {refresh};

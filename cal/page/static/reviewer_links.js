@@ -16,6 +16,11 @@ import {moment} from "./words.js";
  */
 export function createReviewers(root) {
   const list = el("div"), made = el("div", {class: "made", role: "status"}), add = el("div");
+  const wanted = el("input", {maxLength: 200, required: true, placeholder: "Name", "aria-label": "Name of a new reviewer"});
+  const adding = el("form", {class: "adding", onsubmit: event => {
+    event.preventDefault();
+    if (wanted.value.trim()) make("links", wanted.value.trim());
+  }}, wanted, el("button", {}, "Add a reviewer"));
   root.append(list, made, add);
 
   async function refresh() {
@@ -30,9 +35,10 @@ export function createReviewers(root) {
       each.last ? moment(each.last) : "not yet",
       ...(links ? [each.has_link ? "has one" : "none"] : []), ...(leads ? [tools(each)] : [])]))
       : el("p", {class: "muted"}, "Nobody has decided anything yet."));
+    if (adding.isConnected && leads) return;  // what somebody types stays
     add.replaceChildren(...(!links ? [el("p", {class: "muted"}, "This page is served to this machine alone. To let others review, serve it "
       + "to them, and each gets a link:"), el("code", {}, "cal annotate serve PROJECT --host 0.0.0.0")]
-      : leads ? [adding()] : [el("p", {class: "muted"}, "Whoever leads the project hands out links.")]));
+      : leads ? [adding] : [el("p", {class: "muted"}, "Whoever leads the project hands out links.")]));
   }
 
   function tools({name, has_link: hasLink}) {
@@ -57,6 +63,7 @@ export function createReviewers(root) {
   async function make(path, name) {
     try {
       const found = await send(path, {name});
+      if (wanted.value.trim() === name) wanted.value = "";
       show(found.reviewer, `${location.origin}${found.path}`);
       await refresh();
     } catch (error) {
@@ -80,14 +87,6 @@ export function createReviewers(root) {
     made.replaceChildren(el("p", {}, el("strong", {}, `A link for ${name}.`), " Give it to nobody else: whoever opens it is ", name,
       ". It is shown only now."), el("div", {class: "link-made"}, field, copy), ...(local ? [local] : []));
     copy.focus();
-  }
-
-  function adding() {
-    const field = el("input", {maxLength: 200, required: true, placeholder: "Name", "aria-label": "Name of a new reviewer"});
-    return el("form", {class: "adding", onsubmit: event => {
-      event.preventDefault();
-      if (field.value.trim()) make("links", field.value.trim());
-    }}, field, el("button", {}, "Add a reviewer"));
   }
 
   return {refresh};
