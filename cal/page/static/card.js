@@ -83,7 +83,7 @@ export function createCard(root) {
     }
     const next = deck.current();
     const words = done(kept && !view.hidden ? "keep" : action, label);
-    panel.tell(key, words, {quote: short(view.text, 40), heard: next ? `Next: ${short(next.text, 600)}` : ""});
+    panel.tell(key, words, {quote: short(view.text, 40), more: `${keyOf("undo")} takes it back`, heard: next ? `Next: ${short(next.text, 600)}` : ""});
     announce({numbers: [view.number], state: kept ? "kept" : STATE_AFTER[action], label: action === "skip" ? view.label : label});
   }
 
@@ -104,11 +104,17 @@ export function createCard(root) {
     panel.tell(keyOf("undo"), `took back: ${words}`, {quote: view ? short(view.text, 40) : "", heard: view ? short(view.text, 600) : ""});
   }
 
+  /** A function that gives the focus back to what has it now. */
+  function giveBack() {
+    const had = document.activeElement;
+    return () => had && had !== document.body && had.isConnected ? had.focus() : document.activeElement?.blur();
+  }
+
   function labelField(fresh) {
     const view = deck.current();
     if (!view) return;
     openLabelField(panel.field, {
-      fresh, ranking: view.ranking, closed: () => read.focus(),
+      fresh, ranking: view.ranking, closed: giveBack(),
       choose: (name, isNew) => {
         if (isNew) {
           post("labels", {name}, {told: `new label ${name}`});
@@ -123,7 +129,7 @@ export function createCard(root) {
     const view = deck.current();
     if (!view) return;
     openCommentField(panel.field, {
-      draft: drafts.get(view.number) ?? "", closed: () => read.focus(),
+      draft: drafts.get(view.number) ?? "", closed: giveBack(),
       keepDraft: comment => {
         if (comment) drafts.set(view.number, comment);
         else drafts.delete(view.number);
@@ -183,7 +189,7 @@ export function createCard(root) {
     if (!view) read.replaceChildren(...(deck.isOpening() ? [el("p", {class: "quiet"}, "Opening the document …")] : empty(deck.state, () => deck.fill())));
     else {
       const draft = drafts.get(view.number);
-      read.replaceChildren(...[...notes(view, undone, meanwhile), text(view), labels(view), draft && draftNote(view, draft), why(view),
+      read.replaceChildren(...[...notes(view, undone, meanwhile), text(view), labels(view), why(view), draft && draftNote(view, draft),
         el("div", {class: "details"}, details(view))].filter(Boolean));
     }
     if (focused) read.focus();

@@ -61,6 +61,6 @@ function facts(view) {
   for (const [name, value] of Object.entries(view.columns)) {
     rows.push([name, value === null ? "–" : typeof value === "object" ? JSON.stringify(value) : String(value)]);
   }
-  return section("facts", "About the document", el("dl", {class: "facts"}, rows.filter(row => row[1] !== null && row[1] !== "")
+  return section("facts", "About the document", el("dl", {class: "fact-list"}, rows.filter(row => row[1] !== null && row[1] !== "")
     .map(([name, value]) => el("div", {}, el("dt", {}, el("bdi", {}, name)), el("dd", {}, el("bdi", {}, short(value, 500)))))));
 }

@@ -22,7 +22,7 @@ export function notes(view, undone, changed) {
   const own = view.verdicts.find(each => each.reviewer === app.reviewer);
   const note = (kind, ...text) => el("p", {class: `note ${kind}`}, ...text);
   return [
-    undone && note("undone", `Taken back: you ${undone}.`),
+    undone && note("undone", view.hidden ? "Taken back. Decide anew." : `Taken back: you ${undone}.`),
     changed && note("changed", changed),
     view.came_back && note("back", el("strong", {}, "It came back: "), view.came_back),
     view.adjudicates && note("settles", "Reviewers disagree about this document. Your decision settles it."),

@@ -64,11 +64,11 @@ export function createPanel(does) {
     },
 
     /** Says for a moment what a key or button did; a screen reader hears what comes next, too. */
-    tell(key, words, {heard = "", quote = ""} = {}) {
+    tell(key, words, {heard = "", quote = "", more = ""} = {}) {
       clearTimeout(timer);
       told.className = "told fresh";
       told.replaceChildren(...[key && el("kbd", {}, key), el("span", {}, words),
-        quote && el("q", {dir: "auto"}, quote)].filter(Boolean));
+        quote && el("q", {dir: "auto"}, quote), more && el("span", {class: "told-more"}, more)].filter(Boolean));
       spoken.textContent = `${words}. ${heard}`;
       timer = setTimeout(() => {
         timer = 0;

@@ -6,7 +6,7 @@
 
 import {get, send} from "./api.js";
 import {flush, waiting} from "./outbox.js";
-import {setting} from "./state.js";
+import {app, setting} from "./state.js";
 
 const AHEAD = 10;  // documents in hand
 const FEW = 6;  // with fewer, more are fetched
@@ -14,7 +14,7 @@ const AGAIN = 2000;  // milliseconds before another try while the server is away
 
 /** What a reviewer who works blindly may see of a document. */
 function withoutHints(view) {
-  const ranking = [...view.ranking].sort((a, b) => a.label < b.label ? -1 : 1).map(each => ({...each, p: null}));
+  const ranking = app.about.labels.map(each => ({label: each.name, p: null}));
   return {...view, given: null, label: null, suggestion: null, point: null, curves: null, neighbours: [], verdicts: [],
     ranking, seen: {hidden: true}, hidden: true};
 }
@@ -186,7 +186,8 @@ export function createDeck(changed) {
     },
 
     /** Puts a document in front that is still in memory, while the server is away. */
-    putBack(view) {
+    putBack(known) {
+      const view = setting("hidden", false) && !known.hidden ? withoutHints(known) : known;
       gone.delete(view.document);
       opening = null;
       if (view.queue === null) {

@@ -4,7 +4,7 @@ import {el} from "../map/dom.js";
 import {bindings, rebind, shownKey} from "./keys.js";
 import {emit} from "./state.js";
 
-const GROUPS = ["Deciding", "Labels", "Looking closer", "Moving around"];
+const GROUPS = ["Deciding", "Looking closer", "Moving around"];
 
 /** Shows the help. */
 export function showHelp() {
@@ -25,7 +25,7 @@ export function showHelp() {
   }
 
   function draw(focus = null) {
-    const all = bindings(), groups = [...GROUPS, ...new Set(all.map(each => each.group).filter(each => !GROUPS.includes(each)))];
+    const all = bindings(), groups = [...new Set([...GROUPS, ...all.map(each => each.group).filter(each => each !== "Labels"), "Labels"])];
     list.replaceChildren(...groups.map(group => [group, all.filter(each => each.group === group)])
       .filter(([, some]) => some.length)
       .map(([group, some]) => el("section", {}, el("h3", {}, group), el("ul", {}, some.map(row)))));

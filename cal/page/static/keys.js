@@ -43,14 +43,13 @@ export function bindings() {
  * @returns {string|null} why not: another action has that key; null if it was done.
  */
 export function rebind(name, key) {
-  const own = {...setting("keys", {})};
-  if (key === null) delete own[name];
-  else {
-    const views = viewsOf(name);
-    const other = bindings().find(each => each.name !== name && each.keys.includes(key) && meet(views, viewsOf(each.name)));
-    if (other) return `${shownKey(key)} is the key for: ${other.told}.`;
-    own[name] = [key];
+  const own = {...setting("keys", {})}, views = viewsOf(name), wanted = key === null ? actions.get(name)?.keys ?? [] : [key];
+  for (const each of wanted) {
+    const other = bindings().find(one => one.name !== name && one.keys.includes(each) && meet(views, viewsOf(one.name)));
+    if (other) return `${shownKey(each)} is the key for: ${other.told}.`;
   }
+  if (key === null) delete own[name];
+  else own[name] = [key];
   keep("keys", Object.keys(own).length ? own : null);
   return null;
 }
