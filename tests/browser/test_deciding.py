@@ -430,7 +430,7 @@ def test_an_opened_document_is_decided_beside_the_queue(server, project, visit, 
     assert "number 0," in text_of(page)
     page.keyboard.press("k")
     visit(f"{server.address}?document={number_of(project, 'q0')}", page)
-    assert "You kept HUM" in page.locator(".note.own").inner_text()
+    until(page, "document.querySelector('.note.own')?.textContent.includes('You kept HUM')")
     page.keyboard.press("x")
     arrived(page, until)
     assert decisions(project)[-1] == ("q0", "exclude", None)

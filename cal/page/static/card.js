@@ -31,6 +31,7 @@ export function createCard(root) {
   const place = el("p", {class: "card-place"}), tools = el("div", {class: "card-tools"});
   const read = el("div", {class: "card-read", tabIndex: 0, role: "region", "aria-label": "Document"});
   const watch = createStopwatch(), memory = new Map(), drafts = new Map();
+  const here = new Set(waiting().flatMap(each => (each.body.decisions ?? []).map(one => one.document)));  // decided in this window
   let undone = null, meanwhile = null, mine = false, drawn = null;
 
   const deck = createDeck(({same}) => {
@@ -71,6 +72,7 @@ export function createCard(root) {
     const comment = drafts.get(view.number) ?? null, id = uuid(), kept = action === "relabel" && label === view.given;
     send(view, {id, action, label: action === "relabel" ? label : null, comment, seconds: watch.seconds(view.number)}, label);
     memory.set(id, {view, comment, label});
+    here.add(view.document);
     if (memory.size > REMEMBERED) memory.delete(memory.keys().next().value);
     drafts.delete(view.number);
     watch.forget(view.number);
@@ -226,12 +228,15 @@ export function createCard(root) {
       return;
     }
     const numbers = new Set(changes.documents.map(each => each.number)), view = deck.current();
-    const waits = new Set(waiting().flatMap(each => (each.body.decisions ?? []).map(one => one.document)));
     const gone = changes.documents.filter(each => !["undecided", "skipped", "disagreement"].includes(each.state));
     deck.drop(gone.map(each => each.number).filter(number => number !== view?.number || document.visibilityState === "hidden"));
-    if (!view || !numbers.has(view.number) || deck.current()?.number !== view.number || waits.has(view.document)) return;
+    if (!view || !numbers.has(view.number) || deck.current()?.number !== view.number) return;
+    const who = changes.reviewers.filter(each => each !== app.reviewer);
+    if (!who.length && here.has(view.document)) {
+      deck.renew().catch(complain);
+      return;
+    }
     if (gone.some(each => each.number === view.number) && !view.blind) {
-      const who = changes.reviewers.filter(each => each !== app.reviewer);
       meanwhile = `${who.length === 1 ? who[0] : who.length ? "Somebody else" : "You, in another window,"} decided this document meanwhile. `
         + `${keyOf("next")} goes on; a decision of yours counts, too.`;
       draw(true);
