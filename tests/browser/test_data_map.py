@@ -196,6 +196,25 @@ def test_of_many_names_the_last_are_others(page):
     assert [" ".join(entry.split()) for entry in entries] == ["a 1", "l 1", "others 2"]
 
 
+def test_a_name_that_was_hidden_stays_so_when_the_colours_of_points_change(page):
+    colour = "map.setColour({kind: 'names', names: ['a', 'b'], codes: Uint16Array.of(0, 1, 0, %d)})"
+    page.evaluate(colour % 1)
+    page.locator(".legend-name", has_text="b").click()
+    drawn(page)
+    assert are_drawn(page) == [True, False, True, False]
+    page.evaluate(colour % 0)
+    drawn(page)
+    assert are_drawn(page) == [True, False, True, True]
+    page.evaluate("map.setColour({kind: 'names', names: ['a', 'c'], codes: Uint16Array.of(0, 1, 0, 1)})")
+    drawn(page)
+    assert are_drawn(page) == [True] * 4
+
+
+def are_drawn(page):
+    """Whether each of the four points is drawn."""
+    return [colour(page, x, y) != [255, 255, 255] for y in (0.2, 0.8) for x in (0.2, 0.8)]
+
+
 def test_regions_keep_their_colours_whatever_their_order(page):
     there = page.evaluate("nameColours(['hard-to-learn', 'easy-to-learn'])")
     assert there == page.evaluate("nameColours(['easy-to-learn', 'hard-to-learn'])")[::-1]
@@ -247,15 +266,8 @@ def in_points(page, expression, given):
     )
 
 
-@pytest.fixture
-def blank(new_page):
-    page = new_page()
-    page.goto("about:blank")
-    return page
-
-
 @pytest.mark.parametrize("n_corners", [3, 7, 200])
-def test_points_inside_a_polygon_are_those_that_matplotlib_finds(blank, n_corners):
+def test_points_inside_a_polygon_are_those_that_matplotlib_finds(page, n_corners):
     rng = np.random.default_rng(n_corners)
     points = rng.uniform(-1, 1, (3000, 2)).astype(np.float32)
     corners = rng.uniform(-0.9, 0.9, (n_corners, 2)) if n_corners < 10 else None
@@ -263,7 +275,7 @@ def test_points_inside_a_polygon_are_those_that_matplotlib_finds(blank, n_corner
         angle, radius = np.linspace(0, 2 * np.pi, n_corners, endpoint=False), rng.uniform(0.2, 0.9, n_corners)
         corners = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
     found = in_points(
-        blank,
+        page,
         "[...pointsInside(Float32Array.from(given.x), Float32Array.from(given.y), given.corners)]",
         {"x": points[:, 0].tolist(), "y": points[:, 1].tolist(), "corners": corners.tolist()},
     )
@@ -279,11 +291,11 @@ def _crosses(points, a, b):
         return ((a[1] > y) != (b[1] > y)) & (x < (b[0] - a[0]) * (y - a[1]) / (b[1] - a[1]) + a[0])
 
 
-def test_the_nearest_point_is_that_of_all(blank):
+def test_the_nearest_point_is_that_of_all(page):
     rng = np.random.default_rng(0)
     points, asked = rng.uniform(0, 300, (2000, 2)).astype(np.float32), rng.uniform(-5, 305, (200, 2))
     found = in_points(
-        blank,
+        page,
         """(() => { const places = {px: Float32Array.from(given.x), py: Float32Array.from(given.y)};
         const index = gridIndex(places, 300, 300, i => i % 3 !== 0);
         return given.asked.map(([x, y]) => nearest(index, x, y, 9)); })()""",
@@ -296,9 +308,9 @@ def test_the_nearest_point_is_that_of_all(blank):
     assert None in expected
 
 
-def test_points_at_the_edge_of_a_picture_do_not_appear_at_the_other_edge(blank):
+def test_points_at_the_edge_of_a_picture_do_not_appear_at_the_other_edge(page):
     painted = in_points(
-        blank,
+        page,
         """(() => { const image = new ImageData(40, 30); fill(image, [255, 255, 255]);
         paint(image, {px: Float32Array.of(0.5, 39.5, -2, 20), py: Float32Array.of(15, 3, 8, 29.9)},
           {status: new Uint8Array(4), only: 0, codes: null, table: [0, 0, 0], marks: null, radius: 4, alpha: 1});

@@ -27,7 +27,7 @@
 import {Axes} from "./axes.js";
 import {rgb, themeOf} from "./colours.js";
 import {el, thousands} from "./dom.js";
-import {drawArrow, drawOutline, drawRing} from "./overlay.js";
+import {drawOverlay} from "./overlay.js";
 import {Pointer} from "./pointer.js";
 import {fill, gridIndex, nearest, paint, paintDensity, pointsInside, project} from "./points.js";
 import {scaleOf} from "./scale.js";
@@ -119,7 +119,8 @@ export class DataMap extends EventTarget {
     if (scale.length !== this.n) {
       throw new RangeError(`There are ${this.n} points, and ${scale.length} values to colour them by.`);
     }
-    if (this.scale && JSON.stringify(this.scale.names) === JSON.stringify(scale.names)) scale.hidden = this.scale.hidden;
+    if (this.scale && JSON.stringify(this.scale.names) === JSON.stringify(scale.names)) scale.hidden = this.scale?.hidden ?? scale.hidden;
+    if (JSON.stringify(scale.names) === JSON.stringify(this.scale?.names)) scale.hidden = this.scale?.hidden ?? scale.hidden;
     this.scale = scale;
     this.#restate();
     this.#showLegend();
@@ -312,22 +313,6 @@ export class DataMap extends EventTarget {
   }
 
   #drawOverlay() {
-    if (!this.places) return;
-    const {overlay, canvas, ratio, arrows, highlighted, colours} = this;
-    const [width, height] = [canvas.width / ratio, canvas.height / ratio], {x0, x1, y0, y1} = this.axes.view();
-    Object.assign(overlay, {width: canvas.width, height: canvas.height});  // which also empties it
-    const context = overlay.getContext("2d");
-    context.scale(ratio, ratio);
-    const at = (x, y) => [(x - x0) / (x1 - x0) * width, (y1 - y) / (y1 - y0) * height];
-    const arrow = (i, how) => drawArrow(context, at(arrows.x[i], arrows.y[i]), at(this.x[i], this.y[i]), how);
-    for (const i of arrows?.indices ?? []) {
-      if (this.isShown(i)) arrow(i, {colour: colours.ink, width: 1, opacity: 0.55});
-    }
-    if (this.outline) drawOutline(context, this.outline.map(corner => at(...corner)), colours);
-    const ring = (i, strong) => drawRing(context, ...at(this.x[i], this.y[i]), this.radius, colours, strong);
-    if (this.hovered !== null && this.hovered < this.n) ring(this.hovered, false);
-    if (highlighted === null || highlighted >= this.n) return;
-    if (arrows) arrow(highlighted, {colour: colours.strong, width: 2.5, opacity: 1});
-    ring(highlighted, true);
+    if (this.places) drawOverlay(this);
   }
 }
