@@ -257,7 +257,7 @@ def points_of(project: Project, run: int) -> RunPoints:
 
 def withdrawn_numbers(connection: Connection) -> np.ndarray:
     """Numbers of the documents that the latest import left out."""
-    query = sa.select(DOCUMENT.c.id).where(DOCUMENT.c.withdrawn)
+    query = sa.select(DOCUMENT.c.id).where(sa.text("document.withdrawn"))  # as its index has it, and not `= 1`
     return np.array([row[0] for row in raw_rows(connection, query)], dtype=np.int32)
 
 

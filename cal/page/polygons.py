@@ -18,7 +18,7 @@ class Heights:
 
     def __init__(self, x: np.ndarray, y: np.ndarray) -> None:
         self._x, self._y = x, y
-        self._order: np.ndarray | None = None
+        self._sorted: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
 
     def inside(self, polygon: Sequence[tuple[float, float]]) -> np.ndarray:
         """Positions of the points inside a polygon, ascending.
@@ -26,14 +26,14 @@ class Heights:
         Args:
             polygon: its corners; the last is joined to the first.
         """
-        if self._order is None:
-            self._order = np.argsort(self._y, kind="stable").astype(np.int32)  # NaN at the end
-        order, corners = self._order, np.asarray(polygon, dtype=np.float64)
+        if self._sorted is None:
+            order = np.argsort(self._y, kind="stable").astype(np.int32)  # NaN at the end
+            self._sorted = order, self._x[order], self._y[order]
+        order, sorted_x, sorted_y = self._sorted
+        corners = np.asarray(polygon, dtype=np.float64)
         (x0, y0), (x1, y1) = corners.min(0), corners.max(0)
-        sorted_y = self._y[order]
         first, last = _slice(sorted_y, y0, y1)
-        y = sorted_y[first:last].astype(np.float64)
-        x = self._x[order[first:last]].astype(np.float64)
+        x, y = sorted_x[first:last].astype(np.float64), sorted_y[first:last].astype(np.float64)
         odd = np.zeros(len(y), dtype=bool)
         with np.errstate(over="ignore", invalid="ignore"):  # corners may be beyond all bounds
             for (ax, ay), (bx, by) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
