@@ -4,29 +4,37 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from cal.annotation.decisions.recording import latest_version
+from cal.annotation.decisions.verdicts import UNDECIDED
 from cal.annotation.project import Project
 from cal.annotation.queues.basis import Basis
 from cal.annotation.queues.task import Suggestion, Task
 from cal.annotation.queues.task_making import Served, make_tasks
+from cal.annotation.store.evidence import read_neighbours
 from cal.annotation.store.label_table import read_labels
 from cal.annotation.store.labels import LabelNames
-from cal.annotation.store.schema import DOCUMENT, DRAW, MAP_POINT, QUEUE, RUN, STATE
+from cal.annotation.store.schema import DOCUMENT, DRAW, MAP_POINT, QUEUE, RUN
+from cal.page.document_list import read_rows
 from cal.page.errors import Refused
+from cal.page.models.document_list import DocumentRow
 from cal.page.models.documents import (
     CurvesView,
     DocumentView,
+    NeighbourView,
     PointView,
     RankedLabel,
     SuggestionView,
     VerdictView,
 )
 
-_HIDDEN = {"given": None, "label": None, "suggestion": None, "point": None, "curves": None}
+_HIDDEN: dict[str, Any] = dict.fromkeys(("given", "label", "suggestion", "point", "curves"))
+_HIDDEN |= {"came_back": None, "neighbours": [], "verdicts": []}
 
 
 def task_views(project: Project, tasks: Sequence[Task], *, hidden: bool) -> list[DocumentView]:
@@ -44,7 +52,8 @@ def task_views(project: Project, tasks: Sequence[Task], *, hidden: bool) -> list
         ids = [each.document for each in tasks]
         numbers = dict(connection.execute(query.where(DOCUMENT.c.external_id.in_(ids))).all())
         settings = connection.execute(sa.select(QUEUE.c.settings).where(QUEUE.c.id == tasks[0].queue)).scalar_one()
-        return _views(connection, [(numbers[each.document], each) for each in tasks], settings.get("map"), hidden)
+        basis = Basis(latest_version(connection), settings.get("suspects"), settings.get("map"))
+        return _views(connection, [(numbers[each.document], each) for each in tasks], basis, hidden)
 
 
 def opened_view(project: Project, number: int, reviewer: str, *, hidden: bool) -> DocumentView:
@@ -62,24 +71,20 @@ def opened_view(project: Project, number: int, reviewer: str, *, hidden: bool) -
         served = Served(-1, number, connection.execute(most).scalar() or 1, 0.0)
         basis = Basis.of(connection)
         (task,) = make_tasks(connection, [served], queue=0, suspects=basis.suspects, map=basis.map, reviewer=reviewer)
-        (view,) = _views(connection, [(number, task)], basis.map, hidden)
+        (view,) = _views(connection, [(number, task)], basis, hidden)
         return view.model_copy(update={"queue": None, "position": None, "until": None})
 
 
-def _views(
-    connection: Connection, tasks: Sequence[tuple[int, Task]], run: int | None, hidden: bool
-) -> list[DocumentView]:
-    names = read_labels(connection)
+def _views(connection: Connection, tasks: Sequence[tuple[int, Task]], basis: Basis, hidden: bool) -> list[DocumentView]:
+    names, run = read_labels(connection), basis.map
     numbers = [number for number, _ in tasks]
-    states = {
-        row.document_id: row for row in connection.execute(sa.select(STATE).where(STATE.c.document_id.in_(numbers)))
-    }
+    near = {} if hidden or basis.suspects is None else read_neighbours(connection, numbers, basis.suspects)
+    known = {*numbers, *(number for each in near.values() for number, _ in each)}
+    rows = read_rows(connection, sorted(known), basis, names, tasks[0][1].reviewer)
     curves = read_curves(connection, numbers, run, names)
     views = []
     for number, task in tasks:
-        row = states.get(number)
-        decided = None if row is None or row.label_id is None else names.name(row.label_id)
-        point = task.point
+        row, point = rows[number], task.point
         view = DocumentView(
             number=number,
             document=task.document,
@@ -87,8 +92,8 @@ def _views(
             sequences=None if task.sequences is None else [list(map(str, each)) for each in task.sequences],
             split=task.split,
             columns=dict(task.columns),
-            state="undecided" if row is None else row.state,
-            label=decided or task.given,
+            state=row.state,
+            label=row.label,
             given=task.given,
             came_back=task.came_back,
             ranking=ranking(names.names, task.suggestion, task.given, curves.get(number)),
@@ -100,6 +105,9 @@ def _views(
                 **{name: getattr(point, name) for name in PointView.model_fields if name != "run"},
             ),
             curves=curves.get(number),
+            neighbours=[
+                _neighbour(rows[each], similarity) for each, similarity in near.get(number, ()) if each in rows
+            ],
             verdicts=[
                 VerdictView(
                     reviewer=each.reviewer, action=each.action, label=each.label, comment=each.comment, time=each.time
@@ -120,9 +128,14 @@ def _views(
     return views
 
 
+def _neighbour(row: DocumentRow, similarity: float) -> NeighbourView:
+    said = {name: getattr(row, name) for name in ("number", "document", "text", "label", "state")}
+    return NeighbourView(**said, similarity=round(similarity, 3))
+
+
 def _without_hints(view: DocumentView, names: LabelNames) -> DocumentView:
     plain = [RankedLabel(label=each, p=None) for each in names.names]
-    left_out = {"ranking": plain, "neighbours": [], "verdicts": [], "seen": {"hidden": True}, "hidden": True}
+    left_out = {"ranking": plain, "state": UNDECIDED, "seen": {"hidden": True}, "hidden": True}
     return view.model_copy(update=_HIDDEN | left_out)
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import uuid
 
 import pytest
+import sqlalchemy as sa
 
 from cal.annotation.decisions.decision import Decision
+from cal.annotation.store.evidence import packed_neighbours
+from cal.annotation.store.schema import DOCUMENT, SUGGESTION
 
 
 def tasks(who, **asked):
@@ -85,14 +88,14 @@ def test_undo_takes_back_only_what_the_reviewer_did(server, ann, client):
 def test_what_is_hidden_is_not_sent(ann):
     shown, hidden = tasks(ann, n=1)["tasks"][0], tasks(ann, n=1, hidden=True)["tasks"][0]
     assert shown["given"] in ("HUM", "LOC", "NUM")
-    assert [hidden[name] for name in ("given", "label", "suggestion", "point", "curves")] == [None] * 5
+    assert [hidden[name] for name in ("given", "label", "suggestion", "point", "curves", "came_back")] == [None] * 6
     assert (hidden["verdicts"], hidden["neighbours"]) == ([], [])
     assert [each["label"] for each in hidden["ranking"]] == ["HUM", "LOC", "NUM"]
     assert {each["p"] for each in hidden["ranking"]} == {None}
     number = hidden["number"]
     decide(ann, hidden, "relabel", label="NUM")
     opened = ann.get(f"/api/document?number={number}&hidden=true").json
-    assert (opened["given"], opened["label"], opened["verdicts"]) == (None, None, [])
+    assert (opened["given"], opened["label"], opened["state"], opened["verdicts"]) == (None, None, "undecided", [])
     history = ann.get(f"/api/history?number={number}&hidden=true").json
     assert history["given"] == []
     assert [each["label"] for each in history["events"]] == ["NUM"]
@@ -119,7 +122,10 @@ def test_blind_double_review_hides_the_other_reviewer(small, server, ann, client
     theirs = next(each for each in tasks(bob, n=30)["tasks"] if each["document"] == task["document"])
     assert theirs["verdicts"] == []
     number = task["number"]
-    assert bob.get(f"/api/document?number={number}").json["verdicts"] == []
+    opened = bob.get(f"/api/document?number={number}").json
+    for view in (theirs, opened):
+        assert (view["verdicts"], view["state"], view["label"]) == ([], "undecided", view["given"])
+    assert ann.get(f"/api/document?number={number}").json["state"] == "excluded"
     assert bob.get(f"/api/history?number={number}").json["events"] == []
     assert [each["action"] for each in ann.get(f"/api/history?number={number}").json["events"]] == ["exclude"]
     decide(bob, theirs)
@@ -173,3 +179,19 @@ def test_a_decision_that_cannot_be_taken_says_why_and_changes_nothing(small, ann
     assert answer.status == 400
     assert told in answer.message
     assert small.counts()["kept"] == 0
+
+
+def test_similar_documents_come_with_their_labels_of_now(ann, small):
+    corpus = small.to_frame()[["id", "label"]]
+    scores = {"likely": "LOC", "p_wrong": 0.5, "p_label": 0.1, "p_likely": 0.8, "score": 0.5, "why": "Look."}
+    small.import_corpus(suspects=corpus.assign(**scores, rank_aum=1))
+    with small.writing() as connection:
+        numbers = dict(connection.execute(sa.select(DOCUMENT.c.external_id, DOCUMENT.c.id)).all())
+        near = packed_neighbours([(numbers["q4"], 0.75), (numbers["q8"], 0.5)])
+        connection.execute(sa.update(SUGGESTION).values(neighbours=near))
+    small.decide("q4", "relabel", "HUM", reviewer="Bob")
+    small.queue(order="random", name="with suspects", filter="id=q1")
+    for view in (tasks(ann)["tasks"][0], ann.get(f"/api/document?number={numbers['q1']}").json):
+        told = [(each["document"], each["label"], each["state"], each["similarity"]) for each in view["neighbours"]]
+        assert told == [("q4", "HUM", "relabelled", 0.75), ("q8", "NUM", "undecided", 0.5)]
+        assert view["neighbours"][0]["text"] == "Who is 4?"
