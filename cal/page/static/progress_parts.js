@@ -82,7 +82,7 @@ export function stopSection({stop, certified, certificates, decided}) {
         + `before the review begins${decided ? " (so this is for the next project)" : ""}. If the review has found every error that `
         + "this queue draws, then with 95 % certainty:"),
       table("What a proof would cost", [{title: "The review finds at least"}, {title: "Errors to draw", number: true},
-        {title: "Random documents to read, about", number: true}],
+        {title: "Random documents, about", number: true}],
       certificates.map(each => [`${share(each.recall)} of all errors`, thousands(each.n_errors),
         each.n_reads === null ? "there are too few errors" : each.n_reads ? thousands(each.n_reads) : "–"]))),
   ];
@@ -98,8 +98,9 @@ export function stopSection({stop, certified, certificates, decided}) {
   if (!stop.may_stop) return section("stop", "Read on", el("p", {class: "lead"}, `${next}.`), proof);
   return section("stop may", "You may stop here",
     el("p", {class: "lead"}, `${next}, fewer than ${decimal(stop.limit)}. Reading on is hardly worth it.`),
-    el("p", {class: "muted"}, "This is an expectation from what was read so far, not a promise that nothing is left. In simulations, "
-      + "who stopped at the first such advice would still have found one or two errors in the next 100 documents."), proof);
+    el("p", {class: "muted"}, "This is an expectation from what was read so far, not a promise that nothing is left. In simulations "
+      + "of queues with the most suspicious first, who stopped at the first such advice would still have found one or two errors in the "
+      + "next 100 documents."), proof);
 }
 
 /** Which labels were changed into which. */

@@ -24,7 +24,7 @@ export function table(caption, columns, rows) {
   const head = columns.map(each => el("th", {scope: "col", class: each.number ? "number" : null, title: each.hint}, each.title));
   const body = rows.map(cells => el("tr", {}, cells.map((cell, k) => el(k ? "td" : "th",
     {scope: k ? null : "row", class: columns[k].number ? "number" : null}, cell))));
-  return el("div", {class: "table", tabIndex: 0, role: "region", "aria-label": caption},
+  return el("div", {class: "table", tabIndex: 0, role: "region", "aria-label": `Table: ${caption}`},
     el("table", {}, el("caption", {class: "only-heard"}, caption), el("thead", {}, el("tr", {}, head)), el("tbody", {}, body)));
 }
 
