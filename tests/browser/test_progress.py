@@ -103,6 +103,19 @@ def test_progress_says_what_the_status_says(project, visit):
     ]
 
 
+def test_a_changed_label_opens_its_documents_without_loading_the_page_again(project, visit, until):
+    page, first = visit("progress"), project.status().label_changes.iloc[0]
+    page.evaluate("window.same = true")
+    page.locator(".sheet.changes tbody a").first.click()
+    until(page, "document.body.dataset.view === 'documents'")
+    assert f"given={first.given} and label={first.label}" in page.evaluate(
+        "new URLSearchParams(location.search).get('filter')"
+    )
+    assert page.evaluate("window.same")
+    page.go_back()
+    until(page, "document.body.dataset.view === 'progress'")
+
+
 def test_the_line_in_the_top_and_the_progress_follow_a_decision(project, visit, until):
     page, decided = visit("progress"), project.status().decided
     until(page, f"document.getElementById('progress-line').textContent.startsWith('{decided} of 200 decided ·')")

@@ -38,3 +38,12 @@ export function link(keys) {
 }
 
 addEventListener("popstate", () => emit("address", {address: current()}));
+
+/** Follows links between views without loading the page again; a click for another tab stays the browser's. */
+addEventListener("click", event => {
+  const to = event.target instanceof Element ? event.target.closest('a[href^="/?"]') : null;
+  if (!to || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  history.pushState(null, "", to.getAttribute("href"));
+  emit("address", {address: current()});
+});
