@@ -40,14 +40,13 @@ class InjectedErrors:
     def __str__(self) -> str:
         if not self.read:
             return f"{quantity(self.n, 'label')} {_was(self.n)} made wrong on purpose. None has been looked at yet."
-        read = quantity(self.read, "label")
         told = (
-            f"Of the {read} that {_was(self.read)} decided, {self.met:,} {_was(self.met)} made wrong on purpose: "
-            f"{self.found:,} {_was(self.found)} found, and {self.mended:,} {_has(self.mended)} the right label again."
+            f"Found: {self.found:,} of {quantity(self.met, 'label')} made wrong on purpose, among {self.read:,} read; "
+            f"{self.mended:,} {_has(self.mended)} the right label again."
         )
         if self.also_changed:
             told += f" {quantity(self.also_changed, 'other label')} {_was(self.also_changed)} changed, too."
-        return f"{told} {quantity(self.n - self.met, 'more wrong label')} {_wait(self.n - self.met)} among the others."
+        return f"{told} {quantity(self.n - self.met, 'wrong label')} {_wait(self.n - self.met)} among the rest."
 
 
 def keep_injected(connection: Connection, right: Mapping[int, int]) -> None:

@@ -121,6 +121,18 @@ class About(BaseModel):
     tour: bool
 
 
+class InjectedView(BaseModel):
+    """What became of labels that were made wrong on purpose, as in the demo.
+
+    Attributes:
+        n: number of labels that were made wrong; 0 in other projects.
+        told: a sentence or two about how many were found; empty in other projects.
+    """
+
+    n: int
+    told: str
+
+
 class SessionAsked(Asked):
     """The secret of a reviewer's link."""
 

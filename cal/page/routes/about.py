@@ -5,11 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from cal.annotation.project import Project
+from cal.annotation.status.injected import read_injected
 from cal.annotation.store.reviewer_links import reviewer_of_token
 from cal.page.about import read_about
 from cal.page.access import access_of
 from cal.page.errors import Refused
-from cal.page.models.about import About, LabelAsked, Labels, LabelView, SessionAsked, SessionView
+from cal.page.models.about import About, InjectedView, LabelAsked, Labels, LabelView, SessionAsked, SessionView
 from cal.page.routes.given import Reader, Served, Writer
 
 router = APIRouter(prefix="/api", tags=["project"])
@@ -21,6 +22,14 @@ def about(request: Request, project: Served, reviewer: Reader) -> About:
     """What the page must know at its start."""
     access = access_of(request)
     return read_about(project, reviewer, links=access.links, leads=access.leads(reviewer), tour=request.app.state.tour)
+
+
+@router.get("/injected")
+def injected(project: Served, reviewer: Reader) -> InjectedView:
+    """How many of the labels that were made wrong on purpose, as in the demo, were found."""
+    with project.reading() as connection:
+        found = read_injected(connection)
+    return InjectedView(n=0, told="") if found is None else InjectedView(n=found.n, told=str(found))
 
 
 @router.post("/session")

@@ -2,7 +2,6 @@
 
 import {go} from "./address.js";
 import {action, shownKey} from "./keys.js";
-import {showHelp} from "./help.js";
 import {showRefused} from "./refused.js";
 import {emit, on} from "./state.js";
 
@@ -44,6 +43,5 @@ export function registerKeys({does, decide, ready, inFront, deck, labelField, hi
       go({view: "documents"});
       emit("search");
     }});
-  on("help", showHelp);
   on("show refused", showRefused);
 }

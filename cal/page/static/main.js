@@ -3,6 +3,7 @@
 import {el, thousands} from "../map/dom.js";
 import {current, go, link} from "./address.js";
 import {cardIn} from "./card_place.js";
+import {showHelp} from "./help.js";
 import {action} from "./keys.js";
 import {listen} from "./live.js";
 import {complain, notice} from "./notices.js";
@@ -11,6 +12,7 @@ import {progressLine} from "./progress_line.js";
 import {askName, begin, refresh} from "./session.js";
 import {app, emit, on} from "./state.js";
 import {applyTheme, toggleTheme} from "./theme.js";
+import {offerTour} from "./tour.js";
 import {views} from "./views/index.js";
 
 const made = new Map();  // views that were opened: {root, view}
@@ -79,6 +81,7 @@ try {
   await begin();
   build();
   on("address", show);
+  on("help", showHelp);
   on("refused", ({error}) => notice(`Not recorded: ${error.message}`, {wrong: true}));
   for (const [k, each] of views.entries()) {
     action(`view ${each.name}`, {keys: [`F${k + 2}`], told: `open ${each.title}`, group: "Moving around",
@@ -90,6 +93,7 @@ try {
   listen();
   tellWaiting();
   flush();
+  offerTour();
   document.body.dataset.ready = "yes";
 } catch (error) {
   document.getElementById("main").replaceChildren(el("section", {class: "view problem"},

@@ -18,6 +18,7 @@
  * - `outbox` {waiting, refused, online}: decisions that wait for the server.
  * - `progress` {line}: how far the project is, some seconds after it has changed.
  * - `count` {view, n}: a number beside the tab of a view; 0 for none.
+ * - `tour` {}: start the tour.
  * - `theme` {dark}: light or dark.
  */
 
