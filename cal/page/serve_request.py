@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import webbrowser
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,11 +75,12 @@ class ServeRequest(ProjectRequest):
     def _serve(self, quiet: bool) -> None:
         with self.server() as server:
             said = self.welcome(server)
-            sys.stdout.write("\n".join(said[:-1] if quiet else said) + "\n")
-            sys.stdout.flush()
-            if not self.no_browser:
-                webbrowser.open(server.opens)
-            server.run()
+            with suppress(KeyboardInterrupt):  # also before it serves
+                sys.stdout.write("\n".join(said[:-1] if quiet else said) + "\n")
+                sys.stdout.flush()
+                if not self.no_browser:
+                    webbrowser.open(server.opens)
+                server.run()
 
     def server(self) -> Server:
         """The server, which does not serve yet."""

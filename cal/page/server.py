@@ -92,7 +92,11 @@ class Server:
         self.host, self.port = host, int(self.socket.getsockname()[1])
         bound = str(self.socket.getsockname()[0])  # whatever the name of the host says
         self.access = Access(self.project, links=not is_loopback(bound), port=self.port, host=host)
-        self.links = self._links(reviewers, new_links) if self.access.links else {}
+        try:
+            self.links = self._links(reviewers, new_links) if self.access.links else {}
+        except BaseException:
+            self._release()
+            raise
         self.app = create_app(self.project, self.access, tour=tour)
         config = uvicorn.Config(
             self.app,
@@ -162,6 +166,9 @@ class Server:
         for thread in (self._thread, self._warming):
             if thread is not None:
                 thread.join()
+        self._release()
+
+    def _release(self) -> None:
         self.socket.close()
         if self._owns:
             self.project.close()

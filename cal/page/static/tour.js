@@ -45,6 +45,7 @@ export function startTour() {
     next.className = step.until ? "" : "primary";
     const done = () => { if (all[at] === step) show(Math.min(at + 1, all.length - 1)); };
     for (const [name, fits] of Object.entries(step.until ?? {})) offs.push(on(name, detail => { if (fits(detail)) done(); }));
+    for (const [name, does] of Object.entries(step.again ?? {})) offs.push(on(name, does));
     stop = () => offs.forEach(off => off());
     step.begin?.();
     place();

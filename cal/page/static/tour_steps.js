@@ -10,7 +10,9 @@ const MORE = 5;  // documents to decide in the middle of the tour
  * The steps.
  *
  * @param {function(Array): void} tell replaces the words of the step in front.
- * @returns {Array<{title: string, words: function(): Array, about: string[], until?: Object, begin?: function(): void}>}
+ * @returns {Array<{title: string, words: function(): Array, about: string[], until?: Object, again?: Object,
+ *   begin?: function(): void}>}
+ *   `again`: what is done at events while the step is in front;
  *   `about`: selectors of what it points at, of which the first counts that has something in sight; `until`: events that end the step, with
  *   functions that say which ones do.
  */
@@ -22,6 +24,15 @@ export function steps(tell) {
     ["Go on with ", counted(MORE - more, "document"), ". Whatever was decided does not come back."],
     ["If more than one label fits, the document is ambiguous: ", key("ambiguous"), ". If you cannot tell, skip it: ", key("skip"), "."],
   ];
+  /** In the demo, tells how many of the wrong labels were found. */
+  const found = async () => {
+    try {
+      const {told} = await get("injected");
+      if (told) tell([told, ["To save the labels, export them. All keys, and this tour, are in the help: ", key("help"), "."]]);
+    } catch {
+      // the words of the step do
+    }
+  };
   return [
     {
       title: "Read the text",
@@ -84,14 +95,8 @@ export function steps(tell) {
         ["All keys are in the help, ", key("help"), ", which starts this tour again."],
       ],
       about: ['#tabs a[data-view="export"]', "#tabs"],
-      begin: async () => {
-        try {
-          const {told} = await get("injected");
-          if (told) tell([told, ["To save the labels, export them. All keys, and this tour, are in the help: ", key("help"), "."]]);
-        } catch {
-          // the words above do
-        }
-      },
+      begin: found,
+      again: {changes: found},
     },
   ];
 }
