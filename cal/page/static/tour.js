@@ -47,6 +47,7 @@ export function startTour() {
     for (const [name, fits] of Object.entries(step.until ?? {})) offs.push(on(name, detail => { if (fits(detail)) done(); }));
     for (const [name, does] of Object.entries(step.again ?? {})) offs.push(on(name, does));
     stop = () => offs.forEach(off => off());
+    document.querySelector(step.about[0])?.scrollIntoView({block: "nearest", inline: "nearest"});
     step.begin?.();
     place();
   }
@@ -71,7 +72,7 @@ export function startTour() {
         {x: clamp(right - width - GAP, EDGE, w - width - EDGE), y: clamp(bottom - height - GAP, EDGE, h - height - EDGE), fits: true},
       ].find(each => each.fits);
     }
-    move(box, spot.x, spot.y);
+    move(box, clamp(spot.x, 0, w - width), clamp(spot.y, 0, h - height));
   }
 
   function leave() {
@@ -103,7 +104,8 @@ export function startTour() {
 /** The rectangle around the elements of a selector that are in sight; null if there are none. */
 function around(selector) {
   const boxes = [...document.querySelectorAll(selector)].map(each => each.getBoundingClientRect())
-    .filter(each => each.width > 0 && each.height > 0 && each.bottom > 0 && each.top < innerHeight);
+    .filter(each => each.width > 0 && each.height > 0 && each.bottom > 0 && each.top < innerHeight
+      && each.right > 0 && each.left < innerWidth);
   const outer = (name, of) => of(...boxes.map(each => each[name]));
   return boxes.length ? {left: outer("left", Math.min), top: outer("top", Math.min), right: outer("right", Math.max),
     bottom: outer("bottom", Math.max)} : null;
