@@ -11,6 +11,7 @@ from cal.annotation.store.label_table import read_labels
 from cal.annotation.store.schema import DOCUMENT, EVENT, GIVEN, STATE
 from cal.exchange.records import ACTIONS
 from cal.page.models.about import ChangedDocument, Changes
+from cal.page.selections import is_blind, is_ever_blind
 
 MOST = 500
 """Most documents that are listed; if there are more, the page fetches again what it shows."""
@@ -22,7 +23,7 @@ def latest_seq(connection: Connection) -> int:
 
 
 def read_changes(connection: Connection, after: int) -> Changes:
-    """What has happened after an event.
+    """What has happened after an event. Documents that wait for a blind second decision are left out.
 
     Args:
         connection: a transaction that reads.
@@ -37,6 +38,9 @@ def read_changes(connection: Connection, after: int) -> Changes:
     query = sa.select(EVENT.c.document_id).where(about, EVENT.c.document_id.is_not(None)).distinct().limit(MOST + 1)
     numbers = list(connection.execute(query).scalars())
     many = len(numbers) > MOST
+    if numbers and not many and is_ever_blind(connection):
+        waiting = sa.select(DOCUMENT.c.id).where(DOCUMENT.c.id.in_(numbers), is_blind(None))
+        numbers = sorted({*numbers} - {*connection.execute(waiting).scalars()})
     return Changes(
         seq=seq,
         documents=[] if many else changed_documents(connection, numbers),

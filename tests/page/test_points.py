@@ -11,6 +11,7 @@ from matplotlib.path import Path as Polygon
 from cal.annotation import Project
 from cal.annotation.store.column_types import now
 from cal.annotation.store.schema import DOCUMENT, GIVEN, LABEL_VERSION, MAP_POINT, RUN, SUGGESTION
+from cal.page.changes import read_changes
 from cal.page.errors import Refused
 from cal.page.map_sample import BINS, draw
 from cal.page.map_views import TOP, map_view, point_tip, top_of_queue
@@ -360,7 +361,14 @@ def test_blind_decisions_do_not_show_to_the_second_reviewer(made):
     assert seen_by("ann", "label")[0] == LABELS[0]
     assert seen_by("bob", "label") == seen_by("bob", "given")
     assert point_tip(project, at + 1, "bob", hidden=False).state == "undecided"
+    with project.reading() as connection:
+        assert read_changes(connection, 0).documents == []
     assert point_tip(project, at + 1, "ann", hidden=False).state == "relabelled"
+    (second,) = [each for each in project.tasks("bob", 5) if each.document == task.document]
+    project.decide_all([second.decision("keep")])
+    with project.reading() as connection:
+        assert [each.state for each in read_changes(connection, 0).documents] == ["disagreement"]
+    assert seen_by("bob", "state")[0] == "disagreement"
 
 
 def test_points_are_coloured_by_whatever_documents_have(made):
