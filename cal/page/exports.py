@@ -94,5 +94,5 @@ def _count(project: Project, states: list[str] | None, filter: str | None) -> in
 
 def _setting(name: str, value: str) -> str:
     """A setting whose value is text, whatever it holds, as the command line reads it."""
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    escaped = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), value)
     return f"{name}='{escaped}'"

@@ -22,7 +22,7 @@ from cal.annotation.store.statements import among_all
 from cal.page.models.selections import DocumentSelection, LabelCount, SelectionCount
 from cal.page.points import inside
 
-_TOLD_BY = ("state", "reviewer")
+_TOLD_BY = ("state", "label", "reviewer")
 """Names of conditions that tell what others have decided."""
 
 

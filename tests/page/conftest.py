@@ -14,8 +14,10 @@ from urllib.parse import quote
 
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 
 from cal.annotation import Project
+from cal.annotation.store.schema import DOCUMENT
 from cal.page import Server
 
 
@@ -123,3 +125,15 @@ def server(serve: Callable[..., Server], small: Project) -> Server:
 def ann(server: Server) -> Client:
     """Ann, who asks the server of the small project."""
     return Client(server)
+
+
+@pytest.fixture
+def number() -> Callable[[Project, str], int]:
+    """number(project, id): the number of a document."""
+
+    def find(project: Project, id: str) -> int:
+        with project.reading() as connection:
+            query = sa.select(DOCUMENT.c.id).where(DOCUMENT.c.external_id == id)
+            return int(connection.execute(query).scalar_one())
+
+    return find

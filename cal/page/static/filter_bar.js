@@ -35,14 +35,14 @@ export function createFilterBar({change}) {
       if (event.key === "Enter") change({filter: typed.value.trim() || null});
     }});
   const wrong = el("p", {id: "filter-wrong", class: "wrong", role: "alert"});
-  const sort = el("select", {id: "sort", onchange: () => change({sort: sort.value || null})});
+  const sort = el("select", {id: "sort", "aria-label": "Sorted by", onchange: () => change({sort: sort.value || null})});
   const more = el("details", {class: "more-filters"}, el("summary", {}, "More"));
   more.addEventListener("toggle", () => { if (more.open) drawMore(); });
   const root = el("form", {class: "filter-bar", role: "search", "aria-label": "Documents to show", onsubmit: event => event.preventDefault()},
   el("div", {class: "filter-row"}, search, choices, more),
   el("div", {class: "filter-row as-text"}, el("label", {htmlFor: "filter-text"}, "Filter"), typed,
     el("button", {type: "button", class: "plain clear", onclick: () => change({filter: null, queue: null})}, "Clear"),
-    el("label", {htmlFor: "sort"}, "Sorted by"), sort), wrong);
+    el("span", {"aria-hidden": "true", class: "sort-told"}, "Sorted by"), sort), wrong);
 
   function choice(title, name, options) {
     const values = valuesOf(filter(), name), several = values.length > 1;
