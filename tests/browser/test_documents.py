@@ -175,12 +175,12 @@ def test_a_long_list_stays_small_in_the_page(opened, until):
     page = opened("view=documents&sort=p_wrong")
     until(page, "document.querySelectorAll('tr[data-number]').length > 10")
     assert page.get_attribute(".documents-table", "aria-rowcount") == str(N + 1)
-    for _ in range(2):  # the rest is fetched on the way
-        page.evaluate("document.querySelector('.documents-scroll').scrollTop = 1e7")
-        until(page, "document.querySelectorAll('tr[data-number]').length > 10")
-        page.wait_for_timeout(400)
-    page.evaluate("document.querySelector('.documents-scroll').scrollTop = 1e7")
-    until(page, """document.querySelector('tr[aria-rowindex="601"]') !== null""")
+    end = """(() => {
+      const box = document.querySelector(".documents-scroll");
+      box.scrollTop = box.scrollHeight;  // further rows are fetched on the way
+      return document.querySelector('tr[aria-rowindex="601"]') !== null;
+    })()"""
+    until(page, end)
     assert page.locator("tr[data-number]").count() < 60
     assert texts(page)[-1].startswith("Question 599,")
 

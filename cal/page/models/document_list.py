@@ -6,7 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from cal.page.models.deciding import Asked, Name
+from cal.page.models.deciding import Asked
+from cal.page.models.fields import Name
 from cal.page.models.selections import DocumentSelection
 
 MOST_ROWS = 500

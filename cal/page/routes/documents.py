@@ -41,6 +41,7 @@ def documents(
 @router.post("/list")
 def selected(asked: ListAsked, project: Served, reviewer: Reader) -> DocumentList:
     """A part of the list of the documents of a selection, such as a lasso."""
-    how = {"sort": asked.sort, "after": asked.after, "limit": asked.limit}
     with project.reading() as connection:
-        return read_list(project, connection, asked.selection, reviewer, **how)
+        return read_list(
+            project, connection, asked.selection, reviewer, sort=asked.sort, after=asked.after, limit=asked.limit
+        )
