@@ -559,6 +559,7 @@ def test_a_phone_decides_with_the_thumb(server, project, visit, until):
     assert box["height"] >= 44
     page.locator(".act-keep").tap()
     assert "number 1," in text_of(page)
+    assert page.evaluate("document.querySelector('.card').scrollWidth") <= 390
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     arrived(page, until)
     assert decisions(project) == [("q0", "keep", "HUM")]
