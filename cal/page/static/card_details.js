@@ -3,6 +3,7 @@
 import {classCurves} from "../map/curve.js";
 import {el, short} from "../map/dom.js";
 import {labelChip} from "./card_document.js";
+import {shownColour} from "./label_colours.js";
 import {app, emit, keep, setting} from "./state.js";
 import {done, moment} from "./words.js";
 
@@ -26,10 +27,13 @@ function section(name, title, ...content) {
 function chart(view) {
   if (!view.curves?.values.length || !view.curves.values[0].length) return null;
   const {labels, values} = view.curves;
+  const suggested = view.suggestion?.label ?? view.point?.predicted;
   const picture = classCurves({
     values: values.map(each => each.map(p => p ?? NaN)), names: labels, given: labels.indexOf(view.given),
-    suggested: labels.indexOf(view.suggestion?.label ?? view.point?.predicted),
+    suggested: labels.indexOf(suggested),
   });
+  if (view.given !== null) picture.style.setProperty("--curve-given", shownColour(view.given));
+  if (suggested) picture.style.setProperty("--curve-suggested", shownColour(suggested));
   return section("chart", "How the model learnt it", picture);
 }
 
