@@ -8,7 +8,14 @@ import shutil
 import time
 from contextlib import contextmanager
 
+import pandas as pd
 import pytest
+import torch
+
+from cal.annotation import Project
+from cal.annotation.decisions.decision import Decision
+from cal.dynamics.data_map import DataMap
+from cal.dynamics.training_dynamics import TrainingDynamics
 
 WATCH = """addEventListener("securitypolicyviolation", event => console.error(
   `securitypolicyviolation: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`))"""
@@ -116,3 +123,44 @@ def until():
         return value
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def make_reviews():
+    """make_reviews(path, texts, ids, labels, columns): a project with everything that the page shows.
+
+    It has a map with its curves, a ranking of suspects, queues, guidelines, and decisions of two reviewers who differ
+    about a document.
+    """
+
+    def make(path, texts=None, ids=None, labels=("HUM", "LOC", "NUM"), columns=None, reviewers=("bob", "cy"), n=40):
+        texts = texts or [f"Question number {i}, which is about something?" for i in range(n)]
+        n, k = len(texts), len(labels)
+        ids = ids or [f"q{i}" for i in range(n)]
+        corpus = pd.DataFrame({"id": ids, "text": texts, "label": [labels[i % k] for i in range(n)], "split": "train"})
+        for name, values in ({"year": range(n)} | (columns or {})).items():
+            corpus[name] = list(values)
+        suspects = corpus[["id", "label"]].assign(
+            likely=[labels[(i + 1) % k] for i in range(n)],
+            p_wrong=[0.9 - i / (2 * n) for i in range(n)],
+            p_label=0.05,
+            p_likely=0.9,
+            rank_aum=range(1, n + 1),
+            score=[1 - i / n for i in range(n)],
+            why="Models that never saw it say so. None of the 5 most similar texts has its label.",
+        )
+        logits = torch.randn(4, n, k, generator=torch.Generator().manual_seed(0))
+        dynamics = TrainingDynamics.from_logits(logits, torch.tensor([i % k for i in range(n)]))
+        a_map = DataMap.of(dynamics, ids, name="map", label_names=list(labels))
+        with Project.create(path, labels=list(labels)) as project:
+            project.import_corpus(corpus, map=a_map, suspects=suspects)
+            project.queue(order="ranked")
+            project.queue(order="sampled", double_share=0.2)
+            project.write_guidelines("# What to do\n\n- **Read** it.\n- See [more](https://example.org).")
+            for i, reviewer in enumerate(reviewers):
+                said = [Decision(ids[0], "relabel", label=labels[1 + i], reviewer=reviewer, comment="I think so.")]
+                said += [Decision(ids[j], "keep", reviewer=reviewer) for j in range(2 + i, n // 2, 3)]
+                project.decide_all(said)
+        return path
+
+    return make

@@ -1,0 +1,112 @@
+"""What axe-core finds in every view of the page: light and dark, on a desk and on a phone, with dialogs open."""
+
+import pytest
+
+from cal.annotation import Project
+from cal.page import start
+
+SIZES = {"desk": {"width": 1280, "height": 720}, "phone": {"width": 390, "height": 844}}
+AS_ANN = """localStorage.setItem("cal:reviewer", '"Ann"')"""
+READY = "!!document.body.dataset.ready"
+SETTLED = "document.getAnimations().every(each => each.playState !== 'running')"
+
+
+@pytest.fixture(scope="module")
+def address(make_reviews, tmp_path_factory):
+    path = make_reviews(tmp_path_factory.mktemp("accessible") / "reviews.db")
+    with Project.open(path) as project, start(project, port=0) as server:
+        yield server.address
+
+
+@pytest.fixture(scope="module")
+def axe():
+    return pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed.").Axe()
+
+
+@pytest.fixture
+def check(axe, until):
+    """check(page, what): nothing serious or critical is wrong with a page."""
+
+    def run(page, what):
+        until(page, SETTLED)
+        found = axe.run(page).response["violations"]
+        serious = [
+            f"{what}: {each['id']} at {node['target']}: {node['failureSummary']}"
+            for each in found
+            if each["impact"] in ("serious", "critical")
+            for node in each["nodes"]
+        ]
+        assert not serious, "\n".join(serious)
+
+    return run
+
+
+@pytest.fixture(params=[(scheme, size) for scheme in ("light", "dark") for size in SIZES], ids="-".join)
+def visit(request, new_page, address, until):
+    """visit(query): a page of the project, in every colour scheme and size."""
+    scheme, size = request.param
+    page = new_page(color_scheme=scheme, viewport=SIZES[size], reduced_motion="reduce")
+    page.context.add_init_script(AS_ANN)
+
+    def go(query=""):
+        page.goto(f"{address}{query}")
+        until(page, READY)
+        assert page.evaluate("document.body.dataset.ready") == "yes"
+        page.wait_for_timeout(400)
+        return page
+
+    return go
+
+
+def views(page):
+    return page.evaluate("[...document.querySelectorAll('#tabs a')].map(each => each.dataset.view)")
+
+
+def test_views(visit, check):
+    page = visit()
+    for name in views(page):
+        check(visit(f"?view={name}"), name)
+
+
+def test_dialogs_of_the_review(visit, check, until):
+    page = visit("?view=review")
+    until(page, "!!document.querySelector('.card .text')")
+    for name, key in {"help": "?", "label": "l", "new label": "n", "comment": "c", "guidelines": "g"}.items():
+        page.keyboard.press(key)
+        page.wait_for_timeout(200)
+        check(page, name)
+        page.keyboard.press("Escape")
+    for key in ("k", "2", "a"):
+        page.keyboard.press(key)
+    check(page, "after decisions")
+    page.keyboard.press("u")
+    page.keyboard.press("u")
+    page.keyboard.press("u")
+    check(page, "after undoing")
+
+
+def test_who_reviews_is_asked(new_page, address, check, until):
+    page = new_page()
+    page.goto(address)
+    until(page, "!!document.querySelector('dialog[open]')")
+    check(page, "name")
+
+
+def test_dialogs_of_the_list(visit, check, until):
+    page = visit("?view=documents")
+    size = page.viewport_size
+    page.set_viewport_size(SIZES["desk"])
+    until(page, "!!document.querySelector('tbody tr:not(.spacer)')")
+    rows = page.locator("tbody tr:not(.spacer)")
+    rows.first.click()
+    rows.nth(2).click(modifiers=["Shift"])
+    page.set_viewport_size(size)
+    check(page, "selection")
+    for name in ("Decide", "Make a queue"):
+        button = page.get_by_role("button", name=name).first
+        if button.is_visible():
+            button.click()
+            until(page, "!!document.querySelector('dialog[open]')")
+            page.wait_for_timeout(300)
+            check(page, name)
+            page.keyboard.press("Escape")
