@@ -102,11 +102,8 @@ def test_dialogs_of_the_list(visit, check, until):
     rows.nth(2).click(modifiers=["Shift"])
     page.set_viewport_size(size)
     check(page, "selection")
-    for name in ("Decide", "Make a queue"):
-        button = page.get_by_role("button", name=name).first
-        if button.is_visible():
-            button.click()
-            until(page, "!!document.querySelector('dialog[open]')")
-            page.wait_for_timeout(300)
-            check(page, name)
-            page.keyboard.press("Escape")
+    for name in ("keep-labels", "relabel", "bulk", "queue"):
+        page.locator(f".selection-bar button.{name}").click()
+        until(page, "!!document.querySelector('dialog[open] .buttons')")
+        check(page, name)
+        page.keyboard.press("Escape")
