@@ -96,6 +96,27 @@ def test_the_tour_shows_what_happens(blank_pictures, tmp_path, monkeypatch):
     assert (tmp_path / "report" / "report.html").exists()
 
 
+def test_the_page_about_labelling_with_others_shows_what_happens(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = ROOT / "docs" / "label_with_others.md"
+    result = doctest.testfile(str(page), module_relative=False)
+    assert result.attempted > 7
+    assert result.failed == 0
+    for folder in ("map", "suspects"):
+        (tmp_path / folder).mkdir()
+    text = page.read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if re.match("cal (annotate|map|suspects) ", line)]
+    assert len(lines) > 5
+    for line in lines:
+        words = shlex.split(line.split("   ")[0])[1:]
+        if words[0] == "annotate":
+            words[:2] = [" ".join(words[:2])]
+        given = [word for word in words[1:] if word not in ("--host", "0.0.0.0")]
+        assert compose(registry.find_target(COMMANDS[words[0]].request), words[0], given)
+    links = re.findall(r"\]\((?!http)([^)#]+)\)", text)
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
 def test_the_page_about_annotation_shows_what_happens(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     page = ROOT / "docs" / "annotation.md"

@@ -52,6 +52,11 @@ def listen(host: str, port: int | None) -> socket.socket:
             made.bind((host, each))
             made.listen(128)
             return made
+        except (ValueError, TypeError) as error:  # a host that no address is written like
+            made.close()
+            raise ConfigError(
+                f"{host!r} is no address to listen on. Give one such as 0.0.0.0, or leave it out."
+            ) from error
         except OSError as error:
             made.close()
             if each == ports[-1] or error.errno != errno.EADDRINUSE:

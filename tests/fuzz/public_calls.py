@@ -554,6 +554,11 @@ def _of_status(about: Given) -> list[Call]:
             Call("Project.decide_from", project.decide_from, decided),
             Call("Project.status", project.status, {"reads": 100, "errors": 1.0}),
             Call("Project.agreement", project.agreement, {"blind": False, "least": 2}),
+            Call(
+                "Project.serve",
+                lambda **given: project.serve(**given).close(),
+                {"host": "127.0.0.1", "port": 0, "reviewers": [], "new_links": False, "tour": False},
+            ),
             Call("Agreement.confusion", agreement.confusion, {"reviewer": "ann", "other": "bob"}),
             Call("Agreement.by_region", agreement.by_region, {"run": "nowhere"}),
             Call("StatusRequest", StatusRequest, {"project": str(path), "reads": 9, "errors": 0.5, "json": True}),
