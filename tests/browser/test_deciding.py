@@ -548,7 +548,7 @@ def test_guidelines_are_written_and_read_on_the_page(server, project, visit, unt
 def test_a_screen_reader_hears_what_was_done_and_what_comes(server, visit):
     page = visit(server.address)
     page.keyboard.press("k")
-    heard = page.locator(".only-heard").inner_text()
+    heard = page.locator(".panel .only-heard").inner_text()
     assert heard.startswith("kept HUM. Next: Question number 1,")
 
 

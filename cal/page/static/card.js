@@ -191,7 +191,7 @@ export function createCard(root) {
     if (!view) read.replaceChildren(...(deck.isOpening() ? [el("p", {class: "quiet"}, "Opening the document …")] : empty(deck.state, () => deck.fill())));
     else {
       const draft = drafts.get(view.number);
-      read.replaceChildren(...[...notes(view, undone, meanwhile), text(view), labels(view), why(view), draft && draftNote(view, draft),
+      read.replaceChildren(...[el("h2", {class: "only-heard"}, `Document ${view.document}`), ...notes(view, undone, meanwhile), text(view), labels(view), why(view), draft && draftNote(view, draft),
         el("div", {class: "details"}, details(view))].filter(Boolean));
     }
     if (focused) read.focus();

@@ -42,7 +42,7 @@ function similar(view) {
   const same = view.neighbours.filter(each => each.label === view.given), other = view.neighbours.filter(each => each.label !== view.given);
   const n = view.neighbours.length;
   const told = view.given === null ? null
-    : `${same.length} of the ${n} most similar documents ${same.length === 1 ? "has" : "have"} the same label.`;
+    : `${same.length || "None"} of the ${n} most similar documents ${same.length < 2 ? "has" : "have"} the same label.`;
   return section("similar", view.given === null ? "Similar documents" : "Similar documents with another label",
     told && el("p", {class: "quiet"}, told),
     el("ul", {class: "neighbours"}, other.map(each => el("li", {}, el("button", {type: "button", class: "neighbour",
