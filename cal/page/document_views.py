@@ -16,10 +16,10 @@ from cal.annotation.project import Project
 from cal.annotation.queues.basis import Basis
 from cal.annotation.queues.task import Suggestion, Task
 from cal.annotation.queues.task_making import Served, make_tasks
-from cal.annotation.store.evidence import read_neighbours
+from cal.annotation.store.evidence import read_curves, read_neighbours
 from cal.annotation.store.label_table import read_labels
 from cal.annotation.store.labels import LabelNames
-from cal.annotation.store.schema import DOCUMENT, DRAW, MAP_POINT, QUEUE, RUN
+from cal.annotation.store.schema import DOCUMENT, DRAW, QUEUE, RUN
 from cal.page.document_list import read_rows
 from cal.page.errors import Refused
 from cal.page.models.document_list import DocumentRow
@@ -81,7 +81,7 @@ def _views(connection: Connection, tasks: Sequence[tuple[int, Task]], basis: Bas
     near = {} if hidden or basis.suspects is None else read_neighbours(connection, numbers, basis.suspects)
     known = {*numbers, *(number for each in near.values() for number, _ in each)}
     rows = read_rows(connection, sorted(known), basis, names, tasks[0][1].reviewer)
-    curves = read_curves(connection, numbers, run, names)
+    curves = curve_views(connection, numbers, basis, names)
     views = []
     for number, task in tasks:
         row, point = rows[number], task.point
@@ -170,24 +170,26 @@ def ranking(
     return [RankedLabel(label=each, p=p.get(each)) for each in sorted(labels, key=key)]
 
 
-def read_curves(
-    connection: Connection, numbers: Sequence[int], run: int | None, names: LabelNames
+def curve_views(
+    connection: Connection, numbers: Sequence[int], basis: Basis, names: LabelNames
 ) -> dict[int, CurvesView]:
-    """The probabilities over the epochs that a run knows of documents."""
-    if run is None:
-        return {}
-    labels = connection.execute(sa.select(RUN.c.label_ids).where(RUN.c.id == run)).scalar()
-    if not labels:
-        return {}
-    called = [str(names.name(each)) for each in labels]
-    of_run = (MAP_POINT.c.run_id == run, MAP_POINT.c.curves.is_not(None), MAP_POINT.c.document_id.in_(numbers))
-    rows = connection.execute(sa.select(MAP_POINT.c.document_id, MAP_POINT.c.curves).where(*of_run))
-    return {row.document_id: CurvesView(labels=called, values=_by_class(row.curves, len(called))) for row in rows}
+    """The probabilities over the epochs, rather by models that never saw the document than by those that did."""
+    views: dict[int, CurvesView] = {}
+    for run in (basis.suspects, basis.map):
+        if run is None or not (missing := [each for each in numbers if each not in views]):
+            continue
+        row = connection.execute(sa.select(RUN.c.kind, RUN.c.capture).where(RUN.c.id == run)).one()
+        classes, found = read_curves(connection, missing, run)
+        labels = [str(names.name(each) or "another label") for each in classes]
+        unseen = row.kind != "map" or row.capture == "out_of_fold"
+        for number, values in found.items():
+            views[number] = CurvesView(labels=labels, values=_by_class(values), unseen=unseen)
+    return views
 
 
-def _by_class(stored: bytes, n_classes: int) -> list[list[float | None]]:
-    values = np.frombuffer(stored, dtype=np.float16).reshape(-1, n_classes).T.astype(float).round(4)
-    return [[None if np.isnan(each) else float(each) for each in row] for row in values]
+def _by_class(values: np.ndarray) -> list[list[float | None]]:
+    rows = values.T.astype(float).round(4)
+    return [[None if np.isnan(each) else float(each) for each in row] for row in rows]
 
 
 def _suggestion(suggestion: Suggestion | None) -> SuggestionView | None:
@@ -212,4 +214,4 @@ def sentences(why: str | None) -> list[str]:
     return [each for each in re.split(r"(?<=[.!?])\s+(?=[A-Z“\"'])", (why or "").strip()) if each]
 
 
-__all__ = ["opened_view", "ranking", "read_curves", "sentences", "task_views"]
+__all__ = ["curve_views", "opened_view", "ranking", "sentences", "task_views"]

@@ -66,10 +66,12 @@ class CurvesView(BaseModel):
     Attributes:
         labels: the classes.
         values: one list per class with a probability per epoch; null where an epoch is missing.
+        unseen: whether they are by models that never saw the document.
     """
 
     labels: list[str]
     values: list[list[float | None]]
+    unseen: bool
 
 
 class NeighbourView(BaseModel):

@@ -34,7 +34,7 @@ function chart(view) {
   });
   if (view.given !== null) picture.style.setProperty("--curve-given", shownColour(view.given));
   if (suggested) picture.style.setProperty("--curve-suggested", shownColour(suggested));
-  return section("chart", "How the model learnt it", picture);
+  return section("chart", view.curves.unseen ? "What models say that never saw it" : "How the model learnt it", picture);
 }
 
 function similar(view) {
