@@ -5,7 +5,7 @@ READY := .venv/ready
 TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo review test test-slow lint format bench bench-gpu clean
+.PHONY: help setup demo review test test-slow lint format bench screenshots bench-gpu clean
 TREC ?= ../shared/data/trec
 AG_NEWS ?= ../shared/data/ag_news_10k
 
@@ -45,6 +45,9 @@ format: $(READY) ## mend style
 bench: $(READY) ## measure speed beside peers, about two hours; TREC=FOLDER holds train.csv and test.csv (id, text, label)
 	$(BIN)/python experiments/benchmarks/peers_env.py
 	$(BIN)/cal benchmark everything --data $(TREC) --output experiments/benchmarks/results
+
+screenshots: $(READY) ## take pictures of each view of the labelling page, into runs/screenshots
+	$(BIN)/python experiments/screenshots.py runs/screenshots
 
 bench-gpu: $(READY) ## measure whole grids on a GPU; AG_NEWS=FOLDER like TREC
 	$(BIN)/cal benchmark gpu --trec $(TREC) --ag-news $(AG_NEWS)

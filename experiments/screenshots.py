@@ -57,7 +57,16 @@ def served(path: Path) -> Iterator[Server]:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(shutil.copy(path, Path(folder) / "review.db"))
         with Project.open(copy) as project, project.serve(port=0, tour=True) as server:
+            disagree(project)
             yield server
+
+
+def disagree(project: Project) -> None:
+    """Two reviewers differ about the first documents."""
+    for task in project.tasks("Cleo", 3):
+        label = next(each for each in project.label_names if each != task.given)
+        project.decide(task.document, "keep", reviewer="Cleo")
+        project.decide(task.document, "relabel", label, reviewer="Dan", comment="As the guidelines say.")
 
 
 def window(browser: Browser, name: str = "Ann", theme: str = "light", size: str = "desktop", **more: Any) -> Page:
@@ -90,9 +99,7 @@ def views(browser: Browser, server: Server, theme: str, size: str) -> Iterator[t
     """Each view in front, then what lies over one: help, guidelines and tour."""
     page = window(browser, theme=theme, size=size)
     ready(page, server.address)
-    names = page.eval_on_selector_all(
-        "#tabs a", "tabs => tabs.filter(each => each.getClientRects().length).map(each => each.dataset.view)"
-    )
+    names = [tab.get_attribute("data-view") for tab in page.locator("#tabs a:visible").all()]
     for name in names:
         ready(page, f"{server.address}?view={name}")
         yield name, page
@@ -101,6 +108,7 @@ def views(browser: Browser, server: Server, theme: str, size: str) -> Iterator[t
         page.keyboard.press(key)
         page.wait_for_timeout(400)
         yield name, page
+        page.keyboard.press("Escape" if name == "help" else key)
     ready(page, server.address)
     page.keyboard.press("?")
     page.get_by_role("button", name="Start the tour").click()

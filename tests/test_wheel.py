@@ -1,9 +1,12 @@
 """An installed wheel works outside the checkout."""
 
 import os
+import re
+import signal
 import subprocess
 import sys
 import sysconfig
+import urllib.request
 import venv
 import zipfile
 from pathlib import Path
@@ -31,18 +34,27 @@ def test_the_wheel_holds_the_package_and_its_configuration_only(wheel):
     assert tops == {"cal"}
     assert {"cal/benchmarks/step.py", "cal/benchmarks/machine.py"} <= set(names)
     assert {f"cal/maps/static/{path.name}" for path in (ROOT / "cal" / "maps" / "static").iterdir()} <= set(names)
+    for folder in ("page", "maps"):
+        served = (ROOT / "cal" / folder / "static").rglob("*.*")
+        assert {path.relative_to(ROOT).as_posix() for path in served} <= set(names)
     assert {f"cal/conf/{path.relative_to(ROOT / 'conf')}" for path in (ROOT / "conf").rglob("*.yaml")} <= set(names)
+
+
+def installed(wheel, folder):
+    """The interpreter of an environment with the wheel: it is clean of cal, not of torch."""
+    environment = folder / "environment"
+    venv.create(environment, with_pip=True)
+    python = environment / "bin" / "python"
+    subprocess.run([python, "-m", "pip", "install", "-q", "--no-deps", "--no-index", wheel], check=True)
+    site = next((environment / "lib").iterdir()) / "site-packages"
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))  # those already installed here
+    return python
 
 
 @pytest.mark.slow
 def test_an_installed_wheel_runs_a_simulation_outside_the_checkout(wheel, tmp_path):
-    environment = tmp_path / "environment"
-    venv.create(environment, with_pip=True)
-    python = environment / "bin" / "python"
-    subprocess.run([python, "-m", "pip", "install", "-q", "--no-deps", "--no-index", wheel], check=True)
-    # The dependencies are those already installed here: the environment is clean of cal, not of torch.
-    site = next((environment / "lib").iterdir()) / "site-packages"
-    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    python = installed(wheel, tmp_path)
+    environment = python.parents[1]
     corpus = tmp_path / "corpus.csv"
     rows = [
         f"{i},{'red apple' if i % 2 else 'blue sky'} number {i % 7} {i},{'fruit' if i % 2 else 'air'}"
@@ -72,3 +84,25 @@ def test_an_installed_wheel_runs_a_simulation_outside_the_checkout(wheel, tmp_pa
     )
     assert run.returncode == 0, run.stderr
     assert (tmp_path / "run" / "report.html").exists()
+
+
+@pytest.mark.slow
+def test_an_installed_wheel_serves_the_page(wheel, tmp_path):
+    python = installed(wheel, tmp_path)
+    (tmp_path / "my.csv").write_text("id,text,label\na,How far?,X\nb,Who?,Y\nc,How old?,X\n")
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "VIRTUAL_ENV"))}
+    cal = [python.with_name("cal"), "annotate"]
+    how = {"cwd": tmp_path, "env": clean, "text": True}
+    made = [*cal, "import", "reviews.db", "dataset=files", "dataset.path=my.csv"]
+    subprocess.run(made, check=True, capture_output=True, **how)
+    serve = [*cal, "serve", "reviews.db", "--no-browser"]
+    with subprocess.Popen(serve, stdout=subprocess.PIPE, **how) as process:
+        address = process.stdout.readline().split()[-1]
+        page = urllib.request.urlopen(address).read().decode()
+        files = re.findall(r'(?:src|href)="(/[^"]+)"', page)
+        assert "/static/page/main.js" in files
+        for name in [*files, "/static/plotly.min.js", "/api/about"]:
+            with urllib.request.urlopen(address.rstrip("/") + name) as answer:
+                assert answer.read(), name
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0

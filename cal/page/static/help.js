@@ -44,12 +44,12 @@ export function showHelp() {
     el("header", {}, el("h2", {}, "Keys"), el("button", {type: "button", class: "plain", "aria-label": "Close",
       onclick: () => dialog.close()}, "×")),
     el("p", {}, "One key decides and goes on. Whatever you decide can be taken back, step by step. Press a key below to change it."),
-    problem, list,
-    el("p", {class: "buttons"}, el("button", {type: "button", onclick: () => {
+    el("p", {}, el("button", {type: "button", onclick: () => {
       dialog.close();
       go({view: "review"});
       emit("tour");
-    }}, "Start the tour")));
+    }}, "Start the tour")),
+    problem, list);
   dialog.addEventListener("keydown", event => {
     if (waits === null || ["Tab", "Shift", "Control", "Alt", "Meta"].includes(event.key)) return;
     event.preventDefault();

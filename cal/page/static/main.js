@@ -15,6 +15,7 @@ import {applyTheme, toggleTheme} from "./theme.js";
 import {offerTour} from "./tour.js";
 import {views} from "./views/index.js";
 
+const FREE_KEYS = ["F2", "F4", "F8", "F9"];  // browsers need the others: to reload, to find, to reach the address bar
 const made = new Map();  // views that were opened: {root, view}
 
 function build() {
@@ -55,8 +56,10 @@ function open(event, view) {
 function show() {
   const wanted = views.find(each => each.name === current().view) ?? views[0];
   for (const tab of document.querySelectorAll("#tabs a")) {
-    if (tab.dataset.view === wanted.name) tab.setAttribute("aria-current", "page");
-    else tab.removeAttribute("aria-current");
+    if (tab.dataset.view === wanted.name) {
+      tab.setAttribute("aria-current", "page");
+      tab.scrollIntoView({block: "nearest", inline: "nearest"});
+    } else tab.removeAttribute("aria-current");
   }
   make(views[0]);  // its keys have names that others show, and it opens what others ask it to
   make(wanted);
@@ -84,7 +87,7 @@ try {
   on("help", showHelp);
   on("refused", ({error}) => notice(`Not recorded: ${error.message}`, {wrong: true}));
   for (const [k, each] of views.entries()) {
-    action(`view ${each.name}`, {keys: [`F${k + 2}`], told: `open ${each.title}`, group: "Moving around",
+    action(`view ${each.name}`, {keys: FREE_KEYS.slice(k, k + 1), told: `open ${each.title}`, group: "Moving around",
       run: () => go({view: each.name})});
   }
   action("help", {keys: ["?"], told: "show all keys", group: "Moving around", run: () => emit("help")});
