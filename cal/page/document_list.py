@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -18,15 +19,16 @@ from cal.annotation.decisions.verdicts import DECIDES, STATE_AFTER, UNDECIDED
 from cal.annotation.project import Project
 from cal.annotation.queues.basis import Basis
 from cal.annotation.queues.filters import Filter
-from cal.annotation.queues.scores import find_score
+from cal.annotation.queues.scores import Score, find_score
 from cal.annotation.store.label_table import read_labels
 from cal.annotation.store.labels import LabelNames
 from cal.annotation.store.schema import DOCUMENT, DRAW, GIVEN, MAP_POINT, STATE, VERDICT
-from cal.annotation.store.statements import among
+from cal.annotation.store.statements import among, among_all
 from cal.exchange.records import SKIP
 from cal.page.errors import Refused
 from cal.page.models.document_list import DocumentList, DocumentRow
 from cal.page.models.selections import DocumentSelection
+from cal.page.score_orders import score_order
 from cal.page.selections import conditions, is_ever_blind, suggestions
 
 CORPUS, QUEUE = "corpus", "queue"
@@ -34,6 +36,7 @@ MOST_COUNTED = 10_000
 """Number up to which documents are counted."""
 
 _SHOWN = 300  # characters of a text
+_MOST_CANDIDATES = 50_000
 
 
 class RowPlace(NamedTuple):
@@ -87,8 +90,12 @@ def read_list(
         ConfigError: if the filter or the score is none.
     """
     basis, names = Basis.of(connection), read_labels(connection)
-    clauses = conditions(project, connection, selection, basis, names, reviewer)
     sort = sort or (CORPUS if selection.queue is None else QUEUE)
+    if sort == QUEUE:  # joined below
+        clauses = conditions(project, connection, selection.model_copy(update={"queue": None}), basis, names, reviewer)
+        clauses += [DRAW.c.queue_id == selection.queue, DRAW.c.document_id == DOCUMENT.c.id]
+    else:
+        clauses = conditions(project, connection, selection, basis, names, reviewer)
     place = None if after is None else RowPlace.of(after)
     places = _places(connection, clauses, basis, sort, selection.queue, place, limit)
     total, more = None, False
@@ -129,20 +136,41 @@ def _places(
     elif sort == QUEUE:
         if queue is None:
             raise Refused(400, "request", "sort=queue needs a queue, whose order it is.")
-        query = sa.select(DRAW.c.position.label("value"), DOCUMENT.c.id).join(
-            DOCUMENT, DOCUMENT.c.id == DRAW.c.document_id
-        )
-        query = query.where(DRAW.c.queue_id == queue, *clauses).order_by(DRAW.c.position).limit(limit)
+        query = sa.select(DRAW.c.position.label("value"), DOCUMENT.c.id)
+        query = query.where(*clauses).order_by(DRAW.c.position).limit(limit)
         query = query if after is None else query.where(DRAW.c.position > (after.value or 0))
     else:
-        query = _by_score(connection, clauses, basis, sort, after).limit(limit)
+        score = find_score(connection, basis, sort[1:] if sort[0] in "+-" else sort)
+        high_first = not score.low_first if sort[0] not in "+-" else sort[0] == "+"
+        if score.run is not None:
+            return _by_run_score(connection, clauses, score, high_first, after, limit)
+        query = _by_column(connection, clauses, score, high_first, after).limit(limit)
     return [RowPlace(row.value, row.id) for row in connection.execute(query)]
 
 
-def _by_score(connection: Connection, clauses: Sequence[Any], basis: Basis, sort: str, after: RowPlace | None) -> Any:
-    """Documents by a score; those without it come last."""
-    score = find_score(connection, basis, sort[1:] if sort[0] in "+-" else sort)
-    high_first = not score.low_first if sort[0] not in "+-" else sort[0] == "+"
+def _by_run_score(
+    connection: Connection, clauses: Sequence[Any], score: Score, high_first: bool, after: RowPlace | None, limit: int
+) -> list[RowPlace]:
+    """The next documents by a score of a run: those that fit among ever more candidates."""
+    order = score_order(connection, score, high_first)
+    at = 0 if after is None else int(np.argmax(order.numbers == after.number)) + 1
+    found: list[RowPlace] = []
+    size = 2 * limit
+    while at < len(order.numbers) and len(found) < limit:
+        some = slice(at, at + size)
+        numbers = order.numbers[some].tolist()
+        query = sa.select(DOCUMENT.c.id).where(*clauses, among_all(connection, DOCUMENT.c.id, numbers))
+        fit = set(connection.execute(query).scalars())
+        values = order.values[some].tolist()
+        found += [RowPlace(_finite(value), each) for each, value in zip(numbers, values, strict=True) if each in fit]
+        at, size = at + size, min(10 * size, _MOST_CANDIDATES)
+    return found[:limit]
+
+
+def _by_column(
+    connection: Connection, clauses: Sequence[Any], score: Score, high_first: bool, after: RowPlace | None
+) -> Any:
+    """Documents by a column of the corpus; those without it come last."""
     each = sa.select(DOCUMENT.c.id, score.number(connection.dialect.name).label("value")).where(*clauses).subquery()
     value, number = each.c.value, each.c.id
     query = sa.select(value, number).order_by(value.is_(None), value.desc() if high_first else value, number)

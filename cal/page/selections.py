@@ -25,6 +25,9 @@ from cal.page.points import inside
 _TOLD_BY = ("state", "label", "reviewer")
 """Names of conditions that tell what others have decided."""
 
+_FEW = 50_000
+"""Documents of a queue up to which they are looked up, instead of whether each document is among them."""
+
 
 def conditions(
     project: Project,
@@ -60,7 +63,11 @@ def conditions(
         clauses.append(among_all(connection, DOCUMENT.c.id, within.tolist()))
     if selection.queue is not None:
         in_queue = sa.select(DRAW.c.document_id).where(DRAW.c.queue_id == selection.queue)
-        clauses.append(DOCUMENT.c.id.in_(in_queue))
+        large = sa.select(QUEUE.c.n_documents).where(QUEUE.c.id == selection.queue, QUEUE.c.n_documents > _FEW)
+        if connection.execute(large).first() is None:
+            clauses.append(DOCUMENT.c.id.in_(in_queue))
+        else:
+            clauses.append(in_queue.where(DRAW.c.document_id == DOCUMENT.c.id).correlate(DOCUMENT).exists())
     return clauses
 
 
