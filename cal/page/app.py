@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import threading
-from importlib.resources import files
-from pathlib import Path
 
 from fastapi import FastAPI
-from fastapi.responses import FileResponse
-from starlette.staticfiles import StaticFiles
 
 from cal import __version__
 from cal.annotation.project import Project
 from cal.page.access import Access, Guard
+from cal.page.assets import Assets
 from cal.page.errors import ErrorAnswer, add_handlers
 from cal.page.headers import Headers
 from cal.page.routes import ROUTERS
 from cal.page.status_cache import StatusCache
-
-STATIC = Path(str(files("cal.page") / "static"))
-MAP_STATIC = Path(str(files("cal.maps") / "static"))
 
 
 def create_app(project: Project, access: Access, *, tour: bool = False) -> FastAPI:
@@ -44,22 +38,7 @@ def create_app(project: Project, access: Access, *, tour: bool = False) -> FastA
     add_handlers(app)
     for router in ROUTERS:
         app.include_router(router)
-    app.mount("/static/page", StaticFiles(directory=STATIC))
-    app.mount("/static/map", StaticFiles(directory=MAP_STATIC, check_dir=False))
-
-    @app.get("/static/plotly.min.js", include_in_schema=False)
-    def plotly() -> FileResponse:
-        script = Path(str(files("plotly") / "package_data" / "plotly.min.js"))
-        return FileResponse(script, headers={"Cache-Control": "private, max-age=86400"})
-
-    @app.get("/favicon.ico", include_in_schema=False)
-    def icon() -> FileResponse:
-        return FileResponse(STATIC / "icon.svg")
-
-    @app.get("/", include_in_schema=False)
-    def page() -> FileResponse:
-        return FileResponse(STATIC / "index.html")
-
+    Assets().add_to(app)
     app.add_middleware(Guard, access=access)
     app.add_middleware(Headers)  # the outermost: refusals have headers, too
     return app

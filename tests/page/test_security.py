@@ -6,6 +6,8 @@ import uuid
 
 import pytest
 
+from cal.page.assets import Assets
+
 POLICY = {
     "default-src": "'none'",
     "script-src": "'self'",
@@ -29,17 +31,19 @@ def dump(project):
         return {name: connection.exec_driver_sql(f'SELECT * FROM "{name}"').all() for name in tables}
 
 
+FOLDER = Assets().folder
 ANSWERS = [
     *(
         "/",
         "/api/about",
         "/api/openapi.json",
-        "/static/page/main.js",
-        "/static/page/style.css",
-        "/static/page/icon.svg",
+        f"{FOLDER}/page/main.js",
+        f"{FOLDER}/page.css",
+        f"{FOLDER}/page/icon.svg",
     ),
-    *("/static/map/dom.js", "/static/map/theme.css", "/static/plotly.min.js", "/favicon.ico"),
-    *("/api/document?number=x", "/api/document?number=999", "/api/nothing", "/nothing", "/static/page/", "/%00"),
+    *(f"{FOLDER}/map/dom.js", f"{FOLDER}/map/theme.css", f"{FOLDER}/plotly.min.js", "/favicon.ico"),
+    *("/api/document?number=x", "/api/document?number=999", "/api/nothing", "/nothing", "/%00"),
+    *(f"{FOLDER}/page/", "/static/page/main.js"),
 ]
 
 
@@ -77,9 +81,9 @@ def test_refusals_and_failures_have_these_headers_too(small, serve, client, capl
 
 TYPES = {
     "/": "text/html; charset=utf-8",
-    "/static/page/main.js": "text/javascript; charset=utf-8",
-    "/static/page/style.css": "text/css; charset=utf-8",
-    "/static/page/icon.svg": "image/svg+xml",
+    f"{FOLDER}/page/main.js": "text/javascript; charset=utf-8",
+    f"{FOLDER}/page.css": "text/css; charset=utf-8",
+    f"{FOLDER}/page/icon.svg": "image/svg+xml",
     "/favicon.ico": "image/svg+xml",
     "/api/about": "application/json",
     "/nothing": "application/json",
@@ -100,7 +104,7 @@ OUTSIDE = [
 
 def test_files_outside_the_page_and_folders_are_not_served(ann):
     for folder in ("page", "map"):
-        found = {path: ann.get(f"/static/{folder}/{path}").status for path in OUTSIDE}
+        found = {path: ann.get(f"{FOLDER}/{folder}/{path}").status for path in OUTSIDE}
         assert found == dict.fromkeys(OUTSIDE, 404)
 
 

@@ -110,7 +110,7 @@ export class MapPanel {
 
   async #make() {
     if (this.map) return;
-    const plotly = await loadPlotly("/static/plotly.min.js");
+    const plotly = await loadPlotly(new URL("../plotly.min.js", import.meta.url).pathname);
     if (this.map) return;
     const place = el("div", {class: "map-canvas"});
     this.place.replaceChildren(place);
