@@ -7,7 +7,7 @@ import {el} from "../map/dom.js";
 import {steps} from "./tour_steps.js";
 import {app, emit, keep, on, setting} from "./state.js";
 
-const GAP = 12, EDGE = 10, LOOK = 150;  // pixels; milliseconds between two looks at where things are
+const GAP = 8, AIR = 5, EDGE = 10, LOOK = 150;  // pixels; milliseconds between two looks at where things are
 const SEEN = "tour seen";
 let leaveNow = null;  // ends the tour that runs
 
@@ -59,7 +59,8 @@ export function startTour() {
     const {width, height} = box.getBoundingClientRect(), {innerWidth: w, innerHeight: h} = window;
     let spot = {x: w - width - EDGE, y: h - height - EDGE};
     if (seen) {
-      const [left, top, right, bottom] = [Math.max(seen.left, 2), Math.max(seen.top, 2), Math.min(seen.right, w - 2), Math.min(seen.bottom, h - 2)];
+      const left = Math.max(seen.left - AIR, 2), top = Math.max(seen.top - AIR, 2);
+      const right = Math.min(seen.right + AIR, w - 2), bottom = Math.min(seen.bottom + AIR, h - 2);
       move(ring, left - 2, top - 2);
       ring.style.width = `${right - left + 4}px`;
       ring.style.height = `${bottom - top + 4}px`;

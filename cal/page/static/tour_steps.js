@@ -77,7 +77,7 @@ export function steps(tell) {
         "Each point is a document. The further down, the less the model believes its label, so look for wrong labels there.",
         "Open a document by its point.",
       ],
-      about: [".map-side"],
+      about: [".map-side", '#tabs a[data-view="map"]'],
       until: {open: () => true},
     },
     {
