@@ -178,3 +178,10 @@ def test_fine_tuning_is_measured_beside_the_trainer(tmp_path):
     for row in measured["rows"]:
         assert_measured(row["cpu_seconds"], row["seconds"], row["n_tokens"], row["mb"])
         assert 0 <= row["accuracy"] <= 1
+
+
+def test_load_on_the_page_is_measured_and_nothing_is_lost():
+    result = result_of("page_load", "--documents", 300, "--seconds", 3, "--reviewers", 3)
+    assert result["decisions"] > 0
+    assert result["heard"] > 0
+    assert_measured(*(result[f"{name}_{key}_ms"] for name in ("decide", "next") for key in ("p50", "p95", "max")))

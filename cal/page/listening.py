@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from cal.errors import ConfigError
 
 LOOPBACK = "127.0.0.1"
+EVERY = ("0.0.0.0", "::")  # nosec B104: whoever starts the server chooses it
 PORT = 8000
 _TRIES = 20
 _NO_SUCH_HOST = (errno.EADDRNOTAVAIL, socket.EAI_NONAME, socket.EAI_NODATA, socket.EAI_AGAIN, socket.EAI_FAMILY)
@@ -31,7 +32,7 @@ def name_of(host: str) -> str:
         >>> name_of("127.0.0.1"), name_of("::1")
         ('127.0.0.1', '[::1]')
     """
-    return socket.gethostname() if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
+    return socket.gethostname() if host in EVERY else f"[{host}]" if ":" in host else host
 
 
 def listen(host: str, port: int | None) -> socket.socket:

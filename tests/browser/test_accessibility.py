@@ -100,10 +100,11 @@ def test_dialogs_of_the_list(visit, check, until):
     rows = page.locator("tbody tr:not(.spacer)")
     rows.first.click()
     rows.nth(2).click(modifiers=["Shift"])
-    page.set_viewport_size(size)
     check(page, "selection")
     for name in ("keep-labels", "relabel", "bulk", "queue"):
         page.locator(f".selection-bar button.{name}").click()
         until(page, "!!document.querySelector('dialog[open] .buttons')")
+        page.set_viewport_size(size)
         check(page, name)
         page.keyboard.press("Escape")
+        page.set_viewport_size(SIZES["desk"])

@@ -45,7 +45,8 @@ def write_draws(
     driver: Any = connection.connection.driver_connection
     if connection.dialect.name == "sqlite":
         marks = ", ".join("?" * len(_COLUMNS))
-        driver.executemany(f"INSERT INTO draw ({', '.join(_COLUMNS)}) VALUES ({marks})", rows)
+        insert = f"INSERT INTO draw ({', '.join(_COLUMNS)}) VALUES ({marks})"  # nosec B608: names of ours
+        driver.executemany(insert, rows)
         return
     with driver.cursor() as cursor, cursor.copy(f"COPY draw ({', '.join(_COLUMNS)}) FROM STDIN") as copy:
         for row in rows:

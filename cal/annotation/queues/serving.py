@@ -137,7 +137,7 @@ def _groups(connection: Connection, queue: int) -> list[Any]:
             SELECT position FROM {draws} AND draw.seen_by >= each.seen_by ORDER BY draw.seen_by, position LIMIT 1
         ) AS first
         FROM each WHERE seen_by IS NOT NULL ORDER BY first
-    """
+    """  # nosec B608: names of ours
     return list(connection.execute(sa.text(query), {"queue": queue}).all())
 
 
@@ -161,7 +161,7 @@ def _of_group(connection: Connection, queue: int, seen_by: str, reviewer: str, n
         END < n_reviewers - n_decided
         AND NOT EXISTS (SELECT 1 FROM document WHERE document.id = draw.document_id AND withdrawn)
         ORDER BY seen_by, position LIMIT :n {lock}
-    """
+    """  # nosec B608: names of ours
     values = {"queue": queue, "seen_by": seen_by, "n": n, "reviewer": reviewer}
     typed = sa.text(query).bindparams(sa.bindparam("reviewer", type_=AnyText))
     return list(connection.execute(typed, values).all())

@@ -238,7 +238,7 @@ def _revision(connection: Connection, name: str, create: bool) -> str | None:
     """
     tables = sa.inspect(connection).get_table_names()
     if VERSION_TABLE in tables and "event" in tables:
-        return str(connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalar_one())
+        return str(connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalar_one())  # nosec B608
     _refuse_foreign(name, tables)
     if not create:
         raise DataError(f"{name} is empty. Make a project there: cal annotate import {name} dataset=NAME")
