@@ -9,7 +9,7 @@ import {get} from "./api.js";
 import {link} from "./address.js";
 import {emit, on} from "./state.js";
 
-const SOON = 1500, SELDOM = 5000, LATER = 20000;  // milliseconds
+const SOON = 1500, SELDOM = 2500, LATER = 20000;  // milliseconds
 let line = null, timer = 0, last = 0, estimate = false;
 
 /** The progress as it was told last; null if nothing was told yet. */

@@ -26,8 +26,9 @@ export function createSelectionBar({from, clear, list = from !== "list"}) {
     button("bulk", "Other…", () => openBulk(selection)),
     button("queue", "Make a queue…", () => openQueue(selection)),
     list && button("to-list", "Show in the list", () => {
-      emit("list selection", {selection, count: n});
-      go({view: "documents"});
+      const listed = selection;
+      go({view: "documents", document: null, filter: null, queue: null});  // the view must be there to listen
+      emit("list selection", {selection: listed});
     }));
   const element = el("div", {class: "selection-bar", hidden: true}, told, actions, button("plain", "Clear", clear));
 

@@ -175,8 +175,8 @@ export const documents = {
     on("bulk", () => clear());
     on("list selection", ({selection}) => {
       given = selection;
-      stale = true;
       drawGiven();
+      load().catch(complain);
     });
     on("step", step => {
       if (!shown || step.taken) return;
