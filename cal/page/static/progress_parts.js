@@ -3,6 +3,7 @@
 import {counted, decimal, el, thousands} from "../map/dom.js";
 import {link} from "./address.js";
 import {shrinkingChart} from "./shrinking.js";
+import {openQueue} from "./queue_dialog.js";
 import {folded, section, share, table, withCommand} from "./tables.js";
 
 const STATES = [["kept", "kept"], ["relabelled", "given another label"], ["ambiguous", "ambiguous"], ["excluded", "excluded"],
@@ -26,11 +27,18 @@ export function countsSection({documents, decided, states, returned, found}) {
       " so far: labels that were wrong and were replaced."));
 }
 
+/** Why something is not known; where a new queue would tell it, a button makes one. */
+function told(reason) {
+  const [text, command] = reason.split(/:? (?=cal annotate )/);
+  if (!command?.startsWith("cal annotate queue")) return [el("p", {}, withCommand(reason))];
+  return [el("p", {}, `${text}.`), el("p", {}, el("button", {type: "button", onclick: () => openQueue()}, "Make a queue…"))];
+}
+
 /** How many errors are left, and how surely. */
 export function leftSection(progress) {
   const {left, estimating, history} = progress;
   if (!left) {
-    return section("left", "How many errors are left is not known yet", el("p", {}, withCommand(progress.left_reason)));
+    return section("left", "How many errors are left is not known yet", ...told(progress.left_reason));
   }
   const charts = chartsOf(history, estimating?.queue);
   if (!estimating) {
