@@ -71,7 +71,7 @@ FEATURES = {
     "Lightning": ("lightning", "lightning.pytorch", lambda: importlib.import_module("cal.dynamics.lightning")),
     "confident learning": ("cleanlab", "cleanlab.filter", require_cleanlab),
     "a project in PostgreSQL": ("postgresql", "psycopg", lambda: Project.open("postgresql://localhost/reviews")),
-    "the labelling page": ("page", "uvicorn", lambda: ServeRequest(project="reviews.db").server()),
+    "the labelling page": ("page", "uvicorn", lambda: ServeRequest.check_extra()),
     "dataset=docstrings": ("docstrings", "networkx", lambda: Docstrings().read()),
     "dataset=docstrings too": ("docstrings", "sympy", lambda: Docstrings().read()),
 }
