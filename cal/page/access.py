@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -77,39 +78,41 @@ def access_of(request: Request) -> Access:
     return found
 
 
-def reader(request: Request) -> str | None:
-    """Who reads.
+async def reader(request: Request) -> str | None:
+    """Who reads. Only a session is looked up, so that nothing else waits for a thread.
 
     Raises:
         Refused: if a session is needed and there is none.
     """
     access = access_of(request)
-    name = access.reviewer(request)
-    if access.links and name is None:
+    if not access.links:
+        return access.reviewer(request)
+    name = await run_in_threadpool(access.reviewer, request)
+    if name is None:
         raise Refused(401, "access", "Open the link that you were given: this browser has no session yet.")
     return name
 
 
-def writer(request: Request) -> str:
+async def writer(request: Request) -> str:
     """Who writes.
 
     Raises:
         Refused: if they have not said who they are.
     """
-    name = reader(request)
+    name = await reader(request)
     if name is None:
         raise Refused(401, "access", f"Say who you are in the header {REVIEWER}.")
     return name
 
 
-def lead(request: Request) -> str:
+async def lead(request: Request) -> str:
     """Who leads the project.
 
     Raises:
         Refused: if it is somebody else.
     """
-    name = writer(request)
-    if not access_of(request).leads(name):
+    name = await writer(request)
+    if not await run_in_threadpool(access_of(request).leads, name):
         raise Refused(403, "access", "Only whoever leads the project may change this. Ask them.")
     return name
 

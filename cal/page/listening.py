@@ -47,7 +47,9 @@ def listen(host: str, port: int | None) -> socket.socket:
     """
     ports = [port] if port is not None else [*range(PORT, PORT + _TRIES), 0]
     for each in ports:
-        made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        # TCP by name: asyncio sends small answers at once only then, and otherwise each waits 40 ms for the other side.
+        made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             made.bind((host, each))

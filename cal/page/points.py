@@ -6,7 +6,6 @@ read anew each time, elsewhere.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -21,7 +20,6 @@ from sqlalchemy.engine import Connection
 from cal.annotation.store.schema import DOCUMENT, GIVEN, MAP_POINT, RUN
 from cal.annotation.store.statements import raw_rows
 from cal.dynamics.regions import AMBIGUOUS, EASY, HARD, OTHER
-from cal.errors import CalError
 from cal.page.errors import Refused
 from cal.page.polygons import Heights
 from cal.page.reading import batches, read_numbers, scattered
@@ -29,7 +27,6 @@ from cal.page.reading import batches, read_numbers, scattered
 if TYPE_CHECKING:
     from cal.annotation.project import Project
 
-logger = logging.getLogger(__name__)
 REGIONS = (EASY, AMBIGUOUS, HARD, OTHER)
 NO_REGION = len(REGIONS)
 MOST_BYTES = 512 * 2**20
@@ -279,21 +276,3 @@ def inside(
     points = points_of(project, run)
     found = points.numbers[points.places(project, epochs).heights.inside(polygon)]
     return np.setdiff1d(found, withdrawn_numbers(connection), assume_unique=True)
-
-
-def warm(project: Project) -> threading.Thread:
-    """Reads the latest map in the background, so that whoever opens the page first need not wait for it."""
-
-    def read() -> None:
-        try:
-            with project.reading() as connection:
-                latest = sa.select(RUN.c.id).where(RUN.c.kind == "map").order_by(RUN.c.id.desc()).limit(1)
-                run = connection.execute(latest).scalar()
-            if run is not None:
-                points_of(project, run)
-        except (CalError, Refused) as error:  # whoever asks for the map is told
-            logger.debug("The map was not read beforehand: %s", error)
-
-    thread = threading.Thread(target=read, name="cal-map", daemon=True)
-    thread.start()
-    return thread

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from cal.annotation.queues.scores import Score
 from cal.annotation.store.schema import DOCUMENT
-from cal.annotation.store.statements import raw_rows
+from cal.page.reading import read_numbers
 
 MOST_ORDERS = 6
 _KEPT: weakref.WeakKeyDictionary[Engine, OrderedDict[Any, ScoreOrder]] = weakref.WeakKeyDictionary()
@@ -44,7 +44,7 @@ def score_order(connection: Connection, score: Score, high_first: bool) -> Score
         kept.move_to_end(key)
         return kept[key]
     query = sa.select(DOCUMENT.c.id, score.number(connection.dialect.name))
-    rows = np.array([row[:2] for row in raw_rows(connection, query)], dtype=float).reshape(-1, 2)
+    rows = read_numbers(connection, query)
     order = np.lexsort((rows[:, 0], -rows[:, 1] if high_first else rows[:, 1]))  # NaN sorts last
     found = ScoreOrder(rows[order, 0].astype(np.int32), rows[order, 1])
     kept[key] = found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import re
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -23,7 +24,11 @@ from cal.errors import StorageError
 from cal.page.access import Access
 from cal.page.app import create_app
 from cal.page.listening import LOOPBACK, is_loopback, listen, name_of
-from cal.page.points import warm
+from cal.page.warming import warm
+
+SWITCHING = 0.0005
+"""Seconds after which a thread lets others run: 5 ms by default, which a decision waits for at each of its statements
+while a status or a map is read."""
 
 
 class _Stopping(uvicorn.Server):
@@ -132,6 +137,7 @@ class Server:
 
     def run(self) -> None:
         """Serves until it is interrupted."""
+        sys.setswitchinterval(SWITCHING)
         self._warming = warm(self.project)
         try:
             with contextlib.suppress(KeyboardInterrupt):

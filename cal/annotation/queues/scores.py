@@ -6,13 +6,14 @@ columns), a metric of the map, a column of the corpus. `suspects.NAME`, `map.NAM
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 
 from cal.annotation.queues.basis import Basis
 from cal.annotation.queues.filters import number
@@ -25,6 +26,7 @@ _TABLES = {SUSPECTS: SUGGESTION, MAP: MAP_POINT}
 _REALS = {SUSPECTS: ("p_wrong", "score"), MAP: ("confidence", "variability", "correctness")}
 _NUMBER = r"^\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\s*$"
 _QUOTED_NUMBER = _NUMBER.replace("^", '^"?', 1).replace("$", '"?$')
+_KNOWN: weakref.WeakKeyDictionary[Engine, dict[tuple[str, int], frozenset[str]]] = weakref.WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -192,12 +194,34 @@ def _exists(connection: Connection, score: Score) -> bool:
     """Whether any document may have a score; a column of numbers may be empty in all of them."""
     if score.name in _REALS.get(score.home, ()):
         return True
+    dialect = connection.dialect.name
+    if score.run is not None and "\0" not in score.name:  # which SQLite cannot list
+        return score.name in _names_of_run(connection, score.home, score.run)
     table = _TABLES.get(score.home, DOCUMENT)
     column = table.c.metrics if score.home == MAP else table.c["columns"]
-    query = sa.select(1).select_from(table).where(_has_key(column, score.name, connection.dialect.name))
+    query = sa.select(1).select_from(table).where(_has_key(column, score.name, dialect))
     if score.run is not None:
         query = query.where(table.c.run_id == score.run)
     return connection.execute(query.limit(1)).first() is not None
+
+
+def _names_of_run(connection: Connection, home: str, run: int) -> frozenset[str]:
+    """Names of the scores that any document has in a run.
+
+    They are read once, because a run never changes, and to read a million rows takes seconds.
+    """
+    kept = _KNOWN.setdefault(connection.engine, {})
+    if (home, run) not in kept:
+        table = _TABLES[home]
+        column = table.c.metrics if home == MAP else table.c["columns"]
+        if connection.dialect.name == "sqlite":
+            each = sa.func.json_each(column).table_valued("key")
+            query = sa.select(each.c.key).select_from(table.join(each, sa.true()))
+        else:
+            query = sa.select(sa.func.json_object_keys(_postgresql_json(column)))
+        names = connection.execute(query.where(table.c.run_id == run).distinct()).scalars()
+        kept[home, run] = frozenset(map(str, names))
+    return kept[home, run]
 
 
 def _none_known(connection: Connection, basis: Basis) -> str:
@@ -236,10 +260,14 @@ def _json_number(column: Any, name: str, dialect: str) -> Any:
 
 def _postgresql_value(column: Any, name: str) -> Any:
     """The raw value at a key, which is not decoded: `json` keeps characters that PostgreSQL's texts cannot hold."""
+    return _postgresql_json(column).op("->")(sa.cast(name.replace("\0", "\ufffd"), sa.Text))
+
+
+def _postgresql_json(column: Any) -> Any:
     text, nul = sa.type_coerce(column, sa.Text), "\\u0000"
     plain = sa.func.replace(sa.func.replace(text, "\\\\", "\\u005c"), nul, "\\ufffd")  # NUL is refused even there
     readable = sa.case((sa.func.strpos(text, nul) > 0, plain), else_=text)
-    return sa.cast(readable, _RawJson()).op("->")(sa.cast(name.replace("\0", "\ufffd"), sa.Text))
+    return sa.cast(readable, _RawJson())
 
 
 class _RawJson(sa.types.UserDefinedType[Any]):

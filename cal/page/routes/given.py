@@ -10,8 +10,8 @@ from cal.annotation.project import Project
 from cal.page.access import lead, reader, writer
 
 
-def project_of(request: Request) -> Project:
-    """The project of the app that has a request."""
+async def project_of(request: Request) -> Project:
+    """The project of the app that has a request. Like all that only looks it up, it needs no thread of its own."""
     found: Project = request.app.state.project
     return found
 

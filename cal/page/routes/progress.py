@@ -16,7 +16,7 @@ from cal.page.status_cache import StatusCache
 router = APIRouter(prefix="/api/progress", tags=["progress"], dependencies=[Depends(reader)])
 
 
-def cache_of(request: Request) -> StatusCache:
+async def cache_of(request: Request) -> StatusCache:
     """The status that the app keeps."""
     found: StatusCache = request.app.state.status
     return found
