@@ -2,6 +2,7 @@
 
 import uuid
 from collections import Counter
+from uuid import uuid4
 
 import pytest
 
@@ -189,3 +190,17 @@ def test_events_hide_what_a_first_reviewer_said_while_a_second_decides_blindly(s
     assert (own["action"], own["new"], own["comment"]) == ("relabel", "NUM", "clearly a number")
     small.decide_all([small.next("ann", "double").decision("keep")])
     assert [each["new"] for each in ann.get("/api/events").json["events"][:2]] == ["LOC", "NUM"]
+
+
+def test_only_whoever_leads_takes_back_what_others_decided(small, team):
+    ann, bob, _ = team
+    (by_ann,) = ann.decide("q0", "skip").json["recorded"]
+    (by_bob,) = bob.decide("q1", "skip").json["recorded"]
+    refused = bob.post("/api/undo", {"id": str(uuid4()), "event": by_ann["id"]})
+    assert (refused.status, refused.json["error"]["kind"]) == (403, "access")
+    assert small.document("q0").state == "skipped"
+    for client, event in ((ann, by_bob), (ann, by_ann)):
+        assert client.post("/api/undo", {"id": str(uuid4()), "event": event["id"]}).status == 200
+    assert small.document("q1").state == "undecided"
+    (again,) = bob.decide("q1", "skip").json["recorded"]
+    assert bob.post("/api/undo", {"id": str(uuid4()), "event": again["id"]}).status == 200

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from cal.annotation.decisions.decision import Decision
 from cal.annotation.decisions.undoing import undo
 from cal.annotation.queues.handing_back import hand_back
-from cal.annotation.store.schema import QUEUE
+from cal.annotation.store.schema import EVENT, QUEUE
+from cal.page.access import access_of
 from cal.page.document_views import task_views
 from cal.page.errors import Refused
 from cal.page.history_views import read_history_view
@@ -56,9 +57,17 @@ def decisions(asked: DecisionsAsked, project: Served, reviewer: Writer) -> Decid
 
 
 @router.post("/undo")
-def undo_decision(asked: UndoAsked, project: Served, reviewer: Writer) -> Undone:
-    """Takes back a decision, or a bulk decision as a whole. Sent again, it is the same undo."""
+def undo_decision(asked: UndoAsked, project: Served, reviewer: Writer, request: Request) -> Undone:
+    """Takes back a decision, or a bulk decision as a whole. Sent again, it is the same undo.
+
+    Only whoever leads may take back what somebody else has decided.
+    """
     with project.writing() as connection:
+        if asked.event is not None and not access_of(request).leads(reviewer):
+            decided = sa.or_(EVENT.c.uuid == asked.event, EVENT.c.bulk == asked.event)
+            whose = connection.execute(sa.select(EVENT.c.reviewer).where(decided)).scalar()
+            if whose not in (None, reviewer):
+                raise Refused(403, "access", f"{whose} has decided this. Ask them, or whoever leads, to take it back.")
         undo(connection, reviewer, asked.event, asked.id)
         undone = read_undone(connection, asked.id)
         hand_back(connection, reviewer, undone.event)
