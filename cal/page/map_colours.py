@@ -124,7 +124,8 @@ def colour_by(
     if by == "split":
         query = sa.select(DOCUMENT.c.id, DOCUMENT.c.split)
         whole = sa.select(DOCUMENT.c.split).group_by(DOCUMENT.c.split).order_by(sa.func.count().desc())
-        names = [str(each) for each in connection.execute(whole.limit(MOST_NAMES)).scalars()]
+        splits = connection.execute(whole.where(DOCUMENT.c.split.is_not(None)).limit(MOST_NAMES)).scalars()
+        names = [str(each) for each in splits]
         rows = [(row[0], row[1]) for row in rows_about(connection, query, DOCUMENT.c.id, numbers)]
         return _of_names(numbers, rows, names, "Split")
     return _of_score(connection, points, numbers, by)
@@ -284,7 +285,7 @@ def _of_column(connection: Connection, points: RunPoints, numbers: np.ndarray, n
         counts = Counter(value for _, value in rows(points.some_numbers) if value)
         return [value for value, _ in counts.most_common(MOST_NAMES)]
 
-    known = points.remembered((name, Basis.of(connection, points.run)), names)
+    known = points.remembered((f"{COLUMN}.{name}", Basis.of(connection, points.run)), names)
     return _of_names(numbers, rows(numbers), known, name, "others or none")
 
 

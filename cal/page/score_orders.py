@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections import OrderedDict
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from cal.annotation.store.schema import DOCUMENT
 from cal.page.reading import read_numbers
 
 MOST_ORDERS = 6
+_LOCK = threading.Lock()
 _KEPT: weakref.WeakKeyDictionary[Engine, OrderedDict[Any, ScoreOrder]] = weakref.WeakKeyDictionary()
 
 
@@ -38,16 +40,18 @@ def score_order(connection: Connection, score: Score, high_first: bool) -> Score
         score: the score.
         high_first: whether the highest come first.
     """
-    kept = _KEPT.setdefault(connection.engine, OrderedDict())
     key = (score, high_first, connection.execute(sa.select(sa.func.max(DOCUMENT.c.id))).scalar())
-    if key in kept:
-        kept.move_to_end(key)
-        return kept[key]
+    with _LOCK:
+        kept = _KEPT.setdefault(connection.engine, OrderedDict())
+        if key in kept:
+            kept.move_to_end(key)
+            return kept[key]
     query = sa.select(DOCUMENT.c.id, score.number(connection.dialect.name))
     rows = read_numbers(connection, query)
     order = np.lexsort((rows[:, 0], -rows[:, 1] if high_first else rows[:, 1]))  # NaN sorts last
     found = ScoreOrder(rows[order, 0].astype(np.int32), rows[order, 1])
-    kept[key] = found
-    while len(kept) > MOST_ORDERS:
-        kept.popitem(last=False)
+    with _LOCK:
+        kept[key] = found
+        while len(kept) > MOST_ORDERS:
+            kept.popitem(last=False)
     return found

@@ -27,6 +27,15 @@ from cal.page import start
 LABELS = ["HUM", "LOC", "NUM"]
 N = 40
 HOSTILE = '<img src=x onerror="window.broken=1"><script>window.broken=1</script>\u202e"\'&amp;{{7*7}}'
+LATE_LABEL = """(() => {
+  const links = [...document.querySelectorAll("link[rel=modulepreload]")], {fetch} = window;
+  const address = links.find(each => each.href.endsWith("outbox.js"));
+  window.answered = false;
+  return import(address.href).then(({post, waiting}) => {
+    post("labels", {name: "LATE"}).then(() => { window.answered = true; });
+    window.fetch = (...asked) => waiting().length ? Promise.reject(new TypeError("away")) : fetch(...asked);
+  });
+})()"""
 AS_ANN = """localStorage.setItem("cal:reviewer", '"Ann"')"""
 
 
@@ -480,6 +489,10 @@ def test_two_windows_of_a_reviewer_do_not_decide_twice(server, project, visit, u
     other.keyboard.press("k")
     arrived(other, until)
     assert [each[0] for each in decisions(project)] == ["q0", "q1"]
+    one.evaluate(LATE_LABEL)
+    other.evaluate("dispatchEvent(new Event('focus'))")
+    until(one, "answered")  # though the other window has sent it
+    assert [each.name for each in project.labels][3:] == ["LATE"]
     other.close()
 
 

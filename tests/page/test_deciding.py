@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import uuid
 
 import pytest
@@ -195,3 +197,19 @@ def test_similar_documents_come_with_their_labels_of_now(ann, small):
         told = [(each["document"], each["label"], each["state"], each["similarity"]) for each in view["neighbours"]]
         assert told == [("q4", "HUM", "relabelled", 0.75), ("q8", "NUM", "undecided", 0.5)]
         assert view["neighbours"][0]["text"] == "Who is 4?"
+
+
+def test_a_browser_that_connects_again_hears_only_what_is_new(ann, server):
+    for task in tasks(ann, n=2)["tasks"]:
+        decide(ann, task)
+    seq = ann.get("/api/about").json["seq"]
+    heard = []
+    for headers in ({}, {"Last-Event-ID": str(seq - 1)}):
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+        connection.request("GET", "/api/changes?after=0", headers=headers)
+        stream = connection.getresponse()
+        line = next(line for line in stream if line.startswith(b"data: "))
+        heard.append(json.loads(line.removeprefix(b"data: ")))
+        connection.close()
+    assert [each["seq"] for each in heard] == [seq, seq]
+    assert [len(each["documents"]) for each in heard] == [2, 1]

@@ -56,7 +56,7 @@ const VIRIDIS = [
  * @param {number} t a number between 0 and 1.
  * @returns {[number, number, number]} red, green and blue, 0 to 255.
  */
-export function viridis(t) {
+function viridis(t) {
   const place = Math.max(0, Math.min(1, t)) * (VIRIDIS.length - 1), k = Math.min(VIRIDIS.length - 2, Math.floor(place));
   return [0, 1, 2].map(c => Math.round(VIRIDIS[k][c] + (place - k) * (VIRIDIS[k + 1][c] - VIRIDIS[k][c])));
 }

@@ -135,15 +135,3 @@ export function decimal(value) {
   if (Number.isInteger(value)) return String(value);
   return Math.abs(value) < 1e-4 || Math.abs(value) >= 1e6 ? value.toExponential(2) : String(Number(value.toPrecision(3)));
 }
-
-/**
- * A share as a percentage: 0.123 becomes "12%", 0.0012 "0.1%"; "–" if it is missing.
- *
- * @param {number|null|undefined} share a number between 0 and 1.
- * @returns {string} the text.
- */
-export function percent(share) {
-  if (share === null || share === undefined || Number.isNaN(share)) return "–";
-  const value = 100 * share;
-  return `${value > 0 && value < 1 ? value.toFixed(1) : Math.round(value)}%`;
-}

@@ -6,7 +6,7 @@
  */
 
 /** Kinds of marks, by the number that `setMarks` of the map takes. */
-export const MARKS = ["disc", "ring", "cross"];
+const MARKS = ["disc", "ring", "cross"];
 const STEPS = 4;  // positions between two pixels at which stamps are drawn
 
 /**

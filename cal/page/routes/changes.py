@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Header, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
@@ -28,9 +29,15 @@ _SIGN_OF_LIFE = 15
 
 
 @router.get("/changes", response_class=StreamingResponse)
-async def changes(request: Request, project: Served, after: Number = 0) -> StreamingResponse:
-    """A stream of `Changes` after an event, each as a JSON object in a server-sent event, as they happen."""
-    return StreamingResponse(_events(request, project, after), media_type="text/event-stream")
+async def changes(
+    request: Request, project: Served, after: Number = 0, last_event_id: Annotated[Number | None, Header()] = None
+) -> StreamingResponse:
+    """A stream of `Changes` after an event, each as a JSON object in a server-sent event, as they happen.
+
+    Browsers that connect again say in a header which was the last one that they have seen.
+    """
+    start = after if last_event_id is None else last_event_id
+    return StreamingResponse(_events(request, project, start), media_type="text/event-stream")
 
 
 async def _events(request: Request, project: Project, after: int) -> AsyncIterator[str]:

@@ -48,7 +48,7 @@ export function parseFilter(text) {
 }
 
 /** A filter as text; empty for no conditions. */
-export function writeFilter(conditions) {
+function writeFilter(conditions) {
   return conditions.map(({name, operator, values}) => {
     const written = name === "pair"
       ? values.filter((_, k) => k % 2 === 0).map((given, k) => `${quoted(given)}>${quoted(values[2 * k + 1])}`)

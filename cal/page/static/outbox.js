@@ -9,7 +9,7 @@ import {send} from "./api.js";
 import {app, emit, uuid} from "./state.js";
 
 const WAITS = [500, 1000, 2000, 4000, 8000];  // milliseconds before trying again
-const answers = new Map();  // promises of this page for its own entries
+const answers = new Map();  // key -> what this page has posted itself: {entry, resolve, reject}
 const memory = new Map();  // where a browser keeps nothing
 let busy = false, failures = 0, timer = 0, count = 0, online = true;
 
@@ -25,8 +25,9 @@ const prefix = kind => `cal:${kind}:${app.about.project}:${app.reviewer}:`;
  */
 export function post(path, body, about = {}) {
   const key = `${prefix("outbox")}${String(Date.now()).padStart(15, "0")}-${String(count++).padStart(6, "0")}-${uuid().slice(0, 8)}`;
-  put(key, {path, body, about});
-  const answer = new Promise((resolve, reject) => answers.set(key, {resolve, reject}));
+  const entry = {path, body, about};
+  put(key, entry);
+  const answer = new Promise((resolve, reject) => answers.set(key, {entry, resolve, reject}));
   answer.catch(() => {});  // whoever does not listen is told by the notice
   tell();
   flush();
@@ -68,7 +69,7 @@ export async function flush() {
   busy = true;
   clearTimeout(timer);
   try {
-    for (let next = waiting()[0]; next; next = waiting()[0]) {
+    for (let next = first(); next; next = first()) {
       const promise = answers.get(next.key);
       try {
         const answer = await send(next.path, next.body);
@@ -93,6 +94,13 @@ export async function flush() {
   } finally {
     busy = false;
   }
+}
+
+/** What is sent next. What another window of this browser has sent is sent again, for its answer: nothing is doubled. */
+function first() {
+  const found = waiting(), keys = new Set(found.map(each => each.key));
+  for (const [key, {entry}] of answers) if (!keys.has(key)) found.push({...entry, key});
+  return found.sort((one, other) => one.key < other.key ? -1 : 1)[0];
 }
 
 function entries(kind) {

@@ -18,7 +18,7 @@ export function offerTour() {
 }
 
 /** Starts the tour, from its first step. */
-export function startTour() {
+function startTour() {
   leaveNow?.();
   keep(SEEN, true);
   const ring = el("div", {class: "tour-ring", "aria-hidden": "true"});

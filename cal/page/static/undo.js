@@ -44,6 +44,7 @@ export function createUndo({deck, memory, taken, tell}) {
     const found = new Map();
     for (const {path, body} of waiting()) {
       if (path === "decisions") for (const each of body.decisions) found.set(each.id, each);
+      else if (path === "bulk") found.set(body.id, body);  // the server knows what it was about
       else if (path === "undo") found.delete(body.event);
     }
     const last = [...found.values()].at(-1);

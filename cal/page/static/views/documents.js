@@ -10,7 +10,7 @@ import {action} from "../keys.js";
 import {complain} from "../notices.js";
 import {openQueue} from "../queue_dialog.js";
 import {createSelectionBar} from "../selection_bar.js";
-import {emit, on} from "../state.js";
+import {on} from "../state.js";
 
 const PART = 200, MOST_AGAIN = 1000;
 
