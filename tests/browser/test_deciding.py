@@ -156,6 +156,7 @@ def test_one_key_decides_and_advances(server, project, visit, until):
     assert first["digest"]
 
 
+@pytest.mark.slow
 def test_the_page_shows_what_is_known_about_a_document(server, visit):
     page = visit(server.address)
     card = page.locator(".card").inner_text()
@@ -170,6 +171,7 @@ def test_the_page_shows_what_is_known_about_a_document(server, visit):
     assert page.locator(".act-keep").inner_text().split() == ["K", "Keep", "HUM"]
 
 
+@pytest.mark.slow
 def test_the_next_document_is_on_the_screen_within_50_milliseconds(server, visit, until, capsys):
     page = visit(server.address)
     page.evaluate("""() => {
@@ -227,6 +229,7 @@ def test_undo_takes_back_step_by_step_also_after_a_reload(server, project, visit
     assert "number 0," in text_of(page)
 
 
+@pytest.mark.slow
 def test_undoing_a_bulk_decision_asks_with_the_count(server, project, visit, until):
     project.decide_all([Decision(f"q{i}", "keep", reviewer="Ann") for i in range(20, 32)], bulk=str(uuid.uuid4()))
     page = visit(server.address)
@@ -286,6 +289,7 @@ def process(project):
     process.kill()
 
 
+@pytest.mark.slow
 def test_a_killed_server_loses_nothing_and_doubles_nothing(process, project, visit, until, faults):
     page = visit(process.start())
     page.keyboard.press("k")
@@ -309,6 +313,7 @@ def test_a_killed_server_loses_nothing_and_doubles_nothing(process, project, vis
     faults.clear()  # requests that failed while there was no server
 
 
+@pytest.mark.slow
 def test_a_closed_page_sends_what_it_had_when_it_is_opened_again(process, project, visit, until, faults):
     page = visit(process.start())
     process.kill()
@@ -327,6 +332,7 @@ def test_a_closed_page_sends_what_it_had_when_it_is_opened_again(process, projec
     faults.clear()
 
 
+@pytest.mark.slow
 def test_blind_mode_hides_what_models_and_labels_say(server, project, visit, until):
     page = visit(server.address)
     page.keyboard.press("b")
@@ -349,6 +355,7 @@ def test_blind_mode_hides_what_models_and_labels_say(server, project, visit, unt
     until(page, "document.querySelector('.card-read').textContent.includes('Given label')")
 
 
+@pytest.mark.slow
 def test_comments_go_with_the_decision_or_by_themselves(server, project, visit, until):
     page = visit(server.address)
     page.keyboard.press("c")
@@ -372,6 +379,7 @@ def test_comments_go_with_the_decision_or_by_themselves(server, project, visit, 
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_new_label_takes_two_keys_and_its_name(server, project, visit, until):
     page = visit(server.address)
     page.keyboard.press("n")
@@ -390,6 +398,7 @@ def test_a_new_label_takes_two_keys_and_its_name(server, project, visit, until):
     until(page, "document.querySelectorAll('.give').length === 4")
 
 
+@pytest.mark.slow
 def test_hostile_texts_labels_and_comments_are_only_text(tmp_path, visit, until):
     labels = [HOSTILE, "x" * 200, "javascript:alert(1)"]
     path = make_project(tmp_path / "p.db", [f"{HOSTILE} {i}" for i in range(9)], labels, 9)
@@ -424,6 +433,7 @@ def test_hostile_texts_labels_and_comments_are_only_text(tmp_path, visit, until)
             page.context.close()
 
 
+@pytest.mark.slow
 def test_an_opened_document_is_decided_beside_the_queue(server, project, visit, until):
     page = visit(f"{server.address}?document={number_of(project, 'q30')}")
     assert "number 30," in text_of(page)
@@ -445,6 +455,7 @@ def test_an_opened_document_is_decided_beside_the_queue(server, project, visit, 
     assert decisions(project)[-1] == ("q0", "exclude", None)
 
 
+@pytest.mark.slow
 def test_arrows_go_through_the_queue_without_deciding(server, project, visit, until):
     page = visit(server.address)
     page.keyboard.press("ArrowDown")
@@ -458,6 +469,7 @@ def test_arrows_go_through_the_queue_without_deciding(server, project, visit, un
     assert [each[0] for each in decisions(project)] == ["q2"]
 
 
+@pytest.mark.slow
 def test_a_refused_decision_is_shown_with_its_reason(server, project, visit, until, faults):
     page = visit(server.address)
     page.evaluate("window.fetchTasks = fetch")
@@ -478,6 +490,7 @@ def test_a_refused_decision_is_shown_with_its_reason(server, project, visit, unt
     faults.clear()  # the browser logs answers that say no
 
 
+@pytest.mark.slow
 def test_two_windows_of_a_reviewer_do_not_decide_twice(server, project, visit, until):
     one = visit(server.address)
     other = one.context.new_page()
@@ -496,6 +509,7 @@ def test_two_windows_of_a_reviewer_do_not_decide_twice(server, project, visit, u
     other.close()
 
 
+@pytest.mark.slow
 def test_what_is_left_is_said(project_file, tmp_path, visit, until):
     with Project.open(make_project(tmp_path / "p.db", n=6)) as project, start(project, port=0) as server:
         taken = project.tasks("Bob", 3)
@@ -515,6 +529,7 @@ def test_what_is_left_is_said(project_file, tmp_path, visit, until):
         page.context.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [0, 3])
 def test_a_project_without_documents_or_queue_says_what_to_do(n, tmp_path, visit):
     with Project.create(tmp_path / "p.db", labels=LABELS) as project:
@@ -529,6 +544,7 @@ def test_a_project_without_documents_or_queue_says_what_to_do(n, tmp_path, visit
             page.context.close()
 
 
+@pytest.mark.slow
 def test_keys_can_be_changed(server, project, visit, until):
     page = visit(server.address)
     page.keyboard.press("?")
@@ -546,6 +562,7 @@ def test_keys_can_be_changed(server, project, visit, until):
     assert decisions(project) == [("q0", "keep", "HUM")]
 
 
+@pytest.mark.slow
 def test_guidelines_are_written_and_read_on_the_page(server, project, visit, until):
     page = visit(server.address)
     page.keyboard.press("g")
@@ -558,6 +575,7 @@ def test_guidelines_are_written_and_read_on_the_page(server, project, visit, unt
     assert project.guidelines.startswith("# Labels")
 
 
+@pytest.mark.slow
 def test_a_screen_reader_hears_what_was_done_and_what_comes(server, visit):
     page = visit(server.address)
     page.keyboard.press("k")
@@ -565,6 +583,7 @@ def test_a_screen_reader_hears_what_was_done_and_what_comes(server, visit):
     assert heard.startswith("kept HUM. Next: Question number 1,")
 
 
+@pytest.mark.slow
 def test_a_phone_decides_with_the_thumb(server, project, visit, until):
     page = visit(server.address, viewport={"width": 390, "height": 844}, has_touch=True)
     box = page.locator(".act-keep").bounding_box()

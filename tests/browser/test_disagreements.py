@@ -106,6 +106,7 @@ def test_an_adjudicator_settles_each_with_a_key(project, visit, until):
     assert (events["seconds"] > 0).all()
 
 
+@pytest.mark.slow
 def test_undo_brings_a_settled_document_back_and_skipping_decides_nothing(project, visit, until):
     differ(project, "q3")
     differ(project, "q5")
@@ -125,6 +126,7 @@ def test_undo_brings_a_settled_document_back_and_skipping_decides_nothing(projec
     until(page, f"document.querySelector('{FRONT} .told').textContent.includes('nothing to take back')")
 
 
+@pytest.mark.slow
 def test_the_count_in_the_tab_follows_what_others_decide(project, visit, until):
     page, other = visit("ann", "review"), visit("cy")
     until(page, tab(0))
@@ -138,6 +140,7 @@ def test_the_count_in_the_tab_follows_what_others_decide(project, visit, until):
     until(page, tab(0))
 
 
+@pytest.mark.slow
 def test_whoever_took_part_is_told_so_and_may_settle_it(project, visit, until):
     differ(project, "q3")
     page = visit("ann")
@@ -149,6 +152,7 @@ def test_whoever_took_part_is_told_so_and_may_settle_it(project, visit, until):
     assert state_of(project, "q3") == ("kept", "HUM")
 
 
+@pytest.mark.slow
 def test_keys_decide_only_in_the_view_that_is_in_front(project, visit, until):
     differ(project, "q3")
     page = visit("cy")
@@ -167,6 +171,7 @@ def test_keys_decide_only_in_the_view_that_is_in_front(project, visit, until):
     assert project.counts()["ambiguous"] == 2
 
 
+@pytest.mark.slow
 def test_hostile_names_and_comments_are_text(project, visit, until):
     project.add_label(HOSTILE)
     differ(project, "q3", one=HOSTILE, comment=HOSTILE, reviewers=(HOSTILE, "bob"))
@@ -178,6 +183,7 @@ def test_hostile_names_and_comments_are_text(project, visit, until):
     assert page.locator(f"{FRONT} img").count() == 0
 
 
+@pytest.mark.slow
 def test_a_decision_that_waits_for_the_server_stays_out_of_the_list(project, visit, until, faults):
     differ(project, "q3")
     differ(project, "q5")

@@ -73,6 +73,7 @@ def texts(page):
     return page.locator("tr[data-number] .clamp").all_inner_texts()
 
 
+@pytest.mark.slow
 def test_a_filter_is_chosen_typed_and_shared(opened, until, faults):
     page = opened("view=documents")
     until(page, "document.querySelector('.documents-told').textContent === '600 documents'")
@@ -124,6 +125,7 @@ def test_a_selection_is_kept_in_bulk_and_taken_back(opened, until, listed):
     assert listed.counts()["undecided"] == N
 
 
+@pytest.mark.slow
 def test_all_that_match_are_relabelled_when_their_number_is_typed(opened, until, listed, monkeypatch):
     page = opened("view=documents&filter=given%3DLOC")
     until(page, "document.querySelector('.documents-told').textContent === '199 documents'")
@@ -138,6 +140,7 @@ def test_all_that_match_are_relabelled_when_their_number_is_typed(opened, until,
     assert (listed.counts()["relabelled"], listed.counts()["disagreement"]) == (198, 1)
 
 
+@pytest.mark.slow
 def test_a_selection_that_has_changed_is_asked_about_again(opened, until, listed, faults):
     page = opened("view=documents&filter=state%3Dundecided")
     until(page, "document.querySelector('.documents-told').textContent === '600 documents'")
@@ -152,6 +155,7 @@ def test_a_selection_that_has_changed_is_asked_about_again(opened, until, listed
     assert "409" in faults.pop()
 
 
+@pytest.mark.slow
 def test_documents_are_opened_and_decided_beside_the_list(opened, until, listed):
     page = opened("view=documents&sort=p_wrong")
     until(page, "document.querySelectorAll('tr[data-number]').length > 10")
@@ -171,6 +175,7 @@ def test_documents_are_opened_and_decided_beside_the_list(opened, until, listed)
     assert {each.id for each in listed.documents(states=["decided"])} == {"q1"}
 
 
+@pytest.mark.slow
 def test_a_long_list_stays_small_in_the_page(opened, until):
     page = opened("view=documents&sort=p_wrong")
     until(page, "document.querySelectorAll('tr[data-number]').length > 10")
@@ -185,6 +190,7 @@ def test_a_long_list_stays_small_in_the_page(opened, until):
     assert texts(page)[-1].startswith("Question 599,")
 
 
+@pytest.mark.slow
 def test_a_queue_is_made_of_a_selection_and_begun(opened, until, listed):
     page = opened("view=documents&filter=given%3DNUM")
     until(page, "document.querySelector('.documents-told').textContent === '200 documents'")
@@ -199,6 +205,7 @@ def test_a_queue_is_made_of_a_selection_and_begun(opened, until, listed):
     assert (listed.queues[-1].name, listed.queues[-1].n_documents) == ("numbers", 200)
 
 
+@pytest.mark.slow
 def test_hostile_documents_are_listed_as_text(opened, until):
     page = opened("view=documents&filter=id%3Dq7")
     until(page, "document.querySelectorAll('tr[data-number]').length === 1")
@@ -211,6 +218,7 @@ def test_hostile_documents_are_listed_as_text(opened, until):
     assert page.locator("img, tr script").count() == 0
 
 
+@pytest.mark.slow
 def test_an_export_is_downloaded(opened, until, listed, tmp_path):
     listed.decide("q1", "relabel", "HUM", reviewer="bob")
     page = opened("view=export")
@@ -223,16 +231,3 @@ def test_an_export_is_downloaded(opened, until, listed, tmp_path):
         (row,) = csv.DictReader(file)
     assert (row["id"], row["label"], row["reviewer"]) == ("q1", "HUM", "bob")
     assert "cal annotate export" in page.inner_text(".command code")
-
-
-@pytest.mark.parametrize("view", ["documents", "documents&document=3", "export"])
-@pytest.mark.parametrize("dark", [False, True])
-def test_nothing_serious_is_found_by_the_accessibility_check(opened, until, view, dark):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed.")
-    page = opened(f"view={view}")
-    page.emulate_media(color_scheme="dark" if dark else "light")
-    until(page, "document.querySelector('tr[data-number], .export-about a') !== null")
-    page.wait_for_timeout(300)
-    found = axe.Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-    serious = [each for each in found if each["impact"] in ("serious", "critical")]
-    assert not serious, [(each["id"], [node["target"] for node in each["nodes"]][:4]) for each in serious]

@@ -224,6 +224,7 @@ def test_a_name_of_the_legend_hides_and_shows_its_points(shown, until):
     assert page.locator(".map-tip").is_visible()
 
 
+@pytest.mark.slow
 def test_arrows_lead_from_where_a_point_was(page, show, until):
     points = table().assign(was_x=0.25, was_y=0.5)
     show(page, points, start=("was_x", "was_y"))
@@ -269,6 +270,7 @@ def test_arrow_keys_move_from_point_to_point(shown):
     assert page.locator("#point h2").inner_text() == f'id{second}"><i>'
 
 
+@pytest.mark.slow
 def test_a_dark_system_has_a_dark_page_and_a_button_changes_it(new_page, show, until):
     page = show(new_page(color_scheme="dark"))
     background = "getComputedStyle(document.body).backgroundColor"
@@ -281,6 +283,7 @@ def test_a_dark_system_has_a_dark_page_and_a_button_changes_it(new_page, show, u
     until(page, f"{MAP}.image.data[0] === 255")
 
 
+@pytest.mark.slow
 def test_a_phone_scrolls_down_only_and_a_tap_keeps_a_point(new_page, show):
     page = show(new_page(viewport={"width": 390, "height": 844}, device_scale_factor=3, has_touch=True, is_mobile=True))
     assert page.evaluate("document.documentElement.scrollWidth") == 390

@@ -134,6 +134,7 @@ def test_a_click_opens_a_document_and_the_document_shows_its_point(visit, until,
     assert page.evaluate("window.broken") is None
 
 
+@pytest.mark.slow
 def test_decisions_are_drawn_at_once_and_those_of_others_soon(visit, until, project, ids):
     page = visit("?colour=state")
     number = page.evaluate(f"{MAP}.numbers[{MAP}.highlighted]")
@@ -175,6 +176,7 @@ def test_a_lasso_selects_exactly_the_documents_inside(visit, until, project):
     until(page, f"{MAP}.selected === null && document.querySelector('.selection-bar').hidden")
 
 
+@pytest.mark.slow
 def test_the_slider_shows_the_first_epochs_and_play_goes_on_to_the_last(visit, until, project, ids):
     page = visit("?run=1")
     same(places(page), stored(project, 1))
@@ -195,6 +197,7 @@ def test_the_slider_shows_the_first_epochs_and_play_goes_on_to_the_last(visit, u
     same(places(page), stored(project, 1))
 
 
+@pytest.mark.slow
 def test_switching_runs_moves_the_points_and_says_how_many_changed_region(visit, until, project):
     page = visit("?colour=region")
     page.locator("#map-run").select_option("1")
@@ -210,6 +213,7 @@ def test_switching_runs_moves_the_points_and_says_how_many_changed_region(visit,
     assert "run=1" in page.evaluate("location.search")
 
 
+@pytest.mark.slow
 def test_every_colour_can_be_chosen_light_and_dark(visit, until):
     page = visit("?colour=given")
     legend = page.locator(".map-legend-place")
@@ -227,6 +231,7 @@ def test_every_colour_can_be_chosen_light_and_dark(visit, until):
     assert page.evaluate("window.broken") is None
 
 
+@pytest.mark.slow
 def test_a_filter_leaves_the_others_grey(visit, ids):
     page = visit("?filter=id%3Dq3,q4")
     matching = page.evaluate(f"[...{MAP}.numbers].filter((_, i) => {MAP}.matching[i])")
@@ -234,6 +239,7 @@ def test_a_filter_leaves_the_others_grey(visit, ids):
     assert "2 of 60 documents match the filter." in page.locator(".map-told").inner_text()
 
 
+@pytest.mark.slow
 def test_many_points_are_a_sample_over_their_density_until_one_zooms_in(visit, until, monkeypatch, project):
     monkeypatch.setattr("cal.page.map_sample.draw.__kwdefaults__", {"most": 20, "sample": 10})
     monkeypatch.setattr("cal.page.map_views.TOP", 3)
@@ -250,6 +256,7 @@ def test_many_points_are_a_sample_over_their_density_until_one_zooms_in(visit, u
     assert set(places(page)) == expected
 
 
+@pytest.mark.slow
 def test_a_narrow_screen_has_the_map_in_a_view_of_its_own(visit, until, ids):
     page = visit("?view=map", ready=f"!!({MAP}?.n && {MAP}.places)", viewport={"width": 390, "height": 844})
     assert page.get_by_role("link", name="Map").is_visible()
@@ -260,6 +267,7 @@ def test_a_narrow_screen_has_the_map_in_a_view_of_its_own(visit, until, ids):
     assert "view=review" in page.evaluate("location.search")
 
 
+@pytest.mark.slow
 def test_a_project_without_a_map_says_how_to_make_one(new_page, until, tmp_path):
     with Project.create(tmp_path / "bare.db", labels=LABELS) as project:
         project.import_corpus(corpus(6))
@@ -272,6 +280,7 @@ def test_a_project_without_a_map_says_how_to_make_one(new_page, until, tmp_path)
             assert "cal annotate import" in page.locator(".no-map").inner_text()
 
 
+@pytest.mark.slow
 def test_a_map_without_curves_says_why_it_cannot_be_replayed(project, new_page, until):
     with project.writing() as connection:
         connection.execute(sa.update(MAP_POINT).values(curves=None))

@@ -103,6 +103,7 @@ def test_progress_says_what_the_status_says(project, visit):
     ]
 
 
+@pytest.mark.slow
 def test_a_changed_label_opens_its_documents_without_loading_the_page_again(project, visit, until):
     page, first = visit("progress"), project.status().label_changes.iloc[0]
     page.evaluate("window.same = true")
@@ -116,6 +117,7 @@ def test_a_changed_label_opens_its_documents_without_loading_the_page_again(proj
     until(page, "document.body.dataset.view === 'progress'")
 
 
+@pytest.mark.slow
 def test_the_line_in_the_top_and_the_progress_follow_a_decision(project, visit, until):
     page, decided = visit("progress"), project.status().decided
     until(page, f"document.getElementById('progress-line').textContent.startsWith('{decided} of 200 decided ·')")
@@ -128,6 +130,7 @@ def test_the_line_in_the_top_and_the_progress_follow_a_decision(project, visit, 
     assert "view=progress" in page.url
 
 
+@pytest.mark.slow
 def test_a_project_in_which_nothing_was_decided_says_what_is_missing(tmp_path, new_page, until):
     with make_project(tmp_path / "fresh.db") as project, start(project, port=0) as server:
         page = new_page()
@@ -140,6 +143,7 @@ def test_a_project_in_which_nothing_was_decided_says_what_is_missing(tmp_path, n
         assert "No document was decided by two reviewers yet" in text(page, ".sheet.agreement")
 
 
+@pytest.mark.slow
 def test_labels_are_changed_in_the_project(project, visit, until):
     page = visit("settings")
     page.get_by_label("Rename HUM").click()
@@ -160,6 +164,7 @@ def test_labels_are_changed_in_the_project(project, visit, until):
     until(page, "document.querySelector('.events-list').textContent.includes('ann renamed the label HUM to person')")
 
 
+@pytest.mark.slow
 def test_a_merge_says_how_many_documents_change_and_asks(project, visit, until):
     page = visit("settings")
     merged = project.status().documents
@@ -176,6 +181,7 @@ def test_a_merge_says_how_many_documents_change_and_asks(project, visit, until):
     assert project.label_names == ["HUM", "LOC"]
 
 
+@pytest.mark.slow
 def test_ones_own_bulk_decision_can_be_taken_back(project, visit, until):
     waiting = sorted({f"q{i}" for i in range(200)} - set(project.events()["document"]))[:12]
     before = project.counts()
@@ -191,6 +197,7 @@ def test_ones_own_bulk_decision_can_be_taken_back(project, visit, until):
     assert page.locator(".events-list li", has_text="12 documents").get_by_role("button").count() == 0
 
 
+@pytest.mark.slow
 def test_a_link_is_shown_once_and_only_to_whoever_leads(project, new_page, until):
     set_lead(project, "ann")
     secrets = make_links(project, ["ann", "bob"])
@@ -217,6 +224,7 @@ def test_a_link_is_shown_once_and_only_to_whoever_leads(project, new_page, until
         assert "Whoever leads the project can change them" in text(other, ".sheet.labels")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", WIDTHS)
 def test_many_labels_and_long_names_break_no_layout(tmp_path, new_page, until, size):
     long = "w" * 190

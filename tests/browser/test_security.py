@@ -11,6 +11,8 @@ from cal.annotation import Project
 from cal.annotation.store.reviewer_links import make_links, set_lead
 from cal.page import start
 
+pytestmark = pytest.mark.slow
+
 READY = "!!document.body.dataset.ready"
 AS_ANN = """try { localStorage.setItem("cal:reviewer", '"Ann"'); } catch { /* a frame without storage */ }"""
 
@@ -261,8 +263,8 @@ def evil():
         thread.join()
 
 
-@pytest.mark.parametrize("site", ["127.0.0.1", "localhost"])  # the same site on another port, and another site
-@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+# the same site on another port, and another site; open to this machine only, and to others
+@pytest.mark.parametrize(("site", "host"), [("127.0.0.1", "0.0.0.0"), ("localhost", "127.0.0.1")])
 def test_a_page_of_another_site_cannot_write_read_or_frame(
     new_page, make_reviews, tmp_path, until, faults, evil, site, host
 ):

@@ -11,6 +11,8 @@ from cal.annotation.status.injected import keep_injected, read_injected
 from cal.annotation.store.label_table import read_labels
 from cal.annotation.store.schema import DOCUMENT
 
+pytestmark = pytest.mark.slow
+
 N = 20
 AS_ANN = """localStorage.setItem("cal:reviewer", '"Ann"')"""
 

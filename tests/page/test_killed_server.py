@@ -88,7 +88,7 @@ def answers(port):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("n_reviewers", "n_kills"), [(8, 50)])
+@pytest.mark.parametrize(("n_reviewers", "n_kills"), [(8, 12)])
 def test_whatever_was_acknowledged_is_there_once(tmp_path, n_reviewers, n_kills):
     path, chance = str(tmp_path / "reviews.db"), random.Random(0)
     ids = [f"q{i}" for i in range(20_000)]

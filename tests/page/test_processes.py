@@ -109,6 +109,7 @@ def test_ctrl_c_ends_it_at_once_though_pages_are_open(run, client):
     assert "Traceback" not in "\n".join(process.lines)
 
 
+@pytest.mark.slow
 def test_secrets_are_printed_once_and_never_again(run, client, small):
     process = run("--host", "0.0.0.0", "reviewers=bob")
     at_start = list(process.lines)
@@ -149,6 +150,7 @@ def test_secrets_are_in_no_exception(small):
     assert "parameters hidden" in str(caught.value.__cause__)
 
 
+@pytest.mark.slow
 def test_a_project_that_is_served_can_be_opened_beside_it(run, client, small):
     process = run()
     assert client(process).decide("q1").status == 200

@@ -396,6 +396,7 @@ def test_bodies_that_never_come_block_nobody(server, ann):
     assert ann.decide("q2").status == 200
 
 
+@pytest.mark.slow
 def test_more_requests_at_once_than_connections_of_a_pool(server, ann):
     from concurrent.futures import ThreadPoolExecutor
 

@@ -126,6 +126,7 @@ def test_a_port_that_is_taken_is_named_and_the_advice_works(path, monkeypatch, c
                 assert answer.status == 200
 
 
+@pytest.mark.slow
 def test_without_the_extra_it_says_how_to_install_it(path, tmp_path):
     hidden = tmp_path / "hidden"
     hidden.mkdir()
@@ -218,6 +219,7 @@ def demo(demo_file, tmp_path):
     return shutil.copy(demo_file, tmp_path / "review.db")
 
 
+@pytest.mark.slow
 def test_it_holds_a_map_a_ranking_a_queue_and_wrong_labels_that_nothing_gives_away(demo):
     import json
 
@@ -240,6 +242,7 @@ def test_it_holds_a_map_a_ranking_a_queue_and_wrong_labels_that_nothing_gives_aw
     assert "injected" not in " ".join(frame.columns)
 
 
+@pytest.mark.slow
 def test_who_reads_well_is_told_so(demo):
     from cal.annotation.store.schema import DOCUMENT
     from cal.annotation.store.settings import read_settings
@@ -263,6 +266,7 @@ def test_who_reads_well_is_told_so(demo):
         assert project.status().as_data()["injected"]["mended"] == found.mended
 
 
+@pytest.mark.slow
 def test_it_is_opened_again_with_its_decisions_and_says_how_to_start_over(demo):
     with Project.open(demo) as project:
         project.decide_all([project.next("Ann").decision("keep")])
