@@ -23,16 +23,19 @@ _UNSURE = 0.02  # votes for each class to begin with
 
 
 @one_thread()
-def nearest(views: Sequence[np.ndarray], k: int = 20, n_threads: int = 1) -> tuple[np.ndarray, np.ndarray]:
+def nearest(
+    views: Sequence[np.ndarray], k: int = 20, n_threads: int = 1, asked: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """The k most similar instances of each, by cosine similarity.
 
     Args:
         views: (instance, feature) arrays, read side by side; from 20,000 instances on, 128 principal directions.
         k: number of neighbours; fewer if there are fewer instances.
         n_threads: number of threads for very many instances. Results do not depend on it.
+        asked: (asked,) positions of the instances to find neighbours for; None takes all.
 
     Returns:
-        (instance, neighbour) positions, most similar first, and their similarities.
+        (asked, neighbour) positions, most similar first, and their similarities.
 
     Raises:
         AnalysisError: if there are no views, or they differ in their instances.
@@ -54,18 +57,19 @@ def nearest(views: Sequence[np.ndarray], k: int = 20, n_threads: int = 1) -> tup
         x = np.concatenate([part.astype(np.float32) for part in parts])
     unit = torch.nn.functional.normalize(torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32)), dim=1)
     k = min(k, n - 1)
-    positions, similarities = torch.zeros(n, k, dtype=torch.long), torch.zeros(n, k)
+    of = torch.arange(n) if asked is None else torch.from_numpy(np.array(asked, dtype=np.int64))
+    positions, similarities = torch.zeros(len(of), k, dtype=torch.long), torch.zeros(len(of), k)
 
     def compare(part: torch.Tensor) -> None:
         # New space for each chunk would take as long as a third of the products.
         space = torch.empty(min(max(_CHUNK // n, 1), len(part)), n)
         for rows in part.split(len(space)):
-            products = torch.mm(unit[rows], unit.T, out=space[: len(rows)])
-            products[torch.arange(len(rows)), rows] = -2.0  # not itself
+            products = torch.mm(unit[of[rows]], unit.T, out=space[: len(rows)])
+            products[torch.arange(len(rows)), of[rows]] = -2.0  # not itself
             similarities[rows], positions[rows] = products.topk(k, dim=1)
 
     with ThreadPoolExecutor(n_threads) as pool:  # of one thread each, inside PyTorch
-        list(pool.map(compare, torch.arange(n).split(-(-n // _PARTS) if n > _MANY else n)))
+        list(pool.map(compare, torch.arange(len(of)).split(-(-len(of) // _PARTS) if n > _MANY else n)))
     return positions.numpy(), similarities.numpy()
 
 

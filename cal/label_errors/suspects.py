@@ -5,7 +5,8 @@ suspects.csv   one row per document, most suspicious first; `suspects_table` des
 to_read.csv    the first of them and random samples of the others, to say what you find: see `draw_reads`
 pairs.csv      pairs of label and likely label among the first: see `label_pairs`
 problems.csv   texts that are doubtful whatever their label: see `find_text_problems`
-neighbours.parquet  the most similar documents of each: see `similar_documents`; absent if none were looked for
+neighbours.parquet  the most similar documents of each, of many only of the 20,000 most suspicious: see
+               `similar_documents`; absent if none were looked for
 curves.npy     probability of each class after every epoch by models that never saw the document: see `Suspects.curves`;
                absent after a ranking without training
 suspects.json  the request, the source and its hash, what labels flipped at random tell, versions

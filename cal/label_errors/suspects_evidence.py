@@ -65,7 +65,8 @@ def find_suspects(request: SuspectsRequest, corpus: Corpus | None, quiet: bool, 
         curves, about["label_names"] = curves[evidence.order], [*map(str, evidence.label_names)]
     if evidence.vectors is not None:
         n_threads = request.workers or os.cpu_count() or 1
-        found = similar_documents(evidence.vectors, [*map(str, evidence.ids)], n_threads=n_threads)
+        ids, order = [*map(str, evidence.ids)], np.asarray(evidence.order)
+        found = similar_documents(evidence.vectors, ids, n_threads=n_threads, order=order)
         neighbours = found.iloc[evidence.order].reset_index(drop=True)
     return Suspects(table, about, _problems(evidence, in_parts), neighbours, curves)
 
