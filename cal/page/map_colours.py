@@ -40,6 +40,20 @@ FIXED = {
     "split": ("Split", "columns"),
 }
 
+_FOR_ALL = {
+    "p_wrong": "Probability that the label is wrong",
+    "p_label": "Probability of the given label",
+    "p_likely": "Probability of the suggested label",
+    "score": "Suspicion",
+    "rank": "Rank among the suspects",
+    "confidence": "Confidence",
+    "variability": "Variability",
+}
+"""Scores that labellers understand; others are measures for whoever knows them."""
+
+_SPELT = {"aum": "AUM", "el2n": "EL2N"}
+_WITHOUT_MEANING = ("row",)
+
 
 @dataclass(frozen=True, eq=False)
 class Colouring:
@@ -69,8 +83,9 @@ def colour_choices(connection: Connection, run: int) -> list[ColourChoice]:
         if number is None:
             continue
         for name in known_scores(connection, Basis(**{home: number}), columns=False):
-            if name not in FIXED:
-                found.append(ColourChoice(colour=f"{home}.{name}", title=in_words_of(name), group=home))
+            if name not in FIXED and name not in _WITHOUT_MEANING:
+                group = home if name in _FOR_ALL else "measures"
+                found.append(ColourChoice(colour=f"{home}.{name}", title=in_words_of(name), group=group))
     for name in column_kinds(connection):
         found.append(ColourChoice(colour=f"{COLUMN}.{name}", title=name, group="columns"))
     return found
@@ -81,18 +96,12 @@ def in_words_of(name: str) -> str:
 
     Example:
         >>> in_words_of("p_wrong"), in_words_of("first_learnt"), in_words_of("rank_aum")
-        ('Probability that the label is wrong', 'First learnt', 'Rank aum')
+        ('Probability that the label is wrong', 'First learnt', 'Rank by AUM alone')
     """
-    known = {
-        "p_wrong": "Probability that the label is wrong",
-        "p_label": "Probability of the given label",
-        "p_likely": "Probability of the suggested label",
-        "score": "Suspicion",
-        "rank": "Place in the ranking",
-        "confidence": "Confidence",
-        "variability": "Variability",
-    }
-    return known.get(name, (name[:1].upper() + name[1:]).replace("_", " "))
+    if name.startswith("rank_"):
+        word = name.removeprefix("rank_")
+        return f"Rank by {_SPELT.get(word, word)} alone"
+    return _FOR_ALL.get(name) or _SPELT.get(name) or (name[:1].upper() + name[1:]).replace("_", " ")
 
 
 def colour_by(

@@ -16,6 +16,7 @@ _TOLD = {
     (SUSPECTS, "p_label"): "probability that models give the given label, which they have not seen",
     (SUSPECTS, "p_likely"): "probability that models give the suggested label",
     (SUSPECTS, "rank"): "rank among the suspects, all signs together",
+    (SUSPECTS, "row"): "row of the corpus",
     (MAP, "confidence"): "mean probability of the given label in training",
     (MAP, "variability"): "how much that probability changes in training",
     (MAP, "correctness"): "how often the given label was predicted in training",
@@ -26,6 +27,7 @@ _TOLD = {
     (MAP, "loss"): "mean loss in training",
     (MAP, "first_learnt"): "first epoch that predicts the given label",
     (MAP, "last_learnt"): "epoch from which the given label is predicted for good",
+    (MAP, "aleatoric"): "how unsure the model was, averaged over training",
 }
 
 

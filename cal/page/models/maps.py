@@ -68,7 +68,7 @@ class ColourChoice(BaseModel):
     Attributes:
         colour: its name for the address.
         title: what people call it.
-        group: what it belongs to: labels, reviews, map, suspects or columns.
+        group: what it belongs to: labels, reviews, map, suspects, columns or measures (for experts).
     """
 
     colour: str

@@ -6,13 +6,13 @@ import {labelChip} from "./card_document.js";
 import {complain, notice} from "./notices.js";
 import {post} from "./outbox.js";
 import {openQueue} from "./queue_dialog.js";
-import {app, emit, uuid} from "./state.js";
+import {app, emit, on, uuid} from "./state.js";
 import {stateName} from "./state_names.js";
 import {done, STATE_AFTER} from "./words.js";
 
 const TYPED = 1000;  // from so many documents on, their number must be typed
-const ACTIONS = [["keep", "Keep their labels"], ["relabel", "Give all of them one label"], ["ambiguous", "Mark them ambiguous"],
-  ["exclude", "Exclude them from the corpus"], ["skip", "Skip them, for somebody else"]];
+const ACTIONS = [["keep", "Keep their labels"], ["relabel", "Give all of them the same label"], ["ambiguous", "Mark them ambiguous"],
+  ["exclude", "Exclude them from the corpus"], ["skip", "Skip them and leave them to somebody else"]];
 const FEW = 6;
 
 /**
@@ -67,8 +67,8 @@ export async function openBulk(selection, {action = "keep", label = null} = {}) 
     el("dl", {class: "bulk-facts"}, fact("They are", Object.entries(about.states).sort((a, b) => b[1] - a[1])
       .map(([state, count]) => `${thousands(count)} ${stateName(state).toLowerCase()}`).join(", ") || "–"),
     fact("Given labels", chips(about.given))),
-    el("fieldset", {}, el("legend", {}, "What to do with all of them"), choices, labels), what,
-    el("p", {class: "comment-row"}, el("label", {htmlFor: "bulk-comment"}, "Comment, if you like"), comment), confirm,
+    el("fieldset", {}, el("legend", {}, "What to do with all of them"), choices[0], choices[1], labels, choices.slice(2)), what,
+    el("p", {class: "comment-row"}, el("label", {htmlFor: "bulk-comment"}, "Comment (optional)"), comment), confirm,
     el("p", {class: "buttons"}, el("button", {type: "button", onclick: () => dialog.close()}, "Cancel"), yes));
     dialog.replaceChildren(form);
     check();
@@ -87,7 +87,9 @@ export async function openBulk(selection, {action = "keep", label = null} = {}) 
       const taken = await answer.finally(() => clearTimeout(late));
       emit("decided", {numbers: taken.numbers, state: STATE_AFTER[chosen], label: given, bulk: id, many: taken.n_documents > taken.numbers.length});
       emit("bulk", {id, n: taken.n_documents});
-      notice(`You ${words}.`, {milliseconds: 12_000, button: {text: "Undo", run: () => takeBack(id, words)}});
+      const close = notice(`You ${words}.`, {milliseconds: 12_000, button: {text: "Undo", run: () => takeBack(id, words)}});
+      const off = on("undone", ({event}) => { if (event === id) close(); });
+      setTimeout(off, 12_000);
     } catch (error) {
       if (error.status === 409) openBulk(selection, {action: chosen, label: given});
     }
@@ -125,16 +127,16 @@ function button(action, label, n) {
 }
 
 function consequence(action, label, n, decided) {
-  const again = decided ? ` ${counted(decided, "decision")} that ${decided === 1 ? "was" : "were"} taken before ${decided === 1 ? "is" : "are"} replaced by yours if ${
-    decided === 1 ? "it is" : "they are"} yours, and may become ${decided === 1 ? "a disagreement" : "disagreements"} otherwise.` : "";
+  const again = decided ? ` ${thousands(decided)} of them ${decided === 1 ? "is" : "are"} decided already. Your own earlier decisions are replaced; with those of `
+    + "others, there may be disagreements." : "";
   const what = {
-    keep: "Their given labels count as right from now on.",
-    relabel: label ? `All of them are ${label} from now on. Those that are already count as kept.` : "Choose the label that all of them should have.",
-    ambiguous: "They count as ambiguous: more than one label is right.",
-    exclude: "They are left out of the corpus when it is exported for training.",
-    skip: "They stay undecided, and you are not asked about them again.",
+    keep: "From now on, their given labels count as right.",
+    relabel: label ? `From now on, all of them are ${label}. Those whose given label is ${label} count as kept.` : "Choose the label that all of them should have.",
+    ambiguous: "They count as ambiguous: more than one label fits.",
+    exclude: "They are left out when the corpus is exported for training.",
+    skip: "They stay undecided, and the queue does not bring them to you again.",
   }[action];
-  return `${what}${action === "skip" ? "" : again} You can take all of it back at once.`;
+  return `${what}${action === "skip" ? "" : again} You can undo this in one step.`;
 }
 
 const fact = (name, ...what) => el("div", {}, el("dt", {}, name), el("dd", {}, what));

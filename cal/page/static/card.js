@@ -144,7 +144,7 @@ export function createCard(root) {
         memory.set(id, {view, comment, label: null});
         drafts.delete(view.number);
         draw(true);
-        panel.tell(keyOf("comment"), "sent your comment, without a decision");
+        panel.tell(keyOf("comment"), "sent your comment without a decision");
       },
     });
   }
@@ -162,7 +162,7 @@ export function createCard(root) {
     const step = {by, taken: false};
     emit("step", step);
     if (step.taken || deck.isOpened()) return;
-    if (!deck.step(by)) panel.tell("", by > 0 ? "more documents come when you decide or skip some of these" : "this is the first one");
+    if (!deck.step(by)) panel.tell("", by > 0 ? "decide or skip some of these documents, then more come" : "this is the first document");
   }
 
   function back() {
@@ -218,8 +218,8 @@ export function createCard(root) {
   function line() {
     const n = waiting().length, left = deck.tasks().length;
     if (deck.state.away) {
-      panel.idle(`The server is away. ${counted(left, "document")} are still here${n ? `; ${counted(n, "decision")} wait in this browser` : ""}.`, true);
-    } else panel.idle(n > 1 ? `${counted(n, "decision")} not at the server yet` : keyOf("help") ? `${keyOf("help")} shows all keys` : "");
+      panel.idle(`The server cannot be reached. You can still decide ${counted(left, "document")}${n ? `; ${counted(n, "decision")} ${n === 1 ? "waits" : "wait"} in this browser` : ""}.`, true);
+    } else panel.idle(n > 1 ? `${counted(n, "decision")} not sent yet` : keyOf("help") ? `${keyOf("help")} shows all keys` : "");
   }
 
   function others(changes) {
@@ -237,8 +237,8 @@ export function createCard(root) {
       return;
     }
     if (gone.some(each => each.number === view.number) && !view.blind) {
-      meanwhile = `${who.length === 1 ? who[0] : who.length ? "Somebody else" : "You, in another window,"} decided this document meanwhile. `
-        + `${keyOf("next")} goes on; a decision of yours counts, too.`;
+      meanwhile = `${who.length === 1 ? who[0] : who.length ? "Somebody else" : "You, in another window,"} has decided this document in the meantime. `
+        + `${keyOf("next")} goes on. If you decide it, too, both decisions count.`;
       draw(true);
     }
     deck.fill();

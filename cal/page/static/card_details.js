@@ -34,7 +34,8 @@ function chart(view) {
   });
   if (view.given !== null) picture.style.setProperty("--curve-given", shownColour(view.given));
   if (suggested) picture.style.setProperty("--curve-suggested", shownColour(suggested));
-  return section("chart", view.curves.unseen ? "What models say that never saw it" : "How the model learnt it", picture);
+  return section("chart", view.curves.unseen ? "One model, during its training" : "The model, during its training", picture,
+    view.curves.unseen && el("p", {class: "quiet"}, "This model never saw the document. The percentages above may come from several models."));
 }
 
 function similar(view) {

@@ -22,11 +22,11 @@ export function notes(view, undone, changed) {
   const own = view.verdicts.find(each => each.reviewer === app.reviewer);
   const note = (kind, ...text) => el("p", {class: `note ${kind}`}, ...text);
   return [
-    undone && note("undone", view.hidden ? "Taken back. Decide anew." : `Taken back: you ${undone}.`),
+    undone && note("undone", view.hidden ? "Taken back. Decide again." : `Taken back: you ${undone}.`),
     changed && note("changed", changed),
     view.came_back && note("back", el("strong", {}, "It came back: "), view.came_back),
     view.adjudicates && note("settles", "Reviewers disagree about this document. Your decision settles it."),
-    view.blind && note("double", "Two reviewers decide this document. Neither sees what the other says."),
+    view.blind && note("double", "Two reviewers decide this document. Neither sees the other's decision."),
     view.hidden && note("hidden-hints", "Blind mode: the given label and what models say are hidden."),
     own && note("own", `You ${done(own.action, own.label)} (${moment(own.time)}). You can decide again.`),
   ];

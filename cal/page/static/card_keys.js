@@ -14,11 +14,11 @@ export function registerKeys({does, decide, ready, inFront, deck, labelField, hi
     run: once((_, pressed) => decide(what, what === "keep" ? deck.current().given : null, shownKey(pressed)))});
 
   deciding("keep", "k", "keep the given label", "keep", () => !deck.current().hidden && deck.current().given !== null);
-  deciding("ambiguous", "a", "mark it ambiguous: more than one label is right", "ambiguous");
+  deciding("ambiguous", "a", "mark it ambiguous: more than one label fits", "ambiguous");
   deciding("exclude", "x", "exclude it from the corpus", "exclude");
-  deciding("skip", "s", "skip it, for somebody else", "skip");
+  deciding("skip", "s", "skip it and leave it to somebody else", "skip");
   action("comment", {keys: ["c"], view: VIEWS, told: "write a comment", when: ready, run: once(does.comment)});
-  action("undo", {keys: ["u"], view: VIEWS, told: "take back what you did last", when: inFront, run: once(does.undo)});
+  action("undo", {keys: ["u"], view: VIEWS, told: "undo your last decision", when: inFront, run: once(does.undo)});
 
   for (let k = 1; k <= 9; k++) {
     action(`label ${k}`, {keys: [String(k)], view: VIEWS, group: "Labels", told: k === 1 ? "give it the likeliest label" : `give it the ${k}${
@@ -26,7 +26,7 @@ export function registerKeys({does, decide, ready, inFront, deck, labelField, hi
     when: () => ready() && deck.current().ranking.length >= k,
     run: once((_, pressed) => decide("relabel", deck.current().ranking[k - 1].label, shownKey(pressed)))});
   }
-  action("choose label", {keys: ["l"], view: VIEWS, group: "Labels", told: "type any label", when: ready, run: once(() => labelField(false))});
+  action("choose label", {keys: ["l"], view: VIEWS, group: "Labels", told: "choose from all labels", when: ready, run: once(() => labelField(false))});
   action("new label", {keys: ["n"], view: VIEWS, group: "Labels", told: "give it a new label", when: ready, run: once(() => labelField(true))});
 
   const closer = {view: VIEWS, group: "Looking closer"}, moving = {view: VIEWS, group: "Moving around"};

@@ -49,6 +49,7 @@ export function createPanel(does) {
       const more = shown.length < (view?.ranking.length ?? 0) && el("button", {type: "button", class: "give more",
         onclick: () => does["choose label"]()}, el("kbd", {"aria-hidden": "true"}, keyOf("choose label")),
       el("span", {class: "give-name"}, `All ${view.ranking.length} labels`));
+      root.classList.toggle("without-document", !view);
       labels.replaceChildren(...shown.map((each, k) => labelButton(each, k, view)), ...(more ? [more] : []));
       if (at >= 0) labels.children[Math.min(at, labels.children.length - 1)]?.focus();
       for (const [name, button] of buttons) {

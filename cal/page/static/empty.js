@@ -14,16 +14,16 @@ import {app, emit} from "./state.js";
  * @param {function(): void} renew fetches again.
  */
 export function empty(state, renew) {
-  if (state.loading) return [el("p", {class: "quiet"}, "Fetching documents …")];
+  if (state.loading) return [el("p", {class: "quiet"}, "Loading documents …")];
   if (state.error) return box("The queue cannot be shown", state.error, button("Try again", renew), documents());
-  if (state.away) return box("The server is away", "What you have decided is kept in this browser and is sent when the server is back.",
+  if (state.away) return box("The server cannot be reached", "Your decisions are kept in this browser. They are sent when the server is back.",
     button("Try again", renew));
   if (!app.about.n_documents) {
     return box("This project has no documents yet", ["Import a corpus in a terminal: ", el("code", {}, "cal annotate import PROJECT dataset=files dataset.path=FILE")],
       button("Look again", async () => { await refresh(); renew(); }));
   }
   if (state.queue === null) {
-    return box("There is no queue yet", "A queue puts the labels that are most likely wrong first.", button("Make a queue", makeQueue(renew)),
+    return box("There is no queue yet", "A queue brings you the documents one by one, suspicious labels first.", button("Make a queue", makeQueue(renew)),
       documents());
   }
   return nothingLeft(state.left, renew);
@@ -32,7 +32,7 @@ export function empty(state, renew) {
 function nothingLeft(left, renew) {
   const {n_skipped = 0, n_second = 0, n_with_others = 0} = left ?? {};
   const waits = [
-    n_with_others && `${documentsOf(n_with_others)} ${n_with_others === 1 ? "is" : "are"} before other reviewers. If they do not decide within some minutes, you get them.`,
+    n_with_others && `Other reviewers have ${documentsOf(n_with_others)} open. If they do not decide within a few minutes, you get ${n_with_others === 1 ? "it" : "them"}.`,
     n_skipped && `You have skipped ${documentsOf(n_skipped)}.`,
     n_second && `${documentsOf(n_second)} that you have decided ${n_second === 1 ? "waits" : "wait"} for a second reviewer.`,
   ].filter(Boolean);

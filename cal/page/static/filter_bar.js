@@ -35,28 +35,39 @@ export function createFilterBar({change}) {
       if (event.key === "Enter") change({filter: typed.value.trim() || null});
     }});
   const wrong = el("p", {id: "filter-wrong", class: "wrong", role: "alert"});
-  const sort = el("select", {id: "sort", "aria-label": "Sorted by", onchange: () => change({sort: sort.value || null})});
+  const sort = el("select", {id: "sort", "aria-label": "Sort by", onchange: () => change({sort: sort.value || null})});
+  const filters = el("button", {type: "button", class: "filters", "aria-expanded": "false", onclick: () => {
+    const open = root.classList.toggle("open");
+    filters.setAttribute("aria-expanded", String(open));
+  }}, "Filters");
   const more = el("details", {class: "more-filters"}, el("summary", {}, "More"));
   more.addEventListener("toggle", () => { if (more.open) drawMore(); });
+  more.addEventListener("keydown", event => {
+    if (event.key !== "Escape" || !more.open) return;
+    event.stopPropagation();
+    more.open = false;
+    more.firstChild.focus();
+  });
   const root = el("form", {class: "filter-bar", role: "search", "aria-label": "Documents to show", onsubmit: event => event.preventDefault()},
-  el("div", {class: "filter-row"}, search, choices, more),
+  el("div", {class: "filter-row"}, search, filters, choices, more),
   el("div", {class: "filter-row as-text"}, el("label", {htmlFor: "filter-text"}, "Filter"), typed,
     el("button", {type: "button", class: "plain clear", onclick: () => change({filter: null, queue: null})}, "Clear"),
-    el("span", {"aria-hidden": "true", class: "sort-told"}, "Sorted by"), sort), wrong);
+    el("span", {"aria-hidden": "true", class: "sort-told"}, "Sort by"), sort), wrong);
 
-  function choice(title, name, options) {
+  function choice(title, name, options, field = name[0].toUpperCase() + name.slice(1)) {
     const values = valuesOf(filter(), name), several = values.length > 1;
     const shown = options.some(([value]) => value === values[0]) || !values.length || several ? options : [...options, [values[0], values[0]]];
     return el("select", {"aria-label": title, class: values.length ? "set" : "", onchange: event => {
       if (event.target.value !== "several") set(name, "=", event.target.value === "any" ? null : [JSON.parse(event.target.value)]);
     }}, el("option", {value: "any"}, title), several && el("option", {value: "several", selected: true}, `${title}: several`),
-    shown.map(([value, told]) => el("option", {value: JSON.stringify(value), selected: !several && values[0] === value}, told)));
+    shown.map(([value, told]) => el("option", {value: JSON.stringify(value), selected: !several && values[0] === value},
+      !several && values[0] === value ? `${field}: ${told}` : told)));
   }
 
   function queueChoice() {
     return el("select", {"aria-label": "Queue", class: address.queue ? "set" : "", onchange: event => change({queue: event.target.value || null,
       sort: null})}, el("option", {value: ""}, "All documents"), app.about.queues.map(each =>
-      el("option", {value: each.number, selected: String(each.number) === address.queue}, `Queue ${each.name}`)));
+      el("option", {value: each.number, selected: String(each.number) === address.queue}, `Queue: ${each.name}`)));
   }
 
   function drawChoices() {
@@ -64,7 +75,7 @@ export function createFilterBar({change}) {
     const states = [["undecided", "Undecided"], ["decided", "Decided"], ...about.states.filter(each => each !== "undecided")
       .map(each => [each, stateName(each)]), ["returned", "Came back"]];
     choices.replaceChildren(...[about.queues.length && queueChoice(), choice("Any state", "state", states),
-      choice("Any given label", "given", labels), about.runs.length && choice("Any suggestion", "suggested", labels),
+      choice("Any given label", "given", labels, "Given label"), about.runs.length && choice("Any suggestion", "suggested", labels, "Suggestion"),
       about.runs.some(each => each.has_points) && choice("Any region", "region", about.regions.map(each => [each, each])),
       about.splits.length > 1 && choice("Any split", "split", about.splits.map(each => [each, each])),
       about.reviewers.length && choice("Any reviewer", "reviewer", about.reviewers.map(each => [each, each]))].filter(Boolean));
@@ -75,8 +86,8 @@ export function createFilterBar({change}) {
     const known = await scoresOnce();
     const columns = Object.keys(app.about.columns).filter(each => !known.some(score => score.name === each || score.name === `column.${each}`));
     const name = el("select", {"aria-label": "Score or column"},
-      known.filter(each => !each.empty).map(each => el("option", {value: each.name}, `${each.name}: ${each.told}`)),
-      columns.map(each => el("option", {value: each}, `${each}: column of the corpus`)));
+      known.filter(each => !each.empty).map(each => el("option", {value: each.name}, inWords(each))),
+      columns.map(each => el("option", {value: each}, `Column ${each}`)));
     const operator = el("select", {"aria-label": "How it compares"}, OPERATORS.map(([sign, told]) => el("option", {value: sign}, told)));
     const value = el("input", {"aria-label": "Value", class: "value", required: true});
     const add = el("button", {type: "button", onclick: () => {
@@ -98,10 +109,11 @@ export function createFilterBar({change}) {
   }
 
   async function drawSort() {
-    const usual = address.queue ? "order of the queue" : "order of the corpus";
+    const usual = address.queue ? "Order of the queue" : "Order of the corpus";
     const options = [["", usual]];
+    if (!scores) sort.replaceChildren(el("option", {value: ""}, address.sort ?? usual));
     const known = await scoresOnce();
-    for (const each of known.filter(one => !one.empty)) options.push([each.name, `${each.name}: ${each.told}`]);
+    for (const each of known.filter(one => !one.empty)) options.push([each.name, inWords(each)]);
     const now = address.sort ?? "", sign = /^[+-]/.test(now);
     if (sign || !options.some(([value]) => value === now)) options.push([now, now]);
     sort.replaceChildren(...options.map(([value, told]) => el("option", {value, selected: value === now}, told)));
@@ -132,4 +144,9 @@ export function createFilterBar({change}) {
       scores = null;
     },
   };
+}
+
+/** A score in words, and its name in filters. */
+function inWords({name, told}) {
+  return `${told[0].toUpperCase()}${told.slice(1)} (${name})`;
 }

@@ -20,8 +20,8 @@ export function createGuidelines() {
     editing = false;
     const text = app.about.guidelines;
     body.replaceChildren(text.trim() ? markdown(text) : el("p", {class: "quiet"}, app.about.leads
-      ? "Nothing is written yet. Say what each label means, with examples of hard cases."
-      : "Nothing is written yet. Whoever leads the project can write them."));
+      ? "No guidelines yet. Write what each label means, with examples of hard cases."
+      : "No guidelines yet. Whoever leads the project can write them."));
     buttons.replaceChildren(...(app.about.leads ? [el("button", {type: "button", onclick: edit}, "Edit")] : []),
       el("button", {type: "button", class: "plain", "aria-label": "Close the guidelines",
         title: `Close (${keyOf("guidelines")})`, onclick: () => toggle(false)}, "×"));

@@ -43,7 +43,7 @@ export function showHelp() {
   const dialog = el("dialog", {class: "help", "aria-label": "Keys and help"},
     el("header", {}, el("h2", {}, "Keys"), el("button", {type: "button", class: "plain", "aria-label": "Close",
       onclick: () => dialog.close()}, "×")),
-    el("p", {}, "One key decides and goes on. Whatever you decide can be taken back, step by step. Press a key below to change it."),
+    el("p", {}, "One key decides and goes on to the next document. You can undo every decision. To change a key, click it."),
     el("p", {}, el("button", {type: "button", onclick: () => {
       dialog.close();
       go({view: "review"});

@@ -49,7 +49,7 @@ export function createLabels(root) {
   function row(label, k) {
     const {name, colour, n_now: now, n_given: given} = label;
     const count = el("a", {class: "label-count", href: link({view: "documents", filter: `label=${quoted(name)}`})}, counted(now, "document"));
-    const before = now === given ? null : el("span", {class: "muted"}, `${thousands(given)} in the corpus`);
+    const before = now === given ? null : el("span", {class: "muted"}, `given to ${thousands(given)}`);
     if (!app.about.leads) {
       return el("li", {}, el("span", {class: "label-colour", style: {background: colour}}), el("bdi", {class: "label-name"}, name),
         before, count);
@@ -57,13 +57,13 @@ export function createLabels(root) {
     const button = (title, text, run, more = {}) => el("button", {type: "button", class: "plain", title: `${title} ${name}`,
       "aria-label": `${title} ${name}`, "data-key": `${title} ${name}`, onclick: run, ...more}, text);
     const pick = el("input", {type: "color", value: colour, title: `Colour of ${name}`, "aria-label": `Colour of ${name}`,
-      onchange: () => change("labels/recolour", {name, colour: pick.value}, `${name} has another colour.`)});
+      onchange: () => change("labels/recolour", {name, colour: pick.value}, `${name} has a new colour.`)});
     const item = el("li", {draggable: true}, pick, el("bdi", {class: "label-name"}, name), before, count,
       el("span", {class: "label-tools"},
         button("Move up", "↑", () => move(k, k - 1), {disabled: k === 0}),
         button("Move down", "↓", () => move(k, k + 1), {disabled: k === labels.length - 1}),
         button("Rename", "Rename", () => rename(item, label)),
-        button("Merge", "Merge …", () => merge(label), {disabled: labels.length < 2})));
+        button("Merge", "Merge…", () => merge(label), {disabled: labels.length < 2})));
     item.addEventListener("dragstart", event => {
       event.dataTransfer.effectAllowed = "move";
       event.dataTransfer.setData("application/x-label", String(k));
@@ -82,7 +82,7 @@ export function createLabels(root) {
     if (from === to || !labels[from]) return;
     const names = labels.map(each => each.name);
     names.splice(to, 0, ...names.splice(from, 1));
-    change("labels/reorder", {names}, `${names[to]} is number ${to + 1} now.`);
+    change("labels/reorder", {names}, `${names[to]} is now number ${to + 1}.`);
   }
 
   function rename(item, {name}) {
@@ -90,7 +90,7 @@ export function createLabels(root) {
     const form = el("form", {class: "rename", onsubmit: event => {
       event.preventDefault();
       const to = input.value.trim();
-      if (to && to !== name) change("labels/rename", {old: name, new: to}, `${name} is called ${to} now, in all decisions too.`);
+      if (to && to !== name) change("labels/rename", {old: name, new: to}, `${name} is now called ${to}, also in past decisions.`);
       else draw(labels);
     }}, input, el("button", {class: "primary"}, "Save"), el("button", {type: "button", onclick: () => draw(labels)}, "Cancel"));
     input.addEventListener("keydown", event => { if (event.key === "Escape") draw(labels); });
@@ -109,14 +109,14 @@ export function createLabels(root) {
       el("label", {htmlFor: "merge-into"}, "Into"), target,
       el("p", {}, count ? `${counted(count, "document")} that ${count === 1 ? "has" : "have"} the label ${name}, in the corpus or by a `
         + "decision, will have the other label. " : `No document has the label ${name}. `,
-      "Who disagreed only by these two labels then agrees. This cannot be undone."),
+      "Disagreements between these two labels end. You cannot undo this."),
       el("p", {class: "buttons"}, el("button", {value: "no"}, "Cancel"),
         el("button", {class: "primary", value: "yes"}, `Merge ${counted(count, "document")}`)));
     const dialog = el("dialog", {class: "small", "aria-label": `Merge ${name}`}, form);
     dialog.addEventListener("close", () => {
       dialog.remove();
       if (dialog.returnValue !== "yes") return;
-      change("labels/merge", {old: name, into: target.value, count}, `${name} is ${target.value} now.`);
+      change("labels/merge", {old: name, into: target.value, count}, `${name} was merged into ${target.value}.`);
     });
     document.body.append(dialog);
     dialog.showModal();
@@ -135,7 +135,7 @@ export function createLabels(root) {
       await send("labels", {name});
       field.value = "";
       await refresh();
-      notice(`${name} can be given now.`);
+      notice(`Label ${name} was added.`);
     } catch (error) {
       complain(error);
     }

@@ -58,7 +58,7 @@ function show() {
   for (const tab of document.querySelectorAll("#tabs a")) {
     if (tab.dataset.view === wanted.name) {
       tab.setAttribute("aria-current", "page");
-      tab.scrollIntoView({block: "nearest", inline: "nearest"});
+      tab.scrollIntoView({block: "nearest", inline: "center"});
     } else tab.removeAttribute("aria-current");
   }
   make(views[0]);  // its keys have names that others show, and it opens what others ask it to

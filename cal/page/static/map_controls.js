@@ -2,7 +2,8 @@
 
 import {el} from "../map/dom.js";
 
-const GROUPS = {map: "Map", labels: "Labels", reviews: "Reviews", suspects: "Suspicion", columns: "Columns of the corpus"};
+const GROUPS = {map: "Map", labels: "Labels", reviews: "Reviews", suspects: "Suspicion", columns: "Columns of the corpus",
+  measures: "Other measures"};
 
 /** The controls above a map. Events: `run` {run}, `colour` {colour}, `epochs` {epochs, playing}. */
 export class MapControls extends EventTarget {

@@ -34,7 +34,7 @@ export class MapPanel {
     this.points = null;
     this.selection = null;
     this.controls = new MapControls();
-    this.place = el("div", {class: "map-place"});
+    this.place = el("div", {class: "map-place"}, el("p", {class: "map-waits"}, "Drawing the map …"));
     this.told = el("p", {class: "map-told", role: "status"});
     this.bar = createSelectionBar({from: "map", clear: () => this.deselect()});
     this.legend = el("div", {class: "map-legend-place"});

@@ -1,4 +1,4 @@
-/** Notices: a line at the bottom that says what has just happened, or what is wrong. */
+/** Notices: lines in the corner that says what has just happened, or what is wrong. */
 
 import {el} from "../map/dom.js";
 
@@ -8,6 +8,7 @@ import {el} from "../map/dom.js";
  * @param {string} text what has happened.
  * @param {{wrong?: boolean, milliseconds?: number, button?: {text: string, run: function}}} [how] `wrong`: it stays until
  *   it is closed.
+ * @returns {function(): void} closes it.
  */
 export function notice(text, {wrong = false, milliseconds = 4000, button = null} = {}) {
   const box = el("div", {class: wrong ? "notice wrong" : "notice"}, el("span", {}, text));
@@ -16,6 +17,7 @@ export function notice(text, {wrong = false, milliseconds = 4000, button = null}
   box.append(el("button", {type: "button", class: "plain", "aria-label": "Close", onclick: close}, "×"));
   document.getElementById("notices").append(box);
   if (!wrong) setTimeout(close, milliseconds);
+  return close;
 }
 
 /** Shows what went wrong. */

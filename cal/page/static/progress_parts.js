@@ -6,8 +6,8 @@ import {shrinkingChart} from "./shrinking.js";
 import {openQueue} from "./queue_dialog.js";
 import {folded, section, share, table, withCommand} from "./tables.js";
 
-const STATES = [["kept", "kept"], ["relabelled", "given another label"], ["ambiguous", "ambiguous"], ["excluded", "excluded"],
-  ["disagreement", "in disagreement"], ["skipped", "skipped"], ["undecided", "not looked at yet"]];
+const STATES = [["kept", "kept"], ["relabelled", "relabelled"], ["ambiguous", "ambiguous"], ["excluded", "excluded"],
+  ["disagreement", "in disagreement"], ["skipped", "skipped"], ["undecided", "undecided"]];
 const LEAST_SHARE = 0.01;  // below, it would say nothing
 
 /** How many documents are decided, and how. */
@@ -60,7 +60,7 @@ export function leftSection(progress) {
     charts,
     el("p", {class: "muted"}, `The estimate rests on ${counted(estimating.n_by_chance, "document")} that chance chose and your reviewers `
       + "decided. Look as often as you like: at most 5 in 100 projects ever miss the true number.",
-      estimating.unknown ? ` ${counted(estimating.unknown, "drawn document")} still ${estimating.unknown === 1 ? "waits" : "wait"} `
+      estimating.unknown ? ` ${counted(estimating.unknown, "document")} chosen by chance still ${estimating.unknown === 1 ? "waits" : "wait"} `
         + "for a decision; the interval allows for either outcome." : ""),
     outside);
 }
@@ -86,7 +86,7 @@ export function stopSection({stop, certified, certificates, decided}) {
       + `review had found ${thousands(each.n_found)} of them. So the review finds at least ${share(each.recall)} of all errors, with `
       + "95 % certainty, if you fixed in advance how many documents of that queue to read.")),
     folded("proof", "What a proof would cost",
-      el("p", {}, "An estimate is not a proof. To prove how much the review finds, make a second queue of documents drawn at random, "
+      el("p", {}, "An estimate is not a proof. To prove how much the review finds, make a second queue in random order, "
         + `before the review begins${decided ? " (so this is for the next project)" : ""}. If the review has found every error that `
         + "this queue draws, then with 95 % certainty:"),
       table("What a proof would cost", [{title: "The review finds at least"}, {title: "Errors to draw", number: true},
@@ -106,9 +106,8 @@ export function stopSection({stop, certified, certificates, decided}) {
   if (!stop.may_stop) return section("stop", "Read on", el("p", {class: "lead"}, `${next}.`), proof);
   return section("stop may", "You may stop here",
     el("p", {class: "lead"}, `${next}, fewer than ${decimal(stop.limit)}. Reading on is hardly worth it.`),
-    el("p", {class: "muted"}, "This is an expectation from what was read so far, not a promise that nothing is left. In simulations "
-      + "of queues with the most suspicious first, who stopped at the first such advice would still have found one or two errors in the "
-      + "next 100 documents."), proof);
+    el("p", {class: "muted"}, "This rests on what was read so far. It does not promise that nothing is left: in simulations, one or two "
+      + "errors were left in the next 100 documents when this advice first came."), proof);
 }
 
 /** Which labels were changed into which. */
@@ -123,8 +122,8 @@ export function changesSection({changes, n_changes: nChanges, changed}) {
     more > 0 ? el("p", {class: "muted"}, `${counted(more, "rarer pair")} ${isAre(more)} not shown.`) : null);
 }
 
-const ORDERS = {sampled: "drawn by suspicion", ranked: "most suspicious first", mixed: "most suspicious first, some at random",
-  random: "all at random"};
+const ORDERS = {sampled: "suspicious and some others", ranked: "most suspicious first", mixed: "most suspicious first, some others",
+  random: "random"};
 
 /** How far each queue is. */
 export function queuesSection({queues}) {

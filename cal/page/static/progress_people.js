@@ -12,7 +12,7 @@ const COLUMNS = [
   {title: "Ambiguous", number: true},
   {title: "Excluded", number: true},
   {title: "Skipped", number: true},
-  {title: "Seconds", number: true, hint: "Half of the decisions took less than this"},
+  {title: "Seconds each", number: true, hint: "Half of the decisions took less than this"},
   {title: "Per hour", number: true, hint: "Decisions and skips per hour of work, without pauses of more than five minutes"},
   {title: "Agrees", number: true, hint: "How often the others said the same about the same documents"},
 ];
@@ -43,8 +43,8 @@ export function reviewersSection({reviewers, fast, fast_seconds: fastSeconds}) {
 export function agreementSection({agreement}) {
   const {n_documents: n, agreed, alpha, why_not: whyNot, blind, pairs} = agreement;
   if (!n) {
-    return section("agreement", "Agreement", el("p", {class: "muted"}, "No document was decided by two reviewers yet. A queue with "
-      + "double review gives some documents to two of them, who do not see what the other says."));
+    return section("agreement", "Agreement", el("p", {class: "muted"}, "No document was decided by two reviewers yet. "
+      + "Make a queue in which two reviewers decide the same documents without seeing each other's decisions."));
   }
   const which = blind ? "that two reviewers decided without seeing what the other said" : "that several reviewers decided";
   const told = agreed === null ? `Only ${counted(n, "document")} ${which}: too few to tell how far they agree.`
@@ -61,9 +61,9 @@ export function agreementSection({agreement}) {
 }
 
 function verdict(alpha) {
-  if (alpha >= 0.8) return "It is usual to ask for .8, which this reaches.";
-  if (alpha >= 0.667) return "It is usual to ask for .8; from .667 on, conclusions are tentative.";
-  return "It is usual to ask for .8, and for .667 at least. Talk about the documents in disagreement, and sharpen the guidelines.";
+  if (alpha >= 0.8) return "That is good: 0.8 or more is usual.";
+  if (alpha >= 0.667) return "That is fair: 0.8 is usual, and 0.667 the least.";
+  return "That is low: 0.8 is usual, and 0.667 the least. Talk about the disagreements, and make the guidelines clearer.";
 }
 
 function quoted(text) {

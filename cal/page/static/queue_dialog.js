@@ -8,10 +8,10 @@ import {refresh} from "./session.js";
 import {emit} from "./state.js";
 
 const ORDERS = [
-  ["sampled", "Suspicious ones often, others seldom", "Drawn by chance. It finds errors early, and it tells how many are left in all of them, so that you know when you may stop."],
-  ["ranked", "The most suspicious first", "It finds most errors with the first documents, and tells nothing about those that you do not read."],
-  ["mixed", "The most suspicious first, now and then any other", "A tenth is drawn by chance. That tells roughly how many errors are left."],
-  ["random", "By chance alone", "All documents alike, as for a fair estimate of how many labels are wrong."],
+  ["sampled", "Mostly suspicious ones, some others", "Finds errors early. It also tells how many errors are left, so that you know when you may stop. Chance chooses, and suspicious documents are likelier."],
+  ["ranked", "The most suspicious first", "Finds the most errors with the first documents. It tells nothing about the documents that you do not read."],
+  ["mixed", "The most suspicious first, with some others between", "Chance chooses every tenth document. That tells roughly how many errors are left."],
+  ["random", "In random order", "Every document is as likely as any other. Good for a fair estimate of how many labels are wrong."],
 ];
 const MOST_SCORES = 12;
 
@@ -37,12 +37,12 @@ export async function openQueue(selection = {}) {
   let order = known.length ? "sampled" : "random", busy = false;
   const told = el("p", {class: "what"}), wrong = el("p", {class: "wrong", role: "alert"});
   const by = el("select", {id: "queue-by"}, known.slice(0, Math.max(MOST_SCORES, known.findIndex(each => each.name === scores.usual) + 1))
-    .map(each => el("option", {value: each.name, selected: each.name === scores.usual}, each.told)));
-  const byRow = el("p", {class: "row"}, el("label", {htmlFor: "queue-by"}, "What makes one suspicious"), by);
+    .map(each => el("option", {value: each.name, selected: each.name === scores.usual}, `${each.told[0].toUpperCase()}${each.told.slice(1)}`)));
+  const byRow = el("p", {class: "row"}, el("label", {htmlFor: "queue-by"}, "Suspicious by"), by);
   const only = el("input", {type: "checkbox", id: "queue-waiting", checked: true, onchange: check});
-  const twice = el("select", {id: "queue-double"}, [[0, "No"], [0.05, "Every twentieth"], [0.1, "Every tenth"], [0.25, "Every fourth"],
-    [1, "All of them"]].map(([value, text]) => el("option", {value}, text)));
-  const name = el("input", {id: "queue-name", maxLength: 200, autocomplete: "off", placeholder: "a name, if you like"});
+  const twice = el("select", {id: "queue-double"}, [[0, "No document"], [0.05, "1 in 20"], [0.1, "1 in 10"], [0.25, "1 in 4"],
+    [1, "Every document"]].map(([value, text]) => el("option", {value}, text)));
+  const name = el("input", {id: "queue-name", maxLength: 200, autocomplete: "off", placeholder: "optional"});
   const yes = el("button", {type: "submit", class: "primary"});
   const choices = ORDERS.map(([value, title]) => el("label", {class: "choice"}, el("input", {type: "radio", name: "queue-order", value,
     checked: value === order, disabled: value !== "random" && !known.length, onchange: () => { order = value; check(); }}), ` ${title}`));
@@ -58,10 +58,10 @@ export async function openQueue(selection = {}) {
   dialog.replaceChildren(el("form", {method: "dialog", onsubmit: event => {
     event.preventDefault();
     if (!yes.disabled) make();
-  }}, el("h2", {}, "Make a queue"), el("p", {}, `Of ${counted(about.count, "document")}.`),
-  el("label", {class: "choice"}, only, ` Only those that wait for a decision (${thousands(waiting)} undecided)`),
+  }}, el("h2", {}, "Make a queue"), el("p", {}, `From ${counted(about.count, "document")}.`),
+  el("label", {class: "choice"}, only, ` Only undecided ones (${thousands(waiting)})`),
   el("fieldset", {}, el("legend", {}, "In which order"), choices), told, byRow,
-  el("p", {class: "row"}, el("label", {htmlFor: "queue-double"}, "Two reviewers, who do not see each other's decision"), twice),
+  el("p", {class: "row"}, el("label", {htmlFor: "queue-double"}, "Decided by two reviewers, independently"), twice),
   el("p", {class: "row"}, el("label", {htmlFor: "queue-name"}, "Name"), name), wrong,
   el("p", {class: "buttons"}, el("button", {type: "button", onclick: () => dialog.close()}, "Cancel"), yes)));
   check();
@@ -77,8 +77,8 @@ export async function openQueue(selection = {}) {
       dialog.close();
       await refresh();
       emit("about");
-      notice(`Queue ${queue.name}: ${counted(queue.n_documents, "document")}.`, {milliseconds: 12_000,
-        button: {text: "Begin", run: () => go({view: "review", queue: queue.number, document: null, filter: null, sort: null})}});
+      notice(`Queue ${queue.name} is ready: ${counted(queue.n_documents, "document")}.`, {milliseconds: 12_000,
+        button: {text: "Start reading", run: () => go({view: "review", queue: queue.number, document: null, filter: null, sort: null})}});
     } catch (error) {
       wrong.textContent = error.message;
       busy = false;

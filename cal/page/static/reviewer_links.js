@@ -36,8 +36,8 @@ export function createReviewers(root) {
       ...(links ? [each.has_link ? "has one" : "none"] : []), ...(leads ? [tools(each)] : [])]))
       : el("p", {class: "muted"}, "Nobody has decided anything yet."));
     if (adding.isConnected && leads) return;  // what somebody types stays
-    add.replaceChildren(...(!links ? [el("p", {class: "muted"}, "This page is served to this machine alone. To let others review, serve it "
-      + "to them, and each gets a link:"), el("code", {}, "cal annotate serve PROJECT --host 0.0.0.0")]
+    add.replaceChildren(...(!links ? [el("p", {class: "muted"}, "Only this computer can open this page. To let others review, start it "
+      + "with this command, and give each a link:"), el("code", {}, "cal annotate serve PROJECT --host 0.0.0.0")]
       : leads ? [adding] : [el("p", {class: "muted"}, "Whoever leads the project hands out links.")]));
   }
 

@@ -21,6 +21,6 @@ export function opinions(all) {
     el("p", {class: "quiet"}, el("time", {dateTime: each.time}, moment(each.time)))));
   const took = all.some(each => each.reviewer === app.reviewer);
   return el("div", {class: "opinions-said"}, el("div", {class: "opinions"}, boxes),
-    took ? el("p", {class: "note own"}, "One of these answers is yours. In a small team you may settle it all the same; it is fairer if "
+    took ? el("p", {class: "note own"}, "One of these answers is yours. You may settle it, but it is fairer if "
       + "somebody else does.") : null);
 }

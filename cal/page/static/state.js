@@ -12,6 +12,7 @@
  * - `keys` {}: keys were rebound.
  * - `show refused` {}: show what the server has refused.
  * - `decided` {numbers, state, label, undone}: decided here, or taken back (`undone`), perhaps not yet at the server.
+ * - `undone` {event}: the key for undoing takes back what this uuid did.
  * - `changes` {documents: [{number, state, label}], many, reviewers, labels}: from the server, ours included.
  * - `selection` {selection, count, from}: a selection was made on the map or in the list; null if it was cleared.
  * - `address` {address}: the address of the view has changed.

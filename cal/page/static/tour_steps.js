@@ -21,14 +21,14 @@ export function steps(tell) {
   const decided = detail => !detail.undone && detail.numbers.length > 0;
   let more = 0;
   const fewMore = () => [
-    ["Go on with ", counted(MORE - more, "document"), ". Whatever was decided does not come back."],
-    ["If more than one label fits, the document is ambiguous: ", key("ambiguous"), ". If you cannot tell, skip it: ", key("skip"), "."],
+    ["Go on with ", counted(MORE - more, "document"), ". What is decided does not come back."],
+    ["Press ", key("ambiguous"), " if more than one label fits, and ", key("skip"), " to skip what you cannot decide."],
   ];
   /** In the demo, tells how many of the wrong labels were found. */
   const found = async () => {
     try {
       const {told} = await get("injected");
-      if (told) tell([told, ["To save the labels, export them. All keys, and this tour, are in the help: ", key("help"), "."]]);
+      if (told) tell([told, ["Export the labels to save them as a file. ", key("help"), " shows all keys, and starts this tour again."]]);
     } catch {
       // the words of the step do
     }
@@ -37,8 +37,8 @@ export function steps(tell) {
     {
       title: "Read the text",
       words: () => [
-        "Two labels stand below it: the one that the data give, and the one that a model suggests. Either may be wrong.",
-        ["What the labels mean is in the guidelines: ", key("guidelines"), " opens and closes them."],
+        "Below it are two labels: the one it was given, and the one that a model suggests. Either may be wrong.",
+        ["The guidelines say what the labels mean. ", key("guidelines"), " opens and closes them."],
       ],
       about: [".card-read :is(.text, .labels-said)", ".card"],
     },
@@ -46,7 +46,7 @@ export function steps(tell) {
       title: "Decide with one key",
       words: () => [
         ["If the given label is right, keep it: ", key("keep"), ". If not, press the number of the right one, or its button."],
-        "The next text comes at once. Nobody minds if you err: the next step takes it back.",
+        "The next document comes at once. Do not worry about mistakes: the next step takes this one back.",
       ],
       about: [".card .panel", ".card"],
       until: {decided},
@@ -54,7 +54,7 @@ export function steps(tell) {
     {
       title: "Take it back",
       words: () => [
-        ["Undo brings the document back: ", key("undo"), ". You can take back any number of steps."],
+        ["Press ", key("undo"), " to undo: the document comes back. You can undo any number of steps."],
       ],
       about: [".act-undo", ".card .panel"],
       until: {decided: detail => !!detail.undone},
@@ -74,8 +74,8 @@ export function steps(tell) {
     {
       title: "The map",
       words: () => [
-        "Each point is a document. The further down, the less the model believes its label, so look for wrong labels there.",
-        "Open a document by its point.",
+        "Each point is a document. The lower it is, the less the model believed its label: look for wrong labels at the bottom.",
+        "Click a point to open its document.",
       ],
       about: [".map-side", '#tabs a[data-view="map"]'],
       until: {open: () => true},
@@ -83,7 +83,7 @@ export function steps(tell) {
     {
       title: "How far are we?",
       words: () => [
-        "This line counts what is decided and what was wrong. Later it estimates how many errors are left, too. Open it to see more.",
+        "This line counts decisions and errors found. Later, it also estimates how many errors are left. Click it to see more.",
       ],
       about: ["#progress-line", '#tabs a[data-view="progress"]'],
       until: {address: ({address}) => address.view === "progress"},
@@ -91,8 +91,8 @@ export function steps(tell) {
     {
       title: "Take the labels with you",
       words: () => [
-        "When you stop, export the labels as a file, or train on them. Every decision is kept, whatever happens to this page.",
-        ["All keys are in the help, ", key("help"), ", which starts this tour again."],
+        "When you stop, export the labels as a file. Every decision is kept, even if you close this page.",
+        [key("help"), " shows all keys, and starts this tour again."],
       ],
       about: ['#tabs a[data-view="export"]', "#tabs"],
       begin: found,

@@ -21,9 +21,10 @@ export function createUndo({deck, memory, taken, tell}) {
     const target = lastWaiting() ?? await latest();
     if (!target) return;
     const n = target.n_documents;
-    if (n > 1 && !await confirmed(`Take back what you did to ${n.toLocaleString("en")} documents?`, {
-      yes: `Take back ${n.toLocaleString("en")}`, more: `You ${done(target.action, target.label, n)} in one go.`})) return;
+    if (n > 1 && !await confirmed(`Undo your decision about ${n.toLocaleString("en")} documents?`, {
+      yes: `Take back ${n.toLocaleString("en")}`, more: `You ${done(target.action, target.label, n)}.`})) return;
     const answer = post("undo", {id: uuid(), event: target.event}, {number: target.numbers[0], undo: target.event});
+    emit("undone", {event: target.event});
     const known = memory.get(target.event), words = done(target.action, target.label, n);
     if (known) {
       memory.delete(target.event);
@@ -57,11 +58,11 @@ export function createUndo({deck, memory, taken, tell}) {
     await flush();
     for (let k = 0; k < 60 && waiting().length; k++) await new Promise(resolve => setTimeout(resolve, 50));
     if (waiting().length) {
-      tell("The server is away. What it has already can be taken back when it is here again");
+      tell("The server cannot be reached. Undo works again when it is back");
       return null;
     }
     const {next} = await get("undo/next");
-    if (!next) tell("There is nothing to take back");
+    if (!next) tell("there is nothing to undo");
     return next;
   }
 
@@ -74,5 +75,5 @@ export function createUndo({deck, memory, taken, tell}) {
 
 function within(promise, milliseconds) {
   return Promise.race([promise, new Promise((_, reject) => setTimeout(() =>
-    reject(new Error("The server does not answer. It is taken back when it does.")), milliseconds))]);
+    reject(new Error("The server does not answer. The decision is undone when it does.")), milliseconds))]);
 }

@@ -90,7 +90,7 @@ export const disagreements = {
     function drawList() {
       emit("count", {view: NAME, n: items.length});
       title.textContent = items.length ? `${counted(items.length, "document")} in disagreement` : "No disagreements";
-      told.textContent = waiting ? `${waiting} more wait until a second reviewer has decided without seeing the first decision.` : "";
+      told.textContent = waiting ? `${waiting} more ${waiting === 1 ? "waits" : "wait"} for a second reviewer.` : "";
       list.replaceChildren(...items.map(each => el("li", {}, el("button", {type: "button",
         "aria-current": each.number === front ? "true" : null, onclick: () => open(each.number)},
       el("span", {class: "settle-text", dir: "auto"}, short(each.text, 120)),
@@ -119,7 +119,7 @@ export const disagreements = {
 
     function empty() {
       return [el("div", {class: "empty"}, el("h2", {}, "Nothing to settle"), el("p", {}, "When two reviewers decide differently about a document, "
-        + "it comes here. Queues with double review give some documents to two of them, who do not see what the other says."))];
+        + "it comes here. Make a queue in which two reviewers decide the same documents, to see where they differ."))];
     }
 
     function next(by = 1) {
@@ -162,7 +162,7 @@ export const disagreements = {
 
     function undo() {
       const last = steps.pop();
-      if (!last) return panel.tell(keyOf("undo"), "nothing to take back here");
+      if (!last) return panel.tell(keyOf("undo"), "there is nothing to undo here");
       post("undo", {id: uuid(), event: last.id}, {number: last.item.number, told: `took back: ${last.words}`}).then(later, later);
       settled.delete(last.item.number);
       if (last.comment) drafts.set(last.item.number, last.comment);
@@ -197,7 +197,7 @@ export const disagreements = {
         send: comment => {
           send(document, {id: uuid(), action: "comment", label: null, comment, seconds: null}, "commented on it");
           drafts.delete(document.number);
-          panel.tell(keyOf("comment"), "sent your comment, without a decision");
+          panel.tell(keyOf("comment"), "sent your comment without a decision");
         }});
     }
 

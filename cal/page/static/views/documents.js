@@ -36,7 +36,7 @@ export const documents = {
     });
     const chosen = el("span", {class: "from-map", hidden: true});
     const tools = el("div", {class: "documents-tools"}, el("span", {}, told, " ", chosen),
-      el("button", {type: "button", class: "plain", onclick: () => openQueue(filtered())}, "Make a queue of these…"));
+      el("button", {type: "button", class: "make-queue", onclick: () => openQueue(filtered())}, "Make a queue of these…"));
     const list = el("div", {class: "documents-side"}, bar.root, el("div", {class: "documents-head"}, tools, selected.element), rows.root);
     const right = el("div", {class: "document-place"});
     root.append(el("h2", {class: "only-heard"}, "Documents"), list, right);
@@ -75,7 +75,7 @@ export const documents = {
         rows.reset({by: ["corpus", "queue"].includes(part.sort) ? null : part.sort});
         take(part);
         told.textContent = rows.told() || "";
-        if (!part.rows.length) told.textContent = "No document fits.";
+        if (!part.rows.length) told.textContent = address.filter || address.queue || given ? "No document fits this filter." : "There are no documents yet.";
         rows.setOpened(address.document ? Number(address.document) : null);
       } catch (error) {
         if (error.name === "AbortError") return;

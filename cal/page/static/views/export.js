@@ -7,8 +7,8 @@ import {complain, notice} from "../notices.js";
 import {app, on} from "../state.js";
 
 const FORMATS = {
-  csv: ["CSV", "a spreadsheet for Excel or LibreOffice; decisions that you type into it can come back"],
-  tsv: ["TSV", "the same with tabs between the columns, which Excel opens in every country"],
+  csv: ["CSV", "a spreadsheet for Excel or LibreOffice; you can type decisions into it and import them"],
+  tsv: ["TSV", "the same with tabs between the columns; Excel opens it in every country"],
   jsonl: ["JSON lines", "one line per document, for programs; holds everything"],
   parquet: ["Parquet", "a table with typed columns, for programs; small and fast"],
   datasets: ["Hugging Face", "a folder for the library datasets, as a zip"],
@@ -30,8 +30,8 @@ export const exporting = {
     const about = el("div", {class: "export-about", role: "status"});
     const formats = el("fieldset", {class: "formats"}), kinds = el("fieldset", {class: "kinds"});
     root.append(el("div", {class: "export-page"}, el("h2", {}, "Export"),
-      el("p", {class: "muted"}, "The documents with their labels of now and everybody's decisions, as a file for a spreadsheet, a program or "
-        + "another labelling tool."), kinds, formats, about));
+      el("p", {class: "muted"}, "Save the documents, their labels and all decisions as a file: for a spreadsheet, a program or another "
+        + "labelling tool."), kinds, formats, about));
 
     /** The parameters of the server. */
     function asked() {
@@ -47,11 +47,11 @@ export const exporting = {
         onchange: () => { run(); look(); }}), el("span", {}, what));
       if (which === "filter" && !filter()) which = "all";
       kinds.replaceChildren(el("legend", {}, "Which documents"),
-        choice("which", "all", which === "all", () => { which = "all"; }, "All of them"),
-        choice("which", "decided", which === "decided", () => { which = "decided"; }, "Those that are decided"),
-        choice("which", "changed", which === "changed", () => { which = "changed"; }, "Those that a decision changed: relabelled, ambiguous or excluded"),
-        ...(filter() ? [choice("which", "filter", which === "filter", () => { which = "filter"; }, "Those that fit the filter of the list: ", el("code", {}, filter()))] : []));
-      formats.replaceChildren(el("legend", {}, "As"), ...app.about.formats.map(each => choice("format", each.name, each.name === format,
+        choice("which", "all", which === "all", () => { which = "all"; }, "All documents"),
+        choice("which", "decided", which === "decided", () => { which = "decided"; }, "Decided documents"),
+        choice("which", "changed", which === "changed", () => { which = "changed"; }, "Changed documents: relabelled, ambiguous or excluded"),
+        ...(filter() ? [choice("which", "filter", which === "filter", () => { which = "filter"; }, "Documents that fit the filter of the list: ", el("code", {}, filter()))] : []));
+      formats.replaceChildren(el("legend", {}, "Format"), ...app.about.formats.map(each => choice("format", each.name, each.name === format,
         () => { format = each.name; }, el("strong", {}, FORMATS[each.name]?.[0] ?? each.name),
         el("span", {class: "muted"}, ` ${FORMATS[each.name]?.[1] ?? each.summary}`))));
     }
@@ -72,7 +72,7 @@ export const exporting = {
 
     function tell(found) {
       const n = found.n_documents, none = n === 0;
-      const told = none ? "No document is like that." : `${counted(n, "document")}.`;
+      const told = none ? "There is no such document." : `${counted(n, "document")}.`;
       const held = found.losses ? `${n > found.n_checked ? `Of the first ${thousands(found.n_checked)} documents: ` : ""}${found.losses}`
         : "This format holds everything.";
       const command = el("code", {tabIndex: 0}, found.command);

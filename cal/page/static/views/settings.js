@@ -21,7 +21,7 @@ export const settings = {
     const labels = createLabels(labelsAt), reviewers = createReviewers(reviewersAt), events = createEvents(eventsAt);
     const onlyLead = el("p", {class: "muted"}, "Whoever leads the project can change them.");
     root.append(el("h2", {class: "only-heard"}, "Project"), el("div", {class: "settings-page"},
-      el("div", {class: "column"}, section("labels", "Labels", onlyLead, labelsAt), section("events", "What has happened", eventsAt)),
+      el("div", {class: "column"}, section("labels", "Labels", onlyLead, labelsAt), section("events", "Activity", eventsAt)),
       el("div", {class: "column"}, section("people", "Reviewers", reviewersAt), facts)));
     let shown = false, timer = 0;
 
@@ -57,9 +57,9 @@ export const settings = {
 
 function guidelinesSection() {
   const {guidelines, leads} = app.about;
-  const how = leads ? "In the review, G opens them beside the document, and you can change them there." : "In the review, G opens them beside the document.";
-  return section("guidelines", "Guidelines", guidelines.trim() ? folded("guidelines", "Read them", markdown(guidelines))
-    : el("p", {class: "muted"}, "Nothing is written yet."), el("p", {class: "muted"}, how));
+  const how = leads ? "Press G in any view to read or change them." : "Press G in any view to read them.";
+  return section("guidelines", "Guidelines", guidelines.trim() ? folded("guidelines", "Read the guidelines", markdown(guidelines))
+    : el("p", {class: "muted"}, "No guidelines yet."), el("p", {class: "muted"}, how));
 }
 
 function runsSection() {
