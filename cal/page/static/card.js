@@ -196,7 +196,7 @@ export function createCard(root) {
     }
     if (focused) read.focus();
     if (!same) {
-      read.scrollTop = 0;
+      box.scrollTop = read.scrollTop = 0;
       panel.field.replaceChildren();
     }
     panel.draw(view);
