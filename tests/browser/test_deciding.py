@@ -224,7 +224,7 @@ def test_undo_takes_back_step_by_step_also_after_a_reload(server, project, visit
     page.keyboard.press("u")
     page.keyboard.press("u")
     page.keyboard.press("u")
-    until(page, "document.querySelector('.told').textContent.includes('nothing to take back')")
+    until(page, "document.querySelector('.told').textContent.includes('nothing to undo')")
     assert decisions(project) == []
     assert "number 0," in text_of(page)
 
@@ -300,7 +300,7 @@ def test_a_killed_server_loses_nothing_and_doubles_nothing(process, project, vis
     page.keyboard.press("u")
     page.keyboard.press("1")
     assert "number 6," in text_of(page)
-    until(page, "document.querySelector('.told').textContent.includes('server is away')")
+    until(page, "document.querySelector('.told').textContent.includes('server cannot be reached')")
     assert "not sent yet" in page.locator("#sent").inner_text()
     process.start()
     arrived(page, until)

@@ -123,7 +123,7 @@ def test_undo_brings_a_settled_document_back_and_skipping_decides_nothing(projec
     assert state_of(project, "q5")[0] == "disagreement"
     assert list(project.events().query("reviewer == 'cy'")["action"]) == ["exclude", "undo"]
     page.keyboard.press("u")
-    until(page, f"document.querySelector('{FRONT} .told').textContent.includes('nothing to take back')")
+    until(page, f"document.querySelector('{FRONT} .told').textContent.includes('nothing to undo')")
 
 
 @pytest.mark.slow
