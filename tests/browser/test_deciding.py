@@ -309,7 +309,7 @@ def test_a_killed_server_loses_nothing_and_doubles_nothing(process, project, vis
         ("q4", "exclude", None), ("q5", "relabel", "HUM"),
     ]  # fmt: skip
     assert project.events()["uuid"].is_unique
-    until(page, "!document.querySelector('.told').textContent.includes('away')")
+    until(page, "!document.querySelector('.told').textContent.includes('reached')")
     faults.clear()  # requests that failed while there was no server
 
 
@@ -517,7 +517,7 @@ def test_what_is_left_is_said(project_file, tmp_path, visit, until):
         page.keyboard.press("k")
         page.keyboard.press("s")
         page.keyboard.press("k")
-        until(page, "document.querySelector('.empty')?.textContent.includes('before other reviewers')")
+        until(page, "document.querySelector('.empty')?.textContent.includes('Other reviewers have')")
         assert "Nothing is left for you now" in page.locator(".empty").inner_text()
         assert "3 documents" in page.locator(".empty").inner_text()
         assert "You have skipped 1 document." in page.locator(".empty").inner_text()
