@@ -54,8 +54,10 @@ class RowPlace(NamedTuple):
         """
         try:
             value, number = orjson.loads(text)
-            if not isinstance(number, int) or not isinstance(value, int | float | None):
+            if type(number) is not int or type(value) not in (int, float, type(None)):
                 raise TypeError
+            if not (0 <= number < 2**31 and abs(value or 0) < 2**63):  # what a database can compare
+                raise ValueError
         except (orjson.JSONDecodeError, ValueError, TypeError):
             raise Refused(400, "request", "after must be what an earlier part of the list gave as next.") from None
         return cls(value, number)

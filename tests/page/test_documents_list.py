@@ -103,6 +103,9 @@ def test_many_documents_are_not_counted(ann, monkeypatch):
         ({"sort": "queue"}, 400, "needs a queue"),
         ({"after": "5"}, 400, "after must be what an earlier part"),
         ({"after": "[1, null]"}, 400, "after must be what an earlier part"),
+        ({"after": "[null, 18446744073709551615]"}, 400, "after must be what an earlier part"),
+        ({"after": "[18446744073709551615, 1]", "queue": 1}, 400, "after must be what an earlier part"),
+        ({"after": "[1, true]"}, 400, "after must be what an earlier part"),
         ({"limit": 100_000}, 422, "limit"),
     ],
 )
