@@ -199,7 +199,7 @@ def test_a_queue_is_made_of_a_selection_and_begun(opened, until, listed):
     page.check("input[name=queue-order][value=ranked]")
     page.fill("#queue-name", "numbers")
     page.click(".queue-dialog .primary")
-    until(page, "document.querySelector('#notices').textContent.includes('Queue numbers: 200 documents.')")
+    until(page, "document.querySelector('#notices').textContent.includes('Queue numbers is ready: 200 documents.')")
     page.click("#notices button:text('Start reading')")
     until(page, "document.querySelector('.card .text')?.textContent.startsWith('Question 2,')")
     assert (listed.queues[-1].name, listed.queues[-1].n_documents) == ("numbers", 200)

@@ -168,13 +168,13 @@ def test_labels_are_changed_in_the_project(project, visit, until):
 def test_a_merge_says_how_many_documents_change_and_asks(project, visit, until):
     page = visit("settings")
     merged = project.status().documents
-    page.get_by_label("Merge NUM").click()
+    page.get_by_role("button", name="Merge NUM").click()
     question = text(page, "dialog")
     n = int("".join(filter(str.isdigit, question.split(" documents")[0].split()[-1])))
     assert 0 < n < merged
     page.keyboard.press("Escape")
     assert "NUM" in project.label_names
-    page.get_by_label("Merge NUM").click()
+    page.get_by_role("button", name="Merge NUM").click()
     page.get_by_label("Into").select_option("LOC")
     page.get_by_role("button", name=f"Merge {n} documents").click()
     until(page, "document.querySelectorAll('.labels-list li').length === 2")
