@@ -35,6 +35,7 @@ CORPUS, QUEUE = "corpus", "queue"
 MOST_COUNTED = 10_000
 """Number up to which documents are counted."""
 
+_HIDDEN = dict.fromkeys(("given", "suggested", "score", "p_wrong", "label", "came_back", "region"))
 _SHOWN = 300  # characters of a text
 _MOST_CANDIDATES = 50_000
 
@@ -75,6 +76,7 @@ def read_list(
     sort: str | None,
     after: str | None,
     limit: int,
+    hidden: bool = False,
 ) -> DocumentList:
     """A part of the list of documents.
 
@@ -87,6 +89,7 @@ def read_list(
             highest or lowest numbers first. None takes the order of the queue, or else of the corpus.
         after: place of the last row of the part before; None begins.
         limit: most rows.
+        hidden: whether to leave out labels and what tells them.
 
     Raises:
         ConfigError: if the filter or the score is none.
@@ -104,7 +107,9 @@ def read_list(
     if place is None:
         total, more = (len(places), False) if len(places) < limit else bounded_count(connection, clauses)
     rows = read_rows(connection, [each.number for each in places], basis, names, reviewer)
-    by_score = sort not in (CORPUS, QUEUE)
+    by_score = sort not in (CORPUS, QUEUE) and not hidden
+    if hidden:
+        rows = {number: row.model_copy(update=_HIDDEN) for number, row in rows.items()}
     return DocumentList(
         rows=[rows[each.number].model_copy(update={"value": each.value if by_score else None}) for each in places],
         next=str(places[-1]) if len(places) == limit else None,

@@ -1,5 +1,7 @@
 """Evidence that a ranking of suspects leaves of each document in a project: similar documents and curves."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import sqlalchemy as sa
@@ -12,6 +14,9 @@ from cal.annotation.store.evidence import neighbours_in, packed_neighbours, read
 from cal.annotation.store.schema import DOCUMENT, RUN, SUGGESTION
 from cal.label_errors.suspects import Suspects
 from cal.learners.mlp import MLP
+from cal.page.about import read_about
+from cal.page.errors import Refused
+from cal.page.points import points_of
 
 SMALL = MLP(hidden=[16], n_epochs=4, lr=1e-2)
 N = 30
@@ -123,3 +128,18 @@ def test_of_no_run_and_no_document_nothing_is_known(found, tmp_path):
         with project.reading() as connection:
             assert (read_neighbours(connection, [], 1), read_curves(connection, [], 1)[1]) == ({}, {})
             assert (read_neighbours(connection, [1], 7), read_curves(connection, [1], 7)) == ({}, ([], {}))
+
+
+def test_a_map_with_curves_of_the_given_label_only_has_no_slider(tmp_path):
+    made = cal.map(make_corpus(), learner=SMALL, features="lsa", quiet=True, workers=1, output=tmp_path / "map")
+    replace(made, class_curves=None).save(tmp_path / "map")
+    assert np.load(tmp_path / "map" / "curves.npy").shape == (N, made.n_epochs, 1)
+    with Project.create(tmp_path / "project.db") as project:
+        project.import_corpus(make_corpus(), map=tmp_path / "map")
+        points = points_of(project, 1)
+        assert points.n_epochs == 0
+        with pytest.raises(Refused, match="no curves"):
+            points.places(project, 1)
+        with project.reading() as connection:
+            assert read_curves(connection, [1, 2], 1)[1] == {}
+            assert not read_about(project, None, links=False, leads=True, tour=False).runs[0].has_curves

@@ -138,3 +138,16 @@ def test_a_filter_on_the_label_now_tells_nothing_about_a_blind_double_review(ann
     small.queue(order="random", double_share=1.0)
     small.decide("q1", "relabel", "HUM", reviewer="bob")
     assert read(ann, filter="given=LOC and label=HUM").json["total"] == 0
+
+
+def test_what_is_hidden_is_not_in_a_list(ann, small):
+    small.decide("q1", "relabel", "HUM", reviewer="bob")
+    rows = ann.post("/api/list", {"hidden": True, "sort": "year", "limit": 30}).json["rows"]
+    assert len(rows) == 30
+    told = {
+        row[name] for row in rows for name in ("given", "label", "suggested", "score", "p_wrong", "region", "value")
+    }
+    assert told == {None}
+    shown = ann.post("/api/list", {"sort": "year", "limit": 30}).json["rows"]
+    assert [row["document"] for row in rows] == [row["document"] for row in shown]
+    assert {row["given"] for row in shown} == {"HUM", "LOC", "NUM"}

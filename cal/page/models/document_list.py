@@ -21,12 +21,14 @@ class ListAsked(Asked):
         sort: corpus, queue or a score; null takes the order of the queue, or else of the corpus.
         after: what the part before gave as `next`; null begins.
         limit: most rows.
+        hidden: whether to leave out labels, what is suggested, and the scores and regions that tell them.
     """
 
     selection: DocumentSelection = DocumentSelection()
     sort: Name | None = None
     after: Annotated[str, Field(max_length=200)] | None = None
     limit: int = Field(100, ge=1, le=MOST_ROWS)
+    hidden: bool = False
 
 
 class DocumentRow(BaseModel):

@@ -43,5 +43,12 @@ def selected(asked: ListAsked, project: Served, reviewer: Reader) -> DocumentLis
     """A part of the list of the documents of a selection, such as a lasso."""
     with project.reading() as connection:
         return read_list(
-            project, connection, asked.selection, reviewer, sort=asked.sort, after=asked.after, limit=asked.limit
+            project,
+            connection,
+            asked.selection,
+            reviewer,
+            sort=asked.sort,
+            after=asked.after,
+            limit=asked.limit,
+            hidden=asked.hidden,
         )

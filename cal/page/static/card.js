@@ -152,6 +152,7 @@ export function createCard(root) {
   function hideHints() {
     const hidden = !setting("hidden", false);
     keep("hidden", hidden || null);
+    emit("hidden", {hidden});
     if (hidden) deck.hideHints();
     deck.renew().catch(complain);
     panel.tell(keyOf("blind"), hidden ? "blind mode: given labels and suggestions are hidden" : "given labels and suggestions are shown");

@@ -6,6 +6,7 @@
 
 import {counted, decimal, el, thousands} from "../map/dom.js";
 import {labelChip} from "./card_document.js";
+import {setting} from "./state.js";
 import {stateName} from "./state_names.js";
 import {chance} from "./words.js";
 
@@ -41,15 +42,15 @@ export function createRows(does) {
       event.stopPropagation();
       does.pick(row, check.checked, event.shiftKey);
     });
-    const changed = row.label !== null && row.label !== row.given;
+    const changed = row.label !== null && row.label !== row.given && !setting("hidden", false);
     return {attributes: {"aria-selected": String(picked), "data-state": row.state, "aria-current": isOpen ? "true" : null}, children: [
       el("td", {class: "check"}, check),
       el("th", {scope: "row", class: "text"}, el("span", {class: "clamp", dir: "auto"}, row.text)),
-      el("td", {class: "given"}, row.given === null ? el("em", {}, "none") : labelChip(row.given)),
+      el("td", {class: "given"}, row.given !== null ? labelChip(row.given) : setting("hidden", false) ? "" : el("em", {}, "none")),
       el("td", {class: row.score !== null && row.score < 0.5 ? "suggested weak" : "suggested"}, row.suggested === null ? "" : labelChip(row.suggested, {p: row.score})),
       el("td", {class: "state"}, el("span", {class: "state-name"}, row.came_back ? "Came back" : stateName(row.state)),
         changed ? [" ", labelChip(row.label)] : row.reviewers.length ? el("span", {class: "by"}, ` ${row.reviewers.join(", ")}`) : ""),
-      el("td", {class: "value number"}, sortedBy ? decimal(row.value) : row.p_wrong === null ? "" : chance(row.p_wrong))]};
+      el("td", {class: "value number"}, sortedBy ? row.value === null ? "" : decimal(row.value) : row.p_wrong === null ? "" : chance(row.p_wrong))]};
   }
 
   function rowOf(k) {
@@ -69,7 +70,7 @@ export function createRows(does) {
     return node;
   }
 
-  const keyOf = row => JSON.stringify([row.state, row.label, row.came_back, row.reviewers, row.value, row.suggested, row.score]);
+  const keyOf = row => JSON.stringify([setting("hidden", false), row.given, row.state, row.label, row.came_back, row.reviewers, row.value, row.suggested, row.score]);
 
   /** Puts the rows into the page that are seen. */
   function draw() {

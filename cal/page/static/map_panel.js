@@ -21,6 +21,7 @@ import {app, emit, on, setting} from "./state.js";
 
 const HOVER = 70, ZOOM = 180, AGAIN = 900;  // milliseconds of patience
 const MOST_TIPS = 300;
+const TELLS_LABELS = ["given", "suggested", "label", "correctness"];  // colours that blind mode leaves out
 
 /** The map in an element of its own, which views put where they want it. */
 export class MapPanel {
@@ -48,6 +49,11 @@ export class MapPanel {
     on("shown", () => this.#ring());
     on("theme", () => this.map?.theme());
     on("selection", ({selection, from}) => { if (from !== "map" && !selection) this.deselect(); });
+    on("hidden", () => {
+      this.#tips.clear();
+      this.#shown = {};
+      if (this.element.isConnected) this.show(current()).catch(complain);
+    });
     on("about", () => { if (this.element.isConnected) this.show(current()).catch(complain); });
   }
 
@@ -62,14 +68,16 @@ export class MapPanel {
     if (!runs.length) return this.#explain();
     const run = runs.find(each => String(each.number) === address.run) ?? runs.at(-1);
     const epochs = Number(address.epochs) > 0 && run.has_curves ? Number(address.epochs) : null;
-    const asked = {run: run.number, epochs, colour: address.colour || "region", filter: address.filter || null,
+    const blind = setting("hidden", false), wanted = address.colour || "region";
+    const colour = blind && TELLS_LABELS.includes(wanted) ? "region" : wanted;
+    const asked = {run: run.number, epochs, colour, filter: address.filter || null,
       queue: Number(address.queue) || null};
     if (JSON.stringify(asked) === JSON.stringify(this.#shown)) return;
     const other = asked.run !== this.#shown.run;
     if (other) {
       this.controls.showRuns(runs, asked.run);
-      get("map/colours", {run: asked.run}).then(({colours}) => this.controls.showColours(colours, this.#shown.colour))
-        .catch(complain);
+      get("map/colours", {run: asked.run}).then(({colours}) => this.controls.showColours(
+        colours.filter(each => !blind || !TELLS_LABELS.includes(each.colour)), this.#shown.colour)).catch(complain);
     }
     if (this.selection && (other || asked.filter !== this.#shown.filter || asked.epochs !== this.#shown.epochs)) {
       this.deselect();

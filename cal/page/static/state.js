@@ -20,6 +20,7 @@
  * - `progress` {line}: how far the project is, some seconds after it has changed.
  * - `count` {view, n}: a number beside the tab of a view; 0 for none.
  * - `tour` {}: start the tour.
+ * - `hidden` {hidden}: given labels and suggestions are hidden, or shown again.
  * - `theme` {dark}: light or dark.
  */
 

@@ -10,7 +10,7 @@ import {action} from "../keys.js";
 import {complain} from "../notices.js";
 import {openQueue} from "../queue_dialog.js";
 import {createSelectionBar} from "../selection_bar.js";
-import {on} from "../state.js";
+import {on, setting} from "../state.js";
 
 const PART = 200, MOST_AGAIN = 1000;
 
@@ -49,7 +49,8 @@ export const documents = {
       return {...given, filter: both};
     }
 
-    const fetchPart = (after, signal) => send("list", {selection: filtered(), sort: address.sort ?? null, after, limit: PART}, {signal});
+    const fetchPart = (after, signal) => send("list", {selection: filtered(), sort: address.sort ?? null, after, limit: PART,
+      hidden: setting("hidden", false)}, {signal});
 
     /** Shows that the list holds what was selected on the map. */
     function drawGiven() {
@@ -172,6 +173,7 @@ export const documents = {
       bar.forget();
       if (shown) bar.draw(address);
     });
+    on("hidden", () => { if (shown) load().catch(complain); });
     on("bulk", () => clear());
     on("list selection", ({selection}) => {
       given = selection;
