@@ -30,7 +30,7 @@ def test_servers_that_were_closed_leave_nothing(small):
     with Server(small.address, port=0).start():
         pass
     before = held()
-    for _ in range(30):
+    for _ in range(10):
         with Server(small.address, port=0).start() as server:
             with socket.create_connection(("127.0.0.1", server.port)) as asked:
                 asked.sendall(b"GET /api/about HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")

@@ -57,6 +57,7 @@ def test_the_page_itself_has_no_script_or_style_of_its_own():
     assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|https?://", page)
 
 
+@pytest.mark.slow
 def test_bandit_finds_nothing():
     if shutil.which("bandit", path=str(Path(sys.executable).parent)) is None:
         pytest.skip("bandit is not installed.")
