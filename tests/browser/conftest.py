@@ -21,6 +21,11 @@ WATCH = """addEventListener("securitypolicyviolation", event => console.error(
   `securitypolicyviolation: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`))"""
 
 
+def is_fault(message):
+    """Whether a page complains; that a server is gone, which its test has stopped, is no fault of the page."""
+    return message.type == "error" and "ERR_CONNECTION_REFUSED" not in message.text
+
+
 class Chromium:
     """The browser, and the event loop that Playwright would leave running in this thread for other tests to find."""
 
@@ -46,7 +51,7 @@ class Chromium:
         context.set_default_timeout(10_000)
         context.add_init_script(WATCH)
         page = context.new_page()
-        page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+        page.on("console", lambda message: faults.append(message.text) if is_fault(message) else None)
         page.on("pageerror", lambda error: faults.append(str(error)))
         return page
 

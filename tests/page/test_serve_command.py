@@ -272,7 +272,7 @@ def test_it_is_opened_again_with_its_decisions_and_says_how_to_start_over(demo):
         project.decide_all([project.next("Ann").decision("keep")])
     with command("demo", demo) as process:
         said = [process.stdout.readline() for _ in range(2)]
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
         end = process.communicate(timeout=20)[0]
     assert "was there and is opened with its decisions. To start over, delete the file." in said[0]
     assert "http://127.0.0.1:" in said[1]
