@@ -41,8 +41,8 @@ def _read(project: Project) -> None:
             if usual := read_scores(connection).usual:
                 score = find_score(connection, Basis.of(connection), usual)
                 score_order(connection, score, not score.low_first)
-    except (CalError, Refused) as error:  # whoever asks for it is told
-        logger.debug("Not all was read beforehand: %s", error)
+    except (CalError, Refused) as error:  # the request that needs it reports it
+        logger.debug("Could not read everything in advance: %s", error)
 
 
 __all__ = ["warm"]
