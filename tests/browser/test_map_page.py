@@ -60,7 +60,7 @@ def shown(browser, shared_page, tmp_path, until):
     page.keyboard.press("Escape")
     page.locator("#search").fill("")
     page.locator("[data-title='Lasso Select']").click()
-    page.mouse.dblclick(*frame(page)[2:])
+    select_all(page, until)
     page.locator("[data-title='Whole map']").click()
     page.locator("[data-title='Zoom']").click()
     page.locator("#colour").select_option("region")
@@ -96,6 +96,17 @@ def drag(page, corners):
     for corner in corners[1:]:
         page.mouse.move(*corner, steps=3)
     page.mouse.up()
+
+
+def select_all(page, until):
+    """A double click ends a selection; on a busy machine its two clicks may come too far apart to be one."""
+    for _ in range(10):
+        page.mouse.dblclick(*frame(page)[2:])
+        try:
+            return until(page, "!document.getElementById('count').textContent.includes('selected')", seconds=2)
+        except AssertionError:
+            continue
+    raise AssertionError("a double click does not end the selection")
 
 
 def test_every_point_is_drawn_in_the_colour_of_its_name(shown):
@@ -167,8 +178,7 @@ def test_a_lasso_and_a_box_select_what_they_enclose(shown, until, tool):
         saved = list(csv.DictReader(file))
     assert [row["id"] for row in saved] == points["id"][expected].tolist()
     assert [row["text"] for row in saved] == points["text"][expected].tolist()
-    page.mouse.dblclick(right - 2, bottom - 2)
-    until(page, "document.getElementById('count').textContent === '60 points'")
+    select_all(page, until)
 
 
 def test_search_finds_in_ids_and_texts_and_lists(shown, until):

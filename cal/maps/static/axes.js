@@ -36,7 +36,7 @@ export class Axes extends EventTarget {
     // Plotly offers lasso and box only where a trace has markers.
     const traces = [{type: "scatter", mode: "markers", x: [null], y: [null], hoverinfo: "skip", showlegend: false}];
     await this.plotly.newPlot(this.element, traces, this.#layout(), {
-      scrollZoom: true, displaylogo: false, displayModeBar: true, doubleClick: false, showTips: false,
+      scrollZoom: true, displaylogo: false, displayModeBar: true, doubleClick: false, doubleClickDelay: 500, showTips: false,
       plotlyServerURL: "",  // texts stay on this machine
       modeBarButtons: this.#buttons(),
     });
