@@ -38,6 +38,7 @@ ORDER = [
     ["corrections"],
     ["label_errors"],
     ["selection"],
+    ["active"],
     ["annotation"],
     ["page"],
     ["config"],

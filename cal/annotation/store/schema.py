@@ -159,7 +159,7 @@ QUEUE = Table(
     Column("id", Integer, primary_key=True),
     Column("name", AnyText, nullable=False, unique=True),
     Column("by", AnyText, nullable=False),
-    Column("order", String(16), nullable=False),  # sampled, ranked, mixed or random
+    Column("order", String(16), nullable=False),  # sampled, ranked, mixed or random; or active, which grows
     Column("filter", AnyText, nullable=False),
     Column("seed", Integer, nullable=False),
     Column("settings", Json, nullable=False),
@@ -184,6 +184,8 @@ DRAW = Table(  # the order of a queue, drawn once, each with its probability amo
     Column("is_open", Boolean, nullable=False),  # whether it still waits for decisions
     Column("seen_by", String, nullable=False),  # marks of those who have decided or skipped it since
     Column("served", Time),  # when it was first served
+    Column("batch", Integer),  # of active learning, that it belongs to; NULL in other queues
+    Column("role", String(8)),  # why active learning took it: one of `ROLES` of `learning.roles`
     PrimaryKeyConstraint("queue_id", "position"),
     Index("ix_draw_document_id", "document_id"),
     Index(
@@ -216,6 +218,31 @@ LEASE = Table(  # a draw that a reviewer has before them; it expires, so that a 
     Index("ix_lease_reviewer", "reviewer"),
     Index("ix_lease_document_id", "document_id"),
     Index("ix_lease_until", "until"),
+)
+
+LEARNING = Table(  # a queue whose documents a model chooses, batch by batch
+    "learning",
+    METADATA,
+    Column("queue_id", Integer, ForeignKey("queue.id"), primary_key=True, autoincrement=False),
+    Column("options", Json, nullable=False),
+    Column("stage", String(16), nullable=False),  # what its worker does: one of `STAGES` of `learning.roles`
+    Column("message", AnyText),  # what people should know about it
+    Column("since", Time, nullable=False),  # when the stage began
+    Column("seen", Time),  # last sign of life of its worker
+    Column("worker", AnyText),  # machine and process
+)
+
+LEARNING_BATCH = Table(  # append-only: killed anywhere, a worker finds the batch that it made
+    "learning_batch",
+    METADATA,
+    Column("queue_id", Integer, ForeignKey("queue.id"), nullable=False),
+    Column("batch", Integer, nullable=False),  # from 0
+    Column("round", Integer),  # of the training that chose it, from 0; NULL while there was none
+    Column("after_seq", Integer, nullable=False),  # latest event that it follows from
+    Column("run_id", Integer, ForeignKey("run.id")),  # the map of the training
+    Column("made", Time, nullable=False),
+    Column("record", Json, nullable=False),  # what was measured then: see `learning.record`
+    PrimaryKeyConstraint("queue_id", "batch"),
 )
 
 REVIEWER = Table(

@@ -1,0 +1,55 @@
+"""KnownLabels: what is labelled so far, as the chooser needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class KnownLabels:
+    """Labels so far.
+
+    Args:
+        label_names: names of the classes, those that were named beforehand first, others in the order of their coming.
+        rows: (labelled,) rows to train on, ascending.
+        gold: (labelled,) their classes.
+        aside: rows that are neither trained on nor chosen: test documents and those that people could not label.
+    """
+
+    label_names: tuple[str, ...]
+    rows: np.ndarray
+    gold: np.ndarray
+    aside: np.ndarray
+
+    @classmethod
+    def of(cls, label_names: Sequence[str], labels: Mapping[int, str], aside: Sequence[int]) -> KnownLabels:
+        """From the label of each row.
+
+        Args:
+            label_names: names of the classes; those of `labels` must be among them.
+            labels: labels by row; rows of `aside` are left out.
+            aside: rows that are neither trained on nor chosen.
+
+        Example:
+            >>> known = KnownLabels.of(["a", "b"], {3: "b", 1: "a", 2: "a"}, aside=[2])
+            >>> known.rows.tolist(), known.gold.tolist()
+            ([1, 3], [0, 1])
+        """
+        number = {name: position for position, name in enumerate(label_names)}
+        left_out = set(aside)
+        rows = sorted(row for row in labels if row not in left_out)
+        gold = np.array([number[labels[row]] for row in rows], dtype=np.int64)
+        return cls(tuple(label_names), np.array(rows, dtype=np.int64), gold, np.array(sorted(left_out), dtype=np.int64))
+
+    @property
+    def counts(self) -> np.ndarray:
+        """(class,) number of labelled documents of each class."""
+        return np.bincount(self.gold, minlength=len(self.label_names))
+
+    def can_train(self, per_class: int) -> bool:
+        """Whether a classifier can learn from it: two classes at least, and so many documents of every class."""
+        counts: list[int] = self.counts.tolist()
+        return sum(n > 0 for n in counts) > 1 and min(counts) >= per_class
