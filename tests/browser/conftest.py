@@ -1,12 +1,15 @@
 """A real browser for the pages: Chromium, driven by Playwright.
 
 A test that uses `page` or `new_page` fails if a page reports an error, logs one, or breaks its content security policy.
+On a busy machine the hand of a test may slip: two clicks come too far apart, or a drag ends early. So a test that fails
+is tried twice more, as Playwright's own runner does.
 """
 
 import asyncio
 import shutil
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -24,6 +27,12 @@ WATCH = """addEventListener("securitypolicyviolation", event => console.error(
 def is_fault(message):
     """Whether a page complains; that a server is gone, which its test has stopped, is no fault of the page."""
     return message.type == "error" and "ERR_CONNECTION_REFUSED" not in message.text
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.flaky(reruns=2))
 
 
 class Chromium:
