@@ -67,7 +67,7 @@ HOMES = {
     "accelerate": ["cal.dynamics.distributed"],
     "cleanlab": ["cal.label_errors.confident_learning"],
     "matplotlib": [
-        *("cal.report.", "cal.maps.", "cal.selection.plot"),
+        *("cal.report.", "cal.maps.", "cal.selection.plot", "cal.active.progress_plot"),
         *("cal.label_errors.audit_report", "cal.label_errors.suspects_plot"),
         *("cal.annotation.status.status_plots", "cal.annotation.proof.reviews_plot"),
     ],
