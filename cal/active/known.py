@@ -49,7 +49,31 @@ class KnownLabels:
         """(class,) number of labelled documents of each class."""
         return np.bincount(self.gold, minlength=len(self.label_names))
 
-    def can_train(self, per_class: int) -> bool:
-        """Whether a classifier can learn from it: two classes at least, and so many documents of every class."""
-        counts: list[int] = self.counts.tolist()
-        return sum(n > 0 for n in counts) > 1 and min(counts) >= per_class
+    @property
+    def n_present(self) -> int:
+        """Number of classes that occur."""
+        return int((self.counts > 0).sum())
+
+    def lacking(self, per_class: int) -> list[str]:
+        """Names of the classes that have fewer labels than that.
+
+        Example:
+            >>> KnownLabels.of(["a", "b", "c"], {0: "a", 1: "b", 2: "b"}, aside=[]).lacking(2)
+            ['a', 'c']
+        """
+        return [name for name, n in zip(self.label_names, self.counts.tolist(), strict=True) if n < per_class]
+
+    def can_train(self, per_class: int, patience: int | None = None) -> bool:
+        """Whether it is time to train a classifier: there are two classes at least, and enough labels of every class.
+
+        Args:
+            per_class: number of labels that every class needs.
+            patience: number of labels after which no class is waited for; None waits for ever.
+
+        Example:
+            >>> known = KnownLabels.of(["a", "b", "c"], {0: "a", 1: "b", 2: "b"}, aside=[])
+            >>> known.can_train(1), known.can_train(1, patience=3)
+            (False, True)
+        """
+        waited = patience is not None and len(self.rows) >= patience
+        return self.n_present > 1 and (waited or not self.lacking(per_class))

@@ -51,8 +51,8 @@ class ActiveLearner:
         >>> learner = ActiveLearner(texts, features="lsa")
         >>> ids = learner.ask(6)
         >>> learner.tell(ids, ["NUM" if "far" in learner.text(id) else "HUM" for id in ids])
-        >>> learner.label_names
-        ('NUM', 'HUM')
+        >>> sorted(learner.label_names)
+        ['HUM', 'NUM']
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class ActiveLearner:
     ) -> None:
         given = {"strategy": strategy, "learner": "mlp" if learner is None else learner, "labels": labels, **options}
         self.options = LoopOptions(**given)
-        self._chooser = DocumentChooser(documents_of(documents), self.options.chosen())
+        self._chooser = DocumentChooser(documents_of(documents).corpus, self.options.chosen())
         self._label_names = list(self.options.choices.labels)
         self._labels: dict[int, str | None] = {}  # None: nobody can tell
         self._row = {id: row for row, id in enumerate(self._chooser.corpus.train.ids)}

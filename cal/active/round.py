@@ -17,6 +17,7 @@ from cal.learners.base import Learner
 from cal.simulation.partition import Partition
 from cal.simulation.shared_training import SharedTraining
 from cal.streams import Streams
+from cal.threads import one_thread
 
 
 class Scored(NamedTuple):
@@ -63,19 +64,22 @@ class TrainedRound:
         partition = Partition([known.rows.tolist()], n, device, [known.aside.tolist()])
         training = SharedTraining(learner, partition, gold.to(device), Streams([choices.seed], round, device))
         self.n_candidates = int(training.candidates.shape[1])
-        query_size = min(query_size, self.n_candidates)
-        training.fit([0] if query_size and "predictions" in choices.strategy.needs else [])
+        training.fit([0] if self.n_candidates and "predictions" in choices.strategy.needs else [])
         training.draw_maps()
         self.data_map: DataMap = training.data_map(0)
-        self._training = training
+        self._training, self._documents = training, documents
         self.learner = training.classifiers([0])
-        self.pool: Pool = training.pool([0], documents, query_size)
+        self.pool: Pool = training.pool([0], documents, min(query_size, self.n_candidates))
 
+    @one_thread()
     def choose(self, n: int) -> Scored:
         """The n documents that the strategy wants labelled, best first; fewer if there are fewer."""
         n = min(n, self.n_candidates)
+        if n != self.pool.query_size:  # which some strategies look at
+            self.pool = self._training.pool([0], self._documents, n)
         return self._of_pool(chosen(self._strategy, self.pool, n) if n else self.pool.nothing())
 
+    @one_thread()
     def reserve(self, n: int, without: np.ndarray) -> Scored:
         """The n documents that come next, for people who are faster than the training.
 
@@ -88,11 +92,12 @@ class TrainedRound:
         positions = np.flatnonzero(np.isin(self.pool.candidates[0].cpu().numpy(), without))
         part = self.pool.without(torch.from_numpy(positions).to(self.pool.candidates.device).unsqueeze(0))
         n = min(n, int(part.candidates.shape[1]))
-        if not n:
+        if n <= 0:
             return Scored(np.empty(0, np.int64), np.empty(0))
         strategy = Margin() if self._strategy.chooses_batches else self._strategy
         return self._of_pool(part.in_whole(chosen(strategy, part, n)))
 
+    @one_thread()
     def probs(self, rows: np.ndarray) -> np.ndarray:
         """(instance, class) probabilities of some documents."""
         instances = torch.from_numpy(np.asarray(rows, dtype=np.int64)).to(self.pool.candidates.device)

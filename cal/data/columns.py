@@ -80,6 +80,8 @@ def read_documents(
     columns: Columns,
     label_names: Sequence[str] | None = None,
     sequences_column: str | None = None,
+    *,
+    partly: bool = False,
 ) -> SourceDocuments:
     """The documents in a table.
 
@@ -88,6 +90,7 @@ def read_documents(
         columns: which columns hold them.
         label_names: the labels; a label listed here counts even if it is -1.
         sequences_column: column with the parts of each document, as `Split.sequences` has them.
+        partly: whether documents, or all of them, may have no label; theirs is then empty.
 
     Raises:
         DataError: if a column is missing, a text or label is empty, a blank is missing or an id occurs twice; naming
@@ -100,12 +103,16 @@ def read_documents(
         (['He sleeps. / He is awake.'], [(('He sleeps.', 'He is awake.'),)])
     """
     table = numbered(table, columns)
-    written = table.column(columns.label_column, "label_column")
+    given = not partly or table.has_column(columns.label_column)
+    written = table.column(columns.label_column, "label_column") if given else [None] * table.n_rows
     disputed = [row for row, label in enumerate(written) if isinstance(label, Disagreement)]
-    if disputed and columns.unlabelled == "error":
+    if disputed and columns.unlabelled == "error" and not partly:
         raise _disputed(table, disputed, written)
     written = plain_labels([None if isinstance(label, Disagreement) else label for label in written])
-    rows = _labelled(table, written, columns, set(map(str, label_names or ())))
+    allowed = set(map(str, label_names or ()))
+    if partly:
+        written = _empty_if_none(table, written, columns, allowed)
+    rows = list(range(table.n_rows)) if partly else _labelled(table, written, columns, allowed)
     parts = [_texts(table, name, option, rows) for name, option in columns.text_columns()]
     documents = list(zip(*parts, strict=True))
     labels = [_label(table, row, columns.label_column, written[row]) for row in rows]
@@ -143,10 +150,8 @@ def numbered(table: RawTable, columns: Columns) -> RawTable:
 
 def _labelled(table: RawTable, labels: Sequence[Any], columns: Columns, names: set[str]) -> list[int]:
     """The rows with a label; rows without one are refused, or skipped with a warning."""
-    none, wording = set(_UNLABELLED) - names, table.wording
-    without = [row for row, label in enumerate(labels) if label is None or str(label).strip() in none]
-    used = {columns.label_column, *(name for name, _ in columns.text_columns())}
-    unsure = unconfirmed(table.columns[_ANSWER]) if _ANSWER in table.columns and _ANSWER not in used else []
+    wording = table.wording
+    without, unsure = _without(table, labels, columns, names)
     if without and (columns.unlabelled == "error" or len(without) == len(labels)):
         first = labels[without[0]]
         what = "" if first is None or not str(first).strip() else f": {first!r} is how data sets write that"
@@ -173,6 +178,22 @@ def _labelled(table: RawTable, labels: Sequence[Any], columns: Columns, names: s
             *(table.source, f"{len(dropped):,}", f"{len(labels):,}", "accepted " if unsure else ""),
         )
     return [row for row in range(len(labels)) if row not in dropped]
+
+
+def _without(table: RawTable, labels: Sequence[Any], columns: Columns, names: set[str]) -> tuple[list[int], list[int]]:
+    """The rows without a label, and those whose label an annotator did not accept."""
+    none = set(_UNLABELLED) - names
+    without = [row for row, label in enumerate(labels) if label is None or str(label).strip() in none]
+    used = {columns.label_column, *(name for name, _ in columns.text_columns())}
+    unsure = unconfirmed(table.columns[_ANSWER]) if _ANSWER in table.columns and _ANSWER not in used else []
+    return without, unsure
+
+
+def _empty_if_none(table: RawTable, labels: Sequence[Any], columns: Columns, names: set[str]) -> list[Any]:
+    """The labels, empty where there is none that an annotator accepts."""
+    without, unsure = _without(table, labels, columns, names)
+    dropped = {*without, *unsure}
+    return ["" if row in dropped else label for row, label in enumerate(labels)]
 
 
 def _disputed(table: RawTable, rows: Sequence[int], written: Sequence[Any]) -> DataError:

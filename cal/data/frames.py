@@ -21,7 +21,7 @@ from cal.data.written_labels import plain_labels
 from cal.errors import ConfigError, DataError, shown
 
 _GIVEN_ID = "given id"
-_KEYWORDS = {
+KEYWORDS = {
     **{"text_column": "text", "second_column": "text", "choice_columns": "choices", "label_column": "label"},
     **{"id_column": "id", "split_column": "split", "labels": "spelling"},
 }
@@ -199,7 +199,7 @@ def table_of(data: Any, source: str) -> RawTable:
     datasets = sys.modules.get("datasets")  # a dataset exists only where its library is loaded
     if datasets is not None and isinstance(data, datasets.Dataset):
         table = to_table(data, source)
-        return replace(table, unit="row", numbers=range(len(data)), wording=Wording(_KEYWORDS))
+        return replace(table, unit="row", numbers=range(len(data)), wording=Wording(KEYWORDS))
     import pandas as pd
 
     if isinstance(data, Mapping):
@@ -222,7 +222,7 @@ def table_of(data: Any, source: str) -> RawTable:
         return as_list(name, data.iloc[:, names.index(name)])
 
     orders = {name: order for at, name in enumerate(names) if (order := _order(data.iloc[:, at])) is not None}
-    return RawTable(source, LazyColumns(names, read), "index", data.index.tolist(), orders, Wording(_KEYWORDS))
+    return RawTable(source, LazyColumns(names, read), "index", data.index.tolist(), orders, Wording(KEYWORDS))
 
 
 def _is_name(value: Any) -> bool:

@@ -31,7 +31,14 @@ class UnlabelledCorpus(Corpus):
 
     @classmethod
     def of_texts(
-        cls, texts: Iterable[Any], ids: Sequence[Any], *, sequences: Any = None, name: str = "corpus"
+        cls,
+        texts: Iterable[Any],
+        ids: Sequence[Any],
+        *,
+        sequences: Any = None,
+        places: Sequence[str] | None = None,
+        named: bool = True,
+        name: str = "corpus",
     ) -> UnlabelledCorpus:
         """From texts with their ids.
 
@@ -39,13 +46,16 @@ class UnlabelledCorpus(Corpus):
             texts: one text per document.
             ids: one distinct id per document.
             sequences: parts of pairs or of choices, as in `Split`; None if a document is just its text.
+            places: where each document stands in its source, for people.
+            named: whether the ids were given; otherwise people find a document by its place.
             name: name of the corpus.
 
         Raises:
             DataError: if a text is empty, or an id occurs twice.
         """
         listed = as_texts("texts", texts)
-        return cls(Split(ids, listed, np.zeros(len(listed), int), "documents", sequences), None, (), name=name)
+        none = np.zeros(len(listed), np.int64)
+        return cls(Split(ids, listed, none, "documents", sequences, places, named), None, (), name=name)
 
     def __len__(self) -> int:
         """Number of documents."""
