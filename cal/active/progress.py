@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from cal.active.accuracy import LiveAccuracy
+from cal.active.accuracy import LiveAccuracy, live_accuracy
 from cal.active.movement import Movement
 from cal.active.random_labels import RandomLabels
+from cal.active.round_record import RoundRecord
 from cal.active.slips import Slip
 from cal.errors import in_words, quantity
 
@@ -29,7 +31,6 @@ class RoundProgress:
         accuracy: how right it is, by the labels that are known now.
         movement: how the seed map moved since the training before; None for the first.
         met: stopping criteria that are met for the first time.
-        seconds: seconds that it took.
     """
 
     round: int
@@ -38,7 +39,6 @@ class RoundProgress:
     accuracy: LiveAccuracy
     movement: Movement | None = None
     met: Sequence[str] = ()
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True, repr=False)
@@ -141,3 +141,43 @@ class LearningProgress:
         if not self.rounds:
             return words
         return words + image(rendered(self.plot(), ["svg"])["svg"], f"Accuracy by labels: {in_words(self.lines()[:2])}")
+
+
+def progress_of(
+    records: Sequence[RoundRecord],
+    names: Sequence[str],
+    labels: Mapping[int, str | None],
+    test_rows: Collection[int],
+    **known: Any,
+) -> LearningProgress:
+    """The progress from what is kept of each training and the labels that are known now.
+
+    Args:
+        records: what is kept of each training.
+        names: names of the labels, by the classes of the records.
+        labels: label of each document that people have decided, by row; None if they could not label it.
+        test_rows: rows of the test sample.
+        **known: the other attributes of `LearningProgress`.
+    """
+    of_class = dict(enumerate(names))
+    rounds = [
+        RoundProgress(
+            round=record.round,
+            n_labelled=record.n_labelled,
+            n_decided=record.n_decided,
+            accuracy=live_accuracy(
+                {row: of_class[each] for row, each in record.test.items()},
+                labels,
+                names=names,
+                round=record.round,
+                n_labelled=record.n_labelled,
+            ),
+            movement=Movement.of(record.movement),
+            met=tuple(record.stopping.get("met", ())),
+        )
+        for record in records
+    ]
+    aside = set(test_rows)
+    given = Counter(label for row, label in labels.items() if label is not None and row not in aside)
+    n_test = sum(label is not None for row, label in labels.items() if row in aside)
+    return LearningProgress(rounds, given.total(), n_test, {name: given[name] for name in names}, **known)
