@@ -10,6 +10,8 @@ is right with 97.5 %. What else one should know:
   would make the interval narrower only for the corpus itself, of which a part was trained on, and is answered better.
 - It counts agreement with the labels that people gave. If they slip, no classifier can be fully right.
 - It holds at each time of looking. The best of many rounds looks better than it is.
+- It is from the first test documents, up to the first that is not decided. So which of them measure does not depend on
+  what people choose to label.
 - The classes come as often in the sample as among all documents, so accuracy needs no weights, and the shares of the
   classes can be told too. If people skip test documents, what is left is no random sample: those that are easy to label
   are easier for a classifier as well. `LiveAccuracy.bounds` holds whatever the skipped ones would have been.
@@ -31,6 +33,7 @@ from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cal.active.test_sample import sample_so_far
 from cal.arguments import check_arguments
 from cal.checks import numbers_in, refuse, whole_numbers
 from cal.errors import ConfigError, in_words, quantity
@@ -181,7 +184,8 @@ def live_accuracy(
     """
     check_arguments(live_accuracy, locals())
     known = dict(names) if isinstance(names, Mapping) else {name: name for name in names or ()}
-    asked = [id for id in predicted if id in labels and id not in excluded]
+    decided = sample_so_far([*predicted], {*labels, *excluded})
+    asked = [id for id in decided if id not in excluded]
     judged = [id for id in asked if labels[id] is not None]
     right = Counter(labels[id] for id in judged if predicted[id] == labels[id])
     counts = Counter(labels[id] for id in judged)
@@ -199,7 +203,7 @@ def live_accuracy(
         recalls=recalls,
         shares={name: Share.of(counts[label], len(judged)) for label, name in of_names.items()},
         n_open=n_open,
-        n_excluded=sum(id in labels and id in excluded for id in predicted),
+        n_excluded=len(decided) - len(asked),
         open_as={of_names.get(label, str(label)): n for label, n in open_as.items()},
         bounds=(worst.low, best.high),
         macro=macro if len(judged) >= LEAST else None,

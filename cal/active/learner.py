@@ -10,10 +10,14 @@ import numpy as np
 
 from cal.active.chooser import DocumentChooser
 from cal.active.known import KnownLabels
+from cal.active.movement import MapPoints
 from cal.active.options import LoopOptions
+from cal.active.progress import LearningProgress, progress_of
+from cal.active.random_labels import compare_with_random
 from cal.active.round import TrainedRound
+from cal.active.round_record import RoundRecord, record_round
 from cal.active.sources import documents_of
-from cal.active.test_sample import n_test_of
+from cal.active.test_sample import n_test_of, sample_so_far
 from cal.arguments import check_arguments
 from cal.checks import refuse, whole_numbers
 
@@ -73,6 +77,8 @@ class ActiveLearner:
         self._n_rounds = 0
         self._told_since = False
         self._trained: TrainedRound | None = None
+        self._records: list[RoundRecord] = []
+        self._points: MapPoints | None = None
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -100,6 +106,7 @@ class ActiveLearner:
         if known.can_train(self.options.per_class):
             trained = self._chooser.train(known, self._n_rounds, n - len(test))
             rows, scores = trained.choose(n - len(test))
+            self._keep(trained)
             round, self._trained, self._n_rounds = self._n_rounds, trained, self._n_rounds + 1
         else:
             rows = self._chooser.first(n - len(test), [*self._labels])
@@ -130,6 +137,47 @@ class ActiveLearner:
         unlabelled = [row for row, label in self._labels.items() if label is None]
         aside = {*self._chooser.test_rows.tolist(), *unlabelled}
         return KnownLabels.of(self._label_names, labels, sorted(aside))
+
+    @property
+    def trained(self) -> TrainedRound | None:
+        """The latest training; None if there is none yet."""
+        return self._trained
+
+    def progress(self, *, compare: bool = True) -> LearningProgress:
+        """What labelling has gained so far: accuracy with its interval, the curve, and what cannot be told yet.
+
+        Args:
+            compare: whether to compare with random labels, which trains ten small classifiers.
+        """
+        check_arguments(ActiveLearner.progress, {"compare": compare})
+        tested = self._tested()
+        random = None
+        if compare and self._trained and len(tested):
+            answers = {record.n_labelled: [record.test.get(row, -1) for row in tested] for record in self._records}
+            known, seed = [*tested.values()], self.options.seed
+            random = compare_with_random(self._trained.learner, [*tested], known, answers, seed=seed)
+        return progress_of(self._records, self._label_names, self._labels, self._chooser.test_rows, random=random)
+
+    def _tested(self) -> dict[int, int]:
+        """Class of each test document that is labelled, by row, in the order of the sample."""
+        names = {name: number for number, name in enumerate(self._label_names)}
+        sample = sample_so_far(self._chooser.test_rows.tolist(), self._labels)
+        return {row: names[label] for row in sample if (label := self._labels[row]) is not None}
+
+    def _keep(self, trained: TrainedRound) -> None:
+        """Keeps what is measured of a training."""
+        before = [record.observation for record in self._records]
+        record, self._points = record_round(
+            trained,
+            self.options.choices,
+            len(self._chooser.corpus),
+            self._chooser.test_rows,
+            n_decided=len(self._labels),
+            tested=self._tested(),
+            before=[each for each in before if each is not None],
+            points=self._points,
+        )
+        self._records.append(record)
 
     def _ids(self, rows: np.ndarray) -> list[str]:
         return [self._chooser.corpus.train.ids[row] for row in rows.tolist()]

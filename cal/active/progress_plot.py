@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from cal.active.accuracy import LEAST_OF_LABEL
-from cal.report.plot_style import COLOURS, label, new_figure, styled
+from cal.report.plot_style import COLOURS, DASHES, label, new_figure, styled
 
 if TYPE_CHECKING:
     from cal.active.progress import LearningProgress
@@ -30,14 +30,23 @@ def progress_figure(progress: LearningProgress) -> Figure:
     curve.set_title("Accuracy on random test documents", loc="left")
     curve.set(xlabel="labelled documents", ylabel="%", ylim=(0, 100))
     if len(told):
-        x = told["n_labelled"]
-        curve.fill_between(x, 100 * told["low"], 100 * told["high"], color=COLOURS[0], alpha=0.2, linewidth=0)
+        x, n_test = told["n_labelled"], int(told["n_test"].iloc[-1])
+        curve.fill_between(
+            x,
+            100 * told["low"],
+            100 * told["high"],
+            color=COLOURS[0],
+            alpha=0.2,
+            linewidth=0,
+            label=f"95 % interval, from {n_test:,} documents",
+        )
         curve.plot(x, 100 * told["accuracy"], color=COLOURS[0], marker="o", markersize=3.5)
-        text = f"shaded: 95 % interval,\nfrom {int(told['n_test'].iloc[-1]):,} test documents"
-        curve.text(0.98, 0.03, text, transform=curve.transAxes, ha="right", va="bottom")
-        for n, names in frame.loc[frame["met"] != "", ["n_labelled", "met"]].itertuples(index=False):
-            curve.axvline(n, color="0.5", linestyle=":", linewidth=1)
-            curve.text(n, 99, f" {label(names)}", rotation=90, va="top", ha="right", fontsize=7, color="0.35")
+        for style, (n, names) in enumerate(
+            frame.loc[frame["met"] != "", ["n_labelled", "met"]].itertuples(index=False)
+        ):
+            line = {"color": "0.5", "linestyle": DASHES[1 + style % (len(DASHES) - 1)], "linewidth": 1}
+            curve.axvline(n, label=f"{label(names)} is met", **line)
+        curve.legend(loc="lower right")
     else:
         _say(curve, "Too few test documents\nare labelled to tell.")
 

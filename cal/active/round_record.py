@@ -1,4 +1,4 @@
-"""RoundRecord: what is kept of a training, as plain data, so that its accuracy can be told by labels that come later."""
+"""RoundRecord: what is kept of a training, as plain data, so that labels that come later can tell its accuracy."""
 
 from __future__ import annotations
 
