@@ -6,6 +6,7 @@ import gc
 import io
 import logging
 import os
+import signal
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -48,6 +49,8 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["HF_HUB_OFFLINE"] = "1"
     hypothesis.settings.register_profile("cal", deadline=None)  # no test depends on how fast the machine is
     hypothesis.settings.load_profile("cal")
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in the background of a shell, and commands inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.disable()  # until all is imported
 
 

@@ -2,7 +2,6 @@
 
 import os
 import re
-import signal
 import subprocess
 import sys
 import sysconfig
@@ -51,8 +50,8 @@ def installed(wheel, folder):
     return python
 
 
-@pytest.mark.slow
-def test_an_installed_wheel_runs_a_simulation_outside_the_checkout(wheel, tmp_path):
+@pytest.mark.slow  # both in one test, because an environment takes a while
+def test_an_installed_wheel_runs_a_simulation_and_serves_the_page_outside_the_checkout(wheel, tmp_path):
     python = installed(wheel, tmp_path)
     environment = python.parents[1]
     corpus = tmp_path / "corpus.csv"
@@ -84,25 +83,24 @@ def test_an_installed_wheel_runs_a_simulation_outside_the_checkout(wheel, tmp_pa
     )
     assert run.returncode == 0, run.stderr
     assert (tmp_path / "run" / "report.html").exists()
-
-
-@pytest.mark.slow
-def test_an_installed_wheel_serves_the_page(wheel, tmp_path):
-    python = installed(wheel, tmp_path)
     (tmp_path / "my.csv").write_text("id,text,label\na,How far?,X\nb,Who?,Y\nc,How old?,X\n")
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "VIRTUAL_ENV"))}
-    cal = [python.with_name("cal"), "annotate"]
-    how = {"cwd": tmp_path, "env": clean, "text": True}
+    serve_the_page([python.with_name("cal"), "annotate"], {"cwd": tmp_path, "env": clean, "text": True})
+
+
+def serve_the_page(cal, how):
+    """Serves `my.csv`, and asks for everything that its page names."""
     made = [*cal, "import", "reviews.db", "dataset=files", "dataset.path=my.csv"]
     subprocess.run(made, check=True, capture_output=True, **how)
-    serve = [*cal, "serve", "reviews.db", "--no-browser"]
-    with subprocess.Popen(serve, stdout=subprocess.PIPE, **how) as process:
-        address = process.stdout.readline().split()[-1]
-        page = urllib.request.urlopen(address).read().decode()
-        files = re.findall(r'(?:src|href)="(/[^"]+)"', page)
-        assert "/static/page/main.js" in files
-        for name in [*files, "/static/plotly.min.js", "/api/about"]:
-            with urllib.request.urlopen(address.rstrip("/") + name) as answer:
-                assert answer.read(), name
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+    with subprocess.Popen([*cal, "serve", "reviews.db", "--no-browser"], stdout=subprocess.PIPE, **how) as process:
+        try:
+            address = process.stdout.readline().split()[-1]
+            page = urllib.request.urlopen(address).read().decode()
+            files = re.findall(r'(?:src|href)="(/[^"]+)"', page)
+            (main,) = {each for each in files if each.endswith("/page/main.js")}
+            for name in [*files, main.replace("page/main.js", "plotly.min.js"), "/api/about"]:
+                with urllib.request.urlopen(address.rstrip("/") + name) as answer:
+                    assert answer.read(), name
+            process.terminate()
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
