@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
-TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist worksteal
+TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo review test test-slow lint format bench screenshots bench-gpu clean
@@ -28,10 +28,10 @@ review: $(READY) ## open the labelling page in a browser, with a few hundred wro
 	$(BIN)/cal annotate demo
 
 test: $(READY) ## run the tests, on all cores
-	$(TEST) -m "not slow"
+	$(TEST) worksteal -m "not slow"
 
 test-slow: $(READY) ## run the tests that take long, which `make test` leaves out
-	$(TEST) -m slow
+	$(TEST) loadfile -m slow
 
 lint: $(READY) ## check style and types
 	$(BIN)/ruff check .
