@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from cal.annotation.queues.basis import Basis
-from cal.annotation.queues.scores import COLUMN, HOMES, MAP, SUSPECTS, Score, find_score, known_scores
+from cal.annotation.queues.homes import COLUMN, HOMES, MAP, SUSPECTS
+from cal.annotation.queues.scores import Score, find_score, known_scores
 from cal.annotation.store.column_types import AnyText
 from cal.annotation.store.label_table import read_labels
 from cal.annotation.store.labels import LabelNames
@@ -79,10 +80,9 @@ def colour_choices(connection: Connection, run: int) -> list[ColourChoice]:
     """What the points of a run can be coloured by."""
     basis = Basis.of(connection, run)
     found = [ColourChoice(colour=name, title=title, group=group) for name, (title, group) in FIXED.items()]
-    for home, number in ((SUSPECTS, basis.suspects), (MAP, basis.map)):
-        if number is None:
-            continue
-        for name in known_scores(connection, Basis(**{home: number}), columns=False):
+    alone = {SUSPECTS: Basis(suspects=basis.suspects), MAP: Basis(map=basis.map)}
+    for home, of_home in alone.items():
+        for name in known_scores(connection, of_home, columns=False):
             if name not in FIXED and name not in _WITHOUT_MEANING:
                 group = home if name in _FOR_ALL else "measures"
                 found.append(ColourChoice(colour=f"{home}.{name}", title=in_words_of(name), group=group))

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from cal.annotation.queues.scores import Score
-from cal.annotation.store.schema import DOCUMENT
+from cal.annotation.store.schema import DOCUMENT, SUGGESTION
 from cal.page.reading import read_numbers
 
 MOST_ORDERS = 6
@@ -40,7 +40,10 @@ def score_order(connection: Connection, score: Score, high_first: bool) -> Score
         score: the score.
         high_first: whether the highest come first.
     """
-    key = (score, high_first, connection.execute(sa.select(sa.func.max(DOCUMENT.c.id))).scalar())
+    n_labelled = None
+    if score.source:  # may still label more
+        n_labelled = connection.execute(sa.select(sa.func.count()).where(SUGGESTION.c.run_id == score.run)).scalar()
+    key = (score, high_first, connection.execute(sa.select(sa.func.max(DOCUMENT.c.id))).scalar(), n_labelled)
     with _LOCK:
         kept = _KEPT.setdefault(connection.engine, OrderedDict())
         if key in kept:

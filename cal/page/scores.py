@@ -6,7 +6,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from cal.annotation.queues.basis import Basis
-from cal.annotation.queues.scores import COLUMN, MAP, SUSPECTS, find_score, known_scores, usual_score
+from cal.annotation.queues.homes import COLUMN, MAP, SOURCES, SUSPECTS
+from cal.annotation.queues.scores import DISAGREEMENT, find_score, known_scores, usual_score
 from cal.annotation.store.schema import SUGGESTION
 from cal.page.models.selections import Scores, ScoreView
 
@@ -28,6 +29,7 @@ _TOLD = {
     (MAP, "first_learnt"): "first epoch that predicts the given label",
     (MAP, "last_learnt"): "epoch from which the given label is predicted for good",
     (MAP, "aleatoric"): "how unsure the model was, averaged over training",
+    (SOURCES, DISAGREEMENT): "how many different labels models give",
 }
 
 
@@ -38,8 +40,10 @@ def read_scores(connection: Connection) -> Scores:
     without = _without_p_wrong(connection, basis)
     for name in known_scores(connection, basis):
         score = find_score(connection, basis, name)
-        told = _TOLD.get((score.home, score.name)) or (
-            f"column {score.name} of the corpus" if score.home == COLUMN else score.name.replace("_", " ")
+        told = (
+            _TOLD.get((score.home, score.name))
+            or (f"how sure {score.source} is" if score.source else "")
+            or (f"column {score.name} of the corpus" if score.home == COLUMN else score.name.replace("_", " "))
         )
         empty = without and score.is_probability
         found.append(ScoreView(name=name, told=told, kind=score.home, low_first=score.low_first, empty=empty))

@@ -15,6 +15,7 @@ from cal.annotation.project import Project
 from cal.annotation.queues.basis import Basis
 from cal.annotation.queues.filters import Filter
 from cal.annotation.queues.matching import matching
+from cal.annotation.queues.matching_sources import compares_label_now
 from cal.annotation.store.label_table import read_labels
 from cal.annotation.store.labels import LabelNames
 from cal.annotation.store.schema import DOCUMENT, DRAW, GIVEN, MAP_POINT, QUEUE, STATE, SUGGESTION, VERDICT
@@ -23,7 +24,7 @@ from cal.page.models.selections import DocumentSelection, LabelCount, SelectionC
 from cal.page.points import inside
 
 _TOLD_BY = ("state", "label", "reviewer")
-"""Names of conditions that tell what others have decided."""
+"""Names of conditions that tell what others have decided; comparing a source with the label of now does, too."""
 
 _FEW = 50_000
 """Documents of a queue up to which they are looked up, instead of whether each document is among them."""
@@ -54,7 +55,9 @@ def conditions(
     """
     filter = Filter.of(selection.filter or "")
     clauses = matching(connection, filter, basis, names)
-    if any(each.name in _TOLD_BY for each in filter.conditions) and is_ever_blind(connection):
+    if any(each.name in _TOLD_BY or compares_label_now(each) for each in filter.conditions) and is_ever_blind(
+        connection
+    ):
         clauses.append(~is_blind(reviewer))
     if selection.numbers is not None:
         clauses.append(among_all(connection, DOCUMENT.c.id, selection.numbers))

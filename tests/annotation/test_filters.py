@@ -24,7 +24,8 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.sampl
 
 @st.composite
 def conditions(draw, scores=("p_wrong", "confidence", "year", "rank", "aum"), texts=TEXTS, labels=None):
-    name = draw(st.sampled_from([*NAMES, *scores]))
+    known = [name for name in NAMES if not (labels and name == "sources")]  # of which that project has none
+    name = draw(st.sampled_from([*known, *scores]))
     sign = draw(st.sampled_from(operators(name)))
     n = 1 if sign[0] in "<>" else draw(st.integers(1, 3))
     label = st.sampled_from(labels) if labels else texts
@@ -35,6 +36,7 @@ def conditions(draw, scores=("p_wrong", "confidence", "year", "rank", "aum"), te
         "given": label,
         "label": label,
         "suggested": label,
+        "sources": st.sampled_from(["agree", "differ"]),
     }
     if name not in NAMES:
         values[name] = st.integers(-3, 30).map(str) | st.sampled_from([".5", "2010", "0.25", "-1e1"])

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from cal.annotation.decisions.bulk_problems import Known, documents_named, not_taken, row_problems
+from cal.annotation.decisions.columns import id_forms, known_form
 from cal.annotation.decisions.decision import Decision
 from cal.annotation.decisions.decision_table import Row
 from cal.annotation.decisions.recording import latest_version, record, undone_ids
@@ -98,7 +99,7 @@ def take_rows(
     _lock(connection)
     names = read_labels(connection)
     known = _documents(connection, [row.document for row in rows], names)
-    rows = [row._replace(document=_id_of(row.document, known)) for row in rows]
+    rows = [row._replace(document=known_form(row.document, known.numbers)) for row in rows]
     rows = [row if row.reviewer else row._replace(reviewer=default["reviewer"]) for row in rows]
     rows = _with_present_names(connection, rows, names)
     found = [*problems, *row_problems(rows, known, names, new_labels)]
@@ -149,7 +150,14 @@ def take_decisions(
     names = read_labels(connection)
     known = _documents(connection, [each.document for each in decisions], names)
     rows = [
-        Row(n, _id_of(each.document, known), each.action, each.label or "", each.reviewer, each.comment or "")
+        Row(
+            n,
+            known_form(each.document, known.numbers),
+            each.action,
+            each.label or "",
+            each.reviewer,
+            each.comment or "",
+        )
         for n, each in enumerate(decisions, start=1)
     ]
     rows = _with_present_names(connection, rows, names)
@@ -185,7 +193,7 @@ def _lock(connection: Connection) -> None:
 
 def _documents(connection: Connection, ids: Iterable[str], names: LabelNames) -> Known:
     """The documents with these ids, or with those that a spreadsheet may have made of them."""
-    wanted = sorted({form for each in ids for form in _forms(each)})
+    wanted = sorted({form for each in ids for form in id_forms(each)})
     version = latest_version(connection)
     of_version = sa.and_(GIVEN.c.document_id == DOCUMENT.c.id, GIVEN.c.version_id == version)
     query = sa.select(DOCUMENT.c.external_id, DOCUMENT.c.id, GIVEN.c.label_id)
@@ -205,17 +213,6 @@ def _with_present_names(connection: Connection, rows: Iterable[Row], names: Labe
     former = names_and_former_names(connection)
     present = {name: names.name(number) or "" for name, number in former.items() if name not in names}
     return [row._replace(label=present.get(row.label, row.label)) for row in rows]
-
-
-def _id_of(written: str, known: Known) -> str:
-    return next((form for form in _forms(written) if form in known.numbers), written.strip())
-
-
-def _forms(written: str) -> tuple[str, ...]:
-    """An id as it is written, without blanks around it, and as the whole number that it is."""
-    bare = written.strip()
-    whole, _, rest = bare.partition(".")
-    return (written, bare, whole) if whole.isdecimal() and rest and not rest.strip("0") else (written, bare)
 
 
 def _fresh(

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from cal.corrections.filled_tables import read_cells
+from cal.annotation.decisions.columns import read_columns
 from cal.errors import DataError, StorageError, in_words, nearest_name
-from cal.exchange.json_files import read_objects
 from cal.exchange.recognise import field_names
 from cal.exchange.records import KEEP, RELABEL, SKIP
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 NEEDED, OPTIONAL = ("id", "action"), ("label", "reviewer", "comment")
 """Columns of a table of decisions."""
 
-_JSON, _PARQUET = (".jsonl", ".json", ".ndjson"), (".parquet", ".pq")
 _OF_SUSPECTS = {"right": (KEEP, ""), "r": (KEEP, ""), "unsure": (SKIP, ""), "u": (SKIP, ""), "?": (SKIP, "")}
 
 
@@ -72,7 +66,7 @@ def read_decisions(given: Any) -> DecisionTable:
         >>> read_decisions({"id": ["q-1"], "action": ["Relabel "], "label": ["HUM"]}).rows
         [Row(number=1, document='q-1', action='relabel', label='HUM', reviewer='', comment='')]
     """
-    source, first, columns = _columns(given)
+    source, first, columns = read_columns(given, "table", (*NEEDED, *OPTIONAL))
     if is_suspects(columns):
         rows, problems = _of_suspects(columns, first)
     else:
@@ -128,34 +122,6 @@ def rows_named(numbers: Sequence[int]) -> str:
 
 def _header(path: Path) -> list[str]:
     return [name.strip().lower() for name in field_names(path)]
-
-
-def _columns(given: Any) -> tuple[str, int, dict[str, list[str]]]:
-    """The source, the number of the first row, and the cells of each column by its name in small letters."""
-    path = Path(given) if isinstance(given, str | Path) else None
-    kind = "" if path is None else Path(path.name.lower().removesuffix(".gz")).suffix
-    if path is not None and kind in _JSON:
-        rows = list(read_objects(path))
-        keys = dict.fromkeys(name for row in rows for name in row)
-        given = {name: [row.get(name) for row in rows] for name in keys}
-    elif path is not None and kind in _PARQUET:
-        given = _parquet(path)
-    source, table = read_cells(given, "table", "suspects.csv")
-    in_lines = path is not None and kind not in (*_JSON, *_PARQUET)
-    called = [str(name).strip().lower() for name in table.columns]
-    if doubled := [name for name, n in Counter(called).items() if n > 1 and name in (*NEEDED, *OPTIONAL)]:
-        raise DataError(f"{path or source} has two columns '{doubled[0]}'. Keep one of them.")
-    cells = {name: table.iloc[:, at].tolist() for at, name in enumerate(called)}
-    return str(path or source), 2 if in_lines else 1, cells
-
-
-def _parquet(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    try:
-        return pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as Parquet: {error}. Check the path, or write it again.") from error
 
 
 def _check_columns(source: str, columns: Mapping[str, Sequence[str]]) -> None:

@@ -32,8 +32,10 @@ NAMES = {
     "reviewer": "somebody who has decided or skipped it",
     "text": "words of its text, whether in capitals or not",
     "id": "id of the document",
+    "sources": "agree or differ: whether at least two sources of labels say the same of it, or different things",
 }
-"""Names that a condition may begin with. Any other name is a score, a metric of the map or a column of the corpus."""
+"""Names that a condition may begin with. Any other name is a score, a metric of the map or a column of the corpus, or
+what a source of labels says, such as gpt.label=HUM, gpt.score>=.9, gpt.agrees=given or gpt.differs=label."""
 
 SYNTAX = (
     "Conditions such as state=undecided, given!=HUM, pair=HUM>LOC, text~words or p_wrong>=.5 are joined by `and`; "
@@ -41,7 +43,12 @@ SYNTAX = (
 )
 _COMPARISONS = ("<", "<=", ">", ">=")
 _IS, _IS_NOT, _HAS, _HAS_NOT = "=", "!=", "~", "!~"
-_CHOICES = {"state": (*STATES, DECIDED, RETURNED), "region": (EASY, AMBIGUOUS, HARD, OTHER)}
+AGREE, DIFFER = "agree", "differ"
+_CHOICES = {
+    "state": (*STATES, DECIDED, RETURNED),
+    "region": (EASY, AMBIGUOUS, HARD, OTHER),
+    "sources": (AGREE, DIFFER),
+}
 _TOKEN = re.compile(r'\s*(?:"((?:[^"\\]|\\["\\])*)"|([^\s"\\,<>=~!]+)|(<=|>=|!=|!~|[<>=~,]))')
 
 

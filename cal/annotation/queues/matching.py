@@ -10,11 +10,13 @@ from sqlalchemy.engine import Connection
 from cal.annotation.decisions.verdicts import SETTLED, UNDECIDED
 from cal.annotation.queues.basis import Basis
 from cal.annotation.queues.filters import DECIDED, RETURNED, Condition, Filter, number
-from cal.annotation.queues.scores import COLUMN, find_score, ranking
+from cal.annotation.queues.homes import COLUMN
+from cal.annotation.queues.matching_sources import label_numbers, of_source
+from cal.annotation.queues.scores import find_score, ranking
 from cal.annotation.store.database import as_word
 from cal.annotation.store.labels import LabelNames
 from cal.annotation.store.schema import DOCUMENT, GIVEN, MAP_POINT, STATE, SUGGESTION, VERDICT
-from cal.errors import ConfigError, UnknownNameError
+from cal.errors import ConfigError
 
 _COMPARED = {
     "<": lambda column, value: column < value,
@@ -76,6 +78,8 @@ def _positive(connection: Connection, condition: Condition, basis: Basis, names:
         return sa.or_(*(find(text, sa.literal(each.lower(), DOCUMENT.c.text.type)) > 0 for each in values))
     if name in ("split", "id"):
         return (DOCUMENT.c.split if name == "split" else DOCUMENT.c.external_id).in_(values)
+    if (of_sources := of_source(connection, condition, basis, names)) is not None:
+        return of_sources
     return _of_score(connection, condition, basis)
 
 
@@ -92,12 +96,12 @@ def _given(label: str, basis: Basis, names: LabelNames) -> Any:
     of_version = GIVEN.c.version_id == basis.version
     if label == "":
         return sa.not_(_in(GIVEN, of_version, GIVEN.c.label_id.is_not(None)))
-    return _in(GIVEN, of_version, GIVEN.c.label_id.in_(_numbers(label, names)))
+    return _in(GIVEN, of_version, GIVEN.c.label_id.in_(label_numbers(label, names)))
 
 
 def _now(label: str, basis: Basis, names: LabelNames) -> Any:
     undecided = sa.not_(_in(STATE, STATE.c.label_id.is_not(None))) & _given(label, basis, names)
-    return undecided if label == "" else undecided | _in(STATE, STATE.c.label_id.in_(_numbers(label, names)))
+    return undecided if label == "" else undecided | _in(STATE, STATE.c.label_id.in_(label_numbers(label, names)))
 
 
 def _suggested(connection: Connection, label: str, basis: Basis, names: LabelNames) -> Any:
@@ -112,16 +116,7 @@ def _suggested(connection: Connection, label: str, basis: Basis, names: LabelNam
     of_run = table.c.run_id == (basis.map if basis.suspects is None else basis.suspects)
     if label == "":
         return sa.not_(_in(table, of_run, column.is_not(None)))
-    return _in(table, of_run, column.in_(_numbers(label, names)))
-
-
-def _numbers(label: str, names: LabelNames) -> list[int]:
-    """Numbers of a label and of those that were merged into it."""
-    try:
-        number = names.number(label)
-    except UnknownNameError as error:  # without its advice to add the label
-        raise UnknownNameError("label", label, names.names) from error
-    return [each.id for each in names.all if names.resolved(each.id) == number]
+    return _in(table, of_run, column.in_(label_numbers(label, names)))
 
 
 def _of_score(connection: Connection, condition: Condition, basis: Basis) -> Any:

@@ -108,7 +108,7 @@ def _score(connection: Connection, basis: Basis, options: QueueOptions) -> tuple
     """The score to order by, and 1 if its high values come first, else -1."""
     if options.by is None and options.order == "random":
         return None, 1
-    by = (options.by or P_WRONG).strip()
+    by = (options.by or (SCORE if basis.source is not None else P_WRONG)).strip()
     score = find_score(connection, basis, by.lstrip("+-") if by[0] in "+-" else by)
     if by[0] in "+-":
         return score, 1 if by[0] == "+" else -1

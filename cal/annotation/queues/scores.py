@@ -2,6 +2,7 @@
 
 A name stands for the first of these that has it: a number of the ranking of suspects (`p_wrong`, `score` and its other
 columns), a metric of the map, a column of the corpus. `suspects.NAME`, `map.NAME` and `column.NAME` say which.
+`SOURCE.score` is how sure a source of labels is, and `disagreement` how far the sources differ.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from sqlalchemy.engine import Connection, Engine
 
 from cal.annotation.queues.basis import Basis
 from cal.annotation.queues.filters import number
+from cal.annotation.queues.homes import COLUMN, HOMES, MAP, SOURCES, SUSPECTS
 from cal.annotation.store.database import as_word
-from cal.annotation.store.schema import DOCUMENT, MAP_POINT, SUGGESTION
+from cal.annotation.store.schema import DOCUMENT, LABEL, MAP_POINT, SUGGESTION
+from cal.annotation.suggestions.sources import read_sources
 from cal.errors import ConfigError, UnknownNameError
 
-SUSPECTS, MAP, COLUMN = HOMES = ("suspects", "map", "column")
+DISAGREEMENT = "disagreement"
 _TABLES = {SUSPECTS: SUGGESTION, MAP: MAP_POINT}
 _REALS = {SUSPECTS: ("p_wrong", "score"), MAP: ("confidence", "variability", "correctness")}
 _NUMBER = r"^\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\s*$"
@@ -34,14 +37,18 @@ class Score:
     """A number that documents may have.
 
     Attributes:
-        home: `suspects`, `map` or `column`.
+        home: `suspects`, `map`, `column` or `sources`.
         name: its name there.
         run: number of the run that it is of; None for a column of the corpus.
+        source: name of the source whose score it is; empty otherwise.
+        runs: numbers of the runs that it compares.
     """
 
     home: str
     name: str
     run: int | None = None
+    source: str = ""
+    runs: tuple[int, ...] = ()
 
     @property
     def low_first(self) -> bool:
@@ -50,6 +57,8 @@ class Score:
 
         if self.home == MAP:
             return self.name not in HIGH_IS_VALUABLE
+        if self.home == SOURCES:
+            return self.name != DISAGREEMENT
         return self.home == SUSPECTS and (self.name in ("p_label", "rank") or self.name.startswith("rank_"))
 
     @property
@@ -58,6 +67,8 @@ class Score:
         return (self.home, self.name) == (SUSPECTS, "p_wrong")
 
     def __str__(self) -> str:
+        if self.source:
+            return f"{self.source}.{self.name}"
         return f"{self.home}.{self.name}" if self.home == COLUMN else self.name
 
     def number(self, dialect: str) -> Any:
@@ -68,6 +79,10 @@ class Score:
         """
         if self.home == COLUMN:
             return _json_number(DOCUMENT.c["columns"], self.name, dialect)
+        if self.runs:
+            return _disagreement(self.runs)
+        if self.source:
+            return sa.select(SUGGESTION.c.score).where(*self._row(SUGGESTION)).correlate(DOCUMENT).scalar_subquery()
         table = _TABLES[self.home]
         if self.name in _REALS[self.home]:
             value: Any = table.c[self.name]
@@ -99,6 +114,8 @@ def find_score(connection: Connection, basis: Basis, name: str) -> Score:
     """
     from cal.dynamics.metrics import HIGH_IS_VALUABLE
 
+    if (of_sources := _of_sources(connection, basis, name)) is not None:
+        return of_sources
     home, _, rest = name.partition(".")
     if home in HOMES and rest:
         return _checked(connection, Score(home, _named(home, rest), _run(basis, home)), basis)
@@ -115,6 +132,27 @@ def find_score(connection: Connection, basis: Basis, name: str) -> Score:
         make = f"import one: cal annotate import {as_word(connection)} map=FOLDER"
         raise ConfigError(f"{name} needs a map, and none was imported. {_instead(connection, basis, make)}")
     raise UnknownNameError("score", name, known_scores(connection, basis), _none_known(connection, basis))
+
+
+def _of_sources(connection: Connection, basis: Basis, name: str) -> Score | None:
+    """The score of a source, or how far the sources differ; None if the name means something else."""
+    sources = read_sources(connection)
+    source, _, rest = name.rpartition(".")
+    if name == "score" and basis.source is not None:
+        source, rest = basis.source, name
+    if rest == "score" and source in sources:
+        return Score(SOURCES, "score", sources[source], source)
+    if rest == DISAGREEMENT and source in ("", SOURCES) and len(sources) > 1:
+        return Score(SOURCES, DISAGREEMENT, runs=tuple(sources.values()))
+    return None
+
+
+def _disagreement(runs: Iterable[int]) -> Any:
+    """Number of different labels that sources give a document, without the first; NULL where none gives one."""
+    labels = sa.func.count(sa.distinct(sa.func.coalesce(LABEL.c.merged_into, LABEL.c.id)))
+    query = sa.select(sa.func.nullif(labels, 0) - 1).select_from(SUGGESTION.join(LABEL))
+    query = query.where(SUGGESTION.c.document_id == DOCUMENT.c.id, SUGGESTION.c.run_id.in_(runs))
+    return query.correlate(DOCUMENT).scalar_subquery()
 
 
 def usual_score(basis: Basis) -> str:
@@ -145,7 +183,7 @@ def known_scores(connection: Connection, basis: Basis, *, columns: bool = True) 
     Args:
         connection: a transaction that reads.
         basis: the runs that are looked at.
-        columns: whether the columns of the corpus count.
+        columns: whether the columns of the corpus and the scores of sources count.
     """
     found: dict[str, None] = {}
     for home, table in _TABLES.items():
@@ -157,6 +195,9 @@ def known_scores(connection: Connection, basis: Basis, *, columns: bool = True) 
             found |= dict.fromkeys(_numeric(row[0]))
     if not columns:
         return list(found)
+    sources = read_sources(connection)
+    found |= dict.fromkeys(f"{source}.score" for source in sources)
+    found |= {DISAGREEMENT: None} if len(sources) > 1 else {}
     rows = connection.execute(sa.select(DOCUMENT.c["columns"]).limit(100)).scalars()
     of_corpus = dict.fromkeys(name for row in rows for name in _numeric(row))
     return [*found, *(f"{COLUMN}.{name}" if name in found else name for name in of_corpus)]

@@ -80,6 +80,7 @@ class Task:
         columns: what else its row held.
         given: its given label; None if it has none.
         suggestion: what the run of the queue suggests; None if there is no run.
+        suggestions: what each source of labels says, by its name, the oldest source first.
         point: its place on the map; None if there is no map.
         queue: number of the queue.
         position: its position there, from 0.
@@ -113,6 +114,7 @@ class Task:
     adjudicates: bool = False
     came_back: str | None = None
     verdicts: tuple[ShownVerdict, ...] = ()
+    suggestions: Mapping[str, Suggestion] = field(default_factory=dict)
     _made: float = field(default_factory=time.monotonic, repr=False, compare=False)
 
     def decision(
@@ -161,4 +163,8 @@ class Task:
         if self.point is not None:
             point = {name: getattr(self.point, name) for name in ("confidence", "variability", "correctness", "region")}
             seen |= point | {"predicted": self.point.predicted}
+        if self.suggestions:
+            seen["suggestions"] = {
+                source: {"label": each.label, "score": each.score} for source, each in self.suggestions.items()
+            }
         return seen

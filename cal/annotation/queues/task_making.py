@@ -16,6 +16,7 @@ from cal.annotation.queues.task import Point, ShownVerdict, Suggestion, Task
 from cal.annotation.store.label_table import read_labels
 from cal.annotation.store.labels import LabelNames
 from cal.annotation.store.schema import DOCUMENT, EVENT, GIVEN, MAP_POINT, RUN, STATE, SUGGESTION, VERDICT
+from cal.annotation.suggestions.sources import read_sources
 
 
 class Served(NamedTuple):
@@ -54,6 +55,7 @@ def make_tasks(
     said = read_verdicts(connection, [each.document for each in served if each.n_reviewers == 1], names)
     suggestions = read_suggestions(connection, numbers, suspects, names)
     points = read_points(connection, numbers, map, names)
+    of_sources = read_source_labels(connection, numbers, names)
     tasks = []
     for each in served:
         row, state = documents[each.document], states.get(each.document)
@@ -80,6 +82,7 @@ def make_tasks(
                 adjudicates=not blind and state is not None and state.state == DISAGREEMENT,
                 came_back=None if state is None else state.returned,
                 verdicts=tuple(said.get(each.document, ())),
+                suggestions=of_sources.get(each.document, {}),
             )
         )
     return tasks
@@ -94,6 +97,18 @@ def read_suggestions(
         number: Suggestion(names.name(row.label_id), row.score, row.p_wrong, row.why, row.columns or {}, source)
         for number, row in _by_document(connection, SUGGESTION, numbers, SUGGESTION.c.run_id == run).items()
     }
+
+
+def read_source_labels(
+    connection: Connection, numbers: Sequence[int], names: LabelNames
+) -> dict[int, dict[str, Suggestion]]:
+    """What each source of labels says about documents, by its name, the oldest source first."""
+    found: dict[int, dict[str, Suggestion]] = defaultdict(dict)
+    for source, run in read_sources(connection).items():
+        for number, row in _by_document(connection, SUGGESTION, numbers, SUGGESTION.c.run_id == run).items():
+            if row.label_id is not None:
+                found[number][source] = Suggestion(names.name(row.label_id), row.score, why=row.why, source=source)
+    return found
 
 
 def read_points(connection: Connection, numbers: Sequence[int], run: int | None, names: LabelNames) -> dict[int, Point]:
@@ -121,8 +136,9 @@ def read_verdicts(connection: Connection, numbers: Sequence[int], names: LabelNa
 
 
 def run_name(connection: Connection, run: int | None) -> str:
-    """The name of a run; empty if there is none."""
-    name = None if run is None else connection.execute(sa.select(RUN.c.name).where(RUN.c.id == run)).scalar()
+    """The name of a run, or of the source whose labels it holds; empty if there is none."""
+    called = sa.select(sa.func.coalesce(RUN.c.source, RUN.c.name))
+    name = None if run is None else connection.execute(called.where(RUN.c.id == run)).scalar()
     return str(name or "")
 
 

@@ -104,11 +104,11 @@ GIVEN = Table(
     PrimaryKeyConstraint("version_id", "document_id"),
 )
 
-RUN = Table(  # the map of a training, or a ranking of suspects
+RUN = Table(  # the map of a training, a ranking of suspects, or the labels of a labeller
     "run",
     METADATA,
     Column("id", Integer, primary_key=True),
-    Column("kind", String(16), nullable=False),  # map or suspects
+    Column("kind", String(16), nullable=False),  # map, suspects or labeller
     Column("name", AnyText, nullable=False),
     Column("digest", String(64), nullable=False, unique=True),
     Column("version_id", Integer, ForeignKey("label_version.id")),  # the labels it saw
@@ -121,6 +121,7 @@ RUN = Table(  # the map of a training, or a ranking of suspects
     Column("git", AnyText),
     Column("made", Time),
     Column("imported", Time, nullable=False),
+    Column("source", AnyText),  # the labeller whose labels these are; its latest run holds all that it says now
 )
 
 MAP_POINT = Table(

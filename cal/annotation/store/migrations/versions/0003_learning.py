@@ -1,4 +1,4 @@
-"""Active learning: what a model chose for a queue, batch by batch, and what was known then."""
+"""Active learning: what a model chose for a queue, batch by batch, and what was known then. Labels by other models."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,6 +11,7 @@ def upgrade() -> None:
     """Adds tables and columns that are empty so far."""
     op.add_column("draw", sa.Column("batch", sa.Integer(), nullable=True))
     op.add_column("draw", sa.Column("role", sa.String(length=8), nullable=True))
+    op.add_column("run", sa.Column("source", sa.Text(), nullable=True))
     op.create_table(
         "learning",
         sa.Column("queue_id", sa.Integer(), nullable=False),
