@@ -7,6 +7,7 @@ simulate` and its labels, each round trains what a round of `cal simulate` train
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -20,9 +21,11 @@ from cal.active.options import Choices
 from cal.active.round import TrainedRound
 from cal.active.test_sample import sample_order
 from cal.data.auto import Auto
+from cal.data.corpus import Corpus
 from cal.data.features import Features, vectors_of
 from cal.data.unlabelled import UnlabelledCorpus
 from cal.errors import ConfigError
+from cal.learners.base import Learner
 from cal.simulation.seed_sets import choose_seed_set
 from cal.threads import one_thread
 
@@ -49,12 +52,17 @@ class DocumentChooser:
         self._inputs: tuple[tuple[str, ...], Any] | None = None
 
     @cached_property
-    def vectors(self) -> Features | None:
-        """The document vectors, computed when first needed; None if nothing reads any."""
+    def kind(self) -> Any:
+        """The document vectors, or the way to compute them, of which `auto` chooses one; None if nothing reads any."""
         features = self.choices.features
         if isinstance(features, Auto):
             features, self.vectors_told = features.choose(self.corpus)
-        return vectors_of(self.corpus, features)
+        return features
+
+    @cached_property
+    def vectors(self) -> Features | None:
+        """The document vectors, computed when first needed; None if nothing reads any."""
+        return vectors_of(self.corpus, self.kind)
 
     @one_thread()
     def first(self, n: int, aside: Sequence[int] = (), labelled: Sequence[int] = ()) -> np.ndarray:
@@ -107,9 +115,26 @@ class DocumentChooser:
         corpus = self.corpus.labelled_by(known.label_names)
         texts = corpus.train.texts if "texts" in self.choices.strategy.needs else None
         documents = PoolDocuments(corpus.train.ids, known.label_names, texts)
+        return TrainedRound(
+            self._build(self._inputs_for(corpus), known), known, self.choices, documents, round, query_size
+        )
+
+    @one_thread()
+    def train_beside(self, trained: TrainedRound, corpus: Corpus, features: Features | None) -> Learner:
+        """The classifier of a round, trained again on a corpus with the same documents and others as its test split.
+
+        Args:
+            trained: the round.
+            corpus: the corpus.
+            features: its vectors; None for a learner that reads the texts.
+        """
+        corpus = replace(corpus, label_names=trained.known.label_names)
+        inputs = self.choices.learner.inputs(corpus, features, frozenset())
+        return trained.again(self._build(inputs, trained.known))
+
+    def _build(self, inputs: Any, known: KnownLabels) -> Learner:
         device = torch.device(self.choices.device)
-        learner = self.choices.learner.build(self._inputs_for(corpus), len(known.label_names), 1, device)
-        return TrainedRound(learner, known, self.choices, documents, round, query_size)
+        return self.choices.learner.build(inputs, len(known.label_names), 1, device)
 
     def _dense(self, reader: str) -> Features:
         if self.vectors is None:

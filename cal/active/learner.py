@@ -2,146 +2,115 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cal.active.chooser import DocumentChooser
-from cal.active.known import KnownLabels
-from cal.active.movement import MapPoints
-from cal.active.options import LoopOptions
+from cal.active.loop import Loop
+from cal.active.new_texts import NewTexts
 from cal.active.progress import LearningProgress, progress_of
 from cal.active.random_labels import compare_with_random
 from cal.active.round import TrainedRound
-from cal.active.round_record import RoundRecord, record_round
-from cal.active.sources import documents_of
-from cal.active.test_sample import n_test_of, sample_so_far
+from cal.active.state import LoopState
+from cal.active.tables import learner_html
+from cal.active.telling import refuse_unknown
 from cal.arguments import check_arguments
-from cal.checks import refuse, whole_numbers
+from cal.errors import LearnerError, quantity
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
-@dataclass(frozen=True)
-class AskedBatch:
-    """A batch of documents to label.
-
-    Attributes:
-        round: number of the training that chose it; -1 if there was none yet.
-        rows: rows of the corpus, best first.
-        test: which of them measure accuracy.
-        scores: (n,) scores of the strategy; NaN where it gave none.
-    """
-
-    round: int
-    rows: np.ndarray
-    test: np.ndarray
-    scores: np.ndarray
-
-
-class ActiveLearner:
+class ActiveLearner(Loop):
     """Active learning on documents of your own: `ask` for documents, `tell` their labels, `predict`.
 
+    A tenth of what it asks for is drawn at random and measures accuracy: see `test_share`. What is asked for depends on
+    the documents, the options, and the order in which labels were told, and on nothing else.
+
     Args:
-        documents: a list of texts, a data frame, a corpus, a file, or a labelling project.
+        documents: a list of texts or of pairs; a data frame or a mapping of columns with the texts, and perhaps with
+            ids and labels; a `.csv`, `.tsv`, `.jsonl` or `.parquet` file; a `Corpus`, of whose train split the labels
+            are not used (`corpus.to_frame()` gives them, too); or a labelling project. Without ids, these are derived
+            from the texts.
         strategy: strategy that chooses, a name, `{name: parameters}`, an object or a function of the pool.
         learner: classifier, a name, `{name: parameters}`, a scikit-learn classifier or an object; None is the
             perceptron.
         labels: labels in their order, if you know them; others may come up at any time.
-        **options: the other parameters of `cal.active.options.LoopOptions`.
+        text: column with the texts, or two columns for pairs.
+        id: column with the ids, if the table has it.
+        label: column with labels, if the table has it. Documents without a label have nothing in it.
+        **options: the other parameters of `cal.active.options.LoopOptions`. `features` may also be an array with a row
+            for each document.
+
+    Raises:
+        ConfigError: listing every option that is wrong.
+        DataError: if the documents cannot be used as given.
 
     Example:
         >>> texts = [f"How far is it to town {i}?" for i in range(20)] + [f"Who wrote book {i}?" for i in range(20)]
-        >>> learner = ActiveLearner(texts, features="lsa")
-        >>> ids = learner.ask(6)
+        >>> learner = ActiveLearner(texts, features="lsa", learner="small_mlp")
+        >>> ids = learner.ask(8)
         >>> learner.tell(ids, ["NUM" if "far" in learner.text(id) else "HUM" for id in ids])
-        >>> sorted(learner.label_names)
-        ['HUM', 'NUM']
+        >>> learner
+        ActiveLearner 'corpus': 40 documents, 8 labelled, 2 labels, strategy=margin
+        >>> learner.predict(["How far is it to the sea?"]).tolist()
+        ['NUM']
     """
 
-    def __init__(
-        self,
-        documents: Any,
-        strategy: Any = "margin",
-        learner: Any = None,
-        labels: Sequence[str] | None = None,
-        **options: Any,
-    ) -> None:
-        given = {"strategy": strategy, "learner": "mlp" if learner is None else learner, "labels": labels, **options}
-        self.options = LoopOptions(**given)
-        self._chooser = DocumentChooser(documents_of(documents).corpus, self.options.chosen())
-        self._label_names = list(self.options.choices.labels)
-        self._labels: dict[int, str | None] = {}  # None: nobody can tell
-        self._row = {id: row for row, id in enumerate(self._chooser.corpus.train.ids)}
-        self._asked: list[AskedBatch] = []
-        self._n_rounds = 0
-        self._told_since = False
-        self._trained: TrainedRound | None = None
-        self._records: list[RoundRecord] = []
-        self._points: MapPoints | None = None
+    def predict(self, texts: Any = None, *, features: Any = None) -> np.ndarray:
+        """(text,) labels that the classifier predicts.
 
-    @property
-    def label_names(self) -> tuple[str, ...]:
-        """Names of the labels, those that were named beforehand first, others in the order of their coming."""
-        return tuple(self._label_names)
-
-    def text(self, id: str) -> str:
-        """The text of a document."""
-        return str(self._chooser.corpus.train.texts[self._row[id]])
-
-    def ask(self, n: int = 10) -> list[str]:
-        """Ids of the n documents to label next, in the order in which to label them.
-
-        AskedBatch again before anything is told, it gives the same documents.
-        """
-        check_arguments(ActiveLearner.ask, {"n": n})
-        refuse(whole_numbers(1, n=n))
-        if self._asked and not self._told_since and len(self._asked[-1].rows) == n:
-            return self._ids(self._asked[-1].rows)
-        n_asked = sum(len(each.rows) for each in self._asked)
-        used = {row for each in self._asked for row in each.rows[each.test].tolist()}
-        free = [row for row in self._chooser.test_rows.tolist() if row not in used and row not in self._labels]
-        test = np.array(free[: n_test_of(n_asked, n, self.options.test_share)], dtype=np.int64)
-        known = self.known()
-        if known.can_train(self.options.per_class):
-            trained = self._chooser.train(known, self._n_rounds, n - len(test))
-            rows, scores = trained.choose(n - len(test))
-            self._keep(trained)
-            round, self._trained, self._n_rounds = self._n_rounds, trained, self._n_rounds + 1
-        else:
-            rows = self._chooser.first(n - len(test), [*self._labels])
-            round, scores = -1, np.full(len(rows), np.nan)
-        together = np.concatenate([rows, test])
-        is_test = np.arange(len(together)) >= len(rows)
-        self._asked.append(AskedBatch(round, together, is_test, np.append(scores, np.full(len(test), np.nan))))
-        self._told_since = False
-        return self._ids(together)
-
-    def tell(self, ids: Sequence[str] | Mapping[str, str | None], labels: Sequence[str | None] | None = None) -> None:
-        """Takes the labels that people gave.
+        It is trained on all labels so far, unless it is already.
 
         Args:
-            ids: ids of documents, or a mapping from ids to labels.
-            labels: one label per id; None for a document that nobody can label.
-        """
-        pairs = ids.items() if isinstance(ids, Mapping) else zip(ids, labels or (), strict=True)
-        for id, label in pairs:
-            self._labels[self._row[id]] = label
-            if label is not None and label not in self._label_names:
-                self._label_names.append(label)
-        self._told_since = True
+            texts: new texts; None for all documents, in the order in which they were given.
+            features: (text, feature) vectors of the texts, if those of the documents were given as an array.
 
-    def known(self) -> KnownLabels:
-        """What is labelled so far."""
-        labels = {row: label for row, label in self._labels.items() if label is not None}
-        unlabelled = [row for row, label in self._labels.items() if label is None]
-        aside = {*self._chooser.test_rows.tolist(), *unlabelled}
-        return KnownLabels.of(self._label_names, labels, sorted(aside))
+        Raises:
+            LearnerError: if fewer than two labels occur.
+            CalError: if the texts cannot be read or turned into vectors.
+        """
+        probs = self._probs(texts, features)
+        found: np.ndarray = np.array(self._state.label_names, dtype=object)[probs.argmax(axis=1)]
+        return found
+
+    def predict_proba(self, texts: Any = None, *, features: Any = None) -> pd.DataFrame:
+        """Probabilities of the labels, a column for each; see `predict`.
+
+        Returns:
+            A row per text or, without texts, a row per document with the id as its index.
+        """
+        import pandas as pd
+
+        probs = self._probs(texts, features)
+        index = pd.Index(self._documents.ids, name="id") if texts is None else None
+        return pd.DataFrame(probs, index=index, columns=self._state.label_names)
+
+    def suggestions(self, ids: Iterable[str]) -> pd.DataFrame:
+        """What the classifier thinks of some documents, for people who check its answers.
+
+        Returns:
+            Columns `id`, `label` and `score`, the probability of the label.
+
+        Raises:
+            DataError: if an id is unknown.
+            LearnerError: if fewer than two labels occur.
+        """
+        import pandas as pd
+
+        check_arguments(ActiveLearner.suggestions, {"ids": ids})
+        names = list(map(str, ids))
+        refuse_unknown(names, self._row)
+        probs = self._now().probs(np.array([self._row[each] for each in names], dtype=np.int64))
+        labels = np.array(self._state.label_names, dtype=object)[probs.argmax(axis=1)]
+        return pd.DataFrame({"id": names, "label": labels, "score": probs.max(axis=1)})
 
     @property
     def trained(self) -> TrainedRound | None:
         """The latest training; None if there is none yet."""
-        return self._trained
+        return self._trained and self._trained[1]
 
     def progress(self, *, compare: bool = True) -> LearningProgress:
         """What labelling has gained so far: accuracy with its interval, the curve, and what cannot be told yet.
@@ -150,34 +119,79 @@ class ActiveLearner:
             compare: whether to compare with random labels, which trains ten small classifiers.
         """
         check_arguments(ActiveLearner.progress, {"compare": compare})
-        tested = self._tested()
-        random = None
+        self._refresh()
+        state, test_rows = self._state, self._chooser.test_rows
+        records = [batch.record for batch in state.trainings if batch.record is not None]
+        tested, random = state.tested(test_rows.tolist()), None
         if compare and self._trained and len(tested):
-            answers = {record.n_labelled: [record.test.get(row, -1) for row in tested] for record in self._records}
+            answers = {record.n_labelled: [record.test.get(row, -1) for row in tested] for record in records}
             known, seed = [*tested.values()], self.options.seed
-            random = compare_with_random(self._trained.learner, [*tested], known, answers, seed=seed)
-        return progress_of(self._records, self._label_names, self._labels, self._chooser.test_rows, random=random)
+            random = compare_with_random(self._trained[1].learner, [*tested], known, answers, seed=seed)
+        return progress_of(records, state.label_names, state.labels, test_rows, random=random)
 
-    def _tested(self) -> dict[int, int]:
-        """Class of each test document that is labelled, by row, in the order of the sample."""
-        names = {name: number for number, name in enumerate(self._label_names)}
-        sample = sample_so_far(self._chooser.test_rows.tolist(), self._labels)
-        return {row: names[label] for row in sample if (label := self._labels[row]) is not None}
+    # On disk, and shown
 
-    def _keep(self, trained: TrainedRound) -> None:
-        """Keeps what is measured of a training."""
-        before = [record.observation for record in self._records]
-        record, self._points = record_round(
-            trained,
-            self.options.choices,
-            len(self._chooser.corpus),
-            self._chooser.test_rows,
-            n_decided=len(self._labels),
-            tested=self._tested(),
-            before=[each for each in before if each is not None],
-            points=self._points,
+    def save(self, folder: str | Path) -> None:
+        """Keeps the loop in a folder: documents, labels, what was asked, and vectors that were given as an array.
+
+        A save that is interrupted leaves what was there before.
+
+        Raises:
+            ConfigError: if the labels are kept elsewhere, in a labelling project.
+            StorageError: if the folder belongs to something else or cannot be written.
+        """
+        check_arguments(ActiveLearner.save, {"folder": folder})
+        from cal.active.saved import save
+
+        save(Path(folder), self._documents, self._state, self.options)
+
+    @classmethod
+    def load(cls, folder: str | Path, **options: Any) -> ActiveLearner:
+        """The loop that `save` kept. It asks and predicts as the one that was saved.
+
+        Args:
+            folder: the folder.
+            **options: options to change. Those that were objects or functions must be given again.
+
+        Raises:
+            ConfigError: if an option was an object and is not given again.
+            StorageError: if there is no such folder, or it is damaged.
+        """
+        check_arguments(cls.load, {"folder": folder})
+        from cal.active.saved import load
+
+        documents, state, kept = load(Path(folder), options)
+        made = cls(documents, **kept)
+        made._restore(state)
+        return made
+
+    def __repr__(self) -> str:
+        n = len(self._state.labels)
+        return (
+            f"ActiveLearner '{self._documents.corpus.name}': {quantity(len(self), 'document')}, {n:,} labelled, "
+            f"{quantity(len(self._state.label_names), 'label')}, strategy={self.options.choices.strategy_label}"
         )
-        self._records.append(record)
 
-    def _ids(self, rows: np.ndarray) -> list[str]:
-        return [self._chooser.corpus.train.ids[row] for row in rows.tolist()]
+    def _repr_html_(self) -> str:
+        return learner_html(repr(self), self._state)
+
+    # Within
+
+    def _restore(self, state: LoopState) -> None:
+        super()._restore(state)
+        self._new_texts = NewTexts(self._chooser)
+
+    def _now(self) -> TrainedRound:
+        self._refresh()
+        known = self._known()
+        if known.n_present < 2:
+            only = [name for name, n in zip(known.label_names, known.counts.tolist(), strict=True) if n]
+            what = f"the only label is {only[0]}" if only else "no document to train on is labelled"
+            raise LearnerError(f"There is no classifier yet, because {what}. Tell documents of two labels at least.")
+        return self._train(known)
+
+    def _probs(self, texts: Any, features: Any) -> np.ndarray:
+        trained = self._now()
+        if texts is not None:
+            return self._new_texts.probs(trained, texts, features)
+        return trained.probs(np.array([self._row[each] for each in self._documents.ids], dtype=np.int64))

@@ -59,10 +59,11 @@ class TrainedRound:
     ) -> None:
         self.known, self.round, self._strategy = known, round, choices.strategy
         n, device = len(documents.ids), torch.device(choices.device)
-        gold = torch.zeros(n, dtype=torch.int64)
-        gold[torch.from_numpy(known.rows)] = torch.from_numpy(known.gold)
+        self._gold = torch.zeros(n, dtype=torch.int64)
+        self._gold[torch.from_numpy(known.rows)] = torch.from_numpy(known.gold)
+        self._gold, self._streams = self._gold.to(device), Streams([choices.seed], round, device)
         partition = Partition([known.rows.tolist()], n, device, [known.aside.tolist()])
-        training = SharedTraining(learner, partition, gold.to(device), Streams([choices.seed], round, device))
+        training = SharedTraining(learner, partition, self._gold, self._streams)
         self.n_candidates = int(training.candidates.shape[1])
         training.fit([0] if self.n_candidates and "predictions" in choices.strategy.needs else [])
         training.draw_maps()
@@ -96,6 +97,16 @@ class TrainedRound:
             return Scored(np.empty(0, np.int64), np.empty(0))
         strategy = Margin() if self._strategy.chooses_batches else self._strategy
         return self._of_pool(part.in_whole(chosen(strategy, part, n)))
+
+    def again(self, learner: Learner) -> Learner:
+        """Trains another learner just as that of the round was trained.
+
+        Args:
+            learner: an untrained classifier over the same documents, and perhaps others.
+        """
+        rows = self._training.labelled
+        learner.fit(rows, self._gold[rows], self._streams)
+        return learner
 
     @one_thread()
     def probs(self, rows: np.ndarray) -> np.ndarray:

@@ -81,6 +81,8 @@ def documents_of(
         >>> documents_of({"text": ["How far?", "Who?"], "id": [1, 2], "label": ["NUM", None]}).labels
         {'1': 'NUM'}
     """
+    if isinstance(given, LoopDocuments):
+        return given
     if isinstance(given, Corpus):
         return _of_corpus(given)
     if isinstance(given, LabelStore):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -17,11 +18,13 @@ from torch import Tensor, nn
 from cal.checks import one_of, refuse, whole_numbers
 from cal.data.cache import cached_array
 from cal.data.corpus import Corpus
-from cal.data.features import Features, computed_once, documents_fingerprint, standardised
+from cal.data.features import Embedder, Features, computed_once, documents_fingerprint
 from cal.data.pretrained import Pretrained, transformers_version
-from cal.data.tokens import Tokens, passes, tokenise, warn_of_cuts
+from cal.data.standardise import scale_of, scaled
+from cal.data.tokens import Tokens, attention, passes, tokenise, warn_of_cuts
 from cal.errors import ConfigError
 from cal.progress import bar
+from cal.threads import one_thread
 
 _PRECISIONS = ("bf16", "float32", "int8")
 
@@ -60,19 +63,9 @@ class Encoder:
         Raises:
             ModelError: if the model cannot be loaded or used.
         """
-        model = Pretrained.find(self.model, self.revision, "features.model")
-        device = torch.device("cuda" if torch.cuda.is_available() and self.precision != "int8" else "cpu")
+        model, device = self._model_and_device()
         # Vectors in the cache need neither transformers, which takes seconds to import, nor the tokens.
-        recipe = {
-            "recipe": 3,
-            "model": model.whole_fingerprint,
-            "max_length": self.max_length,
-            "precision": self.precision,
-            "device": (device.type, _computes_in_bf16(device)),
-            "standardise": self.standardise,
-            "torch": version("torch"),
-            "transformers": transformers_version(),
-        }
+        recipe = self._recipe(model, device)
         read: list[Tokens] = []
 
         def tokens() -> Tokens:
@@ -82,7 +75,10 @@ class Encoder:
 
         def vectors() -> Mapping[str, np.ndarray]:
             made = self._vectors(tokens(), device)
-            return standardised(made) if self.standardise else made
+            if not self.standardise:
+                return made
+            scale = self._scale(corpus, recipe, lambda: made["train"])
+            return {name: scaled(split, scale) for name, split in made.items()}
 
         features = computed_once("encoder", corpus, recipe, vectors)
         cuts = cached_array(
@@ -93,10 +89,60 @@ class Encoder:
             warn_of_cuts(cuts, sizes, "max_length" if self.max_length else self.model)
         return features
 
+    def embedder(self, corpus: Corpus) -> Embedder:
+        """A function that computes the vectors of new documents as if they were a test split of the corpus."""
+        model, device = self._model_and_device()
+
+        @cache
+        def module(short: bool) -> Any:
+            made, _ = model.load("AutoModel", **attention(device, short))
+            return self._ready(made, device)
+
+        def train() -> np.ndarray:  # if the vectors, but not their scale, are in the cache
+            return self._vectors(tokenise(only_train, model, self.max_length), device)["train"]
+
+        only_train = replace(corpus, test=None, dev=None, tests={})
+        scale = self._scale(only_train, self._recipe(model, device), train) if self.standardise else None
+
+        @one_thread()
+        def embed(new: Corpus) -> np.ndarray:
+            tokens = tokenise(new, model, self.max_length, keep=False).with_model_ids()
+            vectors = self._encoded(module(tokens.are_short), tokens, device)["train"]
+            return vectors if scale is None else scaled(vectors, scale)
+
+        return embed
+
+    def _model_and_device(self) -> tuple[Pretrained, torch.device]:
+        device = torch.device("cuda" if torch.cuda.is_available() and self.precision != "int8" else "cpu")
+        return Pretrained.find(self.model, self.revision, "features.model"), device
+
+    def _recipe(self, model: Pretrained, device: torch.device) -> dict[str, Any]:
+        """All that the vectors of a text depend on."""
+        return {
+            "recipe": 3,
+            "model": model.whole_fingerprint,
+            "max_length": self.max_length,
+            "precision": self.precision,
+            "device": (device.type, _computes_in_bf16(device)),
+            "standardise": self.standardise,
+            "torch": version("torch"),
+            "transformers": transformers_version(),
+        }
+
+    def _scale(self, corpus: Corpus, recipe: Mapping[str, object], train: Callable[[], np.ndarray]) -> np.ndarray:
+        """(2, feature) mean and divisor of the features over train, kept for documents that are yet to come."""
+        of = documents_fingerprint(replace(corpus, test=None, dev=None, tests={}))
+        return cached_array("features/scale", {**recipe, "documents": of}, lambda: scale_of(train()))
+
+    def _ready(self, module: Any, device: torch.device) -> Any:
+        return (_in_int8(module) if self.precision == "int8" else module).eval().to(device)
+
     def _vectors(self, tokens: Tokens, device: torch.device) -> dict[str, np.ndarray]:
         """(instance, feature) of each split."""
         module, _ = tokens.load("AutoModel", device)
-        module = (_in_int8(module) if self.precision == "int8" else module).eval().to(device)
+        return self._encoded(self._ready(module, device), tokens, device)
+
+    def _encoded(self, module: Any, tokens: Tokens, device: torch.device) -> dict[str, np.ndarray]:
         total = sum(int(tokens.document_lengths(name).sum()) for name in tokens.sizes)
         made = {}
         with bar(total=total, desc="Encoding", unit="token", unit_scale=True) as shown:

@@ -27,7 +27,7 @@ from cal.threads import one_thread
 
 DENSE = "make_pipeline(TfidfVectorizer(), TruncatedSVD(100)), or features=lsa"
 """Advice for whatever cannot use sparse vectors."""
-_ROWS = 4_096  # of a large matrix that are in memory in float64 at a time
+_ROWS = 4_096  # of a large matrix that are looked at together
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,9 +173,17 @@ class Features:
 
 
 class FeatureKind(Protocol):
-    """A way to turn the documents of a corpus into vectors."""
+    """A way to turn the documents of a corpus into vectors.
+
+    It may have a method `embedder(corpus)`, which returns a function from other corpora to the vectors of their train
+    split: those that its documents would have as a test split of `corpus`. New texts then need no second `compute`.
+    """
 
     def compute(self, corpus: Corpus) -> Features: ...
+
+
+Embedder = Callable[[Corpus], Any]
+"""A function from a corpus of new documents to the (instance, feature) vectors of its train split."""
 
 
 def as_features(spec: Any) -> Features | FeatureKind | None:
@@ -270,42 +278,6 @@ def documents_fingerprint(corpus: Corpus) -> str:
     return digest.hexdigest()
 
 
-def standardised(vectors: Mapping[str, np.ndarray], zeros_stay: bool = False) -> dict[str, np.ndarray]:
-    """(x - mean) / std, feature by feature, with the mean and standard deviation of train.
-
-    A feature that varies over train by no more than rounding is centred but not scaled: dividing by rounding noise
-    would blow up the other splits.
-
-    Args:
-        vectors: (instance, feature) by name of the split; `train` must be among them.
-        zeros_stay: leave vectors of zeros as they are and count them in neither mean nor standard deviation. Texts
-            without a known word then resemble no text; centred, they would resemble those near the origin.
-
-    Returns:
-        (instance, feature) float32 by name of the split.
-
-    Example:
-        >>> standardised({"train": np.array([[1.0, 5.0], [3.0, 5.0]])})["train"].tolist()
-        [[-1.0, 0.0], [1.0, 0.0]]
-        >>> standardised({"train": np.array([[1.0, 5.0], [3.0, 5.0], [0.0, 0.0]])}, zeros_stay=True)["train"].tolist()
-        [[-1.0, 0.0], [1.0, 0.0], [0.0, 0.0]]
-    """
-    train = np.asarray(vectors["train"], dtype=np.float64)
-    if zeros_stay and train.any() and not (some := train.any(axis=1)).all():
-        train = train[some]
-    mean, std = train.mean(axis=0), train.std(axis=0)
-    scale = np.where(std > 1e-6 * np.abs(train).max(axis=0), std, 1.0)
-    made = {}
-    for name, split in vectors.items():
-        made[name] = np.empty(split.shape, np.float32)
-        for start in range(0, len(split), _ROWS):
-            rows = slice(start, start + _ROWS)
-            made[name][rows] = (split[rows] - mean) / scale
-        if zeros_stay:
-            made[name][~split.any(axis=1)] = 0
-    return made
-
-
 def tokens(text: str) -> list[str]:
     """The words of a text in lower case, and each of its punctuation marks.
 
@@ -334,7 +306,8 @@ def _kind(vectors: Any) -> str:
 def _not_finite(vectors: Any) -> np.ndarray:
     """Rows with NaN or infinity."""
     if not sparse.issparse(vectors):
-        return np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+        parts = [vectors[start : start + _ROWS] for start in range(0, len(vectors), _ROWS)]
+        return np.flatnonzero(np.concatenate([~np.isfinite(part).all(axis=1) for part in parts] or [np.empty(0, bool)]))
     entries = np.flatnonzero(~np.isfinite(vectors.data))
     return np.unique(np.searchsorted(vectors.indptr, entries, side="right") - 1)
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from cal.checks import refuse, whole_numbers
 from cal.data.corpus import Corpus
 from cal.data.directions import principal_directions, project
-from cal.data.features import Features, computed_once, standardised, tokens
+from cal.data.features import Embedder, Features, computed_once, tokens
+from cal.data.standardise import scale_of, scaled
 from cal.progress import bar
+from cal.threads import one_thread
 
 MOST_COMPONENTS = 300
 """Number of components that many texts get."""
@@ -56,20 +60,46 @@ class Lsa:
         recipe = {**asdict(self), "n_components": n, "recipe": 2, "scikit-learn": version("scikit-learn")}
         return computed_once("lsa", corpus, recipe, lambda: self._vectors(corpus, n))
 
+    def embedder(self, corpus: Corpus) -> Embedder:
+        """A function that computes the vectors of new documents as if they were a test split of the corpus."""
+        fitted = self._fit(corpus, self.n_components or suitable_components(len(corpus.train)))
+        return lambda new: fitted.vectors(new.train.texts)
+
     def _vectors(self, corpus: Corpus, n_components: int) -> dict[str, np.ndarray]:
+        fitted = self._fit(corpus, n_components)
+        others = {name: fitted.vectors(split.texts) for name, split in corpus.splits().items() if name != "train"}
+        return {"train": fitted.train, **others}
+
+    @one_thread()
+    def _fit(self, corpus: Corpus, n_components: int) -> _Fitted:
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         terms = TfidfVectorizer(
             analyzer=words_and_pairs, sublinear_tf=True, max_features=self.max_terms, dtype=np.float64
         )
         with bar(total=3, desc="Reducing word counts", unit="step") as steps:
-            train = terms.fit_transform(corpus.train.texts)  # (instance, term), sparse
+            counts = terms.fit_transform(corpus.train.texts)  # (instance, term), sparse
             steps.update()
-            directions = principal_directions(train, n_components)
+            directions = principal_directions(counts, n_components)
             steps.update()
-            others = {name: terms.transform(split.texts) for name, split in corpus.splits().items() if name != "train"}
-            projected = {name: project(counts, directions) for name, counts in {"train": train, **others}.items()}
-            return standardised(projected, zeros_stay=True)
+            train = project(counts, directions)
+            scale = scale_of(train, zeros_stay=True)
+            return _Fitted(terms, directions, scale, scaled(train, scale, zeros_stay=True))
+
+
+@dataclass(frozen=True, eq=False)
+class _Fitted:
+    """Vocabulary, projection and scale of some texts, and the vectors of these."""
+
+    terms: Any
+    directions: np.ndarray
+    scale: np.ndarray
+    train: np.ndarray
+
+    @one_thread()
+    def vectors(self, texts: Sequence[str]) -> np.ndarray:
+        """(text, feature) vectors of other texts."""
+        return scaled(project(self.terms.transform(texts), self.directions), self.scale, zeros_stay=True)
 
 
 def suitable_components(n_texts: int) -> int:

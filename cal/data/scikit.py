@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,8 +12,8 @@ import numpy as np
 from scipy import sparse
 
 from cal.data.corpus import Corpus
-from cal.data.features import Features
-from cal.errors import ConfigError, FeatureError, shown
+from cal.data.features import Embedder, Features
+from cal.errors import CalError, ConfigError, FeatureError, shown
 from cal.registry import described, find_target, said
 from cal.threads import one_thread
 
@@ -57,18 +58,43 @@ class Vectoriser:
         Raises:
             FeatureError: if the texts cannot be vectorised.
         """
+        vectoriser = self._fitted(corpus)
+        with _explained(vectoriser, corpus.name):
+            return Features.of({name: _floats(vectoriser.transform(s.texts)) for name, s in corpus.splits().items()})
+
+    def embedder(self, corpus: Corpus) -> Embedder:
+        """A function that computes the vectors of new documents as if they were a test split of the corpus."""
+        vectoriser = self._fitted(corpus)
+
+        @one_thread()
+        def embed(new: Corpus) -> Any:
+            with _explained(vectoriser, new.name):
+                return _floats(vectoriser.transform(new.train.texts))
+
+        return embed
+
+    @one_thread()
+    def _fitted(self, corpus: Corpus) -> Any:
         vectoriser = _clone(self._unfitted)
         unset = [name for name, value in random_states(vectoriser).items() if value is None]
         vectoriser.set_params(**dict.fromkeys(unset, 0))
-        try:
+        with _explained(vectoriser, corpus.name):
             vectoriser.fit(corpus.train.texts)
-            vectors = {name: _floats(vectoriser.transform(split.texts)) for name, split in corpus.splits().items()}
-        except (Exception, SystemExit) as error:  # a vectoriser of the user may raise anything
-            raise FeatureError(
-                f"{type(vectoriser).__name__} cannot vectorise the texts of {corpus.name}: {said(error)}. "
-                "It is fitted on the texts of train, without labels."
-            ) from error
-        return Features.of(vectors)
+        return vectoriser
+
+
+@contextmanager
+def _explained(vectoriser: Any, corpus: str) -> Iterator[None]:
+    """Names the vectoriser and the corpus in whatever it raises."""
+    try:
+        yield
+    except CalError:
+        raise
+    except (Exception, SystemExit) as error:  # a vectoriser of the user may raise anything
+        raise FeatureError(
+            f"{type(vectoriser).__name__} cannot vectorise the texts of {corpus}: {said(error)}. "
+            "It is fitted on the texts of train, without labels."
+        ) from error
 
 
 def unfitted(spec: Any, parameters: Mapping[str, Any], where: str, methods: Sequence[str]) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any
@@ -66,6 +66,11 @@ class Tokens:
     def __hash__(self) -> int:
         return hash(self.fingerprint)
 
+    @property
+    def are_short(self) -> bool:
+        """Whether every sequence is so short that a CPU computes attention faster in separate operations."""
+        return bool(self.lengths.max() <= _SHORT)
+
     def document_lengths(self, split: str) -> np.ndarray:
         """(instance,) number of tokens of each document's longest sequence."""
         first, n = self._place[split]
@@ -95,6 +100,10 @@ class Tokens:
         shape = (len(rows), self.n_choices, -1) if self.n_choices > 1 else (len(rows), -1)
         return {name: torch.from_numpy(values.astype(np.int64)).view(shape) for name, values in batch.items()}
 
+    def with_model_ids(self) -> Tokens:
+        """The same tokens by the model's own ids, for a module with all of its embeddings."""
+        return replace(self, ids=self.vocabulary[self.ids], vocabulary=np.arange(self.vocabulary.max() + 1))
+
     def load(self, auto: str, device: torch.device, **options: Any) -> tuple[Any, dict[str, Any]]:
         """The model that reads them, on the CPU, and which of its weights are not pretrained: see `Pretrained.load`.
 
@@ -108,9 +117,7 @@ class Tokens:
         Raises:
             ModelError: if there is no such model.
         """
-        if device.type == "cpu" and self.lengths.max() <= _SHORT:
-            options["attn_implementation"] = "eager"
-        module, info = self.model.load(auto, **options)
+        module, info = self.model.load(auto, **attention(device, self.are_short), **options)
         embedding = module.get_input_embeddings()
         if type(embedding) is not torch.nn.Embedding or self.vocabulary.max() >= embedding.num_embeddings:
             raise ModelError(
@@ -134,6 +141,11 @@ class Tokens:
         return {name: (end - n * self.n_choices, n) for (name, n), end in zip(self.sizes.items(), ends, strict=True)}
 
 
+def attention(device: torch.device, short: bool) -> dict[str, str]:
+    """The option of `Pretrained.load` that chooses how attention is computed."""
+    return {"attn_implementation": "eager"} if device.type == "cpu" and short else {}
+
+
 def passes(lengths: np.ndarray, device: str) -> list[np.ndarray]:
     """Positions of documents to read together, longest first, for little padding and memory that does not grow.
 
@@ -153,13 +165,14 @@ def passes(lengths: np.ndarray, device: str) -> list[np.ndarray]:
     return found
 
 
-def tokenise(corpus: Corpus, model: Pretrained, max_length: int | None = None) -> Tokens:
+def tokenise(corpus: Corpus, model: Pretrained, max_length: int | None = None, *, keep: bool = True) -> Tokens:
     """The tokens of a corpus; texts too long for the model are cut, with a warning.
 
     Args:
         corpus: corpus whose splits are all tokenised.
         model: model whose tokenizer is used.
         max_length: largest number of tokens per sequence, special ones included; None takes the model's limit.
+        keep: whether to look for them in the cache, and to keep them there.
 
     Raises:
         ModelError: if the tokenizer cannot be used, or `max_length` is more than the model can read.
@@ -198,7 +211,7 @@ def tokenise(corpus: Corpus, model: Pretrained, max_length: int | None = None) -
         return np.concatenate([np.asarray(part, dtype=np.int32) for part in parts])
 
     # One file: two processes can never mix their halves.
-    whole = cached_array("tokens", recipe, encoded)
+    whole = cached_array("tokens", recipe, encoded) if keep else encoded()
     n_sequences = sum(sizes.values()) * corpus.n_choices
     full_lengths, vocabulary, rest = np.split(whole[1:], np.cumsum([n_sequences, whole[0]]))
     ids, types = np.split(rest, 2) if typed else (rest, None)

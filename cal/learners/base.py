@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -37,8 +38,30 @@ class Prediction:
         return torch.softmax(self.logits.to(torch.float64), dim=-1)
 
 
+class LatePrediction(Prediction):
+    """A prediction whose embeddings are computed when they are first used, because they take much memory.
+
+    Args:
+        logits: (run, instance, class).
+        embed: function that computes the embeddings.
+    """
+
+    def __init__(self, logits: Tensor, embed: Callable[[], Tensor]) -> None:
+        object.__setattr__(self, "logits", logits)
+        object.__setattr__(self, "_embed", embed)
+
+    @cached_property
+    def embeddings(self) -> Tensor:
+        """(run, instance, width) last hidden layer."""
+        found: Tensor = self.__dict__["_embed"]()
+        return found
+
+
 class Learner(Protocol):
     """R independent classifiers over one corpus.
+
+    One that learns from document vectors may have a method `predict_vectors(x)`, which returns (run, instance, class)
+    logits of (instance, feature) vectors that are none of the corpus; others are trained again beside new documents.
 
     Attributes:
         n_runs: R.

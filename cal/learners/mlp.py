@@ -19,7 +19,7 @@ from cal.data.features import Features
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
 from cal.errors import FeatureError, StrategyError, shown
 from cal.learners import backprop
-from cal.learners.base import Prediction
+from cal.learners.base import LatePrediction, Prediction
 from cal.learners.nn import PRECISIONS, StackedMLP
 from cal.stopwatch import phase
 from cal.streams import Streams
@@ -27,6 +27,7 @@ from cal.streams import Streams
 # Instances predicted at once: on a CPU few enough for the cache, on a GPU enough to keep it busy.
 _CHUNK = {"cpu": 2_048, "cuda": 32_768}
 _MOST_COPIED = 2**24  # numbers; more than a cache holds are read where they are, if one run trains on a CPU
+_MOST_EMBEDDED = 2**27  # numbers in the last hidden layer of all documents; more are computed only if they are used
 
 # Steps of an epoch and size of a step that found most wrong labels of 80 to 1,000 documents of TREC and AG News.
 _STEPS, _SMALLEST_STEP = 32, 8
@@ -219,6 +220,10 @@ class MLPLearner:
 
     def predict(self, instances: Tensor) -> Prediction:
         with phase("predict"):
+            if instances.numel() * self.config.hidden[-1] > _MOST_EMBEDDED:
+                return LatePrediction(
+                    self._logits(self.x_train, instances), lambda: self._forward(self.x_train, instances)[0]
+                )
             embeddings, logits = self._forward(self.x_train, instances)
         return Prediction(logits, embeddings)
 
@@ -233,6 +238,10 @@ class MLPLearner:
 
     def predict_split(self, name: str) -> Tensor:
         return self._logits(self._x[name].unsqueeze(0))
+
+    def predict_vectors(self, x: np.ndarray) -> Tensor:
+        """(run, instance, class) logits of (instance, feature) vectors that are none of the corpus."""
+        return self._logits(_as_tensor(x).to(device=self.x_train.device, dtype=self.x_train.dtype).unsqueeze(0))
 
     def dropout_probs(self, instances: Tensor, n_samples: int, streams: Streams) -> Tensor:
         """Each sample is one network, with the same dropout mask for all instances.

@@ -125,6 +125,10 @@ class ScikitLearner:
     def predict_split(self, name: str) -> Tensor:
         return self._logits([self._x[name]] * self.n_runs)
 
+    def predict_vectors(self, x: Any) -> Tensor:
+        """(run, instance, class) logits of (instance, feature) vectors that are none of the corpus."""
+        return self._logits([x] * self.n_runs)
+
     def dropout_probs(self, instances: Tensor, n_samples: int, streams: Streams) -> Tensor:
         raise StrategyError("A scikit-learn classifier has no dropout to sample networks by. Leave the strategy out.")
 
