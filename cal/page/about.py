@@ -8,16 +8,18 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from cal import __version__
+from cal.annotation.decisions.recording import latest_version
 from cal.annotation.project import Project
 from cal.annotation.queues.queues import Queue, read_queues
 from cal.annotation.store.label_table import read_labels
 from cal.annotation.store.labels import LabelNames
 from cal.annotation.store.reviewer_links import project_id
-from cal.annotation.store.schema import DOCUMENT, MAP_POINT, PROJECT, REVIEWER, RUN
+from cal.annotation.store.schema import DOCUMENT, GIVEN, MAP_POINT, PROJECT, QUEUE, REVIEWER, RUN
 from cal.dynamics.regions import AMBIGUOUS, EASY, HARD, OTHER
 from cal.exchange.formats import FORMATS
 from cal.exchange.records import STATES
 from cal.page.changes import latest_seq
+from cal.page.learning_line import read_line
 from cal.page.models.about import About, FormatView, LabelView, QueueView, RunFacts
 
 _ROWS = 500  # documents whose columns are looked at
@@ -57,6 +59,8 @@ def read_about(project: Project, reviewer: str | None, *, links: bool, leads: bo
             formats=[FormatView(name=name, ending=each.ending, summary=each.summary) for name, each in FORMATS.items()],
             n_documents=count_documents(connection),
             seq=latest_seq(connection),
+            learning=read_line(connection),
+            may_learn=may_learn(connection),
             tour=tour,
         )
 
@@ -66,6 +70,19 @@ def count_documents(connection: Connection) -> int:
     query = sa.select(sa.func.count()).select_from(DOCUMENT)
     withdrawn = query.where(sa.text("document.withdrawn"))  # as the index has it, and not `= 1`
     return int(connection.execute(query).scalar_one() - connection.execute(withdrawn).scalar_one())
+
+
+def count_given(connection: Connection) -> int:
+    """Number of documents to which the corpus gives a label."""
+    of_version = (GIVEN.c.version_id == latest_version(connection), GIVEN.c.label_id.is_not(None))
+    return int(connection.execute(sa.select(sa.func.count()).select_from(GIVEN).where(*of_version)).scalar_one())
+
+
+def may_learn(connection: Connection) -> bool:
+    """Whether there is no queue yet, and documents have no label: then the page offers to learn from decisions."""
+    if connection.execute(sa.select(QUEUE.c.id).limit(1)).first() is not None:
+        return False
+    return count_documents(connection) > count_given(connection)
 
 
 def queue_views(connection: Connection) -> list[QueueView]:

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from cal.annotation.decisions.recording import latest_version
 from cal.annotation.decisions.verdicts import UNDECIDED
+from cal.annotation.learning.roles import TEST
 from cal.annotation.project import Project
 from cal.annotation.queues.basis import Basis
 from cal.annotation.queues.task import Suggestion, Task
@@ -70,18 +71,27 @@ def opened_view(project: Project, number: int, reviewer: str, *, hidden: bool) -
         most = sa.select(sa.func.max(DRAW.c.n_reviewers)).where(DRAW.c.document_id == number, DRAW.c.is_open)
         served = Served(-1, number, connection.execute(most).scalar() or 1, 0.0)
         basis = Basis.of(connection)
+        if measures_accuracy(connection, number):
+            basis = Basis(basis.version)
         (task,) = make_tasks(connection, [served], queue=0, suspects=basis.suspects, map=basis.map, reviewer=reviewer)
         (view,) = _views(connection, [(number, task)], basis, hidden)
         return view.model_copy(update={"queue": None, "position": None, "until": None})
 
 
+def measures_accuracy(connection: Connection, number: int) -> bool:
+    """Whether a document waits for the label that measures accuracy, which no suggestion must sway."""
+    waits = (DRAW.c.document_id == number, DRAW.c.role == TEST, DRAW.c.is_open)
+    return connection.execute(sa.select(DRAW.c.position).where(*waits).limit(1)).first() is not None
+
+
 def _views(connection: Connection, tasks: Sequence[tuple[int, Task]], basis: Basis, hidden: bool) -> list[DocumentView]:
     names, run = read_labels(connection), basis.map
     numbers = [number for number, _ in tasks]
-    near = {} if hidden or basis.suspects is None else read_neighbours(connection, numbers, basis.suspects)
+    told = [number for number, task in tasks if task.role != TEST]  # about the others, no model says anything
+    near = {} if hidden or basis.suspects is None else read_neighbours(connection, told, basis.suspects)
     known = {*numbers, *(number for each in near.values() for number, _ in each)}
     rows = read_rows(connection, sorted(known), basis, names, tasks[0][1].reviewer)
-    curves = curve_views(connection, numbers, basis, names)
+    curves = curve_views(connection, told, basis, names)
     views = []
     for number, task in tasks:
         row, point = rows[number], task.point
@@ -123,6 +133,8 @@ def _views(connection: Connection, tasks: Sequence[tuple[int, Task]], basis: Bas
             until=task.until,
             blind=task.blind,
             adjudicates=task.adjudicates,
+            role=task.role,
+            batch=task.batch,
         )
         views.append(_without_hints(view, names) if hidden else view)
     return views

@@ -93,6 +93,8 @@ class Task:
         adjudicates: whether reviewers disagree about it, so that a decision settles that.
         came_back: why it is here again although it was decided; None if it was not.
         verdicts: what reviewers have decided about it before, in their order; empty if it is blind.
+        role: why active learning took it, one of `ROLES` of `cal.annotation.learning.roles`; None in other queues.
+        batch: number of its batch of active learning; None in other queues.
     """
 
     document: str
@@ -115,6 +117,8 @@ class Task:
     came_back: str | None = None
     verdicts: tuple[ShownVerdict, ...] = ()
     suggestions: Mapping[str, Suggestion] = field(default_factory=dict)
+    role: str | None = None
+    batch: int | None = None
     _made: float = field(default_factory=time.monotonic, repr=False, compare=False)
 
     def decision(

@@ -12,11 +12,13 @@ from sqlalchemy.engine import Connection
 
 from cal.annotation.decisions.recording import latest_version
 from cal.annotation.decisions.verdicts import DECIDES, DISAGREEMENT
+from cal.annotation.learning.roles import TEST
 from cal.annotation.queues.task import Point, ShownVerdict, Suggestion, Task
 from cal.annotation.store.label_table import read_labels
 from cal.annotation.store.labels import LabelNames
 from cal.annotation.store.schema import DOCUMENT, EVENT, GIVEN, MAP_POINT, RUN, STATE, SUGGESTION, VERDICT
 from cal.annotation.suggestions.sources import read_sources
+from cal.annotation.store.schema import DOCUMENT, DRAW, EVENT, GIVEN, MAP_POINT, RUN, STATE, SUGGESTION, VERDICT
 
 
 class Served(NamedTuple):
@@ -56,8 +58,11 @@ def make_tasks(
     suggestions = read_suggestions(connection, numbers, suspects, names)
     points = read_points(connection, numbers, map, names)
     of_sources = read_source_labels(connection, numbers, names)
+    learnt = read_roles(connection, queue, [each.position for each in served])
     tasks = []
     for each in served:
+        batch, role = learnt.get(each.position, (None, None))
+        measures = role == TEST
         row, state = documents[each.document], states.get(each.document)
         blind = each.n_reviewers > 1
         label = given.get(each.document)
@@ -69,8 +74,8 @@ def make_tasks(
                 split=row.split,
                 columns=row.columns or {},
                 given=None if label is None else names.name(label.label_id),
-                suggestion=suggestions.get(each.document),
-                point=points.get(each.document),
+                suggestion=None if measures else suggestions.get(each.document),
+                point=None if measures else points.get(each.document),
                 queue=queue,
                 position=each.position,
                 reviewer=reviewer,
@@ -82,10 +87,19 @@ def make_tasks(
                 adjudicates=not blind and state is not None and state.state == DISAGREEMENT,
                 came_back=None if state is None else state.returned,
                 verdicts=tuple(said.get(each.document, ())),
-                suggestions=of_sources.get(each.document, {}),
+                suggestions={} if measures else of_sources.get(each.document, {}),
+                role=role,
+                batch=batch,
             )
         )
     return tasks
+
+
+def read_roles(connection: Connection, queue: int, positions: Sequence[int]) -> dict[int, tuple[int, str]]:
+    """Batch and role of each draw of a queue that a model fills; empty for other queues."""
+    at = (DRAW.c.queue_id == queue, DRAW.c.position.in_(positions), DRAW.c.role.is_not(None))
+    query = sa.select(DRAW.c.position, DRAW.c.batch, DRAW.c.role).where(*at)
+    return {row.position: (row.batch, row.role) for row in connection.execute(query)} if positions else {}
 
 
 def read_suggestions(

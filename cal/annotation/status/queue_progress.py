@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from cal.annotation.decisions.verdicts import DECIDES
 from cal.annotation.decisions.view import undone
+from cal.annotation.learning.roles import ACTIVE
 from cal.annotation.proof.error_total import ErrorTotal, error_total
 from cal.annotation.proof.reads import Reads, read_reads
 from cal.annotation.proof.stopping import NextReads, certified_recall, next_reads
@@ -81,7 +82,7 @@ class CertifiedRecall:
 
 
 def read_progress(connection: Connection, *, reads: int, errors: float) -> list[QueueProgress]:
-    """The progress of each queue, in the order in which they were made.
+    """The progress of each queue that looks for errors, in the order in which they were made.
 
     Args:
         connection: a transaction that reads.
@@ -92,6 +93,8 @@ def read_progress(connection: Connection, *, reads: int, errors: float) -> list[
     last = dict(connection.execute(latest.group_by(EVENT.c.queue_id)).all())
     found = []
     for queue in read_queues(connection):
+        if queue.order == ACTIVE:
+            continue
         of = read_reads(connection, queue.id)
         ahead = next_reads(of.weights, of.outcome, _next_weights(connection, of, reads), errors=errors)
         found.append(QueueProgress(queue, of, _total(of), ahead, last.get(queue.id, 0)))

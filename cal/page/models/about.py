@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from cal.page.models.deciding import Asked
+from cal.page.models.learning import LearningLine
 
 
 class LabelView(BaseModel):
@@ -97,6 +98,8 @@ class About(BaseModel):
         formats: formats of exports.
         n_documents: number of documents.
         seq: number of the latest event; changes after it come from /api/changes.
+        learning: what the worker of active learning does; null if the project does not learn.
+        may_learn: whether there is no queue yet, and documents have no label.
         tour: whether to offer the tour.
     """
 
@@ -118,6 +121,8 @@ class About(BaseModel):
     formats: list[FormatView]
     n_documents: int
     seq: int
+    learning: LearningLine | None
+    may_learn: bool
     tour: bool
 
 
@@ -174,6 +179,7 @@ class Changes(BaseModel):
         many: whether there are too many to list; fetch what is shown again.
         reviewers: who has done something.
         labels: whether labels or guidelines have changed, or something was imported.
+        learning: what the worker of active learning does, if that has changed.
     """
 
     seq: int
@@ -181,3 +187,4 @@ class Changes(BaseModel):
     many: bool
     reviewers: list[str]
     labels: bool
+    learning: LearningLine | None = None

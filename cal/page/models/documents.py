@@ -130,6 +130,8 @@ class DocumentView(BaseModel):
         blind: whether a second reviewer decides it, too, and neither sees what the other says.
         hidden: whether given label, suggestion and what tells them are left out, as the reviewer asked.
         adjudicates: whether reviewers disagree about it, so that a decision settles that.
+        role: why active learning took it: chosen, explore, test, check or reserve; null in other queues.
+        batch: number of its batch of active learning; null in other queues.
     """
 
     number: int
@@ -158,3 +160,5 @@ class DocumentView(BaseModel):
     blind: bool = False
     hidden: bool = False
     adjudicates: bool = False
+    role: str | None = None
+    batch: int | None = None

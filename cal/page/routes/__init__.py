@@ -11,6 +11,7 @@ from cal.page.routes import (
     disagreements,
     documents,
     exports,
+    learning,
     maps,
     progress,
     selections,
@@ -26,6 +27,7 @@ ROUTERS: list[APIRouter] = [
     maps.router,
     changes.router,
     progress.router,
+    learning.router,
     disagreements.router,
     settings.router,
 ]

@@ -13,8 +13,10 @@ from fastapi.responses import StreamingResponse
 from cal.annotation.project import Project
 from cal.page.access import reader
 from cal.page.changes import latest_seq, read_changes
+from cal.page.learning_line import differs, read_line
 from cal.page.models.about import Changes
 from cal.page.models.fields import Number
+from cal.page.models.learning import LearningLine
 from cal.page.routes.given import Served
 
 router = APIRouter(prefix="/api", tags=["changes"], dependencies=[Depends(reader)])
@@ -41,12 +43,14 @@ async def changes(
 
 
 async def _events(request: Request, project: Project, after: int) -> AsyncIterator[str]:
-    seq, quiet = after, 0
+    seq, quiet, line = after, 0, None
     yield "retry: 2000\n\n"
     while not (request.app.state.closing.is_set() or await request.is_disconnected()):
-        if await run_in_threadpool(_latest, project) != seq:
+        latest, learning = await run_in_threadpool(_latest, project)
+        if latest != seq or differs(learning, line):
             found = await run_in_threadpool(_read, project, seq)
-            seq, quiet = found.seq, 0
+            found.learning = learning if differs(learning, line) else None
+            seq, quiet, line = found.seq, 0, learning
             yield f"id: {seq}\ndata: {found.model_dump_json()}\n\n"
         elif (quiet := quiet + 1) % _SIGN_OF_LIFE == 0:
             yield ": still here\n\n"
@@ -55,9 +59,9 @@ async def _events(request: Request, project: Project, after: int) -> AsyncIterat
                 await asyncio.sleep(INTERVAL / _GLANCES)
 
 
-def _latest(project: Project) -> int:
+def _latest(project: Project) -> tuple[int, LearningLine | None]:
     with project.reading() as connection:
-        return latest_seq(connection)
+        return latest_seq(connection), read_line(connection)
 
 
 def _read(project: Project, after: int) -> Changes:

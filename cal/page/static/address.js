@@ -1,7 +1,7 @@
 /**
  * The address of a view: what is shown can be shared as a link, and the browser's back button works.
  *
- * Keys: view (review, documents, progress, disagreements, export, settings), queue, document (its number), filter (as
+ * Keys: view (review, documents, progress, learning, disagreements, export, settings), queue, document (its number), filter (as
  * `cal annotate queue filter=` takes it), run, colour, epochs, sort, settle
  * (number of the document in disagreement that is in front).
  */

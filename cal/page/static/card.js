@@ -12,12 +12,13 @@ import {empty} from "./empty.js";
 import {createGuidelines} from "./guidelines.js";
 import {showHistory} from "./history.js";
 import {openLabelField} from "./label_field.js";
+import {liveStage, stageInShort} from "./learning_now.js";
 import {complain} from "./notices.js";
 import {post, waiting} from "./outbox.js";
-import {app, emit, keep, on, setting, uuid} from "./state.js";
+import {app, emit, keep as keepSetting, on, setting, uuid} from "./state.js";
 import {createStopwatch} from "./stopwatch.js";
 import {createUndo} from "./undo.js";
-import {done, keyOf, STATE_AFTER} from "./words.js";
+import {done, keeps, keyOf, STATE_AFTER} from "./words.js";
 
 const REMEMBERED = 300;  // decisions of which the documents stay in memory, so that undoing is immediate
 
@@ -43,7 +44,7 @@ export function createCard(root) {
     label: label => decide("relabel", label),
     "choose label": () => labelField(false),
     "new label": () => labelField(true),
-    keep: () => decide("keep", deck.current()?.given),
+    keep,
     ambiguous: () => decide("ambiguous"),
     exclude: () => decide("exclude"),
     skip: () => decide("skip"),
@@ -63,6 +64,12 @@ export function createCard(root) {
     mine = true;
     emit("decided", body);
     mine = false;
+  }
+
+  /** Keeps the label: the given one, or the one that was decided and looks like a slip. */
+  function keep(key = "") {
+    const view = deck.current();
+    if (view && keeps(view) !== null) decide(view.given === null ? "relabel" : "keep", keeps(view), key);
   }
 
   /** Takes a decision about the document in front, and goes on to the next. */
@@ -121,6 +128,7 @@ export function createCard(root) {
         if (isNew) {
           post("labels", {name}, {told: `new label ${name}`});
           app.about.labels.push({name, colour: "#6b7785"});
+          deck.addLabel(name);
         }
         if (deck.current()?.number === view.number) decide("relabel", name, keyOf(fresh ? "new label" : "choose label"));
       },
@@ -151,7 +159,7 @@ export function createCard(root) {
 
   function hideHints() {
     const hidden = !setting("hidden", false);
-    keep("hidden", hidden || null);
+    keepSetting("hidden", hidden || null);
     emit("hidden", {hidden});
     if (hidden) deck.hideHints();
     deck.renew().catch(complain);
@@ -175,8 +183,8 @@ export function createCard(root) {
     const queue = app.about.queues.find(each => each.number === (view?.queue ?? deck.state.queue));
     place.replaceChildren(...(!view ? [queue ? queue.name : ""] : view.queue === null
       ? [el("button", {type: "button", class: "back", onclick: back}, el("kbd", {"aria-hidden": "true"}, keyOf("back")), current().view === "documents" ? " Back to the list" : " Back to the queue")]
-      : [`Document ${(view.position + 1).toLocaleString("en")}${queue ? ` of ${queue.n_documents.toLocaleString("en")}` : ""}`,
-        queue && app.about.queues.length > 1 ? ` in ${queue.name}` : ""]));
+      : [`Document ${(view.position + 1).toLocaleString("en")}`, ...(queue?.order === "active" ? [" · ", liveStage(stageInShort)]
+        : [queue ? ` of ${queue.n_documents.toLocaleString("en")}` : "", queue && app.about.queues.length > 1 ? ` in ${queue.name}` : ""])]));
     const tool = (name, title, run, pressed = null) => el("button", {type: "button", class: "plain tool", onclick: run,
       "aria-pressed": pressed === null ? null : String(pressed)}, el("kbd", {"aria-hidden": "true"}, keyOf(name)), ` ${title}`);
     tools.replaceChildren(tool("blind", "Blind", hideHints, hidden), tool("guidelines", "Guidelines", () => guidelines.toggle()),
@@ -251,6 +259,11 @@ export function createCard(root) {
   on("decided", ({numbers, undone: back}) => { if (!mine && !back) deck.drop(numbers); });
   on("changes", others);
   on("about", () => deck.renew().catch(complain));
+  on("learning", () => {
+    if (deck.current()) drawTop(deck.current());
+    else draw();
+    if (!deck.tasks().length) deck.fill();
+  });
   on("theme", () => { drawn = null; draw(true); });
   on("keys", () => { drawn = null; draw(true); });
   on("outbox", ({waiting: n, online}) => {

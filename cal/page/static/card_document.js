@@ -26,6 +26,7 @@ export function notes(view, undone, changed) {
     changed && note("changed", changed),
     view.came_back && note("back", el("strong", {}, "It came back: "), view.came_back),
     view.adjudicates && note("settles", "Reviewers disagree about this document. Your decision settles it."),
+    view.role === "test" && !view.hidden && app.about.learning?.trained && note("measures", "No suggestion here: this document measures accuracy."),
     view.blind && note("double", "Two reviewers decide this document. Neither sees the other's decision."),
     view.hidden && note("hidden-hints", "Blind mode: the given label and what models say are hidden."),
     own && note("own", `You ${done(own.action, own.label)} (${moment(own.time)}). You can decide again.`),
@@ -54,8 +55,9 @@ export function labels(view) {
   const p = label => view.ranking.find(each => each.label === label)?.p ?? null;
   const suggested = view.suggestion?.label ?? null;
   const row = (name, ...what) => el("div", {class: "said"}, el("dt", {}, name), el("dd", {}, what));
+  if (view.role !== null && view.given === null && suggested === null && view.label === null) return null;
   return el("dl", {class: "labels-said"},
-    row("Given label", view.given === null ? el("em", {}, "none") : labelChip(view.given, {p: p(view.given)})),
+    (view.given !== null || view.role === null) && row("Given label", view.given === null ? el("em", {}, "none") : labelChip(view.given, {p: p(view.given)})),
     suggested !== null && row("Suggested", suggested === view.given ? [labelChip(suggested, {p: p(suggested)}), " the same"]
       : labelChip(suggested, {p: view.suggestion.score})),
     view.suggestion?.p_wrong !== null && view.suggestion?.p_wrong !== undefined

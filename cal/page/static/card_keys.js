@@ -4,16 +4,18 @@ import {go} from "./address.js";
 import {action, shownKey} from "./keys.js";
 import {showRefused} from "./refused.js";
 import {emit, on} from "./state.js";
+import {keeps} from "./words.js";
 
 const VIEWS = ["review", "documents"];  // where the card can be
 
 /** Registers the keys of the card; a key that is held down decides only once. */
 export function registerKeys({does, decide, ready, inFront, deck, labelField, hideHints, guidelines, stepBy, back, history}) {
   const once = run => (event, key) => { if (!event.repeat) run(event, key); };
-  const deciding = (name, key, told, what, when = () => true) => action(name, {keys: [key], view: VIEWS, told, when: () => ready() && when(),
-    run: once((_, pressed) => decide(what, what === "keep" ? deck.current().given : null, shownKey(pressed)))});
+  const deciding = (name, key, told, what) => action(name, {keys: [key], view: VIEWS, told, when: ready,
+    run: once((_, pressed) => decide(what, null, shownKey(pressed)))});
 
-  deciding("keep", "k", "keep the given label", "keep", () => !deck.current().hidden && deck.current().given !== null);
+  action("keep", {keys: ["k"], view: VIEWS, told: "keep the given label", when: () => ready() && keeps(deck.current()) !== null,
+    run: once((_, pressed) => does.keep(shownKey(pressed)))});
   deciding("ambiguous", "a", "mark it ambiguous: more than one label fits", "ambiguous");
   deciding("exclude", "x", "exclude it from the corpus", "exclude");
   deciding("skip", "s", "skip it and leave it to somebody else", "skip");

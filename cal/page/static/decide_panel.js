@@ -2,7 +2,7 @@
 
 import {el} from "../map/dom.js";
 import {shownColour} from "./label_colours.js";
-import {chance, keyOf} from "./words.js";
+import {chance, keeps, keyOf} from "./words.js";
 
 const WITH_KEYS = 9, MOST = 12;  // labels with keys; labels of which all are shown
 const ACTIONS = [
@@ -38,6 +38,12 @@ export function createPanel(does) {
     p !== null && el("span", {class: "give-more"}, chance(p)));
   }
 
+  /** In a project without labels, the button that makes the first one. */
+  function firstLabel() {
+    return el("button", {type: "button", class: "primary first-label", onclick: () => does["new label"]()},
+      el("kbd", {"aria-hidden": "true"}, keyOf("new label")), " Give it the first label");
+  }
+
   return {
     root,
     field,
@@ -50,17 +56,21 @@ export function createPanel(does) {
         onclick: () => does["choose label"]()}, el("kbd", {"aria-hidden": "true"}, keyOf("choose label")),
       el("span", {class: "give-name"}, `All ${view.ranking.length} labels`));
       root.classList.toggle("without-document", !view);
-      labels.replaceChildren(...shown.map((each, k) => labelButton(each, k, view)), ...(more ? [more] : []));
+      labels.replaceChildren(...shown.map((each, k) => labelButton(each, k, view)), ...(more ? [more] : []),
+        ...(view && !view.ranking.length ? [firstLabel()] : []));
       if (at >= 0) labels.children[Math.min(at, labels.children.length - 1)]?.focus();
       for (const [name, button] of buttons) {
         const key = keyOf(name);
         button.querySelector("kbd").textContent = key;
         if (key) button.setAttribute("aria-keyshortcuts", key);
-        button.disabled = name !== "undo" && (!view || (name === "keep" && (view.hidden || view.given === null)));
+        button.disabled = name !== "undo" && (!view || (name === "keep" && keeps(view) === null));
       }
-      const name = view && !view.hidden && view.given !== null ? ` ${view.given}` : "";
+      const kept = view && keeps(view), name = kept ? ` ${kept}` : "";
+      const fromNothing = !!view && view.role !== null && !view.hidden && !kept;
+      buttons.get("keep").hidden = fromNothing;
+      actions.classList.toggle("without-keep", fromNothing);
       buttons.get("keep").querySelector(".act-name").replaceChildren("Keep", name && el("bdi", {class: "kept-name"}, name));
-      buttons.get("keep").title = !view ? "" : view.hidden ? "In blind mode, choose a label" : view.given === null
+      buttons.get("keep").title = !view ? "" : view.hidden ? "In blind mode, choose a label" : kept === null
         ? "There is no label to keep" : `Keep${name}`;
     },
 

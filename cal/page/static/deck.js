@@ -129,6 +129,13 @@ export function createDeck(changed) {
       fill();
     },
 
+    /** Lets the documents in hand have a label that is new. */
+    addLabel(name) {
+      for (const each of opened ? [opened, ...tasks] : tasks) {
+        if (!each.ranking.some(({label}) => label === name)) each.ranking.push({label: name, p: null});
+      }
+    },
+
     /** Takes the document in front out of the deck, because it was decided. */
     decided(view) {
       gone.set(view.document, performance.now());

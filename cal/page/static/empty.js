@@ -1,11 +1,15 @@
 /** What stands in the place of a document when there is none. */
 
 import {el} from "../map/dom.js";
-import {send} from "./api.js";
+import {get, send} from "./api.js";
 import {go} from "./address.js";
+import {invitation} from "./learning_begin.js";
+import {liveStage, stageMeans} from "./learning_now.js";
 import {complain} from "./notices.js";
 import {refresh} from "./session.js";
 import {app, emit} from "./state.js";
+
+const AGAIN = 5000;  // milliseconds
 
 /**
  * Says why there is no document, and what to do.
@@ -22,11 +26,36 @@ export function empty(state, renew) {
     return box("This project has no documents yet", ["Import a corpus in a terminal: ", el("code", {}, "cal annotate import PROJECT dataset=files dataset.path=FILE")],
       button("Look again", async () => { await refresh(); renew(); }));
   }
+  if (state.queue === null && app.about.may_learn) return begin(renew);
   if (state.queue === null) {
     return box("There is no queue yet", "A queue brings you the documents one by one, suspicious labels first.", button("Make a queue", makeQueue(renew)),
       documents());
   }
+  if (app.about.learning?.queue === state.queue) return learns(app.about.learning, state.left, renew);
   return nothingLeft(state.left, renew);
+}
+
+/** A project without labels: learning from decisions is what it needs. */
+function begin(renew) {
+  const place = el("div", {class: "begin"}, el("p", {class: "quiet"}, "Loading …"));
+  const again = async () => { await refresh(); emit("about"); renew(); };
+  get("learning").then(found => {
+    place.replaceChildren(...invitation({...found, n: found.n_unlabelled, again}));
+  }).catch(complain);
+  return [el("div", {class: "empty"}, el("h2", {}, "Nothing is labelled yet"), place,
+    el("p", {class: "buttons"}, button("Label at random instead", makeQueue(renew)), documents()))];
+}
+
+/** Nothing is left of a queue that a model fills: what it does, and that the page goes on by itself. */
+function learns(line, left, renew) {
+  if (line.stage === "stopped" || line.stage === "failed") {
+    return box("Everything that the model asked for is decided", [el("p", {}, liveStage(), ". ", stageMeans(line))],
+      tab("learning", "How to go on"), tab("export", "Export"), documents());
+  }
+  if (line.n_waiting && line.stage !== "training") return nothingLeft(left, renew);
+  setTimeout(renew, AGAIN);  // whatever the stream of changes says
+  return [el("div", {class: "empty learns", role: "status"}, el("h2", {}, line.stage === "training" ? "The model is learning" : "The next documents are being chosen"),
+    el("p", {}, line.stage === "training" ? [liveStage(), "."] : ""), el("p", {}, "You have decided everything that it asked for. New documents appear here by themselves."))];
 }
 
 function nothingLeft(left, renew) {

@@ -25,6 +25,12 @@ function build() {
     href: link({view: each.name}), "data-view": each.name,
     onclick: event => open(event, each.name),
   }, each.title, el("span", {class: "count"}))));
+  const tabs = () => {
+    for (const {name, when} of views) document.querySelector(`#tabs a[data-view="${name}"]`).hidden = !!when && !when();
+  };
+  tabs();
+  on("about", tabs);
+  on("learning", tabs);
   on("count", ({view, n}) => {
     const tab = document.querySelector(`#tabs a[data-view="${view}"] .count`);
     if (tab) tab.textContent = n ? ` ${thousands(n)}` : "";

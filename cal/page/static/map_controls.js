@@ -11,12 +11,15 @@ export class MapControls extends EventTarget {
 
   constructor() {
     super();
-    this.run = el("select", {id: "map-run", onchange: () => this.#tell("run", {run: Number(this.run.value)})});
+    this.run = el("select", {id: "map-run", onchange: () => this.#stepRun(0)});
     this.colour = el("select", {id: "map-colour", onchange: () => this.#tell("colour", {colour: this.colour.value})});
     this.slider = el("input", {type: "range", id: "map-epochs", min: 1, step: 1, oninput: () => this.#slide()});
     this.said = el("output", {class: "epochs-said", htmlFor: "map-epochs"});
     this.play = el("button", {type: "button", class: "plain play", onclick: () => this.#toggle()});
-    this.runField = el("label", {class: "map-field"}, "Map ", this.run);
+    const step = (by, text, title) => el("button", {type: "button", class: "plain run-step", title, "aria-label": title,
+      onclick: () => this.#stepRun(by)}, text);
+    this.steps = [step(-1, "‹", "Earlier map"), step(1, "›", "Later map")];
+    this.runField = el("div", {class: "map-field runs"}, el("label", {htmlFor: "map-run"}, "Map "), this.steps[0], this.run, this.steps[1]);
     this.colourField = el("label", {class: "map-field"}, "Colour ", this.colour);
     this.epochsField = el("div", {class: "map-field epochs"}, el("label", {htmlFor: "map-epochs"}, "Epochs "), this.play,
       this.slider, this.said);
@@ -31,6 +34,19 @@ export class MapControls extends EventTarget {
     this.run.replaceChildren(...runs.map(each => el("option", {value: each.number, title: each.told}, each.name)));
     this.run.value = String(chosen);
     this.runField.hidden = runs.length < 2;
+    this.#showSteps();
+  }
+
+  #showSteps() {
+    const at = this.run.selectedIndex;
+    this.steps[0].disabled = at <= 0;
+    this.steps[1].disabled = at >= this.run.options.length - 1;
+  }
+
+  #stepRun(by) {
+    this.run.selectedIndex += by;
+    this.#showSteps();
+    this.#tell("run", {run: Number(this.run.value)});
   }
 
   /** Shows what the points can be coloured by: [{colour, title, group}]. */

@@ -2,6 +2,7 @@
 
 import {el} from "../map/dom.js";
 import {get, send} from "./api.js";
+import {setLearning} from "./learning_now.js";
 import {app, keep, setting} from "./state.js";
 
 /** Fetches the facts about the project, after whoever reviews has said who they are. */
@@ -22,6 +23,7 @@ export async function begin() {
 /** Fetches the facts about the project again. */
 export async function refresh() {
   app.about = await get("about");
+  setLearning(app.about.learning);
   app.reviewer = app.about.reviewer;
 }
 

@@ -14,6 +14,7 @@
  * - `decided` {numbers, state, label, undone}: decided here, or taken back (`undone`), perhaps not yet at the server.
  * - `undone` {event}: the key for undoing takes back what this uuid did.
  * - `changes` {documents: [{number, state, label}], many, reviewers, labels}: from the server, ours included.
+ * - `learning` {}: the worker of active learning does something else, as `app.about.learning` says.
  * - `selection` {selection, count, from}: a selection was made on the map or in the list; null if it was cleared.
  * - `address` {address}: the address of the view has changed.
  * - `outbox` {waiting, refused, online}: decisions that wait for the server.

@@ -26,6 +26,12 @@ export function done(action, label, n = 1) {
   }
 }
 
+/** The label that can be kept: the given one, or one that was decided and is looked at again; null if there is none. */
+export function keeps(view) {
+  if (view.hidden) return null;
+  return view.given ?? (view.role === "check" ? view.label : null);
+}
+
 /** A probability for people: never "100%" or "0%", which no model knows. */
 export function chance(p) {
   if (p === null || p === undefined || Number.isNaN(p)) return "";

@@ -6,7 +6,7 @@ import {complain} from "../notices.js";
 import {progressNow} from "../progress_line.js";
 import {agreementSection, reviewersSection} from "../progress_people.js";
 import {changesSection, countsSection, leftSection, queuesSection, stopSection} from "../progress_parts.js";
-import {on} from "../state.js";
+import {app, on} from "../state.js";
 
 const AGAIN = 5000;  // milliseconds
 
@@ -42,9 +42,10 @@ export const progress = {
       seq = found.seq;
       drawCounts({...found, disagreements: found.states.disagreement});
       const open = [...rest.querySelectorAll("details[open]")].map(each => each.dataset.name);
-      rest.replaceChildren(el("div", {class: "column"}, leftSection(found)),
-        el("div", {class: "column"}, stopSection(found), changesSection(found)),
-        reviewersSection(found), agreementSection(found), queuesSection(found));
+      const errors = found.queues.length || !app.about.learning;  // labelling from nothing looks for no errors
+      rest.replaceChildren(...(errors ? [el("div", {class: "column"}, leftSection(found)),
+        el("div", {class: "column"}, stopSection(found), changesSection(found))] : []),
+      reviewersSection(found), agreementSection(found), ...(errors ? [queuesSection(found)] : []));
       for (const each of rest.querySelectorAll("details")) each.open = open.includes(each.dataset.name);
     }
 

@@ -1,0 +1,38 @@
+"""Learning begins from the page: whoever leads asks for it, and the server starts a worker if it may."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from cal.annotation.learning.roles import STOPPED
+from cal.annotation.project import Project
+from cal.annotation.store.database import as_word
+from cal.page.errors import Refused
+from cal.page.learning_line import read_line
+
+
+def begin(project: Project, labels: Sequence[str], lead: str, start: Callable[[], None] | None) -> None:
+    """Begins to learn with the usual options, or goes on if nothing learns at present.
+
+    Args:
+        project: the project.
+        labels: labels that are known already.
+        lead: who asks.
+        start: starts a worker; None if this server starts none.
+
+    Raises:
+        Refused: if a worker learns already, or this server starts none.
+    """
+    with project.reading() as connection:
+        line, word = read_line(connection), as_word(connection)
+    if line is not None and line.stage != STOPPED:
+        raise Refused(409, "conflict", "The project learns already.")
+    for name in labels:
+        project.add_label(name, reviewer=lead)
+    if start is None:
+        raise Refused(
+            *(409, "conflict"),
+            "This server trains no models. Start a worker in a terminal, and the page follows it: "
+            f"cal annotate learn {word}",
+        )
+    start()
