@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from cal.active.movement import Movement
 from cal.annotation.learning.reading import Learning, LearningBatch, read_learning
 from cal.annotation.learning.roles import RESERVE
 from cal.annotation.project import Project
@@ -15,6 +16,7 @@ from cal.annotation.store.database import as_word
 from cal.annotation.store.schema import DRAW
 from cal.page.about import count_documents, count_given
 from cal.page.label_uses import read_label_uses
+from cal.page.learning_accuracy import read_accuracies
 from cal.page.learning_line import read_line
 from cal.page.models.learning import BatchView, LabelFound, LearningFacts, LearningLine, LearningView
 
@@ -40,6 +42,7 @@ def learning_view(project: Project, *, starts: bool) -> LearningView:
 def _facts(connection: Connection, learning: Learning, line: LearningLine) -> LearningFacts:
     options = learning.options
     counts = _counts(connection, learning.queue)
+    curve, why_no_curve = read_accuracies(connection, learning)
     return LearningFacts(
         line=line,
         strategy=_name(options.get("strategy")),
@@ -49,15 +52,15 @@ def _facts(connection: Connection, learning: Learning, line: LearningLine) -> Le
         test_share=float(options.get("test_share") or 0),
         labels=[LabelFound(name=each.name, n=each.n_now) for each in read_label_uses(connection)],
         batches=[_batch(each, counts) for each in learning.batches],
-        curve=[],
-        why_no_curve="",
+        curve=curve,
+        why_no_curve=why_no_curve,
         random="",
         slips=[],
     )
 
 
 def _batch(batch: LearningBatch, counts: Mapping[int, tuple[int, int]]) -> BatchView:
-    record = batch.record
+    record, moved = batch.record, Movement.of(batch.record.movement)
     n, n_decided = counts.get(batch.batch, (0, 0))
     return BatchView(
         batch=batch.batch,
@@ -69,7 +72,7 @@ def _batch(batch: LearningBatch, counts: Mapping[int, tuple[int, int]]) -> Batch
         n_labelled=record.n_labelled,
         n_labels=record.n_classes,
         seconds=sum(record.seconds.values()),
-        moved="",
+        moved="" if moved is None else f"{100 * moved.changed:.0f} % changed region",
         stopping=[],
         slips=record.slips,
         notes=list(record.notes),

@@ -25,11 +25,15 @@ class TasksAsked(Asked):
         queue: number of the queue; null takes the latest.
         n: number of documents, those included that the reviewer has already.
         hidden: whether to leave out given label and suggestion.
+        fresh: whether what was fetched before a model chose better documents gives way to them.
+        shown: number of the document that is being read, which stays in any case.
     """
 
     queue: Number | None = None
     n: int = Field(5, ge=1, le=50)
     hidden: bool = False
+    fresh: bool = False
+    shown: Number | None = None
 
 
 class Left(BaseModel):

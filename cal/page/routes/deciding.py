@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 
 from cal.annotation.decisions.decision import Decision
 from cal.annotation.decisions.undoing import undo
+from cal.annotation.learning.giving_way import give_way
 from cal.annotation.queues.handing_back import hand_back
 from cal.annotation.store.schema import EVENT, QUEUE
 from cal.page.access import access_of
@@ -41,6 +42,9 @@ def tasks(asked: TasksAsked, project: Served, reviewer: Writer) -> Tasks:
         latest = connection.execute(sa.select(sa.func.max(QUEUE.c.id))).scalar()
     if latest is None:
         return Tasks(tasks=[], queue=None)
+    if asked.fresh:
+        with project.writing() as connection:
+            give_way(connection, latest if asked.queue is None else asked.queue, reviewer, asked.shown)
     found = project.tasks(reviewer, asked.n, asked.queue)
     views, number = task_views(project, found, hidden=asked.hidden), asked.queue or latest
     if views:

@@ -183,7 +183,7 @@ export function createCard(root) {
     const queue = app.about.queues.find(each => each.number === (view?.queue ?? deck.state.queue));
     place.replaceChildren(...(!view ? [queue ? queue.name : ""] : view.queue === null
       ? [el("button", {type: "button", class: "back", onclick: back}, el("kbd", {"aria-hidden": "true"}, keyOf("back")), current().view === "documents" ? " Back to the list" : " Back to the queue")]
-      : [`Document ${(view.position + 1).toLocaleString("en")}`, ...(queue?.order === "active" ? [" · ", liveStage(stageInShort)]
+      : [el("span", {class: "place-number"}, `Document ${(view.position + 1).toLocaleString("en")}`, queue?.order === "active" ? " · " : ""), ...(queue?.order === "active" ? [liveStage(stageInShort)]
         : [queue ? ` of ${queue.n_documents.toLocaleString("en")}` : "", queue && app.about.queues.length > 1 ? ` in ${queue.name}` : ""])]));
     const tool = (name, title, run, pressed = null) => el("button", {type: "button", class: "plain tool", onclick: run,
       "aria-pressed": pressed === null ? null : String(pressed)}, el("kbd", {"aria-hidden": "true"}, keyOf(name)), ` ${title}`);

@@ -27,7 +27,7 @@ function withoutHints(view) {
  */
 export function createDeck(changed) {
   let tasks = [], at = 0, opened = null, opening = null, queue = null, started = false;
-  let filling = null, again = false, timer = 0;
+  let filling = null, again = false, timer = 0, batch;
   const gone = new Map();  // id of a document -> when it was decided here
   const state = {loading: true, away: false, error: null, left: null, queue: null};
 
@@ -68,8 +68,10 @@ export function createDeck(changed) {
 
   async function fetchTasks() {
     const asked = queue, hidden = setting("hidden", false), sent = pending(), start = performance.now();
+    const chosen = app.about.learning?.batch ?? null, shown = current()?.number ?? null;
     try {
-      const answer = await send("tasks", {queue: asked, n: Math.min(50, AHEAD + sent.size), hidden});
+      const answer = await send("tasks", {queue: asked, n: Math.min(50, AHEAD + sent.size), hidden, fresh: chosen !== batch && chosen !== null, shown});
+      batch = chosen;
       if (asked !== queue || hidden !== setting("hidden", false)) {
         again = true;
         return;

@@ -2,7 +2,8 @@
 
 import {svg, thousands} from "../map/dom.js";
 
-const WIDTH = 560, HEIGHT = 270, LEFT = 52, RIGHT = 18, TOP = 14, BOTTOM = 46;
+const HEIGHT = 270, LEFT = 52, RIGHT = 18, TOP = 14, BOTTOM = 46;
+const small = matchMedia("(max-width: 50rem)");
 
 /**
  * The chart.
@@ -12,16 +13,17 @@ const WIDTH = 560, HEIGHT = 270, LEFT = 52, RIGHT = 18, TOP = 14, BOTTOM = 46;
  * @returns {SVGElement} the chart.
  */
 export function learningChart(curve) {
+  const width = small.matches ? 350 : 560;  // so that its letters can be read on a phone
   const until = curve.at(-1).n_labelled, from = Math.min(curve[0].n_labelled, until - 1);
   const floor = Math.max(0, Math.min(0.5, Math.floor(10 * Math.min(...curve.map(each => each.low))) / 10));
-  const x = n => LEFT + (WIDTH - LEFT - RIGHT) * (curve.length > 1 ? (n - from) / (until - from) : 0.5);
+  const x = n => LEFT + (width - LEFT - RIGHT) * (curve.length > 1 ? (n - from) / (until - from) : 0.5);
   const y = share => TOP + (HEIGHT - TOP - BOTTOM) * (1 - share) / (1 - floor);
-  const picture = svg("svg", {viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "learning-chart", role: "img", "aria-label": inWords(curve)});
+  const picture = svg("svg", {viewBox: `0 0 ${width} ${HEIGHT}`, class: "learning-chart", role: "img", "aria-label": inWords(curve)});
   for (const share of levels(floor)) {
-    picture.append(svg("line", {x1: LEFT, x2: WIDTH - RIGHT, y1: y(share), y2: y(share), class: "learning-grid"}),
+    picture.append(svg("line", {x1: LEFT, x2: width - RIGHT, y1: y(share), y2: y(share), class: "learning-grid"}),
       svg("text", {x: LEFT - 8, y: y(share) + 4, "text-anchor": "end"}, `${Math.round(100 * share)} %`));
   }
-  for (const n of curve.length > 1 ? ticks(from, until, 6) : [until]) {
+  for (const n of curve.length > 1 ? ticks(from, until, width / 95) : [until]) {
     picture.append(svg("text", {x: x(n), y: HEIGHT - BOTTOM + 18, "text-anchor": "middle"}, thousands(n)));
   }
   const along = (rows, of) => rows.map(each => `${x(each.n_labelled).toFixed(1)},${y(of(each)).toFixed(1)}`).join(" ");
@@ -38,7 +40,7 @@ export function learningChart(curve) {
     dot.append(svg("title", {}, `${thousands(each.n_labelled)} labels: ${percent(each.accuracy)}, between ${percent(each.low, Math.floor)} and ${percent(each.high, Math.ceil)}`));
     picture.append(dot);
   }
-  picture.append(svg("text", {x: (LEFT + WIDTH - RIGHT) / 2, y: HEIGHT - 6, "text-anchor": "middle"}, "Labels that the model learnt from"));
+  picture.append(svg("text", {x: (LEFT + width - RIGHT) / 2, y: HEIGHT - 6, "text-anchor": "middle"}, "Labels that the model learnt from"));
   return picture;
 }
 

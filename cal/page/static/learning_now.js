@@ -31,6 +31,7 @@ export function stageWords(line) {
     case "failed": return "The last training failed";
     default:
       if (line.batch === null) return "Choosing the first documents";
+      if (!line.n_waiting && line.message) return line.message.replace(/\.$/, "");
       return line.n_waiting ? `Waiting for ${counted(line.n_waiting, "more decision")}` : "Choosing the next documents";
   }
 }
@@ -53,7 +54,7 @@ export function stageMeans(line) {
     case "failed": return line.message ?? "";
     default:
       if (line.batch === null) return "They appear by themselves in a moment.";
-      if (!line.n_waiting) return "They appear by themselves in a moment.";
+      if (!line.n_waiting) return line.message ? "Look at how right the model is, and export the labels." : "They appear by themselves in a moment.";
       return line.trained ? "Then the model learns from all labels and chooses what to ask next."
         : "Then a model learns from them, if every label has an example.";
   }

@@ -37,13 +37,13 @@ function howToStart(starts, command, again) {
 /** How right the model is, with its interval. */
 export function accuracySection({curve, why_no_curve: why, random, test_share: share}) {
   if (!curve.length) {
-    return section("accuracy", "How right the model is, is not known yet", el("p", {}, why),
+    return section("accuracy", "How often the model is right is not known yet", el("p", {}, why),
       share ? el("p", {class: "muted"}, `${percent(share)} of all documents that you label are drawn at random and measure it. Nothing is learnt from them.`) : null);
   }
   const last = curve.at(-1);
   const rows = [...curve].reverse().map(each => [thousands(each.n_labelled), percent(each.accuracy),
     `${percent(each.low, Math.floor)} to ${percent(each.high, Math.ceil)}`, thousands(each.n_test)]);
-  return section("accuracy", `The model is right about ${percent(last.accuracy)} of documents`,
+  return section("accuracy", `The model is right in about ${percent(last.accuracy)} of cases`,
     el("p", {class: "lead"}, "Between ", el("strong", {}, percent(last.low, Math.floor)), " and ", el("strong", {}, percent(last.high, Math.ceil)),
       `, with 95 % certainty, from ${counted(last.n_test, "document")} that chance chose.`),
     el("figure", {}, learningChart(curve), el("figcaption", {class: "muted"}, swatch("line"), "share of documents that the model labels as you do ",
@@ -75,14 +75,14 @@ export function batchesSection({batches, curve}) {
   if (!batches.length) return section("batches", "Batches", el("p", {class: "muted"}, "The first documents are being chosen."));
   const accuracy = new Map(curve.map(each => [each.batch, each]));
   const rows = [...batches].reverse().map(each => {
-    const known = accuracy.get(each.batch);
-    return [thousands(each.batch + 1), each.round === null ? "without a model" : `${thousands(each.n_labelled)} in ${counted(each.n_labels, "class", "classes")}`,
-      known ? `${percent(known.accuracy)} (${percent(known.low, Math.floor)} to ${percent(known.high, Math.ceil)})` : "–",
+    const known = accuracy.get(each.batch), right = each.round === null ? "no model yet" : "–";
+    return [thousands(each.batch + 1), thousands(each.n_labelled),
+      known ? `${percent(known.accuracy)} (${percent(known.low, Math.floor)} to ${percent(known.high, Math.ceil)})` : right,
       duration(each.seconds), `${thousands(each.n_decided)} of ${thousands(each.n_documents)}`,
       each.run === null ? "–" : [each.moved ? `${each.moved} ` : "", el("a", {href: link({view: "review", run: each.run}), "aria-label": `Map of batch ${each.batch + 1}`}, "Map")]];
   });
   const notes = [...new Set(batches.at(-1).notes)];
-  return section("batches", "Batches", table("Batches", [{title: "Batch"}, {title: "Labels"}, {title: "Right", number: true},
+  return section("batches", "Batches", table("Batches", [{title: "Batch"}, {title: "Labels", number: true, hint: "Labels that the model learnt from"}, {title: "Right", number: true},
     {title: "Took", number: true}, {title: "Decided", number: true}, {title: "On the map"}], rows),
   notes.length ? el("ul", {class: "muted"}, notes.map(each => el("li", {}, each))) : null);
 }

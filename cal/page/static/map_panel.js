@@ -39,8 +39,8 @@ export class MapPanel {
     this.told = el("p", {class: "map-told", role: "status"});
     this.bar = createSelectionBar({from: "map", clear: () => this.deselect()});
     this.legend = el("div", {class: "map-legend-place"});
-    this.element = el("div", {class: "map-panel"}, this.controls.element, this.place, this.bar.element, this.told,
-      this.legend);
+    this.parts = [this.controls.element, this.place, this.bar.element, this.told, this.legend];
+    this.element = el("div", {class: "map-panel"}, this.parts);
     this.controls.addEventListener("run", ({detail}) => this.#choose({run: detail.run, epochs: null}));
     this.controls.addEventListener("colour", ({detail}) => this.#choose({colour: detail.colour}));
     this.controls.addEventListener("epochs", ({detail}) => this.#chooseEpochs(detail));
@@ -66,6 +66,7 @@ export class MapPanel {
   async show(address) {
     const {runs} = this;
     if (!runs.length) return this.#explain();
+    if (!this.place.isConnected) this.element.replaceChildren(...this.parts);
     const run = runs.find(each => String(each.number) === address.run) ?? runs.at(-1);
     const epochs = Number(address.epochs) > 0 && run.has_curves ? Number(address.epochs) : null;
     const blind = setting("hidden", false), wanted = address.colour || "region";
@@ -268,7 +269,12 @@ export class MapPanel {
   }
 
   #explain() {
-    const name = app.about.name;
+    const {name, learning, may_learn: mayLearn} = app.about;
+    if (learning || mayLearn) {
+      this.element.replaceChildren(el("div", {class: "no-map"}, el("h2", {}, "There is no map yet"),
+        el("p", {}, "It shows which labelled documents the model learns easily and which it doubts. It appears here after the first training.")));
+      return;
+    }
     this.element.replaceChildren(el("div", {class: "no-map"}, el("h2", {}, "There is no map yet"),
       el("p", {}, "A map shows which documents a model learns easily and which it doubts. Make one and import it:"),
       el("pre", {}, `cal map dataset=annotation dataset.project=PROJECT output=map\ncal annotate import PROJECT map=map`),

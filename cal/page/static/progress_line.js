@@ -7,7 +7,7 @@
 import {counted, el, thousands} from "../map/dom.js";
 import {get} from "./api.js";
 import {link} from "./address.js";
-import {emit, on} from "./state.js";
+import {app, emit, on} from "./state.js";
 
 const SOON = 1500, SELDOM = 2500, LATER = 20000;  // milliseconds
 let line = null, timer = 0, last = 0, estimate = false;
@@ -59,7 +59,7 @@ async function refresh() {
 /** The line, and a longer one to show beside the mouse. */
 function told({documents, decided, found, left, may_stop: mayStop}) {
   const parts = [`${thousands(decided)} of ${thousands(documents)} decided`];
-  if (found !== null) parts.push(`${counted(found, "error")} found`);
+  if (found !== null && (found || !app.about.learning)) parts.push(`${counted(found, "error")} found`);
   if (!left) return [parts.join(" · "), `${parts.join(", ")}. Open the progress.`];
   parts.push(left.low === left.high ? `${left.low ? thousands(left.low) : "none"} left` : `about ${thousands(Math.round(left.estimate))} left`);
   const interval = left.low === left.high ? "" : ` Between ${thousands(left.low)} and ${thousands(left.high)} are left, with 95 % certainty.`;

@@ -4,6 +4,7 @@ import {counted, decimal, el, thousands} from "../map/dom.js";
 import {link} from "./address.js";
 import {shrinkingChart} from "./shrinking.js";
 import {openQueue} from "./queue_dialog.js";
+import {app} from "./state.js";
 import {folded, section, share, table, withCommand} from "./tables.js";
 
 const STATES = [["kept", "kept"], ["relabelled", "relabelled"], ["ambiguous", "ambiguous"], ["excluded", "excluded"],
@@ -16,14 +17,15 @@ export function countsSection({documents, decided, states, returned, found}) {
   const title = `${thousands(decided)} of ${counted(documents, "document")} decided`;
   const bar = el("div", {class: "bar", role: "img", "aria-label": `${share(decided / documents)} decided`},
     el("span", {style: {width: `${100 * decided / documents}%`}}));
+  const fromNothing = !!app.about.learning && !found, word = told => fromNothing && told === "relabelled" ? "labelled" : told;
   const items = STATES.filter(([state]) => states[state]).map(([state, told]) => el("li", {},
-    el("a", {href: link({view: "documents", filter: `state=${state}`})}, `${thousands(states[state])} ${told}`)));
+    el("a", {href: link({view: "documents", filter: `state=${state}`})}, `${thousands(states[state])} ${word(told)}`)));
   if (returned) {
     items.push(el("li", {}, el("a", {href: link({view: "documents", filter: "state=returned"})},
       `${thousands(returned)} came back after an import`)));
   }
   return section("counts", title, bar, el("ul", {class: "state-counts"}, items),
-    found === null ? null : el("p", {}, el("strong", {}, `${counted(found, "error")} found`),
+    found === null || fromNothing ? null : el("p", {}, el("strong", {}, `${counted(found, "error")} found`),
       " so far: labels that were wrong and were replaced."));
 }
 

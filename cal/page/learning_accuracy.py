@@ -1,0 +1,68 @@
+"""How right the model of each training is, on the test documents that people have labelled by now."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from cal.active.accuracy import LiveAccuracy, live_accuracy
+from cal.annotation.decisions.recording import latest_version
+from cal.annotation.decisions.verdicts import EXCLUDED, KEPT, RELABELLED
+from cal.annotation.learning.reading import Learning
+from cal.annotation.store.label_table import read_labels
+from cal.annotation.store.schema import GIVEN, STATE
+from cal.annotation.store.statements import among, chunks
+from cal.page.models.learning import AccuracyView
+
+
+def read_accuracies(connection: Connection, learning: Learning) -> tuple[list[AccuracyView], str]:
+    """The accuracy of each training, and why there is none; one of the two is empty.
+
+    Args:
+        connection: a transaction that reads.
+        learning: the learning.
+    """
+    trained = [each for each in learning.batches if each.round is not None]
+    if not learning.options.get("test_share"):
+        return [], "No test documents are drawn, because test_share is 0. So nothing measures how right the model is."
+    if not trained:
+        return [], "No model was trained yet: every label needs an example first."
+    names = read_labels(connection)
+    labels, excluded = _decided(connection, sorted({number for each in trained for number in each.record.test}))
+    resolved = {each.id: names.resolved(each.id) for each in names.all}
+    known = {number: None if label is None else resolved[label] for number, label in labels.items()}
+    found: list[tuple[int, LiveAccuracy]] = []
+    for each in trained:
+        predicted = {number: resolved[label] for number, label in each.record.test.items()}
+        of_names = {one.id: one.name for one in names.current}
+        of = live_accuracy(predicted, known, names=of_names, excluded=excluded, n_labelled=each.record.n_labelled)
+        found.append((each.batch, of))
+    told = [
+        AccuracyView(
+            batch=batch,
+            n_labelled=of.n_labelled,
+            n_test=of.accuracy.n,
+            accuracy=of.accuracy.estimate or 0.0,
+            low=of.accuracy.low,
+            high=of.accuracy.high,
+        )
+        for batch, of in found
+        if of.is_told
+    ]
+    return told, "" if told else found[-1][1].reason
+
+
+def _decided(connection: Connection, numbers: list[int]) -> tuple[dict[int, int | None], set[int]]:
+    """The label of each document that is decided or was skipped, None if it has none; and those that are excluded."""
+    labels: dict[int, int | None] = {}
+    excluded: set[int] = set()
+    of_version = sa.and_(GIVEN.c.document_id == STATE.c.document_id, GIVEN.c.version_id == latest_version(connection))
+    query = sa.select(STATE.c.document_id, STATE.c.state, STATE.c.label_id, GIVEN.c.label_id.label("given_id"))
+    for some in chunks(numbers):
+        here = among(connection, STATE.c.document_id, some)
+        for row in connection.execute(query.select_from(STATE.outerjoin(GIVEN, of_version)).where(here)):
+            label = row.given_id if row.label_id is None else row.label_id
+            labels[row.document_id] = label if row.state in (KEPT, RELABELLED) else None
+            if row.state == EXCLUDED:
+                excluded.add(row.document_id)
+    return labels, excluded
