@@ -1,7 +1,9 @@
 /** The panel with which a document is decided: labels and actions, each with its key, and what the last key did. */
 
 import {el} from "../map/dom.js";
+import {link} from "./address.js";
 import {shownColour} from "./label_colours.js";
+import {app} from "./state.js";
 import {chance, keeps, keyOf} from "./words.js";
 
 const WITH_KEYS = 9, MOST = 12;  // labels with keys; labels of which all are shown
@@ -44,6 +46,12 @@ export function createPanel(does) {
       el("kbd", {"aria-hidden": "true"}, keyOf("new label")), " Give it the first label");
   }
 
+  /** Where all labels that are known can be named at once. */
+  function allLabels() {
+    return el("p", {class: "quiet first-label-more"}, "There are no labels yet. You can also ",
+      el("a", {href: link({view: app.about.learning ? "learning" : "settings"})}, "name those you know"), " before you begin.");
+  }
+
   return {
     root,
     field,
@@ -57,7 +65,7 @@ export function createPanel(does) {
       el("span", {class: "give-name"}, `All ${view.ranking.length} labels`));
       root.classList.toggle("without-document", !view);
       labels.replaceChildren(...shown.map((each, k) => labelButton(each, k, view)), ...(more ? [more] : []),
-        ...(view && !view.ranking.length ? [firstLabel()] : []));
+        ...(view && !view.ranking.length ? [firstLabel(), allLabels()] : []));
       if (at >= 0) labels.children[Math.min(at, labels.children.length - 1)]?.focus();
       for (const [name, button] of buttons) {
         const key = keyOf(name);

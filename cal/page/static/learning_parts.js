@@ -2,10 +2,12 @@
 
 import {counted, el, short, thousands} from "../map/dom.js";
 import {link} from "./address.js";
+import {send} from "./api.js";
 import {labelChip} from "./card_document.js";
 import {shownColour} from "./label_colours.js";
 import {learningChart, percent} from "./learning_curve.js";
 import {commandLine, duration, learn, liveStage, stageMeans} from "./learning_now.js";
+import {complain} from "./notices.js";
 import {app, emit} from "./state.js";
 import {folded, section, table} from "./tables.js";
 
@@ -57,8 +59,8 @@ function swatch(kind) {
   return el("span", {class: `swatch swatch-${kind}`, "aria-hidden": "true"});
 }
 
-/** The labels found so far. */
-export function labelsSection({labels}) {
+/** The labels found so far, and a field for one that is known already. */
+export function labelsSection({labels}, again) {
   const most = Math.max(1, ...labels.map(each => each.n));
   const title = labels.length ? `${counted(labels.length, "label")} so far` : "No labels yet";
   const list = el("ul", {class: "found-labels"}, labels.map(({name, n}) => el("li", {},
@@ -66,8 +68,24 @@ export function labelsSection({labels}) {
     el("span", {class: "found-bar", "aria-hidden": "true"}, el("span", {style: {width: `${100 * n / most}%`, background: shownColour(name)}})),
     el("span", {class: "found-count"}, n ? thousands(n) : "none yet"))));
   return section("found", title, labels.length ? list : null,
-    el("p", {class: "muted"}, "A new one may come up at any time: press N at a document. ",
-      el("a", {href: link({view: "settings"})}, app.about.leads ? "Name, rename or merge labels" : "All labels"), "."));
+    addLabel(again), el("p", {class: "muted"}, "A new one may come up at any time: press N at a document. ",
+      el("a", {href: link({view: "settings"})}, app.about.leads ? "Rename or merge labels" : "All labels"), "."));
+}
+
+/** A field that adds a label before any document has it. */
+function addLabel(again) {
+  const name = el("input", {maxLength: 200, required: true, autocomplete: "off", placeholder: "A label that you know already", "aria-label": "Name of a new label", "data-key": "add"});
+  return el("form", {class: "adding", onsubmit: async event => {
+    event.preventDefault();
+    if (!name.value.trim()) return;
+    try {
+      await send("labels", {name: name.value.trim()});
+      name.value = "";
+      await again();
+    } catch (error) {
+      complain(error);
+    }
+  }}, name, el("button", {}, "Add"));
 }
 
 /** The batches, the latest first. */

@@ -31,6 +31,7 @@ export const learning = {
 
     function draw(found) {
       setLearning(found.learning?.line ?? null);
+      const before = root.querySelector("[data-key=add]"), typed = before?.value ?? "", focused = before === document.activeElement && !!before;
       const open = [...root.querySelectorAll("details[open]")].map(each => each.dataset.name);
       if (!found.learning) {
         top.replaceChildren(beginSection(found, refresh));
@@ -43,6 +44,9 @@ export const learning = {
       rest.replaceChildren(el("div", {class: "column"}, accuracySection(of)),
         el("div", {class: "column"}, labelsSection(of, refresh), stopSection(of), slipsSection(of)), batchesSection(of));
       for (const each of root.querySelectorAll("details")) each.open = open.includes(each.dataset.name);
+      const field = root.querySelector("[data-key=add]");
+      field.value = typed;
+      if (focused) field.focus();
     }
 
     /** Draws what the worker does, only if it does something else: a focus in it stays. */
