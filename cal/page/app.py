@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 
 from fastapi import FastAPI
 
@@ -35,7 +34,7 @@ def create_app(project: Project, access: Access, *, tour: bool = False) -> FastA
     )
     app.state.project, app.state.access, app.state.tour = project, access, tour
     app.state.status = StatusCache(project)
-    app.state.learn: Callable[[], None] | None = None
+    app.state.learn = None
     app.state.closing = threading.Event()
     add_handlers(app)
     for router in ROUTERS:

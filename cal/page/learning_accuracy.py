@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from cal.active.accuracy import LiveAccuracy, live_accuracy
 from cal.annotation.decisions.recording import latest_version
 from cal.annotation.decisions.verdicts import EXCLUDED, KEPT, RELABELLED
 from cal.annotation.learning.reading import Learning
@@ -13,6 +14,9 @@ from cal.annotation.store.label_table import read_labels
 from cal.annotation.store.schema import GIVEN, STATE
 from cal.annotation.store.statements import among, chunks
 from cal.page.models.learning import AccuracyView
+
+if TYPE_CHECKING:
+    from cal.active.accuracy import LiveAccuracy
 
 
 def read_accuracies(connection: Connection, learning: Learning) -> tuple[list[AccuracyView], str]:
@@ -27,6 +31,8 @@ def read_accuracies(connection: Connection, learning: Learning) -> tuple[list[Ac
         return [], "No test documents are drawn, because test_share is 0. So nothing measures how right the model is."
     if not trained:
         return [], "No model was trained yet: every label needs an example first."
+    from cal.active.accuracy import live_accuracy  # imports torch
+
     names = read_labels(connection)
     labels, excluded = _decided(connection, sorted({number for each in trained for number in each.record.test}))
     resolved = {each.id: names.resolved(each.id) for each in names.all}
