@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -71,10 +72,12 @@ def opened_view(project: Project, number: int, reviewer: str, *, hidden: bool) -
         most = sa.select(sa.func.max(DRAW.c.n_reviewers)).where(DRAW.c.document_id == number, DRAW.c.is_open)
         served = Served(-1, number, connection.execute(most).scalar() or 1, 0.0)
         basis = Basis.of(connection)
-        if measures_accuracy(connection, number):
+        measures = measures_accuracy(connection, number)
+        if measures:
             basis = Basis(basis.version)
         (task,) = make_tasks(connection, [served], queue=0, suspects=basis.suspects, map=basis.map, reviewer=reviewer)
-        (view,) = _views(connection, [(number, task)], basis, hidden)
+        shown = replace(task, suggestions={}) if measures else task
+        (view,) = _views(connection, [(number, shown)], basis, hidden)
         return view.model_copy(update={"queue": None, "position": None, "until": None})
 
 

@@ -16,9 +16,8 @@ from cal.annotation.learning.roles import TEST
 from cal.annotation.queues.task import Point, ShownVerdict, Suggestion, Task
 from cal.annotation.store.label_table import read_labels
 from cal.annotation.store.labels import LabelNames
-from cal.annotation.store.schema import DOCUMENT, EVENT, GIVEN, MAP_POINT, RUN, STATE, SUGGESTION, VERDICT
-from cal.annotation.suggestions.sources import read_sources
 from cal.annotation.store.schema import DOCUMENT, DRAW, EVENT, GIVEN, MAP_POINT, RUN, STATE, SUGGESTION, VERDICT
+from cal.annotation.suggestions.sources import read_sources
 
 
 class Served(NamedTuple):
