@@ -92,6 +92,11 @@ COMMANDS = {
         "bring texts, labels, maps and suspects into a labelling project",
         "cal.annotation.requests.import_request:ImportRequest",
     ),
+    "annotate suggest": Command(
+        "let a language model, rules or another classifier suggest labels",
+        "cal.annotation.requests.suggest_request:SuggestRequest",
+        kept="Labels so far",
+    ),
     "annotate queue": Command(
         "make a queue: which documents people read, and in which order",
         "cal.annotation.requests.queue_request:QueueRequest",

@@ -141,13 +141,12 @@ STOPPING = {
 GROUPS = {"dataset": ("reader", READERS), "features": ("kind", FEATURES), "learner": ("kind", LEARNERS)}
 """Groups of the configuration: the key that names a choice, and the choices."""
 
-STRATEGY_GROUP = "cal.acquisitions"
+STRATEGY_GROUP, LABELLER_GROUP = "cal.acquisitions", "cal.labellers"
 
 
 def strategy_names() -> list[str]:
     """Names of built-in and installed strategies, without importing them."""
-    installed = {entry.name for entry in entry_points(group=STRATEGY_GROUP)}
-    return [*STRATEGIES, *sorted(installed - set(STRATEGIES))]
+    return [*STRATEGIES, *(name for name in _installed_names(STRATEGY_GROUP) if name not in STRATEGIES)]
 
 
 def find_strategy(name: str) -> Any:
@@ -159,23 +158,45 @@ def find_strategy(name: str) -> Any:
     """
     if name in STRATEGIES:
         return find(STRATEGIES, "strategy", name)
+    return _installed(STRATEGY_GROUP, "strategy", "strategies", name, strategy_names())
+
+
+def find_labeller(name: str) -> Any:
+    """The function or class of a labeller, from the entry point of an installed package.
+
+    Raises:
+        UnknownNameError: if the labeller does not exist.
+        ConfigError: if its package cannot be loaded.
+    """
+    known = _installed_names(LABELLER_GROUP)
+    return _installed(LABELLER_GROUP, "labeller", "labellers", name, known, " Or give it as module:function.")
+
+
+def _installed_names(group: str) -> list[str]:
+    return sorted({entry.name for entry in entry_points(group=group)})
+
+
+def _installed(group: str, kind: str, kinds: str, name: str, known: list[str], more: str = "") -> Any:
+    """What an installed package offers in a group of entry points."""
     offers = {}
-    for entry in entry_points(group=STRATEGY_GROUP):
+    for entry in entry_points(group=group):
         if entry.name == name:
             offers[entry.dist.name if entry.dist else entry.value] = entry
     if len(offers) > 1:
         raise ConfigError(
-            f"Strategy '{name}' is provided by the packages {', '.join(sorted(offers))}; uninstall all but one."
+            f"{kind.capitalize()} '{name}' is provided by the packages {', '.join(sorted(offers))}; uninstall all but "
+            "one."
         )
     for package, entry in offers.items():
         try:
             return entry.load()
         except (Exception, SystemExit) as error:
             raise ConfigError(
-                f"Strategy '{name}' of the package '{package}' cannot be loaded: {said(error)}. Fix or uninstall it."
+                f"{kind.capitalize()} '{name}' of the package '{package}' cannot be loaded: {said(error)}. Fix or "
+                "uninstall it."
             ) from error
-    hint = f"Packages can add strategies through the entry point group '{STRATEGY_GROUP}'."
-    raise UnknownNameError("strategy", name, strategy_names(), hint)
+    hint = f"Packages can add {kinds} through the entry point group '{group}'.{more}"
+    raise UnknownNameError(kind, name, known, hint)
 
 
 def find(entries: Mapping[str, Entry], kind: str, name: str) -> type:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from cal.annotation.queues.filters import Filter
 from cal.annotation.store.database import storage
 from cal.annotation.suggestions.source_names import source_problems
 from cal.annotation.suggestions.suggestion_store import SuggestionsAdded, add_suggestion_table
 from cal.annotation.suggestions.suggestion_table import read_suggestion_table
 from cal.arguments import check_arguments
-from cal.checks import refuse
+from cal.checks import refuse, whole_numbers
+
+if TYPE_CHECKING:
+    from cal.annotation.suggestions.labelling import Labelled
 
 
 class ProjectSuggestions:
@@ -58,3 +62,59 @@ class ProjectSuggestions:
         table = read_suggestion_table(suggestions, source)
         with storage(self.engine, writes=True) as connection:
             return add_suggestion_table(connection, table, new_labels=new_labels)
+
+    def suggest(
+        self,
+        labeller: Any,
+        *,
+        source: str | None = None,
+        filter: str | Filter | None = None,
+        batch_size: int = 32,
+        threads: int = 1,
+        again: bool = False,
+        new_labels: bool = False,
+        skip_errors: bool = False,
+        quiet: bool = False,
+    ) -> Labelled:
+        """Lets a function label documents, such as a call of a language model; its labels are suggestions.
+
+        What it has labelled is kept about every second, so a run that is killed goes on where it was.
+
+        Args:
+            labeller: a function from a text to a label, to a label and a score, or to None; a class or object that can
+                be called like that; the name of an installed one, or `module:function`. If its parameter is called
+                `texts`, it gets lists of texts and returns as many answers.
+            source: name of the source of its labels; None takes that of the labeller.
+            filter: which documents, such as `state=undecided`; None takes all.
+            batch_size: number of texts in a list, for labellers that take lists.
+            threads: number of calls at the same time, for labellers that wait for a server.
+            again: whether documents that the source has labelled are labelled anew; that is a new version of it.
+            new_labels: whether labels that the project does not have are added.
+            skip_errors: whether documents on which the labeller fails are left out, instead of stopping there.
+            quiet: hide the progress bar.
+
+        Raises:
+            ConfigError: if there is no such labeller, or an argument is out of range.
+            DataError: if the labeller fails, with the id of the document; what it has labelled before is kept.
+
+        Example:
+            >>> import tempfile
+            >>> from cal.annotation import Project
+            >>> project = Project.create(f"{tempfile.mkdtemp()}/reviews.db")
+            >>> imported = project.import_corpus({"id": ["a", "b"], "text": ["How far?", "Who?"], "label": ["X", "Y"]})
+            >>> print(project.suggest(lambda text: ("X", 0.9) if "How" in text else None, source="rules"))
+            Source rules: labels of 1 document and no label of 1.
+        """
+        from cal.annotation.suggestions.labellers import make_labeller
+        from cal.annotation.suggestions.labelling import LabellingOptions, label_documents
+
+        flags = {"again": again, "new_labels": new_labels, "skip_errors": skip_errors, "quiet": quiet}
+        given = {"source": source, "filter": filter, "batch_size": batch_size, "threads": threads}
+        check_arguments(ProjectSuggestions.suggest, given | flags)
+        refuse(whole_numbers(batch_size=batch_size, threads=threads))
+        made = make_labeller(labeller)
+        name = made.name if source is None else source
+        refuse(source_problems(name))
+        chosen = filter if isinstance(filter, Filter) else Filter.of(filter or "")
+        options = LabellingOptions(name, chosen, batch_size, threads, again, new_labels, skip_errors)
+        return label_documents(self.engine, made, options, quiet=quiet)

@@ -117,18 +117,21 @@ def suggestion_row(document: int, label: int | None, score: float | None, why: s
     return {"document_id": document, "label_id": label, "score": score, "why": why}
 
 
-def add_labels_of(connection: Connection, source: str, rows: Sequence[Mapping[str, Any]]) -> SourceAdded:
+def add_labels_of(
+    connection: Connection, source: str, rows: Sequence[Mapping[str, Any]], *, replace: bool = True
+) -> SourceAdded:
     """Adds what a source says about documents.
 
     Args:
         connection: a transaction that writes.
         source: name of the source.
         rows: rows of `suggestion_row`, one per document.
+        replace: whether rows that say something else than before make a new version; otherwise they are left out.
     """
     run = read_sources(connection).get(source)
     there = {} if run is None else _said(connection, run, [row["document_id"] for row in rows])
     new = [row for row in rows if row["document_id"] not in there]
-    changed = [row for row in rows if there.get(row["document_id"], _content(row)) != _content(row)]
+    changed = [row for row in rows if replace and there.get(row["document_id"], _content(row)) != _content(row)]
     if run is None or changed:
         run = _new_version(connection, source, run, [row["document_id"] for row in changed])
     empty = {"p_wrong": None, "columns": None, "neighbours": None, "curves": None}
