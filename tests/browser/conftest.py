@@ -6,6 +6,7 @@ is tried twice more, as Playwright's own runner does.
 """
 
 import asyncio
+import json
 import shutil
 import time
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from cal.annotation import Project
 from cal.annotation.decisions.decision import Decision
 from cal.dynamics.data_map import DataMap
 from cal.dynamics.training_dynamics import TrainingDynamics
+from cal.page import start
 
 WATCH = """addEventListener("securitypolicyviolation", event => console.error(
   `securitypolicyviolation: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`))"""
@@ -112,6 +114,24 @@ def new_page(chromium, browser, faults):
 @pytest.fixture
 def page(new_page):
     return new_page()
+
+
+@pytest.fixture
+def sign_in():
+    """sign_in(page, reviewer="Ann"): lets a reviewer have said their name to a page."""
+
+    def say(page, reviewer="Ann"):
+        name = json.dumps(json.dumps(reviewer))
+        page.context.add_init_script(f"try {{ localStorage.setItem('cal:reviewer', {name}); }} catch {{}}")
+
+    return say
+
+
+@pytest.fixture
+def server(project):
+    """A server of the project of a module, for this machine."""
+    with start(project, port=0) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ from cal.page import start
 pytestmark = pytest.mark.slow
 
 SIZES = {"desk": {"width": 1280, "height": 720}, "phone": {"width": 390, "height": 844}}
-AS_ANN = """localStorage.setItem("cal:reviewer", '"Ann"')"""
 READY = "!!document.body.dataset.ready"
 SETTLED = "document.getAnimations().every(each => each.playState !== 'running')"
 
@@ -44,11 +43,11 @@ def check(axe, until):
 
 
 @pytest.fixture(params=[("light", "desk"), ("dark", "phone")], ids="-".join)
-def visit(request, new_page, address, until):
+def visit(request, new_page, sign_in, address, until):
     """visit(query): a page of the project, light on a desk and dark on a phone."""
     scheme, size = request.param
     page = new_page(color_scheme=scheme, viewport=SIZES[size], reduced_motion="reduce")
-    page.context.add_init_script(AS_ANN)
+    sign_in(page)
 
     def go(query=""):
         page.goto(f"{address}{query}")

@@ -36,7 +36,6 @@ LATE_LABEL = """(() => {
     window.fetch = (...asked) => waiting().length ? Promise.reject(new TypeError("away")) : fetch(...asked);
   });
 })()"""
-AS_ANN = """localStorage.setItem("cal:reviewer", '"Ann"')"""
 
 
 def make_project(path, texts=None, labels=LABELS, n=N):
@@ -77,19 +76,13 @@ def project(project_file, tmp_path):
 
 
 @pytest.fixture
-def server(project):
-    with start(project, port=0) as server:
-        yield server
-
-
-@pytest.fixture
-def visit(new_page, until):
+def visit(new_page, sign_in, until):
     """visit(address, page=None, **options): a page with a document in front, as Ann has it."""
 
     def open_page(address, page=None, **options):
         if page is None:
             page = new_page(**options)
-            page.context.add_init_script(AS_ANN)
+            sign_in(page)
         page.goto(address)
         until(page, "!!document.body.dataset.ready && !!document.querySelector('.card .text, .card .empty')")
         return page

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import pandas as pd
 import pytest
 
 from cal.annotation import Project
 from cal.annotation.decisions.decision import Decision
-from cal.page import start
 
 LABELS = ["HUM", "LOC", "NUM"]
 HOSTILE = '<img src=x onerror="window.broken=1">\u202e'
@@ -31,18 +28,12 @@ def project(tmp_path):
 
 
 @pytest.fixture
-def server(project):
-    with start(project, port=0) as server:
-        yield server
-
-
-@pytest.fixture
-def visit(server, new_page, until):
+def visit(server, new_page, sign_in, until):
     """visit(reviewer, view): a page of the server, ready."""
 
     def open_page(reviewer, view="disagreements", **options):
         page = new_page(**options)
-        page.context.add_init_script(f"localStorage.setItem('cal:reviewer', {json.dumps(json.dumps(reviewer))})")
+        sign_in(page, reviewer)
         page.goto(f"{server.address}?view={view}")
         until(page, "!!document.body.dataset.ready")
         return page

@@ -52,9 +52,9 @@ def listed(listed_file, tmp_path):
 
 
 @pytest.fixture
-def opened(listed, page, until):
+def opened(listed, page, sign_in, until):
     """opened(query): the page as Ann sees it, with the list."""
-    page.add_init_script("""localStorage.setItem("cal:reviewer", '"Ann"')""")
+    sign_in(page)
     with start(listed, port=0) as server:
 
         def go(query):

@@ -20,7 +20,6 @@ from cal.page.points import inside
 HOSTILE = '<img src=x onerror="window.broken=1"><b>"\'&amp;'
 LABELS = ["HUM", "LOC", HOSTILE]
 N, EPOCHS = 60, 5
-AS_ANN = """localStorage.setItem("cal:reviewer", '"Ann"')"""
 MAP = "document.querySelector('.map-canvas')?.dataMap"
 PLACES = f"(() => {{ const {{x, y, numbers}} = {MAP}; return [...numbers].map((k, i) => [k, x[i], y[i]]); }})()"
 READY = f"!!({MAP}?.n && {MAP}.places && document.querySelector('.card .text'))"
@@ -56,18 +55,12 @@ def project(project_file, tmp_path):
 
 
 @pytest.fixture
-def server(project):
-    with start(project, port=0) as server:
-        yield server
-
-
-@pytest.fixture
-def visit(server, new_page, until):
+def visit(server, new_page, sign_in, until):
     """visit(query="", ready=..., **options): a page whose map is drawn, as Ann has it."""
 
     def open_page(query="", ready=READY, **options):
         page = new_page(**options)
-        page.context.add_init_script(AS_ANN)
+        sign_in(page)
         page.goto(server.address + query)
         until(page, f"document.body.dataset.ready === 'yes' && {ready}")
         return page
@@ -268,25 +261,25 @@ def test_a_narrow_screen_has_the_map_in_a_view_of_its_own(visit, until, ids):
 
 
 @pytest.mark.slow
-def test_a_project_without_a_map_says_how_to_make_one(new_page, until, tmp_path):
+def test_a_project_without_a_map_says_how_to_make_one(new_page, sign_in, until, tmp_path):
     with Project.create(tmp_path / "bare.db", labels=LABELS) as project:
         project.import_corpus(corpus(6))
         project.queue(order="random")
         with start(project, port=0) as server:
             page = new_page()
-            page.context.add_init_script(AS_ANN)
+            sign_in(page)
             page.goto(server.address)
             until(page, "!!document.querySelector('.no-map') && !!document.querySelector('.card .text')")
             assert "cal annotate import" in page.locator(".no-map").inner_text()
 
 
 @pytest.mark.slow
-def test_a_map_without_curves_says_why_it_cannot_be_replayed(project, new_page, until):
+def test_a_map_without_curves_says_why_it_cannot_be_replayed(project, new_page, sign_in, until):
     with project.writing() as connection:
         connection.execute(sa.update(MAP_POINT).values(curves=None))
     with start(project, port=0) as server:
         page = new_page()
-        page.context.add_init_script(AS_ANN)
+        sign_in(page)
         page.goto(server.address)
         until(page, READY)
         told = page.locator(".map-note").inner_text()

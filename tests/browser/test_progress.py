@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -50,16 +49,10 @@ def project(tmp_path):
 
 
 @pytest.fixture
-def server(project):
-    with start(project, port=0) as server:
-        yield server
-
-
-@pytest.fixture
-def visit(server, new_page, until):
+def visit(server, new_page, sign_in, until):
     def open_page(view, reviewer="ann", **options):
         page = new_page(**options)
-        page.context.add_init_script(f"localStorage.setItem('cal:reviewer', {json.dumps(json.dumps(reviewer))})")
+        sign_in(page, reviewer)
         page.goto(f"{server.address}?view={view}")
         until(page, "!!document.body.dataset.ready")
         if view == "progress":
@@ -131,10 +124,10 @@ def test_the_line_in_the_top_and_the_progress_follow_a_decision(project, visit, 
 
 
 @pytest.mark.slow
-def test_a_project_in_which_nothing_was_decided_says_what_is_missing(tmp_path, new_page, until):
+def test_a_project_in_which_nothing_was_decided_says_what_is_missing(tmp_path, new_page, sign_in, until):
     with make_project(tmp_path / "fresh.db") as project, start(project, port=0) as server:
         page = new_page()
-        page.context.add_init_script("localStorage.setItem('cal:reviewer', '\"ann\"')")
+        sign_in(page, "ann")
         page.goto(f"{server.address}?view=progress")
         until(page, "!!document.querySelector('.sheet.queues')")
         assert "0 of 200 documents decided" in text(page, ".sheet.counts")
@@ -226,14 +219,14 @@ def test_a_link_is_shown_once_and_only_to_whoever_leads(project, new_page, until
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", WIDTHS)
-def test_many_labels_and_long_names_break_no_layout(tmp_path, new_page, until, size):
+def test_many_labels_and_long_names_break_no_layout(tmp_path, new_page, sign_in, until, size):
     long = "w" * 190
     labels = [HOSTILE, long, "n", *(f"label {i} {'x' * (i % 40)}" for i in range(197))]
     with make_project(tmp_path / "many.db", labels=labels) as project, start(project, port=0) as server:
         review(project, long, 60, labels=labels)
         review(project, HOSTILE, 60, labels=labels, wrong_every=5)
         page = new_page(viewport={"width": size[0], "height": size[1]})
-        page.context.add_init_script("localStorage.setItem('cal:reviewer', '\"ann\"')")
+        sign_in(page, "ann")
         for view, drawn in (
             ("progress", ".sheet.queues"),
             ("settings", ".events-list li"),

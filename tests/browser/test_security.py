@@ -14,7 +14,6 @@ from cal.page import start
 pytestmark = pytest.mark.slow
 
 READY = "!!document.body.dataset.ready"
-AS_ANN = """try { localStorage.setItem("cal:reviewer", '"Ann"'); } catch { /* a frame without storage */ }"""
 
 RUN = "window.broken = (window.broken || 0) + 1"
 MARKUP = [
@@ -90,9 +89,9 @@ def hostile(make_reviews, tmp_path_factory):
 
 
 @pytest.fixture
-def visit(new_page, hostile, until):
+def visit(new_page, sign_in, hostile, until):
     page = new_page()
-    page.context.add_init_script(AS_ANN)
+    sign_in(page)
     asked = []
     page.on("request", lambda request: asked.append(request.url))
 
@@ -266,7 +265,7 @@ def evil():
 # the same site on another port, and another site; open to this machine only, and to others
 @pytest.mark.parametrize(("site", "host"), [("127.0.0.1", "0.0.0.0"), ("localhost", "127.0.0.1")])
 def test_a_page_of_another_site_cannot_write_read_or_frame(
-    new_page, make_reviews, tmp_path, until, faults, evil, site, host
+    new_page, sign_in, make_reviews, tmp_path, until, faults, evil, site, host
 ):
     with Project.open(make_reviews(tmp_path / "reviews.db", n=10)) as project:
         set_lead(project, "Ann")
@@ -274,7 +273,7 @@ def test_a_page_of_another_site_cannot_write_read_or_frame(
         with start(project, port=0, host=host) as server:
             address = f"http://127.0.0.1:{server.port}/"
             page = new_page()
-            page.context.add_init_script(AS_ANN)
+            sign_in(page)
             page.goto(f"{address}#token={token}" if host == "0.0.0.0" else address)
             until(page, READY)
             assert page.evaluate("document.body.dataset.ready") == "yes"

@@ -113,12 +113,12 @@ def process(project_file):
 
 
 @pytest.fixture
-def visit(process, new_page, until):
+def visit(process, new_page, sign_in, until):
     """visit(reviewer, query): a page of a browser of that reviewer's own."""
 
     def open_page(reviewer, query=""):
         page = new_page(accept_downloads=True)
-        page.context.add_init_script(f"""localStorage.setItem("cal:reviewer", '"{reviewer}"')""")
+        sign_in(page, reviewer)
         page.goto(process.address + query)
         until(page, "document.body.dataset.ready === 'yes'")
         return page

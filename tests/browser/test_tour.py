@@ -14,7 +14,6 @@ from cal.annotation.store.schema import DOCUMENT
 pytestmark = pytest.mark.slow
 
 N = 20
-AS_ANN = """localStorage.setItem("cal:reviewer", '"Ann"')"""
 
 
 @pytest.fixture
@@ -39,9 +38,9 @@ def project(tmp_path):
 
 
 @pytest.fixture
-def page(new_page):
+def page(new_page, sign_in):
     page = new_page()
-    page.context.add_init_script(AS_ANN)
+    sign_in(page)
     return page
 
 
@@ -102,9 +101,9 @@ def test_without_the_demo_nobody_is_shown_around(project, page, ready):
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (390, 844)])
-def test_the_box_stays_in_the_window_and_beside_what_it_is_about(project, new_page, ready, width, height):
+def test_the_box_stays_in_the_window_and_beside_what_it_is_about(project, new_page, sign_in, ready, width, height):
     page = new_page(viewport={"width": width, "height": height})
-    page.context.add_init_script(AS_ANN)
+    sign_in(page)
     with project.serve(port=0, tour=True) as server:
         ready(page, server.address)
         for number in range(1, 8):
