@@ -125,6 +125,14 @@ COMMANDS = {
         "cal.page.demo_request:DemoRequest",
         options=_SERVING,
     ),
+    "annotate label-studio": Command(
+        "let Label Studio serve tasks in the order of a strategy, as its machine-learning backend",
+        "cal.label_studio.request:LabelStudioRequest",
+        options=(
+            Option("--port", "port", "the same as port=N", "N"),
+            Option("--host", "host", "the same as host=ADDRESS", "ADDRESS"),
+        ),
+    ),
     "annotate simulate": Command(
         "let a simulated reviewer read queues, to plan how much to read",
         "cal.annotation.requests.simulate_request:ReviewsRequest",
@@ -142,7 +150,7 @@ def file_name(command: str) -> str:
     """The name of the file in conf/ that belongs to a command, without its ending.
 
     Example:
-        >>> file_name("annotate import")
-        'annotate_import'
+        >>> file_name("annotate import"), file_name("annotate label-studio")
+        ('annotate_import', 'annotate_label_studio')
     """
-    return command.replace(" ", "_")
+    return command.replace(" ", "_").replace("-", "_")
