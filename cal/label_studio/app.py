@@ -35,12 +35,13 @@ from cal.page.errors import ErrorAnswer, Refused, add_handlers
 class Listener(Protocol):
     """What wants to know about messages."""
 
-    def heard(self, uid: str, is_new: bool, train: bool) -> None:
-        """A message has changed what is known of a project.
+    def heard(self, uid: str, says_new: bool, connects: bool, train: bool) -> None:
+        """There was a message about a project.
 
         Args:
             uid: the project.
-            is_new: whether Label Studio has just connected to us.
+            says_new: whether it says anything new.
+            connects: whether Label Studio connects to us.
             train: whether somebody wants a model now.
         """
 
@@ -66,9 +67,8 @@ def create_app(
     )
     add_handlers(app)
 
-    def take(uid: str, change: Change, is_new: bool = False) -> None:
-        state.record(uid, change)
-        listener.heard(uid, is_new, change.train)
+    def take(uid: str, change: Change, connects: bool = False) -> None:
+        listener.heard(uid, state.record(uid, change), connects, change.train)
 
     def labelling(uid: str) -> Labelling:
         """The question of a project.
@@ -94,7 +94,7 @@ def create_app(
     @app.post("/setup")
     def setup(sent: Setup) -> Version:
         """Connects a project."""
-        take(sent.project, sent.change(), is_new=True)
+        take(sent.project, sent.change(), connects=True)
         labelling(sent.project)
         return Version(model_version=version_of(sent.project))
 

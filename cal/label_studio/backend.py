@@ -79,8 +79,9 @@ class Backend:
         except BaseException:
             self._kept.close()
             raise
-        self.exchange = Exchange(self.state, client, options.question, tell, self._changed) if client else None
         self.trainer = Trainer(self.state, options, tell, self._made)
+        look_at = self.trainer.look_at
+        self.exchange = Exchange(self.state, client, options.question, tell, look_at) if client else None
         entrance = Entrance(self.password, host, is_local)
         self.app = create_app(self.state, options.question, entrance, self, tell)
         self._server = uvicorn.Server(
@@ -106,11 +107,12 @@ class Backend:
         """The address with user and password, as Label Studio needs it for webhooks, too."""
         return self.address.replace("http://", f"http://{USER}:{self.password}@") if self.password else self.address
 
-    def heard(self, uid: str, is_new: bool, train: bool) -> None:
+    def heard(self, uid: str, says_new: bool, connects: bool, train: bool) -> None:
         """Hears of messages: see `Listener`."""
-        if self.exchange is not None and (is_new or train):
+        if self.exchange is not None and (connects or train):
             self.exchange.read(uid, again=train)
-        self._changed(uid)
+        if says_new:
+            self.trainer.look_at(uid)
 
     def run(self) -> None:
         """Serves until it is interrupted."""
@@ -149,9 +151,6 @@ class Backend:
         self.trainer.start()
         if self.exchange is not None:
             self.exchange.start()
-
-    def _changed(self, uid: str) -> None:
-        self.trainer.look_at(uid)
 
     def _made(self, uid: str) -> None:
         if self.exchange is not None:

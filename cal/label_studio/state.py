@@ -161,9 +161,14 @@ class State:
             raise KeyError(uid)
         return KnownProject(*rows[0])
 
-    def record(self, uid: str, change: Change) -> None:
-        """Takes in what a message says."""
+    def record(self, uid: str, change: Change) -> bool:
+        """Takes in what a message says.
+
+        Returns:
+            Whether anything of it is new.
+        """
         with self._writing() as do:
+            before = do.total_changes
             do.execute("INSERT OR IGNORE INTO project (uid, mark) VALUES (?, ?)", (uid, secrets.token_hex(2)))
             changed = self._configured(uid, change.config) if change.config is not None else False
             for id, data in change.tasks.items():
@@ -172,14 +177,16 @@ class State:
                 self._annotation(uid, annotation)
             for id in change.deleted_tasks:
                 changed |= do.execute("DELETE FROM task WHERE uid = ? AND id = ?", (uid, id)).rowcount > 0
-                do.execute("UPDATE annotation SET is_deleted = 1 WHERE uid = ? AND task = ?", (uid, id))
+                do.execute("UPDATE annotation SET is_deleted = 1 WHERE uid = ? AND task = ? AND NOT is_deleted", (uid, id))
             for id in change.deleted_annotations:
                 do.execute("INSERT OR IGNORE INTO annotation (uid, id) VALUES (?, ?)", (uid, id))
-                do.execute("UPDATE annotation SET is_deleted = 1 WHERE uid = ? AND id = ?", (uid, id))
-            do.execute(
-                "UPDATE project SET documents = documents + ?, wanted = wanted + ? WHERE uid = ?",
-                (int(changed), int(change.train), uid),
-            )
+                do.execute("UPDATE annotation SET is_deleted = 1 WHERE uid = ? AND id = ? AND NOT is_deleted", (uid, id))
+            if changed or change.train:
+                do.execute(
+                    "UPDATE project SET documents = documents + ?, wanted = wanted + ? WHERE uid = ?",
+                    (int(changed), int(change.train), uid),
+                )
+            return do.total_changes > before
 
     def tasks(self, uid: str) -> dict[int, dict[str, Any]]:
         """Data of all tasks of a project, by number."""
@@ -301,7 +308,9 @@ class State:
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (uid, id) DO UPDATE SET task = excluded.task, "
             "result = excluded.result, annotator = excluded.annotator, is_skip = excluded.is_skip, "
             "is_truth = excluded.is_truth, changed = excluded.changed "
-            "WHERE NOT is_deleted AND excluded.changed >= coalesce(changed, 0)"
+            "WHERE NOT is_deleted AND excluded.changed >= coalesce(changed, 0) AND (excluded.task, excluded.result, "
+            "excluded.annotator, excluded.is_skip, excluded.is_truth, excluded.changed) IS NOT "
+            "(task, result, annotator, is_skip, is_truth, changed)"
         )
         told = (made.id, made.task, json.dumps(made.result), made.annotator, made.is_skip, made.is_truth, made.changed)
         self._connection.execute(query, (uid, *told))

@@ -102,7 +102,10 @@ class Trainer:
         is_first = round is None and (last is None or not last.decided)
         ranking = ranker.rank(known, decided, self.options.seed_size if is_first else self.options.batch, round)
         model = self._model(project, last, known, ranking, round, decided)
-        self.state.save(uid, model, ranking.predictions, project.wanted)
+        found = ranking.predictions
+        if not self.options.suggest:
+            found = [each._replace(label=None, probability=None) for each in found]
+        self.state.save(uid, model, found, project.wanted)
         self._say(project, f"{model.told} {ranker.vectors_told}".rstrip() if last is None else model.told)
         self._made(uid)
         return model
