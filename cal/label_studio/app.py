@@ -16,19 +16,19 @@ from cal.label_studio.changes import Change
 from cal.label_studio.guard import Door, Entrance
 from cal.label_studio.labelling import Labelling, labelling_of
 from cal.label_studio.payloads import (
-    Health,
-    Predict,
+    HealthAnswer,
+    ModelVersion,
+    ModelVersions,
     Predicted,
     Predictions,
-    Setup,
-    Taken,
-    Train,
-    Version,
-    Versions,
-    Webhook,
+    PredictMessage,
+    SetupMessage,
+    TakenIn,
+    TrainMessage,
+    WebhookMessage,
 )
 from cal.label_studio.predictions import predicted
-from cal.label_studio.state import State
+from cal.label_studio.state import BackendState
 from cal.page.errors import ErrorAnswer, Refused, add_handlers
 
 
@@ -47,7 +47,7 @@ class Listener(Protocol):
 
 
 def create_app(
-    state: State, question: str | None, entrance: Entrance, listener: Listener, tell: Callable[[str], None]
+    state: BackendState, question: str | None, entrance: Entrance, listener: Listener, tell: Callable[[str], None]
 ) -> FastAPI:
     """The backend, for uvicorn or any other ASGI server.
 
@@ -87,19 +87,19 @@ def create_app(
 
     @app.get("/")
     @app.get("/health")
-    def health() -> Health:
+    def health() -> HealthAnswer:
         """Says that we are there."""
-        return Health()
+        return HealthAnswer()
 
     @app.post("/setup")
-    def setup(sent: Setup) -> Version:
+    def setup(sent: SetupMessage) -> ModelVersion:
         """Connects a project."""
         take(sent.project, sent.change(), connects=True)
         labelling(sent.project)
-        return Version(model_version=version_of(sent.project))
+        return ModelVersion(model_version=version_of(sent.project))
 
     @app.post("/predict")
-    def predict(sent: Predict) -> Predictions:
+    def predict(sent: PredictMessage) -> Predictions:
         """Predicts the labels of tasks and their places in the order."""
         take(sent.project, sent.change())
         asked = labelling(sent.project)
@@ -109,26 +109,26 @@ def create_app(
         return Predictions(results=results, model_version=version)
 
     @app.post("/webhook", status_code=201)
-    def webhook(sent: Webhook) -> Taken:
+    def webhook(sent: WebhookMessage) -> TakenIn:
         """Takes in what happened in a project."""
         if sent.project is None:
             raise Refused(422, "request", "The webhook says nothing about its project. Let it send the payload.")
         change = sent.change()
         if change is None:
-            return Taken(status="ignored")
+            return TakenIn(status="ignored")
         take(sent.project.uid, change)
-        return Taken(problem=problem_of(sent.project.uid))
+        return TakenIn(problem=problem_of(sent.project.uid))
 
     @app.post("/train", status_code=201)
-    def train(sent: Train) -> Taken:
+    def train(sent: TrainMessage) -> TakenIn:
         """Takes in annotations, and wants a model."""
         take(sent.project, sent.change())
-        return Taken(problem=problem_of(sent.project))
+        return TakenIn(problem=problem_of(sent.project))
 
     @app.get("/versions")
-    def versions() -> Versions:
+    def versions() -> ModelVersions:
         """The models at present."""
-        return Versions(versions=[version_of(uid) for uid in state.projects()])
+        return ModelVersions(versions=[version_of(uid) for uid in state.projects()])
 
     def version_of(uid: str) -> str:
         model = state.model(uid)

@@ -21,7 +21,7 @@ from cal.label_studio.client import Client
 from cal.label_studio.exchange import Exchange
 from cal.label_studio.guard import USER, Entrance
 from cal.label_studio.options import BackendOptions
-from cal.label_studio.state import FILE, State
+from cal.label_studio.state import FILE, BackendState
 from cal.label_studio.trainer import Trainer
 from cal.page.listening import is_loopback, listen, name_of
 
@@ -74,7 +74,7 @@ class Backend:
             self.port = int(self.socket.getsockname()[1])
             is_local = is_loopback(str(self.socket.getsockname()[0]))
             self.password = password or ("" if is_local else _kept_password(self.folder))
-            self.state = State(self.folder)
+            self.state = BackendState(self.folder)
             self._kept.callback(self.state.close)
         except BaseException:
             self._kept.close()

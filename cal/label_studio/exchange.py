@@ -18,9 +18,9 @@ from cal.errors import CalError
 from cal.label_studio.changes import Change
 from cal.label_studio.client import AwayError, Client
 from cal.label_studio.labelling import labelling_of
-from cal.label_studio.payloads import Predict
+from cal.label_studio.payloads import PredictMessage
 from cal.label_studio.predictions import predicted
-from cal.label_studio.state import KnownProject, State
+from cal.label_studio.state import BackendState, KnownProject
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Exchange:
 
     def __init__(
         self,
-        state: State,
+        state: BackendState,
         client: Client,
         question: str | None,
         tell: Callable[[str], None],
@@ -144,7 +144,7 @@ class Exchange:
         tasks, annotations = self.state.numbers(uid)  # whatever comes up from now on is not gone
         for part in self.client.tasks(project.number):
             try:
-                change = Predict.model_validate({"project": uid, "label_config": config, "tasks": part}).change()
+                change = PredictMessage.model_validate({"project": uid, "label_config": config, "tasks": part}).change()
             except ValidationError as error:
                 told = "; ".join(each["msg"] for each in error.errors()[:3])
                 raise CalError(f"{self.client.address} lists tasks that cannot be read: {told}.") from error

@@ -79,7 +79,7 @@ class SentProject(BaseModel):
         return f"{self.id}.{int(self.created_at.timestamp())}" if self.created_at else str(self.id)
 
 
-class Setup(BaseModel):
+class SetupMessage(BaseModel):
     """Label Studio connects to us, or asks for the version of the model."""
 
     project: Uid
@@ -90,7 +90,7 @@ class Setup(BaseModel):
         return Change(self.model_schema)
 
 
-class Predict(BaseModel):
+class PredictMessage(BaseModel):
     """Label Studio wants predictions."""
 
     project: Uid
@@ -102,7 +102,7 @@ class Predict(BaseModel):
         return Change(self.label_config, *_tasks(self.tasks))
 
 
-class Train(BaseModel):
+class TrainMessage(BaseModel):
     """Label Studio wants a model, as old versions say it: with all tasks that are annotated."""
 
     project: Uid
@@ -114,7 +114,7 @@ class Train(BaseModel):
         return Change(self.label_config, *_tasks(self.annotations), train=True)
 
 
-class Webhook(BaseModel):
+class WebhookMessage(BaseModel):
     """Something happened in a project."""
 
     action: Annotated[str, Field(max_length=100)]
@@ -167,26 +167,26 @@ class Predictions(BaseModel):
     model_version: str
 
 
-class Version(BaseModel):
+class ModelVersion(BaseModel):
     """The model at present."""
 
     model_version: str
 
 
-class Versions(BaseModel):
+class ModelVersions(BaseModel):
     """All models that there are: the one at present."""
 
     versions: list[str]
 
 
-class Health(BaseModel):
+class HealthAnswer(BaseModel):
     """We are there."""
 
     status: str = "UP"
     model_class: str = "cal"
 
 
-class Taken(BaseModel):
+class TakenIn(BaseModel):
     """A message was taken in.
 
     Attributes:

@@ -119,7 +119,7 @@ class TaskPrediction(NamedTuple):
     probability: float | None
 
 
-class State:
+class BackendState:
     """What the backend knows.
 
     Args:
@@ -177,10 +177,14 @@ class State:
                 self._annotation(uid, annotation)
             for id in change.deleted_tasks:
                 changed |= do.execute("DELETE FROM task WHERE uid = ? AND id = ?", (uid, id)).rowcount > 0
-                do.execute("UPDATE annotation SET is_deleted = 1 WHERE uid = ? AND task = ? AND NOT is_deleted", (uid, id))
+                do.execute(
+                    "UPDATE annotation SET is_deleted = 1 WHERE uid = ? AND task = ? AND NOT is_deleted", (uid, id)
+                )
             for id in change.deleted_annotations:
                 do.execute("INSERT OR IGNORE INTO annotation (uid, id) VALUES (?, ?)", (uid, id))
-                do.execute("UPDATE annotation SET is_deleted = 1 WHERE uid = ? AND id = ? AND NOT is_deleted", (uid, id))
+                do.execute(
+                    "UPDATE annotation SET is_deleted = 1 WHERE uid = ? AND id = ? AND NOT is_deleted", (uid, id)
+                )
             if changed or change.train:
                 do.execute(
                     "UPDATE project SET documents = documents + ?, wanted = wanted + ? WHERE uid = ?",

@@ -15,7 +15,7 @@ from cal.label_studio.changes import decisions
 from cal.label_studio.labelling import Labelling, labelling_of
 from cal.label_studio.options import BackendOptions
 from cal.label_studio.ranking import Ranking, TaskRanker
-from cal.label_studio.state import KnownProject, Model, State
+from cal.label_studio.state import BackendState, KnownProject, Model
 from cal.threads import one_thread
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ class Trainer:
     """
 
     def __init__(
-        self, state: State, options: BackendOptions, tell: Callable[[str], None], made: Callable[[str], None]
+        self, state: BackendState, options: BackendOptions, tell: Callable[[str], None], made: Callable[[str], None]
     ) -> None:
         self.state, self.options = state, options
         self._tell, self._made = tell, made

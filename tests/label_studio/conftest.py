@@ -107,7 +107,9 @@ class Studio:
         return made
 
     def predict(self, tasks=TEXTS):
-        return self.post("/predict", {"project": self.uid, "label_config": self.config, "tasks": list(map(self.task, tasks))})
+        return self.post(
+            "/predict", {"project": self.uid, "label_config": self.config, "tasks": list(map(self.task, tasks))}
+        )
 
     def order(self, n=None):
         """The tasks that are not decided, the next one first."""

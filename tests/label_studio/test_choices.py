@@ -5,7 +5,7 @@ import pytest
 import cal
 from cal.label_studio.changes import Annotation, Change
 from cal.label_studio.labelling import labelling_of
-from cal.label_studio.state import State
+from cal.label_studio.state import BackendState
 from cal.label_studio.trainer import Trainer
 
 
@@ -13,7 +13,7 @@ from cal.label_studio.trainer import Trainer
 def test_the_next_tasks_are_what_active_learner_asks_for(strategy, connect, quick_options, tmp_path):
     given = quick_options(strategy=strategy)
     labelling = labelling_of(connect(None).config)
-    state = State(tmp_path)
+    state = BackendState(tmp_path)
     trainer = Trainer(state, given, lambda text: None, lambda uid: None)
     state.record("3", Change(connect(None).config, {id: {"text": text} for id, text in connect.texts.items()}))
     learner = cal.ActiveLearner(
