@@ -150,11 +150,13 @@ def test_what_does_not_fit_together_is_refused_before_a_corpus_is_read(monkeypat
 def test_numbers_of_epochs_have_one_name_in_every_command():
     for request in CONFIGURED.values():
         if "learner" in help_of(request):
-            assert request(learner="mlp", n_epochs=3, **NEEDED.get(request.__name__, {})).learner.n_epochs == 3
+            made = request(learner="mlp", n_epochs=3, **NEEDED.get(request.__name__, {}))
+            assert getattr(made, "choices", made).learner.n_epochs == 3
 
 
 NEEDED = {
     "SelectRequest": {"recipe": "al_uncertainty", "count": 3},
+    "LabelStudioRequest": {"folder": "learned"},
     "CorrectRequest": {"dataset": {"files": {"path": "my.csv"}}, "corrections": "suspects.csv"},
 }
 

@@ -57,6 +57,7 @@ class LoopOptions:
         strategy: strategy that chooses, a name, {name: {parameter: value}} or {mix: shares}; in Python also an object
             or a function of the pool
         learner: classifier and its hyperparameters, its name or {name: {parameter: value}}
+        n_epochs: number of passes over the training data; null keeps the learner's
         features: document vectors, or a way to compute them, its name or {name: {parameter: value}}; null for a
             learner that reads the texts
         labels: list of the labels in their order, if you know them; others may come up at any time
@@ -73,6 +74,7 @@ class LoopOptions:
 
     strategy: Any = "margin"
     learner: Any = "mlp"
+    n_epochs: int | None = None
     features: Any = "auto"
     labels: Sequence[str] | None = None
     seed_set: Any = "kmeans"
@@ -96,7 +98,8 @@ class LoopOptions:
 
         n_before = len(problems)
         strategies = problems.attempt(lambda: make_strategies([self.strategy]), otherwise={})
-        learner: Any = problems.attempt(lambda: as_learner(self.learner), otherwise=None)
+        epochs = {} if self.n_epochs is None else {"n_epochs": self.n_epochs}
+        learner: Any = problems.attempt(lambda: as_learner(self.learner, **epochs), otherwise=None)
         features = problems.attempt(lambda: as_features(self.features), otherwise=None)
         chooser: Any = problems.attempt(lambda: make_seed_set(self.seed_set), otherwise=None)
         criteria = problems.attempt(lambda: make_criteria(self.stopping), otherwise={})

@@ -36,6 +36,17 @@ class BackendOptions(LoopOptions):
     @property
     def key(self) -> str:
         """What an order depends on, as text: with other options the tasks are put in order again."""
-        names = ("strategy", "learner", "features", "labels", "seed_set", "seed", "test_share", "explore", "per_class")
+        names = (
+            "strategy",
+            "learner",
+            "n_epochs",
+            "features",
+            "labels",
+            "seed_set",
+            "seed",
+            "test_share",
+            "explore",
+            "per_class",
+        )
         values: dict[str, Any] = {name: getattr(self, name) for name in (*names, "question", "suggest")}
         return json.dumps(values, default=repr)
