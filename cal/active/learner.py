@@ -13,6 +13,8 @@ from cal.active.new_texts import NewTexts
 from cal.active.progress import LearningProgress, progress_of
 from cal.active.random_labels import compare_with_random
 from cal.active.round import TrainedRound
+from cal.active.round_record import RoundRecord
+from cal.active.slips import Slip, find_slips
 from cal.active.state import LoopState
 from cal.active.tables import learner_html
 from cal.active.telling import refuse_unknown
@@ -116,18 +118,43 @@ class ActiveLearner(Loop):
         """What labelling has gained so far: accuracy with its interval, the curve, and what cannot be told yet.
 
         Args:
-            compare: whether to compare with random labels, which trains ten small classifiers.
+            compare: whether to compare with random labels, which trains ten small classifiers, and to look for slips.
         """
         check_arguments(ActiveLearner.progress, {"compare": compare})
         self._refresh()
         state, test_rows = self._state, self._chooser.test_rows
-        records = [batch.record for batch in state.trainings if batch.record is not None]
-        tested, random = state.tested(test_rows.tolist()), None
+        records, tested, random = self.records, self.tested, None
         if compare and self._trained and len(tested):
             answers = {record.n_labelled: [record.test.get(row, -1) for row in tested] for record in records}
             known, seed = [*tested.values()], self.options.seed
             random = compare_with_random(self._trained[1].learner, [*tested], known, answers, seed=seed)
-        return progress_of(records, state.label_names, state.labels, test_rows, random=random)
+        slips = self.slips() if compare else ()
+        return progress_of(records, state.label_names, state.labels, test_rows, random=random, slips=slips)
+
+    def slips(self) -> list[Slip]:
+        """Labels that look like slips of the hand, the most likely ones first, with their ids and reasons."""
+        self._refresh()
+        known, chooser, trained = self._known(), self._chooser, self.trained
+        of_map = trained is not None and np.array_equal(trained.known.rows, known.rows)
+        return find_slips(
+            self._ids(known.rows),
+            [chooser.corpus.train.texts[row] for row in known.rows.tolist()],
+            known.gold,
+            known.label_names,
+            None if chooser.vectors is None else chooser.vectors.train[known.rows],
+            trained.data_map.confidence.cpu().numpy() if trained is not None and of_map else None,
+            seed=self.options.seed,
+        )
+
+    @property
+    def records(self) -> list[RoundRecord]:
+        """What is kept of each training."""
+        return [batch.record for batch in self._state.trainings if batch.record is not None]
+
+    @property
+    def tested(self) -> dict[int, int]:
+        """Class of each test document that is labelled, by row, in the order of the sample."""
+        return self._state.tested(self._chooser.test_rows.tolist())
 
     # On disk, and shown
 

@@ -15,11 +15,12 @@ import pandas as pd
 from cal.active.learner import ActiveLearner
 from cal.active.progress import LearningProgress
 from cal.active.round import TrainedRound
+from cal.active.slips import n_to_check
+from cal.active.test_sample import n_of_share
 from cal.arguments import check_arguments
 from cal.checks import numbers_in, refuse, whole_numbers
 from cal.data.corpus import Corpus
 from cal.data.features import as_features, vectors_of
-from cal.data.splits import Split
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,14 +104,18 @@ class Session:
         progress: what it told at the end.
         curve: a row per training: the columns of `LearningProgress.to_frame`, and the true accuracy on each split that
             is held out, in a column named for it: `test`, and those of further test sets.
-        decided: ids in the order in which they were decided.
+        ids: ids of the documents, by row.
+        decided: ids in the order in which they were decided; those that were looked at again occur twice.
+        checked: whether the label was changed, by the id of each document that was looked at again.
         minutes: minutes that the person labelled.
     """
 
     learner: ActiveLearner
     progress: LearningProgress
     curve: pd.DataFrame
+    ids: Sequence[str]
     decided: list[str]
+    checked: Mapping[str, bool]
     minutes: float
 
 
@@ -122,6 +127,7 @@ def simulate_session(
     seed_size: int = 50,
     batch: int = 25,
     compare: bool = False,
+    check_share: float = 0.0,
     features: Any = "lsa",
     **options: Any,
 ) -> Session:
@@ -134,35 +140,50 @@ def simulate_session(
         seed_size: number of documents before the first training.
         batch: number of documents between two trainings.
         compare: whether to compare with random labels at the end.
+        check_share: share of each batch that are labels to look at again, because they look like slips; they count as
+            decisions, and none is looked at twice.
         features: document vectors, or a way to compute them.
         **options: the other arguments of `ActiveLearner`, such as `strategy`.
     """
     check_arguments(simulate_session, {"corpus": corpus, "person": person, "compare": compare})
     refuse(whole_numbers(1, n_decisions=n_decisions, seed_size=seed_size, batch=batch))
+    refuse(numbers_in("[0, 1)", check_share=check_share))
     vectors = vectors_of(corpus, as_features(features))
     learner = ActiveLearner(corpus, features=vectors, **options)
-    held_out = {name: split for name, split in corpus.splits().items() if name not in ("train", "dev")}
+    held_out = [name for name in corpus.splits() if name not in ("train", "dev")]
     decided: list[str] = []
+    checked: dict[str, bool] = {}
     true: dict[str, list[float]] = {name: [] for name in held_out}
     while True:
         n = min(batch if decided else seed_size, n_decisions - len(decided))
         before = learner.trained
-        ids = learner.ask(max(n, 1))
+        n_checks = min(n_of_share(len(decided), n, check_share), n_to_check(len(checked), sum(checked.values())))
+        ids = learner.ask(max(n - n_checks, 1))
         if learner.trained is not None and learner.trained is not before:
-            for name, split in held_out.items():
-                true[name].append(_accuracy(learner.trained, name, split, corpus.label_names))
+            for name in held_out:
+                true[name].append(_accuracy(learner.trained, name, corpus))
         if not n or not ids:
             break
+        found = learner.slips() if n_checks and learner.trained is not None else []
+        open_slips = [slip for slip in found if slip.row not in checked][:n_checks]
         learner.tell({id: person.label(id) for id in ids})
-        decided += ids
+        for slip in open_slips:
+            label = person.label(slip.row)
+            checked[slip.row] = label != slip.label
+            learner.tell({slip.row: label})
+        decided += [*ids, *(slip.row for slip in open_slips)]
     progress = learner.progress(compare=compare)
     minutes = len(decided) * person.seconds / 60
-    return Session(learner, progress, progress.to_frame().assign(**true), decided, minutes)
+    return Session(learner, progress, progress.to_frame().assign(**true), corpus.train.ids, decided, checked, minutes)
 
 
-def _accuracy(trained: TrainedRound, name: str, split: Split, label_names: Sequence[str]) -> float:
+def _accuracy(trained: TrainedRound, name: str, corpus: Corpus) -> float:
     """Share of a split that a classifier labels rightly."""
-    names = [*trained.known.label_names, *label_names]
-    gold = np.array([names.index(label_names[label]) for label in range(len(label_names))])[split.gold]
+    known = {label: label for label in corpus.label_names}
+    own, split = list(corpus.label_names), corpus.splits()[name]
+    if name in corpus.tests:  # has labels of its own
+        own, label_of = list(corpus.tests[name].label_names), corpus.tests[name].label_of.tolist()
+        known = {label: own[label_of[number]] for number, label in enumerate(corpus.label_names)}
+    says = np.array([known.get(label) for label in trained.known.label_names], dtype=object)
     answers = trained.learner.predict_split(name)[0].argmax(dim=-1).cpu().numpy()
-    return float(np.mean(answers == gold))
+    return float(np.mean(says[answers] == np.array(own, dtype=object)[split.gold]))

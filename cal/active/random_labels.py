@@ -26,7 +26,8 @@ from cal.learners.base import Learner
 from cal.streams import Streams, stream
 
 N_FOLDS = 10
-_ALPHA = 0.05
+LEVEL = 0.05
+"""Level of the exact test on which a difference is claimed."""
 _MOST = 100_000  # test documents
 
 
@@ -148,7 +149,7 @@ def _cross_validated(
 
 def _excludes_0(n_chosen: int, n_random: int) -> bool:
     """Whether the exact test of McNemar tells the two apart."""
-    low, high = binomial_bounds(n_chosen, n_chosen + n_random, alpha=_ALPHA)
+    low, high = binomial_bounds(n_chosen, n_chosen + n_random, alpha=LEVEL)
     return not low <= 0.5 <= high
 
 

@@ -9,9 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 import numpy as np
-import torch
-
-from cal.streams import stream
 
 
 def sample_order(n: int, share: float, seed: int, given: Collection[int] = ()) -> np.ndarray:
@@ -30,6 +27,10 @@ def sample_order(n: int, share: float, seed: int, given: Collection[int] = ()) -
         >>> sample_order(20, 0.1, seed=7).tolist()
         [2, 14]
     """
+    import torch
+
+    from cal.streams import stream
+
     draws = torch.rand(n, generator=stream(seed, "live test"), dtype=torch.float64)
     order: np.ndarray = draws.argsort().numpy()
     if len(given):
@@ -72,6 +73,10 @@ def mixed(n: int, n_test: int, seed: int, batch: int) -> np.ndarray:
         >>> mixed(10, 2, seed=7, batch=0).sum()
         np.int64(2)
     """
+    import torch
+
+    from cal.streams import stream
+
     draws = torch.rand(n, generator=stream(seed, "live test/places", batch), dtype=torch.float64)
     is_test = np.zeros(n, dtype=bool)
     is_test[draws.argsort().numpy()[:n_test]] = True

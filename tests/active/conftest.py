@@ -1,14 +1,16 @@
-"""Shared by the tests of the loop: questions whose words give their labels away."""
+"""Shared by the tests of the loop: questions and topics whose words give their labels away."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import cal
+from cal.data.corpus import Corpus, Split
 from cal.learners.mlp import MLP
 
 WORDS = {
@@ -58,3 +60,16 @@ def label(gold: dict[str, str]) -> Callable[..., list[list[str]]]:
         return batches
 
     return labelled
+
+
+@pytest.fixture(scope="session")
+def topics() -> Corpus:
+    """400 texts of four topics, half of whose words tell the topic, and 200 more to test on."""
+    rng = np.random.default_rng(19)
+    gold = rng.choice(4, 600, p=[0.4, 0.3, 0.2, 0.1])
+    words = [[f"word{topic}{letter}" for letter in "abcdefghijklmnop"] for topic in range(4)]
+    common = [f"common{letter}" for letter in "abcdefghijklmnopqrst"]
+    texts = [" ".join(rng.choice(words[topic] if rng.random() < 0.45 else common) for _ in range(7)) for topic in gold]
+    ids = [f"d{number:03d}" for number in range(600)]
+    parts = [Split(ids[rows], texts[rows], gold[rows]) for rows in (slice(400), slice(400, None))]
+    return Corpus(*parts, ["arts", "law", "sports", "trade"])
