@@ -107,7 +107,7 @@ def test_bounds_of_the_mean_recall_hold_often_enough():
     for right in itertools.product(range(n[0] + 1), range(n[1] + 1)):
         answers = ["a"] * right[0] + ["b"] * (n[0] - right[0]) + ["b"] * right[1] + ["a"] * (n[1] - right[1])
         means[right] = told(answers, ["a"] * n[0] + ["b"] * n[1]).macro
-    for p in itertools.product(np.linspace(0, 1, 21), repeat=2):
+    for p in itertools.product(np.linspace(0, 1, 9), repeat=2):
         chance = {right: math.prod(binom.pmf(right[k], n[k], p[k]) for k in (0, 1)) for right in means}
         truth = sum(p) / 2
         held = sum(chance[right] for right, (_, low, high) in means.items() if low - 1e-12 <= truth <= high + 1e-12)
