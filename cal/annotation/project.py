@@ -21,6 +21,7 @@ from cal.annotation.decisions.undoing import undo
 from cal.annotation.decisions.verdicts import UNDECIDED
 from cal.annotation.project_documents import ProjectDocuments
 from cal.annotation.project_exchange import ProjectExchange
+from cal.annotation.project_learning import ProjectLearning
 from cal.annotation.project_queues import ProjectQueues
 from cal.annotation.project_suggestions import ProjectSuggestions
 from cal.annotation.store.column_types import now
@@ -49,7 +50,9 @@ if TYPE_CHECKING:
 REVIEWER = "reviewer"
 
 
-class Project(ProjectDocuments, ProjectExchange, ProjectQueues, ProjectSuggestions, ProjectTables):
+class Project(
+    ProjectDocuments, ProjectExchange, ProjectLearning, ProjectQueues, ProjectSuggestions, ProjectTables
+):
     """A labelling project, in a SQLite file or a PostgreSQL database.
 
     Every decision is an event that is kept for ever: undoing it is another event. What the labels are now follows from

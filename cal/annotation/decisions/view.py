@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from cal.annotation.decisions.verdicts import DECIDES, RETURN, UNDECIDED, UNDO, Event, Verdict, state, verdicts
 from cal.annotation.store.label_table import read_labels
-from cal.annotation.store.schema import DOCUMENT, DRAW, EVENT, LEASE, QUEUE, STATE, VERDICT
+from cal.annotation.store.schema import DOCUMENT, DRAW, EVENT, LEARNING_BATCH, LEASE, QUEUE, STATE, VERDICT
 from cal.annotation.store.statements import among, chunks, upsert
 from cal.exchange.records import SKIP
 
@@ -90,13 +90,15 @@ def _returns(connection: Connection, numbers: Sequence[int]) -> dict[int, list[E
 def update_draws(connection: Connection, numbers: Sequence[int]) -> None:
     """Opens and closes the draws of documents, and notes who has seen them.
 
-    A draw is open until as many reviewers as it needs have decided it since its queue was made, unless its document
-    is withdrawn.
+    A draw is open until as many reviewers as it needs have decided it since its queue was made, or since its batch was
+    if it is there to be checked, unless its document is withdrawn.
     """
     columns = (DRAW.c.queue_id, DRAW.c.position, DRAW.c.document_id, DRAW.c.n_reviewers)
+    of_batch = sa.and_(LEARNING_BATCH.c.queue_id == DRAW.c.queue_id, LEARNING_BATCH.c.batch == DRAW.c.batch)
+    after = sa.case((DRAW.c.role == "check", LEARNING_BATCH.c.after_seq), else_=QUEUE.c.after_seq).label("after_seq")
     draws = sa.select(
-        *columns, DRAW.c.n_decided, DRAW.c.is_open, DRAW.c.seen_by, QUEUE.c.after_seq, DOCUMENT.c.withdrawn
-    ).select_from(DRAW.join(QUEUE).join(DOCUMENT))
+        *columns, DRAW.c.n_decided, DRAW.c.is_open, DRAW.c.seen_by, after, DOCUMENT.c.withdrawn
+    ).select_from(DRAW.join(QUEUE).join(DOCUMENT).outerjoin(LEARNING_BATCH, of_batch))
     for some in chunks(numbers):
         rows = connection.execute(draws.where(among(connection, DRAW.c.document_id, some))).all()
         since: dict[int, list[Any]] = defaultdict(list)

@@ -65,7 +65,7 @@ def add_run(
     if run.curves is not None:
         row["label_ids"] = [numbers.get(each) for each in run.classes]
     number = connection.execute(sa.insert(RUN).values(**row).returning(RUN.c.id)).scalar_one()
-    table, rows = MAP_POINT, _points(run, found, numbers, number)
+    table, rows = MAP_POINT, map_points(run, [each.id for each in found], numbers, number)
     if run.kind != MAP:
         table, rows = SUGGESTION, _suggestions(run, found, numbers, number, _numbers_of(connection, run, found))
     for some in chunks(rows):
@@ -221,14 +221,22 @@ def _version(
     return None
 
 
-def _points(
-    run: RunTable, found: Sequence[_Document], numbers: Mapping[Any, int], number: int
+def map_points(
+    run: RunTable, documents: Sequence[int], numbers: Mapping[Any, int], number: int
 ) -> Iterator[dict[str, Any]]:
+    """The rows of `MAP_POINT` of a map.
+
+    Args:
+        run: the map.
+        documents: number of the document of each of its rows.
+        numbers: number of the label that each name or class stands for.
+        number: number of the run.
+    """
     columns = ("confidence", "variability", "correctness", "region", "metrics", "predicted")
-    for at, (document, *values, predicted) in enumerate(_rows(run, found, columns)):
+    for at, (document, *values, predicted) in enumerate(_rows(run, documents, columns)):
         yield {
             "run_id": number,
-            "document_id": document.id,
+            "document_id": document,
             **dict(zip(columns[:-1], values, strict=True)),
             "predicted_id": None if predicted is None else numbers[predicted],
             "curves": None if run.curves is None else run.curves[at].tobytes(),
@@ -271,7 +279,7 @@ def _packed(neighbours: Sequence[tuple[str, float]], number_of: Mapping[str, int
     return packed_neighbours([(number_of[id], of) for id, of in neighbours if id in number_of])
 
 
-def _rows(run: RunTable, found: Sequence[_Document], names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+def _rows(run: RunTable, found: Sequence[Any], names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
     """The document and some columns of each row; what is missing is None."""
     columns = [run.rows[name].astype(object).where(run.rows[name].notna(), None).tolist() for name in names]
     yield from zip(found, *columns, strict=True)

@@ -1,0 +1,145 @@
+"""What a batch is made of: documents that the strategy chose, test documents, labels to look at again, and a reserve.
+
+A batch is a function of its inputs alone, so that a worker that was killed makes the same one again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from cal.active.chooser import DocumentChooser
+from cal.active.known import KnownLabels
+from cal.active.round import Scored, TrainedRound
+from cal.active.test_sample import n_test_of
+from cal.annotation.learning.options import LearningOptions
+from cal.annotation.learning.roles import CHOSEN, RESERVE, TEST
+from cal.streams import stream
+
+RESERVE_BATCHES = 4
+"""Batches that the reserve holds unless its size is given."""
+
+
+class Drawn(NamedTuple):
+    """A document of a batch: its row, why it is there, what the strategy gave it, and whether anybody is asked."""
+
+    row: int
+    role: str
+    score: float | None = None
+    asked: bool = True
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What a batch follows from.
+
+    Attributes:
+        batch: its number.
+        round: number of the next training.
+        label_names: names of the labels.
+        labels: label of each row that has one, test documents included.
+        aside: rows that people could not label, that are in the queue and wait, or that an import has withdrawn.
+        n_asked: number of documents in the batches before.
+        n_tests: number of test documents, in their order, that the batches before had.
+    """
+
+    batch: int
+    round: int
+    label_names: tuple[str, ...]
+    labels: Mapping[int, str]
+    aside: frozenset[int] = frozenset()
+    n_asked: int = 0
+    n_tests: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """A batch that is not in the queue yet.
+
+    Attributes:
+        draws: its documents, in the order in which they are served.
+        reserve: documents that stand by meanwhile.
+        known: what is labelled, test documents left out.
+        trained: the training that chose it; None if there was none.
+        n_candidates: number of documents that could be chosen.
+    """
+
+    draws: tuple[Drawn, ...]
+    reserve: tuple[Drawn, ...]
+    known: KnownLabels = field(repr=False)
+    trained: TrainedRound | None = field(repr=False)
+    n_candidates: int
+
+
+def size_of(batch: int, trains: bool, options: LearningOptions) -> int:
+    """Number of documents of a batch."""
+    return options.seed_size if batch == 0 and not trains else options.batch
+
+
+def make_batch(chooser: DocumentChooser, at: Situation, options: LearningOptions) -> Batch:
+    """Chooses the documents of a batch, after a training if enough is labelled."""
+    known = KnownLabels.of(at.label_names, at.labels, sorted({*at.aside, *chooser.test_rows.tolist()}))
+    trains = known.can_train(options.per_class)
+    n = size_of(at.batch, trains, options)
+    n_free = len(_free(chooser, [*at.labels, *at.aside]))
+    tests = _tests(chooser.test_rows, at, max(n_test_of(at.n_asked, n, options.test_share), n - n_free))
+    n_chosen = n - sum(each.asked for each in tests)
+    n_reserve = RESERVE_BATCHES * options.batch if options.reserve is None else options.reserve
+    if trains:
+        trained = chooser.train(known, at.round, n_chosen)
+        chosen = _drawn(trained.choose(n_chosen), CHOSEN)
+        spare = trained.reserve(n_reserve, np.array([each.row for each in chosen], dtype=np.int64))
+        reserve, n_candidates = _drawn(spare, RESERVE), trained.n_candidates
+    else:
+        trained, aside = None, sorted({*at.labels, *at.aside})
+        rows = chooser.first(n_chosen, aside).tolist()
+        chosen = [Drawn(row, CHOSEN) for row in rows]
+        free = _free(chooser, [*aside, *rows])
+        n_candidates = len(free) + len(rows)
+        order = torch.randperm(len(free), generator=stream(options.seed, "reserve", at.batch)).numpy()
+        reserve = [Drawn(row, RESERVE) for row in free[order[:n_reserve]].tolist()]
+    mixed = _mixed(chosen, tests, stream(options.seed, "mix", at.batch))
+    return Batch(tuple(mixed), tuple(reserve), known, trained, n_candidates)
+
+
+def _tests(order: np.ndarray, at: Situation, wanted: int) -> list[Drawn]:
+    """The next documents of the test sample, in its order.
+
+    Those that are labelled already are passed over without asking anybody, and belong to the sample all the same: the
+    test documents of all batches are always the first so many of the sample.
+    """
+    found: list[Drawn] = []
+    for row in order[at.n_tests :].tolist():
+        if wanted <= 0:
+            break
+        asked = row not in at.labels and row not in at.aside
+        found.append(Drawn(row, TEST, None, asked))
+        wanted -= asked
+    return found
+
+
+def _free(chooser: DocumentChooser, aside: Sequence[int]) -> np.ndarray:
+    """Rows that are neither aside nor test documents."""
+    free = np.ones(len(chooser.corpus), dtype=bool)
+    free[np.asarray(aside, dtype=np.int64)] = False
+    free[chooser.test_rows] = False
+    return np.flatnonzero(free)
+
+
+def _drawn(scored: Scored, role: str) -> list[Drawn]:
+    return [
+        Drawn(row, role, None if np.isnan(score) else score)
+        for row, score in zip(scored.rows.tolist(), scored.scores.tolist(), strict=True)
+    ]
+
+
+def _mixed(chosen: Sequence[Drawn], others: Sequence[Drawn], generator: torch.Generator) -> list[Drawn]:
+    """The chosen documents in their order, with others at random places among them."""
+    n = len(chosen) + len(others)
+    places = set(torch.randperm(n, generator=generator)[: len(others)].tolist())
+    of = {True: iter(others), False: iter(chosen)}
+    return [next(of[place in places]) for place in range(n)]

@@ -1,0 +1,134 @@
+"""Starting to learn: a queue that a model will fill, or the one that goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from cal.annotation.decisions.recording import latest_version
+from cal.annotation.learning.options import LearningOptions
+from cal.annotation.learning.roles import ACTIVE, STOPPED
+from cal.annotation.queues.draws import latest_event
+from cal.annotation.queues.filters import EVERYTHING
+from cal.annotation.store.column_types import now
+from cal.annotation.store.database import as_word
+from cal.annotation.store.label_store import add_labels
+from cal.annotation.store.schema import DOCUMENT, LEARNING, QUEUE
+from cal.errors import DataError, in_words
+from cal.request import as_data
+
+if TYPE_CHECKING:
+    from cal.annotation.project_queues import ProjectQueues
+
+UP_TO, FROM_SEQ = "up_to", "from_seq"
+"""Settings of the queue: the highest number of a document that it chooses from, and the event that batch 0 follows."""
+LEARNER = "cal"
+"""Reviewer of the labels that the options name."""
+
+
+def options_as_data(options: LearningOptions) -> dict[str, Any]:
+    """The options as JSON keeps them."""
+    return {each.name: as_data(getattr(options, each.name), each.name) for each in fields(LearningOptions) if each.init}
+
+
+def given_options(options: LearningOptions) -> dict[str, Any]:
+    """The options that differ from their defaults, as JSON."""
+    usual = options_as_data(LearningOptions())
+    return {name: value for name, value in options_as_data(options).items() if value != usual[name]}
+
+
+def start_learning(
+    project: ProjectQueues, options: LearningOptions, given: Mapping[str, Any] | None = None, *, new: bool = False
+) -> tuple[int, LearningOptions, str]:
+    """The queue to learn in: the latest, if it has the options that were given, or else a new one.
+
+    What is labelled counts in a new queue from the start, and its test documents are the same if seed and share are.
+
+    Args:
+        project: the project.
+        options: how to choose.
+        given: those of them that count, as JSON; None takes those that differ from their defaults.
+        new: whether a new queue is made in any case.
+
+    Returns:
+        Number of the queue, its options, and a sentence about it.
+
+    Raises:
+        ConfigError: if the options cannot be used.
+        DataError: if there are no documents of train.
+    """
+    options.chosen()
+    counts = given_options(options) if given is None else dict(given)
+    with project.writing() as connection:
+        row = connection.execute(sa.select(LEARNING).order_by(LEARNING.c.queue_id.desc()).limit(1)).one_or_none()
+        why = "" if row is None else _why_new(connection, row, counts)
+        if row is not None and not new and not why:
+            name = connection.execute(sa.select(QUEUE.c.name).where(QUEUE.c.id == row.queue_id)).scalar_one()
+            resumed = _resumed(row.options, options, counts)
+            told = in_words([f"{key}={value}" for key, value in given_options(resumed).items()])
+            return row.queue_id, resumed, f"Going on with queue {name}{f': {told}' if told else ''}."
+        number, name = _make(connection, options)
+    because = f" because {why}" if why else ""
+    return number, options, f"A new queue, {name},{because} begins with what is labelled so far."
+
+
+def _resumed(stored: Mapping[str, Any], options: LearningOptions, given: Mapping[str, Any]) -> LearningOptions:
+    """The options of a queue that goes on; objects that JSON cannot hold are those that were given again."""
+    names = {each.name for each in fields(LearningOptions) if each.init} & stored.keys()
+    resumed = LearningOptions(**{name: getattr(options, name) if name in given else stored[name] for name in names})
+    resumed.chosen()
+    return resumed
+
+
+def _why_new(connection: Connection, row: Any, given: Mapping[str, Any]) -> str:
+    """Why the latest queue cannot go on; empty if it can."""
+    differ = [name for name, value in given.items() if row.options.get(name) != value]
+    if differ:
+        changes = [f"{name} was {row.options.get(name)} and is {given[name]}" for name in differ]
+        return in_words(changes)
+    settings = connection.execute(sa.select(QUEUE.c.settings).where(QUEUE.c.id == row.queue_id)).scalar_one()
+    later = sa.select(sa.func.count()).select_from(DOCUMENT).where(_learnable(), DOCUMENT.c.id > settings[UP_TO])
+    n = connection.execute(later).scalar_one()
+    return f"{n:,} documents were imported since the last began" if n else ""
+
+
+def _learnable() -> sa.ColumnElement[bool]:
+    return sa.and_(DOCUMENT.c.split == "train", ~DOCUMENT.c.withdrawn)
+
+
+def _make(connection: Connection, options: LearningOptions) -> tuple[int, str]:
+    """Writes a queue without documents."""
+    up_to = connection.execute(sa.select(sa.func.max(DOCUMENT.c.id)).where(_learnable())).scalar()
+    if up_to is None:
+        word = as_word(connection)
+        raise DataError(
+            f"The project has no documents of train to learn from. Import some: cal annotate import {word} "
+            "dataset.path=texts.csv unlabelled=true"
+        )
+    add_labels(connection, options.choices.labels, LEARNER)
+    after = latest_event(connection)
+    number = 1 + (connection.execute(sa.select(sa.func.max(QUEUE.c.id))).scalar() or 0)
+    taken = set(connection.execute(sa.select(QUEUE.c.name)).scalars())
+    name = next(each for count in range(1, 10**9) if (each := f"{ACTIVE}-{count}") not in taken)
+    row = {
+        "id": number,
+        "name": name,
+        "by": options.choices.strategy_label,
+        "order": ACTIVE,
+        "filter": EVERYTHING,
+        "seed": options.seed,
+        "settings": {"lease_seconds": options.lease_seconds, "suspects": None, "map": None, UP_TO: up_to, FROM_SEQ: after},
+        "run_id": None,
+        "version_id": latest_version(connection),
+        "n_documents": 0,
+        "after_seq": 0,  # what was decided before closes a draw, too
+        "created": now(),
+    }
+    connection.execute(sa.insert(QUEUE).values(row))
+    learning = {"queue_id": number, "options": options_as_data(options), "stage": STOPPED, "since": now()}
+    connection.execute(sa.insert(LEARNING).values(learning))
+    return number, name

@@ -1,0 +1,96 @@
+"""Learning in a project: a model chooses what people label next."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.engine import Connection
+
+from cal.annotation.learning.reading import Learning, read_learning
+from cal.checks import known_name, problems_of, refuse
+
+if TYPE_CHECKING:
+    from cal.annotation.learning.worker import Step
+    from cal.annotation.project_queues import ProjectQueues
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What `Project.learn` has done.
+
+    Attributes:
+        queue: number of the queue.
+        about: a sentence about the queue.
+        steps: what was done, in its order; nothing if people have to decide first.
+    """
+
+    queue: int
+    about: str
+    steps: tuple[Step, ...]
+
+    def __str__(self) -> str:
+        waiting = "Nothing to do before people have decided the batch."
+        return "\n".join([self.about, *(map(str, self.steps) if self.steps else [waiting])])
+
+
+class ProjectLearning:
+    """The part of `Project` that learns."""
+
+    if TYPE_CHECKING:
+
+        def reading(self) -> AbstractContextManager[Connection]:
+            """A transaction that reads."""
+
+        def writing(self) -> AbstractContextManager[Connection]:
+            """A transaction that writes."""
+
+    def learn(self: ProjectQueues, *, new_queue: bool = False, **options: Any) -> Learnt:
+        """Does what can be done at present: makes a queue whose documents a model chooses, or appends its next batch.
+
+        Call it again once people have decided the batch. `cal annotate learn` calls it for as long as it runs.
+
+        Args:
+            new_queue: whether to begin a new queue even if there is one with these options.
+            options: fields of `cal.annotation.learning.options.LearningOptions`, such as strategy, learner, batch and
+                seed_set. Those that are left out are as they were, or have their defaults in a new queue. Others than
+                those of the latest queue begin a new one, where everything that is labelled counts.
+
+        Returns:
+            The batches that it made, which explain themselves when printed.
+
+        Raises:
+            ConfigError: if an option is unknown or cannot be used.
+            DataError: if there are no documents, or another worker is learning.
+
+        Example:
+            >>> import tempfile
+            >>> from cal.annotation import Project
+            >>> project = Project.create(f"{tempfile.mkdtemp()}/questions.db", labels=["NUM", "HUM"])
+            >>> texts = [f"How far is town {i}?" for i in range(20)] + [f"Who wrote book {i}?" for i in range(20)]
+            >>> _ = project.import_texts(texts)
+            >>> learnt = project.learn(seed_size=4, batch=4, features="lsa", test_share=0.0)
+            >>> for task in project.tasks("ann", 4):
+            ...     _ = project.decide_all([task.decision("relabel", "NUM" if "far" in task.text else "HUM")])
+            >>> [(step.batch, step.round, step.n_labelled) for step in project.learn().steps]
+            [(1, 0, 4)]
+        """
+        from cal.annotation.learning.options import LearningOptions
+        from cal.annotation.learning.starting import options_as_data, start_learning
+        from cal.annotation.learning.worker import Worker
+
+        known = [each.name for each in fields(LearningOptions) if each.init]
+        refuse(problems_of(lambda: [known_name("parameter", name, known) for name in options]))
+        chosen = LearningOptions(**options)
+        as_data = options_as_data(chosen)
+        given = {name: as_data[name] for name in options}
+        queue, chosen, about = start_learning(self, chosen, given, new=new_queue)
+        with Worker(self, queue, chosen) as worker:
+            return Learnt(queue, about, tuple(worker.steps()))
+
+    @property
+    def learning(self: ProjectQueues) -> Learning | None:
+        """How far the learning is in the latest queue that a model fills; None if there is none."""
+        with self.reading() as connection:
+            return read_learning(connection)
