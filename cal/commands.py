@@ -101,6 +101,11 @@ COMMANDS = {
         "make a queue: which documents people read, and in which order",
         "cal.annotation.requests.queue_request:QueueRequest",
     ),
+    "annotate learn": Command(
+        "learn from what people label, and choose what they label next",
+        "cal.annotation.requests.learn_request:LearnRequest",
+        options=(Option("--once", "once", "stop as soon as only people can go on"),),
+    ),
     "annotate status": Command(
         "say how far a project is, how many errors may be left, and who decided what",
         "cal.annotation.requests.status_request:StatusRequest",
@@ -118,7 +123,10 @@ COMMANDS = {
     "annotate serve": Command(
         "open the labelling page of a project in a browser",
         "cal.page.serve_request:ServeRequest",
-        options=_SERVING,
+        options=(
+            *_SERVING,
+            Option("--learn", "learn", "learn from what people label, and choose what they label next"),
+        ),
     ),
     "annotate demo": Command(
         "try the labelling page with wrong labels to find, and a short tour",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from html import escape
@@ -150,6 +150,7 @@ class Project(
         reviewers: Sequence[str] = (),
         new_links: bool = False,
         tour: bool = False,
+        learn: bool | Mapping[str, Any] = False,
     ) -> Server:
         """Serves the labelling page in the background. In a notebook, the result is a link to it.
 
@@ -159,6 +160,8 @@ class Project(
             reviewers: names of reviewers who get a link, if others can reach the page.
             new_links: whether you and they get new links, so that the old ones no longer work.
             tour: whether the page offers its tour.
+            learn: whether a process beside the page learns from what people label, as `cal annotate learn` does, or
+                its options, such as `{"strategy": "blend", "batch": 50}`.
 
         Returns:
             The server: its `address`, its `links` by name, `close` to stop it, and `wait` for scripts that have nothing
@@ -174,7 +177,9 @@ class Project(
         except ModuleNotFoundError as error:
             raise ConfigError(missing_package("The labelling page", str(error.name), extra="page")) from error
 
-        return start(self, host=host, port=port, reviewers=reviewers, new_links=new_links, tour=tour)
+        options = None if learn is False else {} if learn is True else dict(learn)
+        served = {"host": host, "port": port, "reviewers": reviewers, "new_links": new_links, "tour": tour}
+        return start(self, learn=options, **served)  # type: ignore[arg-type]
 
     @property
     def address(self) -> str:

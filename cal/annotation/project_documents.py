@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -32,6 +33,8 @@ class ProjectDocuments:
         source: Mapping[str, Any] | None = None,
         accept: bool = False,
         partial: bool = False,
+        unlabelled: bool = False,
+        labels: Sequence[str] = (),
     ) -> Imported:
         """Imports all documents of a corpus, train, test and dev, with their ids and labels, and runs about them.
 
@@ -48,6 +51,8 @@ class ProjectDocuments:
             source: where the corpus comes from, as JSON.
             accept: whether texts and labels of the project may change, and documents be withdrawn.
             partial: whether a map or suspects may lack some documents of the splits that they are about.
+            unlabelled: whether documents may have no label: `import_texts` explains it.
+            labels: names of labels in their order; those of the documents follow.
 
         Returns:
             What it did, which explains itself when printed.
@@ -71,13 +76,54 @@ class ProjectDocuments:
               id         change before after
             0  b  changed label    HUM   LOC
         """
-        flags = {"accept": accept, "partial": partial}
+        flags = {"accept": accept, "partial": partial, "unlabelled": unlabelled, "labels": labels}
         check_arguments(ProjectDocuments.import_corpus, {"name": name, "source": source, **flags})
         from cal.annotation.imports.corpus_import import CorpusImport
 
-        sources = CorpusImport.of(corpus, map, suspects, partial=partial)
+        sources = CorpusImport.of(corpus, map, suspects, partial=partial, unlabelled=unlabelled)
         options = Options(name or sources.name, source, sources.complete, accept, named=name is not None)
-        return self._import(sources.documents(), sources.labels(), options, sources.add_runs)
+        known = sources.labels()
+        known = replace(known, names=(*dict.fromkeys((*labels, *known.names)),))
+        return self._import(sources.documents(), known, options, sources.add_runs)
+
+    def import_texts(
+        self,
+        texts: Any,
+        *,
+        labels: Sequence[str] = (),
+        name: str | None = None,
+        accept: bool = False,
+    ) -> Imported:
+        """Imports documents that nobody has labelled yet, or of which only some have a label.
+
+        They are added to those that are there. A document without a label keeps the one that it had before.
+
+        Args:
+            texts: a list of texts or of pairs, a data frame or mapping with a column `text`, and perhaps `id` and
+                `label`, whose cells may be empty, or the path of such a file. Ids are derived from the texts if there
+                are none; other columns are kept.
+            labels: names of the labels in their order, as far as you know them; others can be added at any time.
+            name: name of the label version; None takes that of the file.
+            accept: whether texts and labels of the project may change.
+
+        Returns:
+            What it did, which explains itself when printed.
+
+        Raises:
+            DataError: if the texts cannot be used as given.
+            NotAcceptedError: if something would change, and `accept` is not set. Nothing was written then.
+
+        Example:
+            >>> import tempfile
+            >>> from pathlib import Path
+            >>> from cal.annotation import Project
+            >>> project = Project.create(Path(tempfile.mkdtemp()) / "questions.db")
+            >>> project.import_texts(["How far is it?", "Who wrote it?"], labels=["NUM", "HUM"]).difference
+            ImportDifference: 2 new.
+            >>> project
+            Project 'questions': 2 documents, 2 labels
+        """
+        return self.import_corpus(texts, name=name, accept=accept, unlabelled=True, labels=labels)
 
     def import_documents(
         self,

@@ -13,7 +13,6 @@ from cal.checks import known_name, problems_of, refuse
 
 if TYPE_CHECKING:
     from cal.annotation.learning.worker import Step
-    from cal.annotation.project_queues import ProjectQueues
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class ProjectLearning:
         def writing(self) -> AbstractContextManager[Connection]:
             """A transaction that writes."""
 
-    def learn(self: ProjectQueues, *, new_queue: bool = False, **options: Any) -> Learnt:
+    def learn(self, *, new_queue: bool = False, **options: Any) -> Learnt:
         """Does what can be done at present: makes a queue whose documents a model chooses, or appends its next batch.
 
         Call it again once people have decided the batch. `cal annotate learn` calls it for as long as it runs.
@@ -90,7 +89,7 @@ class ProjectLearning:
             return Learnt(queue, about, tuple(worker.steps()))
 
     @property
-    def learning(self: ProjectQueues) -> Learning | None:
+    def learning(self) -> Learning | None:
         """How far the learning is in the latest queue that a model fills; None if there is none."""
         with self.reading() as connection:
             return read_learning(connection)

@@ -76,20 +76,7 @@ class LocalFiles(Columns):
             ConfigError: if settings do not fit the files.
             DataError: if a file cannot be used as given.
         """
-        files = self.files_by_split()
-        tables = {split: joined([self._table(file) for file in of_split]) for split, of_split in files.items()}
-        if len(tables) == 1:
-            tables = by_split(numbered(tables["train"], self), self.split_column)
-        elif self.split_column not in (None, SPLIT_COLUMN):
-            raise ConfigError("dataset.split_column is for files without splits of their own. Leave one of them out.")
-        plain = self.second_column is None and self.choice_columns is None
-        splits = {
-            split: read_documents(table, self, self.label_names, SEQUENCES if plain and is_nested(table) else None)
-            for split, table in tables.items()
-        }
-        if len(files) > 1 and self.id_column in ROW_IDS:  # every file counts from its own first row
-            splits = {name: each if name == "train" else each.of_split(name) for name, each in splits.items()}
-        del tables  # what is needed of them is in the documents
+        files, splits = self.files_by_split(), self.documents_by_split()
         if not columns:  # nor the tables that they would be read from
             splits = {name: replace(each, columns=None) for name, each in splits.items()}
         corpus = self._corpus(splits, files["train"])
@@ -101,6 +88,27 @@ class LocalFiles(Columns):
                 "a corpus without one. Leave it out."
             )
         return corpus.hold_out(self.test_fraction) if self.test_fraction else corpus
+
+    def documents_by_split(self, *, partly: bool = False) -> dict[str, SourceDocuments]:
+        """The documents of each split, with their labels as they are written.
+
+        Args:
+            partly: whether documents, or all of them, may have no label; theirs is then empty.
+        """
+        files = self.files_by_split()
+        tables = {split: joined([self._table(file) for file in of_split]) for split, of_split in files.items()}
+        if len(tables) == 1:
+            tables = by_split(numbered(tables["train"], self), self.split_column)
+        elif self.split_column not in (None, SPLIT_COLUMN):
+            raise ConfigError("dataset.split_column is for files without splits of their own. Leave one of them out.")
+        plain = self.second_column is None and self.choice_columns is None
+        splits = {}
+        for split, table in tables.items():
+            nested = SEQUENCES if plain and is_nested(table) else None
+            splits[split] = read_documents(table, self, self.label_names, nested, partly=partly)
+        if len(files) > 1 and self.id_column in ROW_IDS:  # every file counts from its own first row
+            splits = {name: each if name == "train" else each.of_split(name) for name, each in splits.items()}
+        return splits
 
     def _problems(self) -> list[str]:
         problems = self.column_problems() + extra_test_problems(self.tests, self._columns())

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from cal.checks import Problems, numbers_in, whole_numbers
-from cal.page.serve_request import ServeRequest
+from cal.page.serve_request import PageRequest
 
 PROJECT = "runs/review.db"
 
 
 @dataclass(kw_only=True)
-class DemoRequest(ServeRequest):
+class DemoRequest(PageRequest):
     """Try the labelling page: make a project with wrong labels to find, and open it in a browser with a short tour.
 
     Args:

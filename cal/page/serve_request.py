@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cal.annotation.learning.options import LearningOptions
 from cal.annotation.requests.request import ProjectRequest
 from cal.checks import Problems, true_or_false, whole_numbers
 from cal.errors import ConfigError, DataError, missing_package
+from cal.request import as_data
 
 if TYPE_CHECKING:
     from cal.page.server import Server
@@ -20,8 +22,8 @@ TRY = "To try the page without data of your own: cal annotate demo"
 
 
 @dataclass(kw_only=True)
-class ServeRequest(ProjectRequest):
-    """Open the labelling page of a project in a browser; Ctrl-C stops it, and nothing decided is lost.
+class PageRequest(ProjectRequest):
+    """A request that serves the labelling page.
 
     Args:
         port: port to listen on; null takes the first free one from 8000 on
@@ -95,7 +97,11 @@ class ServeRequest(ProjectRequest):
         from cal.page.server import Server
 
         given = {"host": self.host, "port": self.port, "new_links": self.new_links, "tour": self.tour}
-        return Server(self.project, reviewers=self.reviewers or (), **given)  # type: ignore[arg-type]
+        return Server(self.project, reviewers=self.reviewers or (), learn=self.learning(), **given)  # type: ignore[arg-type]
+
+    def learning(self) -> dict[str, Any] | None:
+        """The options of a process that learns beside the page; None if there is none."""
+        return None
 
     @staticmethod
     def check_extra() -> None:
@@ -118,3 +124,34 @@ class ServeRequest(ProjectRequest):
             return [f"The labelling page of {self.word} is at {server.address}", *warning, stop]
         lines = [f"The labelling page of {self.word}. Everybody opens their own link, which is like a password:"]
         return [*lines, *(f"  {name}: {link}" for name, link in server.links.items()), stop]
+
+
+@dataclass(kw_only=True)
+class ServeRequest(LearningOptions, PageRequest):
+    """Open the labelling page of a project in a browser; Ctrl-C stops it, and nothing decided is lost.
+
+    With --learn, a process beside it learns from what people label and chooses what they label next; strategy, learner
+    and the other options of `cal annotate learn` say how.
+
+    Args:
+        learn: whether to learn from what people label
+    """
+
+    learn: bool = False
+
+    def _resolve(self, problems: Problems) -> None:
+        super()._resolve(problems)
+        problems += true_or_false(learn=self.learn)
+        if self.changed and not self.learn:
+            given = ", ".join(self.changed)
+            problems.append(f"{given} {'is' if len(self.changed) == 1 else 'are'} for learning. Add --learn.")
+
+    def learning(self) -> dict[str, Any] | None:
+        return {name: as_data(value) for name, value in self.changed.items()} if self.learn else None
+
+    def welcome(self, server: Server) -> list[str]:
+        lines = super().welcome(server)
+        if not self.learn:
+            return lines
+        learns = "The first documents to label are ready in a moment; then it learns from what you label."
+        return [*lines[:-1], learns, lines[-1]]

@@ -8,11 +8,11 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Self
+from typing import Any, Self
 
 import uvicorn
 
@@ -23,6 +23,7 @@ from cal.checks import refuse, whole_numbers
 from cal.errors import StorageError
 from cal.page.access import Access
 from cal.page.app import create_app
+from cal.page.learning_process import LearningProcess
 from cal.page.listening import LOOPBACK, is_loopback, listen, name_of
 from cal.page.warming import warm
 
@@ -65,6 +66,8 @@ class Server:
         reviewers: names of reviewers who get a link, if links are needed.
         new_links: whether the lead and these reviewers get new links, so that the old ones no longer work.
         tour: whether the page offers its tour.
+        learn: options of `cal annotate learn`, as JSON holds them, to let a process beside the page learn from what
+            people label; None lets none.
 
     Raises:
         ConfigError: if the port is taken, or the host is none of this machine.
@@ -72,6 +75,7 @@ class Server:
     Attributes:
         links: link of each reviewer by name, the lead first; empty if none are needed.
         read_only: why nothing can be decided; empty unless the project may only be read.
+        learning: the process that learns; None if there is none.
     """
 
     def __init__(
@@ -83,6 +87,7 @@ class Server:
         reviewers: Sequence[str] = (),
         new_links: bool = False,
         tour: bool = False,
+        learn: Mapping[str, Any] | None = None,
     ) -> None:
         refuse(whole_numbers(0, or_null=True, port=port))
         self._owns = not isinstance(project, Project)
@@ -115,6 +120,8 @@ class Server:
         self._server = _Stopping(config, self.app.state.closing)
         self._thread: threading.Thread | None = None
         self._warming: threading.Thread | None = None
+        self._learn = learn
+        self.learning: LearningProcess | None = None
 
     def _links(self, reviewers: Sequence[str], again: bool) -> dict[str, str]:
         """Links by name, that of the lead first. Secrets are behind a #, which browsers keep to themselves."""
@@ -138,7 +145,7 @@ class Server:
     def run(self) -> None:
         """Serves until it is interrupted."""
         sys.setswitchinterval(SWITCHING)
-        self._warming = warm(self.project)
+        self._begin()
         try:
             with contextlib.suppress(KeyboardInterrupt):
                 self._server.run(sockets=[self.socket])
@@ -147,7 +154,7 @@ class Server:
 
     def start(self) -> Self:
         """Serves in the background."""
-        self._warming = warm(self.project)
+        self._begin()
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self.socket]}, name="cal-page", daemon=True
         )
@@ -157,6 +164,12 @@ class Server:
                 raise StorageError(f"The server at {self.address} did not start; what it printed says why.")
             time.sleep(0.01)
         return self
+
+    def _begin(self) -> None:
+        self._warming = warm(self.project)
+        if self._learn is not None:
+            address = self.project.engine.url.render_as_string(hide_password=False)
+            self.learning = LearningProcess(address, self._learn)
 
     def wait(self) -> None:
         """Waits until the server is closed or, in a terminal, interrupted; for scripts that end otherwise."""
@@ -169,6 +182,8 @@ class Server:
         """Stops serving. Whatever was acknowledged is on the disk already."""
         self.app.state.closing.set()
         self._server.should_exit = True
+        if self.learning is not None:
+            self.learning.close()
         for thread in (self._thread, self._warming):
             if thread is not None:
                 thread.join()
@@ -207,6 +222,7 @@ def start(
     reviewers: Sequence[str] = (),
     new_links: bool = False,
     tour: bool = False,
+    learn: Mapping[str, Any] | None = None,
 ) -> Server:
     """Serves the labelling page of a project in the background: see `Project.serve`.
 
@@ -217,10 +233,11 @@ def start(
         reviewers: names of reviewers who get a link, if the host lets others reach the page.
         new_links: whether they get new links, so that the old ones no longer work.
         tour: whether the page offers its tour.
+        learn: options of `cal annotate learn`, to let a process beside the page learn; None lets none.
 
     Returns:
         The server: its `address`, its `links`, and `close` to stop it. It is a context manager, too.
     """
     check_arguments(start, locals())
     served = {"host": host, "port": port, "reviewers": reviewers, "new_links": new_links, "tour": tour}
-    return Server(project, **served).start()  # type: ignore[arg-type]
+    return Server(project, learn=learn, **served).start()  # type: ignore[arg-type]

@@ -66,7 +66,7 @@ def corpus_documents(corpus: Corpus) -> Iterator[AnnotatedDocument]:
         if split_name not in SPLITS:  # extra test sets have labels of their own
             continue
         parts = None if split.sequences is None else split.as_sequences()
-        columns = _Columns(split.columns or {})
+        columns = Columns(split.columns or {})
         for at, (id, text, label) in enumerate(zip(split.ids, split.texts, split.gold.tolist(), strict=True)):
             given, sequences = names[label], None if parts is None else parts[at]
             yield AnnotatedDocument(
@@ -74,7 +74,7 @@ def corpus_documents(corpus: Corpus) -> Iterator[AnnotatedDocument]:
             )
 
 
-class _Columns:
+class Columns:
     """Columns of a table, row by row, as JSON has them."""
 
     def __init__(self, columns: Mapping[str, Sequence[Any]]) -> None:

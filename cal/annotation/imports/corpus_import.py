@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from cal.annotation.imports.corpus_documents import corpus_documents, read_with_columns
+from cal.annotation.imports.corpus_documents import read_with_columns
+from cal.annotation.imports.texts import Texts, advised, of_corpus
 from cal.annotation.store.labels import LabelNames
 from cal.annotation.store.schema import DOCUMENT
 from cal.data.annotated import tool_of
+from cal.data.corpus import Corpus
 from cal.data.local_files import LocalFiles
 from cal.errors import ConfigError, DataError, in_words
 from cal.exchange.formats import read_annotated
@@ -25,16 +27,16 @@ from cal.progress import bar
 
 if TYPE_CHECKING:
     from cal.annotation.imports.run_tables import RunTable
-    from cal.data.corpus import Corpus
 
 
 @dataclass(frozen=True)
 class CorpusImport:
-    """A corpus, or an export with its answers, and runs, read and ready for a project.
+    """A corpus, texts or an export with its answers, and runs, read and ready for a project.
 
     Attributes:
         corpus: the corpus; None without one.
         export: documents and answers of an export, instead of a corpus.
+        texts: documents of which some or all have no label, instead of a corpus.
         runs: the runs.
         name: name of the corpus.
         partial: whether a run may lack some documents of the splits that it is about.
@@ -47,9 +49,12 @@ class CorpusImport:
     name: str
     partial: bool = False
     hint: str = ""
+    texts: Texts | None = None
 
     @classmethod
-    def of(cls, corpus: Any, map: Any = None, suspects: Any = None, *, partial: bool = False) -> CorpusImport:
+    def of(
+        cls, corpus: Any, map: Any = None, suspects: Any = None, *, partial: bool = False, unlabelled: bool = False
+    ) -> CorpusImport:
         """Reads them.
 
         Args:
@@ -57,6 +62,7 @@ class CorpusImport:
             map: a map or a list of them, as for `map_table`.
             suspects: suspects or a list of them, as for `suspects_table`.
             partial: whether a run may lack some documents of the splits that it is about.
+            unlabelled: whether documents may have no label; then `corpus` may also be a list of texts.
 
         Raises:
             ConfigError: if there is nothing to import.
@@ -71,7 +77,13 @@ class CorpusImport:
             return cls(None, None, [*runs, issues_table(path)], path.name, True, "Its index must hold their ids.")
         if path is not None:
             return cls(None, read_annotated(path, tool_of(path)), runs, path.name, partial)
-        read = None if corpus is None else read_with_columns(corpus)
+        if unlabelled and not isinstance(corpus, Corpus) and corpus is not None:
+            texts = Texts.of(corpus)
+            return cls(None, None, runs, texts.name, partial, texts=texts)
+        try:
+            read = None if corpus is None else read_with_columns(corpus)
+        except DataError as error:
+            raise advised(error, corpus) from error
         return cls(read, None, runs, "import" if read is None else _name(corpus, read), partial)
 
     @property
@@ -84,15 +96,19 @@ class CorpusImport:
         shown = {"unit": " documents", "desc": "Importing", "delay": 2}
         if self.export is not None:
             return bar(self.export.documents, **shown)
+        if self.texts is not None:
+            return bar(self.texts.documents(), total=len(self.texts), **shown)
         if self.corpus is None:
             return ()
         n = sum(len(each.ids) for each in self.corpus.splits().values())
-        return bar(corpus_documents(self.corpus), total=n, **shown)
+        return bar(of_corpus(self.corpus), total=n, **shown)
 
     def labels(self) -> LabelSet:
         """The labels, in their order."""
         if self.export is not None:
             return self.export.labels
+        if self.texts is not None:
+            return LabelSet(tuple(map(str, self.texts.label_names)))
         return LabelSet() if self.corpus is None else LabelSet(tuple(map(str, self.corpus.label_names)))
 
     def add_runs(self, connection: Connection, labels: LabelNames) -> tuple[list[str], int]:

@@ -15,13 +15,15 @@ import torch
 from cal.active.chooser import DocumentChooser
 from cal.active.known import KnownLabels
 from cal.active.round import Scored, TrainedRound
-from cal.active.test_sample import n_test_of
+from cal.active.test_sample import mixed, n_of_share
 from cal.annotation.learning.options import LearningOptions
-from cal.annotation.learning.roles import CHOSEN, RESERVE, TEST
+from cal.annotation.learning.roles import CHOSEN, EXPLORE, RESERVE, TEST
 from cal.streams import stream
 
 RESERVE_BATCHES = 4
 """Batches that the reserve holds unless its size is given."""
+PATIENCE = 3
+"""Seed sets of labels after which a model is trained even if some class lacks labels."""
 
 
 class Drawn(NamedTuple):
@@ -83,27 +85,30 @@ def size_of(batch: int, trains: bool, options: LearningOptions) -> int:
 def make_batch(chooser: DocumentChooser, at: Situation, options: LearningOptions) -> Batch:
     """Chooses the documents of a batch, after a training if enough is labelled."""
     known = KnownLabels.of(at.label_names, at.labels, sorted({*at.aside, *chooser.test_rows.tolist()}))
-    trains = known.can_train(options.per_class)
+    n_seeds = options.seed_size - n_of_share(0, options.seed_size, options.test_share)
+    trains = known.can_train(options.per_class, PATIENCE * n_seeds)
     n = size_of(at.batch, trains, options)
     n_free = len(_free(chooser, [*at.labels, *at.aside]))
-    tests = _tests(chooser.test_rows, at, max(n_test_of(at.n_asked, n, options.test_share), n - n_free))
-    n_chosen = n - sum(each.asked for each in tests)
+    tests = _tests(chooser.test_rows, at, max(n_of_share(at.n_asked, n, options.test_share), n - n_free))
+    n_explore = n_of_share(at.n_asked, n, options.explore) if trains else 0
+    n_chosen = max(n - sum(each.asked for each in tests) - n_explore, 0)
     n_reserve = RESERVE_BATCHES * options.batch if options.reserve is None else options.reserve
-    if trains:
-        trained = chooser.train(known, at.round, n_chosen)
-        chosen = _drawn(trained.choose(n_chosen), CHOSEN)
-        spare = trained.reserve(n_reserve, np.array([each.row for each in chosen], dtype=np.int64))
-        reserve, n_candidates = _drawn(spare, RESERVE), trained.n_candidates
+    trained = chooser.train(known, at.round, n_chosen) if trains else None
+    if trained is not None:
+        draws = _drawn(trained.choose(n_chosen), CHOSEN)
+        taken = [*at.aside, *(each.row for each in draws)]
+        explored = chooser.explore(n_explore, [*at.labels], taken).tolist() if n_explore else []
+        draws += [Drawn(row, EXPLORE) for row in explored]
+        reserve = _drawn(trained.reserve(n_reserve, np.array([each.row for each in draws], dtype=np.int64)), RESERVE)
     else:
-        trained, aside = None, sorted({*at.labels, *at.aside})
-        rows = chooser.first(n_chosen, aside).tolist()
-        chosen = [Drawn(row, CHOSEN) for row in rows]
-        free = _free(chooser, [*aside, *rows])
-        n_candidates = len(free) + len(rows)
+        rows = chooser.first(n_chosen, [*at.aside], [*at.labels]).tolist()
+        draws = [Drawn(row, CHOSEN) for row in rows]
+        free = _free(chooser, [*at.labels, *at.aside, *rows])
         order = torch.randperm(len(free), generator=stream(options.seed, "reserve", at.batch)).numpy()
         reserve = [Drawn(row, RESERVE) for row in free[order[:n_reserve]].tolist()]
-    mixed = _mixed(chosen, tests, stream(options.seed, "mix", at.batch))
-    return Batch(tuple(mixed), tuple(reserve), known, trained, n_candidates)
+    places = mixed(len(draws) + len(tests), len(tests), options.seed, at.batch)
+    of = {True: iter(tests), False: iter(draws)}
+    return Batch(tuple(next(of[place]) for place in places.tolist()), tuple(reserve), known, trained, n_free)
 
 
 def _tests(order: np.ndarray, at: Situation, wanted: int) -> list[Drawn]:
@@ -135,11 +140,3 @@ def _drawn(scored: Scored, role: str) -> list[Drawn]:
         Drawn(row, role, None if np.isnan(score) else score)
         for row, score in zip(scored.rows.tolist(), scored.scores.tolist(), strict=True)
     ]
-
-
-def _mixed(chosen: Sequence[Drawn], others: Sequence[Drawn], generator: torch.Generator) -> list[Drawn]:
-    """The chosen documents in their order, with others at random places among them."""
-    n = len(chosen) + len(others)
-    places = set(torch.randperm(n, generator=generator)[: len(others)].tolist())
-    of = {True: iter(others), False: iter(chosen)}
-    return [next(of[place in places]) for place in range(n)]

@@ -20,7 +20,7 @@ from cal.annotation.store.schema import LEARNING
 from cal.errors import DataError, StorageError
 
 if TYPE_CHECKING:
-    from cal.annotation.project_queues import ProjectQueues
+    from cal.annotation.learning.database import Database
 
 EVERY = 2.0
 """Seconds between two signs of life."""
@@ -43,7 +43,7 @@ class Claim:
         OtherWorkerError: if another worker has it.
     """
 
-    def __init__(self, project: ProjectQueues, queue: int) -> None:
+    def __init__(self, project: Database, queue: int) -> None:
         self.project, self.queue = project, queue
         self.worker = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
         self._stop = threading.Event()
@@ -92,8 +92,12 @@ class Claim:
         """Says what the worker does."""
         with self.project.writing() as connection:
             self.check(connection)
-            values = {"stage": stage, "message": message, "since": now(), "seen": _moment(connection)}
-            connection.execute(sa.update(LEARNING).where(self._mine).values(values))
+            self.write_stage(connection, stage, message)
+
+    def write_stage(self, connection: Connection, stage: str, message: str | None = None) -> None:
+        """Says what the worker does, in a transaction in which it has the queue."""
+        values = {"stage": stage, "message": message, "since": now(), "seen": _moment(connection)}
+        connection.execute(sa.update(LEARNING).where(self._mine).values(values))
 
     @property
     def _mine(self) -> sa.ColumnElement[bool]:

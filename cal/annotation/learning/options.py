@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 from cal.active.options import LoopOptions
 from cal.checks import Problems, numbers_in, whole_numbers
@@ -32,3 +34,17 @@ class LearningOptions(LoopOptions):
         problems += whole_numbers(0, or_null=True, reserve=self.reserve)
         problems += numbers_in("[0, 1)", check_share=self.check_share)
         problems += numbers_in("[1, 1000000]", lease_seconds=self.lease_seconds)
+
+    @property
+    def changed(self) -> dict[str, Any]:
+        """The parameters that are not the usual ones, as they were given, without looking at what they stand for."""
+        usual = {each.name: each.default for each in fields(LearningOptions) if each.init}
+        given = {name: _short(getattr(self, name)) for name in usual}
+        return {name: value for name, value in given.items() if value != _short(usual[name])}
+
+
+def _short(value: Any) -> Any:
+    """A name instead of a name without parameters, and a list instead of a tuple."""
+    if isinstance(value, Mapping) and len(value) == 1 and not next(iter(value.values())):
+        return next(iter(value))
+    return list(value) if isinstance(value, tuple) else value

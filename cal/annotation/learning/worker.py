@@ -24,14 +24,14 @@ from cal.annotation.learning.reading import LearningBatch, read_learning
 from cal.annotation.learning.record import BatchRecord
 from cal.annotation.learning.roles import CHECK, FAILED, FIRST, RESERVE, TEST, TRAINING, WAITING
 from cal.annotation.learning.round_run import write_run
-from cal.annotation.learning.starting import FROM_SEQ, UP_TO
+from cal.annotation.learning.starting import FROM_SEQ, GIVEN_SEQ, UP_TO
 from cal.annotation.learning.writing import Made, NewDraw, write_batch
 from cal.annotation.store.schema import DRAW, QUEUE
 from cal.errors import CalError, quantity
 from cal.threads import one_thread
 
 if TYPE_CHECKING:
-    from cal.annotation.project_queues import ProjectQueues
+    from cal.annotation.learning.database import Database
 
 SECONDS = 0.2
 """Seconds between two looks for new events."""
@@ -84,7 +84,7 @@ class Worker:
         OtherWorkerError: if another worker has the queue.
     """
 
-    def __init__(self, project: ProjectQueues, queue: int, options: LearningOptions) -> None:
+    def __init__(self, project: Database, queue: int, options: LearningOptions) -> None:
         self.project, self.queue, self.options = project, queue, options
         self._claim = Claim(project, queue)
         self._history, self._pending, self._read_up_to = History(), deque[Any](), 0
@@ -103,6 +103,8 @@ class Worker:
                 settings = connection.execute(sa.select(QUEUE.c.settings, QUEUE.c.name).where(QUEUE.c.id == self.queue))
                 (self._settings, self._name), self._batches = settings.one(), [*(learning.batches if learning else ())]
             self._read()
+            self._take(self._settings[GIVEN_SEQ])
+            self._given = self._labelled()
             self._take(self._batches[-1].after_seq if self._batches else self._settings[FROM_SEQ])
             self._watch()
         except BaseException:
@@ -222,19 +224,26 @@ class Worker:
 
     @cached_property
     def _chooser(self) -> DocumentChooser:
-        return DocumentChooser(self._pool.corpus, self.options.chosen())
+        given = self._pool.rows(self._given)
+        return DocumentChooser(self._pool.corpus, self.options.chosen(), given)
 
     @property
     def _n_rounds(self) -> int:
         return sum(each.round is not None for each in self._batches)
 
+    def _labelled(self) -> dict[int, int]:
+        """Label of each document that has one, after the events of the history."""
+        said = self._history.said()
+        with self.project.reading() as connection:
+            given = given_labels(connection, self._history.names)
+        return {each: label for each, label in given.items() if each not in said.aside} | said.labels
+
     def _situation(self) -> Situation:
         """What the next batch follows from."""
-        names, said, pool = self._history.names, self._history.said(), self._pool
+        names, said, pool, labels = self._history.names, self._history.said(), self._pool, self._labelled()
         query = sa.select(DRAW.c.document_id, DRAW.c.role).where(DRAW.c.queue_id == self.queue, DRAW.c.role != RESERVE)
         with self.project.reading() as connection:
-            given, gone, draws = given_labels(connection, names), withdrawn(connection), connection.execute(query).all()
-        labels = {each: label for each, label in given.items() if each not in said.aside} | said.labels
+            gone, draws = withdrawn(connection), connection.execute(query).all()
         waiting = {row.document_id for row in draws if row.document_id not in labels} - said.aside
         name_of = {each.id: each.name for each in names.current}
         return Situation(
@@ -261,20 +270,22 @@ class Worker:
         began, numbers, names = time.perf_counter(), self._pool.numbers.tolist(), self._history.names
         label_ids = [names.number(each) for each in at.label_names]
         draws = [NewDraw(numbers[each.row], each.role, int(each.asked)) for each in batch.draws]
-        suggested = [(each.row, each.score) for each in (*batch.draws, *batch.reserve) if each.role not in (TEST, CHECK)]
+        suggested = [
+            (each.row, each.score) for each in (*batch.draws, *batch.reserve) if each.role not in (TEST, CHECK)
+        ]
         record, model = self._record(batch, label_ids), registry.described(self.options.choices.learner)
         with self.project.writing() as connection:
             self._claim.check(connection)
             run = None
             if batch.trained is not None:
-                about = {"version_id": latest_version(connection), "model": model}
-                about["seeds"] = [self.options.seed]
+                about = {"version_id": latest_version(connection), "model": model, "seeds": [self.options.seed]}
                 name = f"{self._name}, round {at.round}"
                 run = write_run(connection, name, batch.trained, about, self._pool.numbers, label_ids, suggested)
             seconds_by = {"choose": seconds, "write": time.perf_counter() - began}
             made = Made(after, at.round if run else None, run, replace(record, seconds=seconds_by))
             reserve = [numbers[each.row] for each in batch.reserve]
             write_batch(connection, self.queue, at.batch, draws, reserve, made)
+            self._claim.write_stage(connection, WAITING)
             learning = read_learning(connection, self.queue)
         self._told = (WAITING, None)
         self._batches = [*(learning.batches if learning else ())]

@@ -34,6 +34,10 @@ class ImportRequest(ProjectRequest, CorpusRequest):
         accept: whether texts and labels of the project may change, and documents that are missing be withdrawn; without
             it, such a difference is shown and nothing is written
         partial: whether a map or suspects may lack some documents of the splits that they are about
+        unlabelled: whether documents may have no label, as in a file without a column of labels; they are added to
+            those that are there
+        labels: list of the labels in their order, such as [HUM,LOC]; those of the documents follow, and others can be
+            added at any time
     """
 
     map: Any = None
@@ -44,12 +48,19 @@ class ImportRequest(ProjectRequest, CorpusRequest):
     name: str | None = None
     accept: bool = False
     partial: bool = False
+    unlabelled: bool = False
+    labels: Any = None
 
     def _resolve(self, problems: Problems) -> None:
         CorpusRequest._resolve(self, problems)
         ProjectRequest._resolve(self, problems)
-        problems += true_or_false(accept=self.accept, partial=self.partial, new_labels=self.new_labels)
+        flags = {"accept": self.accept, "partial": self.partial, "new_labels": self.new_labels}
+        problems += true_or_false(**flags, unlabelled=self.unlabelled)
         problems += [] if self.source is None else source_problems(self.source)
+        if isinstance(self.labels, str):
+            self.labels = [self.labels]
+        if not isinstance(self.labels, list | tuple | None):
+            problems.append(f"labels must be a list of names such as [HUM,LOC], not {shown(self.labels)}.")
         for key in ("map", "suspects", "suggestions"):
             problems += [
                 f"{key}: there is no folder or file {shown(each)}. Check the path."
@@ -81,6 +92,7 @@ class ImportRequest(ProjectRequest, CorpusRequest):
         if is_new and corpus is None and self.dataset is None:
             raise DataError(f"There is no project {self.project}. Give its texts, too, to make it: dataset=NAME.")
         given = {"map": self.map, "suspects": self.suspects, "name": self.name, "partial": self.partial}
+        given |= {"unlabelled": self.unlabelled, "labels": [str(each) for each in self.labels or ()]}
         source = {"dataset": self.as_data()["dataset"]} if corpus is None and self.dataset is not None else None
         try:
             with Project.create(self.project) as project:
@@ -105,6 +117,8 @@ class ImportRequest(ProjectRequest, CorpusRequest):
         from cal.annotation.queues.scores import new_queue, ranking, usual_score
 
         with Project.open(self.project) as project, project.reading() as connection:
+            if self.unlabelled:
+                return f"Next: cal annotate serve {self.word} --learn"
             told = f"Next: {new_queue(connection)}"
             if not usual_score(Basis.of(connection)):
                 told = f"{told}\nOr, to read what looks wrong first, rank the labels: {ranking(connection)}"
