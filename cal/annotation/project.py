@@ -50,9 +50,7 @@ if TYPE_CHECKING:
 REVIEWER = "reviewer"
 
 
-class Project(
-    ProjectDocuments, ProjectExchange, ProjectLearning, ProjectQueues, ProjectSuggestions, ProjectTables
-):
+class Project(ProjectDocuments, ProjectExchange, ProjectLearning, ProjectQueues, ProjectSuggestions, ProjectTables):
     """A labelling project, in a SQLite file or a PostgreSQL database.
 
     Every decision is an event that is kept for ever: undoing it is another event. What the labels are now follows from

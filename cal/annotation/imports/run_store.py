@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from cal.annotation.decisions.verdicts import AMBIGUOUS_STATE, EXCLUDED, RELABELLED
 from cal.annotation.imports.returning import append_returns
+from cal.annotation.imports.run_rows import map_points, table_rows
 from cal.annotation.imports.run_tables import MAP, RunTable
 from cal.annotation.imports.staging import content_digest
 from cal.annotation.store.column_types import now
@@ -221,28 +222,6 @@ def _version(
     return None
 
 
-def map_points(
-    run: RunTable, documents: Sequence[int], numbers: Mapping[Any, int], number: int
-) -> Iterator[dict[str, Any]]:
-    """The rows of `MAP_POINT` of a map.
-
-    Args:
-        run: the map.
-        documents: number of the document of each of its rows.
-        numbers: number of the label that each name or class stands for.
-        number: number of the run.
-    """
-    columns = ("confidence", "variability", "correctness", "region", "metrics", "predicted")
-    for at, (document, *values, predicted) in enumerate(_rows(run, documents, columns)):
-        yield {
-            "run_id": number,
-            "document_id": document,
-            **dict(zip(columns[:-1], values, strict=True)),
-            "predicted_id": None if predicted is None else numbers[predicted],
-            "curves": None if run.curves is None else run.curves[at].tobytes(),
-        }
-
-
 def _suggestions(
     run: RunTable,
     found: Sequence[_Document],
@@ -251,7 +230,7 @@ def _suggestions(
     number_of: Mapping[str, int] | None = None,
 ) -> Iterator[dict[str, Any]]:
     names = ("likely", "score", "p_wrong", "why", "columns")
-    for at, (document, likely, score, p_wrong, why, columns) in enumerate(_rows(run, found, names)):
+    for at, (document, likely, score, p_wrong, why, columns) in enumerate(table_rows(run, found, names)):
         yield {
             "run_id": number,
             "document_id": document.id,
@@ -277,12 +256,6 @@ def _numbers_of(connection: Connection, run: RunTable, found: Sequence[_Document
 def _packed(neighbours: Sequence[tuple[str, float]], number_of: Mapping[str, int]) -> bytes:
     """The neighbours that are documents of the project, by their numbers."""
     return packed_neighbours([(number_of[id], of) for id, of in neighbours if id in number_of])
-
-
-def _rows(run: RunTable, found: Sequence[Any], names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-    """The document and some columns of each row; what is missing is None."""
-    columns = [run.rows[name].astype(object).where(run.rows[name].notna(), None).tolist() for name in names]
-    yield from zip(found, *columns, strict=True)
 
 
 def _refuse_gaps(connection: Connection, run: RunTable, table: Any, number: int) -> None:
@@ -317,7 +290,7 @@ def _returns(
     """Events for relabelled documents of which the run, being later, says something else."""
     decided = _relabelled(connection, run.about.get("made") or now())
     columns = ("predicted", *(("likely", "score") if "score" in run.rows else ()))
-    for at, (document, predicted, *more) in enumerate(_rows(run, found, columns)):
+    for at, (document, predicted, *more) in enumerate(table_rows(run, found, columns)):
         if document.id not in decided or predicted is None:
             continue
         label = labels.resolved(decided[document.id])

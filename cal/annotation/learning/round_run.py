@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from cal.active.round import TrainedRound
-from cal.annotation.imports.run_store import map_points
+from cal.annotation.imports.run_rows import map_points
 from cal.annotation.imports.run_tables import MAP, map_table
 from cal.annotation.store.column_types import now
 from cal.annotation.store.schema import MAP_POINT, RUN, SUGGESTION
