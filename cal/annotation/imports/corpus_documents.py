@@ -66,7 +66,7 @@ def corpus_documents(corpus: Corpus) -> Iterator[AnnotatedDocument]:
         if split_name not in SPLITS:  # extra test sets have labels of their own
             continue
         parts = None if split.sequences is None else split.as_sequences()
-        columns = Columns(split.columns or {})
+        columns = RowColumns(split.columns or {})
         for at, (id, text, label) in enumerate(zip(split.ids, split.texts, split.gold.tolist(), strict=True)):
             given, sequences = names[label], None if parts is None else parts[at]
             yield AnnotatedDocument(
@@ -74,8 +74,8 @@ def corpus_documents(corpus: Corpus) -> Iterator[AnnotatedDocument]:
             )
 
 
-class Columns:
-    """Columns of a table, row by row, as JSON has them."""
+class RowColumns:
+    """RowColumns of a table, row by row, as JSON has them."""
 
     def __init__(self, columns: Mapping[str, Sequence[Any]]) -> None:
         self._values = {name: columns[name] for name in columns}

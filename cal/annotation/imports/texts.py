@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from cal import registry
-from cal.annotation.imports.corpus_documents import SPLITS, Columns, corpus_documents
+from cal.annotation.imports.corpus_documents import SPLITS, RowColumns, corpus_documents
 from cal.arrays import as_list
-from cal.data.columns import Columns as ColumnNames
-from cal.data.columns import numbered, read_documents
+from cal.data.columns import Columns, numbered, read_documents
 from cal.data.corpus import Corpus
 from cal.data.documents import SourceDocuments
 from cal.data.frames import list_table, table_of
@@ -61,7 +60,7 @@ class Texts:
             called = given.name or Path(path).name
             return cls(given.documents_by_split(partly=True), called, given.label_names or ())
         if isinstance(given, Mapping) or hasattr(given, "to_pandas") or hasattr(given, "columns"):
-            columns = ColumnNames()
+            columns = Columns()
             table = table_of(given, "the data frame")
             tables = by_split(numbered(table, columns), SPLIT_COLUMN)
             read = {
@@ -76,7 +75,7 @@ class Texts:
             )
         texts = as_list("texts", given)
         table = list_table(texts, [""] * len(texts), None, "the texts")
-        columns = ColumnNames(second_column="second" if "second" in table.columns else None)
+        columns = Columns(second_column="second" if "second" in table.columns else None)
         return cls({"train": read_documents(table, columns, partly=True)}, "texts")
 
     def __len__(self) -> int:
@@ -88,7 +87,7 @@ class Texts:
             if split not in self.splits:
                 continue
             of = self.splits[split]
-            columns = Columns(of.columns or {})
+            columns = RowColumns(of.columns or {})
             parts: Sequence[Any] = of.sequences or [None] * len(of.ids)
             for at, (id, text, label, sequences) in enumerate(zip(of.ids, of.texts, of.labels, parts, strict=True)):
                 given = label or None

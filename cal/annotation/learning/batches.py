@@ -26,7 +26,7 @@ PATIENCE = 3
 """Seed sets of labels after which a model is trained even if some class lacks labels."""
 
 
-class Drawn(NamedTuple):
+class DrawnRow(NamedTuple):
     """A document of a batch: its row, why it is there, what the strategy gave it, and whether anybody is asked."""
 
     row: int
@@ -59,7 +59,7 @@ class Situation:
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
+class ChosenBatch:
     """A batch that is not in the queue yet.
 
     Attributes:
@@ -70,8 +70,8 @@ class Batch:
         n_candidates: number of documents that could be chosen.
     """
 
-    draws: tuple[Drawn, ...]
-    reserve: tuple[Drawn, ...]
+    draws: tuple[DrawnRow, ...]
+    reserve: tuple[DrawnRow, ...]
     known: KnownLabels = field(repr=False)
     trained: TrainedRound | None = field(repr=False)
     n_candidates: int
@@ -82,7 +82,7 @@ def size_of(batch: int, trains: bool, options: LearningOptions) -> int:
     return options.seed_size if batch == 0 and not trains else options.batch
 
 
-def make_batch(chooser: DocumentChooser, at: Situation, options: LearningOptions) -> Batch:
+def make_batch(chooser: DocumentChooser, at: Situation, options: LearningOptions) -> ChosenBatch:
     """Chooses the documents of a batch, after a training if enough is labelled."""
     known = KnownLabels.of(at.label_names, at.labels, sorted({*at.aside, *chooser.test_rows.tolist()}))
     n_seeds = options.seed_size - n_of_share(0, options.seed_size, options.test_share)
@@ -98,31 +98,31 @@ def make_batch(chooser: DocumentChooser, at: Situation, options: LearningOptions
         draws = _drawn(trained.choose(n_chosen), CHOSEN)
         taken = [*at.aside, *(each.row for each in draws)]
         explored = chooser.explore(n_explore, [*at.labels], taken).tolist() if n_explore else []
-        draws += [Drawn(row, EXPLORE) for row in explored]
+        draws += [DrawnRow(row, EXPLORE) for row in explored]
         reserve = _drawn(trained.reserve(n_reserve, np.array([each.row for each in draws], dtype=np.int64)), RESERVE)
     else:
         rows = chooser.first(n_chosen, [*at.aside], [*at.labels]).tolist()
-        draws = [Drawn(row, CHOSEN) for row in rows]
+        draws = [DrawnRow(row, CHOSEN) for row in rows]
         free = _free(chooser, [*at.labels, *at.aside, *rows])
         order = torch.randperm(len(free), generator=stream(options.seed, "reserve", at.batch)).numpy()
-        reserve = [Drawn(row, RESERVE) for row in free[order[:n_reserve]].tolist()]
+        reserve = [DrawnRow(row, RESERVE) for row in free[order[:n_reserve]].tolist()]
     places = mixed(len(draws) + len(tests), len(tests), options.seed, at.batch)
     of = {True: iter(tests), False: iter(draws)}
-    return Batch(tuple(next(of[place]) for place in places.tolist()), tuple(reserve), known, trained, n_free)
+    return ChosenBatch(tuple(next(of[place]) for place in places.tolist()), tuple(reserve), known, trained, n_free)
 
 
-def _tests(order: np.ndarray, at: Situation, wanted: int) -> list[Drawn]:
+def _tests(order: np.ndarray, at: Situation, wanted: int) -> list[DrawnRow]:
     """The next documents of the test sample, in its order.
 
     Those that are labelled already are passed over without asking anybody, and belong to the sample all the same: the
     test documents of all batches are always the first so many of the sample.
     """
-    found: list[Drawn] = []
+    found: list[DrawnRow] = []
     for row in order[at.n_tests :].tolist():
         if wanted <= 0:
             break
         asked = row not in at.labels and row not in at.aside
-        found.append(Drawn(row, TEST, None, asked))
+        found.append(DrawnRow(row, TEST, None, asked))
         wanted -= asked
     return found
 
@@ -135,8 +135,8 @@ def _free(chooser: DocumentChooser, aside: Sequence[int]) -> np.ndarray:
     return np.flatnonzero(free)
 
 
-def _drawn(scored: Scored, role: str) -> list[Drawn]:
+def _drawn(scored: Scored, role: str) -> list[DrawnRow]:
     return [
-        Drawn(row, role, None if np.isnan(score) else score)
+        DrawnRow(row, role, None if np.isnan(score) else score)
         for row, score in zip(scored.rows.tolist(), scored.scores.tolist(), strict=True)
     ]

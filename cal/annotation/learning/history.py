@@ -37,7 +37,7 @@ _COLUMNS = (
 )
 
 
-class Said(NamedTuple):
+class SaidLabels(NamedTuple):
     """What people have said, in the numbers of the project.
 
     Attributes:
@@ -56,7 +56,7 @@ class _Kept(NamedTuple):
 
 
 @dataclass
-class History:
+class LabelHistory:
     """The events so far, as what they say about documents and labels.
 
     Attributes:
@@ -111,9 +111,9 @@ class History:
         returns = [each for each in events if each.action == RETURN]
         return state(of, returns, events[-1].seq if events else 0)
 
-    def said(self) -> Said:
+    def said(self) -> SaidLabels:
         """What people have said about documents, without the labels that documents came with."""
-        found = Said({}, set())
+        found = SaidLabels({}, set())
         for document in self._of:
             each = self.state(document)
             if each.state in (KEPT, RELABELLED) and each.label is not None:

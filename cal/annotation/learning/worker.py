@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from cal import registry
 from cal.active.chooser import DocumentChooser
 from cal.annotation.decisions.recording import latest_version
-from cal.annotation.learning.batches import Batch, Situation, make_batch, size_of
+from cal.annotation.learning.batches import ChosenBatch, Situation, make_batch, size_of
 from cal.annotation.learning.claim import Claim
-from cal.annotation.learning.history import History, events_after, last_event
+from cal.annotation.learning.history import LabelHistory, events_after, last_event
 from cal.annotation.learning.options import LearningOptions
 from cal.annotation.learning.pool import ProjectPool, given_labels, withdrawn
 from cal.annotation.learning.reading import LearningBatch, read_learning
@@ -25,7 +25,7 @@ from cal.annotation.learning.record import BatchRecord
 from cal.annotation.learning.roles import CHECK, FAILED, FIRST, RESERVE, TEST, TRAINING, WAITING
 from cal.annotation.learning.round_run import write_run
 from cal.annotation.learning.starting import FROM_SEQ, GIVEN_SEQ, UP_TO
-from cal.annotation.learning.writing import Made, NewDraw, write_batch
+from cal.annotation.learning.writing import MadeBatch, NewDraw, write_batch
 from cal.annotation.store.schema import DRAW, QUEUE
 from cal.errors import CalError, quantity
 from cal.threads import one_thread
@@ -87,7 +87,7 @@ class Worker:
     def __init__(self, project: Database, queue: int, options: LearningOptions) -> None:
         self.project, self.queue, self.options = project, queue, options
         self._claim = Claim(project, queue)
-        self._history, self._pending, self._read_up_to = History(), deque[Any](), 0
+        self._history, self._pending, self._read_up_to = LabelHistory(), deque[Any](), 0
         self._batches: list[LearningBatch] = []
         self._watched: dict[int, int] = {}  # documents of the last batch, and the event since which they are asked for
         self._open: set[int] = set()  # those that nobody has decided
@@ -265,7 +265,7 @@ class Worker:
         """Number of documents that are neither decided nor in the queue."""
         return len(self._pool.numbers) - len(at.labels.keys() | at.aside)
 
-    def _write(self, batch: Batch, at: Situation, after: int, seconds: float) -> None:
+    def _write(self, batch: ChosenBatch, at: Situation, after: int, seconds: float) -> None:
         """Appends a batch, in one transaction."""
         began, numbers, names = time.perf_counter(), self._pool.numbers.tolist(), self._history.names
         label_ids = [names.number(each) for each in at.label_names]
@@ -282,7 +282,7 @@ class Worker:
                 name = f"{self._name}, round {at.round}"
                 run = write_run(connection, name, batch.trained, about, self._pool.numbers, label_ids, suggested)
             seconds_by = {"choose": seconds, "write": time.perf_counter() - began}
-            made = Made(after, at.round if run else None, run, replace(record, seconds=seconds_by))
+            made = MadeBatch(after, at.round if run else None, run, replace(record, seconds=seconds_by))
             reserve = [numbers[each.row] for each in batch.reserve]
             write_batch(connection, self.queue, at.batch, draws, reserve, made)
             self._claim.write_stage(connection, WAITING)
@@ -291,7 +291,7 @@ class Worker:
         self._batches = [*(learning.batches if learning else ())]
         self._watch()
 
-    def _record(self, batch: Batch, label_ids: Sequence[int]) -> BatchRecord:
+    def _record(self, batch: ChosenBatch, label_ids: Sequence[int]) -> BatchRecord:
         """What is kept of a batch, apart from the time that it took."""
         known, trained = batch.known, batch.trained
         test: dict[int, int] = {}

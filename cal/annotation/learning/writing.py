@@ -24,7 +24,7 @@ class NewDraw(NamedTuple):
     n_reviewers: int = 1
 
 
-class Made(NamedTuple):
+class MadeBatch(NamedTuple):
     """What is kept of a batch: the events that it follows from, its training, and what was measured."""
 
     after_seq: int
@@ -34,7 +34,7 @@ class Made(NamedTuple):
 
 
 def write_batch(
-    connection: Connection, queue: int, batch: int, draws: Sequence[NewDraw], reserve: Sequence[int], made: Made
+    connection: Connection, queue: int, batch: int, draws: Sequence[NewDraw], reserve: Sequence[int], made: MadeBatch
 ) -> None:
     """Appends a batch to a queue, and the reserve after it.
 
