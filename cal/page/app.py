@@ -34,7 +34,7 @@ def create_app(project: Project, access: Access, *, tour: bool = False) -> FastA
     )
     app.state.project, app.state.access, app.state.tour = project, access, tour
     app.state.status = StatusCache(project)
-    app.state.learn = None
+    app.state.trainer = None
     app.state.closing = threading.Event()
     add_handlers(app)
     for router in ROUTERS:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +19,7 @@ from cal.annotation.project import Project
 from cal.annotation.queues.basis import Basis
 from cal.annotation.queues.task import Suggestion, Task
 from cal.annotation.queues.task_making import Served, make_tasks
-from cal.annotation.store.evidence import read_curves, read_neighbours
+from cal.annotation.store.evidence import read_chances, read_curves, read_neighbours
 from cal.annotation.store.label_table import read_labels
 from cal.annotation.store.labels import LabelNames
 from cal.annotation.store.schema import DOCUMENT, DRAW, QUEUE, RUN
@@ -95,6 +96,7 @@ def _views(connection: Connection, tasks: Sequence[tuple[int, Task]], basis: Bas
     known = {*numbers, *(number for each in near.values() for number, _ in each)}
     rows = read_rows(connection, sorted(known), basis, names, tasks[0][1].reviewer)
     curves = curve_views(connection, told, basis, names)
+    chances = {} if hidden or basis.suspects is None else read_chances(connection, told, basis.suspects)
     views = []
     for number, task in tasks:
         row, point = rows[number], task.point
@@ -109,7 +111,9 @@ def _views(connection: Connection, tasks: Sequence[tuple[int, Task]], basis: Bas
             label=row.label,
             given=task.given,
             came_back=task.came_back,
-            ranking=ranking(names.names, task.suggestion, task.given, curves.get(number)),
+            ranking=ranking(
+                names.names, task.suggestion, task.given, curves.get(number), _by_name(chances.get(number), names)
+            ),
             suggestion=_suggestion(task.suggestion),
             point=None
             if point is None or run is None
@@ -154,8 +158,21 @@ def _without_hints(view: DocumentView, names: LabelNames) -> DocumentView:
     return view.model_copy(update=_HIDDEN | left_out)
 
 
+def _by_name(chances: Mapping[int, float] | None, names: LabelNames) -> dict[str, float]:
+    """The probability of each label by its present name; those of labels that were merged are added."""
+    found: dict[str, float] = defaultdict(float)
+    for label, p in (chances or {}).items():
+        if (name := names.name(label)) is not None:
+            found[name] += p
+    return found
+
+
 def ranking(
-    labels: Sequence[str], suggestion: Suggestion | None, given: str | None, curves: CurvesView | None
+    labels: Sequence[str],
+    suggestion: Suggestion | None,
+    given: str | None,
+    curves: CurvesView | None,
+    chances: Mapping[str, float] | None = None,
 ) -> list[RankedLabel]:
     """The labels, the likeliest first; those about which models say nothing follow in the order of the project.
 
@@ -164,12 +181,14 @@ def ranking(
         suggestion: what the ranking of suspects says, whose models did not see the document.
         given: given label.
         curves: probabilities over the epochs, the last of which count where the suggestion says nothing.
+        chances: probabilities that go with the suggestion.
     """
     p: dict[str, float | None] = {}
     if curves is not None:
         for label, values in zip(curves.labels, curves.values, strict=True):
             known = [each for each in values if each is not None]
             p[label] = known[-1] if known else None
+    p |= chances or {}
     if suggestion is not None:
         of_given = suggestion.columns.get("p_label")
         if given is not None and isinstance(of_given, int | float):

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from cal.annotation.decisions.verdicts import KEPT, RELABELLED
+from cal.annotation.learning.claim import is_alive
 from cal.annotation.learning.roles import FAILED, RESERVE, STOPPED, TEST
-from cal.annotation.store.column_types import now
+from cal.annotation.queues.serving import seconds_now
 from cal.annotation.store.schema import DRAW, LEARNING, LEARNING_BATCH, QUEUE, STATE
 from cal.page.models.learning import LearningLine
-
-PATIENCE = 30.0
-"""Seconds without a sign of life after which a worker counts as gone."""
 
 
 def read_line(connection: Connection, queue: int | None = None) -> LearningLine | None:
@@ -31,6 +28,8 @@ def read_line(connection: Connection, queue: int | None = None) -> LearningLine 
     row = connection.execute(query.order_by(LEARNING.c.queue_id.desc()).limit(1)).one_or_none()
     if row is None:
         return None
+    moment = datetime.fromtimestamp(seconds_now(connection), UTC)
+    alive = is_alive(row.worker, row.seen, moment)
     of_queue = LEARNING_BATCH.c.queue_id == row.queue_id
     made = sa.select(sa.func.max(LEARNING_BATCH.c.batch), sa.func.max(LEARNING_BATCH.c.round)).where(of_queue)
     batch, round = connection.execute(made).one()
@@ -39,9 +38,10 @@ def read_line(connection: Connection, queue: int | None = None) -> LearningLine 
     return LearningLine(
         queue=row.queue_id,
         name=row.name,
-        stage=_stage(row),
+        stage=str(row.stage) if alive or row.stage == FAILED else STOPPED,
+        alive=alive,
         message=row.message,
-        seconds=max(0.0, (now() - row.since).total_seconds()),
+        seconds=max(0.0, (moment - row.since).total_seconds()),
         batch=batch,
         n_labelled=connection.execute(labelled).scalar_one() - n_test,
         n_test=n_test,
@@ -70,15 +70,3 @@ def differs(line: LearningLine | None, before: LearningLine | None) -> bool:
         return line is not before
     told = {"seconds"}
     return line.model_dump(exclude=told) != before.model_dump(exclude=told) or line.seconds < before.seconds
-
-
-def _stage(row: Any) -> str:
-    """The stage, as long as the worker gives signs of life."""
-    if row.stage in (STOPPED, FAILED):
-        return str(row.stage)
-    return str(row.stage) if is_alive(row.seen) else STOPPED
-
-
-def is_alive(seen: datetime | None) -> bool:
-    """Whether a worker has given a sign of life of late."""
-    return seen is not None and (now() - seen).total_seconds() < PATIENCE

@@ -2,37 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
-from cal.annotation.learning.roles import STOPPED
 from cal.annotation.project import Project
 from cal.annotation.store.database import as_word
 from cal.page.errors import Refused
 from cal.page.learning_line import read_line
 
 
-def begin(project: Project, labels: Sequence[str], lead: str, start: Callable[[], None] | None) -> None:
-    """Begins to learn with the usual options, or goes on if nothing learns at present.
+class Trainer(Protocol):
+    """What starts a worker beside the page."""
+
+    @property
+    def is_learning(self) -> bool:
+        """Whether one runs."""
+
+    def learn(self) -> None:
+        """Starts one, unless one runs."""
+
+
+def begin(project: Project, labels: Sequence[str], lead: str, trainer: Trainer | None) -> None:
+    """Begins to learn, or goes on if nothing learns at present.
 
     Args:
         project: the project.
         labels: labels that are known already.
         lead: who asks.
-        start: starts a worker; None if this server starts none.
+        trainer: what starts a worker; None if this server starts none.
 
     Raises:
         Refused: if a worker learns already, or this server starts none.
     """
     with project.reading() as connection:
         line, word = read_line(connection), as_word(connection)
-    if line is not None and line.stage != STOPPED:
+    if line is not None and line.alive:
         raise Refused(409, "conflict", "The project learns already.")
-    for name in labels:
-        project.add_label(name, reviewer=lead)
-    if start is None:
+    if trainer is None:
         raise Refused(
             *(409, "conflict"),
             "This server trains no models. Start a worker in a terminal, and the page follows it: "
             f"cal annotate learn {word}",
         )
-    start()
+    for name in labels:
+        project.add_label(name, reviewer=lead)
+    trainer.learn()

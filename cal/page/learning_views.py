@@ -18,15 +18,16 @@ from cal.page.about import count_documents, count_given
 from cal.page.label_uses import read_label_uses
 from cal.page.learning_accuracy import read_accuracies
 from cal.page.learning_line import read_line
+from cal.page.learning_start import Trainer
 from cal.page.models.learning import BatchView, LabelFound, LearningFacts, LearningLine, LearningView
 
 
-def learning_view(project: Project, *, starts: bool) -> LearningView:
+def learning_view(project: Project, trainer: Trainer | None) -> LearningView:
     """Whether the project learns, and what was gained so far.
 
     Args:
         project: the project.
-        starts: whether the server starts a worker when learning begins.
+        trainer: what starts a worker; None if this server starts none.
     """
     with project.reading() as connection:
         learning, line = read_learning(connection), read_line(connection)
@@ -34,7 +35,8 @@ def learning_view(project: Project, *, starts: bool) -> LearningView:
         return LearningView(
             learning=facts,
             n_unlabelled=count_documents(connection) - count_given(connection),
-            starts=starts,
+            starts=trainer is not None,
+            starting=trainer is not None and trainer.is_learning and (line is None or not line.alive),
             command=f"cal annotate learn {as_word(connection)}",
         )
 

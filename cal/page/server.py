@@ -122,6 +122,7 @@ class Server:
         self._warming: threading.Thread | None = None
         self._learn = learn
         self.learning: LearningProcess | None = None
+        self.app.state.trainer = None if learn is None else self
 
     def _links(self, reviewers: Sequence[str], again: bool) -> dict[str, str]:
         """Links by name, that of the lead first. Secrets are behind a #, which browsers keep to themselves."""
@@ -167,9 +168,21 @@ class Server:
 
     def _begin(self) -> None:
         self._warming = warm(self.project)
-        if self._learn is not None:
-            address = self.project.engine.url.render_as_string(hide_password=False)
-            self.learning = LearningProcess(address, self._learn)
+        self.learn()
+
+    @property
+    def is_learning(self) -> bool:
+        """Whether a process beside the page learns, or is about to."""
+        return self.learning is not None and self.learning.pid is not None
+
+    def learn(self) -> None:
+        """Lets a process learn beside the page, if this server may and none does."""
+        if self._learn is None or self.is_learning:
+            return
+        if self.learning is not None:
+            self.learning.close()
+        address = self.project.engine.url.render_as_string(hide_password=False)
+        self.learning = LearningProcess(address, self._learn)
 
     def wait(self) -> None:
         """Waits until the server is closed or, in a terminal, interrupted; for scripts that end otherwise."""

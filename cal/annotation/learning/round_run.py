@@ -84,4 +84,5 @@ def _suggestions(
             "label_id": label_ids[int(p.argmax())],
             "score": float(p.max()),
             "columns": None if score is None else {"strategy_score": score},
+            "curves": p.astype("<f2").tobytes(),  # as after the only epoch that counts
         }

@@ -76,6 +76,27 @@ def read_curves(
     return known.label_ids, {number: np.frombuffer(packed, _SIMILARITY).reshape(shape) for number, packed in found}
 
 
+def read_chances(connection: Connection, numbers: Sequence[int], run: int) -> dict[int, dict[int, float]]:
+    """The probability of every label by a training of active learning, which suggests one.
+
+    Args:
+        connection: a transaction that reads.
+        numbers: numbers of documents.
+        run: number of a run with suggestions.
+
+    Returns:
+        The probabilities by number of the document and of the label; documents of which none are known are left out.
+    """
+    known = connection.execute(sa.select(RUN.c.kind, RUN.c.label_ids).where(RUN.c.id == run)).one_or_none()
+    if known is None or known.kind != "map" or not known.label_ids:
+        return {}
+    labels, found = known.label_ids, {}
+    for number, packed in _read(connection, SUGGESTION, "curves", numbers, run):
+        last = np.frombuffer(packed, _SIMILARITY).reshape(-1, len(labels))[-1].astype(float).tolist()
+        found[number] = {label: p for label, p in zip(labels, last, strict=True) if label is not None}
+    return found
+
+
 def _read(
     connection: Connection, table: sa.Table, column: str, numbers: Sequence[int], run: int
 ) -> list[tuple[int, bytes]]:

@@ -17,6 +17,7 @@ class LearningLine(BaseModel):
         queue: number of the queue that it fills.
         name: name of the queue.
         stage: first, training, waiting, failed, or stopped if no worker gives a sign of life.
+        alive: whether there is a worker.
         message: what people should know about it; null if nothing.
         seconds: seconds since the stage began.
         batch: number of the latest batch; null if there is none.
@@ -29,6 +30,7 @@ class LearningLine(BaseModel):
     queue: int
     name: str
     stage: str
+    alive: bool
     message: str | None
     seconds: float
     batch: int | None
@@ -165,12 +167,14 @@ class LearningView(BaseModel):
         learning: active learning so far; null if the project does not learn.
         n_unlabelled: number of documents without any label.
         starts: whether this server starts a worker when learning begins.
+        starting: whether it has started one that does nothing yet.
         command: command that starts a worker in a terminal.
     """
 
     learning: LearningFacts | None
     n_unlabelled: int
     starts: bool
+    starting: bool
     command: str
 
 

@@ -16,11 +16,11 @@ router = APIRouter(prefix="/api", tags=["learning"], dependencies=[Depends(reade
 @router.get("/learning")
 def learning(request: Request, project: Served) -> LearningView:
     """Whether the project learns from decisions, what its worker does, and what was gained so far."""
-    return learning_view(project, starts=request.app.state.learn is not None)
+    return learning_view(project, request.app.state.trainer)
 
 
 @router.post("/learning")
 def learn(asked: LearnAsked, request: Request, project: Served, lead: Lead) -> LearningView:
     """Begins to learn from decisions with the usual options, or goes on if nothing learns at present."""
-    begin(project, asked.labels, lead, request.app.state.learn)
-    return learning_view(project, starts=request.app.state.learn is not None)
+    begin(project, asked.labels, lead, request.app.state.trainer)
+    return learning_view(project, request.app.state.trainer)

@@ -51,7 +51,7 @@ export function stageMeans(line) {
   switch (line.stage) {
     case "training": return "Go on labelling meanwhile. What you decide now counts for the next training.";
     case "stopped": return "Go on labelling what is left. New documents come when a model learns again.";
-    case "failed": return line.message ?? "";
+    case "failed": return `${line.message ?? ""}${line.alive ? " It is tried again after the next decision." : ""}`;
     default:
       if (line.batch === null) return "They appear by themselves in a moment.";
       if (!line.n_waiting) return line.message ? "Look at how right the model is, and export the labels." : "They appear by themselves in a moment.";

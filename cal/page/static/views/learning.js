@@ -51,7 +51,7 @@ export const learning = {
 
     /** Draws what the worker does, only if it does something else: a focus in it stays. */
     function drawStage(found) {
-      const {line} = found.learning, key = JSON.stringify([{...line, seconds: 0, at: 0}, found.starts]);
+      const {line} = found.learning, key = JSON.stringify([{...line, seconds: 0, at: 0}, found.starts, found.starting]);
       if (key === stage) return;
       stage = key;
       top.replaceChildren(stageSection(found, refresh));
