@@ -86,8 +86,9 @@ def start_learning(
         if row is not None and not new and not why:
             name = connection.execute(sa.select(QUEUE.c.name).where(QUEUE.c.id == row.queue_id)).scalar_one()
             resumed = _resumed(row.options, options, counts)
-            told = in_words([f"{key}={value}" for key, value in given_options(resumed).items()])
-            return row.queue_id, resumed, f"Going on with queue {name}{f': {told}' if told else ''}."
+            chosen = [f"{key}={value}" for key, value in given_options(resumed).items()]
+            told = f", with {in_words(chosen)}" if chosen else ""
+            return row.queue_id, resumed, f"Resuming queue {name}{told}."
         number, name = _make(connection, options, row)
     because = f", because {why}" if why else ""
     return number, options, f"Queue {name} begins with what is labelled so far{because}."
