@@ -40,8 +40,10 @@ class _Stopping(uvicorn.Server):
         self._closing = closing
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._closing.set()
+        first = not self.should_exit
         super().handle_exit(sig, frame)
+        if first:  # a second signal may come while this one holds the lock of the event
+            self._closing.set()
 
 
 def _read_only(project: Project) -> str:
