@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
@@ -9,10 +10,16 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.engine import Connection
 
 from cal.annotation.learning.reading import Learning, read_learning
+from cal.annotation.store.label_table import read_labels
 from cal.checks import known_name, problems_of, refuse
+from cal.exchange.records import AMBIGUOUS, RELABEL
 
 if TYPE_CHECKING:
     from cal.annotation.learning.worker import Step
+    from cal.data.unlabelled import UnlabelledCorpus
+
+LABELLER = "reviewer"
+"""Reviewer of labels that `ActiveLearner.tell` is told."""
 
 
 @dataclass(frozen=True)
@@ -93,3 +100,40 @@ class ProjectLearning:
         """How far the learning is in the latest queue that a model fills; None if there is none."""
         with self.reading() as connection:
             return read_learning(connection)
+
+    # The documents of `cal.ActiveLearner`, which then asks for labels that the project keeps.
+
+    def loop_documents(self) -> UnlabelledCorpus:
+        """The documents of train, without their labels."""
+        from cal.annotation.learning.pool import ProjectPool
+
+        with self.reading() as connection:
+            return ProjectPool.read(connection).corpus
+
+    def loop_label_names(self) -> list[str]:
+        """Names of the labels, in their order."""
+        with self.reading() as connection:
+            return read_labels(connection).names
+
+    def loop_labels(self) -> dict[str, str | None]:
+        """The label of each document of train that is decided or came with one; None if nobody can tell."""
+        from cal.annotation.learning.pool import labels_now
+
+        with self.reading() as connection:
+            return labels_now(connection)
+
+    def take_labels(self, labels: Mapping[str, str | None]) -> None:
+        """Records labels as decisions, new labels included; None as that a document is ambiguous."""
+        from cal.annotation.decisions.decision import Decision
+        from cal.annotation.decisions.recording import record
+        from cal.annotation.store.label_store import add_labels
+
+        known = self.loop_labels()
+        new = {id: label for id, label in labels.items() if id not in known or known[id] != label}
+        with self.writing() as connection:
+            names = add_labels(connection, [label for label in new.values() if label is not None], LABELLER)
+            decisions = [
+                Decision(id, AMBIGUOUS if label is None else RELABEL, label=label, reviewer=LABELLER)
+                for id, label in new.items()
+            ]
+            record(connection, decisions, names)

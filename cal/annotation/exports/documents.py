@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from cal.annotation.decisions.recording import latest_version, undone_ids
 from cal.annotation.decisions.verdicts import KEPT, RELABELLED, SETTLED, UNDECIDED
 from cal.annotation.exports.answers import answer_of
+from cal.annotation.learning.measured_documents import SPLIT, read_drawn_for_test
 from cal.annotation.queues.basis import Basis
 from cal.annotation.queues.filters import DECIDED, Filter
 from cal.annotation.queues.matching import matching
@@ -26,6 +27,7 @@ from cal.annotation.store.schema import (
     EVENT,
     GIVEN,
     LABEL_VERSION,
+    LEARNING_BATCH,
     MAP_POINT,
     PROJECT,
     RUN,
@@ -105,7 +107,8 @@ def read_documents(connection: Connection, wanted: Wanted) -> Iterator[Annotated
     """The documents that are wanted, in the order in which they came into the project, or of a queue.
 
     Whether a decided document is kept or relabelled is said of the given label in the version that is wanted, so that
-    each record makes sense by itself.
+    each record makes sense by itself. Labelled documents that active learning drew at random to measure accuracy have
+    the split test.
 
     Args:
         connection: a transaction that reads; all documents are as they were when it began.
@@ -120,6 +123,7 @@ def read_documents(connection: Connection, wanted: Wanted) -> Iterator[Annotated
     if wanted.filter is not None:
         clauses = matching(connection, Filter.of(wanted.filter), replace(Basis.of(connection), version=version), names)
         query = query.where(*clauses[1:])  # the first one leaves out what was withdrawn
+    tested = read_drawn_for_test(connection) if wanted.version is None else frozenset[int]()
     left = math.inf if wanted.n is None else wanted.n
     for rows in _blocks(connection, query, wanted.queue):
         numbers = [row.id for row in rows]
@@ -128,6 +132,8 @@ def read_documents(connection: Connection, wanted: Wanted) -> Iterator[Annotated
         suggestions = _suggestions(connection, numbers, runs, names)
         for row in rows:
             document = _document(row, given[row.id], names, answers.get(row.id, ()), suggestions.get(row.id, ()))
+            if row.id in tested and document.state in (KEPT, RELABELLED):
+                document = replace(document, split=SPLIT)
             if document.state in states:
                 if not left:
                     return
@@ -248,7 +254,11 @@ def _answers(
 
 
 def _runs(connection: Connection) -> dict[int, str]:
-    return dict(connection.execute(sa.select(RUN.c.id, RUN.c.name)).all())
+    """The names of the runs, of active learning only of the latest round of each queue."""
+    made = LEARNING_BATCH.c.run_id
+    last = sa.select(sa.func.max(made)).where(made.is_not(None)).group_by(LEARNING_BATCH.c.queue_id)
+    earlier = sa.select(made).where(made.is_not(None), made.not_in(last))
+    return dict(connection.execute(sa.select(RUN.c.id, RUN.c.name).where(RUN.c.id.not_in(earlier))).all())
 
 
 def _suggestions(

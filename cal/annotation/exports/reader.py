@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from cal.annotation.decisions.verdicts import AMBIGUOUS_STATE, EXCLUDED, KEPT, RELABELLED
 from cal.annotation.exports.documents import version_number
+from cal.annotation.learning.measured_documents import SPLIT, read_drawn_for_test
 from cal.annotation.store.database import connect, shown_address, storage
 from cal.annotation.store.label_table import read_labels
 from cal.annotation.store.labels import LabelNames
@@ -35,7 +36,8 @@ class AnnotationReader:
 
     A document that people kept or relabelled has the label that they decided; all others have the label that they came
     with: undecided and skipped ones, and those that people disagree about. Excluded documents, those that the latest
-    import did not hold, and those without any label are left out.
+    import did not hold, and those without any label are left out. Documents that active learning drew at random to
+    measure accuracy are the test split, because nobody chose them.
 
     Args:
         project: file of the project, or the address of its database.
@@ -101,7 +103,8 @@ class AnnotationReader:
             logger.warning("%s: %s without a label are left out.", address, quantity(n_unlabelled, "document"))
         if "train" not in rows:
             raise DataError(
-                f"{address} has no labelled documents of train. Import some: cal annotate import {address} dataset=NAME"
+                f"{address} has no labelled documents of train. Label some: cal annotate serve {address} --learn. Or "
+                f"import some: cal annotate import {address} dataset=NAME"
             )
         splits = {name: _documents(rows[name], address) for name in SPLITS if name in rows}
         used = {row.label for some in rows.values() for row in some}
@@ -124,11 +127,12 @@ class AnnotationReader:
             .where(~DOCUMENT.c.withdrawn, sa.func.coalesce(STATE.c.state, "").not_in(left_out))
             .order_by(DOCUMENT.c.id)
         )
+        tested = read_drawn_for_test(connection)
         for row in connection.execute(query.execution_options(yield_per=5000)):
-            label = row.label_id
+            label, split = row.label_id, row.split
             if self.version is None and row.state in (KEPT, RELABELLED) and row.decided is not None:
-                label = row.decided
-            yield _Row(row.external_id, row.text, names.name(label), row.split, row.sequences, row.id)
+                label, split = row.decided, SPLIT if row.id in tested else row.split
+            yield _Row(row.external_id, row.text, names.name(label), split, row.sequences, row.id)
 
 
 class _Row(NamedTuple):

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from cal.annotation.imports.staging import CHANGE, INCOMING, INCOMING_LABEL
+from cal.annotation.learning.measured_documents import SPLIT, drawn_for_test
 from cal.annotation.store.labels import LabelNames
 from cal.annotation.store.schema import DOCUMENT, GIVEN
 from cal.errors import shown
@@ -93,7 +94,7 @@ def compare(connection: Connection, labels: LabelNames, version: int | None, *, 
     """
     old, new = resolved(labels, GIVEN.c.label_id), resolved(labels, INCOMING_LABEL.c.label_id)
     others = sa.or_(
-        sa.and_(INCOMING.c.split.is_not(None), INCOMING.c.split != DOCUMENT.c.split),
+        incoming_split() != DOCUMENT.c.split,
         sa.and_(INCOMING.c.columns.is_not(None), DOCUMENT.c.columns.is_distinct_from(INCOMING.c.columns)),
     )
     # Tools know no parts of a document, and give back its text alone.
@@ -119,6 +120,15 @@ def compare(connection: Connection, labels: LabelNames, version: int | None, *, 
     connection.exec_driver_sql("CREATE INDEX ix_change ON change (position)")
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("ANALYZE change")
+
+
+def incoming_split() -> sa.ColumnElement[str]:
+    """The split of an incoming document that is there; that of the project if it has none.
+
+    An export of ours calls documents test that active learning drew at random, and they stay what they are here.
+    """
+    ours = sa.and_(INCOMING.c.split == SPLIT, DOCUMENT.c.id.in_(drawn_for_test()))
+    return sa.case((ours, DOCUMENT.c.split), else_=sa.func.coalesce(INCOMING.c.split, DOCUMENT.c.split))
 
 
 def difference(connection: Connection, labels: LabelNames, n: int, most: int | None = _EXAMPLES) -> ImportDifference:

@@ -14,7 +14,7 @@ from cal.annotation.decisions.decision import name_problems
 from cal.annotation.decisions.recording import known_ids, latest_version, record
 from cal.annotation.decisions.view import update_draws
 from cal.annotation.exports.answers import decision_of
-from cal.annotation.imports.differences import ImportDifference, compare, difference
+from cal.annotation.imports.differences import ImportDifference, compare, difference, incoming_split
 from cal.annotation.imports.returning import IMPORTER, return_changed
 from cal.annotation.imports.staging import CHANGE, INCOMING, INCOMING_LABEL, Staged, stage, temporary_tables
 from cal.annotation.store.column_types import now
@@ -223,7 +223,7 @@ def _change_documents(connection: Connection, version: int) -> None:
             digest=INCOMING.c.digest,
             text=INCOMING.c.text,
             sequences=INCOMING.c.sequences,
-            split=sa.func.coalesce(INCOMING.c.split, DOCUMENT.c.split),
+            split=incoming_split(),
             columns=sa.func.coalesce(INCOMING.c.columns, DOCUMENT.c.columns),
             withdrawn=sa.false(),
         )

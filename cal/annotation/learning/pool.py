@@ -10,8 +10,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from cal.annotation.decisions.recording import latest_version
+from cal.annotation.decisions.verdicts import KEPT, UNDECIDED
+from cal.annotation.store.label_table import read_labels
 from cal.annotation.store.labels import LabelNames
-from cal.annotation.store.schema import DOCUMENT, GIVEN, PROJECT
+from cal.annotation.store.schema import DOCUMENT, GIVEN, PROJECT, STATE
 from cal.data.unlabelled import UnlabelledCorpus
 from cal.errors import DataError
 
@@ -20,7 +22,7 @@ TRAIN = "train"
 
 @dataclass(frozen=True, eq=False)
 class ProjectPool:
-    """Documents of train, those included that an import has withdrawn since: they are only put aside.
+    """Documents of train.
 
     Attributes:
         corpus: the documents.
@@ -33,18 +35,20 @@ class ProjectPool:
     row: dict[int, int] = field(repr=False)
 
     @classmethod
-    def read(cls, connection: Connection, up_to: int) -> ProjectPool:
+    def read(cls, connection: Connection, up_to: int | None = None) -> ProjectPool:
         """Reads the documents.
 
         Args:
             connection: a transaction that reads.
-            up_to: highest number of a document; later imports have higher ones.
+            up_to: highest number of a document, as later imports have higher ones; those that an import has withdrawn
+                since are taken as well, so that the rows stay the same. None takes what is there now.
 
         Raises:
             DataError: if there are none.
         """
         columns = (DOCUMENT.c.id, DOCUMENT.c.external_id, DOCUMENT.c.text, DOCUMENT.c.sequences)
-        query = sa.select(*columns).where(DOCUMENT.c.split == TRAIN, DOCUMENT.c.id <= up_to)
+        which = ~DOCUMENT.c.withdrawn if up_to is None else DOCUMENT.c.id <= up_to
+        query = sa.select(*columns).where(DOCUMENT.c.split == TRAIN, which)
         rows = connection.execute(query.execution_options(yield_per=50_000)).all()
         if not rows:
             raise DataError("The project has no documents of train to learn from. Import some.")
@@ -78,3 +82,22 @@ def given_labels(connection: Connection, names: LabelNames) -> dict[int, int]:
 def withdrawn(connection: Connection) -> set[int]:
     """Numbers of the documents that the latest import did not hold."""
     return set(connection.execute(sa.select(DOCUMENT.c.id).where(DOCUMENT.c.withdrawn)).scalars())
+
+
+def labels_now(connection: Connection) -> dict[str, str | None]:
+    """Name of the label of each document of train that has one, by its id; None where people gave none.
+
+    Args:
+        connection: a transaction that reads.
+    """
+    names = read_labels(connection)
+    of_latest = sa.and_(GIVEN.c.document_id == DOCUMENT.c.id, GIVEN.c.version_id == latest_version(connection))
+    columns = (DOCUMENT.c.external_id, STATE.c.state, STATE.c.label_id, GIVEN.c.label_id.label("given"))
+    tables = DOCUMENT.outerjoin(GIVEN, of_latest).outerjoin(STATE, STATE.c.document_id == DOCUMENT.c.id)
+    known = sa.or_(GIVEN.c.label_id.is_not(None), STATE.c.state != UNDECIDED)
+    query = sa.select(*columns).select_from(tables).where(DOCUMENT.c.split == TRAIN, ~DOCUMENT.c.withdrawn, known)
+    found: dict[str, str | None] = {}
+    for row in connection.execute(query.order_by(DOCUMENT.c.id)):
+        label = row.label_id if row.label_id is not None or row.state not in (None, UNDECIDED, KEPT) else row.given
+        found[row.external_id] = names.name(label)
+    return found

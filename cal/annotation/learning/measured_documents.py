@@ -1,0 +1,22 @@
+"""Test documents of active learning: nobody chose them, so that they are the test split of what goes out."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from cal.annotation.learning.roles import TEST
+from cal.annotation.store.schema import DRAW
+
+SPLIT = "test"
+"""The split that they have in corpora and exports once they are labelled."""
+
+
+def drawn_for_test() -> sa.Select[tuple[int]]:
+    """The numbers of the documents that were drawn at random to measure accuracy."""
+    return sa.select(DRAW.c.document_id).where(DRAW.c.role == TEST)
+
+
+def read_drawn_for_test(connection: Connection) -> frozenset[int]:
+    """The numbers of these documents."""
+    return frozenset(connection.execute(drawn_for_test()).scalars())
