@@ -18,6 +18,8 @@ if TYPE_CHECKING:  # the one table of public names: type checkers read it, and s
     from cal.acquisition.one_run import OneRun as OneRun
     from cal.acquisition.one_run import one_run as one_run
     from cal.acquisition.pool import Pool as Pool
+    from cal.active.ask_request import ask as ask
+    from cal.active.asked import ToLabel as ToLabel
     from cal.active.learner import ActiveLearner as ActiveLearner
     from cal.corrections.correct_request import correct as correct
     from cal.corrections.corrected import Corrected as Corrected

@@ -88,6 +88,11 @@ COMMANDS = {
         ("Report", "report.html"),
         kept="Finished injections",
     ),
+    "ask": Command(
+        "choose the documents to label next, from files without and with labels",
+        "cal.active.ask_request:AskRequest",
+        ("To label", ""),
+    ),
     "annotate import": Command(
         "bring texts, labels, maps and suspects into a labelling project",
         "cal.annotation.requests.import_request:ImportRequest",

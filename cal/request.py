@@ -97,7 +97,7 @@ class Request(ABC):
         return {field.name: as_data(getattr(self, field.name), field.name) for field in _parameters(type(self))}
 
 
-_MAY_BE_ARRAYS = ("dataset", "features", "map", "probabilities", "confusions", "corrections")
+_MAY_BE_ARRAYS = ("dataset", "features", "map", "probabilities", "confusions", "corrections", "unlabelled", "labelled")
 
 
 def _without_axes(name: str, value: Any) -> Any:

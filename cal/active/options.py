@@ -61,7 +61,7 @@ class LoopOptions:
         features: document vectors, or a way to compute them, its name or {name: {parameter: value}}; null for a
             learner that reads the texts
         labels: list of the labels in their order, if you know them; others may come up at any time
-        seed_set: way to choose the first documents, without labels: kmeans, typical or random
+        seed_set: way to choose the first documents, without labels: kmeans, typiclust or random
         seed: seed of all draws
         test_share: share of each batch that is drawn at random and measures accuracy; nothing is trained on it
         explore: share of each batch that looks for classes nobody has seen yet, among documents unlike all labelled
@@ -111,7 +111,7 @@ class LoopOptions:
         problems += _problems_of_labels(self.labels)
         if chooser is not None and (chooser.covers_classes or not _needs_no_labels(chooser)):
             problems.append(
-                f"seed_set={self.seed_set} chooses by labels, and there are none yet. Give kmeans, typical or random."
+                f"seed_set={self.seed_set} chooses by labels, and there are none yet. Give kmeans, typiclust or random."
             )
         if learner is not None:
             for name, strategy in strategies.items():

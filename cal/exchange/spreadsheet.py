@@ -31,11 +31,12 @@ def unescaped(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
-def to_spreadsheet(table: pd.DataFrame) -> bytes:
+def to_spreadsheet(table: pd.DataFrame, separator: str = ",") -> bytes:
     r"""A table as CSV in UTF-8 with a byte order mark, without which Excel takes another encoding.
 
     Args:
         table: columns of texts are escaped, others are written as they are; missing values are empty cells.
+        separator: character between the cells.
 
     Example:
         >>> import pandas as pd
@@ -45,7 +46,7 @@ def to_spreadsheet(table: pd.DataFrame) -> bytes:
     safe = table.copy()
     for name in table.select_dtypes(exclude="number"):
         safe[name] = _escaped_all(table[name])
-    content: str = safe.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+    content: str = safe.to_csv(index=False, sep=separator, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     return content.encode("utf-8-sig")
 
 
