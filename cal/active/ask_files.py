@@ -63,7 +63,10 @@ def read_ask_files(unlabelled: Any, labelled: Any, columns: Columns) -> AskDocum
         DataError: if a file cannot be used, or a document has other texts in two files.
     """
     together = _Together()
-    pool = joined([_table(each, "the unlabelled documents") for each in _listed("unlabelled", unlabelled)])
+    files = _listed("unlabelled", unlabelled)
+    if not files:
+        raise DataError("unlabelled is an empty list. Give a file of documents.")
+    pool = joined([_table(each, "the unlabelled documents") for each in files])
     if not pool.n_rows:
         raise DataError(f"{pool.source} holds no documents.")
     together.add(pool, columns)

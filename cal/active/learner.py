@@ -19,6 +19,7 @@ from cal.active.state import LoopState
 from cal.active.tables import learner_html
 from cal.active.telling import refuse_unknown
 from cal.arguments import check_arguments
+from cal.arrays import as_list
 from cal.errors import LearnerError, quantity
 
 if TYPE_CHECKING:
@@ -102,8 +103,7 @@ class ActiveLearner(Loop):
         """
         import pandas as pd
 
-        check_arguments(ActiveLearner.suggestions, {"ids": ids})
-        names = list(map(str, ids))
+        names = list(map(str, as_list("ids", ids)))
         refuse_unknown(names, self._row)
         probs = self._now().probs(np.array([self._row[each] for each in names], dtype=np.int64))
         labels = np.array(self._state.label_names, dtype=object)[probs.argmax(axis=1)]

@@ -141,12 +141,13 @@ class Loop:
         index = pd.Index(self._ids(rows), name="id", dtype=object)
         return pd.Series(labels, index=index, name="label", dtype=object)
 
-    def text(self, id: str) -> str:
+    def text(self, id: str | int) -> str:
         """The text of a document.
 
         Raises:
             DataError: if no document has this id.
         """
+        check_arguments(Loop.text, {"id": id})
         refuse_unknown([str(id)], self._row)
         return str(self._documents.corpus.train.texts[self._row[str(id)]])
 

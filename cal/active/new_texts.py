@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +17,9 @@ from cal.data.corpus import Corpus
 from cal.data.features import Embedder, Features
 from cal.data.new_documents import embedder_of
 from cal.data.precomputed import Precomputed
+from cal.data.table_files import ending
 from cal.data.unlabelled import UnlabelledCorpus
-from cal.errors import DataError, FeatureError
+from cal.errors import DataError, FeatureError, shown
 from cal.threads import one_thread
 
 
@@ -46,6 +49,10 @@ class NewTexts:
         Raises:
             CalError: if the texts cannot be read or turned into vectors.
         """
+        if isinstance(texts, str) and not ending(Path(texts)):
+            raise DataError(f"texts is a single text. Give a list: [{shown(texts)}].")
+        if isinstance(texts, Sized) and getattr(texts, "shape", None) != () and not len(texts):
+            return np.empty((0, len(trained.known.label_names)))
         read = documents_of(texts)
         new, train = read.corpus, self._chooser.corpus.train
         if new.train.shape != train.shape:

@@ -111,7 +111,8 @@ class LoopOptions:
         problems += _problems_of_labels(self.labels)
         if chooser is not None and (chooser.covers_classes or not _needs_no_labels(chooser)):
             problems.append(
-                f"seed_set={self.seed_set} chooses by labels, and there are none yet. Give kmeans, typiclust or random."
+                f"seed_set={shown(self.seed_set)} chooses by labels, and there are none yet. Give kmeans, typiclust or "
+                "random."
             )
         if learner is not None:
             for name, strategy in strategies.items():

@@ -19,7 +19,7 @@ from cal.data.frames import KEYWORDS, list_table, table_of
 from cal.data.split_column import SPLIT_COLUMN, by_split
 from cal.data.tables import SEQUENCES, RawTable, Wording, is_nested
 from cal.data.unlabelled import UnlabelledCorpus
-from cal.errors import DataError
+from cal.errors import ConfigError, DataError, shown
 
 
 @runtime_checkable
@@ -81,6 +81,9 @@ def documents_of(
         >>> documents_of({"text": ["How far?", "Who?"], "id": [1, 2], "label": ["NUM", None]}).labels
         {'1': 'NUM'}
     """
+    names = [text] if isinstance(text, str) else text
+    if not isinstance(names, list | tuple) or len(names) not in (1, 2) or not all(isinstance(n, str) for n in names):
+        raise ConfigError(f"text must name one column, or two for pairs, not {shown(text)}.")
     if isinstance(given, LoopDocuments):
         return given
     if isinstance(given, Corpus):
@@ -106,7 +109,7 @@ def of_table(
     name: str = "corpus",
 ) -> LoopDocuments:
     """The documents in a table, of which those of train are taken if it says which are; see `documents_of`."""
-    first, second = (text, None) if isinstance(text, str) else text
+    first, second, *_ = (text, None) if isinstance(text, str) else (*text, None)
     columns = Columns(text_column=first, second_column=second, id_column=id, label_column=label)
     table = by_split(numbered(table, columns), SPLIT_COLUMN)["train"]
     plain = second is None and is_nested(table)
@@ -116,7 +119,13 @@ def of_table(
 
 
 def of_documents(read: SourceDocuments, name: str, label_names: Sequence[str] = ()) -> LoopDocuments:
-    """Documents that are read, with the labels that some of them have."""
+    """Documents that are read, with the labels that some of them have.
+
+    Raises:
+        DataError: if there are none.
+    """
+    if not read.ids:
+        raise DataError(f"{read.source} are none. Give at least one text.")
     places = None if read.named else read.places()
     corpus = UnlabelledCorpus.of_texts(
         read.texts, read.ids, sequences=read.sequences, places=places, named=read.named, name=name

@@ -116,6 +116,10 @@ class Features:
         """
         check_arguments(Features.by_id, locals())
         vectors = _by_row("vectors", vectors)
+        if vectors.ndim != 2 or vectors.dtype.kind not in "fiub":
+            raise FeatureError(
+                f"{source}: {vectors.dtype} of shape {vectors.shape}. Give numbers of shape (instance, feature)."
+            )
         names = list(map(str, as_list("ids", ids, FeatureError)))
         if len(names) != vectors.shape[0]:
             raise FeatureError(f"{source}: {vectors.shape[0]} vectors, but {len(names)} ids. Give one id per vector.")

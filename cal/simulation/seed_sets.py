@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from cal import registry
 from cal.acquisition.clustering import assigned, by_direction, k_means
 from cal.acquisition.typiclust import TypiClust, typical
 from cal.checks import refuse, whole_numbers
-from cal.errors import ConfigError
+from cal.errors import ConfigError, shown
 from cal.shares import largest_remainder
 from cal.streams import stream
 
@@ -147,9 +147,12 @@ def make_seed_set(spec: Any) -> SeedSet:
         >>> make_seed_set({"kmeans": {"max_iterations": 5}}).max_iterations
         5
     """
-    label, chooser = registry.choose(registry.SEED_SETS, "seed set", spec)
+    named = isinstance(spec, str | Mapping)
+    chooser = registry.choose(registry.SEED_SETS, "seed set", spec)[1] if named else spec
     if not isinstance(chooser, SeedSet):
-        raise ConfigError(f"{label} is not a seed set. Give a name, such as stratified, or an object of a subclass.")
+        raise ConfigError(
+            f"{shown(spec)} is not a seed set. Give a name, such as stratified, or an object of a subclass."
+        )
     return chooser
 
 

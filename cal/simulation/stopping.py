@@ -19,7 +19,7 @@ import numpy as np
 
 from cal import registry
 from cal.checks import all_problems, numbers_in, refuse, whole_numbers
-from cal.errors import ConfigError
+from cal.errors import ConfigError, shown
 from cal.rounding import slack
 
 
@@ -278,7 +278,7 @@ def make_criteria(specs: Sequence[Any]) -> dict[str, Criterion]:
         ['expected_gain', 'all_of(classification_change,max_rounds(rounds=9))']
     """
     if isinstance(specs, str) or not isinstance(specs, Sequence):
-        raise ConfigError(f"Stopping criteria must be a list, such as [stabilising_predictions], not {specs!r}.")
+        raise ConfigError(f"Stopping criteria must be a list, such as [stabilising_predictions], not {shown(specs)}.")
     criteria: dict[str, Criterion] = {}
     with all_problems() as problems:
         for spec in specs:

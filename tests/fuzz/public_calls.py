@@ -104,8 +104,49 @@ def public_calls(folder: Path) -> list[Call]:
     """All calls, in the order of the rooms."""
     about = given(folder)
     rooms = (_of_data, _of_dynamics, _of_commands, _of_reports, _of_rest)
-    others = [*_of_reads(), *_of_status(about), *_of_exchange(folder)]
+    others = [*_of_reads(), *_of_status(about), *_of_exchange(folder), *_of_loops(about)]
     return [*chain.from_iterable(room(about) for room in rooms), *others]
+
+
+def _of_loops(about: Given) -> list[Call]:
+    texts = about.corpus.train.texts
+    options = {"learner": {"mlp": {"hidden": [4], "n_epochs": 2}}, "features": "lsa", "seed": 0, "explore": 0.1}
+    options |= {"seed_set": "random", "per_class": 1, "stopping": (), "device": "cpu", "labels": ["number", "person"]}
+    loop = cal.ActiveLearner(list(texts), test_share=0, **options)
+    labels = {id: "number" if "How" in loop.text(id) else "person" for id in loop.to_frame()["id"]}
+    loop.tell(dict(list(labels.items())[:5]))
+    loop.save(about.folder / "loop")
+    file = {"unlabelled": pd.DataFrame({"text": texts}), "labelled": None, "n": 2, "output": None}
+    columns = {"text_column": "text", "id_column": "id", "label_column": "label"}
+    table = {"text": "text", "id": "id", "label": "label"}
+    learner = cal.ActiveLearner
+    return [
+        Call(
+            "ActiveLearner",
+            learner,
+            {"documents": list(texts), "strategy": "margin", "test_share": 0, **options, **table},
+        ),
+        Call("ActiveLearner.ask", learner.ask, {"self": loop, "n": 2}, ["n"]),
+        Call(
+            "ActiveLearner.tell",
+            learner.tell,
+            {"self": loop, "ids": list(labels)[:2], "labels": ["number", None]},
+            ["ids", "labels"],
+        ),
+        Call(
+            "ActiveLearner.predict",
+            learner.predict,
+            {"self": loop, "texts": ["Who?"], "features": None},
+            ["texts", "features"],
+        ),
+        Call("ActiveLearner.predict_proba", learner.predict_proba, {"self": loop, "texts": ["Who?"]}, ["texts"]),
+        Call("ActiveLearner.suggestions", learner.suggestions, {"self": loop, "ids": list(labels)[:2]}, ["ids"]),
+        Call("ActiveLearner.text", learner.text, {"self": loop, "id": next(iter(labels))}, ["id"]),
+        Call("ActiveLearner.corpus", learner.corpus, {"self": loop, "test": True}, ["test"]),
+        Call("ActiveLearner.save", learner.save, {"self": loop, "folder": about.folder / "loop"}, ["folder"]),
+        Call("ActiveLearner.load", learner.load, {"folder": about.folder / "loop", "strategy": "margin"}),
+        Call("ask", cal.ask, {**file, "strategy": "margin", "test_share": 0, **options, **columns}),
+    ]
 
 
 def _of_exchange(folder: Path) -> list[Call]:
