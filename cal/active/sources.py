@@ -109,8 +109,9 @@ def of_table(
     name: str = "corpus",
 ) -> LoopDocuments:
     """The documents in a table, of which those of train are taken if it says which are; see `documents_of`."""
-    first, second, *_ = (text, None) if isinstance(text, str) else (*text, None)
-    columns = Columns(text_column=first, second_column=second, id_column=id, label_column=label)
+    names = [text] if isinstance(text, str) else [*text]
+    second = names[1] if len(names) > 1 else None
+    columns = Columns(text_column=names[0], second_column=second, id_column=id, label_column=label)
     table = by_split(numbered(table, columns), SPLIT_COLUMN)["train"]
     plain = second is None and is_nested(table)
     read = read_documents(table, columns, None, SEQUENCES if plain else None, partly=True)
