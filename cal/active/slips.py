@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
@@ -35,6 +35,10 @@ from cal.learners.out_of_fold import folds_of
 from cal.report.markup import shortened
 from cal.streams import stream
 from cal.threads import one_thread
+
+if TYPE_CHECKING:
+    from cal.active.chooser import DocumentChooser
+    from cal.active.round import TrainedRound
 
 _LEAST = 30
 """Labels from which on models judge them."""
@@ -117,6 +121,25 @@ def find_slips(
         if rows[place] not in twins:
             found.append(_of_models(place, rows, classes, label_names, judged))
     return found
+
+
+def slips_of(chooser: DocumentChooser, trained: TrainedRound) -> list[Slip]:
+    """Labels that a classifier was trained on and that look like slips, with rows of the corpus.
+
+    Args:
+        chooser: knows the documents.
+        trained: the training.
+    """
+    known = trained.known
+    return find_slips(
+        known.rows.tolist(),
+        [chooser.corpus.train.texts[row] for row in known.rows.tolist()],
+        known.gold,
+        known.label_names,
+        None if chooser.vectors is None else chooser.vectors.train[known.rows],
+        trained.data_map.confidence.cpu().numpy(),
+        seed=chooser.choices.seed,
+    )
 
 
 def n_to_check(n_checked: int, n_mended: int) -> int:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from cal.annotation.decisions.recording import latest_version
-from cal.annotation.decisions.verdicts import EXCLUDED, KEPT, RELABELLED
+from cal.annotation.learning.progress import decided_labels
 from cal.annotation.learning.reading import Learning
 from cal.annotation.store.label_table import read_labels
-from cal.annotation.store.schema import GIVEN, STATE
-from cal.annotation.store.statements import among, chunks
 from cal.page.models.learning import AccuracyView
 
 if TYPE_CHECKING:
@@ -34,7 +30,7 @@ def read_accuracies(connection: Connection, learning: Learning) -> tuple[list[Ac
     from cal.active.accuracy import live_accuracy  # imports torch
 
     names = read_labels(connection)
-    labels, excluded = _decided(connection, sorted({number for each in trained for number in each.record.test}))
+    labels, excluded = decided_labels(connection, sorted({number for each in trained for number in each.record.test}))
     resolved = {each.id: names.resolved(each.id) for each in names.all}
     known = {number: None if label is None else resolved[label] for number, label in labels.items()}
     found: list[tuple[int, LiveAccuracy]] = []
@@ -56,19 +52,3 @@ def read_accuracies(connection: Connection, learning: Learning) -> tuple[list[Ac
         if of.is_told
     ]
     return told, "" if told else found[-1][1].reason
-
-
-def _decided(connection: Connection, numbers: list[int]) -> tuple[dict[int, int | None], set[int]]:
-    """The label of each document that is decided or was skipped, None if it has none; and those that are excluded."""
-    labels: dict[int, int | None] = {}
-    excluded: set[int] = set()
-    of_version = sa.and_(GIVEN.c.document_id == STATE.c.document_id, GIVEN.c.version_id == latest_version(connection))
-    query = sa.select(STATE.c.document_id, STATE.c.state, STATE.c.label_id, GIVEN.c.label_id.label("given_id"))
-    for some in chunks(numbers):
-        here = among(connection, STATE.c.document_id, some)
-        for row in connection.execute(query.select_from(STATE.outerjoin(GIVEN, of_version)).where(here)):
-            label = row.given_id if row.label_id is None else row.label_id
-            labels[row.document_id] = label if row.state in (KEPT, RELABELLED) else None
-            if row.state == EXCLUDED:
-                excluded.add(row.document_id)
-    return labels, excluded

@@ -15,9 +15,10 @@ import torch
 from cal.active.chooser import DocumentChooser
 from cal.active.known import KnownLabels
 from cal.active.round import Scored, TrainedRound
+from cal.active.slips import Slip, n_to_check, slips_of
 from cal.active.test_sample import mixed, n_of_share
 from cal.annotation.learning.options import LearningOptions
-from cal.annotation.learning.roles import CHOSEN, EXPLORE, RESERVE, TEST
+from cal.annotation.learning.roles import CHECK, CHOSEN, EXPLORE, RESERVE, TEST
 from cal.streams import stream
 
 RESERVE_BATCHES = 4
@@ -47,6 +48,7 @@ class Situation:
         aside: rows that people could not label, that are in the queue and wait, or that an import has withdrawn.
         n_asked: number of documents in the batches before.
         n_tests: number of test documents, in their order, that the batches before had.
+        checked: whether people changed the label, for each row that they were asked to look at again.
     """
 
     batch: int
@@ -56,6 +58,7 @@ class Situation:
     aside: frozenset[int] = frozenset()
     n_asked: int = 0
     n_tests: int = 0
+    checked: Mapping[int, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +71,8 @@ class ChosenBatch:
         known: what is labelled, test documents left out.
         trained: the training that chose it; None if there was none.
         n_candidates: number of documents that could be chosen.
+        n_slips: number of labels that look like slips.
+        checks: those that people are asked to look at again, besides the other documents of the batch.
     """
 
     draws: tuple[DrawnRow, ...]
@@ -75,6 +80,8 @@ class ChosenBatch:
     known: KnownLabels = field(repr=False)
     trained: TrainedRound | None = field(repr=False)
     n_candidates: int
+    n_slips: int = 0
+    checks: tuple[Slip, ...] = ()
 
 
 def size_of(batch: int, trains: bool, options: LearningOptions) -> int:
@@ -108,7 +115,22 @@ def make_batch(chooser: DocumentChooser, at: Situation, options: LearningOptions
         reserve = [DrawnRow(row, RESERVE) for row in free[order[:n_reserve]].tolist()]
     places = mixed(len(draws) + len(tests), len(tests), options.seed, at.batch)
     of = {True: iter(tests), False: iter(draws)}
-    return ChosenBatch(tuple(next(of[place]) for place in places.tolist()), tuple(reserve), known, trained, n_free)
+    n_slips, checks = (0, ()) if trained is None else _checks(chooser, at, trained, n, options)
+    asked = [next(of[place]) for place in places.tolist()] + [DrawnRow(each.row, CHECK, each.score) for each in checks]
+    return ChosenBatch(tuple(asked), tuple(reserve), known, trained, n_free, n_slips, checks)
+
+
+def _checks(
+    chooser: DocumentChooser, at: Situation, trained: TrainedRound, n: int, options: LearningOptions
+) -> tuple[int, tuple[Slip, ...]]:
+    """How many labels look like slips, and those to look at again: few, and none twice."""
+    if not options.check_share:
+        return 0, ()
+    slips = slips_of(chooser, trained)
+    n_checks = min(
+        n_of_share(at.n_asked, n, options.check_share), n_to_check(len(at.checked), sum(at.checked.values()))
+    )
+    return len(slips), tuple([each for each in slips if each.row not in at.checked][:n_checks])
 
 
 def _tests(order: np.ndarray, at: Situation, wanted: int) -> list[DrawnRow]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from threading import Event as Signal
@@ -15,9 +15,11 @@ import sqlalchemy as sa
 from cal import registry
 from cal.active.chooser import DocumentChooser
 from cal.annotation.decisions.recording import latest_version
+from cal.annotation.imports.returning import append_returns
 from cal.annotation.learning.batches import ChosenBatch, Situation, make_batch, size_of
 from cal.annotation.learning.claim import Claim
 from cal.annotation.learning.history import LabelHistory, events_after, last_event
+from cal.annotation.learning.measuring import measure
 from cal.annotation.learning.options import LearningOptions
 from cal.annotation.learning.pool import ProjectPool, given_labels, withdrawn
 from cal.annotation.learning.reading import LearningBatch, read_learning
@@ -37,8 +39,6 @@ SECONDS = 0.2
 """Seconds between two looks for new events."""
 _GONE = 5.0
 """Seconds between two looks for documents that an import has withdrawn."""
-MOST_TESTED = 1000
-"""Most documents of the test sample whose predicted labels are kept."""
 
 
 @dataclass(frozen=True)
@@ -254,7 +254,14 @@ class Worker:
             aside=frozenset(pool.rows(said.aside | waiting | gone)),
             n_asked=self._n_asked,
             n_tests=sum(row.role == TEST for row in draws),
+            checked=self._checked(labels),
         )
+
+    def _checked(self, labels: Mapping[int, int]) -> dict[int, bool]:
+        """Whether people changed the label, for each row that they were asked to look at again."""
+        names, row = self._history.names, self._pool.row
+        checks = {number: then for each in self._batches for number, then in each.record.checks.items()}
+        return {row[number]: labels.get(number) != names.resolved(then) for number, then in checks.items()}
 
     @property
     def _n_asked(self) -> int:
@@ -273,7 +280,7 @@ class Worker:
         suggested = [
             (each.row, each.score) for each in (*batch.draws, *batch.reserve) if each.role not in (TEST, CHECK)
         ]
-        record, model = self._record(batch, label_ids), registry.described(self.options.choices.learner)
+        record, model = self._record(batch, at, label_ids), registry.described(self.options.choices.learner)
         with self.project.writing() as connection:
             self._claim.check(connection)
             run = None
@@ -281,6 +288,8 @@ class Worker:
                 about = {"version_id": latest_version(connection), "model": model, "seeds": [self.options.seed]}
                 name = f"{self._name}, round {at.round}"
                 run = write_run(connection, name, batch.trained, about, self._pool.numbers, label_ids, suggested)
+            returns = [{"document_id": numbers[each.row], "comment": each.reason} for each in batch.checks]
+            append_returns(connection, returns)
             seconds_by = {"choose": seconds, "write": time.perf_counter() - began}
             made = MadeBatch(after, at.round if run else None, run, replace(record, seconds=seconds_by))
             reserve = [numbers[each.row] for each in batch.reserve]
@@ -291,22 +300,25 @@ class Worker:
         self._batches = [*(learning.batches if learning else ())]
         self._watch()
 
-    def _record(self, batch: ChosenBatch, label_ids: Sequence[int]) -> BatchRecord:
+    def _record(self, batch: ChosenBatch, at: Situation, label_ids: Sequence[int]) -> BatchRecord:
         """What is kept of a batch, apart from the time that it took."""
         known, trained = batch.known, batch.trained
-        test: dict[int, int] = {}
-        if trained is not None and len(tested := self._chooser.test_rows[:MOST_TESTED]):
-            predicted = trained.probs(tested).argmax(axis=1).tolist()
-            numbers = self._pool.numbers[tested].tolist()
-            test = {number: label_ids[k] for number, k in zip(numbers, predicted, strict=True)}
-        return BatchRecord(
+        record = BatchRecord(
             n_labelled=len(known.rows),
             n_classes=len(known.label_names),
             counts=dict(zip(label_ids, known.counts.tolist(), strict=True)),
             n_candidates=batch.n_candidates,
-            test=test,
-            notes=() if trained is None else tuple(trained.pool.notes[0]),
+            slips=batch.n_slips,
         )
+        if trained is None:
+            return record
+        names = self._history.names
+        decided = {*at.labels, *self._pool.rows(self._history.said().aside)}
+        with self.project.reading() as connection:
+            measured = measure(connection, trained, self._chooser, self._pool, self._batches, names, at.labels, decided)
+        numbers, label_of = self._pool.numbers.tolist(), dict(zip(known.label_names, label_ids, strict=True))
+        checks = {numbers[each.row]: label_of[each.label] for each in batch.checks}
+        return replace(record, **measured, checks=checks, notes=tuple(trained.pool.notes[0]))
 
     def _tell(self, stage: str, message: str | None = None) -> None:
         """Says what the worker does, if it does something else than before."""
