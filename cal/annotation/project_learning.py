@@ -60,8 +60,8 @@ class ProjectLearning:
         Args:
             new_queue: whether to begin a new queue even if there is one with these options.
             options: fields of `cal.annotation.learning.options.LearningOptions`, such as strategy, learner, batch and
-                seed_set. Those that are left out are as they were, or have their defaults in a new queue. Others than
-                those of the latest queue begin a new one, where everything that is labelled counts.
+                seed_set. Those that are left out are as they were. Others than those of the latest queue begin a new
+                one, where everything that is labelled counts.
 
         Returns:
             The batches that it made, which explain themselves when printed.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -49,18 +50,24 @@ class ProjectPool:
         columns = (DOCUMENT.c.id, DOCUMENT.c.external_id, DOCUMENT.c.text, DOCUMENT.c.sequences)
         which = ~DOCUMENT.c.withdrawn if up_to is None else DOCUMENT.c.id <= up_to
         query = sa.select(*columns).where(DOCUMENT.c.split == TRAIN, which)
-        rows = connection.execute(query.execution_options(yield_per=50_000)).all()
-        if not rows:
+        numbers_read: list[int] = []
+        ids: list[str] = []
+        texts: list[str] = []
+        sequences: list[Any] = []
+        for rows in connection.execute(query.execution_options(yield_per=20_000)).partitions():
+            for number, id, text, parts in rows:
+                numbers_read.append(number)
+                ids.append(id)
+                texts.append(text)
+                sequences.append(parts)
+        if not ids:
             raise DataError("The project has no documents of train to learn from. Import some.")
-        number_of = {row.external_id: row.id for row in rows}
         name = str(connection.execute(sa.select(PROJECT.c.name)).scalar_one())
-        several = any(row.sequences is not None for row in rows)
-        corpus = UnlabelledCorpus.of_texts(
-            [row.text for row in rows],
-            [row.external_id for row in rows],
-            sequences=[row.sequences or [[row.text]] for row in rows] if several else None,
-            name=name,
-        )
+        several: list[Any] | None = None
+        if any(each is not None for each in sequences):
+            several = [parts or [[text]] for parts, text in zip(sequences, texts, strict=True)]
+        corpus = UnlabelledCorpus.of_texts(texts, ids, sequences=several, name=name)
+        number_of = dict(zip(ids, numbers_read, strict=True))
         numbers = np.array([number_of[each] for each in corpus.train.ids], dtype=np.int64)
         return cls(corpus, numbers, {number: row for row, number in enumerate(numbers.tolist())})
 

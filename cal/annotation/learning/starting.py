@@ -63,7 +63,8 @@ def start_learning(
 ) -> tuple[int, LearningOptions, str]:
     """The queue to learn in: the latest, if it has the options that were given, or else a new one.
 
-    What is labelled counts in a new queue from the start, and its test documents are the same if seed and share are.
+    Options that are not given are as they were. What is labelled counts in a new queue from the start, and its test
+    documents are the same if the seed is.
 
     Args:
         project: the project.
@@ -83,19 +84,18 @@ def start_learning(
     with project.writing() as connection:
         row = connection.execute(sa.select(LEARNING).order_by(LEARNING.c.queue_id.desc()).limit(1)).one_or_none()
         why = "" if row is None else _why_new(connection, row, counts)
+        options = options if row is None else _resumed(row.options, options, counts)
+        told = in_words([f"{key}={value}" for key, value in given_options(options).items()])
         if row is not None and not new and not why:
             name = connection.execute(sa.select(QUEUE.c.name).where(QUEUE.c.id == row.queue_id)).scalar_one()
-            resumed = _resumed(row.options, options, counts)
-            chosen = [f"{key}={value}" for key, value in given_options(resumed).items()]
-            told = f", with {in_words(chosen)}" if chosen else ""
-            return row.queue_id, resumed, f"Resuming queue {name}{told}."
+            return row.queue_id, options, f"Going on with queue {name}{f': {told}' if told else ''}."
         number, name = _make(connection, options, row)
-    because = f", because {why}" if why else ""
-    return number, options, f"Queue {name} begins with what is labelled so far{because}."
+    because, settings = f", because {why}" if why else "", f" Its options: {told}." if told else ""
+    return number, options, f"Queue {name} begins with what is labelled so far{because}.{settings}"
 
 
 def _resumed(stored: Mapping[str, Any], options: LearningOptions, given: Mapping[str, Any]) -> LearningOptions:
-    """The options of a queue that goes on; objects that JSON cannot hold are those that were given again."""
+    """The options as they were, and what is given now instead of it."""
     names = {each.name for each in fields(LearningOptions) if each.init} & stored.keys()
     resumed = LearningOptions(**{name: getattr(options, name) if name in given else stored[name] for name in names})
     resumed.chosen()

@@ -13,7 +13,6 @@ from cal.annotation.learning.record import BatchRecord
 from cal.annotation.learning.roles import CHECK, RESERVE, TEST
 from cal.annotation.store.column_types import now
 from cal.annotation.store.schema import DRAW, LEARNING_BATCH, QUEUE
-from cal.annotation.store.statements import among, chunks
 
 
 class NewDraw(NamedTuple):
@@ -49,6 +48,8 @@ def write_batch(
         reserve: numbers of the documents that stand by.
         made: what is kept of the batch.
     """
+    if connection.dialect.name == "postgresql":  # whoever is deciding finishes first, and sees the draws afterwards
+        connection.exec_driver_sql("LOCK TABLE event IN SHARE MODE")
     unserved = (DRAW.c.queue_id == queue, DRAW.c.role == RESERVE, DRAW.c.served.is_(None))
     connection.execute(sa.delete(DRAW).where(*unserved))
     served = _served_reserve(connection, queue)
@@ -67,8 +68,6 @@ def write_batch(
     record = {**values, "made": now(), "record": made.record.as_data()}
     connection.execute(sa.insert(LEARNING_BATCH).values(record))
     _follow(connection, queue, made.run)
-    if connection.dialect.name == "postgresql":  # whoever is deciding finishes first, and sees the draws afterwards
-        connection.exec_driver_sql("LOCK TABLE event IN SHARE MODE")
     update_draws(connection, sorted({each.document for each in new} | {each.document for each in draws}))
 
 
@@ -101,15 +100,3 @@ def _follow(connection: Connection, queue: int, run: int | None) -> None:
         settings = {**settings, "suspects": run, "map": run}
     changed = {"n_documents": n, "settings": settings, **({} if run is None else {"run_id": run})}
     connection.execute(sa.update(QUEUE).where(QUEUE.c.id == queue).values(changed))
-
-
-def open_documents(connection: Connection, queue: int, documents: Sequence[int]) -> set[int]:
-    """Which of some documents still wait in the queue."""
-    open_ = (DRAW.c.queue_id == queue, DRAW.c.is_open == sa.true())
-    return {
-        number
-        for some in chunks(documents)
-        for number in connection.execute(
-            sa.select(DRAW.c.document_id).where(*open_, among(connection, DRAW.c.document_id, some))
-        ).scalars()
-    }
