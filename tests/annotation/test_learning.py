@@ -379,9 +379,7 @@ def test_test_documents_are_never_trained_on_and_are_the_test_split_of_the_corpu
     tests = {id for id in _tests(project) if id in project.loop_labels()}
     answered = {id for each in project.learning.batches[:-1] for id in asked(project, each.batch)}
     assert project.learning.batches[-1].record.n_labelled == len(answered - tests)
-    assert set(project.learning.batches[-1].record.test) >= {
-        number for number in project.learning.batches[1].record.test
-    }
+    assert set(project.learning.batches[-1].record.test) == set(project.learning.batches[1].record.test)
     corpus = project.corpus()
     assert set(corpus.test.ids) == tests
     assert set(corpus.train.ids) == answered - tests

@@ -85,7 +85,8 @@ def start_learning(
         row = connection.execute(sa.select(LEARNING).order_by(LEARNING.c.queue_id.desc()).limit(1)).one_or_none()
         why = "" if row is None else _why_new(connection, row, counts)
         options = options if row is None else _resumed(row.options, options, counts)
-        told = in_words([f"{key}={value}" for key, value in given_options(options).items()])
+        chosen = [f"{key}={value}" for key, value in given_options(options).items()]
+        told = in_words(chosen) if chosen else ""
         if row is not None and not new and not why:
             name = connection.execute(sa.select(QUEUE.c.name).where(QUEUE.c.id == row.queue_id)).scalar_one()
             return row.queue_id, options, f"Going on with queue {name}{f': {told}' if told else ''}."
