@@ -71,6 +71,7 @@ HOMES = {
         *("cal.report.", "cal.maps.", "cal.selection.plot", "cal.active.progress_plot"),
         *("cal.label_errors.audit_report", "cal.label_errors.suspects_plot"),
         *("cal.annotation.status.status_plots", "cal.annotation.proof.reviews_plot"),
+        "cal.annotation.suggestions.comparison_plot",
     ],
     "deepsig": ["cal.report.significance"],
     "hydra": ["cal.config", "cal.cli"],

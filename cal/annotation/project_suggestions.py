@@ -15,6 +15,10 @@ from cal.arguments import check_arguments
 from cal.checks import refuse, whole_numbers
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from cal.annotation.suggestions.accepting import Accepted
+    from cal.annotation.suggestions.comparison import SourceComparison
     from cal.annotation.suggestions.labelling import Labelled
 
 
@@ -118,3 +122,78 @@ class ProjectSuggestions:
         chosen = filter if isinstance(filter, Filter) else Filter.of(filter or "")
         options = LabellingOptions(name, chosen, batch_size, threads, again, new_labels, skip_errors)
         return label_documents(self.engine, made, options, quiet=quiet)
+
+    def accept_suggestions(
+        self, source: str, filter: str | Filter | None = None, *, reviewer: str = "reviewer", count: int | None = None
+    ) -> Accepted:
+        """Gives documents the labels of a source, all of them or none, as one bulk decision.
+
+        Nobody reads them, so they prove nothing about the source: `sources` leaves them out. Documents that measure the
+        accuracy of active learning are never accepted.
+
+        Args:
+            source: name of the source.
+            filter: which documents, such as `gpt.score>=.95`; if it names no state, only those that wait for one.
+            reviewer: who accepts them.
+            count: number of documents that you expect; if there are others, nothing is decided.
+
+        Returns:
+            How many documents got which label, and the id to undo it with: `undo(event=accepted.bulk)`.
+
+        Raises:
+            ConfigError: if there is no such source, or the filter names what is not there.
+            DataError: if there are other documents than expected, or too many for one decision.
+
+        Example:
+            >>> import tempfile
+            >>> from cal.annotation import Project
+            >>> project = Project.create(f"{tempfile.mkdtemp()}/reviews.db")
+            >>> imported = project.import_corpus({"id": ["a", "b"], "text": ["How far?", "Who?"], "label": ["X", "Y"]})
+            >>> labels = {"id": ["a", "b"], "label": ["X", "X"], "score": [0.9, 0.6]}
+            >>> _ = project.import_suggestions(labels, source="gpt")
+            >>> print(project.accept_suggestions("gpt", "gpt.score>=.8"))
+            Accepted 1 label of gpt: 1 X.
+        """
+        from cal.annotation.suggestions.accepting import accept
+
+        given = {"source": source, "filter": filter, "reviewer": reviewer, "count": count}
+        check_arguments(ProjectSuggestions.accept_suggestions, given)
+        chosen = filter if isinstance(filter, Filter) else Filter.of(filter or "")
+        with storage(self.engine, writes=True) as connection:
+            return accept(connection, source, chosen, reviewer, count=count, confirmed=True)
+
+    def sources(self) -> pd.DataFrame:
+        """The sources of labels beside what people decided, a row each.
+
+        Returns:
+            Columns source, version, suggested (number of documents that it labels), decided and agreed (how many of
+            them people happened to give a label, and the same one: that says nothing about the others); queue, drawn,
+            agreement, low and high: the share on which people agree, with the ends of its 95 % interval, from documents
+            that chance has drawn, missing if there are too few; saw, agreed_saw, unseen and agreed_unseen: of how many
+            decisions people saw its label or did not, and on which share of each they agreed.
+        """
+        from cal.annotation.suggestions.comparing import read_comparisons
+        from cal.annotation.suggestions.comparison import sources_frame
+
+        with storage(self.engine) as connection:
+            return sources_frame(read_comparisons(connection))
+
+    def source(self, name: str) -> SourceComparison:
+        """A source of labels beside what people decided, which explains itself when printed.
+
+        Args:
+            name: name of the source.
+
+        Returns:
+            It has `by_label()`, `calibration()`, `seen()` and `plot()`.
+
+        Raises:
+            ConfigError: if there is no such source.
+        """
+        from cal.annotation.suggestions.comparing import read_comparisons
+        from cal.annotation.suggestions.sources import source_run
+
+        check_arguments(ProjectSuggestions.source, {"name": name})
+        with storage(self.engine) as connection:
+            source_run(connection, name)
+            return read_comparisons(connection, name)[0]

@@ -20,8 +20,9 @@ from cal.annotation.decisions.verdicts import DECIDES, DISAGREEMENT, STATE_AFTER
 from cal.annotation.decisions.view import lock_documents, marks, update_draws, update_states
 from cal.annotation.store.column_types import now
 from cal.annotation.store.labels import LabelNames
-from cal.annotation.store.schema import DOCUMENT, DRAW, EVENT, GIVEN, LEASE, STATE, VERDICT
+from cal.annotation.store.schema import DOCUMENT, DRAW, EVENT, GIVEN, LEASE, STATE, SUGGESTION, VERDICT
 from cal.annotation.store.statements import among_all, insert
+from cal.annotation.suggestions.sources import ACCEPTED, source_run
 from cal.checks import refuse
 from cal.errors import DataError, quantity
 from cal.exchange.records import KEEP, RELABEL, SKIP
@@ -41,6 +42,7 @@ class BulkAction:
         label: name of the new label, for relabel.
         comment: what the reviewer wants to say about it.
         time: when the client took it.
+        source: name of the source of labels whose label each document gets, for relabel without a label.
     """
 
     id: str
@@ -49,9 +51,14 @@ class BulkAction:
     label: str | None = None
     comment: str | None = None
     time: datetime | None = None
+    source: str | None = None
 
     def problems(self) -> list[str]:
         """What is wrong with it by itself, whatever the project holds."""
+        if self.source is not None:
+            if self.action != RELABEL or self.label is not None:
+                return [f"source gives each document its own label, so the action must be {RELABEL} without a label."]
+            return Decision("", SKIP, self.reviewer, None, self.comment, id=self.id, time=self.time).problems()
         return Decision("", self.action, self.reviewer, self.label, self.comment, id=self.id, time=self.time).problems()
 
 
@@ -114,7 +121,13 @@ def _rows(connection: Connection, bulk: BulkAction, numbers: Sequence[int], name
     query = sa.select(DOCUMENT.c.id, DOCUMENT.c.digest, GIVEN.c.label_id)
     query = query.select_from(DOCUMENT.join(GIVEN, of_version, isouter=True))
     found = connection.execute(query.where(among_all(connection, DOCUMENT.c.id, numbers)).order_by(DOCUMENT.c.id)).all()
-    label = names.number(bulk.label) if bulk.action == RELABEL and bulk.label else None
+    one = names.number(bulk.label) if bulk.action == RELABEL and bulk.label else None
+    own = {} if bulk.source is None else _labels_of(connection, bulk.source, numbers)
+    if bulk.source is not None and (without := sum(row.id not in own for row in found)):
+        raise DataError(
+            f"{bulk.source} gives no label to {without:,} of the {quantity(len(found), 'document')}. Leave them out: "
+            f'{bulk.source}.label!=""'
+        )
     if bulk.action == KEEP and (without := sum(row.label_id is None for row in found)):
         raise DataError(
             f"{without:,} of the {quantity(len(found), 'document')} have no label to keep. Relabel them first."
@@ -131,6 +144,8 @@ def _rows(connection: Connection, bulk: BulkAction, numbers: Sequence[int], name
     constant |= {"client_time": bulk.time, "server_time": time}
     rows = []
     for number, digest, old in found:
+        said = own.get(number)
+        label = one if said is None else names.resolved(said.label_id)
         keeps = bulk.action == KEEP or (label is not None and label == resolved.get(old))
         rows.append(
             {
@@ -140,12 +155,27 @@ def _rows(connection: Connection, bulk: BulkAction, numbers: Sequence[int], name
                 "adjudicates": number in settles,
                 "label_id": old if keeps else label,
                 "old_value": named[old],
-                "new_value": named[old] if keeps else bulk.label,
+                "new_value": named[old] if keeps else named.get(label) or bulk.label,
                 "digest": digest,
+                "run_id": None if said is None else said.run_id,
+                "seen": None if said is None else _accepted(str(bulk.source), named[label], said.score),
                 **constant,
             }
         )
     return rows
+
+
+def _labels_of(connection: Connection, source: str, numbers: Sequence[int]) -> dict[int, Any]:
+    """What a source says about documents that it gives a label."""
+    columns = (SUGGESTION.c.document_id, SUGGESTION.c.label_id, SUGGESTION.c.score, SUGGESTION.c.run_id)
+    query = sa.select(*columns).where(SUGGESTION.c.run_id == source_run(connection, source))
+    query = query.where(SUGGESTION.c.label_id.is_not(None), among_all(connection, SUGGESTION.c.document_id, numbers))
+    return {row.document_id: row for row in connection.execute(query)}
+
+
+def _accepted(source: str, label: str | None, score: float | None) -> dict[str, Any]:
+    """What was known when the label of a source was accepted: its label, and that nobody read the document."""
+    return {"suggestions": {source: {"label": label, "score": score}}, ACCEPTED: source}
 
 
 def _disagreements(connection: Connection, numbers: Sequence[int]) -> set[int]:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from cal.annotation.decisions.decision import name_problems
 from cal.annotation.requests.request import ProjectRequest
-from cal.checks import Problems, is_path, one_of, true_or_false
+from cal.checks import Problems, is_path, one_of, true_or_false, whole_numbers
 from cal.errors import quantity, shown
 
 if TYPE_CHECKING:
     from cal.annotation.decisions.bulk import Taken
+    from cal.annotation.project import Project
+    from cal.annotation.suggestions.accepting import Accepted
 
 
 @dataclass(kw_only=True)
@@ -28,6 +30,9 @@ class DecideRequest(ProjectRequest):
         adjudicates: whether the decisions settle disagreements
         new_labels: whether labels that the project does not have are added
         undo: id of the decision or bulk decision to undo; last undoes the latest of the reviewer
+        accept: name of a source whose labels documents get that wait for a decision, such as gpt
+        filter: which documents to accept, such as `gpt.score>=.95`; null takes all that it labels
+        count: number of documents to accept, as a confirmation; without it, they are counted and nothing is decided
     """
 
     source: Any = None
@@ -36,24 +41,39 @@ class DecideRequest(ProjectRequest):
     adjudicates: bool = False
     new_labels: bool = False
     undo: str | None = None
+    accept: str | None = None
+    filter: str | None = None
+    count: int | None = None
 
     def _resolve(self, problems: Problems) -> None:
         from cal.annotation.decisions.decision import TABLE
+        from cal.annotation.queues.filters import Filter
         from cal.exchange.formats import FORMATS
 
         super()._resolve(problems)
-        if self.undo is None and self.source is None:
-            problems.append("There is nothing to decide. Give a table: --from decisions.csv, or undo=ID.")
-        elif self.undo is not None and self.source is not None:
-            problems.append("Give either --from or undo, not both.")
+        asked = [each for each in (self.source, self.undo, self.accept) if each is not None]
+        if not asked:
+            problems.append(
+                "There is nothing to decide. Give a table: --from decisions.csv, or undo=ID, or accept=SOURCE."
+            )
+        elif len(asked) > 1:
+            problems.append("Give one of --from, undo and accept, not several.")
         elif isinstance(self.source, str) and not is_path(self.source):
             problems.append(f"source must be a path, not {shown(self.source)}.")
         problems += one_of([TABLE, *FORMATS], or_null=True, format=self.format)
         problems += true_or_false(adjudicates=self.adjudicates, new_labels=self.new_labels)
-        problems += name_problems("reviewer", self.reviewer)
+        problems += name_problems("reviewer", self.reviewer) + whole_numbers(0, or_null=True, count=self.count)
+        if self.accept is None and (self.filter is not None or self.count is not None):
+            problems.append("filter and count go with accept=SOURCE.")
+        elif self.accept is not None and not isinstance(self.accept, str):
+            problems.append(f"accept must be the name of a source, not {shown(self.accept)}.")
+        if isinstance(given := self.filter, str):
+            problems.attempt(lambda: Filter.of(given), otherwise=None)
+        elif self.filter is not None:
+            problems.append(f"filter must be text such as gpt.score>=.95, not {shown(self.filter)}.")
 
-    def run(self, corpus: Any = None, *, quiet: bool = False) -> Taken | int:
-        """Records the decisions, or undoes one.
+    def run(self, corpus: Any = None, *, quiet: bool = False) -> Taken | Accepted | int:
+        """Records the decisions, accepts labels of a source, or undoes a decision.
 
         Args:
             corpus: not used.
@@ -72,6 +92,8 @@ class DecideRequest(ProjectRequest):
             if self.undo is not None:
                 event = None if self.undo == "last" else str(self.undo)
                 return project.undo(reviewer=self.reviewer, event=event)
+            if self.accept is not None:
+                return self._accept(project, self.accept)
             return project.decide_from(
                 self.source,
                 format=self.format,
@@ -80,11 +102,31 @@ class DecideRequest(ProjectRequest):
                 new_labels=self.new_labels,
             )
 
+    def _accept(self, project: Project, source: str) -> Accepted:
+        """Accepts the labels of a source if their number is confirmed, or else counts them."""
+        from cal.annotation.queues.filters import Filter
+        from cal.annotation.suggestions.accepting import accept
+
+        with project.writing() as connection:
+            return accept(
+                connection,
+                source,
+                Filter.of(self.filter or ""),
+                self.reviewer,
+                count=self.count,
+                confirmed=self.count is not None,
+            )
+
     def told(self, result: Any) -> str:
         if isinstance(result, int):
             return f"Undone, for {quantity(result, 'document')}."
+        if result.bulk is None and self.accept is not None:
+            if not result.n_documents:
+                return f"{self.accept} labels no document that fits and waits for a decision. Nothing was decided."
+            return f"{result} Nothing was decided yet. To accept them, add count={result.n_documents}"
         how = f"\nTo undo them all: cal annotate decide {self.word} undo={result.bulk}" if result.bulk else ""
         return f"{result}{how}"
 
     def next_step(self, result: Any) -> str:
-        return f"Next: cal annotate status {self.word}"
+        counted = self.accept is not None and self.count is None
+        return "" if counted else f"Next: cal annotate status {self.word}"

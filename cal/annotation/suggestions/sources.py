@@ -15,6 +15,9 @@ from cal.errors import UnknownNameError
 LABELLER = "labeller"
 """Kind of the runs that hold the labels of a source."""
 
+ACCEPTED = "accepted"
+"""Key of what was seen, if a decision takes over the label of a source in bulk and nobody read the document."""
+
 
 def read_sources(connection: Connection) -> dict[str, int]:
     """The number of the run that holds what each source says now, by its name, the oldest source first."""
