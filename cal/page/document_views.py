@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -37,7 +37,7 @@ from cal.page.models.documents import (
 )
 
 _HIDDEN: dict[str, Any] = dict.fromkeys(("given", "label", "suggestion", "point", "curves"))
-_HIDDEN |= {"came_back": None, "neighbours": [], "verdicts": []}
+_HIDDEN |= {"came_back": None, "neighbours": [], "verdicts": [], "suggestions": []}
 
 
 def task_views(project: Project, tasks: Sequence[Task], *, hidden: bool) -> list[DocumentView]:
@@ -112,9 +112,11 @@ def _views(connection: Connection, tasks: Sequence[tuple[int, Task]], basis: Bas
             given=task.given,
             came_back=task.came_back,
             ranking=ranking(
-                names.names, task.suggestion, task.given, curves.get(number), _by_name(chances.get(number), names)
+                *(names.names, task.suggestion, task.given, curves.get(number)),
+                *(_by_name(chances.get(number), names), list(task.suggestions.values())),
             ),
-            suggestion=_suggestion(task.suggestion),
+            suggestion=None if task.suggestion is None else _suggestion(task.suggestion),
+            suggestions=[_suggestion(each) for each in task.suggestions.values()],
             point=None
             if point is None or run is None
             else PointView(
@@ -173,6 +175,7 @@ def ranking(
     given: str | None,
     curves: CurvesView | None,
     chances: Mapping[str, float] | None = None,
+    sources: Sequence[Suggestion] = (),
 ) -> list[RankedLabel]:
     """The labels, the likeliest first; those about which models say nothing follow in the order of the project.
 
@@ -182,6 +185,7 @@ def ranking(
         given: given label.
         curves: probabilities over the epochs, the last of which count where the suggestion says nothing.
         chances: probabilities that go with the suggestion.
+        sources: what sources of labels say, which counts where neither of these does.
     """
     p: dict[str, float | None] = {}
     if curves is not None:
@@ -196,10 +200,16 @@ def ranking(
         if suggestion.label is not None and suggestion.score is not None:
             p[suggestion.label] = suggestion.score
     first = None if suggestion is None else suggestion.label
+    said = Counter(each.label for each in sources if each.label is not None)
+    for label in said:
+        if p.get(label) is None:
+            p[label] = max(
+                (each.score for each in sources if each.label == label and each.score is not None), default=None
+            )
 
-    def key(label: str) -> tuple[float, bool]:
+    def key(label: str) -> tuple[float, bool, int]:
         value = p.get(label)
-        return (1.0 if value is None else -value), label != first
+        return (1.0 if value is None else -value), label != first, -said[label]
 
     return [RankedLabel(label=each, p=p.get(each)) for each in sorted(labels, key=key)]
 
@@ -226,9 +236,7 @@ def _by_class(values: np.ndarray) -> list[list[float | None]]:
     return [[None if np.isnan(each) else float(each) for each in row] for row in rows]
 
 
-def _suggestion(suggestion: Suggestion | None) -> SuggestionView | None:
-    if suggestion is None:
-        return None
+def _suggestion(suggestion: Suggestion) -> SuggestionView:
     return SuggestionView(
         label=suggestion.label,
         score=suggestion.score,

@@ -12,6 +12,7 @@ from cal.annotation.queues.filters import Condition, Filter
 from cal.annotation.status.reviewers import FAST_SECONDS
 from cal.annotation.status.status import Status
 from cal.annotation.store.schema import DOCUMENT, STATE
+from cal.annotation.suggestions.comparison import SourceComparison
 from cal.exchange.records import STATES
 from cal.page.disagreements import count_disagreements
 from cal.page.models.progress import (
@@ -29,6 +30,7 @@ from cal.page.models.progress import (
     QueueHistory,
     QueueProgressView,
     ReviewerProgress,
+    SourceView,
     StopView,
 )
 from cal.page.status_cache import Kept
@@ -109,6 +111,7 @@ def progress_view(kept: Kept, seq: int) -> ProgressView:
             if each.n_errors
         ],
         certificates=[CertificateView(**each._asdict()) for each in status.certificates()],
+        sources=[_source(each) for each in status.sources],
     )
 
 
@@ -184,6 +187,21 @@ def _agreement(status: Status) -> AgreementView:
         alpha=of.alpha,
         why_not=of.why_not,
         pairs=[PairAgreement(**row) for row in _rows(of.to_frame())],
+    )
+
+
+def _source(of: SourceComparison) -> SourceView:
+    drawn = of.drawn
+    return SourceView(
+        source=of.source,
+        suggested=of.n_suggested,
+        decided=of.n_decided,
+        agreed=of.n_agreed,
+        agreement=None if drawn is None else drawn.estimate,
+        low=None if drawn is None else drawn.low,
+        high=None if drawn is None else drawn.high,
+        drawn=0 if drawn is None else drawn.n,
+        told=of.sentences,
     )
 
 

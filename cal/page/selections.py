@@ -20,7 +20,8 @@ from cal.annotation.store.label_table import read_labels
 from cal.annotation.store.labels import LabelNames
 from cal.annotation.store.schema import DOCUMENT, DRAW, GIVEN, MAP_POINT, QUEUE, STATE, SUGGESTION, VERDICT
 from cal.annotation.store.statements import among_all
-from cal.page.models.selections import DocumentSelection, LabelCount, SelectionCount
+from cal.annotation.suggestions.sources import read_sources
+from cal.page.models.selections import DocumentSelection, LabelCount, SelectionCount, SourceCount
 from cal.page.points import inside
 
 _TOLD_BY = ("state", "label", "reviewer")
@@ -119,8 +120,23 @@ def count_selection(
         states=states,
         given=_by_label([(row.given_id, row.n) for row in rows], names),
         suggested=_by_label([(row.suggested_id, row.n) for row in rows], names) if suggested is not None else [],
+        sources=[
+            SourceCount(source=source, n=_n_labelled(connection, clauses, run))
+            for source, run in read_sources(connection).items()
+        ],
         most=MOST_DOCUMENTS,
     )
+
+
+def _n_labelled(connection: Connection, clauses: Sequence[Any], run: int) -> int:
+    """Number of the documents that fit to which a source gives a label."""
+    labelled = (
+        SUGGESTION.c.document_id == DOCUMENT.c.id,
+        SUGGESTION.c.run_id == run,
+        SUGGESTION.c.label_id.is_not(None),
+    )
+    query = sa.select(sa.func.count()).select_from(DOCUMENT).where(*clauses, sa.exists().where(*labelled))
+    return int(connection.execute(query).scalar_one())
 
 
 def suggestions(basis: Basis) -> Any:

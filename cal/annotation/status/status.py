@@ -17,6 +17,7 @@ from cal.annotation.status.injected import InjectedErrors
 from cal.annotation.status.queue_progress import CertifiedRecall, QueueProgress
 from cal.annotation.status.reviewers import fast_decisions, reviewer_frame
 from cal.annotation.status.status_counts import Counts
+from cal.annotation.suggestions.comparison import SourceComparison, sources_data
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,6 +51,7 @@ class Status:
         certified: what random queues certify about the reviews beside them.
         score: score that a new queue can be ordered by; empty if none was imported.
         injected: what became of labels that were made wrong on purpose; None if none were.
+        sources: labels by other models beside what people decided.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Status:
     certified: Sequence[CertifiedRecall] = ()
     score: str = ""
     injected: InjectedErrors | None = None
+    sources: Sequence[SourceComparison] = ()
 
     @property
     def documents(self) -> int:
@@ -202,7 +205,7 @@ class Status:
         """What `cal annotate status --json` prints: plain data, where a number that is not known is None.
 
         `errors_left_reason` is there if `errors_left` is None, and `errors_left_not_counted` if there are undecided
-        documents that it leaves out.
+        documents that it leaves out; `sources` if labels by other models were imported.
         """
         left = self.errors_left
         data: dict[str, Any] = {
@@ -218,6 +221,8 @@ class Status:
             data["errors_left_not_counted"] = self.not_counted
         if self.injected is not None:
             data["injected"] = asdict(self.injected)
+        if self.sources:
+            data["sources"] = sources_data(self.sources)
         rows = self.reviewers.astype(object).where(self.reviewers.notna(), None).to_dict("records")
         return data | {"reviewers": rows}
 

@@ -14,6 +14,7 @@ from cal.annotation.status.status import Status
 from cal.annotation.status.status_counts import read_counts
 from cal.annotation.store.database import shown_address, storage
 from cal.annotation.store.schema import PROJECT
+from cal.annotation.suggestions.comparing import read_comparisons
 
 
 def read_status(engine: sa.Engine, reads: int, errors: float) -> Status:
@@ -37,4 +38,5 @@ def read_status(engine: sa.Engine, reads: int, errors: float) -> Status:
             certified=certified(connection, progress),
             score=usual_score(Basis.of(connection)),
             injected=read_injected(connection),
+            sources=read_comparisons(connection),
         )

@@ -40,7 +40,9 @@ def _lines(status: Status) -> list[str]:
     if not status.documents:
         return [f"Project '{status.name}' is empty. {status.errors_left_reason}"]
     injected = [] if status.injected is None else [str(status.injected)]
-    return [_progress(status), _found(status), *injected, *_left(status), *_stop(status), *_certificates(status)]
+    sources = [f"Labels by {' '.join(each.sentences)}" for each in status.sources]
+    rest = [*_left(status), *_stop(status), *_certificates(status), *sources]
+    return [_progress(status), _found(status), *injected, *rest]
 
 
 def _tables(status: Status) -> dict[str, pd.DataFrame]:

@@ -241,6 +241,13 @@ def sources_frame(comparisons: Sequence[SourceComparison]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*columns, "saw", "agreed_saw", "unseen", "agreed_unseen"])
 
 
+def sources_data(comparisons: Sequence[SourceComparison]) -> list[dict[str, Any]]:
+    """The rows of `sources_frame` as plain data, where what is not known is None."""
+    frame = sources_frame(comparisons)
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in rows]
+
+
 def _shown(frame: pd.DataFrame) -> str:
     shares = [str(name) for name in frame if frame[name].dtype == float]
     text = frame.assign(**{name: frame[name].map(lambda x: "" if pd.isna(x) else f"{x:.2f}") for name in shares})
@@ -248,7 +255,7 @@ def _shown(frame: pd.DataFrame) -> str:
 
 
 def _who(n: int, of: int) -> str:
-    return "Who decided them" if n == of else f"Who decided {n:,} of them"
+    return "Whoever decided them" if n == of else f"Whoever decided {n:,} of them"
 
 
 def _percent(share: float) -> str:

@@ -120,6 +120,7 @@ class DocumentView(BaseModel):
         came_back: why it is here again although it was decided.
         ranking: the labels, the likeliest first; keys 1 to 9 take the first nine.
         suggestion: what the ranking of suspects says.
+        suggestions: what each source of labels says.
         point: its place on the map.
         curves: probabilities over the epochs.
         neighbours: the most similar documents, the most similar first.
@@ -146,6 +147,7 @@ class DocumentView(BaseModel):
     came_back: str | None = None
     ranking: list[RankedLabel]
     suggestion: SuggestionView | None = None
+    suggestions: list[SuggestionView] = []
     point: PointView | None = None
     curves: CurvesView | None = None
     neighbours: list[NeighbourView] = []

@@ -243,6 +243,31 @@ class CertificateView(BaseModel):
     n_reads: int | None
 
 
+class SourceView(BaseModel):
+    """Labels by another model beside what people decided.
+
+    Attributes:
+        source: name of the model.
+        suggested: number of documents that it labels.
+        decided: number of those that people happened to decide.
+        agreed: number of these on which they agree.
+        agreement: share of documents on which they agree, from documents that chance has drawn; null if unknown.
+        low, high: ends of its 95 % interval.
+        drawn: number of documents that chance has drawn.
+        told: the same in sentences.
+    """
+
+    source: str
+    suggested: int
+    decided: int
+    agreed: int
+    agreement: float | None
+    low: float | None
+    high: float | None
+    drawn: int
+    told: list[str]
+
+
 class ProgressView(BaseModel):
     """How far a project is.
 
@@ -270,6 +295,7 @@ class ProgressView(BaseModel):
         agreement: agreement of the reviewers.
         certified: what random queues certify.
         certificates: what it costs to certify a recall.
+        sources: labels by other models.
     """
 
     seq: int
@@ -295,3 +321,4 @@ class ProgressView(BaseModel):
     agreement: AgreementView
     certified: list[CertifiedView]
     certificates: list[CertificateView]
+    sources: list[SourceView] = []

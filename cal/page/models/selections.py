@@ -57,6 +57,13 @@ class LabelCount(BaseModel):
     n: int
 
 
+class SourceCount(BaseModel):
+    """How many documents a source of labels gives one."""
+
+    source: str
+    n: int
+
+
 class SelectionCount(BaseModel):
     """How many documents a selection holds.
 
@@ -65,6 +72,7 @@ class SelectionCount(BaseModel):
         states: number of documents in each state.
         given: number of documents of each given label, the most frequent first.
         suggested: the same of suggested labels.
+        sources: number of documents that each source of labels gives one.
         most: most documents that one bulk decision takes.
     """
 
@@ -72,6 +80,7 @@ class SelectionCount(BaseModel):
     states: dict[str, int]
     given: list[LabelCount]
     suggested: list[LabelCount]
+    sources: list[SourceCount] = []
     most: int
 
 
@@ -83,6 +92,7 @@ class BulkAsked(Asked):
         selection: the documents.
         action: keep, relabel, ambiguous, exclude, skip or comment.
         label: name of the new label, for relabel.
+        source: name of the source of labels whose label each document gets, for relabel without a label.
         comment: what the reviewer wants to say about them.
         count: number of documents that the reviewer has confirmed; if there are others now, nothing is decided.
         time: when it was taken.
@@ -92,6 +102,7 @@ class BulkAsked(Asked):
     selection: DocumentSelection
     action: Name
     label: Name | None = None
+    source: Name | None = None
     comment: Text | None = None
     count: Number
     time: Moment | None = None

@@ -39,7 +39,7 @@ def count(asked: CountAsked, project: Served, reviewer: Reader) -> SelectionCoun
 @router.post("/bulk")
 def bulk(asked: BulkAsked, project: Served, reviewer: Writer) -> BulkTaken:
     """Takes one action for all documents of a selection, all of them or none. Sent again, it is not doubled."""
-    given = BulkAction(asked.id, asked.action, reviewer, asked.label, asked.comment, asked.time)
+    given = BulkAction(asked.id, asked.action, reviewer, asked.label, asked.comment, asked.time, asked.source)
     refuse(given.problems())
     with project.writing() as connection:
         if (known := known_bulk(connection, given)) is not None:

@@ -11,7 +11,8 @@ import {stateName} from "./state_names.js";
 import {done, STATE_AFTER} from "./words.js";
 
 const TYPED = 1000;  // from so many documents on, their number must be typed
-const ACTIONS = [["keep", "Keep their labels"], ["relabel", "Give all of them the same label"], ["ambiguous", "Mark them ambiguous"],
+const ACTIONS = [["keep", "Keep their labels"], ["relabel", "Give all of them the same label"], ["accept", "Give each the label that a model suggests"],
+  ["ambiguous", "Mark them ambiguous"],
   ["exclude", "Exclude them from the corpus"], ["skip", "Skip them and leave them to somebody else"]];
 const FEW = 6;
 
@@ -19,9 +20,9 @@ const FEW = 6;
  * Opens the dialog.
  *
  * @param {Object} selection as the server takes it: {filter, numbers, lasso, queue}.
- * @param {{action?: string, label?: string}} [begin] what is chosen at first.
+ * @param {{action?: string, label?: string, source?: string}} [begin] what is chosen at first.
  */
-export async function openBulk(selection, {action = "keep", label = null} = {}) {
+export async function openBulk(selection, {action = "keep", label = null, source = null} = {}) {
   let about, sent = false;
   const dialog = el("dialog", {class: "bulk-dialog", "aria-label": "Decide about many documents"}, el("p", {}, "Counting …"));
   document.body.append(dialog);
@@ -40,19 +41,26 @@ export async function openBulk(selection, {action = "keep", label = null} = {}) 
     const labels = el("select", {id: "bulk-label", "aria-label": "Label", onchange: () => { label = labels.value; check(); }},
       el("option", {value: "", selected: label === null}, "Choose a label"),
       app.about.labels.map(each => el("option", {value: each.name, selected: each.name === label}, each.name)));
+    source = about.sources.some(each => each.source === source) ? source : about.sources[0]?.source ?? null;
+    const models = el("select", {id: "bulk-source", "aria-label": "Model", onchange: () => { source = models.value; check(); }},
+      about.sources.map(each => el("option", {value: each.source, selected: each.source === source}, each.source)));
     const comment = el("input", {id: "bulk-comment", maxLength: 2000, autocomplete: "off"});
     const yes = el("button", {type: "submit", class: "primary"});
     const what = el("p", {class: "what"});
-    const choices = ACTIONS.map(([name, told]) => el("label", {class: "choice"}, el("input", {type: "radio", name: "bulk-action", value: name,
+    const choices = ACTIONS.filter(([name]) => name !== "accept" || about.sources.length).map(([name, told]) => el("label", {class: "choice"}, el("input", {type: "radio", name: "bulk-action", value: name,
       checked: name === action, onchange: () => { action = name; check(); }}), ` ${told}`));
     const confirm = el("p", {class: "confirm", hidden: n < TYPED}, el("label", {htmlFor: "bulk-count"}, `Type ${n} to confirm`), " ", typed);
 
     function check() {
       labels.hidden = action !== "relabel";
-      const asked = button(action, label, n), missing = action === "keep" && without;
-      yes.textContent = asked;
-      what.textContent = missing ? `${counted(without, "document")} of them ${without === 1 ? "has" : "have"} no label to keep. `
-        + "Give them one, or choose others." : consequence(action, label, n, decided);
+      models.hidden = action !== "accept";
+      const unsaid = n - (about.sources.find(each => each.source === source)?.n ?? 0);
+      const missing = action === "keep" ? without : action === "accept" ? unsaid : 0;
+      yes.textContent = button(action, action === "accept" ? source : label, n);
+      what.textContent = !missing ? consequence(action, action === "accept" ? source : label, n, decided)
+        : action === "keep" ? `${counted(missing, "document")} of them ${missing === 1 ? "has" : "have"} no label to keep. `
+          + "Give them one, or choose others."
+          : `${source} gives ${counted(missing, "document")} of them no label. Choose others.`;
       what.classList.toggle("wrong", !!missing);
       yes.disabled = !n || n > about.most || !!missing || (action === "relabel" && !label)
         || (n >= TYPED && typed.value.replace(/\D/g, "") !== String(n));
@@ -67,7 +75,7 @@ export async function openBulk(selection, {action = "keep", label = null} = {}) 
     el("dl", {class: "bulk-facts"}, fact("They are", Object.entries(about.states).sort((a, b) => b[1] - a[1])
       .map(([state, count]) => `${thousands(count)} ${stateName(state).toLowerCase()}`).join(", ") || "–"),
     fact("Given labels", chips(about.given))),
-    el("fieldset", {}, el("legend", {}, "What to do with all of them"), choices[0], choices[1], labels, choices.slice(2)), what,
+    el("fieldset", {}, el("legend", {}, "What to do with all of them"), choices[0], choices[1], labels, choices.slice(2, -3), models, choices.slice(-3)), what,
     el("p", {class: "comment-row"}, el("label", {htmlFor: "bulk-comment"}, "Comment (optional)"), comment), confirm,
     el("p", {class: "buttons"}, el("button", {type: "button", onclick: () => dialog.close()}, "Cancel"), yes));
     dialog.replaceChildren(form);
@@ -77,11 +85,11 @@ export async function openBulk(selection, {action = "keep", label = null} = {}) 
 
   async function decide(comment) {
     sent = true;
-    const id = uuid(), n = about.count, chosen = action, given = action === "relabel" ? label : null;
+    const id = uuid(), n = about.count, of = action === "accept" ? source : null, chosen = of ? "relabel" : action;
+    const given = action === "relabel" ? label : null, words = of ? `accepted ${counted(n, "label")} of ${of}` : done(chosen, given, n);
     dialog.close();
-    const body = {id, selection, action: chosen, label: given, comment, count: n, time: new Date().toISOString()};
-    const answer = post("bulk", body, {told: done(chosen, given, n), n});
-    const words = done(chosen, given, n);
+    const body = {id, selection, action: chosen, label: given, source: of, comment, count: n, time: new Date().toISOString()};
+    const answer = post("bulk", body, {told: words, n});
     try {
       const late = setTimeout(() => notice(`You ${words}. It is being recorded …`, {milliseconds: 6000}), 1500);
       const taken = await answer.finally(() => clearTimeout(late));
@@ -91,7 +99,7 @@ export async function openBulk(selection, {action = "keep", label = null} = {}) 
       const off = on("undone", ({event}) => { if (event === id) close(); });
       setTimeout(off, 12_000);
     } catch (error) {
-      if (error.status === 409) openBulk(selection, {action: chosen, label: given});
+      if (error.status === 409) openBulk(selection, {action: of ? "accept" : chosen, label: given, source: of});
     }
   }
 
@@ -120,6 +128,7 @@ function button(action, label, n) {
   switch (action) {
     case "keep": return n === 1 ? "Keep the label of 1 document" : `Keep the labels of ${all}`;
     case "relabel": return label ? `Give ${all} the label ${short(label, 30)}` : `Relabel ${all}`;
+    case "accept": return `Accept ${counted(n, "label")} of ${short(label ?? "", 30)}`;
     case "ambiguous": return `Mark ${all} ambiguous`;
     case "exclude": return `Exclude ${all}`;
     default: return `Skip ${all}`;
@@ -132,6 +141,8 @@ function consequence(action, label, n, decided) {
   const what = {
     keep: "From now on, their given labels count as right.",
     relabel: label ? `From now on, all of them are ${label}. Those whose given label is ${label} count as kept.` : "Choose the label that all of them should have.",
+    accept: `From now on, each has the label that ${label} suggests. Nobody reads them, so Progress does not count them when it compares ${label} `
+      + "with what people decide.",
     ambiguous: "They count as ambiguous: more than one label fits.",
     exclude: "They are left out when the corpus is exported for training.",
     skip: "They stay undecided, and the queue does not bring them to you again.",

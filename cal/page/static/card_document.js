@@ -55,13 +55,16 @@ export function labels(view) {
   const p = label => view.ranking.find(each => each.label === label)?.p ?? null;
   const suggested = view.suggestion?.label ?? null;
   const row = (name, ...what) => el("div", {class: "said"}, el("dt", {}, name), el("dd", {}, what));
-  if (view.role !== null && view.given === null && suggested === null && view.label === null) return null;
+  if (view.role !== null && view.given === null && suggested === null && view.label === null && !view.suggestions.length) return null;
+  const others = view.suggestions.filter(each => each.source !== view.suggestion?.source);
   return el("dl", {class: "labels-said"},
     (view.given !== null || view.role === null) && row("Given label", view.given === null ? el("em", {}, "none") : labelChip(view.given, {p: p(view.given)})),
     suggested !== null && row("Suggested", suggested === view.given ? [labelChip(suggested, {p: p(suggested)}), " the same"]
       : labelChip(suggested, {p: view.suggestion.score})),
     view.suggestion?.p_wrong !== null && view.suggestion?.p_wrong !== undefined
       && row("Given label is wrong", el("strong", {}, chance(view.suggestion.p_wrong))),
+    others.map(each => row(each.source, labelChip(each.label, {p: each.score}), each.why.length > 0
+      && el("span", {class: "source-why", dir: "auto"}, ` ${each.why.join(" ")}`))),
     view.label !== view.given && view.label !== null && row("Label now", labelChip(view.label)));
 }
 

@@ -14,7 +14,7 @@ export function registerKeys({does, decide, ready, inFront, deck, labelField, hi
   const deciding = (name, key, told, what) => action(name, {keys: [key], view: VIEWS, told, when: ready,
     run: once((_, pressed) => decide(what, null, shownKey(pressed)))});
 
-  action("keep", {keys: ["k"], view: VIEWS, told: "keep the given label", when: () => ready() && keeps(deck.current()) !== null,
+  action("keep", {keys: ["k"], view: VIEWS, told: "keep the given label, or accept what models suggest", when: () => ready() && keeps(deck.current()) !== null,
     run: once((_, pressed) => does.keep(shownKey(pressed)))});
   deciding("ambiguous", "a", "mark it ambiguous: more than one label fits", "ambiguous");
   deciding("exclude", "x", "exclude it from the corpus", "exclude");

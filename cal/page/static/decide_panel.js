@@ -4,7 +4,7 @@ import {el} from "../map/dom.js";
 import {link} from "./address.js";
 import {shownColour} from "./label_colours.js";
 import {app} from "./state.js";
-import {chance, keeps, keyOf} from "./words.js";
+import {accepts, chance, keeps, keyOf} from "./words.js";
 
 const WITH_KEYS = 9, MOST = 12;  // labels with keys; labels of which all are shown
 const ACTIONS = [
@@ -73,13 +73,13 @@ export function createPanel(does) {
         if (key) button.setAttribute("aria-keyshortcuts", key);
         button.disabled = name !== "undo" && (!view || (name === "keep" && keeps(view) === null));
       }
-      const kept = view && keeps(view), name = kept ? ` ${kept}` : "";
+      const kept = view && keeps(view), name = kept ? ` ${kept}` : "", verb = view && accepts(view) !== null ? "Accept" : "Keep";
       const fromNothing = !!view && view.role !== null && !view.hidden && !kept;
       buttons.get("keep").hidden = fromNothing;
       actions.classList.toggle("without-keep", fromNothing);
-      buttons.get("keep").querySelector(".act-name").replaceChildren("Keep", name && el("bdi", {class: "kept-name"}, name));
+      buttons.get("keep").querySelector(".act-name").replaceChildren(verb, name && el("bdi", {class: "kept-name"}, name));
       buttons.get("keep").title = !view ? "" : view.hidden ? "In blind mode, choose a label" : kept === null
-        ? "There is no label to keep" : `Keep${name}`;
+        ? "There is no label to keep" : `${verb}${name}`;
     },
 
     /** Says for a moment what a key or button did; a screen reader hears what comes next, too. */

@@ -15,7 +15,7 @@ const AGAIN = 2000;  // milliseconds before another try while the server is away
 /** What a reviewer who works blindly may see of a document. */
 function withoutHints(view) {
   const ranking = app.about.labels.map(each => ({label: each.name, p: null}));
-  return {...view, state: "undecided", came_back: null, given: null, label: null, suggestion: null, point: null, curves: null, neighbours: [], verdicts: [],
+  return {...view, state: "undecided", came_back: null, given: null, label: null, suggestion: null, point: null, curves: null, neighbours: [], verdicts: [], suggestions: [],
     ranking, seen: {hidden: true}, hidden: true};
 }
 

@@ -127,6 +127,25 @@ export function changesSection({changes, n_changes: nChanges, changed}) {
 const ORDERS = {sampled: "suspicious and some others", ranked: "most suspicious first", mixed: "most suspicious first, some others",
   random: "random"};
 
+/** How often people agree with other models. */
+export function sourcesSection({sources}) {
+  if (!sources.length) return null;
+  const rows = sources.map(each => [
+    el("a", {href: link({view: "documents", filter: `${quoted(`${each.source}.differs`)}=label`}), "aria-label":
+      `Documents that have another label now than ${each.source} suggests`}, each.source),
+    thousands(each.suggested), thousands(each.decided), each.decided ? `${thousands(each.agreed)} (${share(each.agreed / each.decided)})` : "–",
+    each.agreement === null ? el("span", {title: "Too few documents drawn at random are decided."}, "not known")
+      : `${share(each.agreement)} (${Math.floor(100 * each.low)} to ${Math.ceil(100 * each.high)} %)`]);
+  return section("sources", "Labels that models suggest", table("Labels that models suggest", [{title: "Model"}, {title: "Suggested", number: true},
+    {title: "Decided", number: true}, {title: "People agreed", number: true}, {title: "Of all, people agree", number: true, hint: "95 % interval"}], rows),
+  sources.map(each => folded(`source ${each.source}`, `What this says about ${each.source}`, each.told.map(words => el("p", {}, words)))));
+}
+
+/** A name as filters have it. */
+function quoted(name) {
+  return /^[^\s"\\,<>=~!]+$/.test(name) ? name : `"${name.replace(/[\\"]/g, "\\$&")}"`;
+}
+
 /** How far each queue is. */
 export function queuesSection({queues}) {
   if (!queues.length) return section("queues", "Queues", el("p", {class: "muted"}, "There is no queue yet."));

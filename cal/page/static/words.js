@@ -26,10 +26,20 @@ export function done(action, label, n = 1) {
   }
 }
 
-/** The label that can be kept: the given one, or one that was decided and is looked at again; null if there is none. */
+/**
+ * The label that can be kept: the given one, one that was decided and is looked at again, or what other models agree on; null if
+ * there is none.
+ */
 export function keeps(view) {
   if (view.hidden) return null;
-  return view.given ?? (view.role === "check" ? view.label : null);
+  return view.given ?? (view.role === "check" ? view.label : null) ?? accepts(view);
+}
+
+/** The label that can be accepted because nothing is given and all models that say something say it; null if there is none. */
+export function accepts(view) {
+  if (view.hidden || view.given !== null || (view.role === "check" && view.label !== null)) return null;
+  const said = new Set(view.suggestions.map(each => each.label));
+  return said.size === 1 ? [...said][0] : null;
 }
 
 /** A probability for people: never "100%" or "0%", which no model knows. */

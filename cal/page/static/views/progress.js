@@ -5,7 +5,7 @@ import {get} from "../api.js";
 import {complain} from "../notices.js";
 import {progressNow} from "../progress_line.js";
 import {agreementSection, reviewersSection} from "../progress_people.js";
-import {changesSection, countsSection, leftSection, queuesSection, stopSection} from "../progress_parts.js";
+import {changesSection, countsSection, leftSection, queuesSection, sourcesSection, stopSection} from "../progress_parts.js";
 import {app, on} from "../state.js";
 
 const AGAIN = 5000;  // milliseconds
@@ -45,7 +45,7 @@ export const progress = {
       const errors = found.queues.length || !app.about.learning;  // labelling from nothing looks for no errors
       rest.replaceChildren(...(errors ? [el("div", {class: "column"}, leftSection(found)),
         el("div", {class: "column"}, stopSection(found), changesSection(found))] : []),
-      reviewersSection(found), agreementSection(found), ...(errors ? [queuesSection(found)] : []));
+      ...[reviewersSection(found), agreementSection(found), sourcesSection(found), errors && queuesSection(found)].filter(Boolean));
       for (const each of rest.querySelectorAll("details")) each.open = open.includes(each.dataset.name);
     }
 
