@@ -27,7 +27,7 @@ from cal.annotation.learning.record import BatchRecord
 from cal.annotation.learning.roles import CHECK, FAILED, FIRST, RESERVE, TEST, TRAINING, WAITING
 from cal.annotation.learning.round_run import write_run
 from cal.annotation.learning.starting import FROM_SEQ, GIVEN_SEQ, UP_TO
-from cal.annotation.learning.writing import MadeBatch, NewDraw, write_batch
+from cal.annotation.learning.writing import MadeBatch, NewDraw, lock_events, write_batch
 from cal.annotation.store.schema import DRAW, QUEUE
 from cal.errors import CalError, quantity
 from cal.threads import one_thread
@@ -283,6 +283,7 @@ class Worker:
         record, model = self._record(batch, at, label_ids), registry.described(self.options.choices.learner)
         with self.project.writing() as connection:
             self._claim.check(connection)
+            lock_events(connection)
             run = None
             if batch.trained is not None:
                 about = {"version_id": latest_version(connection), "model": model, "seeds": [self.options.seed]}

@@ -41,15 +41,13 @@ def write_batch(
     stay where they are, and belong to the batch if it has chosen them.
 
     Args:
-        connection: a transaction that writes, in which no other worker can write a batch.
+        connection: a transaction that writes, with `lock_events`, in which no other worker can write a batch.
         queue: number of the queue.
         batch: number of the batch.
         draws: its documents, in their order.
         reserve: numbers of the documents that stand by.
         made: what is kept of the batch.
     """
-    if connection.dialect.name == "postgresql":  # whoever is deciding finishes first, and sees the draws afterwards
-        connection.exec_driver_sql("LOCK TABLE event IN SHARE MODE")
     unserved = (DRAW.c.queue_id == queue, DRAW.c.role == RESERVE, DRAW.c.served.is_(None))
     connection.execute(sa.delete(DRAW).where(*unserved))
     served = _served_reserve(connection, queue)
@@ -69,6 +67,12 @@ def write_batch(
     connection.execute(sa.insert(LEARNING_BATCH).values(record))
     _follow(connection, queue, made.run)
     update_draws(connection, sorted({each.document for each in new} | {each.document for each in draws}))
+
+
+def lock_events(connection: Connection) -> None:
+    """Lets whoever is deciding finish first, and others see the draws of the batch. SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("LOCK TABLE event IN SHARE ROW EXCLUSIVE MODE")
 
 
 def _served_reserve(connection: Connection, queue: int) -> dict[int, int]:
