@@ -39,7 +39,7 @@ class ActiveLearner(Loop):
             from the texts.
         strategy: strategy that chooses, a name, `{name: parameters}`, an object or a function of the pool.
         learner: classifier, a name, `{name: parameters}`, a scikit-learn classifier or an object; None is the
-            perceptron.
+            small perceptron, `small_mlp`.
         labels: labels in their order, if you know them; others may come up at any time.
         text: column with the texts, or two columns for pairs.
         id: column with the ids, if the table has it.
@@ -53,7 +53,7 @@ class ActiveLearner(Loop):
 
     Example:
         >>> texts = [f"How far is it to town {i}?" for i in range(20)] + [f"Who wrote book {i}?" for i in range(20)]
-        >>> learner = ActiveLearner(texts, features="lsa", learner="small_mlp")
+        >>> learner = ActiveLearner(texts, features="lsa")
         >>> ids = learner.ask(8)
         >>> learner.tell(ids, ["NUM" if "far" in learner.text(id) else "HUM" for id in ids])
         >>> learner

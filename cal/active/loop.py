@@ -46,7 +46,8 @@ class Loop:
         **options: Any,
     ) -> None:
         check_arguments(type(self).__init__, {"id": id, "label": label})
-        given = {"strategy": strategy, "learner": "mlp" if learner is None else learner, "labels": labels, **options}
+        learner = "small_mlp" if learner is None else learner
+        given = {"strategy": strategy, "learner": learner, "labels": labels, **options}
         self._documents = documents_of(documents, text, id, label)
         known = [each.name for each in fields(LoopOptions) if each.init]
         if unknown := [str(UnknownNameError("option", name, known)) for name in given if name not in known]:

@@ -73,7 +73,7 @@ class LoopOptions:
     """
 
     strategy: Any = "margin"
-    learner: Any = "mlp"
+    learner: Any = "small_mlp"
     n_epochs: int | None = None
     features: Any = "auto"
     labels: Sequence[str] | None = None

@@ -439,9 +439,8 @@ def test_a_project_acquires_what_a_simulation_acquires(tmp_path, strategy):
     held_out = {"id": [f"t{id}" for id in test], "text": [text for text, _ in test.values()]}
     corpus = cal.Corpus.from_frame(rows, test=held_out | {"label": [label for _, label in test.values()]})
     setting = {"seed_size": 12, "seed_set": "kmeans", "features": "lsa"}
-    curves = cal.simulate(
-        *(corpus, [strategy]), seeds=[3], rounds=3, query_size=8, full_data=False, workers=1, quiet=True, **setting
-    )
+    of_simulation = {"rounds": 3, "query_size": 8, "full_data": False, "workers": 1, "learner": "small_mlp"}
+    curves = cal.simulate(corpus, [strategy], seeds=[3], quiet=True, **of_simulation, **setting)
     with Project.create(tmp_path / "live.db", labels=corpus.label_names) as project:
         fill(project, OF)
         project.learn(strategy=strategy, seed=3, batch=8, test_share=0.0, check_share=0.0, per_class=0, **setting)
