@@ -63,22 +63,17 @@ class Backend:
         tell: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.folder, self.host = Path(folder), host
-        self._kept = contextlib.ExitStack()
-        try:
-            owned = OwnedFolder(
-                self.folder, "cal annotate label-studio", FILE, (f"{FILE}-wal", f"{FILE}-shm", PASSWORD)
-            )
-            self._kept.enter_context(owned.taken())
+        names = (f"{FILE}-wal", f"{FILE}-shm", PASSWORD)
+        with contextlib.ExitStack() as kept:
+            kept.enter_context(OwnedFolder(self.folder, "cal annotate label-studio", FILE, names).taken())
             self.socket = listen(host, port)
-            self._kept.callback(self.socket.close)
+            kept.callback(self.socket.close)
             self.port = int(self.socket.getsockname()[1])
             is_local = is_loopback(str(self.socket.getsockname()[0]))
             self.password = password or ("" if is_local else _kept_password(self.folder))
             self.state = BackendState(self.folder)
-            self._kept.callback(self.state.close)
-        except BaseException:
-            self._kept.close()
-            raise
+            kept.callback(self.state.close)
+            self._kept = kept.pop_all()
         self.trainer = Trainer(self.state, options, tell, self._made)
         look_at = self.trainer.look_at
         self.exchange = Exchange(self.state, client, options.question, tell, look_at) if client else None

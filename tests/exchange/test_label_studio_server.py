@@ -1,137 +1,23 @@
-"""A real Label Studio server takes our file, is labelled through its API, and gives everything back."""
+"""A real Label Studio takes our file, is labelled through its API, gives everything back, and follows our strategy."""
 
-import http.cookiejar
 import json
 import os
-import re
-import shutil
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
-import venv
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
+import cal
 from cal.exchange.formats import find_format, read_annotated, write_annotated
+from cal.exchange.label_studio_config import labelling_config
+from cal.exchange.losses import Losses
 from cal.exchange.records import AnnotatedDocument, Answer, LabelSet, Suggested
 
 pytestmark = pytest.mark.slow
-MAIL, PASSWORD = "ann@example.org", "hamlet-1603"
 START = datetime(2026, 11, 28, 12, tzinfo=UTC)
 LABELS = LabelSet(("ENTY", "HUM", 'has "quotes" & <tags>'), "Who is a person?", {"HUM": "#0072B2"})
-
-
-class Server:
-    """A logged-in session with a server."""
-
-    def __init__(self, address):
-        self.address = address
-        self.cookies = http.cookiejar.CookieJar()
-        self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))
-
-    def call(self, path, body=None, form=None, method=None):
-        headers = {"Referer": f"{self.address}/"}
-        if token := self.token():
-            headers["X-CSRFToken"] = token
-        data = None
-        if body is not None:
-            data, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
-        elif form is not None:
-            data = urllib.parse.urlencode(form).encode()
-        request = urllib.request.Request(self.address + path, data, headers, method=method)
-        with self.opener.open(request, timeout=60) as answer:
-            return answer.read()
-
-    def token(self):
-        return next((each.value for each in self.cookies if each.name == "csrftoken"), None)
-
-    def log_in(self):
-        page = self.call("/user/login/").decode()
-        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)[1]
-        self.call("/user/login/", form={"email": MAIL, "password": PASSWORD, "csrfmiddlewaretoken": token})
-        return self
-
-    def upload(self, project, path):
-        boundary = "----------cal"
-        content = (
-            (
-                f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{path.name}"\r\n'
-                "Content-Type: application/json\r\n\r\n"
-            ).encode()
-            + path.read_bytes()
-            + f"\r\n--{boundary}--\r\n".encode()
-        )
-        request = urllib.request.Request(
-            f"{self.address}/api/projects/{project}/import",
-            content,
-            {
-                "Content-Type": f"multipart/form-data; boundary={boundary}",
-                "X-CSRFToken": self.token(),
-                "Referer": f"{self.address}/",
-            },
-        )
-        with self.opener.open(request, timeout=60) as answer:
-            return json.load(answer)
-
-
-def installed(folder):
-    """The program of a Label Studio of its own: the one that LABEL_STUDIO names, or a fresh one from the index."""
-    if named := os.environ.get("LABEL_STUDIO"):
-        return Path(named)
-    venv.create(folder / "env", with_pip=True)
-    python = folder / "env" / "bin" / "python"
-    done = subprocess.run(
-        [python, "-m", "pip", "install", "--quiet", "--retries", "1", "label-studio"], capture_output=True, text=True
-    )
-    if done.returncode:
-        pytest.skip(f"label-studio cannot be installed: {done.stderr.strip().splitlines()[-1:]}")
-    return folder / "env" / "bin" / "label-studio"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    if sys.platform == "win32":
-        pytest.skip("the test starts programs as Unix does")
-    folder = tmp_path_factory.mktemp("label_studio")
-    program = installed(folder)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [program, "start", "--no-browser", "--port", str(port), "--username", MAIL, "--password", PASSWORD],
-            env={
-                **{name: value for name, value in os.environ.items() if not name.startswith("PYTHON")},
-                **{"LABEL_STUDIO_BASE_DATA_DIR": str(folder / "data"), "HOME": str(folder)},
-                **{"COLLECT_ANALYTICS": "False", "SENTRY_DSN": "", "FRONTEND_SENTRY_DSN": ""},
-            },
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        session = Server(f"http://127.0.0.1:{port}")
-        for _ in range(240):
-            try:
-                session.call("/health")
-                break
-            except (urllib.error.URLError, ConnectionError):
-                assert process.poll() is None, (folder / "log").read_text()[-3000:]
-                time.sleep(0.5)
-        yield session.log_in()
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def given_documents():
@@ -241,3 +127,109 @@ def test_an_annotation_that_is_edited_there_is_another_answer(server, project):
     assert ours in found.answers
     assert [each.label for each in found.answers if each.action == "relabel"] == ["HUM", LABELS.names[2]]
     assert len({each.id for each in found.answers}) == 3
+
+
+@pytest.fixture(scope="module")
+def backend(server, tmp_path_factory):
+    """`cal annotate label-studio` with a token of this server, as a program of its own; its address."""
+    folder = tmp_path_factory.mktemp("backend")
+    token = json.loads(server.call("/api/token/", {}))["token"]
+    words = ["port=0", "-q", "features=lsa", "features.n_components=8", "seed_size=8", "batch=4", "device=cpu"]
+    words += ["password=hamlet-1603", "test_share=0", "n_epochs=10", "learner.hidden=[20]"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "cal", "annotate", "label-studio", folder / "learned", *words],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "LABEL_STUDIO_API_KEY": token, "LABEL_STUDIO_URL": server.address},
+    ) as process:
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.terminate()
+            process.wait(60)
+    assert process.returncode == 0
+
+
+TOPICS = {"NUM": "How far is it from town {} to town {}?", "HUM": "Who wrote book {} of volume {}?"}
+
+
+@pytest.fixture(scope="module")
+def learned(server, backend):
+    """A project with 60 tasks whose backend is ours: its number, and the texts of its tasks."""
+    config = labelling_config(TOPICS, LabelSet(), Losses("config"))
+    about = {"title": "learned", "label_config": config, "sampling": "Uncertainty sampling"}
+    project = json.loads(server.call("/api/projects", about))["id"]
+    assert backend.startswith("http://cal:hamlet-1603@")
+    made = json.loads(server.call("/api/ml", {"project": project, "url": backend, "title": "cal"}))
+    assert made["readable_state"] == "Connected"
+    texts = [list(TOPICS.values())[n % 2].format(n, 5 * n % 7) for n in range(60)]
+    server.call(f"/api/projects/{project}/import", [{"text": text} for text in texts])
+    listed = json.loads(server.call(f"/api/tasks?project={project}&fields=all&page_size=100"))["tasks"]
+    return project, {task["id"]: task["data"]["text"] for task in listed}
+
+
+def version(server, project, number):
+    """The version with this number, once the project uses it."""
+    end = time.monotonic() + 120
+    while True:
+        found = json.loads(server.call(f"/api/projects/{project}/"))["model_version"] or ""
+        if found.startswith(f"cal-{number}-"):
+            return found
+        assert time.monotonic() < end, found
+        time.sleep(0.2)
+
+
+def label_next(server, project):
+    """Labels the task that the server serves next; its number, and the predictions that came with it."""
+    task = json.loads(server.call(f"/api/projects/{project}/next/"))
+    label = "NUM" if task["data"]["text"].startswith("How far") else "HUM"
+    server.call(f"/api/tasks/{task['id']}/annotations/", {"result": [chosen(label)], "lead_time": 1.0})
+    return task["id"], task["predictions"]
+
+
+def test_uncertainty_sampling_of_label_studio_follows_our_strategy(server, learned):
+    project, texts = learned
+    learner = cal.ActiveLearner(
+        dict(id=[str(id) for id in texts], text=list(texts.values())),
+        *("margin", {"mlp": {"hidden": [20], "n_epochs": 10}}, list(TOPICS)),
+        **dict(features={"lsa": {"n_components": 8}}, device="cpu", test_share=0.0),
+    )
+    versions = []
+    for number, size in ((1, 8), (2, 4), (3, 4)):
+        versions.append(version(server, project, number))
+        expected = [int(id) for id in learner.ask(size)]
+        labelled = []
+        for place in range(size):
+            task, predictions = label_next(server, project)
+            [mine] = [each for each in predictions if each["model_version"] == versions[-1]]
+            assert mine["score"] == pytest.approx(place / (60 - sum((0, 8, 4)[:number])))
+            assert bool(mine["result"]) == (number > 1)
+            labelled.append(task)
+        assert labelled == expected
+        learner.tell([str(id) for id in labelled], ["NUM" if "far" in texts[id] else "HUM" for id in labelled])
+    last = version(server, project, 4)
+    assert len({*versions, last}) == 4
+    end = time.monotonic() + 60
+    while (kept := json.loads(server.call(f"/api/projects/{project}/model-versions/"))) != {last: 60}:
+        assert time.monotonic() < end, kept  # older predictions are removed
+        time.sleep(0.2)
+
+
+def test_without_a_token_label_studio_asks_for_predictions_itself(server, backend, learned):
+    project, _ = learned
+    last = version(server, project, 4)
+    everything = {"selectedItems": {"all": True, "excluded": []}}
+    server.call(f"/api/dm/actions?id=delete_tasks_predictions&project={project}", everything)
+    told = json.loads(server.call(f"/api/dm/actions?id=retrieve_tasks_predictions&project={project}", everything))
+    assert told["processed_items"] == 60
+    server.call(f"/api/projects/{project}/", {"model_version": last}, method="PATCH")
+    listed = json.loads(server.call(f"/api/tasks?project={project}&fields=all&page_size=100"))["tasks"]
+    scores = {}
+    for task in listed:
+        [mine] = task["predictions"]
+        assert mine["model_version"] == last
+        assert mine["result"][0]["value"]["choices"][0] in TOPICS
+        scores[task["id"]] = mine["score"]
+    undecided = [task["id"] for task in listed if not task["annotations"]]
+    assert all((score < 1) == (id in undecided) for id, score in scores.items())
+    assert label_next(server, project)[0] == min(undecided, key=lambda id: scores[id])

@@ -135,10 +135,17 @@ def quick_options():
     return options
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def connect():
     """connect(backend, number, config): what Label Studio sends about a project to a backend."""
     return Studio
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    """Label Studio with a backend that knows nothing, and nothing hostile must change that."""
+    with Backend(tmp_path_factory.mktemp("hostile"), options(), port=0) as backend:
+        yield Studio(backend)
 
 
 @pytest.fixture
