@@ -6,11 +6,13 @@ import shlex
 from pathlib import Path
 
 import pytest
+import yaml
 
 from cal import registry
 from cal.commands import COMMANDS
 from cal.config import compose, compose_sweep, options
 from cal.learners.scikit import Scikit
+from cal.request import help_of
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -131,3 +133,20 @@ def test_the_page_about_annotation_shows_what_happens(tmp_path, monkeypatch):
             command, given = " ".join(words[1:3]), [word for word in words[3:] if word not in ("--from", "next.csv")]
             given += ["source=next.csv"] * ("--from" in words)
             assert compose(registry.find_target(COMMANDS[command].request), command, given)
+
+
+def test_the_page_about_label_studio_gives_commands_and_links_that_are_right(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = ROOT / "docs" / "label_studio.md"
+    text = page.read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if line.startswith("cal annotate label-studio ")]
+    assert len(lines) > 1
+    request = registry.find_target(COMMANDS["annotate label-studio"].request)
+    for line in lines:
+        words = [word for word in shlex.split(line)[3:] if word not in ("--host", "0.0.0.0")]
+        assert compose(request, "annotate label-studio", words)
+    told = dict(re.findall(r"`(\w+)=([\w.]+)`", text))
+    for name in ("seed_set", "seed_size", "batch", "test_share"):  # their defaults
+        assert help_of(request)[name][0] == yaml.safe_load(told[name]), name
+    for link in re.findall(r"\]\((?!http)([^)#]+)\)", text):
+        assert (page.parent / link).exists(), link

@@ -195,7 +195,7 @@ class Exchange:
             self._say(
                 project.uid,
                 f"Label Studio serves tasks by '{sampling}'. To have them in our order, choose Uncertainty sampling "
-                "under Settings, Annotation, Task Sampling.",
+                "under Settings, General, Task Sampling.",
             )
 
     def _say(self, uid: str, text: str) -> None:

@@ -141,5 +141,5 @@ def _welcome(backend: Backend) -> str:
     return (
         f"The backend serves at {backend.address}{secret}.\n"
         f"In Label Studio: Settings, Model, Connect Model, with the address {backend.address_with_password}\n"
-        f"Then: Settings, Annotation, Task Sampling, Uncertainty sampling. {sends} Ctrl-C stops it."
+        f"Then: Settings, General, Task Sampling, Uncertainty sampling. {sends} Ctrl-C stops it."
     )
