@@ -156,6 +156,7 @@ def test_numbers_of_epochs_have_one_name_in_every_command():
 
 NEEDED = {
     "SelectRequest": {"recipe": "al_uncertainty", "count": 3},
+    "AskRequest": {"unlabelled": "texts.csv"},
     "LabelStudioRequest": {"folder": "learned"},
     "CorrectRequest": {"dataset": {"files": {"path": "my.csv"}}, "corrections": "suspects.csv"},
 }

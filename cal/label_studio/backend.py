@@ -22,7 +22,7 @@ from cal.label_studio.exchange import Exchange
 from cal.label_studio.guard import USER, Entrance
 from cal.label_studio.options import BackendOptions
 from cal.label_studio.state import FILE, BackendState
-from cal.label_studio.trainer import Trainer
+from cal.label_studio.trainer import BackendTrainer
 from cal.page.listening import is_loopback, listen, name_of
 
 PASSWORD = "password"  # nosec B105: the name of the file that keeps it
@@ -74,7 +74,7 @@ class Backend:
             self.state = BackendState(self.folder)
             kept.callback(self.state.close)
             self._kept = kept.pop_all()
-        self.trainer = Trainer(self.state, options, tell, self._made)
+        self.trainer = BackendTrainer(self.state, options, tell, self._made)
         look_at = self.trainer.look_at
         self.exchange = Exchange(self.state, client, options.question, tell, look_at) if client else None
         entrance = Entrance(self.password, host, is_local)

@@ -1,4 +1,4 @@
-"""Trainer: a thread that makes models of projects when enough is new, while their last ones go on serving."""
+"""BackendTrainer: a thread that makes models of projects when enough is new, while their last ones go on serving."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ QUIET, PATIENCE = 0.3, 3.0
 """Seconds without messages before it looks at a project, and the most that it waits for them."""
 
 
-class Trainer:
+class BackendTrainer:
     """Makes models of projects.
 
     Args:

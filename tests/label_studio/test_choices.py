@@ -6,7 +6,7 @@ import cal
 from cal.label_studio.changes import Annotation, Change
 from cal.label_studio.labelling import labelling_of
 from cal.label_studio.state import BackendState
-from cal.label_studio.trainer import Trainer
+from cal.label_studio.trainer import BackendTrainer
 
 
 @pytest.mark.parametrize("strategy", ["margin", "badge", "random", {"mix": {"entropy": 0.5, "coreset": 0.5}}])
@@ -14,7 +14,7 @@ def test_the_next_tasks_are_what_active_learner_asks_for(strategy, connect, quic
     given = quick_options(strategy=strategy)
     labelling = labelling_of(connect(None).config)
     state = BackendState(tmp_path)
-    trainer = Trainer(state, given, lambda text: None, lambda uid: None)
+    trainer = BackendTrainer(state, given, lambda text: None, lambda uid: None)
     state.record("3", Change(connect(None).config, {id: {"text": text} for id, text in connect.texts.items()}))
     learner = cal.ActiveLearner(
         dict(id=[str(id) for id in connect.texts], text=list(connect.texts.values())),
