@@ -156,6 +156,8 @@ def test_numbers_of_epochs_have_one_name_in_every_command():
 
 NEEDED = {
     "SelectRequest": {"recipe": "al_uncertainty", "count": 3},
+    "LearnRequest": {"project": "reviews.db"},
+    "ServeRequest": {"project": "reviews.db", "learn": True},
     "AskRequest": {"unlabelled": "texts.csv"},
     "LabelStudioRequest": {"folder": "learned"},
     "CorrectRequest": {"dataset": {"files": {"path": "my.csv"}}, "corrections": "suspects.csv"},
