@@ -11,7 +11,7 @@ from cal.page.errors import Refused
 from cal.page.learning_line import read_line
 
 
-class Trainer(Protocol):
+class StartsWorkers(Protocol):
     """What starts a worker beside the page."""
 
     @property
@@ -22,7 +22,7 @@ class Trainer(Protocol):
         """Starts one, unless one runs."""
 
 
-def begin(project: Project, labels: Sequence[str], lead: str, trainer: Trainer | None) -> None:
+def begin(project: Project, labels: Sequence[str], lead: str, trainer: StartsWorkers | None) -> None:
     """Begins to learn, or goes on if nothing learns at present.
 
     Args:

@@ -18,11 +18,11 @@ from cal.page.about import count_documents, count_given
 from cal.page.label_uses import read_label_uses
 from cal.page.learning_accuracy import read_accuracies
 from cal.page.learning_line import read_line
-from cal.page.learning_start import Trainer
+from cal.page.learning_start import StartsWorkers
 from cal.page.models.learning import BatchView, LabelFound, LearningFacts, LearningLine, LearningView
 
 
-def learning_view(project: Project, trainer: Trainer | None) -> LearningView:
+def learning_view(project: Project, trainer: StartsWorkers | None) -> LearningView:
     """Whether the project learns, and what was gained so far.
 
     Args:

@@ -25,7 +25,7 @@ from cal.annotation.learning.pool import ProjectPool, given_labels, withdrawn
 from cal.annotation.learning.reading import LearningBatch, read_learning
 from cal.annotation.learning.record import BatchRecord
 from cal.annotation.learning.roles import CHECK, FAILED, FIRST, RESERVE, TEST, TRAINING, WAITING
-from cal.annotation.learning.round_run import write_run
+from cal.annotation.learning.round_run import RoundRun
 from cal.annotation.learning.starting import FROM_SEQ, GIVEN_SEQ, UP_TO
 from cal.annotation.learning.writing import MadeBatch, NewDraw, lock_events, write_batch
 from cal.annotation.store.schema import DRAW, QUEUE
@@ -281,14 +281,15 @@ class Worker:
             (each.row, each.score) for each in (*batch.draws, *batch.reserve) if each.role not in (TEST, CHECK)
         ]
         record, model = self._record(batch, at, label_ids), registry.described(self.options.choices.learner)
+        ready: RoundRun | None = None
+        if batch.trained is not None:
+            name = f"{self._name}, round {at.round}"
+            ready = RoundRun.of(name, batch.trained, self._pool.numbers, label_ids, suggested)
         with self.project.writing() as connection:
             self._claim.check(connection)
             lock_events(connection)
-            run = None
-            if batch.trained is not None:
-                about = {"version_id": latest_version(connection), "model": model, "seeds": [self.options.seed]}
-                name = f"{self._name}, round {at.round}"
-                run = write_run(connection, name, batch.trained, about, self._pool.numbers, label_ids, suggested)
+            about = {"version_id": latest_version(connection), "model": model, "seeds": [self.options.seed]}
+            run = None if ready is None else ready.write(connection, about)
             returns = [{"document_id": numbers[each.row], "comment": each.reason} for each in batch.checks]
             append_returns(connection, returns)
             seconds_by = {"choose": seconds, "write": time.perf_counter() - began}
