@@ -41,9 +41,10 @@ function begin(renew) {
   const again = async () => { await refresh(); emit("about"); renew(); };
   get("learning").then(found => {
     place.replaceChildren(...invitation({...found, n: found.n_unlabelled, again}));
+    if (!found.starting) others.prepend(button("Label at random instead", makeQueue(renew)));
   }).catch(complain);
-  return [el("div", {class: "empty"}, el("h2", {}, "Nothing is labelled yet"), place,
-    el("p", {class: "buttons"}, button("Label at random instead", makeQueue(renew)), documents()))];
+  const others = el("p", {class: "buttons"}, documents());
+  return [el("div", {class: "empty"}, el("h2", {}, "Nothing is labelled yet"), place, others)];
 }
 
 /** Nothing is left of a queue that a model fills: what it does, and that the page goes on by itself. */
@@ -52,10 +53,12 @@ function learns(line, left, renew) {
     return box("Everything that the model asked for is decided", [el("p", {}, liveStage(), ". ", stageMeans(line))],
       tab("learning", "How to go on"), tab("export", "Export"), documents());
   }
-  if (line.n_waiting && line.stage !== "training") return nothingLeft(left, renew);
+  const others = Object.values(left ?? {}).some(n => n > 0);
+  if (line.stage !== "training" && (line.n_waiting ? others : line.message)) return nothingLeft(left, renew);
   setTimeout(renew, AGAIN);  // whatever the stream of changes says
   return [el("div", {class: "empty learns", role: "status"}, el("h2", {}, line.stage === "training" ? "The model is learning" : "The next documents are being chosen"),
-    el("p", {}, line.stage === "training" ? [liveStage(), "."] : ""), el("p", {}, "You have decided everything that it asked for. New documents appear here by themselves."))];
+    el("p", {}, line.stage === "training" ? [liveStage(), "."] : ""), el("p", {}, line.batch === null ? "They appear here by themselves."
+      : "You have decided everything that it asked for. New documents appear here by themselves."))];
 }
 
 function nothingLeft(left, renew) {
