@@ -10,6 +10,7 @@ import yaml
 
 import cal
 from cal import registry
+from cal.active.options import LoopOptions
 from cal.cli import main
 from cal.commands import COMMANDS
 from cal.config import compose
@@ -151,7 +152,8 @@ def test_numbers_of_epochs_have_one_name_in_every_command():
     for request in CONFIGURED.values():
         if "learner" in help_of(request):
             made = request(learner="mlp", n_epochs=3, **NEEDED.get(request.__name__, {}))
-            assert getattr(made, "choices", made).learner.n_epochs == 3
+            chosen = made.chosen() if isinstance(made, LoopOptions) else made
+            assert chosen.learner.n_epochs == 3
 
 
 NEEDED = {
