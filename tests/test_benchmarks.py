@@ -159,6 +159,15 @@ def test_a_project_is_measured_from_import_to_export():
 
 
 @pytest.mark.slow
+def test_a_round_of_learning_is_measured_and_a_missing_peer_is_named():
+    measured = result_of("learn", "--documents", 2000, "--dimensions", 20, *NO_PEERS)
+    for step in ("read", "first", "round", "predict"):
+        assert_measured(measured[f"{step}_seconds"], measured[f"{step}_mb"])
+    assert measured["accuracy"] > 0.2
+    assert [sentence.split()[0] for sentence in measured["missing"]] == ["scikit-activeml"]
+
+
+@pytest.mark.slow
 def test_the_page_is_measured():
     (measured,) = result_of("page", "--documents", 2000, "--decisions", 10)["results"]
     assert_measured(*(measured[f"first_view{kind}_s"] for kind in ("", "_at_once")), measured["lasso_ms"])

@@ -93,7 +93,8 @@ def by_direction(
     x = unit(x)
     places, others = x.any(dim=1).nonzero().squeeze(1), (~x.any(dim=1)).nonzero().squeeze(1)
     n_directed = min(n, len(places))
-    found, scores = choose(x[places], n_directed) if n_directed else (places, x.new_empty(0))
+    directed = x if len(places) == len(x) else x[places]  # without a copy of a large corpus
+    found, scores = choose(directed, n_directed) if n_directed else (places, x.new_empty(0))
     last = others[: n - n_directed]
     return torch.cat([places[found], last]), torch.cat([scores.double(), x.new_full((len(last),), lowest)])
 

@@ -16,7 +16,7 @@ from cal.dynamics.data_map import DataMap
 from cal.dynamics.prediction_dynamics import PredictionDynamics
 from cal.dynamics.training_dynamics import TrainingDynamics
 from cal.errors import StrategyError
-from cal.learners.base import Learner, Prediction
+from cal.learners.base import LatePrediction, Learner, Prediction
 from cal.learners.out_of_fold import out_of_fold_dynamics
 from cal.streams import Streams, stream
 
@@ -316,6 +316,8 @@ class PoolPart(Pool):
         if not self._asks_whole("_prediction"):
             return self._learner.predict(self.candidates)
         known = self._whole._prediction
+        if isinstance(known, LatePrediction):
+            return LatePrediction(self._taken(known.logits), lambda: self._taken(known.embeddings))
         return Prediction(self._taken(known.logits), self._taken(known.embeddings))
 
     @cached_property

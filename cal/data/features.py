@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from mmap import mmap
 from typing import Any, Protocol
 
 import numpy as np
@@ -27,7 +28,7 @@ from cal.threads import one_thread
 
 DENSE = "make_pipeline(TfidfVectorizer(), TruncatedSVD(100)), or features=lsa"
 """Advice for whatever cannot use sparse vectors."""
-_ROWS = 4_096  # of a large matrix that are looked at together
+_ROWS, _READ = 4_096, 65_536  # of a large matrix that are looked at together, and read from a file
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +130,7 @@ class Features:
         found = {}
         for name, split in corpus.splits().items():
             _refuse(source, split.ids, name, [i for i in split.ids if i not in row_of], "have no vector")
-            found[name] = _as_floats(vectors[np.array([row_of[instance_id] for instance_id in split.ids])])
+            found[name] = _as_floats(_taken(vectors, np.array([row_of[each] for each in split.ids], dtype=np.int64)))
             broken = [split.ids[row] for row in _not_finite(found[name])]
             _refuse(source, split.ids, name, broken, "hold NaN or infinity")
         return cls.of(found)
@@ -301,6 +302,25 @@ def _by_row(name: str, vectors: Any) -> Any:
 
 def _as_floats(vectors: Any) -> Any:
     return vectors if vectors.dtype in (np.float32, np.float64) else vectors.astype(np.float64)
+
+
+def _taken(vectors: Any, rows: np.ndarray) -> Any:
+    """Some rows of vectors, in this order. Those in a file are read once from its start to its end, part by part."""
+    if not isinstance(vectors, np.memmap) or not isinstance(vectors.base, mmap) or vectors.filename is None:
+        return vectors[rows]  # a part of a map does not know where in the file it begins
+    made = np.empty((len(rows), vectors.shape[1]), vectors.dtype)
+    order = np.argsort(rows, kind="stable")
+    for start in range(0, vectors.shape[0], _READ):
+        part = order[slice(*np.searchsorted(rows[order], [start, start + _READ]))]
+        # A map of its own, so that no more of the file than this part counts as memory of the process.
+        made[part] = _reopened(vectors)[rows[part]]
+    return made
+
+
+def _reopened(vectors: np.memmap) -> np.ndarray:
+    layout: Any = "F" if np.isfortran(vectors) else "C"
+    again: np.ndarray = np.memmap(str(vectors.filename), vectors.dtype, "r", vectors.offset, vectors.shape, layout)
+    return again
 
 
 def _kind(vectors: Any) -> str:

@@ -12,6 +12,8 @@ from cal.errors import in_words
 MISSING = frozenset("nan NaN NAN -nan -NaN None null NULL NA N/A n/a #N/A #NA <NA> NaT".split())
 """What software writes into text files instead of a missing value, as `pandas.read_csv` reads it."""
 
+_WHOLE = re.compile(r"-?[0-9]+\.0")
+
 STRICT, MERGE = LABELS = ("strict", "merge")
 """What to do with labels that look like one: keep them apart, or merge them."""
 
@@ -28,7 +30,7 @@ def normal_form(name: str) -> str:
     else:
         folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
         form = "".join(mark for mark in folded if not mark.isspace() and unicodedata.category(mark) != "Cf")
-    return form[:-2] if re.fullmatch(r"-?[0-9]+\.0", form) else form
+    return form[:-2] if form.endswith(".0") and _WHOLE.fullmatch(form) else form
 
 
 def text_form(text: str) -> str:

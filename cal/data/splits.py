@@ -156,9 +156,12 @@ class Split:
             )
 
 
+_HALF = re.compile("[\ud800-\udfff]")
+
+
 def _refuse_half_characters(what: str, texts: Sequence[str]) -> None:
     """Refuses lone surrogates, as a cut emoji leaves them: they are not text, and no file could hold them."""
-    bad = [row for row, text in enumerate(texts) if re.search("[\ud800-\udfff]", text)]
+    bad = [row for row, text in enumerate(texts) if not text.isascii() and _HALF.search(text)]
     if bad:
         others = f", and so have {len(bad) - 1:,} more" if len(bad) > 1 else ""
         raise DataError(
