@@ -119,6 +119,20 @@ def test_the_page_about_labelling_with_others_shows_what_happens(tmp_path, monke
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
+def test_the_page_about_machine_labels_shows_what_happens(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = ROOT / "docs" / "check_machine_labels.md"
+    result = doctest.testfile(str(page), module_relative=False)
+    assert result.attempted > 30
+    assert result.failed == 0
+    lines = [line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("cal annotate ")]
+    assert len(lines) == 4
+    for line in lines:
+        _, *words = shlex.split(line.split("   ")[0])
+        command = " ".join(words[:2])
+        assert compose(registry.find_target(COMMANDS[command].request), command, words[2:])
+
+
 def test_the_page_about_annotation_shows_what_happens(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     page = ROOT / "docs" / "annotation.md"

@@ -20,7 +20,8 @@ from cal.annotation.store.label_table import read_labels
 from cal.annotation.store.labels import LabelNames
 from cal.annotation.store.schema import DOCUMENT, DRAW, GIVEN, MAP_POINT, QUEUE, STATE, SUGGESTION, VERDICT
 from cal.annotation.store.statements import among_all
-from cal.annotation.suggestions.sources import read_sources
+from cal.annotation.suggestions.accepting import may_be_accepted
+from cal.annotation.suggestions.sources import read_sources, source_run
 from cal.page.models.selections import DocumentSelection, LabelCount, SelectionCount, SourceCount
 from cal.page.points import inside
 
@@ -76,7 +77,11 @@ def conditions(
 
 
 def resolve(
-    project: Project, connection: Connection, selection: DocumentSelection, reviewer: str | None = None
+    project: Project,
+    connection: Connection,
+    selection: DocumentSelection,
+    reviewer: str | None = None,
+    source: str | None = None,
 ) -> np.ndarray:
     """(document,) numbers of the documents of a selection, in the order of the corpus.
 
@@ -85,9 +90,12 @@ def resolve(
         connection: a transaction that reads.
         selection: the selection.
         reviewer: who asks.
+        source: name of a source of labels, of which only documents count whose label may be accepted; None takes all.
     """
     basis, names = Basis.of(connection), read_labels(connection)
     clauses = conditions(project, connection, selection, basis, names, reviewer)
+    if source is not None:
+        clauses.append(may_be_accepted(source_run(connection, source)))
     query = sa.select(DOCUMENT.c.id).where(*clauses).order_by(DOCUMENT.c.id)
     return np.fromiter(connection.execute(query).scalars(), np.int64)
 
@@ -129,13 +137,8 @@ def count_selection(
 
 
 def _n_labelled(connection: Connection, clauses: Sequence[Any], run: int) -> int:
-    """Number of the documents that fit to which a source gives a label."""
-    labelled = (
-        SUGGESTION.c.document_id == DOCUMENT.c.id,
-        SUGGESTION.c.run_id == run,
-        SUGGESTION.c.label_id.is_not(None),
-    )
-    query = sa.select(sa.func.count()).select_from(DOCUMENT).where(*clauses, sa.exists().where(*labelled))
+    """Number of the documents that fit to which a source gives a label that may be accepted."""
+    query = sa.select(sa.func.count()).select_from(DOCUMENT).where(*clauses, may_be_accepted(run))
     return int(connection.execute(query).scalar_one())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sa
@@ -20,6 +21,13 @@ from cal.annotation.store.schema import DOCUMENT, DRAW, SUGGESTION
 from cal.annotation.suggestions.sources import source_run
 from cal.errors import DataError, quantity
 from cal.exchange.records import RELABEL
+
+
+def may_be_accepted(run: int) -> Any:
+    """A condition of a query about `DOCUMENT`: a run gives it a label, and it does not measure accuracy."""
+    measures = sa.exists().where(DRAW.c.document_id == DOCUMENT.c.id, DRAW.c.role == TEST, DRAW.c.is_open)
+    said = sa.exists().where(SUGGESTION.c.document_id == DOCUMENT.c.id, SUGGESTION.c.run_id == run)
+    return said.where(SUGGESTION.c.label_id.is_not(None)) & ~measures
 
 
 @dataclass(frozen=True)
@@ -69,9 +77,8 @@ def accept(
     names, run = read_labels(connection), source_run(connection, source)
     conditions = filter.conditions if filter.states() else (*filter.conditions, *WAITING.conditions)
     clauses = matching(connection, Filter(conditions), Basis.of(connection), names)
-    measures = sa.exists().where(DRAW.c.document_id == DOCUMENT.c.id, DRAW.c.role == TEST, DRAW.c.is_open)
     query = sa.select(DOCUMENT.c.id, SUGGESTION.c.label_id).join(SUGGESTION, SUGGESTION.c.document_id == DOCUMENT.c.id)
-    query = query.where(SUGGESTION.c.run_id == run, SUGGESTION.c.label_id.is_not(None), *clauses, ~measures)
+    query = query.where(SUGGESTION.c.run_id == run, *clauses, may_be_accepted(run))
     rows = connection.execute(query.order_by(DOCUMENT.c.id)).all()
     counts = dict(Counter(str(names.name(row.label_id)) for row in rows).most_common())
     if count is not None and count != len(rows):

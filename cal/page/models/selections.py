@@ -58,7 +58,7 @@ class LabelCount(BaseModel):
 
 
 class SourceCount(BaseModel):
-    """How many documents a source of labels gives one."""
+    """How many documents a source of labels gives one that may be accepted."""
 
     source: str
     n: int
@@ -72,7 +72,7 @@ class SelectionCount(BaseModel):
         states: number of documents in each state.
         given: number of documents of each given label, the most frequent first.
         suggested: the same of suggested labels.
-        sources: number of documents that each source of labels gives one.
+        sources: number of documents that each source of labels gives one that may be accepted.
         most: most documents that one bulk decision takes.
     """
 

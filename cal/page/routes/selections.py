@@ -44,7 +44,7 @@ def bulk(asked: BulkAsked, project: Served, reviewer: Writer) -> BulkTaken:
     with project.writing() as connection:
         if (known := known_bulk(connection, given)) is not None:
             return BulkTaken(id=asked.id, n_documents=known, known=True, numbers=[])
-        numbers = resolve(project, connection, asked.selection, reviewer).tolist()
+        numbers = resolve(project, connection, asked.selection, reviewer, asked.source).tolist()
         if len(numbers) != asked.count:
             told = f"You have confirmed {quantity(asked.count, 'document')}, and there are {len(numbers):,} now."
             raise Refused(409, "conflict", f"{told} Nothing was decided. Look at them again.", count=len(numbers))

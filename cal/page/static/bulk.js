@@ -35,8 +35,9 @@ export async function openBulk(selection, {action = "keep", label = null, source
   }
 
   function draw(problem = "") {
-    const n = about.count, without = about.given.find(each => each.label === null)?.n ?? 0;
-    const decided = n - (about.states.undecided ?? 0) - (about.states.skipped ?? 0);
+    const all = about.count, without = about.given.find(each => each.label === null)?.n ?? 0;
+    const decided = all - (about.states.undecided ?? 0) - (about.states.skipped ?? 0);
+    let n = all;
     const typed = el("input", {id: "bulk-count", inputMode: "numeric", autocomplete: "off", class: "value", oninput: check});
     const labels = el("select", {id: "bulk-label", "aria-label": "Label", onchange: () => { label = labels.value; check(); }},
       el("option", {value: "", selected: label === null}, "Choose a label"),
@@ -49,18 +50,19 @@ export async function openBulk(selection, {action = "keep", label = null, source
     const what = el("p", {class: "what"});
     const choices = ACTIONS.filter(([name]) => name !== "accept" || about.sources.length).map(([name, told]) => el("label", {class: "choice"}, el("input", {type: "radio", name: "bulk-action", value: name,
       checked: name === action, onchange: () => { action = name; check(); }}), ` ${told}`));
-    const confirm = el("p", {class: "confirm", hidden: n < TYPED}, el("label", {htmlFor: "bulk-count"}, `Type ${n} to confirm`), " ", typed);
+    const toType = el("label", {htmlFor: "bulk-count"}), confirm = el("p", {class: "confirm"}, toType, " ", typed);
 
     function check() {
       labels.hidden = action !== "relabel";
       models.hidden = action !== "accept";
-      const unsaid = n - (about.sources.find(each => each.source === source)?.n ?? 0);
-      const missing = action === "keep" ? without : action === "accept" ? unsaid : 0;
+      n = action === "accept" ? about.sources.find(each => each.source === source)?.n ?? 0 : all;
+      confirm.hidden = n < TYPED;
+      toType.textContent = `Type ${n} to confirm`;
+      const missing = action === "keep" && without;
       yes.textContent = button(action, action === "accept" ? source : label, n);
-      what.textContent = !missing ? consequence(action, action === "accept" ? source : label, n, decided)
-        : action === "keep" ? `${counted(missing, "document")} of them ${missing === 1 ? "has" : "have"} no label to keep. `
-          + "Give them one, or choose others."
-          : `${source} gives ${counted(missing, "document")} of them no label. Choose others.`;
+      what.textContent = missing ? `${counted(without, "document")} of them ${without === 1 ? "has" : "have"} no label to keep. `
+        + "Give them one, or choose others." : consequence(action, action === "accept" ? source : label, n, decided)
+        + (n < all ? ` ${counted(all - n, "document")} ${all - n === 1 ? "is" : "are"} left out: ${source} gives them no label, or they measure accuracy.` : "");
       what.classList.toggle("wrong", !!missing);
       yes.disabled = !n || n > about.most || !!missing || (action === "relabel" && !label)
         || (n >= TYPED && typed.value.replace(/\D/g, "") !== String(n));
@@ -85,7 +87,8 @@ export async function openBulk(selection, {action = "keep", label = null, source
 
   async function decide(comment) {
     sent = true;
-    const id = uuid(), n = about.count, of = action === "accept" ? source : null, chosen = of ? "relabel" : action;
+    const id = uuid(), of = action === "accept" ? source : null, chosen = of ? "relabel" : action;
+    const n = of ? about.sources.find(each => each.source === of).n : about.count;
     const given = action === "relabel" ? label : null, words = of ? `accepted ${counted(n, "label")} of ${of}` : done(chosen, given, n);
     dialog.close();
     const body = {id, selection, action: chosen, label: given, source: of, comment, count: n, time: new Date().toISOString()};
