@@ -14,7 +14,7 @@
   maps from the `points` in memory; `progress_views` tells the status that `status_cache` keeps; `changes` tells
   browsers what others have decided; `exports` makes files.
 - `learning_line` says what a worker of active learning does, `learning_views` what was gained, and `learning_start`
-  begins.
+  begins it.
 - `static` is the page: ES modules and style sheets, which `assets` gives addresses that change with them.
   `cal/maps/static` holds the modules that draw maps, which the page shares with that of `cal map`.
 """

@@ -74,7 +74,6 @@ class BatchView(BaseModel):
         n_labels: number of different labels that were known.
         seconds: seconds that it took.
         moved: how the seed map moved, in words; empty if it could not.
-        stopping: stopping criteria that were met, in words.
         slips: number of labels that look like slips.
         notes: what the strategy wants people to know.
     """
@@ -89,7 +88,6 @@ class BatchView(BaseModel):
     n_labels: int
     seconds: float
     moved: str
-    stopping: list[str]
     slips: int
     notes: list[str]
 
@@ -114,18 +112,14 @@ class SlipView(BaseModel):
         document: its id.
         text: the beginning of its text.
         label: its label.
-        likely: label that it looks like; null if unknown.
         why: the reason, in words.
-        waits: whether it waits in the queue for a second look.
     """
 
     number: int
     document: str
     text: str
     label: str | None
-    likely: str | None
     why: str
-    waits: bool
 
 
 class LearningFacts(BaseModel):
@@ -142,8 +136,10 @@ class LearningFacts(BaseModel):
         batches: the batches, the latest last.
         curve: accuracy over labels, the latest last; empty if it is not known yet.
         why_no_curve: why it is not known; empty if it is.
+        notes: what else one should know about the accuracy.
         random: a sentence about labelling at random instead; empty if nothing can be said.
-        slips: labels that look like slips.
+        stopping: stopping criteria that were met, and with how many labels.
+        slips: labels that look like slips, and wait for a second look.
     """
 
     line: LearningLine
@@ -156,7 +152,9 @@ class LearningFacts(BaseModel):
     batches: list[BatchView]
     curve: list[AccuracyView]
     why_no_curve: str
+    notes: list[str]
     random: str
+    stopping: list[str]
     slips: list[SlipView]
 
 

@@ -38,7 +38,7 @@ function howToStart(starts, command, again) {
 }
 
 /** How right the model is, with its interval. */
-export function accuracySection({curve, why_no_curve: why, random, test_share: share}) {
+export function accuracySection({curve, why_no_curve: why, random, notes, test_share: share}) {
   if (!curve.length) {
     return section("accuracy", "How often the model is right is not known yet", el("p", {}, why),
       share ? el("p", {class: "muted"}, `${percent(share)} of all documents that you label are drawn at random and measure it. Nothing is learnt from them.`) : null);
@@ -53,7 +53,7 @@ export function accuracySection({curve, why_no_curve: why, random, test_share: s
       swatch("band"), "where the true share is, with 95 % certainty. All trainings are measured on the same documents.")),
     folded("accuracy-table", "As a table", table("Accuracy over labels", [{title: "Labels"}, {title: "Right", number: true},
       {title: "95 % certain", number: true}, {title: "Measured on", number: true}], rows)),
-    random ? el("p", {class: "random"}, random) : null);
+    notes.map(each => el("p", {class: "muted"}, each)), random ? el("p", {class: "random"}, random) : null);
 }
 
 function swatch(kind) {
@@ -107,10 +107,9 @@ export function batchesSection({batches, curve}) {
 }
 
 /** Stopping criteria that were met. */
-export function stopSection({batches}) {
-  const met = batches.at(-1)?.stopping ?? [];
-  if (!met.length) return null;
-  return section("stop may", "You may stop here", el("ul", {}, met.map(each => el("li", {}, each))));
+export function stopSection({stopping}) {
+  if (!stopping.length) return null;
+  return section("stop may", "You may stop here", el("p", {}, "These criteria say that more labels would change little:"), el("ul", {}, stopping.map(each => el("li", {}, each))));
 }
 
 /** Labels that look like slips. */
@@ -118,9 +117,10 @@ export function slipsSection({slips}) {
   if (!slips.length) return null;
   const row = each => el("li", {}, el("button", {type: "button", class: "neighbour", title: "Open this document", onclick: () => emit("open", {number: each.number})},
     each.label === null ? el("em", {}, "no label") : labelChip(each.label), el("span", {class: "neighbour-text", dir: "auto"}, short(each.text, 160))),
-  el("p", {class: "quiet"}, each.why, each.waits ? " It comes back in the queue." : ""));
+  el("p", {class: "quiet"}, each.why));
   const shown = slips.slice(0, FEW), more = slips.slice(FEW);
   return section("slips", `${counted(slips.length, "label")} may be ${slips.length === 1 ? "a slip" : "slips"}`,
+    el("p", {class: "muted"}, slips.length === 1 ? "It comes back in the queue for a second look." : "They come back in the queue for a second look."),
     el("ul", {class: "slips"}, shown.map(row)),
     more.length ? folded("slips", `${counted(more.length, "more", "more")}`, el("ul", {class: "slips"}, more.map(row))) : null);
 }
