@@ -164,3 +164,22 @@ def test_the_page_about_label_studio_gives_commands_and_links_that_are_right(tmp
         assert help_of(request)[name][0] == yaml.safe_load(told[name]), name
     for link in re.findall(r"\]\((?!http)([^)#]+)\)", text):
         assert (page.parent / link).exists(), link
+
+
+def test_the_page_about_labelling_from_nothing_shows_what_happens(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = ROOT / "docs" / "label_from_nothing.md"
+    result = doctest.testfile(str(page), module_relative=False)
+    assert result.attempted > 30
+    assert result.failed == 0
+    text = page.read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if re.match("cal (annotate|ask|simulate) ", line)]
+    assert len(lines) == 8
+    for line in lines:
+        words = shlex.split(re.split(" {3,}", line)[0])[1:]
+        if words[0] == "annotate":
+            words[:2] = [" ".join(words[:2])]
+        given = ["learn=true" if word == "--learn" else word for word in words[1:]]
+        assert compose(registry.find_target(COMMANDS[words[0]].request), words[0], given)
+    links = re.findall(r"\]\((?!http)([^)#]+)\)", text)
+    assert [link for link in links if not (page.parent / link).exists()] == []
