@@ -1,4 +1,4 @@
-"""Labels that models suggest: on the card, in blind mode, accepted in bulk, and in the progress, as a person sees them."""
+"""Labels that models suggest: on the card, in blind mode, accepted in bulk, and in the progress, in a real browser."""
 
 import pytest
 

@@ -25,9 +25,10 @@ from cal.exchange.records import RELABEL
 
 def may_be_accepted(run: int) -> Any:
     """A condition of a query about `DOCUMENT`: a run gives it a label, and it does not measure accuracy."""
-    measures = sa.exists().where(DRAW.c.document_id == DOCUMENT.c.id, DRAW.c.role == TEST, DRAW.c.is_open)
-    said = sa.exists().where(SUGGESTION.c.document_id == DOCUMENT.c.id, SUGGESTION.c.run_id == run)
-    return said.where(SUGGESTION.c.label_id.is_not(None)) & ~measures
+    measures = sa.select(1).where(DRAW.c.document_id == DOCUMENT.c.id, DRAW.c.role == TEST, DRAW.c.is_open)
+    said = SUGGESTION.alias("accepted")
+    labels = sa.select(1).where(said.c.document_id == DOCUMENT.c.id, said.c.run_id == run, said.c.label_id.is_not(None))
+    return labels.correlate(DOCUMENT).exists() & ~measures.correlate(DOCUMENT).exists()
 
 
 @dataclass(frozen=True)
