@@ -15,6 +15,7 @@ Where to find what, from the store up; each folder says what its modules are for
 - `store`: the tables, the database and its migrations, and the labels.
 - `decisions`: every decision as an event, what follows from the events, undo, and decisions in bulk.
 - `imports`: documents, maps and suspects, and which documents come back.
+- `suggestions`: labels by other models, and how often people agree with them.
 - `queues`: which documents, in which order, drawn with known probabilities, and how they are served.
 - `proof`: what the reads prove about the errors left, and simulated reviews that try it.
 - `status`: what a project tells, in numbers, words and plots, and the agreement of its reviewers.

@@ -585,6 +585,11 @@ def _of_status(about: Given) -> list[Call]:
         table = pd.DataFrame({"id": ["d1"], "action": ["exclude"]})
         decided = {"source": table, "format": "decisions", "reviewer": "ann", "adjudicates": False, "new_labels": True}
         flags = {"name": None, "source": {}, "accept": True, "partial": True}
+        machine = {"id": ["d0", "d1"], "label": ["a", "b"], "score": [0.9, 0.1]}
+        project.import_suggestions(machine, source="gpt")
+        accepted = {"source": "gpt", "filter": "gpt.score>=.9", "reviewer": "ann", "count": None}
+        labelling = {"labeller": lambda text: "a", "source": "rules", "filter": None, "batch_size": 2, "threads": 1}
+        labelling |= {"again": False, "new_labels": False, "skip_errors": False, "quiet": True}
         documents = {"labels": LabelSet(("a", "b")), "name": "v", "source": None, "complete": False, "accept": True}
         return [
             Call("Project.import_corpus", project.import_corpus, {"corpus": about.corpus, **flags}, [*flags]),
@@ -593,6 +598,14 @@ def _of_status(about: Given) -> list[Call]:
             Call("Project.export", project.export, exported),
             Call("Project.to_frame", project.to_frame, which),
             Call("Project.decide_from", project.decide_from, decided),
+            Call(
+                "Project.import_suggestions",
+                project.import_suggestions,
+                {"suggestions": machine, "source": "gpt", "new_labels": True},
+            ),
+            Call("Project.suggest", project.suggest, labelling),
+            Call("Project.accept_suggestions", project.accept_suggestions, accepted),
+            Call("Project.source", project.source, {"name": "gpt"}),
             Call("Project.status", project.status, {"reads": 100, "errors": 1.0}),
             Call("Project.agreement", project.agreement, {"blind": False, "least": 2}),
             Call(
