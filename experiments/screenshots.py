@@ -20,6 +20,7 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from cal import read_corpus
 from cal.annotation import Project, make_demo
 from cal.page import Server
 
@@ -48,6 +49,11 @@ def main() -> None:
             for size in SIZES:
                 for view, page in views(browser, server, theme, size):
                     print(save(page, given.output / f"{view}_{theme}_{size}.png"))
+        with learning(given.output / "learning.db") as server:
+            for theme in THEMES:
+                for size in SIZES:
+                    for view, page in learning_views(browser, server, theme, size):
+                        print(save(page, given.output / f"{view}_{theme}_{size}.png"))
         browser.close()
 
 
@@ -67,6 +73,36 @@ def disagree(project: Project) -> None:
         label = next(each for each in project.label_names if each != task.given)
         project.decide(task.document, "keep", reviewer="Cleo")
         project.decide(task.document, "relabel", label, reviewer="Dan", comment="As the guidelines say.")
+
+
+@contextmanager
+def learning(path: Path) -> Iterator[Server]:
+    """A server of a project that learns from nothing: docstrings, some of which are labelled by the demo's labels."""
+    path.unlink(missing_ok=True)
+    corpus = read_corpus("docstrings").train
+    names = read_corpus("docstrings").label_names
+    label_of = {id: names[gold] for id, gold in zip(corpus.ids, corpus.gold, strict=True)}
+    with Project.create(path) as project:
+        project.import_texts({"id": list(corpus.ids), "text": list(corpus.texts)})
+        for name in names[:5]:
+            project.add_label(name)
+        for _ in range(8):
+            project.learn(seed_size=50, batch=25, features="lsa", test_share=0.25)
+            tasks = [each for each in project.tasks("Ann", 200) if each.role != "reserve"]
+            for task in tasks if project.learning.batches[-1].batch < 7 else tasks[:11]:
+                project.add_label(label_of[task.document])
+                project.decide_all([task.decision("relabel", label_of[task.document], seconds=3.0)])
+        with project.serve(port=0, learn={}) as server:
+            yield server
+
+
+def learning_views(browser: Browser, server: Server, theme: str, size: str) -> Iterator[tuple[str, Page]]:
+    """What is different in a project that learns."""
+    page = window(browser, theme=theme, size=size)
+    for view in ("learning", "review"):
+        ready(page, f"{server.address}?view={view}")
+        yield f"learning_{view}", page
+    page.context.close()
 
 
 def window(browser: Browser, name: str = "Ann", theme: str = "light", size: str = "desktop", **more: Any) -> Page:

@@ -20,6 +20,22 @@ def address(make_reviews, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def learning_address(tmp_path_factory):
+    """A project that learns: it has been trained, and test documents are labelled."""
+    texts = [f"How {word} is town {i}?" for i in range(30) for word in ("far", "high")]
+    texts += [f"Who {word} book {i}?" for i in range(30) for word in ("wrote", "read")]
+    with Project.create(tmp_path_factory.mktemp("learning") / "reviews.db", labels=["NUM", "HUM"]) as project:
+        project.import_texts(texts)
+        for n in (16, 12, 12):
+            project.learn(seed_size=16, batch=12, reserve=4, test_share=0.5, features="lsa", check_share=0.0)
+            tasks = [each for each in project.tasks("Ann", n) if each.role != "reserve"]
+            said = [each.decision("relabel", "NUM" if each.text.startswith("How") else "HUM") for each in tasks]
+            project.decide_all(said[: n if n > 12 else 9])
+        with start(project, port=0) as server:
+            yield server.address
+
+
+@pytest.fixture(scope="module")
 def axe():
     return pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed.").Axe()
 
@@ -49,8 +65,8 @@ def visit(request, new_page, sign_in, address, until):
     page = new_page(color_scheme=scheme, viewport=SIZES[size], reduced_motion="reduce")
     sign_in(page)
 
-    def go(query=""):
-        page.goto(f"{address}{query}")
+    def go(query="", of=address):
+        page.goto(f"{of}{query}")
         until(page, READY)
         assert page.evaluate("document.body.dataset.ready") == "yes"
         page.wait_for_timeout(400)
@@ -67,6 +83,17 @@ def test_views(visit, check):
     page = visit()
     for name in views(page):
         check(visit(f"?view={name}"), name)
+
+
+def test_views_of_a_project_that_learns(visit, learning_address, check, until):
+    visit()
+    page = visit("?view=learning", learning_address)
+    until(page, "!!document.querySelector('svg.learning-chart')")
+    page.get_by_text("As a table").click()
+    check(page, "learning")
+    page = visit("?view=review", learning_address)
+    until(page, "!!document.querySelector('.card .text')")
+    check(page, "review")
 
 
 def test_dialogs_of_the_review(visit, check, until):

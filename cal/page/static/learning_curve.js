@@ -46,7 +46,7 @@ export function learningChart(curve) {
 
 /** A share in per cent; ends of intervals are rounded outwards. */
 export function percent(share, round = Math.round) {
-  return `${round(Number((100 * share).toFixed(6)))} %`;
+  return `${round(Number((100 * share).toFixed(6)))}\u00a0%`;
 }
 
 function levels(floor) {

@@ -16,14 +16,13 @@ const FEW = 5;
 /** What the worker does now, and how to start one. */
 export function stageSection({learning, starts, starting, command}, again) {
   const {line, batches} = learning, latest = batches.at(-1), stopped = !line.alive;
-  const box = section(`stage stage-${line.stage}`, "", el("p", {}, stageMeans(line)));
+  const box = section(`stage stage-${line.stage}`, "", el("p", {}, starting ? "It starts again in a moment." : stageMeans(line)));
   box.querySelector("h3").append(liveStage());
   if (latest?.n_documents && !stopped) {
     box.append(el("div", {class: "bar", role: "img", "aria-label": `${latest.n_decided} of ${latest.n_documents} documents of this batch are decided`},
       el("span", {style: {width: `${100 * latest.n_decided / latest.n_documents}%`}})));
   }
-  if (starting) box.append(el("p", {}, "It starts again in a moment."));
-  else if (stopped) box.append(...howToStart(starts, command, again));
+  if (stopped && !starting) box.append(...howToStart(starts, command, again));
   const told = [`${counted(line.n_labelled, "label")} to learn from`, line.n_test ? `${thousands(line.n_test)} to measure` : "",
     learning.strategy ? `chosen by ${learning.strategy}` : "", learning.learner ? `learnt by ${learning.learner}` : ""].filter(Boolean);
   box.append(el("p", {class: "muted"}, `${told.join(" · ")}.`));

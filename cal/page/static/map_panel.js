@@ -145,7 +145,7 @@ export class MapPanel {
     map.setMatching(points.matches ?? null);
     map.setDensity(header.density ? {...header.density, counts: points.counts} : null);
     this.names.show(header.regions);
-    this.controls.showEpochs(header.epochs, header.n_epochs);
+    this.controls.showEpochs(header.epochs, header.n_epochs || (app.about.learning ? 1 : 0));  // those that learn have no curves, and need no note
     this.#tell();
     this.#ring();
     if (before) await map.moveTo({x: points.x, y: points.y}, {milliseconds});
