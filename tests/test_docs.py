@@ -113,7 +113,7 @@ def test_the_page_about_labelling_with_others_shows_what_happens(tmp_path, monke
         words = shlex.split(line.split("   ")[0])[1:]
         if words[0] == "annotate":
             words[:2] = [" ".join(words[:2])]
-        given = [word for word in words[1:] if word not in ("--host", "0.0.0.0")]
+        given = [word for word in words[1:] if word not in ("--host", "0.0.0.0", "--learn")]
         assert compose(registry.find_target(COMMANDS[words[0]].request), words[0], given)
     links = re.findall(r"\]\((?!http)([^)#]+)\)", text)
     assert [link for link in links if not (page.parent / link).exists()] == []
