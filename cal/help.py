@@ -13,7 +13,8 @@ _WIDTH = 118
 
 def overview() -> str:
     """Help of `cal` itself: the commands and choices."""
-    commands = "\n".join(f"  cal {name:<18} {command.summary}" for name, command in COMMANDS.items())
+    width = max(map(len, COMMANDS))
+    commands = "\n".join(f"  cal {name:<{width}} {command.summary}" for name, command in COMMANDS.items())
     return f"""cal {__version__}: cartography active learning
 
 {commands}
@@ -25,13 +26,13 @@ See `cal COMMAND --help` for details. To start: cal simulate experiment=smoke
 
 def annotate_overview() -> str:
     """Help of `cal annotate`: its commands, in the order in which a team uses them."""
-    commands = "\n".join(
-        f"  cal {name:<18} {command.summary}" for name, command in COMMANDS.items() if name.startswith(f"{ANNOTATE} ")
-    )
+    listed = {name: command.summary for name, command in COMMANDS.items() if name.startswith(f"{ANNOTATE} ")}
+    width = max(map(len, listed))
+    commands = "\n".join(f"  cal {name:<{width}} {summary}" for name, summary in listed.items())
     return f"""usage: cal annotate COMMAND PROJECT [KEY=VALUE ...]
 
 Let people decide about labels. PROJECT is a file such as reviews.db, or the address of a PostgreSQL database; `cal
-annotate simulate` needs none.
+annotate simulate` needs none, and `cal annotate label-studio` a folder of its own.
 
 {commands}
 

@@ -30,6 +30,8 @@ class BackendOptions(LoopOptions):
         super().resolve(problems)
         problems += whole_numbers(1, seed_size=self.seed_size, batch=self.batch)
         problems += true_or_false(suggest=self.suggest)
+        if self.stopping:
+            problems.append("stopping is not for Label Studio, which has no place to tell it. Leave it out.")
         if self.question is not None and not isinstance(self.question, str):
             problems.append(f"question must be the name of choices, not {self.question!r}.")
 

@@ -134,6 +134,7 @@ def test_a_killed_command_goes_on_with_the_same_order(connect, tmp_path):
         (["learned", "url=http://localhost:8080"], "no token"),
         (["learned", "host=203.0.113.7"], "This machine has no address"),
         (["learned", "seed_set=balanced"], "chooses by labels"),
+        (["learned", "stopping=[stabilising_predictions]"], "no place to tell it"),
     ],
 )
 def test_what_cannot_be_served_says_what_to_do(words, told, monkeypatch, tmp_path, capsys):
