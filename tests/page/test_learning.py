@@ -3,6 +3,7 @@
 import http.client
 import json
 import shutil
+import time
 
 import pytest
 import sqlalchemy as sa
@@ -182,6 +183,29 @@ def test_pages_hear_of_a_new_batch(learnt, server_of):
     assert len(said["documents"]) <= 10
     learnt.learn()
     assert next(each for each in stream if each["learning"]["batch"] == 4)["learning"]["n_waiting"] == 10
+
+
+@pytest.mark.slow
+def test_whoever_leads_lets_a_worker_go_on_that_has_stopped(bare, serve, client):
+    server = serve(bare, learn=OPTIONS)
+    ann = client(server)
+
+    def until(right):
+        end = time.monotonic() + 120
+        while not (found := right(ann.get("/api/learning").json)):
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        return found
+
+    until(lambda told: told["learning"] and told["learning"]["line"]["alive"] and told["learning"]["batches"])
+    assert ann.post("/api/learning", {}).status == 409
+    server.learning.close()
+    told = ann.get("/api/learning").json
+    assert (told["learning"]["line"]["stage"], told["starts"], told["starting"]) == ("stopped", True, False)
+    assert ann.post("/api/learning", {"labels": ["HUM", "HUM", "NUM"]}).json["starting"]
+    until(lambda told: told["learning"]["line"]["alive"] and not told["starting"])
+    assert bare.label_names == ["HUM", "NUM"]
+    assert len(bare.learning.batches) == 1
 
 
 @pytest.fixture
