@@ -9,8 +9,8 @@
   a `round` trains and chooses, `explore` looks for what nobody has labelled yet, and `test_sample` draws the random
   documents that measure accuracy, which no strategy chooses.
 - `learner`: `ActiveLearner`, the predictions of a `loop`, which keeps its `state`, puts batches together (`asking`),
-  and takes labels (`telling`) of documents from anywhere (`sources`). `new_texts` predicts others, `saved` keeps it in a
-  folder, `labelled_corpus` and `tables` hand out what it knows.
+  and takes labels (`telling`) of documents from anywhere (`sources`). `new_texts` predicts others, `saved` keeps it in
+  a folder, `labelled_corpus` and `tables` hand out what it knows.
 - `ask_request`: `cal ask`, one round from files (`ask_files`, `asking_once`) into a file (`asked`).
 - `progress`: what labelling has gained: `accuracy` and its interval, `movement` of the seed map, `live_stopping`,
   `random_labels`, `slips`, and what is kept of each round (`round_record`).

@@ -89,7 +89,7 @@ class DocumentChooser:
 
     @one_thread()
     def explore(self, n: int, labelled: Sequence[int], aside: Sequence[int] = ()) -> np.ndarray:
-        """(n,) rows of documents that are typical of what is unlike everything labelled, best first.
+        """(n,) rows of documents like many others and unlike everything labelled, best first.
 
         Args:
             n: number of documents.
