@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from cal.annotation.learning.roles import ACTIVE
 from cal.annotation.queues.filters import EVERYTHING
 from cal.annotation.queues.scores import new_queue
 from cal.annotation.store.schema import DRAW, QUEUE
@@ -25,7 +26,7 @@ class Queue:
         id: its number.
         name: its name.
         by: score that it is ordered by; empty for random.
-        order: sampled, ranked, mixed or random.
+        order: sampled, ranked, mixed or random; or active, if a model fills it.
         filter: which documents were taken.
         n_documents: number of documents.
         n_served: number that a reviewer has had before them.
@@ -67,6 +68,10 @@ class Queue:
         return f"Queue '{self.name}': {quantity(self.n_documents, 'document')}, {self.order}{by}"
 
     def __str__(self) -> str:
+        if self.order == ACTIVE:
+            n = quantity(self.n_documents, "document")
+            done = f"{self.n_served:,} served, {self.n_decided:,} decided"
+            return f"Queue '{self.name}': filled by a model ({self.by}), {n} so far; {done}."
         end = "highest" if self.settings.get("high_first") else "lowest"
         by = f" by {self.by.lstrip('+-')} ({end} first)" if self.by else ""
         n = quantity(self.n_documents, "document")

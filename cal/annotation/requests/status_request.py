@@ -52,6 +52,11 @@ class StatusRequest(ProjectRequest):
         return json.dumps(result.as_data(), ensure_ascii=False) if self.json else str(result)
 
     def next_step(self, result: Any) -> str:
+        if result.learning is not None and not result.queues and not self.json:
+            left = result.decided < result.documents and result.learning.stage == "stopped"
+            if left:
+                return f"Next: cal annotate serve {self.word} --learn"
+            return f"Next: cal annotate export {self.word} states=[decided] output=labelled.csv"
         queue = result.latest or (result.queues[-1] if result.queues else None)
         if self.json or not result.documents or queue is None:
             return ""

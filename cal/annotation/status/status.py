@@ -14,6 +14,7 @@ from cal.annotation.decisions.verdicts import SETTLED
 from cal.annotation.proof.stopping import RECALLS, Certificate, certificate
 from cal.annotation.status.agreement import Agreement
 from cal.annotation.status.injected import InjectedErrors
+from cal.annotation.status.learning_status import LearningStatus
 from cal.annotation.status.queue_progress import CertifiedRecall, QueueProgress
 from cal.annotation.status.reviewers import fast_decisions, reviewer_frame
 from cal.annotation.status.status_counts import Counts
@@ -52,6 +53,7 @@ class Status:
         score: score that a new queue can be ordered by; empty if none was imported.
         injected: what became of labels that were made wrong on purpose; None if none were.
         sources: labels by other models beside what people decided.
+        learning: how far the learning is; None if no model fills a queue.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Status:
     score: str = ""
     injected: InjectedErrors | None = None
     sources: Sequence[SourceComparison] = ()
+    learning: LearningStatus | None = None
 
     @property
     def documents(self) -> int:
@@ -221,6 +224,8 @@ class Status:
             data["errors_left_not_counted"] = self.not_counted
         if self.injected is not None:
             data["injected"] = asdict(self.injected)
+        if self.learning is not None:
+            data["learning"] = self.learning.as_data()
         if self.sources:
             data["sources"] = sources_data(self.sources)
         rows = self.reviewers.astype(object).where(self.reviewers.notna(), None).to_dict("records")

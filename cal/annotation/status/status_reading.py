@@ -8,6 +8,7 @@ from cal.annotation.queues.basis import Basis
 from cal.annotation.queues.scores import usual_score
 from cal.annotation.status.double_reviews import read_agreement
 from cal.annotation.status.injected import read_injected
+from cal.annotation.status.learning_status import read_learning_status
 from cal.annotation.status.queue_progress import certified, read_progress
 from cal.annotation.status.reviewers import read_decisions
 from cal.annotation.status.status import Status
@@ -39,4 +40,5 @@ def read_status(engine: sa.Engine, reads: int, errors: float) -> Status:
             score=usual_score(Basis.of(connection)),
             injected=read_injected(connection),
             sources=read_comparisons(connection),
+            learning=read_learning_status(connection),
         )

@@ -39,10 +39,13 @@ def status_html(status: Status) -> str:
 def _lines(status: Status) -> list[str]:
     if not status.documents:
         return [f"Project '{status.name}' is empty. {status.errors_left_reason}"]
+    learning = [] if status.learning is None else status.learning.lines()
+    if learning and not status.queues:  # nobody looks for errors
+        return [_progress(status), *learning]
     injected = [] if status.injected is None else [str(status.injected)]
     sources = [f"Labels by {' '.join(each.sentences)}" for each in status.sources]
     rest = [*_left(status), *_stop(status), *_certificates(status), *sources]
-    return [_progress(status), _found(status), *injected, *rest]
+    return [_progress(status), *learning, _found(status), *injected, *rest]
 
 
 def _tables(status: Status) -> dict[str, pd.DataFrame]:
