@@ -19,4 +19,4 @@ def drawn_for_test() -> sa.Select[tuple[int]]:
 
 def read_drawn_for_test(connection: Connection) -> frozenset[int]:
     """The numbers of these documents."""
-    return frozenset(connection.execute(drawn_for_test()).scalars())
+    return frozenset(number for (number,) in connection.execute(drawn_for_test()))
