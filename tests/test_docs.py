@@ -140,7 +140,7 @@ def test_the_page_about_annotation_shows_what_happens(tmp_path, monkeypatch):
     assert result.attempted > 30
     assert result.failed == 0
     (tmp_path / "suspects").mkdir()
-    (commands,) = re.findall(r"```\n(cal .*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    commands, *_ = re.findall(r"```\n(cal .*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     for line in commands.splitlines():
         words = shlex.split(line.split("   ")[0])
         if words[:2] == ["cal", "annotate"]:
