@@ -19,4 +19,4 @@ def drawn_for_test() -> sa.Select[tuple[int]]:
 
 def read_drawn_for_test(connection: Connection) -> frozenset[int]:
     """The numbers of these documents."""
-    return frozenset(number for (number,) in connection.execute(drawn_for_test()))
+    return frozenset(row.document_id for row in connection.execute(drawn_for_test()))
