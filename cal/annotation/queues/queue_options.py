@@ -24,7 +24,8 @@ class QueueOptions:
         by: score that says which documents come first: p_wrong, another score of the suspects, a metric of the map or
             a column of the corpus with numbers. The most suspicious come first, so the highest p_wrong and the lowest
             confidence, and the highest numbers of a column; `-NAME` puts the lowest numbers first and `+NAME` the
-            highest, whatever they mean. null is p_wrong, or score where that is empty; order=random needs none
+            highest, whatever they mean. gpt.score puts first what the source gpt is least sure of, and disagreement
+            what sources of labels differ about. null is p_wrong, or score where that is empty; order=random needs none
         order: sampled (each draw takes a document with a probability proportional to its score, which tells how many
             errors there are), ranked (the most suspicious first, which finds most errors and proves nothing), mixed
             (ranked with some random draws) or random (all documents alike, as a control)
@@ -32,7 +33,8 @@ class QueueOptions:
             undecided and those that came back, or all of `documents`
         documents: list of ids of documents to take, of which those that fit the filter are taken; null takes any
         name: name of the queue; null makes one of its order and number
-        from_run: name of the run that scores and suggestions are taken from; null takes the latest
+        from_run: name of the run, or of the source of labels, that scores and suggestions are taken from; null takes
+            the latest ranking and map
         seed: seed of the draws
         floor: share of the mean score that is added to every score for order=sampled; .3 finds errors later than .1
             and tells more narrowly how many there are
