@@ -89,11 +89,21 @@ def size_of(batch: int, trains: bool, options: LearningOptions) -> int:
     return options.seed_size if batch == 0 and not trains else options.batch
 
 
+def known_at(chooser: DocumentChooser, at: Situation) -> KnownLabels:
+    """The labels to train on; test documents and what cannot be chosen are aside."""
+    return KnownLabels.of(at.label_names, at.labels, sorted({*at.aside, *chooser.test_rows.tolist()}))
+
+
+def is_enough(known: KnownLabels, options: LearningOptions) -> bool:
+    """Whether a model is trained, because every label has enough documents, or some are too hard to find."""
+    n_seeds = options.seed_size - n_of_share(0, options.seed_size, options.test_share)
+    return known.can_train(options.per_class, PATIENCE * n_seeds)
+
+
 def make_batch(chooser: DocumentChooser, at: Situation, options: LearningOptions) -> ChosenBatch:
     """Chooses the documents of a batch, after a training if enough is labelled."""
-    known = KnownLabels.of(at.label_names, at.labels, sorted({*at.aside, *chooser.test_rows.tolist()}))
-    n_seeds = options.seed_size - n_of_share(0, options.seed_size, options.test_share)
-    trains = known.can_train(options.per_class, PATIENCE * n_seeds)
+    known = known_at(chooser, at)
+    trains = is_enough(known, options)
     n = size_of(at.batch, trains, options)
     n_free = len(_free(chooser, [*at.labels, *at.aside]))
     tests = _tests(chooser.test_rows, at, max(n_of_share(at.n_asked, n, options.test_share), n - n_free))

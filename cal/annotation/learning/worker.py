@@ -16,7 +16,7 @@ from cal import registry
 from cal.active.chooser import DocumentChooser
 from cal.annotation.decisions.recording import latest_version
 from cal.annotation.imports.returning import append_returns
-from cal.annotation.learning.batches import ChosenBatch, Situation, make_batch, size_of
+from cal.annotation.learning.batches import ChosenBatch, Situation, is_enough, known_at, make_batch, size_of
 from cal.annotation.learning.claim import Claim
 from cal.annotation.learning.history import LabelHistory, events_after, last_event
 from cal.annotation.learning.measuring import measure
@@ -204,7 +204,8 @@ class Worker:
             self._tell(WAITING, "Every document is decided.")
             return None
         try:
-            self._tell(FIRST if self._n_rounds == 0 else TRAINING)
+            trains = is_enough(known_at(self._chooser, at), self.options)
+            self._tell(TRAINING if trains else FIRST)
             batch = make_batch(self._chooser, at, self.options)
         except CalError as error:
             self._tried_at = self._read_up_to
