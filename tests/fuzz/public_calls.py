@@ -585,6 +585,7 @@ def _of_status(about: Given) -> list[Call]:
         table = pd.DataFrame({"id": ["d1"], "action": ["exclude"]})
         decided = {"source": table, "format": "decisions", "reviewer": "ann", "adjudicates": False, "new_labels": True}
         flags = {"name": None, "source": {}, "accept": True, "partial": True}
+        texts = {"texts": ["Who?"], "labels": ["a"], "name": None, "accept": True}
         machine = {"id": ["d0", "d1"], "label": ["a", "b"], "score": [0.9, 0.1]}
         project.import_suggestions(machine, source="gpt")
         accepted = {"source": "gpt", "filter": "gpt.score>=.9", "reviewer": "ann", "count": None}
@@ -593,6 +594,7 @@ def _of_status(about: Given) -> list[Call]:
         documents = {"labels": LabelSet(("a", "b")), "name": "v", "source": None, "complete": False, "accept": True}
         return [
             Call("Project.import_corpus", project.import_corpus, {"corpus": about.corpus, **flags}, [*flags]),
+            Call("Project.import_texts", project.import_texts, texts, [*texts][1:]),
             Call("Project.import_documents", project.import_documents, {"documents": [], **documents}, [*documents]),
             Call("Project.corpus", project.corpus, {"ambiguous": "keep", "version": 1, "test_fraction": None}),
             Call("Project.export", project.export, exported),
