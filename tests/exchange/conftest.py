@@ -112,7 +112,7 @@ def server(tmp_path_factory):
         )
     try:
         session = Server(f"http://127.0.0.1:{port}")
-        for _ in range(240):
+        for _ in range(1200):  # its first start takes a minute, and many where everything is busy
             try:
                 session.call("/health")
                 break
