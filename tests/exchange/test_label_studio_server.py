@@ -201,7 +201,7 @@ def test_uncertainty_sampling_of_label_studio_follows_our_strategy(server, learn
         labelled = []
         for place in range(size):
             task, predictions = label_next(server, project)
-            [mine] = [each for each in predictions if each["model_version"] == versions[-1]]
+            mine = next(each for each in predictions if each["model_version"] == versions[-1])
             assert mine["score"] == pytest.approx(place / (60 - sum((0, 8, 4)[:number])))
             assert bool(mine["result"]) == (number > 1)
             labelled.append(task)
