@@ -91,7 +91,9 @@ def test_new_texts_have_the_vectors_of_a_test_split(corpus_file):
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_it_does_on_trec(tmp_path, strategy):
     corpus = cal.Corpus.from_frame(pd.read_csv(TREC / "train.csv"), test=pd.read_csv(TREC / "test.csv"))
-    simulated, asked, expected, accuracy = both(corpus, strategy, tmp_path, "kmeans", 50, 25, 2, features="lsa")
+    simulated, asked, expected, accuracy = both(
+        corpus, strategy, tmp_path, "kmeans", 50, 25, 2, features="lsa", learner="mlp"
+    )
     assert asked == simulated
     assert accuracy == pytest.approx(expected)
 
