@@ -111,6 +111,8 @@ def find_slips(
     sizes += [each.shape[0] for each in (vectors,) if each is not None]
     if len(set(sizes)) > 1:
         raise DataError(f"There are {sizes[0]} rows, {sizes[1]} texts and {sizes[2]} classes; give as many of each.")
+    if not len(classes):
+        return []
     judged = _Judged.of(classes, len(label_names), vectors, confidence, seed)
     found = [
         _of_twins(place, other, rows, texts, classes, label_names, judged)
