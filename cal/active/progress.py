@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from cal.active.accuracy import LiveAccuracy, live_accuracy
 from cal.active.movement import Movement
-from cal.active.random_labels import RandomLabels
-from cal.active.round_record import RoundRecord
-from cal.active.slips import Slip
 from cal.errors import in_words, quantity
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+    from cal.active.random_labels import RandomLabels
+    from cal.active.round_record import RoundRecord
+    from cal.active.slips import Slip
 
 
 @dataclass(frozen=True)

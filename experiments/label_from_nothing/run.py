@@ -21,7 +21,8 @@ from cal.data.corpus import Corpus
 from cal.data.features import as_features, vectors_of
 
 SEEDS = (0, 1, 2, 3, 4)
-SEED_SIZE, BATCH, DECISIONS = 50, 50, 500
+SEED_SIZE, BATCH, DECISIONS = 50, 25, 500
+LEARNER = "small_mlp"  # the one that people label with unless they choose another
 RESULTS = Path(__file__).with_name("results")
 
 
@@ -40,7 +41,8 @@ def main() -> None:
         rows += _simulated(corpus, vectors, features, seed)
         for strategy, share in product(("margin", "blend"), (0.0, 0.1)):
             began = time.process_time()
-            options = {"strategy": strategy, "test_share": share, "seed": seed, "seed_size": SEED_SIZE, "batch": BATCH}
+            options = {"strategy": strategy, "learner": LEARNER, "test_share": share, "seed": seed}
+            options |= {"seed_size": SEED_SIZE, "batch": BATCH}
             session = simulate_session(corpus, Person.of(corpus), DECISIONS, features=vectors, **options)
             last = session.curve.iloc[-1]
             row = {"features": features, "strategy": strategy, "seed": seed, "way": f"session, {share:.0%} test"}
@@ -61,6 +63,7 @@ def _simulated(corpus: Corpus, vectors: Any, features: str, seed: int) -> list[d
             curves = cal.simulate(
                 corpus,
                 ["margin", "blend"],
+                learner=LEARNER,
                 seeds=[seed],
                 seed_size=SEED_SIZE,
                 seed_set=seed_set,
@@ -72,7 +75,7 @@ def _simulated(corpus: Corpus, vectors: Any, features: str, seed: int) -> list[d
                 output=Path(folder) / "run",
                 quiet=True,
             )
-        for _, each in curves.rounds[curves.rounds["n_labelled"].isin([DECISIONS - BATCH, DECISIONS])].iterrows():
+        for _, each in curves.rounds[curves.rounds["n_labelled"].isin([DECISIONS - 2 * BATCH, DECISIONS])].iterrows():
             way = f"cal simulate, {seed_set}, {each['n_labelled']}"
             row = {"features": features, "strategy": each["strategy"], "seed": seed, "way": way}
             rows.append({**row, "n_labelled": each["n_labelled"], "accuracy": each["accuracy"]})

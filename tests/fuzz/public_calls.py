@@ -13,6 +13,8 @@ import pandas as pd
 import torch
 
 import cal
+from cal.active.accuracy import binomial_bounds, live_accuracy
+from cal.active.slips import find_slips
 from cal.annotation import Project, simulate_reviews
 from cal.annotation.proof.betting import Bets
 from cal.annotation.proof.error_total import error_total, lure
@@ -390,6 +392,16 @@ def _of_commands(about: Given) -> list[Call]:
         ),
         Call("count_errors", cal.count_errors, {"answers": reads}),
         Call("draw_reads", draw_reads, {"rows": reads, "seed": 0, "n_first": 30, "n_sampled": 30}),
+        Call("binomial_bounds", binomial_bounds, {"n_right": 1, "n": 3, "alpha": 0.05}),
+        Call(
+            "live_accuracy", live_accuracy, {"predicted": {"a": "x"}, "labels": {"a": "x"}, "round": 0}, ["predicted"]
+        ),
+        Call(
+            "find_slips",
+            find_slips,
+            {"rows": [0, 1], "texts": ["a", "b"], "gold": [0, 1], "label_names": ["x", "y"], "seed": 0},
+            ["texts", "gold", "seed"],
+        ),
         Call("wrong_in", wrong_in, {"size": 5, "n_read": 3, "n_wrong": 1, "alpha": 0.05}),
         Call("map_diff", cal.map_diff, {"a": data_map, "b": data_map, "alpha": 0.05, "shared": False}),
         Call("read_map", cal.read_map, {"path": folder / "map.parquet", "on_missing": "error"}),
