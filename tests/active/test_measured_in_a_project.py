@@ -42,7 +42,7 @@ def test_a_project_measures_what_a_learner_in_python_measures(topics, learning):
         assert point.accuracy.accuracy.n == 16
         assert set(each.record.test.values()) <= numbers
         assert point.movement == Movement.of(each.record.movement)
-    told = f"64 documents labelled, and 16 test documents.\n  Accuracy {progress.accuracy.accuracy}."
+    told = f"64 documents labelled, and 16 test documents.\nAccuracy {progress.accuracy.accuracy}."
     assert told in str(project.status())
     python = simulate_session(
         topics, Person.of(topics), 80, seed_size=20, batch=20, learner=LEARNER, seed=3, test_share=0.2,
