@@ -135,7 +135,7 @@ def backend(server, tmp_path_factory):
     folder = tmp_path_factory.mktemp("backend")
     token = json.loads(server.call("/api/token/", {}))["token"]
     words = ["port=0", "-q", "features=lsa", "features.n_components=8", "seed_size=8", "batch=4", "device=cpu"]
-    words += ["password=hamlet-1603", "test_share=0", "n_epochs=10", "learner.hidden=[20]"]
+    words += ["password=hamlet-1603", "test_share=0", "learner=mlp", "n_epochs=10", "learner.hidden=[20]"]
     with subprocess.Popen(
         [sys.executable, "-m", "cal", "annotate", "label-studio", folder / "learned", *words],
         stdout=subprocess.PIPE,
