@@ -21,7 +21,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 @pytest.mark.parametrize(
     "code",
     re.findall(r"```python\n(.*?)```", README, re.DOTALL),
-    ids=["simulate", "frame", "strategy", "scikit", "recorder", "aso"],
+    ids=["simulate", "frame", "learner", "strategy", "scikit", "recorder", "aso"],
 )
 def test_python_examples_run(code, tmp_path, monkeypatch):
     import deepsig  # noqa: F401  as a user's script may: it makes dill everybody's pickler
@@ -46,7 +46,7 @@ def test_the_examples_with_scikit_learn_run_one_after_the_other(tmp_path, monkey
 
 @pytest.mark.parametrize(
     "line",
-    [line for line in README.splitlines() if re.match("cal (simulate|audit|correct|suspects) (?!--)", line)],
+    [line for line in README.splitlines() if re.match("cal (simulate|audit|correct|suspects|ask) (?!--)", line)],
 )
 def test_commands_compose(line):
     _, command, *words = shlex.split(line.split("   ")[0])
