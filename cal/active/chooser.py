@@ -20,7 +20,7 @@ from cal.active.known import KnownLabels
 from cal.active.options import Choices
 from cal.active.round import TrainedRound
 from cal.active.test_sample import sample_order
-from cal.data.auto import Auto
+from cal.data.auto import LEARN, Auto
 from cal.data.corpus import Corpus
 from cal.data.features import Features, vectors_of
 from cal.data.unlabelled import UnlabelledCorpus
@@ -56,7 +56,7 @@ class DocumentChooser:
         """The document vectors, or the way to compute them, of which `auto` chooses one; None if nothing reads any."""
         features = self.choices.features
         if isinstance(features, Auto):
-            features, self.vectors_told = features.choose(self.corpus)
+            features, self.vectors_told = features.choose(self.corpus, LEARN)
         return features
 
     @cached_property
