@@ -80,7 +80,6 @@ def _facts(connection: Connection, learning: Learning, line: LearningLine) -> Le
         curve=curve,
         why_no_curve="" if curve else _why_no_curve(options, latest),
         notes=latest.notes() if curve and latest is not None else [],
-        random="" if progress.random is None else str(progress.random),
         stopping=[f"{label}, with {quantity(n, 'label')}" for label, n in progress.met.items()],
         slips=_slips(connection, learning.queue),
     )

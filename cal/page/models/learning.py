@@ -137,7 +137,6 @@ class LearningFacts(BaseModel):
         curve: accuracy over labels, the latest last; empty if it is not known yet.
         why_no_curve: why it is not known; empty if it is.
         notes: what else one should know about the accuracy.
-        random: a sentence about labelling at random instead; empty if nothing can be said.
         stopping: stopping criteria that were met, and with how many labels.
         slips: labels that look like slips, and wait for a second look.
     """
@@ -153,7 +152,6 @@ class LearningFacts(BaseModel):
     curve: list[AccuracyView]
     why_no_curve: str
     notes: list[str]
-    random: str
     stopping: list[str]
     slips: list[SlipView]
 

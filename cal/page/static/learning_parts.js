@@ -37,7 +37,7 @@ function howToStart(starts, command, again) {
 }
 
 /** How right the model is, with its interval. */
-export function accuracySection({curve, why_no_curve: why, random, notes, test_share: share}) {
+export function accuracySection({curve, why_no_curve: why, notes, test_share: share}) {
   if (!curve.length) {
     return section("accuracy", "How often the model is right is not known yet", el("p", {}, why),
       share ? el("p", {class: "muted"}, `${percent(share)} of all documents that you label are drawn at random and measure it. Nothing is learnt from them.`) : null);
@@ -52,7 +52,7 @@ export function accuracySection({curve, why_no_curve: why, random, notes, test_s
       swatch("band"), "where the true share is, with 95 % certainty. All trainings are measured on the same documents.")),
     folded("accuracy-table", "As a table", table("Accuracy over labels", [{title: "Labels"}, {title: "Right", number: true},
       {title: "95 % certain", number: true}, {title: "Measured on", number: true}], rows)),
-    notes.map(each => el("p", {class: "muted"}, each)), random ? el("p", {class: "random"}, random) : null);
+    notes.map(each => el("p", {class: "muted"}, each)));
 }
 
 function swatch(kind) {
