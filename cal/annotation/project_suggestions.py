@@ -133,7 +133,8 @@ class ProjectSuggestions:
 
         Args:
             source: name of the source.
-            filter: which documents, such as `gpt.score>=.95`; if it names no state, only those that wait for one.
+            filter: which documents, such as `gpt.score>=.95`; if it names no state, only those that nobody has
+                decided.
             reviewer: who accepts them.
             count: number of documents that you expect; if there are others, nothing is decided.
 

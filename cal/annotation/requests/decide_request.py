@@ -30,7 +30,7 @@ class DecideRequest(ProjectRequest):
         adjudicates: whether the decisions settle disagreements
         new_labels: whether labels that the project does not have are added
         undo: id of the decision or bulk decision to undo; last undoes the latest of the reviewer
-        accept: name of a source whose labels documents get that wait for a decision, such as gpt
+        accept: name of a source whose labels documents get that nobody has decided, such as gpt
         filter: which documents to accept, such as `gpt.score>=.95`; null takes all that it labels
         count: number of documents to accept, as a confirmation; without it, they are counted and nothing is decided
     """

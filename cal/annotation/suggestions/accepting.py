@@ -12,9 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from cal.annotation.decisions.bulk_action import BulkAction, act
+from cal.annotation.decisions.verdicts import UNDECIDED
 from cal.annotation.learning.roles import TEST
 from cal.annotation.queues.basis import Basis
-from cal.annotation.queues.filters import WAITING, Filter
+from cal.annotation.queues.filters import Condition, Filter
 from cal.annotation.queues.matching import matching
 from cal.annotation.store.label_table import read_labels
 from cal.annotation.store.schema import DOCUMENT, DRAW, SUGGESTION
@@ -59,14 +60,15 @@ class Accepted:
 def accept(
     connection: Connection, source: str, filter: Filter, reviewer: str, *, count: int | None, confirmed: bool
 ) -> Accepted:
-    """Gives documents that wait for a decision the labels of a source, all of them or none.
+    """Gives documents that nobody has decided the labels of a source, all of them or none.
 
     Documents that measure the accuracy of active learning are left out: people must read them.
 
     Args:
         connection: a transaction that writes.
         source: name of the source.
-        filter: which documents; if it names no state, only those that wait for a decision.
+        filter: which documents; if it names no state, only those that nobody has decided: what people said stays,
+            even if it comes back to them.
         reviewer: who accepts them.
         count: number of documents that the reviewer expects; None expects any.
         confirmed: whether to accept them, or only to count them.
@@ -76,7 +78,7 @@ def accept(
         DataError: if there are other documents than expected, or too many.
     """
     names, run = read_labels(connection), source_run(connection, source)
-    conditions = filter.conditions if filter.states() else (*filter.conditions, *WAITING.conditions)
+    conditions = filter.conditions if filter.states() else (*filter.conditions, Condition("state", "=", (UNDECIDED,)))
     clauses = matching(connection, Filter(conditions), Basis.of(connection), names)
     query = sa.select(DOCUMENT.c.id, SUGGESTION.c.label_id).join(SUGGESTION, SUGGESTION.c.document_id == DOCUMENT.c.id)
     query = query.where(SUGGESTION.c.run_id == run, *clauses, may_be_accepted(run))
