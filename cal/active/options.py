@@ -64,8 +64,8 @@ class LoopOptions:
         seed_set: way to choose the first documents, without labels: kmeans, typiclust or random
         seed: seed of all draws
         test_share: share of each batch that is drawn at random and measures accuracy; nothing is trained on it
-        explore: share of each batch that looks for classes nobody has seen yet, among documents unlike all labelled
-            ones
+        explore: share of each batch that looks for classes nobody has seen yet, among documents like many others and
+            unlike all labelled ones
         per_class: number of labels that every class needs before a classifier is trained; of classes that are hard to
             find it does not wait for ever
         stopping: criteria to report, such as [stabilising_predictions, {overall_uncertainty: {threshold: .2}}]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from cal.annotation.decisions.verdicts import UNDECIDED
+from cal.annotation.decisions.verdicts import RELABELLED, UNDECIDED
 from cal.annotation.status.queue_progress import QueueProgress
 from cal.annotation.status.reviewers import FAST_SECONDS
 from cal.errors import quantity
@@ -40,24 +40,31 @@ def _lines(status: Status) -> list[str]:
     if not status.documents:
         return [f"Project '{status.name}' is empty. {status.errors_left_reason}"]
     learning = [] if status.learning is None else status.learning.lines()
-    if learning and not status.queues:  # nobody looks for errors
-        return [_progress(status), *learning]
-    injected = [] if status.injected is None else [str(status.injected)]
     sources = [f"Labels by {' '.join(each.sentences)}" for each in status.sources]
+    if _only_learns(status):
+        return [_progress(status), *learning, *sources]
+    injected = [] if status.injected is None else [str(status.injected)]
     rest = [*_left(status), *_stop(status), *_certificates(status), *sources]
     return [_progress(status), *learning, _found(status), *injected, *rest]
 
 
 def _tables(status: Status) -> dict[str, pd.DataFrame]:
     """The tables that have rows."""
-    tables = {"Queues": _queues(status), "Reviewers": _reviewers(status), "Changed labels": _changes(status)}
+    tables = {"Queues": _queues(status), "Labels": _new_labels(status)}
+    tables |= {"Reviewers": _reviewers(status), "Changed labels": _changes(status)}
     return {title: table for title, table in tables.items() if len(table)}
+
+
+def _only_learns(status: Status) -> bool:
+    """Whether people label documents that had no labels, so that nobody looks for errors."""
+    return status.learning is not None and not status.queues and not status.errors_found
 
 
 def _progress(status: Status) -> str:
     counts = status.counts.states
     share = f" ({_percent(status.decided / status.documents)})"
-    others = ", ".join(f"{n:,} {name}" for name, n in counts.items() if n and name != UNDECIDED)
+    words = {RELABELLED: "labelled"} if _only_learns(status) else {}
+    others = ", ".join(f"{n:,} {words.get(name, name)}" for name, n in counts.items() if n and name != UNDECIDED)
     return (
         f"Project '{status.name}': {status.decided:,} of {quantity(status.documents, 'document')} decided{share}, "
         f"{counts[UNDECIDED]:,} not looked at yet.{f' {others}.'.capitalize() if others else ''}"
@@ -164,8 +171,21 @@ def _reviewers(status: Status) -> pd.DataFrame:
     )
 
 
+def _new_labels(status: Status) -> pd.DataFrame:
+    """Labels of documents that had none, where a model learns from them."""
+    changes = status.label_changes
+    new = changes[changes["given"].isna()] if status.learning is not None else changes.head(0)
+    return pd.DataFrame({"label": new["label"], "documents": new["n"]})
+
+
+def _changed(status: Status) -> pd.DataFrame:
+    """The label changes that are not among the new labels."""
+    changes = status.label_changes
+    return changes if status.learning is None else changes[changes["given"].notna()]
+
+
 def _changes(status: Status) -> pd.DataFrame:
-    first = status.label_changes.head(_N_CHANGES)
+    first = _changed(status).head(_N_CHANGES)
     pairs = [
         f"{given} -> {label}" for given, label in zip(first["given"].fillna("(none)"), first["label"], strict=True)
     ]
@@ -174,14 +194,15 @@ def _changes(status: Status) -> pd.DataFrame:
 
 def _notes(status: Status) -> Iterator[str]:
     counts = status.counts
-    more = len(status.label_changes) - _N_CHANGES
+    more = len(_changed(status)) - _N_CHANGES
     if more > 0:
         yield f"... and {quantity(more, 'other pair')}; Status.label_changes has them all."
     notes = []
     if counts.returned:
         notes.append(
             f"{quantity(counts.returned, 'decided document')} {'comes' if counts.returned == 1 else 'come'} back, "
-            "because the text, the label or a later run has changed; Project.decided() says why."
+            "because the text, the label or a later run has changed, or the label looks like a slip; "
+            "Project.decided() says why."
         )
     if n := counts.states["disagreement"]:
         notes.append(
