@@ -92,7 +92,8 @@ class LiveAccuracy:
         accuracy: share of the test documents that it labels as people do.
         recalls: the same among the test documents of each label.
         shares: share of each label among the test documents.
-        n_open: number of test documents that people skipped or found ambiguous, or that they label differently.
+        n_open: number of test documents that people skipped or found ambiguous, that they label differently, or whose
+            label a model suggested and nobody read.
         n_excluded: number of test documents that people excluded: the accuracy is not about such.
         open_as: how many of the open ones the classifier gives each label.
         bounds: ends of an interval that holds whatever the open documents would have been.
@@ -143,9 +144,9 @@ class LiveAccuracy:
             calls = [f"{n} {label}" for label, n in Counter(self.open_as).most_common(2)]
             model = f" The model labels {in_words(calls)} of them." if calls else ""
             found.append(
-                f"{quantity(self.n_open, 'test document')} {'has' if self.n_open == 1 else 'have'} no label, because "
-                f"people skipped them or could not agree. Whatever their labels, the accuracy is "
-                f"{_floor(low)} to {_ceiling(high)} %.{model}"
+                f"{quantity(self.n_open, 'test document')} {'measures' if self.n_open == 1 else 'measure'} nothing, "
+                "because people skipped them, could not agree, or accepted a suggestion without reading the text. "
+                f"Whatever their labels, the accuracy is {_floor(low)} to {_ceiling(high)} %.{model}"
             )
         if self.n_excluded:
             found.append(f"The accuracy is not about documents like the {self.n_excluded} that people excluded.")

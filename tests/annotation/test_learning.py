@@ -3,14 +3,17 @@
 import itertools
 import random
 import socket
+from collections import Counter
 
 import pytest
 import sqlalchemy as sa
 
 import cal
 from cal.annotation import Project
+from cal.annotation.imports.returning import append_returns
 from cal.annotation.learning.claim import OtherWorkerError
 from cal.annotation.learning.options import LearningOptions
+from cal.annotation.learning.progress import decided_labels, read_progress
 from cal.annotation.learning.roles import CHOSEN, FAILED, RESERVE, TEST, WAITING
 from cal.annotation.learning.starting import start_learning
 from cal.annotation.learning.worker import Worker
@@ -388,6 +391,69 @@ def test_test_documents_are_never_trained_on_and_are_the_test_split_of_the_corpu
     assert (set(read.test.ids), set(read.train.ids)) == (set(corpus.test.ids), set(corpus.train.ids))
     project.export(output=tmp_path / "all.csv")
     assert project.import_corpus(tmp_path / "all.csv", unlabelled=True).difference["unchanged"] == len(OF)
+
+
+def test_the_status_counts_labels_and_speaks_of_no_errors(project):
+    project.learn(**SMALL)
+    for _ in range(2):
+        answer(project, asked(project))
+        project.learn()
+    answer(project, [id for id, role in asked(project).items() if role == CHOSEN][:2])  # since the latest training
+    status = str(project.status())
+    tests = [id for id in project.loop_labels() if id in _tests(project)]
+    n = len(project.loop_labels()) - len(tests)
+    assert f"{n + len(tests)} labelled." in status
+    assert f"{n} documents labelled, and {len(tests)} test documents." in status
+    counts = Counter(project.loop_labels().values())
+    assert all(f"{label}{count:>11}" in status for label, count in counts.items())
+    assert not any(word in status for word in ("Errors", "Certificate", "wrong", "->", "relabelled."))
+
+
+def test_labels_that_people_gave_are_not_accepted_over(project):
+    project.learn(**SMALL)
+    answer(project, asked(project))
+    id = next(id for id, role in asked(project).items() if role == CHOSEN)
+    with project.writing() as connection:
+        number = connection.execute(sa.select(DOCUMENT.c.id).where(DOCUMENT.c.external_id == id)).scalar_one()
+        append_returns(connection, [{"document_id": number, "comment": "It looks like a slip."}])
+    other = next(label for label in GOLD.values() if label != GOLD[id])
+    project.import_suggestions({"id": [id], "label": [other]}, source="gpt")
+    assert project.accept_suggestions("gpt").n_documents == 0
+    assert project.loop_labels()[id] == GOLD[id]
+    assert project.accept_suggestions("gpt", "state=returned", reviewer="ann").n_documents == 1  # if that is meant
+
+
+def test_accepted_suggestions_do_not_measure_accuracy(project):
+    project.learn(**{**SMALL, "seed_size": 24})
+    answer(project, asked(project))
+    project.learn()
+    order = list(project.learning.batches[-1].record.test)  # by number
+    with project.reading() as connection:
+        id_of = dict(connection.execute(sa.select(DOCUMENT.c.id, DOCUMENT.c.external_id)).all())
+        drawn = set(connection.execute(sa.select(DRAW.c.document_id).where(DRAW.c.role == TEST)).scalars())
+    later = [number for number in order if number not in drawn]
+    wrong = {"NUM": "HUM", "HUM": "LOC", "LOC": "NUM"}
+    ids = [id_of[number] for number in later]
+    project.import_suggestions({"id": ids, "label": [wrong[GOLD[id]] for id in ids]}, source="gpt")
+    accepted = project.accept_suggestions("gpt")
+    for _ in range(2):
+        answer(project, asked(project))
+        project.learn()
+    with project.reading() as connection:
+        known, _ = decided_labels(connection, order)
+        accuracy = read_progress(connection, project.learning).rounds[-1].accuracy
+    assert [number for number in order if known.get(number, 0) is None] == later
+    read = [number for number in order if known.get(number) is not None]
+    assert (accuracy.accuracy.n, accuracy.n_open) == (len(read), len(later))
+    assert accuracy.bounds[0] < accuracy.accuracy.low
+    assert "accepted a suggestion without reading" in accuracy.notes()[0]
+
+    decide(project, ids[0], GOLD[ids[0]], reviewer="reviewer")  # reads it after all
+    project.undo(event=accepted.bulk)
+    with project.reading() as connection:
+        known, _ = decided_labels(connection, order)
+    assert later[0] in known
+    assert not [number for number in order if known.get(number, 0) is None]
 
 
 def test_labels_that_documents_came_with_count_from_the_start(tmp_path):

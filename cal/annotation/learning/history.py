@@ -29,6 +29,7 @@ from cal.annotation.decisions.verdicts import (
 from cal.annotation.store.labels import LABEL_ACTIONS, LabelEvent, LabelNames
 from cal.annotation.store.labels import labels as labels_after
 from cal.annotation.store.schema import EVENT
+from cal.annotation.suggestions.sources import is_accepted
 from cal.exchange.records import SKIP
 
 _COLUMNS = (
@@ -43,16 +44,19 @@ class SaidLabels(NamedTuple):
     Attributes:
         labels: label of each document that has one, by their numbers.
         aside: documents that are decided, or were skipped, and have no label: ambiguous, excluded, in disagreement.
+        unread: documents whose label nobody gave: a model suggested it, and it was accepted in bulk.
     """
 
     labels: dict[int, int]
     aside: set[int]
+    unread: set[int]
 
 
 class _Kept(NamedTuple):
     event: Event
     uuid: str
     bulk: str | None
+    accepted: bool
 
 
 @dataclass
@@ -85,7 +89,7 @@ class LabelHistory:
         if row.document_id is None:
             return []
         event = Event(row.seq, row.document_id, row.action, row.reviewer, row.label_id, row.adjudicates)
-        self._of[row.document_id].append(_Kept(event, row.uuid, row.bulk))
+        self._of[row.document_id].append(_Kept(event, row.uuid, row.bulk, is_accepted(row.seen)))
         if row.action != RETURN:
             self._documents[row.uuid if row.bulk is None else row.bulk].append(row.document_id)
         return [row.document_id]
@@ -113,11 +117,14 @@ class LabelHistory:
 
     def said(self) -> SaidLabels:
         """What people have said about documents, without the labels that documents came with."""
-        found = SaidLabels({}, set())
+        found = SaidLabels({}, set(), set())
         for document in self._of:
             each = self.state(document)
             if each.state in (KEPT, RELABELLED) and each.label is not None:
                 found.labels[document] = each.label
+                kept = [each for each in self._of[document] if each.event.action in DECIDES]
+                if all({each.event.reviewer: each.accepted for each in kept}.values()):
+                    found.unread.add(document)
             elif each.state != UNDECIDED:
                 found.aside.add(document)
         return found

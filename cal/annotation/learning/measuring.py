@@ -31,6 +31,7 @@ def measure(
     names: LabelNames,
     labels: Mapping[int, str],
     decided: Collection[int],
+    unread: Collection[int],
 ) -> dict[str, Any]:
     """`n_decided`, `test`, `stopping` and `movement` of a `BatchRecord`, once the batch is chosen.
 
@@ -43,6 +44,7 @@ def measure(
         names: the labels of the project.
         labels: label of each row that has one.
         decided: rows that are decided or were skipped.
+        unread: rows whose label a model gave and nobody read, which measures nothing.
     """
     classes = list(trained.known.label_names)
     label_ids = [names.number(name) for name in classes]
@@ -55,7 +57,7 @@ def measure(
         len(chooser.corpus),
         chooser.test_rows,
         n_decided=len(decided),
-        tested={row: class_of.get(labels[row], -1) for row in sample if row in labels},
+        tested={row: class_of.get(labels[row], -1) for row in sample if row in labels and row not in unread},
         before=_seen(before, label_ids, names),
         points=_points(connection, before[-1].run, pool) if before and before[-1].run is not None else None,
     )

@@ -315,10 +315,11 @@ class Worker:
         )
         if trained is None:
             return record
-        names = self._history.names
-        decided = {*at.labels, *self._pool.rows(self._history.said().aside)}
+        names, pool, said = self._history.names, self._pool, self._history.said()
+        decided, unread = {*at.labels, *pool.rows(said.aside)}, {*pool.rows(said.unread)}
         with self.project.reading() as connection:
-            measured = measure(connection, trained, self._chooser, self._pool, self._batches, names, at.labels, decided)
+            people = (names, at.labels, decided, unread)
+            measured = measure(connection, trained, self._chooser, pool, self._batches, *people)
         numbers, label_of = self._pool.numbers.tolist(), dict(zip(known.label_names, label_ids, strict=True))
         checks = {numbers[each.row]: label_of[each.label] for each in batch.checks}
         return replace(record, **measured, checks=checks, notes=tuple(trained.pool.notes[0]))

@@ -29,7 +29,7 @@ from cal.annotation.suggestions.comparison import (
     DrawnAgreement,
     SourceComparison,
 )
-from cal.annotation.suggestions.sources import ACCEPTED, read_sources
+from cal.annotation.suggestions.sources import is_accepted, read_sources
 from cal.annotation.suggestions.suggestion_store import n_versions
 
 
@@ -113,7 +113,7 @@ def _decided(connection: Connection) -> dict[int, _Decided]:
     found: dict[int, _Decided] = {}
     for row in connection.execute(query):
         label = names.resolved(row.label_id) if row.state in (KEPT, RELABELLED) else None
-        accepted = isinstance(row.seen, dict) and ACCEPTED in row.seen
+        accepted = is_accepted(row.seen)
         before = found.get(row.document_id, _Decided(label, (), True))
         seen = before.seen if accepted else (*before.seen, row.seen)
         found[row.document_id] = _Decided(label, seen, before.accepted and accepted)

@@ -6,6 +6,9 @@ the latest run of a source is all that it says now, and earlier ones are what it
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -17,6 +20,11 @@ LABELLER = "labeller"
 
 ACCEPTED = "accepted"
 """Key of what was seen, if a decision takes over the label of a source in bulk and nobody read the document."""
+
+
+def is_accepted(seen: Any) -> bool:
+    """Whether a decision takes over the label of a source in bulk, from what was seen when it was taken."""
+    return isinstance(seen, Mapping) and ACCEPTED in seen
 
 
 def read_sources(connection: Connection) -> dict[str, int]:
