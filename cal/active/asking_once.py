@@ -34,6 +34,7 @@ def ask_once(read: AskDocuments, request: AskRequest) -> ToLabel:
     row = {each: at for at, each in enumerate(corpus.train.ids)}
     state = LoopState(list(choices.labels))
     state.name(read.documents.label_names)
+    state.n_named = len(state.label_names)
     state.labels = {row[each]: label for each, label in sorted(read.labels.items())}
     state.given = frozenset(row[each] for each in read.given)
     state.version = read.round

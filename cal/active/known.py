@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,21 +17,30 @@ class KnownLabels:
         rows: (labelled,) rows to train on, ascending.
         gold: (labelled,) their classes.
         aside: rows that are neither trained on nor chosen: test documents and those that people could not label.
+        gone: names that came up, and that no document has since labels were corrected; none is waited for.
     """
 
     label_names: tuple[str, ...]
     rows: np.ndarray
     gold: np.ndarray
     aside: np.ndarray
+    gone: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, label_names: Sequence[str], labels: Mapping[int, str], aside: Sequence[int]) -> KnownLabels:
+    def of(
+        cls,
+        label_names: Sequence[str],
+        labels: Mapping[int, str],
+        aside: Sequence[int],
+        gone: Collection[str] = (),
+    ) -> KnownLabels:
         """From the label of each row.
 
         Args:
             label_names: names of the classes; those of `labels` must be among them.
             labels: labels by row; rows of `aside` are left out.
             aside: rows that are neither trained on nor chosen.
+            gone: names that no document has any more.
 
         Example:
             >>> known = KnownLabels.of(["a", "b"], {3: "b", 1: "a", 2: "a"}, aside=[2])
@@ -42,7 +51,8 @@ class KnownLabels:
         left_out = set(aside)
         rows = sorted(row for row in labels if row not in left_out)
         gold = np.array([number[labels[row]] for row in rows], dtype=np.int64)
-        return cls(tuple(label_names), np.array(rows, dtype=np.int64), gold, np.array(sorted(left_out), dtype=np.int64))
+        others = np.array(sorted(left_out), dtype=np.int64)
+        return cls(tuple(label_names), np.array(rows, dtype=np.int64), gold, others, frozenset(gone))
 
     @property
     def counts(self) -> np.ndarray:
@@ -61,7 +71,8 @@ class KnownLabels:
             >>> KnownLabels.of(["a", "b", "c"], {0: "a", 1: "b", 2: "b"}, aside=[]).lacking(2)
             ['a', 'c']
         """
-        return [name for name, n in zip(self.label_names, self.counts.tolist(), strict=True) if n < per_class]
+        found = zip(self.label_names, self.counts.tolist(), strict=True)
+        return [name for name, n in found if n < per_class and name not in self.gone]
 
     def can_train(self, per_class: int, patience: int | None = None) -> bool:
         """Whether it is time to train a classifier: there are two classes at least, and enough labels of every class.

@@ -61,7 +61,7 @@ class Loop:
         state = LoopState(list(choices.labels))
         state.name(self._documents.label_names)
         state.take({self._row[each]: name for each, name in self._documents.labels.items()})
-        self._restore(replace(state, given=frozenset(state.labels), version=0))
+        self._restore(replace(state, given=frozenset(state.labels), version=0, n_named=len(state.label_names)))
 
     def _restore(self, state: LoopState) -> None:
         """Begins with a state of the loop."""
@@ -216,9 +216,8 @@ class Loop:
             if rare := self._known().lacking(self.options.per_class):
                 self._say(
                     logging.WARNING,
-                    f"The classifier no longer waits for {in_words(rare)}: fewer than "
-                    f"{quantity(self.options.per_class, 'document')} of each have been found. Tell one as soon as you "
-                    "see it.",
+                    f"The classifier no longer waits for {in_words(rare)}, of which too few documents are labelled. "
+                    "Tell such a document as soon as you see one.",
                 )
 
     def _say(self, level: int, sentence: str) -> None:

@@ -80,6 +80,7 @@ class LoopState:
         given: rows that were labelled before the loop began.
         batches: batches that were asked for; of those with the same version, only the last.
         version: number of times that the labels have changed.
+        n_named: number of labels that were named beforehand.
     """
 
     label_names: list[str]
@@ -87,6 +88,7 @@ class LoopState:
     given: frozenset[int] = frozenset()
     batches: list[AskedBatch] = field(default_factory=list)
     version: int = 0
+    n_named: int = 0
 
     @property
     def round(self) -> int:
@@ -117,6 +119,7 @@ class LoopState:
         """Makes these the labels, as somebody else keeps them."""
         if labels != self.labels or list(names) != self.label_names:
             self.labels, self.label_names, self.version = dict(labels), list(names), self.version + 1
+            self.n_named = len(names)
 
     def name(self, labels: Iterable[str]) -> None:
         """Adds labels that are new at the end."""
@@ -132,7 +135,9 @@ class LoopState:
         """The labels to train on; test documents and those that nobody can label are aside."""
         labels = {row: label for row, label in self.labels.items() if label is not None}
         unlabelled = [row for row, label in self.labels.items() if label is None]
-        return KnownLabels.of(self.label_names, labels, [*test_rows, *unlabelled])
+        used = set(self.labels.values())
+        gone = [name for name in self.label_names[self.n_named :] if name not in used]
+        return KnownLabels.of(self.label_names, labels, [*test_rows, *unlabelled], gone)
 
     def tested(self, test_rows: Sequence[int]) -> dict[int, int]:
         """Class of each test document that is labelled, by row, in the order of the sample."""
@@ -163,6 +168,7 @@ class LoopState:
             "given": sorted(self.given),
             "batches": [batch.as_data() for batch in self.batches],
             "version": self.version,
+            "n_named": self.n_named,
         }
 
     @classmethod
@@ -170,4 +176,5 @@ class LoopState:
         """The state that JSON kept."""
         labels = {int(row): label for row, label in data["labels"]}
         batches = [AskedBatch.of(each) for each in data["batches"]]
-        return cls(list(data["label_names"]), labels, frozenset(data["given"]), batches, int(data["version"]))
+        numbers = int(data["version"]), int(data["n_named"])
+        return cls(list(data["label_names"]), labels, frozenset(data["given"]), batches, *numbers)
