@@ -56,8 +56,8 @@ def read_ask_files(unlabelled: Any, labelled: Any, columns: Columns) -> AskDocum
     Args:
         unlabelled: a file, a list of files, or a data frame.
         labelled: files or data frames with labels, also those that `cal ask` wrote and people filled in; of two labels
-            of a document, that in the later file counts. None for none.
-        columns: which columns hold texts, ids and labels.
+            of a document, that in the later file counts. They need no texts if they have ids. None for none.
+        columns: which columns hold texts, ids and labels; those of files that `cal ask` wrote have names of their own.
 
     Raises:
         DataError: if a file cannot be used, or a document has other texts in two files.
@@ -66,12 +66,12 @@ def read_ask_files(unlabelled: Any, labelled: Any, columns: Columns) -> AskDocum
     files = _listed("unlabelled", unlabelled)
     if not files:
         raise DataError("unlabelled is an empty list. Give a file of documents.")
-    pool = joined([_table(each, "the unlabelled documents") for each in files])
+    pool = joined([_table(each, "the table of unlabelled documents") for each in files])
     if not pool.n_rows:
         raise DataError(f"{pool.source} holds no documents.")
     together.add(pool, columns)
     for each in _listed("labelled", labelled):
-        table = _table(each, "the labelled documents")
+        table = _table(each, "the table of labelled documents")
         if table.n_rows:
             together.add(table, columns)
     return together.made(Path(pool.source).name.partition(".")[0] or "documents")
@@ -112,7 +112,9 @@ class _Together:
 
     def add(self, table: RawTable, columns: Columns) -> None:
         """Adds the documents of a table, and their labels."""
-        table = by_split(numbered(table, columns), SPLIT_COLUMN)["train"]
+        if is_ours := _is_ours(table):
+            columns = replace(columns, text_column="text", id_column=columns.id_column and "id", label_column=LABEL)
+        table = self._with_texts(by_split(numbered(table, columns), SPLIT_COLUMN)["train"], columns)
         read = read_documents(table, columns, partly=True)
         ids = self._ids(read)
         for each, text in zip(ids, read.texts, strict=True):
@@ -124,10 +126,23 @@ class _Together:
         pairs = zip(ids, read.labels, nobody, strict=True)
         labels = {each: None if unknown else label.strip() for each, label, unknown in pairs if label or unknown}
         self._take(labels, read.source)
-        if ROUND in table.columns:
+        if is_ours:
             self._round = max([self._round, *map(_number, table.columns[ROUND])])
         else:
             self._given |= labels.keys()
+
+    def _with_texts(self, table: RawTable, columns: Columns) -> RawTable:
+        """The table, where it has ids and no texts with the texts of the documents before."""
+        name = columns.id_column
+        if not self._texts or name is None or table.has_column(columns.text_column) or not table.has_column(name):
+            return table
+        ids = [str(each).strip() for each in table.column(name, "id_column")]
+        if unknown := [row for row, each in enumerate(ids) if each not in self._texts]:
+            raise DataError(
+                f"{table.place(unknown[0])}: no document has the id '{ids[unknown[0]]}'. A table without column "
+                f"'{columns.text_column}' must have ids of the documents before. Add the texts, or correct the ids."
+            )
+        return replace(table, columns={**table.columns, columns.text_column: [self._texts[each] for each in ids]})
 
     def _ids(self, read: SourceDocuments) -> list[str]:
         """The id of each document, among those that are there."""
@@ -172,17 +187,21 @@ class _Together:
 
 
 def _table(given: Any, source: str) -> RawTable:
-    wording = Wording({name: name for name in _SETTINGS})
     if not is_path(given):
-        return replace(table_of(given, source), wording=wording)
+        return replace(table_of(given, source), wording=Wording({name: name for name in _SETTINGS}))
     path = Path(given)
     if path.is_file() and not path.stat().st_size:  # nothing is labelled yet
         return RawTable(str(path), {})
-    table = replace(read_labelled(path, option=""), wording=wording)
-    if path.suffix.lower() in (".csv", ".tsv") and {LABEL, SUGGESTED, ROUND} <= set(table.columns):
+    table = replace(read_labelled(path, option=""), wording=Wording(where=""))
+    if path.suffix.lower() in (".csv", ".tsv") and _is_ours(table):
         columns = {name: [unescaped(cell) for cell in table.columns[name]] for name in table.columns}
         return replace(table, columns=columns)
     return table
+
+
+def _is_ours(table: RawTable) -> bool:
+    """Whether `cal ask` wrote it, as far as its columns tell; people may have removed some."""
+    return {"text", LABEL, SUGGESTED, ROUND} <= set(table.columns)
 
 
 def _listed(name: str, given: Any) -> list[Any]:
@@ -203,5 +222,5 @@ def _form(text: str) -> str:
 def _number(cell: Any) -> int:
     try:
         return int(float(cell))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 0

@@ -105,9 +105,9 @@ class AskRequest(LoopOptions, Request):
         told = f"Next: fill in the column label of {self.output}; - is for what nobody can label."
         if not all(map(is_path, [self.unlabelled, *files])):
             return told
-        labelled = ",".join(map(str, [*files, self.output]))
-        labelled = labelled if not files else f"[{labelled}]"
-        return f"{told} Then: cal ask unlabelled={self.unlabelled} labelled={labelled}"
+        names = list(dict.fromkeys(map(str, [*files, self.output])))
+        labelled = names[0] if len(names) == 1 else f"[{','.join(names)}]"
+        return f"{told} Then, with the same options: cal ask unlabelled={self.unlabelled} labelled={labelled}"
 
 
 @takes(AskRequest)

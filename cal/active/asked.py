@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,7 +94,7 @@ class ToLabel:
 
     def _repr_html_(self) -> str:
         html: str = self.rows.to_html(index=False, max_rows=20)
-        return f"<p>{self}</p>{html}" if "<" not in str(self) else html
+        return f"<p>{escape(str(self))}</p>{html}"
 
 
 def refuse_ending(path: Path) -> None:

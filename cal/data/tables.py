@@ -65,7 +65,7 @@ class Wording:
 
     Args:
         keywords: Python's name of each setting; None if settings are those of the command line.
-        where: key of the command line that holds the settings.
+        where: key of the command line that holds the settings; empty if they stand by themselves.
         fixed: whether the reader expects certain columns, so that no setting names others.
 
     Example:
@@ -81,9 +81,10 @@ class Wording:
         """A setting as people write it."""
         if self.keywords is not None:
             return f"{self.keywords.get(option, option)}={value!r}"
+        key = f"{self.where}.{option}" if self.where else option
         if isinstance(value, str) and not re.fullmatch(r"[\w./-]+", value):  # no single word to a shell and Hydra
-            return f"\"{self.where}.{option}='{value}'\""
-        return f"{self.where}.{option}={'null' if value is None else str(value).replace(' ', '').replace(chr(39), '')}"
+            return f"\"{key}='{value}'\""
+        return f"{key}={'null' if value is None else str(value).replace(' ', '').replace(chr(39), '')}"
 
 
 ON_COMMAND_LINE = Wording()

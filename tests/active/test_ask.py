@@ -31,7 +31,7 @@ def test_from_nothing_to_the_third_round_on_the_command_line(files, capsys):
     assert main(["ask", "unlabelled=texts.csv", "n=12", *FAST]) == 0
     told = capsys.readouterr().out
     assert "12 documents to label next, chosen without a classifier from 120 unlabelled ones." in told
-    assert "Then: cal ask unlabelled=texts.csv labelled=ask.csv" in told
+    assert "Then, with the same options: cal ask unlabelled=texts.csv labelled=ask.csv" in told
     first = files("ask.csv", but=[3])
     assert main(["ask", "unlabelled=texts.csv", "labelled=ask.csv", "n=8", *FAST]) == 0
     told = capsys.readouterr().out
@@ -101,7 +101,7 @@ def test_a_later_file_corrects_an_earlier_one(questions, caplog):
     second = first[:2].assign(label="place")
     asked = cal.ask(questions[["id", "text"]], [first, second], 5, **OPTIONS)
     assert asked.counts == {"number": 9, "person": 9, "place": 12}
-    assert "2 documents of the labelled documents had another label before" in caplog.text
+    assert "2 documents of the table of labelled documents had another label before" in caplog.text
 
 
 def test_a_dash_is_for_what_nobody_can_label(questions):
@@ -119,6 +119,37 @@ def test_when_all_is_labelled_it_says_so_and_writes_nothing(questions, tmp_path)
     asked = cal.ask(questions, output=tmp_path / "ask.csv", **OPTIONS)
     assert str(asked).startswith("Every document is labelled")
     assert not (tmp_path / "ask.csv").exists()
+
+
+def test_files_with_other_columns_come_back_with_those_of_ask(files, questions, capsys):
+    questions[["id", "text"]].rename(columns={"id": "key", "text": "question"}).to_csv("own.csv", index=False)
+    options = ["unlabelled=own.csv", "text_column=question", "id_column=key", "label_column=kind", "n=12", *FAST]
+    assert main(["ask", *options]) == 0
+    files("ask.csv", but=[3])
+    assert main(["ask", *options, "labelled=ask.csv", "output=second.csv"]) == 0
+    assert "chosen by margin from 109 unlabelled ones" in capsys.readouterr().out
+
+
+def test_labels_without_texts_are_known_by_their_ids(questions):
+    pool, labels = questions[["id", "text"]], questions[["id", "label"]][:30]
+    asked = cal.ask(pool, labels, 5, **OPTIONS)
+    assert asked.ids == cal.ask(pool, questions[:30], 5, **OPTIONS).ids
+    with pytest.raises(DataError, match=r"index 1: no document has the id 'q9'\. .* Add the texts, or correct the ids"):
+        cal.ask(pool, pd.DataFrame({"id": ["q0-nu", "q9"], "label": ["number", "person"]}), 5, **OPTIONS)
+
+
+def test_a_column_named_round_of_your_own_counts_no_rounds(questions):
+    asked = cal.ask(questions.assign(round=[2019, float("inf")] * 60)[["id", "text", "round"]], n=5, **OPTIONS)
+    assert asked.round == 0
+    assert cal.ask(questions[["id", "text"]], questions[:30].assign(round=2019), 5, **OPTIONS).round == 1
+
+
+def test_the_same_file_is_named_once_and_settings_as_the_command_line_has_them(files, tmp_path):
+    cal.ask("texts.csv", n=5, output="ask.csv", **OPTIONS)
+    assert str(cal.ask("texts.csv", "ask.csv", 5, output="ask.csv", **OPTIONS)).endswith(" labelled=ask.csv")
+    (tmp_path / "twice.csv").write_text("id,text\na,Who is it?\na,Where is it?\n")
+    with pytest.raises(DataError, match=r"have the same id 'a' .* set id_column=null to derive them"):
+        cal.ask("twice.csv", n=1, **OPTIONS)
 
 
 def test_labels_in_a_file_are_never_lost(files, questions):
@@ -167,7 +198,7 @@ def test_test_documents_have_no_suggestion_and_measure_accuracy(questions, gold)
         ({"output": "ask.xlsx"}, StorageError, "Give .csv, .tsv, .jsonl, .parquet."),
         ({"unlabelled": "nowhere.csv"}, DataError, "no file nowhere.csv"),
         ({"unlabelled": ["How far?", "Who?"]}, DataError, "How far? is not a file"),
-        ({"unlabelled": 3}, DataError, "the unlabelled documents is a int"),
+        ({"unlabelled": 3}, DataError, "the table of unlabelled documents is a int"),
         ({"text_column": "question"}, DataError, "Name the column: text_column='NAME'"),
         ({"text_column": None}, ConfigError, "text_column must be the name of a column"),
         ({"labelled": [3]}, ConfigError, "labelled must be files or data frames"),
