@@ -141,12 +141,14 @@ class LiveAccuracy:
         found = []
         if self.n_open:
             low, high = self.bounds
-            calls = [f"{n} {label}" for label, n in Counter(self.open_as).most_common(2)]
-            model = f" The model labels {in_words(calls)} of them." if calls else ""
+            calls = [f"{label} ({n:,})" for label, n in Counter(self.open_as).most_common(2)]
+            mostly = "mostly " if len(self.open_as) > 2 else ""
+            model = f" The model labels them {mostly}{in_words(calls)}." if calls else ""
             found.append(
                 f"{quantity(self.n_open, 'test document')} {'measures' if self.n_open == 1 else 'measure'} nothing, "
-                "because people skipped them, could not agree, or accepted a suggestion without reading the text. "
-                f"Whatever their labels, the accuracy is {_floor(low)} to {_ceiling(high)} %.{model}"
+                f"because people skipped {'it' if self.n_open == 1 else 'them'}, could not agree, or accepted a "
+                f"suggestion without reading the text. Whatever {'its label' if self.n_open == 1 else 'their labels'}, "
+                f"the accuracy is {_floor(low)} to {_ceiling(high)} %.{model}"
             )
         if self.n_excluded:
             found.append(f"The accuracy is not about documents like the {self.n_excluded} that people excluded.")

@@ -20,7 +20,7 @@ from cal.active.tables import learner_html
 from cal.active.telling import refuse_unknown
 from cal.arguments import check_arguments
 from cal.arrays import as_list
-from cal.errors import LearnerError, quantity
+from cal.errors import FeatureError, LearnerError, quantity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +68,8 @@ class ActiveLearner(Loop):
         It is trained on all labels so far, unless it is already.
 
         Args:
-            texts: new texts; None for all documents, in the order in which they were given.
+            texts: new texts, as a list or in a table whose columns are called as those of the documents; None for all
+                documents, in the order in which they were given.
             features: (text, feature) vectors of the texts, if those of the documents were given as an array.
 
         Raises:
@@ -126,8 +127,9 @@ class ActiveLearner(Loop):
         records, tested, random = self.records, self.tested, None
         if compare and self._trained and len(tested):
             answers = {record.n_labelled: [record.test.get(row, -1) for row in tested] for record in records}
-            known, seed = [*tested.values()], self.options.seed
-            random = compare_with_random(self._trained[1].learner, [*tested], known, answers, seed=seed)
+            known, seed, device = [*tested.values()], self.options.seed, self.options.choices.device
+            learner = self._trained[1].learner
+            random = compare_with_random(learner, [*tested], known, answers, seed=seed, device=device)
         slips = self.slips() if compare else ()
         return progress_of(records, state.label_names, state.labels, test_rows, random=random, slips=slips)
 
@@ -206,7 +208,7 @@ class ActiveLearner(Loop):
 
     def _restore(self, state: LoopState) -> None:
         super()._restore(state)
-        self._new_texts = NewTexts(self._chooser)
+        self._new_texts = NewTexts(self._chooser, self._documents.text)
 
     def _now(self) -> TrainedRound:
         self._refresh()
@@ -219,6 +221,8 @@ class ActiveLearner(Loop):
 
     def _probs(self, texts: Any, features: Any) -> np.ndarray:
         trained = self._now()
+        if texts is None and features is not None:
+            raise FeatureError("features are vectors of new texts, and there are no texts. Give both or neither.")
         if texts is not None:
             return self._new_texts.probs(trained, texts, features)
         return trained.probs(np.array([self._row[each] for each in self._documents.ids], dtype=np.int64))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
+from collections.abc import Sequence, Sized
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,10 +31,11 @@ class NewTexts:
 
     Args:
         chooser: chooser of the loop, which knows the documents and how to turn them into vectors.
+        text: column of the texts of the documents, or two for pairs; new texts in a table may have them, too.
     """
 
-    def __init__(self, chooser: DocumentChooser) -> None:
-        self._chooser = chooser
+    def __init__(self, chooser: DocumentChooser, text: str | Sequence[str] = "text") -> None:
+        self._chooser, self._text = chooser, text
         self._embedder: Embedder | None = None
 
     @one_thread()
@@ -53,7 +54,7 @@ class NewTexts:
             raise DataError(f"texts is a single text. Give a list: [{shown(texts)}].")
         if isinstance(texts, Sized) and getattr(texts, "shape", None) != () and not len(texts):
             return np.empty((0, len(trained.known.label_names)))
-        read = documents_of(texts)
+        read = documents_of(texts, self._text, id=None)
         new, train = read.corpus, self._chooser.corpus.train
         if new.train.shape != train.shape:
             raise DataError(

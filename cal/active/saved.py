@@ -57,6 +57,7 @@ def save(folder: Path, documents: LoopDocuments, state: LoopState, options: Loop
             files[_VECTORS] = _write_vectors(folder, options.features)
         given = {each.name: _as_data(each.name, getattr(options, each.name)) for each in _fields()}
         about = {"format": _FORMAT, "name": documents.corpus.name, "named": documents.corpus.train.named}
+        about["text"] = documents.text
         owned.write_json(_MARK, {**about, "files": files, "options": given, "state": state.as_data()})
         for old in folder.glob("*-*.*"):
             if old.name.startswith(("documents-", "vectors-")) and old.name not in files.values():
@@ -80,11 +81,13 @@ def load(folder: Path, changed: Mapping[str, Any]) -> tuple[LoopDocuments, LoopS
         raise StorageError(f"{folder / _MARK} was written by a newer version of cal. Update cal.")
     try:
         documents = _read_documents(folder / about["files"]["documents"], about["name"], about["named"])
+        documents = dataclasses.replace(documents, text=about["text"])
         state = LoopState.of(about["state"])
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise stored.damaged(_MARK, " ".join(str(error).split()) or type(error).__name__) from error
     n = len(documents.corpus)
-    if any(not 0 <= row < n for row in [*state.labels, *state.given]):
+    asked = [row for batch in state.batches for row in batch.rows.tolist()]
+    if any(not 0 <= row < n for row in [*state.labels, *state.given, *asked]):
         raise stored.damaged(_MARK, f"it names documents that are not among the {n:,}")
     options = {name: value for name, value in about["options"].items() if name not in changed}
     if objects := [name for name, value in options.items() if isinstance(value, Mapping) and "object" in value]:

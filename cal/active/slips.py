@@ -181,7 +181,6 @@ class _Judged:
 
     @classmethod
     def of(cls, gold: np.ndarray, n_classes: int, vectors: Any, confidence: Any, seed: int) -> _Judged:
-
         n = len(gold)
         nothing = cls([], np.zeros(n), np.zeros(n, np.int64), np.zeros(n), np.ones(n))
         latest = np.arange(max(n - _MOST, 0), n)

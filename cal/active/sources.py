@@ -53,6 +53,7 @@ class LoopDocuments:
         labels: labels that were given with them, by id.
         label_names: labels in their order, as far as the source has an order.
         store: where labels are kept; None for the loop itself.
+        text: column of the texts, or two for pairs, if they came in a table.
     """
 
     corpus: UnlabelledCorpus
@@ -60,6 +61,7 @@ class LoopDocuments:
     labels: Mapping[str, str]
     label_names: Sequence[str] = ()
     store: LabelStore | None = None
+    text: str | Sequence[str] = "text"
 
 
 def documents_of(
@@ -94,9 +96,9 @@ def documents_of(
     if isinstance(given, str | os.PathLike):
         return of_table(_table_in(Path(given)), text, id, label, Path(given).name.partition(".")[0] or "corpus")
     if isinstance(given, Mapping) or hasattr(given, "to_pandas") or hasattr(given, "columns"):
-        return of_table(table_of(given, "the documents"), text, id, label)
+        return of_table(table_of(given, "the table of documents"), text, id, label)
     texts = as_list("documents", given) if not _is_pairs(given) else given
-    table = list_table(texts, [""] * len(texts), None, "the documents")
+    table = list_table(texts, [""] * len(texts), None, "the list of texts")
     pairs = "second" in table.columns
     return of_table(table, ("text", "second") if pairs else "text", None, "label")
 
@@ -116,7 +118,7 @@ def of_table(
     plain = second is None and is_nested(table)
     read = read_documents(table, columns, None, SEQUENCES if plain else None, partly=True)
     order = table.orders.get(label)
-    return of_documents(read, name, () if order is None else order)
+    return replace(of_documents(read, name, () if order is None else order), text=text)
 
 
 def of_documents(read: SourceDocuments, name: str, label_names: Sequence[str] = ()) -> LoopDocuments:
@@ -126,7 +128,7 @@ def of_documents(read: SourceDocuments, name: str, label_names: Sequence[str] = 
         DataError: if there are none.
     """
     if not read.ids:
-        raise DataError(f"{read.source} are none. Give at least one text.")
+        raise DataError(f"There are no documents in {read.source}. Give at least one text.")
     places = None if read.named else read.places()
     corpus = UnlabelledCorpus.of_texts(
         read.texts, read.ids, sequences=read.sequences, places=places, named=read.named, name=name

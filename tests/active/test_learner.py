@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import cal
-from cal.errors import ConfigError, DataError, LearnerError
+from cal.errors import ConfigError, DataError, FeatureError, LearnerError
 
 
 def test_it_never_asks_twice_for_what_is_decided_and_ends_when_all_is(make, gold, caplog):
@@ -317,3 +317,24 @@ def test_whatever_is_told_in_whatever_order_the_laws_hold(make, gold, steps):
         labels = {ids[i]: gold[ids[i]] for i in told if i < len(ids)}
         for each in (loop, copy):
             each.tell(labels)
+
+
+def test_a_label_that_was_a_slip_of_the_keys_is_not_waited_for(make, gold, tmp_path):
+    loop = make(seed_set="random", test_share=0)
+    ids = loop.ask(12)
+    labels = {id: gold[id] for id in ids}
+    loop.tell({**labels, ids[0]: f"{gold[ids[0]]} "[::-1] + "x"})
+    loop.tell(labels)
+    loop.ask(5)
+    assert loop.trained is not None
+    loop.save(tmp_path / "loop")
+    copy = cal.ActiveLearner.load(tmp_path / "loop", strategy="entropy")
+    copy.ask(6)
+    assert copy.trained is not None
+
+
+def test_vectors_without_texts_are_refused(make, label):
+    loop = make()
+    label(loop, 1)
+    with pytest.raises(FeatureError, match="Give both or neither"):
+        loop.predict(features=[[1.0]])

@@ -92,12 +92,15 @@ def test_damaged_and_foreign_folders_are_refused(make, tmp_path):
     loop = make(["How far?", "Who?"])
     with pytest.raises(StorageError, match=r"no folder of cal\.ActiveLearner: it has notes\.txt"):
         loop.save(tmp_path / "mine")
+    loop.ask(1)
     loop.save(tmp_path / "loop")
     state = tmp_path / "loop" / "learner.json"
     whole = json.loads(state.read_text())
+    (batch,) = whole["state"]["batches"]
     for spoiled in (
         {**whole, "state": {}},
         {**whole, "state": {**whole["state"], "labels": [[5, "a"]]}},
+        {**whole, "state": {**whole["state"], "batches": [{**batch, "rows": [5]}]}},
         {**whole, "files": {"documents": "documents-none.parquet"}},
         {**whole, "format": 99},
         {**whole, "options": 3},

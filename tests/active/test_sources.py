@@ -127,7 +127,7 @@ def test_labels_that_are_kept_elsewhere_may_be_decided_by_others(questions, gold
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ([], "are none. Give at least one text"),
+        ([], "There are no documents in the list of texts. Give at least one text"),
         (["How far?", ""], "is empty"),
         (["How far?", None], "is empty"),
         (["How far?", 3], "holds int 3, not text"),
@@ -153,3 +153,15 @@ def test_a_single_text_is_no_list(make, label):
         loop.predict("Who?")
     assert loop.predict([]).shape == (0,)
     assert loop.predict_proba([]).shape == (0, 3)
+
+
+def test_new_texts_in_a_table_have_the_columns_of_the_documents(questions, tmp_path):
+    own = questions.rename(columns={"text": "question"})[["id", "question", "label"]]
+    loop = cal.ActiveLearner(own, text="question", features="lsa")
+    new = own[:6].assign(id="the same")  # ids do not matter
+    expected = loop.predict(list(new["question"])).tolist()
+    assert loop.predict(new).tolist() == expected
+    loop.save(tmp_path / "loop")
+    assert cal.ActiveLearner.load(tmp_path / "loop").predict(new).tolist() == expected
+    with pytest.raises(DataError, match="the table of documents has no column 'question'"):
+        loop.predict(questions)
