@@ -81,7 +81,7 @@ def test_whatever_the_skipped_documents_would_have_been_the_bounds_hold_their_in
         share = told(answers, [*labels[:12], *guess]).accuracy
         assert skipped.bounds[0] <= share.low
         assert share.high <= skipped.bounds[1]
-    assert "3 test documents have no label" in skipped.notes()[0]
+    assert "3 test documents measure nothing" in skipped.notes()[0]
     assert "The model labels them a (3)." in skipped.notes()[0]
     assert "because people skipped it, could not agree" in told(answers[:13], labels[:13]).notes()[0]
 
