@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import signal
-import subprocess
+import subprocess  # nosec B404: it starts a module of ours
 import sys
 import threading
 from collections.abc import Mapping
@@ -74,7 +74,7 @@ class LearningProcess:
     def _start(self) -> subprocess.Popen[bytes]:
         safe = ["-P"] if sys.flags.safe_path else []
         words = [sys.executable, *safe, "-m", "cal.annotation.learning.child"]
-        process = subprocess.Popen(words, stdin=subprocess.PIPE)
+        process = subprocess.Popen(words, stdin=subprocess.PIPE)  # nosec B603: words of ours
         with suppress(BrokenPipeError):
             assert process.stdin is not None
             process.stdin.write(json.dumps(self._given).encode())
