@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from cal.annotation.decisions.recording import latest_version
 from cal.annotation.decisions.verdicts import UNDECIDED
+from cal.annotation.learning.measured_documents import waiting_to_measure
 from cal.annotation.learning.roles import TEST
 from cal.annotation.project import Project
 from cal.annotation.queues.basis import Basis
@@ -73,25 +73,18 @@ def opened_view(project: Project, number: int, reviewer: str, *, hidden: bool) -
         most = sa.select(sa.func.max(DRAW.c.n_reviewers)).where(DRAW.c.document_id == number, DRAW.c.is_open)
         served = Served(-1, number, connection.execute(most).scalar() or 1, 0.0)
         basis = Basis.of(connection)
-        measures = measures_accuracy(connection, number)
-        if measures:
+        if waiting_to_measure(connection, [number]):
             basis = Basis(basis.version)
         (task,) = make_tasks(connection, [served], queue=0, suspects=basis.suspects, map=basis.map, reviewer=reviewer)
-        shown = replace(task, suggestions={}) if measures else task
-        (view,) = _views(connection, [(number, shown)], basis, hidden)
+        (view,) = _views(connection, [(number, task)], basis, hidden)
         return view.model_copy(update={"queue": None, "position": None, "until": None})
-
-
-def measures_accuracy(connection: Connection, number: int) -> bool:
-    """Whether a document waits for the label that measures accuracy, which no suggestion must sway."""
-    waits = (DRAW.c.document_id == number, DRAW.c.role == TEST, DRAW.c.is_open)
-    return connection.execute(sa.select(DRAW.c.position).where(*waits).limit(1)).first() is not None
 
 
 def _views(connection: Connection, tasks: Sequence[tuple[int, Task]], basis: Basis, hidden: bool) -> list[DocumentView]:
     names, run = read_labels(connection), basis.map
     numbers = [number for number, _ in tasks]
-    told = [number for number, task in tasks if task.role != TEST]  # about the others, no model says anything
+    waiting = waiting_to_measure(connection, numbers)  # about these, no model says anything
+    told = [number for number, task in tasks if task.role != TEST and number not in waiting]
     near = {} if hidden or basis.suspects is None else read_neighbours(connection, told, basis.suspects)
     known = {*numbers, *(number for each in near.values() for number, _ in each)}
     rows = read_rows(connection, sorted(known), basis, names, tasks[0][1].reviewer)

@@ -374,6 +374,16 @@ def test_the_model_shows_suggestions_but_not_for_test_documents(project):
     assert n == len([role for role in roles.values() if role != TEST]) + len(reserve(project)), "a row for few of them"
 
 
+def test_test_documents_have_no_suggestions_in_any_queue(project):
+    project.import_suggestions({"id": [*GOLD], "label": [*GOLD.values()]}, source="gpt")
+    project.learn(**SMALL)
+    queue = project.queue(order="random").id
+    waiting = _tests(project)
+    tasks = project.tasks("bob", len(GOLD), queue)
+    assert {each.document for each in tasks} == set(GOLD)
+    assert {each.document for each in tasks if not each.suggestions} == waiting
+
+
 def test_test_documents_are_never_trained_on_and_are_the_test_split_of_the_corpus(project, tmp_path):
     project.learn(**SMALL)
     for _ in range(3):

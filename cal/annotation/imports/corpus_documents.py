@@ -75,7 +75,7 @@ def corpus_documents(corpus: Corpus) -> Iterator[AnnotatedDocument]:
 
 
 class RowColumns:
-    """RowColumns of a table, row by row, as JSON has them."""
+    """Columns of a table, row by row, as JSON has them."""
 
     def __init__(self, columns: Mapping[str, Sequence[Any]]) -> None:
         self._values = {name: columns[name] for name in columns}

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from cal.annotation.decisions.recording import latest_version
 from cal.annotation.decisions.verdicts import DECIDES, DISAGREEMENT
+from cal.annotation.learning.measured_documents import waiting_to_measure
 from cal.annotation.learning.roles import TEST
 from cal.annotation.queues.task import Point, ShownVerdict, Suggestion, Task
 from cal.annotation.store.label_table import read_labels
@@ -58,10 +59,11 @@ def make_tasks(
     points = read_points(connection, numbers, map, names)
     of_sources = read_source_labels(connection, numbers, names)
     learnt = read_roles(connection, queue, [each.position for each in served])
+    waiting = waiting_to_measure(connection, numbers)
     tasks = []
     for each in served:
         batch, role = learnt.get(each.position, (None, None))
-        measures = role == TEST
+        measures = role == TEST or each.document in waiting
         row, state = documents[each.document], states.get(each.document)
         blind = each.n_reviewers > 1
         label = given.get(each.document)
