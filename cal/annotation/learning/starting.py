@@ -89,7 +89,7 @@ def start_learning(
         told = in_words(chosen) if chosen else ""
         if row is not None and not new and not why:
             name = connection.execute(sa.select(QUEUE.c.name).where(QUEUE.c.id == row.queue_id)).scalar_one()
-            return row.queue_id, options, f"Going on with queue {name}{f': {told}' if told else ''}."
+            return row.queue_id, options, f"Resuming queue {name}{f': {told}' if told else ''}."
         number, name = _make(connection, options, row)
     because, settings = f", because {why}" if why else "", f" Its options: {told}." if told else ""
     return number, options, f"Queue {name} begins with what is labelled so far{because}.{settings}"
