@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from numbers import Real
 from pathlib import Path
@@ -109,6 +109,30 @@ def numbers_in(interval: str, /, *, or_null: bool = False, **values: object) -> 
         described += "" if low == -math.inf else f" {'above' if opening == '(' else 'of at least'} {lower}"
         described += "" if high == math.inf else f" and {'below' if closing == ')' else 'at most'} {upper}"
     return _sentences(described, fits, or_null, values)
+
+
+def label_names(*, or_null: bool = False, **values: object) -> list[str]:
+    """A sentence about each value that is no list of different names.
+
+    Args:
+        or_null: whether None is allowed, too.
+        **values: lists of names of labels by the name of the parameter.
+
+    Example:
+        >>> label_names(labels=["HUM", "HUM"])
+        ['labels names a label twice: HUM.']
+    """
+    found = []
+    for name, value in values.items():
+        if value is None and or_null:
+            continue
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            found.append(f"{name} must be a list of names such as [HUM,LOC], not {shown(value)}.")
+        elif odd := [each for each in value if not (isinstance(each, str) and each.strip())]:
+            found.append(f"{name} must be a list of names such as [HUM,LOC]; {shown(odd[0])} is none.")
+        elif twice := [each for each in dict.fromkeys(value) if list(value).count(each) > 1]:
+            found.append(f"{name} names a label twice: {twice[0]}.")
+    return found
 
 
 def one_of(known: Iterable[str], /, *, or_null: bool = False, **values: object) -> list[str]:

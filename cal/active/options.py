@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from cal.checks import Problems, all_problems, numbers_in, whole_numbers
+from cal.checks import Problems, all_problems, label_names, numbers_in, whole_numbers
 from cal.errors import shown
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class LoopOptions:
         )
         problems += whole_numbers(0, seed=self.seed, per_class=self.per_class)
         problems += numbers_in("[0, 1)", test_share=self.test_share, explore=self.explore)
-        problems += _problems_of_labels(self.labels)
+        problems += label_names(or_null=True, labels=self.labels)
         if chooser is not None and (chooser.covers_classes or not _needs_no_labels(chooser)):
             problems.append(
                 f"seed_set={shown(self.seed_set)} chooses by labels, and there are none yet. Give kmeans, typiclust or "
@@ -143,13 +143,3 @@ def _needs_no_labels(chooser: Any) -> bool:
     from cal.simulation.seed_sets import RandomSeedSet
 
     return bool(chooser.reads_features) or isinstance(chooser, RandomSeedSet)
-
-
-def _problems_of_labels(labels: Any) -> list[str]:
-    if labels is None:
-        return []
-    if isinstance(labels, str) or not isinstance(labels, Sequence):
-        return [f"labels must be a list of names, not {shown(labels)}."]
-    if odd := [each for each in labels if not (isinstance(each, str) and each.strip())]:
-        return [f"labels must be a list of names; {shown(odd[0])} is none."]
-    return [] if len(set(labels)) == len(labels) else ["labels names a label twice."]

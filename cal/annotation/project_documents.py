@@ -12,6 +12,7 @@ from cal.annotation.imports.differences import ImportDifference
 from cal.annotation.imports.importing import Imported, Options, difference_of, import_into
 from cal.annotation.store.database import connection_of, storage
 from cal.arguments import check_arguments
+from cal.checks import label_names, refuse
 from cal.exchange.records import AnnotatedDocument, LabelSet
 
 if TYPE_CHECKING:
@@ -76,8 +77,9 @@ class ProjectDocuments:
               id         change before after
             0  b  changed label    HUM   LOC
         """
-        flags = {"accept": accept, "partial": partial, "unlabelled": unlabelled, "labels": labels}
+        flags = {"accept": accept, "partial": partial, "unlabelled": unlabelled}
         check_arguments(ProjectDocuments.import_corpus, {"name": name, "source": source, **flags})
+        refuse(label_names(labels=labels))
         from cal.annotation.imports.corpus_import import CorpusImport
 
         sources = CorpusImport.of(corpus, map, suspects, partial=partial, unlabelled=unlabelled)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cal.annotation.requests.request import ProjectRequest
 from cal.annotation.suggestions.source_names import source_problems
-from cal.checks import Problems, is_path, true_or_false
+from cal.checks import Problems, is_path, label_names, true_or_false
 from cal.data.request import CorpusRequest
 from cal.errors import DataError, shown
 
@@ -59,8 +59,7 @@ class ImportRequest(ProjectRequest, CorpusRequest):
         problems += [] if self.source is None else source_problems(self.source)
         if isinstance(self.labels, str):
             self.labels = [self.labels]
-        if not isinstance(self.labels, list | tuple | None):
-            problems.append(f"labels must be a list of names such as [HUM,LOC], not {shown(self.labels)}.")
+        problems += label_names(or_null=True, labels=self.labels)
         for key in ("map", "suspects", "suggestions"):
             problems += [
                 f"{key}: there is no folder or file {shown(each)}. Check the path."
