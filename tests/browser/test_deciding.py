@@ -541,10 +541,10 @@ def test_a_project_without_documents_or_queue_says_what_to_do(n, tmp_path, visit
 def test_keys_can_be_changed(server, project, visit, until):
     page = visit(server.address)
     page.keyboard.press("?")
-    page.get_by_role("button", name="keep the given label: K").click()
+    page.get_by_role("button", name="keep the given label, or accept what models suggest: K").click()
     page.keyboard.press("x")
     assert "X is the key for" in page.locator("dialog.help [role=alert]").inner_text()
-    page.get_by_role("button", name="keep the given label: K").click()
+    page.get_by_role("button", name="keep the given label, or accept what models suggest: K").click()
     page.keyboard.press("j")
     page.keyboard.press("Escape")
     assert page.locator(".act-keep kbd").inner_text() == "J"
