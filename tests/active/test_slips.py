@@ -98,7 +98,7 @@ def test_what_came_of_those_before_decides_how_many_come_back():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["uniform", "class_dependent"])
+@pytest.mark.parametrize("kind", ["uniform"])
 def test_a_careless_person_mends_slips_and_a_careful_one_is_left_alone(topics, kind):
     counts = {}
     for careless in (0.0, 0.1):
