@@ -98,14 +98,12 @@ def test_what_came_of_those_before_decides_how_many_come_back():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["uniform"])
-def test_a_careless_person_mends_slips_and_a_careful_one_is_left_alone(topics, kind):
+def test_a_careless_person_mends_slips_and_a_careful_one_is_left_alone(topics):
     counts = {}
     for careless in (0.0, 0.1):
         checked = mended = 0
         for seed in range(3):
-            how = {"confusions": np.ones((4, 4))} if kind == "class_dependent" else {}
-            person = Person.of(topics, careless=careless, kind=kind, seed=seed, **how)
+            person = Person.of(topics, careless=careless, seed=seed)
             options = {"learner": "small_mlp", "seed": seed, "check_share": 0.1, "strategy": "margin"}
             session = simulate_session(topics, person, 200, batch=20, **options)
             assert set(session.checked) <= set(person.seen)
