@@ -172,8 +172,7 @@ def test_the_page_is_measured():
     (measured,) = result_of("page", "--documents", 2000, "--decisions", 10)["results"]
     assert_measured(*(measured[f"first_view{kind}_s"] for kind in ("", "_at_once")), measured["lasso_ms"])
     assert_measured(measured["decide_p95_ms"], measured["tab_mb"], measured["heap_mb"], measured["server_mb"])
-    told = int(measured["lasso_told"].removesuffix(" documents selected"))
-    assert told == pytest.approx(measured["lasso_documents"], rel=0.1)  # a busy browser leaves out corners
+    assert measured["lasso_told"] == f"{measured['lasso_documents']} documents selected"
 
 
 @pytest.mark.slow
