@@ -19,7 +19,7 @@ from cal.data.pretrained import Pretrained
 from cal.dynamics.distributed import joined
 from cal.label_errors.confident_learning import require_cleanlab
 from cal.learners.adapt import add_lora
-from cal.page.serve_request import ServeRequest
+from cal.page.packages import require_packages
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -71,7 +71,7 @@ FEATURES = {
     "Lightning": ("lightning", "lightning.pytorch", lambda: importlib.import_module("cal.dynamics.lightning")),
     "confident learning": ("cleanlab", "cleanlab.filter", require_cleanlab),
     "a project in PostgreSQL": ("postgresql", "psycopg", lambda: Project.open("postgresql://localhost/reviews")),
-    "the labelling page": ("page", "uvicorn", lambda: ServeRequest.check_extra()),
+    "the labelling page": ("page", "uvicorn", lambda: require_packages("The labelling page")),
     "dataset=docstrings": ("docstrings", "networkx", lambda: Docstrings().read()),
     "dataset=docstrings too": ("docstrings", "sympy", lambda: Docstrings().read()),
 }

@@ -5,16 +5,12 @@ from __future__ import annotations
 import contextlib
 import secrets
 import sys
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import uvicorn
 
-from cal.errors import StorageError
 from cal.files import OwnedFolder, storage_errors
 from cal.label_studio.app import create_app
 from cal.label_studio.client import Client
@@ -23,13 +19,14 @@ from cal.label_studio.guard import USER, Entrance
 from cal.label_studio.options import BackendOptions
 from cal.label_studio.state import FILE, BackendState
 from cal.label_studio.trainer import BackendTrainer
+from cal.page.http_server import HttpServer, server_config
 from cal.page.listening import is_loopback, listen, name_of
 
 PASSWORD = "password"  # nosec B105: the name of the file that keeps it
 _SWITCHING = 0.0005  # seconds after which a training lets answers run
 
 
-class Backend:
+class Backend(HttpServer):
     """A machine-learning backend of Label Studio.
 
     Args:
@@ -66,10 +63,10 @@ class Backend:
         names = (f"{FILE}-wal", f"{FILE}-shm", PASSWORD)
         with contextlib.ExitStack() as kept:
             kept.enter_context(OwnedFolder(self.folder, "cal annotate label-studio", FILE, names).taken())
-            self.socket = listen(host, port)
-            kept.callback(self.socket.close)
-            self.port = int(self.socket.getsockname()[1])
-            is_local = is_loopback(str(self.socket.getsockname()[0]))
+            listening = listen(host, port)
+            kept.callback(listening.close)
+            self.port = int(listening.getsockname()[1])
+            is_local = is_loopback(str(listening.getsockname()[0]))
             self.password = password or ("" if is_local else _kept_password(self.folder))
             self.state = BackendState(self.folder)
             kept.callback(self.state.close)
@@ -79,18 +76,7 @@ class Backend:
         self.exchange = Exchange(self.state, client, options.question, tell, look_at) if client else None
         entrance = Entrance(self.password, host, is_local)
         self.app = create_app(self.state, options.question, entrance, self, tell)
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                self.app,
-                log_level="warning",
-                access_log=False,
-                server_header=False,
-                lifespan="off",
-                ws="none",
-                timeout_graceful_shutdown=3,
-            )
-        )
-        self._thread: threading.Thread | None = None
+        super().__init__(uvicorn.Server(server_config(self.app)), listening, "cal-label-studio")
 
     @property
     def address(self) -> str:
@@ -108,28 +94,6 @@ class Backend:
             self.exchange.read(uid, again=train)
         if says_new:
             self.trainer.look_at(uid)
-
-    def run(self) -> None:
-        """Serves until it is interrupted."""
-        self._begin()
-        try:
-            with contextlib.suppress(KeyboardInterrupt):
-                self._server.run(sockets=[self.socket])
-        finally:
-            self.close()
-
-    def start(self) -> Self:
-        """Serves in the background."""
-        self._begin()
-        self._thread = threading.Thread(
-            target=self._server.run, kwargs={"sockets": [self.socket]}, name="cal-label-studio", daemon=True
-        )
-        self._thread.start()
-        while not self._server.started:
-            if not self._thread.is_alive():
-                raise StorageError(f"The backend at {self.address} did not start; what it printed says why.")
-            time.sleep(0.01)
-        return self
 
     def close(self) -> None:
         """Stops. Whatever was answered is on the disk; a training that is given up is made again."""
@@ -153,9 +117,6 @@ class Backend:
 
     def __enter__(self) -> Self:
         return self.start()
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
 
 
 def _kept_password(folder: Path) -> str:

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import base64
 import hmac
-import logging
 from dataclasses import dataclass
 
 from starlette.requests import Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cal.page.access import LOCAL, READS, host_name, same_origin
 from cal.page.errors import answer
-
-logger = logging.getLogger(__name__)
+from cal.page.unexpected import answered
 
 USER = "cal"
 MOST_BYTES = 256 * 2**20
@@ -80,17 +78,4 @@ class Door:
                 refusal.headers["WWW-Authenticate"] = 'Basic realm="cal annotate label-studio"'
             await refusal(scope, receive, send)
             return
-        begun = False
-
-        async def watched(message: Message) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
-
-        try:
-            await self.app(scope, receive, watched)
-        except Exception as error:
-            logger.exception("%s %r failed", scope["method"], scope["path"], exc_info=error)
-            if not begun:
-                told = "The backend failed. What it printed says why; nothing was changed."
-                await answer(500, "unexpected", told)(scope, receive, send)
+        await answered(self.app, scope, receive, send, who="The backend")

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cal.checks import Problems, is_path, whole_numbers
-from cal.errors import ConfigError, missing_package, shown
+from cal.errors import ConfigError, shown
 from cal.label_studio.options import BackendOptions
+from cal.page.packages import require_packages
 from cal.request import Request
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class LabelStudioRequest(BackendOptions, Request):
         Args:
             quiet: whether it prints nothing.
         """
-        self.check_extra()
+        require_packages("The backend of Label Studio")
         from cal.label_studio.backend import Backend
         from cal.label_studio.client import Client, address_problems
 
@@ -111,19 +112,6 @@ class LabelStudioRequest(BackendOptions, Request):
             client=Client(url or "http://localhost:8080", token) if token else None,
             tell=(lambda text: None) if quiet else _print,
         )
-
-    @staticmethod
-    def check_extra() -> None:
-        """Refuses to go on without the packages of the server.
-
-        Raises:
-            ConfigError: naming the one that is missing, and how to install it.
-        """
-        try:
-            import fastapi  # noqa: F401
-            import uvicorn  # noqa: F401
-        except ModuleNotFoundError as error:
-            raise ConfigError(missing_package("The backend of Label Studio", str(error.name), extra="page")) from error
 
 
 def _print(text: str) -> None:

@@ -7,21 +7,19 @@ another origin sends: browsers say where a request comes from in `Sec-Fetch-Site
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cal.annotation.decisions.decision import name_problems
 from cal.annotation.project import Project
 from cal.annotation.store.reviewer_links import lead_of, reviewer_of_token
 from cal.page.errors import Refused, answer
-
-logger = logging.getLogger(__name__)
+from cal.page.unexpected import answered
 
 LOCAL = ("localhost", "127.0.0.1", "[::1]")
 READS = ("GET", "HEAD", "OPTIONS")
@@ -135,24 +133,7 @@ class Guard:
         if problem is not None:
             await answer(*problem)(scope, receive, send)
             return
-        await self._answered(scope, receive, send)
-
-    async def _answered(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Gives errors that nobody expected the shape and the headers of all answers."""
-        begun = False
-
-        async def watched(message: Message) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
-
-        try:
-            await self.app(scope, receive, watched)
-        except Exception as error:
-            logger.exception("%s %r failed", scope["method"], scope["path"], exc_info=error)
-            if not begun:
-                told = "The server failed. What it printed says why; nothing was changed."
-                await answer(500, "unexpected", told)(scope, receive, send)
+        await answered(self.app, scope, receive, send, who="The server")
 
     def _problem(self, request: Request) -> tuple[int, str, str] | None:
         host = request.headers.get("host", "")

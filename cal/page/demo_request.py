@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cal.checks import Problems, numbers_in, whole_numbers
+from cal.page.packages import require_packages
 from cal.page.serve_request import PageRequest
 
 PROJECT = "runs/review.db"
@@ -55,7 +56,7 @@ class DemoRequest(PageRequest):
         from cal.annotation.demo import make_demo
         from cal.annotation.store.database import exists
 
-        self.check_extra()
+        require_packages("The labelling page")
         is_new = not exists(self.project)
         if is_new:
             from cal.page.listening import listen

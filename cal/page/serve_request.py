@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from cal.annotation.learning.options import LearningOptions
 from cal.annotation.requests.request import ProjectRequest
 from cal.checks import Problems, true_or_false, whole_numbers
-from cal.errors import ConfigError, DataError, missing_package
+from cal.errors import DataError
+from cal.page.packages import require_packages
 from cal.request import as_data
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class PageRequest(ProjectRequest):
                 f"There is no project {self.word}. Make one: cal annotate import {self.word} dataset=files "
                 f"dataset.path=FILE. {TRY}"
             )
-        self.check_extra()
+        require_packages("The labelling page")
         from cal.page.server import Server
 
         given = {"host": self.host, "port": self.port, "new_links": self.new_links, "tour": self.tour}
@@ -102,19 +103,6 @@ class PageRequest(ProjectRequest):
     def learning(self) -> dict[str, Any] | None:
         """The options of a process that learns beside the page; None if there is none."""
         return None
-
-    @staticmethod
-    def check_extra() -> None:
-        """Refuses to go on without the packages of the page.
-
-        Raises:
-            ConfigError: naming the one that is missing, and how to install it.
-        """
-        try:
-            import fastapi  # noqa: F401
-            import uvicorn  # noqa: F401
-        except ModuleNotFoundError as error:
-            raise ConfigError(missing_package("The labelling page", str(error.name), extra="page")) from error
 
     def welcome(self, server: Server) -> list[str]:
         """The lines to print before serving."""

@@ -7,12 +7,11 @@ import getpass
 import re
 import sys
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
-from types import FrameType, TracebackType
-from typing import Any, Self
+from types import FrameType
+from typing import Any
 
 import uvicorn
 
@@ -23,6 +22,7 @@ from cal.checks import refuse, whole_numbers
 from cal.errors import StorageError
 from cal.page.access import Access
 from cal.page.app import create_app
+from cal.page.http_server import HttpServer, server_config
 from cal.page.learning_process import LearningProcess
 from cal.page.listening import LOOPBACK, is_loopback, listen, name_of
 from cal.page.warming import warm
@@ -57,7 +57,7 @@ def _read_only(project: Project) -> str:
         return str(error)
 
 
-class Server:
+class Server(HttpServer):
     """A server of a project.
 
     Args:
@@ -96,7 +96,7 @@ class Server:
         self.project = project if isinstance(project, Project) else Project.open(project)
         try:
             self.read_only = _read_only(self.project)
-            self.socket = listen(host, port)
+            listening = self.socket = listen(host, port)
         except BaseException:
             if self._owns:
                 self.project.close()
@@ -110,17 +110,7 @@ class Server:
             self._release()
             raise
         self.app = create_app(self.project, self.access, tour=tour)
-        config = uvicorn.Config(
-            self.app,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            lifespan="off",
-            ws="none",
-            timeout_graceful_shutdown=3,
-        )
-        self._server = _Stopping(config, self.app.state.closing)
-        self._thread: threading.Thread | None = None
+        super().__init__(_Stopping(server_config(self.app), self.app.state.closing), listening, "cal-page")
         self._warming: threading.Thread | None = None
         self._learn = learn
         self.learning: LearningProcess | None = None
@@ -148,25 +138,7 @@ class Server:
     def run(self) -> None:
         """Serves until it is interrupted."""
         sys.setswitchinterval(SWITCHING)
-        self._begin()
-        try:
-            with contextlib.suppress(KeyboardInterrupt):
-                self._server.run(sockets=[self.socket])
-        finally:
-            self.close()
-
-    def start(self) -> Self:
-        """Serves in the background."""
-        self._begin()
-        self._thread = threading.Thread(
-            target=self._server.run, kwargs={"sockets": [self.socket]}, name="cal-page", daemon=True
-        )
-        self._thread.start()
-        while not self._server.started:
-            if not self._thread.is_alive():
-                raise StorageError(f"The server at {self.address} did not start; what it printed says why.")
-            time.sleep(0.01)
-        return self
+        super().run()
 
     def _begin(self) -> None:
         self._warming = warm(self.project)
@@ -221,12 +193,6 @@ class Server:
         return (
             f"<p>The labelling page of {escape(self.project.address)} is at {shown}. <code>close()</code> stops it.</p>"
         )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
 
 
 def start(
