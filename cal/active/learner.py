@@ -1,4 +1,4 @@
-"""ActiveLearner: the loop in Python. It asks for labels, is told them, and predicts."""
+"""ActiveLearner: the loop in Python, which asks for labels, takes them, and predicts."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cal.data.unlabelled import UnlabelledCorpus
 
 LABELLER = "reviewer"
-"""Reviewer of labels that `ActiveLearner.tell` is told."""
+"""Reviewer of labels that come from `ActiveLearner.tell`."""
 
 
 @dataclass(frozen=True)

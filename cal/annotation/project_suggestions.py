@@ -82,7 +82,7 @@ class ProjectSuggestions:
     ) -> Labelled:
         """Lets a function label documents, such as a call of a language model; its labels are suggestions.
 
-        What it has labelled is kept about every second, so a run that is killed goes on where it was.
+        What it has labelled is kept about every second, so a run that is killed resumes where it was.
 
         Args:
             labeller: a function from a text to a label, to a label and a score, or to None; a class or object that can

@@ -84,7 +84,7 @@ class LabelStudioRequest(BackendOptions, Request):
 
     def run_in_folder(self, *, quiet: bool = False) -> tuple[str, Path]:
         self.run(quiet=quiet)
-        return "" if quiet else f"Stopped. To go on: cal annotate label-studio {self.folder}", Path()
+        return "" if quiet else f"Stopped. To resume: cal annotate label-studio {self.folder}", Path()
 
     def backend(self, *, quiet: bool = False) -> Backend:
         """The backend, which does not serve yet.

@@ -1,6 +1,6 @@
 """State: what the backend knows of the projects of a Label Studio, in one SQLite file.
 
-Each message is one transaction, so that whatever was answered is on the disk, and a backend that is killed goes on with
+Each message is one transaction, so that whatever was answered is on the disk, and a backend that is killed resumes with
 it. Annotations that were deleted, or changed since, do not come back with a message that is late.
 """
 

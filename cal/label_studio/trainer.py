@@ -1,4 +1,4 @@
-"""BackendTrainer: a thread that makes models of projects when enough is new, while their last ones go on serving."""
+"""BackendTrainer: a thread that makes models of projects when enough is new, while their last ones still serve."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ class BackendTrainer:
                 self._say(self.state.project(uid), str(error))
             except Exception as error:
                 logger.exception("The training of project %s failed", uid, exc_info=error)
-                self._say(self.state.project(uid), f"The training failed: {error!r}. The last model goes on serving.")
+                self._say(self.state.project(uid), f"The training failed: {error!r}. The last model still serves.")
 
     def _next(self) -> str | None:
         """The project that has waited longest, once messages pause; None if it is closing."""

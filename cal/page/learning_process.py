@@ -44,7 +44,7 @@ class LearningProcess:
         return None if process is None or process.poll() is not None else process.pid
 
     def close(self) -> None:
-        """Stops the worker. What it was training is trained again when somebody goes on."""
+        """Stops the worker. What it was training is trained again when somebody resumes it."""
         with self._lock:
             self._closing.set()
             if self._process is not None:

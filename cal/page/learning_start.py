@@ -23,7 +23,7 @@ class StartsWorkers(Protocol):
 
 
 def begin(project: Project, labels: Sequence[str], lead: str, trainer: StartsWorkers | None) -> None:
-    """Begins to learn, or goes on if nothing learns at present.
+    """Begins to learn, or resumes if nothing learns at present.
 
     Args:
         project: the project.

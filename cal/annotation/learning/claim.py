@@ -76,7 +76,7 @@ class Claim:
             connection.execute(stopped.values(stage=STOPPED, since=now()))
 
     def check(self, connection: Connection) -> None:
-        """Refuses to go on if another worker has taken over, because this one gave no sign of life.
+        """Refuses to continue if another worker has taken over, because this one gave no sign of life.
 
         Args:
             connection: the transaction that is going to write a batch.

@@ -20,5 +20,5 @@ STAGES = {
     TRAINING: "training a model and scoring all documents",
     WAITING: "waiting for people to decide the batch",
     STOPPED: "no worker is there",
-    FAILED: "a training failed, and the message says why; the documents served so far go on being served",
+    FAILED: "a training failed, and the message says why; the documents chosen before are still served",
 }

@@ -1,4 +1,4 @@
-"""Starting to learn: a queue that a model will fill, or the one that goes on."""
+"""Starting to learn: a queue that a model will fill, or the one to resume."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _resumed(stored: Mapping[str, Any], options: LearningOptions, given: Mapping
 
 
 def _why_new(connection: Connection, row: Any, given: Mapping[str, Any]) -> str:
-    """Why the latest queue cannot go on; empty if it can."""
+    """Why the latest queue cannot be resumed; empty if it can."""
     differ = [name for name, value in given.items() if row.options.get(name) != value]
     if differ:
         changes = [f"{name}={given[name]} is not {row.options.get(name)}" for name in differ]

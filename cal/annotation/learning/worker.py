@@ -116,11 +116,11 @@ class Worker:
         self._claim.__exit__(*given)
 
     def run(self, stop: Signal, told: Callable[[Step], None]) -> None:
-        """Goes on until it is told to stop.
+        """Works until it is told to stop.
 
         Args:
-            stop: is set by whoever wants it to stop, between two steps.
-            told: is called with each step.
+            stop: signal to stop, which is looked at between two steps.
+            told: function that takes each step.
         """
         while not stop.is_set():
             step = self.step()

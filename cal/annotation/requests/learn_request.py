@@ -15,7 +15,7 @@ from cal.checks import Problems, true_or_false
 
 @dataclass(kw_only=True)
 class LearnRequest(LearningOptions, ProjectRequest):
-    """Learn from what people label, and choose what they label next; Ctrl-C stops it, and a later call goes on.
+    """Learn from what people label, and choose what they label next; Ctrl-C stops it, and a later call resumes.
 
     Options that are left out are as they were when the learning began. Others begin a new queue, in which everything
     that is labelled counts.
@@ -73,7 +73,7 @@ class LearnRequest(LearningOptions, ProjectRequest):
                         return "" if done else "Nothing to do before people have decided the batch."
                     worker.run(threading.Event(), tell)
             except KeyboardInterrupt:
-                return f"Stopped. To go on: cal annotate learn {self.word}"
+                return f"Stopped. To resume: cal annotate learn {self.word}"
         return ""
 
     def run_in_folder(self, *, quiet: bool = False) -> tuple[str, Path]:

@@ -1,4 +1,4 @@
-"""Labelling the documents of a project by a labeller, text by text; killed anywhere, it goes on where it was."""
+"""Labelling the documents of a project by a labeller, text by text; killed anywhere, it resumes where it was."""
 
 from __future__ import annotations
 
@@ -268,7 +268,7 @@ class _Writer:
         kind = "" if isinstance(error, CalError | SystemExit) else f"{type(error).__name__}: "
         raise DataError(
             f"Labeller '{self._labeller.name}' failed on {where}: {kind}{said(error)}. What it has labelled before is "
-            "kept; run the same again to go on, or add skip_errors=true to leave such documents out."
+            "kept; run the same again to resume, or add skip_errors=true to leave such documents out."
         ) from error
 
     def _unknown(self, label: str) -> DataError:

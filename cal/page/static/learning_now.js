@@ -82,7 +82,7 @@ export function commandLine(command) {
   return el("code", {class: "command"}, command);
 }
 
-/** Begins to learn, or goes on; whether that was done. */
+/** Begins to learn, or resumes; whether that was done. */
 export async function learn(labels = []) {
   try {
     const {learning} = await send("learning", {labels});
