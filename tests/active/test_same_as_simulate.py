@@ -88,7 +88,7 @@ def test_new_texts_have_the_vectors_of_a_test_split(corpus_file):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not (TREC / "train.csv").exists(), reason="TREC is not here")
-@pytest.mark.parametrize("strategy", ["margin", "badge"])
+@pytest.mark.parametrize("strategy", STRATEGIES)
 def test_it_does_on_trec(tmp_path, strategy):
     corpus = cal.Corpus.from_frame(pd.read_csv(TREC / "train.csv"), test=pd.read_csv(TREC / "test.csv"))
     simulated, asked, expected, accuracy = both(

@@ -98,12 +98,14 @@ def test_what_came_of_those_before_decides_how_many_come_back():
 
 
 @pytest.mark.slow
-def test_a_careless_person_mends_slips_and_a_careful_one_is_left_alone(topics):
+@pytest.mark.parametrize("kind", ["uniform", "class_dependent"])
+def test_a_careless_person_mends_slips_and_a_careful_one_is_left_alone(topics, kind):
     counts = {}
     for careless in (0.0, 0.1):
         checked = mended = 0
         for seed in range(3):
-            person = Person.of(topics, careless=careless, seed=seed)
+            how = {"confusions": np.ones((4, 4))} if kind == "class_dependent" else {}
+            person = Person.of(topics, careless=careless, kind=kind, seed=seed, **how)
             options = {"learner": "small_mlp", "seed": seed, "check_share": 0.1, "strategy": "margin"}
             session = simulate_session(topics, person, 200, batch=20, **options)
             assert set(session.checked) <= set(person.seen)

@@ -146,4 +146,4 @@ def test_two_runs_that_say_the_same_stay_two(folder):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_project_made_from_an_export_in_this_format_holds_the_same(folder, name):
-    given(stories())(settings(max_examples=20, **SETTINGS)(lambda story: check_round_trip(folder, story, name)))()
+    given(stories())(settings(max_examples=50, **SETTINGS)(lambda story: check_round_trip(folder, story, name)))()

@@ -136,5 +136,5 @@ def test_many_random_clients_keep_the_laws_of_serving(filled_file, tmp_path, mon
     shutil.copy(filled_file, tmp_path)
     Clients.file = tmp_path / filled_file.name
     machine = Clients.TestCase
-    machine.settings = settings(max_examples=30, stateful_step_count=40, database=None)
+    machine.settings = settings(max_examples=60, stateful_step_count=40, database=None)
     machine("runTest").runTest()

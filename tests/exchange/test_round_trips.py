@@ -85,7 +85,7 @@ def test_what_is_written_reads_back(name, folder):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
 def test_what_is_written_reads_back_hundreds_of_times(name, folder):
-    check_round_trips(name, folder, 50 if name == "datasets" else 200)
+    check_round_trips(name, folder, 100 if name == "datasets" else 500)
 
 
 def check_round_trips(name, folder, n_examples):
