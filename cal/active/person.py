@@ -76,7 +76,7 @@ class Person:
             >>> all(person.label(id) == person.answers[id] for id in person.slips)  # the second time
             True
         """
-        from cal.label_errors.noise import inject
+        from cal.data.noise import inject
 
         check_arguments(cls.of, {"corpus": corpus, "seed": seed})
         refuse(numbers_in("[0, 1)", careless=careless) + numbers_in("[0, inf)", seconds=seconds))

@@ -21,7 +21,7 @@ from cal.progress import note
 
 if TYPE_CHECKING:
     from cal.data.corpus import Corpus
-    from cal.label_errors.noise import Noised
+    from cal.data.noise import Noised
 
 NAME = "Which library?"
 EPOCHS = 8
@@ -111,7 +111,7 @@ def _opened(project: str | Path) -> Project:
 def _noised(max_per_class: int, rate: float, seed: int) -> tuple[Noised, np.ndarray]:
     """The corpus with wrong labels, under ids that do not give them away, and the right classes."""
     from cal.data import read_corpus
-    from cal.label_errors.noise import inject
+    from cal.data.noise import inject
 
     read: Corpus = read_corpus("docstrings", max_per_class=max_per_class)
     short = [len(text.split()) <= _MOST_WORDS for text in read.train.texts]

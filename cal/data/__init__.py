@@ -10,6 +10,7 @@
 - `features`: `Features`, the vectors of a corpus. Kinds, each with `compute(corpus) -> Features`: `lsa`,
   `fasttext` (with `word_vectors`), `encoder` and `precomputed`.
 - `pretrained` and `tokens`: a pretrained encoder, and a corpus as it reads it.
+- `noise` (with `confused_noise` and `confusions`): labels made wrong on purpose.
 - `cache`: the user's cache folder.
 """
 

@@ -1,1 +1,1 @@
-"""Which labels and texts to re-check: detectors, suspects, problems of texts, the audit and injected noise."""
+"""Which labels and texts to re-check: detectors, suspects, problems of texts, and the audit."""

@@ -14,17 +14,17 @@ import numpy as np
 import orjson
 import pandas as pd
 
+from cal.data.confusions import read_confusions
 from cal.data.corpus import Corpus
 from cal.data.features import vectors_of
+from cal.data.noise import BETWEEN_CLASSES, Noised, count_wrong, repeated
 from cal.errors import StorageError, in_words
 from cal.label_errors.audit_result import FRAMES, AuditResult, begin
 from cal.label_errors.audit_stability import FIRSTS, Firsts, first_documents, overlaps
 from cal.label_errors.cleaning import cleaned_accuracies
-from cal.label_errors.confusions import read_confusions
 from cal.label_errors.detection_scores import CURVE, class_scores, detection_scores, recall_curve
 from cal.label_errors.detectors import Detection, detect, of_views_alone, why_no_views
 from cal.label_errors.injection import Injections
-from cal.label_errors.noise import BETWEEN_CLASSES, Noised, count_wrong, repeated
 from cal.label_errors.views import document_views
 from cal.learners.grid import Setup
 from cal.progress import counted

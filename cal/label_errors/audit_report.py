@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
+from cal.data.noise import NOISE
 from cal.errors import in_words, quantity
 from cal.label_errors.audit_advice import Advice, advise
 from cal.label_errors.audit_classes import class_table
@@ -22,7 +23,6 @@ from cal.label_errors.audit_tables import (
     remarks,
 )
 from cal.label_errors.detection_scores import READ
-from cal.label_errors.noise import NOISE
 from cal.report.markup import Block, Bullets, Folded, Paragraph, Picture, Report, Section, TextTable
 from cal.report.plot_style import label, line_style, new_figure, styled
 

@@ -73,8 +73,8 @@ class AuditRequest(LabelsRequest, SplitRequest):
         return True
 
     def _resolve(self, problems: Problems) -> None:
+        from cal.data.noise import BETWEEN_CLASSES, check_noise
         from cal.label_errors.detectors import refused_detectors
-        from cal.label_errors.noise import BETWEEN_CLASSES, check_noise
 
         super()._resolve(problems)
         for name in ("noise", "rates", "detectors", "clean_by"):

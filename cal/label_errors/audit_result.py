@@ -23,8 +23,8 @@ import orjson
 import pandas as pd
 
 from cal.arguments import check_arguments
+from cal.data.noise import NOISE
 from cal.files import OwnedFolder
-from cal.label_errors.noise import NOISE
 from cal.report.markup import to_html, to_markdown
 from cal.report.plot_style import rendered
 from cal.stored import Stored

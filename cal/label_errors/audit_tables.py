@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
+from cal.data.noise import NOISE
 from cal.errors import quantity
 from cal.label_errors.cleaning import RANDOM
 from cal.label_errors.detection_scores import READ, REVIEWED, n_read
-from cal.label_errors.noise import NOISE
 from cal.report.markup import TextTable
 from cal.rounding import highest_first
 from cal.threads import one_thread

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from cal.data.corpus import Corpus
+from cal.data.noise import Noised
 from cal.label_errors.detection_scores import READ, n_read
-from cal.label_errors.noise import Noised
 from cal.learners.evaluate import labels_by_test
 from cal.learners.grid import Setup, TestScores, Training, train_all
 from cal.streams import stream

@@ -7,10 +7,10 @@ from functools import lru_cache
 
 import numpy as np
 
+from cal.data.confusions import predicted_confusions
 from cal.data.corpus import Corpus
-from cal.label_errors.confusions import predicted_confusions
+from cal.data.noise import BETWEEN_CLASSES, Noised, inject
 from cal.label_errors.linear_models import Logistic
-from cal.label_errors.noise import BETWEEN_CLASSES, Noised, inject
 from cal.learners.grid import Setup, cross_validation, final_probs, train_all
 
 

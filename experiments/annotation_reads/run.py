@@ -24,13 +24,13 @@ from cal.annotation.proof.simulated_reviews import simulated_reviews
 from cal.annotation.proof.stopping import next_reads
 from cal.annotation.queues.draw_order import draw_order, draw_weights
 from cal.annotation.queues.orders import FLOOR
+from cal.data.confusions import predicted_confusions
 from cal.data.features import vectors_of
+from cal.data.noise import inject
 from cal.label_errors import detectors
-from cal.label_errors.confusions import predicted_confusions
 from cal.label_errors.error_estimate import estimate_errors
 from cal.label_errors.estimate_range import trusted_estimate
 from cal.label_errors.linear_models import Logistic
-from cal.label_errors.noise import inject
 from cal.label_errors.suspects_request import SuspectsRequest
 from cal.label_errors.views import document_views
 from cal.learners.grid import cross_validation

@@ -25,6 +25,7 @@ from cal.annotation.requests.status_request import StatusRequest
 from cal.corrections.error_count import wrong_in
 from cal.corrections.reads import draw_reads
 from cal.data.corpus import TestSet
+from cal.data.noise import check_noise, count_wrong, inject
 from cal.dynamics import metrics
 from cal.dynamics.jsonl import write_epoch
 from cal.dynamics.logs import Logs
@@ -40,7 +41,6 @@ from cal.exchange.records import AnnotatedDocument, Answer, LabelSet, Suggested
 from cal.label_errors.detectors import detect
 from cal.label_errors.error_estimate import estimate_errors
 from cal.label_errors.neighbours import find_neighbours
-from cal.label_errors.noise import check_noise, count_wrong, inject
 from cal.label_errors.noise_detector import NoiseDetector, flips_from_easy
 from cal.learners.grid import Setup, Training, cross_validation, train_all
 from cal.maps.importers import read_aum, read_scores

@@ -11,13 +11,13 @@ from sklearn.metrics import confusion_matrix
 import cal.label_errors.audit as module
 from cal.data.corpus import Corpus
 from cal.data.features import Features
+from cal.data.noise import inject
 from cal.errors import ConfigError, DataError, StorageError
 from cal.label_errors.audit import run_audit
 from cal.label_errors.audit_request import AuditRequest
 from cal.label_errors.audit_result import audit_folder
 from cal.label_errors.detectors import detect
 from cal.label_errors.linear_models import Logistic
-from cal.label_errors.noise import inject
 from cal.label_errors.views import document_views
 from cal.learners.grid import Setup, cross_validation
 from cal.learners.mlp import MLP

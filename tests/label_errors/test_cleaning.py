@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from cal.data.noise import inject
 from cal.label_errors.cleaning import cleaned_accuracies
-from cal.label_errors.noise import inject
 from cal.learners.grid import Setup, TestScores, Training, train_all
 from cal.learners.mlp import MLP
 from cal.streams import stream

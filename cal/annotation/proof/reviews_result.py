@@ -19,9 +19,9 @@ import pandas as pd
 
 from cal.annotation.proof.simulated_reviews import Reviews
 from cal.arguments import check_arguments
+from cal.data.noise import NOISE
 from cal.errors import in_words, quantity
 from cal.files import OwnedFolder
-from cal.label_errors.noise import NOISE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from cal.annotation.proof.reviews_result import ReviewsResult
     from cal.data.corpus import Corpus
-    from cal.label_errors.noise import Noised
+    from cal.data.noise import Noised
 
 P_WRONG = "p_wrong"
 _OTHERWISE = "consensus"
@@ -76,8 +76,8 @@ class ReviewsRequest(LabelsRequest, SplitRequest):
         return "cal annotate simulate"
 
     def _resolve(self, problems: Problems) -> None:
+        from cal.data.noise import BETWEEN_CLASSES, check_noise
         from cal.label_errors.detectors import DETECTORS
-        from cal.label_errors.noise import BETWEEN_CLASSES, check_noise
 
         super()._resolve(problems)
         problems += problems_of(lambda: check_noise([self.noise], [self.rate]))
@@ -131,8 +131,8 @@ class ReviewsRequest(LabelsRequest, SplitRequest):
 
     def _injected(self, corpus: Corpus, quiet: bool) -> tuple[list[tuple[Noised, dict[str, Any]]], str, str]:
         """Corpora with wrong labels and their scores, one per seed; what to draw by, and why it is not p_wrong."""
+        from cal.data.confusions import read_confusions
         from cal.data.features import vectors_of
-        from cal.label_errors.confusions import read_confusions
         from cal.label_errors.detectors import detect
         from cal.label_errors.injection import Injections
         from cal.label_errors.views import document_views

@@ -13,9 +13,9 @@ import torch
 from cal.arguments import check_arguments
 from cal.arrays import as_classes, as_list, as_reals
 from cal.checks import known_name, numbers_in, problems_of, refuse
+from cal.data.confused_noise import drawn, pair_weights
 from cal.data.corpus import Corpus
 from cal.errors import ConfigError, DataError, quantity
-from cal.label_errors.confused_noise import drawn, pair_weights
 from cal.streams import stream
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from cal.data.confused_noise import drawn, pair_weights
 from cal.data.corpus import Corpus, Split
+from cal.data.noise import inject
 from cal.errors import ConfigError, DataError
-from cal.label_errors.confused_noise import drawn, pair_weights
-from cal.label_errors.noise import inject
 
 N, K = 60, 4
 NAMES = [f"c{i}" for i in range(K)]

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cal.data.confusions import predicted_confusions, read_confusions
 from cal.errors import DataError
 from cal.exchange.spreadsheet import to_spreadsheet
-from cal.label_errors.confusions import predicted_confusions, read_confusions
 
 NAMES = ["HUM", "LOC", "=1"]
 COUNTS = [[0.0, 4.0, 1.0], [2.0, 0.0, 0.0], [0.0, 0.0, 7.0]]  # (right, given)

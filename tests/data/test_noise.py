@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from cal.data.corpus import Corpus, Split
+from cal.data.noise import NOISE, inject, repeated
 from cal.errors import ConfigError, DataError
-from cal.label_errors.noise import NOISE, inject, repeated
 
 N = 400
 CONFUSIONS = np.array([[90, 1, 5, 2], [0, 0, 0, 0], [3, 3, 1, 0], [1, 0, 0, 7]])
