@@ -53,6 +53,10 @@ STRATEGIES = {
     "probcover": Entry(
         "cal.acquisition.probcover:ProbCover", "balls around the embeddings that cover most of the pool"
     ),
+    "max_herding": Entry("cal.acquisition.herding:MaxHerding", "cover most of the pool, by a kernel on its vectors"),
+    "uncertainty_herding": Entry(
+        "cal.acquisition.herding:UncertaintyHerding", "cover most of the uncertain pool, by a kernel on its vectors"
+    ),
     "badge": Entry("cal.acquisition.badge:Badge", "spread over last-layer gradients by k-means++"),
     "expected_gradient_length": Entry(
         "cal.acquisition.gradient_length:ExpectedGradientLength", "longest expected gradient of the last layer"

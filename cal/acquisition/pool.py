@@ -286,8 +286,7 @@ class PoolPart(Pool):
     def __init__(self, whole: Pool, positions: Tensor) -> None:
         self.__dict__ |= {name: value for name, value in whole.__dict__.items() if name not in _OF_CANDIDATES}
         self.candidates = whole.candidates.gather(1, positions)
-        self._samples, self._hidden = {}, {}
-        self._whole, self._chosen = whole, positions
+        self._whole, self._chosen, self._samples, self._hidden = whole, positions, {}, {}
 
     def in_whole(self, batch: Batch) -> Batch:
         """The batch with positions in the whole pool."""
@@ -300,6 +299,10 @@ class PoolPart(Pool):
     @cached_property
     def data_map(self) -> DataMap:
         return self._whole.data_map
+
+    @cached_property
+    def labelled_features(self) -> Tensor:
+        return self._whole.labelled_features
 
     @cached_property
     def _labelled_prediction(self) -> Prediction:

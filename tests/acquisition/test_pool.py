@@ -95,6 +95,7 @@ def test_a_part_shows_what_the_whole_shows_of_its_candidates(pool, looked_before
     assert torch.equal(part.uniform("p")[0], pool.uniform("p")[0, [30, 7]])
     assert [part.ids[0], part.ids[1]] == [[pool.ids[0][30], pool.ids[0][7]], [pool.ids[1][49]] * 2]
     assert torch.equal(part.labelled_embeddings, pool.labelled_embeddings)
+    assert part.labelled_features is pool.labelled_features
 
 
 def test_without_is_the_rest_in_order(pool):
