@@ -76,6 +76,15 @@ STRATEGIES = {
     "epoch_disagreement": Entry(
         "cal.acquisition.pool_dynamics:EpochDisagreement", "most epochs that disagree with the last"
     ),
+    "label_switches": Entry(
+        "cal.acquisition.pool_dynamics:LabelSwitches", "predicted class changed most often from epoch to epoch"
+    ),
+    "label_dispersion": Entry(
+        "cal.acquisition.pool_dynamics:LabelDispersion", "most epochs that disagree with the most frequent prediction"
+    ),
+    "round_change": Entry(
+        "cal.acquisition.round_change:RoundChange", "predictions that the last batch of labels moved most"
+    ),
     "dal": Entry("cal.acquisition.discriminative:Dal", "least like the labelled set, according to a discriminator"),
     "cal": Entry("cal.acquisition.cartography:Cal", "on the border of the seed map's hard-to-learn region"),
     "predicted_variability": Entry(

@@ -97,7 +97,7 @@ def practice_pool(
         query_size: number of candidates that each run acquires in this round.
         n_labelled: number of labelled instances.
         order: permutation of the candidates of every run, which are ascending by default.
-        round: round of the simulation.
+        round: round of the simulation; after round 0, the last third of the labelled instances is its batch.
         sharpness: factor for the trained weights of the last layer.
 
     Example:
@@ -119,6 +119,7 @@ def practice_pool(
     shuffled = [torch.from_numpy(np.random.default_rng(seed).permutation(n)) for seed in seeds]
     labelled = torch.stack([rows[:n_labelled].sort().values for rows in shuffled])
     candidates = torch.stack([rows[n_labelled:].sort().values for rows in shuffled])
+    last = torch.stack([rows[:n_labelled].argsort() for rows in shuffled]) >= n_labelled - n_labelled // 3
     if order is not None:
         order = torch.from_numpy(as_whole("order", order))
         if sorted(order.tolist()) != list(range(n - n_labelled)):
@@ -147,6 +148,7 @@ def practice_pool(
         ),
         query_size,
         seen if "predictions" in needs else None,
+        round * last.long(),
     )
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from cal.acquisition.clustering import Geometric, d2_sampling, ranked
-from cal.acquisition.pool import GradientEmbeddings, Pool
+from cal.acquisition.gradient_embeddings import GradientEmbeddings
+from cal.acquisition.pool import Pool
 
 
 @dataclass

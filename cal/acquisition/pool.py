@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from cal.acquisition.batch import Batch
+from cal.acquisition.gradient_embeddings import GradientEmbeddings
+from cal.acquisition.pool_documents import PoolDocuments
 from cal.acquisition.run_view import RunView
 from cal.dynamics.data_map import DataMap
 from cal.dynamics.prediction_dynamics import PredictionDynamics
@@ -18,53 +18,10 @@ from cal.dynamics.training_dynamics import TrainingDynamics
 from cal.errors import StrategyError
 from cal.learners.base import LatePrediction, Learner, Prediction
 from cal.learners.out_of_fold import out_of_fold_dynamics
+from cal.learners.trained_without import trained_without
 from cal.streams import Streams, stream
 
-
-@dataclass(frozen=True)
-class PoolDocuments:
-    """What a pool shows about the documents of the train split.
-
-    Attributes:
-        ids: (instance,) ids.
-        label_names: name of each class.
-        texts: (instance,) texts; None if no strategy needs them.
-    """
-
-    ids: Sequence[str]
-    label_names: Sequence[str]
-    texts: Sequence[str] | None = None
-
-
-class Batch(NamedTuple):
-    """The candidates that a strategy chooses, best first.
-
-    Attributes:
-        positions: (run, n) positions of the candidates in the pool.
-        scores: (run, n) their scores.
-    """
-
-    positions: Tensor
-    scores: Tensor
-
-
-class GradientEmbeddings(NamedTuple):
-    """Gradients of the loss with respect to the last layer's weights, as if the predicted class were gold, factorised.
-
-    The gradient embedding of a candidate is the outer product of its error and its last hidden layer, `class * width`
-    numbers. The inner product of two embeddings is the product of the inner products of their factors.
-
-    Attributes:
-        errors: (run, candidate, class) probabilities minus the one-hot predicted class, in float32.
-        embeddings: (run, candidate, width) last hidden layer.
-
-    References:
-        Deep Batch Active Learning by Diverse, Uncertain Gradient Lower Bounds (Ash et al., 2020)
-        https://arxiv.org/abs/1906.03671
-    """
-
-    errors: Tensor
-    embeddings: Tensor
+__all__ = ["Batch", "GradientEmbeddings", "Pool", "PoolDocuments", "PoolPart"]
 
 
 class Pool:
@@ -84,6 +41,8 @@ class Pool:
         query_size: number of candidates that each run acquires in this round.
         predictions: (run, epoch, instance) prediction dynamics of the labelled instances followed by the candidates;
             None if no strategy needs them.
+        acquired_at: (run, labelled) round in which each labelled instance was acquired, 0 for the seed set; None if
+            all of them are of the seed set.
     """
 
     def __init__(
@@ -97,8 +56,10 @@ class Pool:
         documents: PoolDocuments,
         query_size: int,
         predictions: PredictionDynamics | None = None,
+        acquired_at: Tensor | None = None,
     ) -> None:
         self.candidates, self.labelled, self.gold, self.dynamics = candidates, labelled, gold, dynamics
+        self.acquired_at = torch.zeros_like(labelled) if acquired_at is None else acquired_at
         self.streams, self.query_size, self.round = streams, query_size, streams.round
         self.n_classes, self.batch_size, self.precision = learner.n_classes, learner.batch_size, learner.precision
         self.label_names = tuple(documents.label_names)
@@ -168,17 +129,33 @@ class Pool:
     @cached_property
     def gradient_embeddings(self) -> GradientEmbeddings:
         """Last-layer gradients, as (run, candidate, class) and (run, candidate, width) factors."""
-        errors = self.probs.scatter_add(
-            -1, self.probs.argmax(dim=-1, keepdim=True), torch.full_like(self.probs[..., :1], -1.0)
-        )
-        return GradientEmbeddings(errors.to(self.embeddings.dtype), self.embeddings)
+        return GradientEmbeddings.of(self.probs, self.embeddings)
 
     @cached_property
     def predictions(self) -> PredictionDynamics:
         """(run, epoch, candidate) prediction dynamics of the candidates; the strategy must need `predictions`."""
         return self._recorded.at(self._positions)
 
-    # The labelled instances: `labelled`, `gold`, `dynamics` and
+    @cached_property
+    def probs_before(self) -> Tensor:
+        """(run, candidate, class) probabilities by a classifier that has not seen the last batch, in float64.
+
+        It has the initial weights and the random streams of this round's classifier, and all labelled instances but
+        those of `last_batch`: it differs from `probs` because of the new labels alone. Takes one more training. In a
+        run without a last batch it equals `probs`.
+        """
+        probs: dict[int, Tensor] = {}
+        for runs, learner in self._learners_before:
+            probs |= zip(runs, learner.predict(self.candidates[runs]).probs, strict=True)
+        return torch.stack([probs[run] for run in range(len(self))])
+
+    # The labelled instances: `labelled`, `gold`, `dynamics`, `acquired_at` and
+
+    @cached_property
+    def last_batch(self) -> Tensor:
+        """(run, labelled) booleans: acquired later than all others. None is if all were acquired in the same round."""
+        newest, oldest = self.acquired_at.amax(dim=1, keepdim=True), self.acquired_at.amin(dim=1, keepdim=True)
+        return (self.acquired_at == newest) & (newest > oldest)
 
     @cached_property
     def data_map(self) -> DataMap:
@@ -267,6 +244,10 @@ class Pool:
     def _labelled_prediction(self) -> Prediction:
         return self._learner.predict(self.labelled)
 
+    @cached_property
+    def _learners_before(self) -> list[tuple[list[int], Learner]]:
+        return trained_without(self._learner, self.labelled, self.gold, self.last_batch, self.streams)
+
     @property
     def _recorded(self) -> PredictionDynamics:
         if self._predictions is None:
@@ -308,6 +289,14 @@ class PoolPart(Pool):
     def _labelled_prediction(self) -> Prediction:
         return self._whole._labelled_prediction
 
+    @cached_property
+    def probs_before(self) -> Tensor:
+        return self._taken(self._whole.probs_before) if self._asks_whole("probs_before") else super().probs_before
+
+    @cached_property
+    def _learners_before(self) -> list[tuple[list[int], Learner]]:
+        return self._whole._learners_before
+
     def mc_probs(self, n_samples: int) -> Tensor:
         if n_samples not in self._samples and (n_samples in self._whole._samples or self._asks_whole()):
             known = self._whole.mc_probs(n_samples).transpose(1, 2)  # (run, candidate, sample, class)
@@ -337,7 +326,7 @@ class PoolPart(Pool):
 
 
 _OF_CANDIDATES = {"candidates", "ids", "texts", "features", "probs", "gradient_embeddings", "predictions"}
-_OF_CANDIDATES |= {"_prediction", "_positions", "_samples", "_hidden"}
+_OF_CANDIDATES |= {"_prediction", "_positions", "probs_before", "_samples", "_hidden"}
 
 
 def _declared(embeddings: Tensor) -> Tensor:

@@ -57,9 +57,6 @@ class EpochDisagreement(Acquisition):
     References:
         Selective Prediction via Training Dynamics (Rabanser et al., 2022), which weights late epochs more
         https://arxiv.org/abs/2205.13532
-        When Deep Learners Change Their Mind: Learning Dynamics for Active Learning (Zolfaghari Bengar et al., 2021),
-        which compares with the most frequent prediction
-        https://arxiv.org/abs/2107.14707
     """
 
     needs = frozenset({"predictions"})
@@ -68,6 +65,40 @@ class EpochDisagreement(Acquisition):
 
     def score(self, pool: Pool) -> Tensor:
         return pool.predictions.disagreement
+
+
+@dataclass
+class LabelSwitches(Acquisition):
+    """sum_t 1[argmax p_t != argmax p_{t-1}]: number of times that the predicted class changed from epoch to epoch.
+
+    References:
+        Forgetful Active Learning with Switch Events (Benkert et al., 2023)
+        https://arxiv.org/abs/2301.05106
+    """
+
+    needs = frozenset({"predictions"})
+    year = 2023
+    cost = "passes"
+
+    def score(self, pool: Pool) -> Tensor:
+        return pool.predictions.switches
+
+
+@dataclass
+class LabelDispersion(Acquisition):
+    """1 - max_c |{t: argmax p_t = c}| / T: share of epochs that predicted a class other than the most frequent one.
+
+    References:
+        When Deep Learners Change Their Mind: Learning Dynamics for Active Learning (Zolfaghari Bengar et al., 2021)
+        https://arxiv.org/abs/2107.14707
+    """
+
+    needs = frozenset({"predictions"})
+    year = 2021
+    cost = "passes"
+
+    def score(self, pool: Pool) -> Tensor:
+        return pool.predictions.dispersion
 
 
 @dataclass

@@ -40,12 +40,14 @@ class AskDocuments:
         labels: labels so far, by id; None for a document that nobody can label.
         given: ids of documents whose label is older than the first round.
         round: number of rounds that were asked for before; 0 for none.
+        rounds: round that first asked for each label, by id; 0 for one that is older.
     """
 
     documents: LoopDocuments
     labels: Mapping[str, str | None]
     given: frozenset[str]
     round: int
+    rounds: Mapping[str, int]
 
 
 def read_ask_files(unlabelled: Any, labelled: Any, columns: Columns) -> AskDocuments:
@@ -108,7 +110,7 @@ class _Together:
         self._labels: dict[str, str | None] = {}
         self._from: dict[str, str] = {}  # the source of each label
         self._given: set[str] = set()
-        self._round = 0
+        self._round, self._rounds = 0, dict[str, int]()
 
     def add(self, table: RawTable, columns: Columns) -> None:
         """Adds the documents of a table, and their labels."""
@@ -127,9 +129,14 @@ class _Together:
         labels = {each: None if unknown else label.strip() for each, label, unknown in pairs if label or unknown}
         self._take(labels, read.source)
         if is_ours:
-            self._round = max([self._round, *map(_number, table.columns[ROUND])])
+            rounds = [*map(_number, table.columns[ROUND])]
+            self._round = max([self._round, *rounds])
         else:
+            rounds = [0] * table.n_rows
             self._given |= labels.keys()
+        for each, round in zip(ids, rounds, strict=True):
+            if each in labels:
+                self._rounds[each] = min(round, self._rounds.get(each, round))
 
     def _with_texts(self, table: RawTable, columns: Columns) -> RawTable:
         """The table, where it has ids and no texts with the texts of the documents before."""
@@ -183,7 +190,7 @@ class _Together:
             logger.warning("The labels %s differ only in blanks, case or Unicode form. Make them one.", listed)
         read = SourceDocuments(name, ids, list(self._texts.values()), [""] * len(ids), True, range(len(ids)))
         documents = replace(of_documents(read, name), label_names=tuple(names))
-        return AskDocuments(documents, self._labels, frozenset(self._given), self._round)
+        return AskDocuments(documents, self._labels, frozenset(self._given), self._round, self._rounds)
 
 
 def _table(given: Any, source: str) -> RawTable:

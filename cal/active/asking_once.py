@@ -38,6 +38,7 @@ def ask_once(read: AskDocuments, request: AskRequest) -> ToLabel:
     state.labels = {row[each]: label for each, label in sorted(read.labels.items())}
     state.given = frozenset(row[each] for each in read.given)
     state.version = read.round
+    state.rounds = {row[each]: round for each, round in read.rounds.items()}
     chooser = DocumentChooser(corpus, choices, state.given)
     trainings: list[TrainedRound] = []
 

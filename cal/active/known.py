@@ -17,6 +17,8 @@ class KnownLabels:
         rows: (labelled,) rows to train on, ascending.
         gold: (labelled,) their classes.
         aside: rows that are neither trained on nor chosen: test documents and those that people could not label.
+        acquired_at: (labelled,) number of the round before which each was asked for, 1 for what the first classifier
+            chose; 0 if no classifier chose it.
         gone: names that came up, and that no document has since labels were corrected; none is waited for.
     """
 
@@ -24,6 +26,7 @@ class KnownLabels:
     rows: np.ndarray
     gold: np.ndarray
     aside: np.ndarray
+    acquired_at: np.ndarray
     gone: frozenset[str] = frozenset()
 
     @classmethod
@@ -33,6 +36,7 @@ class KnownLabels:
         labels: Mapping[int, str],
         aside: Sequence[int],
         gone: Collection[str] = (),
+        acquired_at: Mapping[int, int] | None = None,
     ) -> KnownLabels:
         """From the label of each row.
 
@@ -41,6 +45,7 @@ class KnownLabels:
             labels: labels by row; rows of `aside` are left out.
             aside: rows that are neither trained on nor chosen.
             gone: names that no document has any more.
+            acquired_at: round before which rows were asked for; 0 for those that are missing. None for none.
 
         Example:
             >>> known = KnownLabels.of(["a", "b"], {3: "b", 1: "a", 2: "a"}, aside=[2])
@@ -52,7 +57,8 @@ class KnownLabels:
         rows = sorted(row for row in labels if row not in left_out)
         gold = np.array([number[labels[row]] for row in rows], dtype=np.int64)
         others = np.array(sorted(left_out), dtype=np.int64)
-        return cls(tuple(label_names), np.array(rows, dtype=np.int64), gold, others, frozenset(gone))
+        since = np.array([(acquired_at or {}).get(row, 0) for row in rows], dtype=np.int64)
+        return cls(tuple(label_names), np.array(rows, dtype=np.int64), gold, others, since, frozenset(gone))
 
     @property
     def counts(self) -> np.ndarray:

@@ -63,6 +63,7 @@ class TrainedRound:
         self._gold[torch.from_numpy(known.rows)] = torch.from_numpy(known.gold)
         self._gold, self._streams = self._gold.to(device), Streams([choices.seed], round, device)
         partition = Partition([known.rows.tolist()], n, device, [known.aside.tolist()])
+        partition.acquired_at[0, known.rows] = torch.from_numpy(known.acquired_at).to(partition.acquired_at)
         training = SharedTraining(learner, partition, self._gold, self._streams)
         self.n_candidates = int(training.candidates.shape[1])
         training.fit([0] if self.n_candidates and "predictions" in choices.strategy.needs else [])

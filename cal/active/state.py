@@ -81,6 +81,7 @@ class LoopState:
         batches: batches that were asked for; of those with the same version, only the last.
         version: number of times that the labels have changed.
         n_named: number of labels that were named beforehand.
+        rounds: the round before which documents were asked for, where it is known and the batches are not.
     """
 
     label_names: list[str]
@@ -89,6 +90,7 @@ class LoopState:
     batches: list[AskedBatch] = field(default_factory=list)
     version: int = 0
     n_named: int = 0
+    rounds: Mapping[int, int] | None = None
 
     @property
     def round(self) -> int:
@@ -137,7 +139,8 @@ class LoopState:
         unlabelled = [row for row, label in self.labels.items() if label is None]
         used = set(self.labels.values())
         gone = [name for name in self.label_names[self.n_named :] if name not in used]
-        return KnownLabels.of(self.label_names, labels, [*test_rows, *unlabelled], gone)
+        aside = [*test_rows, *unlabelled]
+        return KnownLabels.of(self.label_names, labels, aside, gone, self.acquired_at())
 
     def tested(self, test_rows: Sequence[int]) -> dict[int, int]:
         """Class of each test document that is labelled, by row, in the order of the sample."""
@@ -159,6 +162,12 @@ class LoopState:
         for batch in self.batches:
             found |= {row: (role, batch.round) for row, role in zip(batch.rows.tolist(), batch.roles, strict=True)}
         return found
+
+    def acquired_at(self) -> Mapping[int, int]:
+        """The round before which each document was first asked for; 0 while there was no classifier."""
+        if self.rounds is not None:
+            return self.rounds
+        return {row: batch.round + 1 for batch in reversed(self.batches) for row in batch.rows.tolist()}
 
     def as_data(self) -> dict[str, Any]:
         """The state as JSON keeps it."""

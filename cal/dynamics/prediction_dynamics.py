@@ -81,9 +81,7 @@ class PredictionDynamics:
     @property
     def mean_probs(self) -> Tensor:
         """(*runs, instance, class) probabilities averaged over epochs, in float64."""
-        if self._sum is None:
-            raise AnalysisError(_NONE)
-        return self._sum / self.n_epochs
+        return self._sum_of_probs / self.n_epochs
 
     @property
     def disagreement(self) -> Tensor:
@@ -91,11 +89,31 @@ class PredictionDynamics:
         predicted = self.predicted
         return (predicted != predicted[..., -1:, :]).double().mean(dim=-2)
 
+    @property
+    def switches(self) -> Tensor:
+        """(*runs, instance) number of epochs, in float64, that predict another class than the epoch before."""
+        predicted = self.predicted
+        return (predicted[..., 1:, :] != predicted[..., :-1, :]).double().sum(dim=-2)
+
+    @property
+    def dispersion(self) -> Tensor:
+        """(*runs, instance) fraction of epochs that predict another class than the most frequent one."""
+        predicted = self.predicted
+        counts = predicted.new_zeros(self._sum_of_probs.shape)  # (*runs, instance, class)
+        counts.scatter_add_(-1, predicted.transpose(-1, -2), torch.ones_like(predicted.transpose(-1, -2)))
+        return 1 - counts.amax(dim=-1).double() / self.n_epochs
+
     def _mapped(self, function: Callable[[Tensor], Tensor]) -> PredictionDynamics:
         mapped = PredictionDynamics()
         mapped._epochs = [[function(values) for values in epoch] for epoch in self._epochs]
         mapped._sum = None if self._sum is None else function(self._sum)
         return mapped
+
+    @property
+    def _sum_of_probs(self) -> Tensor:
+        if self._sum is None:
+            raise AnalysisError(_NONE)
+        return self._sum
 
     def _stacked(self, number: int) -> Tensor:
         if not self._epochs:

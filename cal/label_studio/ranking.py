@@ -65,18 +65,23 @@ class TaskRanker:
         """Which vectors `features=auto` has chosen, in words; empty if it was not asked."""
         return self._chooser.vectors_told
 
-    def known(self, decided: Mapping[int, str | None], labels: Sequence[str]) -> KnownLabels:
+    def known(
+        self, decided: Mapping[int, str | None], labels: Sequence[str], before: Collection[int] | None = None
+    ) -> KnownLabels:
         """What a classifier learns from: the labels that occur, in the order of the project.
 
         Args:
             decided: label of each task that is decided, None where there is none.
             labels: labels in the order of the project.
+            before: tasks that were decided when the last classifier was trained; None if there was none.
         """
         rows = self._rows_of(decided)
         occurring = {label for label in rows.values() if label is not None}
         names = self.choices.labels or [label for label in labels if label in occurring]
         given = {row: label for row, label in rows.items() if label is not None and label in names}
-        return KnownLabels.of(names, given, sorted({*self.test, *(row for row in rows if row not in given)}))
+        aside = sorted({*self.test, *(row for row in rows if row not in given)})
+        new = [] if before is None else self._rows_of({task: None for task in decided.keys() - set(before)})
+        return KnownLabels.of(names, given, aside, acquired_at=dict.fromkeys(new, 1))
 
     def rank(self, known: KnownLabels, decided: Mapping[int, str | None], batch: int, round: int | None) -> Ranking:
         """Puts the tasks in order.

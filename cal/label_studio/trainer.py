@@ -91,7 +91,7 @@ class BackendTrainer:
         ranker = self._ranker(project, labelling, decided) if is_due else None
         if ranker is None:
             return None
-        known = ranker.known(decided, labelling.labels)
+        known = ranker.known(decided, labelling.labels, last.decided if last and last.is_trained else None)
         trains = self._trains(project, last, known, len(decided))
         if is_same and last is not None and not self._is_worth(last, decided, trains):
             if project.wanted:

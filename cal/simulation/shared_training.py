@@ -34,6 +34,7 @@ class SharedTraining:
 
     def __init__(self, learner: Learner, partition: Partition, gold: Tensor, streams: Streams) -> None:
         self.labelled, self.candidates = partition.labelled(), partition.candidates()
+        self._acquired_at = partition.acquired_at.gather(1, self.labelled)  # (run, labelled)
         self._gold, self._streams = gold, streams
         rows = self.labelled.cpu().numpy()
         names = [(seed, instances.tobytes()) for seed, instances in zip(streams.seeds, rows, strict=True)]
@@ -97,4 +98,5 @@ class SharedTraining:
             documents,
             query_size,
             seen,
+            self._acquired_at[rows],
         )

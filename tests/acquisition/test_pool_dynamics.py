@@ -1,12 +1,22 @@
 """Strategies on the pool's own dynamics against loops over what was recorded."""
 
+import itertools
+from collections import Counter
+
 import numpy as np
 import pytest
 import scipy.stats
 import torch
 from torch import nn
 
-from cal.acquisition.pool_dynamics import AveragedEntropy, AveragedMargin, EpochDisagreement, Tidal
+from cal.acquisition.pool_dynamics import (
+    AveragedEntropy,
+    AveragedMargin,
+    EpochDisagreement,
+    LabelDispersion,
+    LabelSwitches,
+    Tidal,
+)
 from cal.dynamics.prediction_dynamics import PredictionDynamics
 from cal.errors import ConfigError
 from cal.streams import Streams
@@ -58,6 +68,22 @@ def test_disagreement_is_the_share_of_epochs_that_predict_otherwise_than_the_las
     expected = per_candidate(probs, lambda p: np.mean(p.argmax(axis=1) != p[-1].argmax()))
     assert len(expected.unique()) > 3
     torch.testing.assert_close(EpochDisagreement().score(pool), expected)
+
+
+@pytest.mark.oracle("label_switches")
+def test_switches_are_the_times_that_the_predicted_class_changed(pool, probs):
+    def switches(p):
+        classes = p.argmax(axis=1).tolist()
+        return float(sum(before != after for before, after in itertools.pairwise(classes)))
+
+    torch.testing.assert_close(LabelSwitches().score(pool), per_candidate(probs, switches))
+
+
+@pytest.mark.oracle("label_dispersion")
+def test_dispersion_is_the_share_of_epochs_that_predict_otherwise_than_most(pool, probs):
+    expected = per_candidate(probs, lambda p: 1 - Counter(p.argmax(axis=1).tolist()).most_common(1)[0][1] / N_EPOCHS)
+    assert len(expected.unique()) == 3
+    torch.testing.assert_close(LabelDispersion().score(pool), expected)
 
 
 def module(seed, x, target, x_pool):

@@ -67,8 +67,9 @@ def test_row_order_does_not_matter_and_nothing_is_drawn_twice(questions):
     assert len(one.ids) == 9
 
 
-def test_it_asks_what_active_learner_asks(questions, gold):
-    loop = cal.ActiveLearner(questions[["id", "text"]], "margin", "small_mlp", features="lsa", test_share=0)
+@pytest.mark.parametrize("strategy", ["margin", "round_change"])
+def test_it_asks_what_active_learner_asks(questions, gold, strategy):
+    loop = cal.ActiveLearner(questions[["id", "text"]], strategy, "small_mlp", features="lsa", test_share=0)
     asked = cal.ask(questions[["id", "text"]], n=12, **OPTIONS)
     assert asked.ids == loop.ask(12)
     tables = []
@@ -76,7 +77,7 @@ def test_it_asks_what_active_learner_asks(questions, gold):
         tables.append(asked.to_frame().assign(label=[gold[id] for id in asked.ids]))
         loop.tell(tables[-1])
         loop._state.label_names.sort()  # files know no order of labels
-        asked = cal.ask(questions[["id", "text"]], tables, 6, **OPTIONS)
+        asked = cal.ask(questions[["id", "text"]], tables, 6, strategy=strategy, **OPTIONS)
         assert asked.ids == loop.ask(6)
 
 

@@ -47,7 +47,7 @@ def both(corpus, strategy, folder, seed_set, seed_size, query_size, rounds, **le
     return simulated, asked, [record["accuracy"] for record in records[:-1]], accuracy
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", [*STRATEGIES, "round_change"])
 def test_the_loop_asks_for_what_a_simulation_acquires(corpus_file, tmp_path, strategy):
     corpus = cal.read_corpus(corpus_file).hold_out(0.25)
     learning = {"features": "lsa", "learner": {"mlp": {"hidden": [8, 8], "n_epochs": 4, "lr": 0.01}}}

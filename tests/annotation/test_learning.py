@@ -508,7 +508,7 @@ def test_a_waiting_worker_says_so(project):
         assert worker.step() is None
 
 
-@pytest.mark.parametrize("strategy", ["margin", "blend"])
+@pytest.mark.parametrize("strategy", ["margin", "blend", "round_change"])
 def test_a_project_acquires_what_a_simulation_acquires(tmp_path, strategy):
     rows = {"id": [*OF], "text": [text for text, _ in OF.values()], "label": [*GOLD.values()]}
     test = questions(40, seed=1)

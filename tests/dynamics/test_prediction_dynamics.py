@@ -40,7 +40,7 @@ def test_some_runs_and_some_instances_are_those_alone():
     positions = torch.tensor([[5, 1], [0, 0]])
     some = dynamics.at(positions)
     alone = recorded(torch.stack([LOGITS[0][:, [5, 1]], LOGITS[1][:, [0, 0]]]))
-    for name in ("predicted", "top_prob", "margin", "entropy", "mean_probs", "disagreement"):
+    for name in ("predicted", "top_prob", "margin", "entropy", "mean_probs", "disagreement", "switches", "dispersion"):
         assert torch.equal(getattr(some, name), getattr(alone, name))
         assert torch.equal(getattr(dynamics[[1]], name), getattr(recorded(LOGITS[[1]]), name))
 
@@ -56,7 +56,7 @@ def test_epochs_must_have_one_shape():
         dynamics.add(LOGITS[:, 0, :8])
 
 
-@pytest.mark.parametrize("name", ["predicted", "mean_probs", "disagreement"])
+@pytest.mark.parametrize("name", ["predicted", "mean_probs", "disagreement", "switches", "dispersion"])
 def test_nothing_recorded_says_so(name):
     with pytest.raises(AnalysisError, match="No epoch was recorded"):
         getattr(PredictionDynamics(), name)

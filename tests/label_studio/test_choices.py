@@ -8,8 +8,10 @@ from cal.label_studio.labelling import labelling_of
 from cal.label_studio.state import BackendState
 from cal.label_studio.trainer import BackendTrainer
 
+STRATEGIES = ["margin", "badge", "random", "round_change", {"mix": {"entropy": 0.5, "coreset": 0.5}}]
 
-@pytest.mark.parametrize("strategy", ["margin", "badge", "random", {"mix": {"entropy": 0.5, "coreset": 0.5}}])
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
 def test_the_next_tasks_are_what_active_learner_asks_for(strategy, connect, quick_options, tmp_path):
     given = quick_options(strategy=strategy)
     labelling = labelling_of(connect(None).config)

@@ -95,6 +95,13 @@ def test_stopped_between_rounds_it_ends_the_same(simulated, assert_same, whole, 
     assert_same(simulated(full_data=True, output=tmp_path), whole)
 
 
+def test_what_the_last_batch_changed_is_the_same_after_an_interruption(simulated, assert_same, tmp_path):
+    expected = simulated(strategies=["round_change"], output=tmp_path)
+    for path in tmp_path.glob("rounds/*.jsonl"):
+        path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:2]))
+    assert_same(simulated(strategies=["round_change"], output=tmp_path), expected)
+
+
 def test_rounds_of_an_unfinished_simulation_can_be_read(simulated, whole, copied, tmp_path):
     path = RunFolder(tmp_path).rounds_file(Run("entropy", 2))
     os.truncate(path, path.stat().st_size - 3)

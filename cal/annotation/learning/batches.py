@@ -49,6 +49,7 @@ class Situation:
         n_asked: number of documents in the batches before.
         n_tests: number of test documents, in their order, that the batches before had.
         checked: whether people changed the label, for each row that they were asked to look at again.
+        acquired_at: round before which each row was first asked for, 0 while there was no model.
     """
 
     batch: int
@@ -59,6 +60,7 @@ class Situation:
     n_asked: int = 0
     n_tests: int = 0
     checked: Mapping[int, bool] = field(default_factory=dict)
+    acquired_at: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +93,8 @@ def size_of(batch: int, trains: bool, options: LearningOptions) -> int:
 
 def known_at(chooser: DocumentChooser, at: Situation) -> KnownLabels:
     """The labels to train on; test documents and what cannot be chosen are aside."""
-    return KnownLabels.of(at.label_names, at.labels, sorted({*at.aside, *chooser.test_rows.tolist()}))
+    aside = sorted({*at.aside, *chooser.test_rows.tolist()})
+    return KnownLabels.of(at.label_names, at.labels, aside, acquired_at=at.acquired_at)
 
 
 def is_enough(known: KnownLabels, options: LearningOptions) -> bool:

@@ -256,7 +256,17 @@ class Worker:
             n_asked=self._n_asked,
             n_tests=sum(row.role == TEST for row in draws),
             checked=self._checked(labels),
+            acquired_at=self._acquired_at(),
         )
+
+    def _acquired_at(self) -> dict[int, int]:
+        """The round before which each row was first in a batch, 0 while there was no model."""
+        query = sa.select(DRAW.c.document_id, DRAW.c.batch).where(DRAW.c.queue_id == self.queue, DRAW.c.role != CHECK)
+        with self.project.reading() as connection:
+            draws = connection.execute(query.order_by(DRAW.c.batch.desc())).all()
+        after = {each.batch: 0 if each.round is None else each.round + 1 for each in self._batches}
+        row = self._pool.row
+        return {row[each.document_id]: after[each.batch] for each in draws if each.document_id in row}
 
     def _checked(self, labels: Mapping[int, int]) -> dict[int, bool]:
         """Whether people changed the label, for each row that they were asked to look at again."""
