@@ -86,8 +86,8 @@ class Herding(Acquisition, ABC):
         """The batch of one run."""
         x, centres, weights = unit(vectors[order]), unit(labelled), weights[order]
         centres, weights = centres[centres.any(dim=1)], weights[x.any(dim=1)]
-        h = self.bandwidth if isinstance(self.bandwidth, Real) else labelled_bandwidth(centres, self.bandwidth)
-        places, gains = by_direction(x, n, lambda x, n: herd(x, centres, weights, n, float(h)), lowest=0.0)
+        h = labelled_bandwidth(centres, self.bandwidth) if isinstance(self.bandwidth, str) else float(self.bandwidth)
+        places, gains = by_direction(x, n, lambda x, n: herd(x, centres, weights, n, h), lowest=0.0)
         return Batch(order[places], gains)
 
 
