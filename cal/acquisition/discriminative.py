@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,7 +21,7 @@ class Discriminative(Acquisition):
     """A strategy that trains a small classifier on the main classifier's last hidden layer.
 
     Args:
-        hidden: width of its hidden layer; defaults follow the CAL paper (section 4.3).
+        hidden: width of its hidden layer, or None for a linear classifier; defaults follow the CAL paper (section 4.3).
         n_epochs: passes over its training set.
         batch_size: instances per step; None for the batch size of the main classifier (section 7).
         lr: learning rate of AdamW.
@@ -29,14 +30,14 @@ class Discriminative(Acquisition):
     needs = frozenset({"embeddings"})
     cost = "training"
 
-    hidden: int = 300
+    hidden: int | None = 300
     n_epochs: int = 30
     batch_size: int | None = None
     lr: float = 5e-5
 
     def __post_init__(self) -> None:
-        problems = whole_numbers(hidden=self.hidden, n_epochs=self.n_epochs)
-        problems += whole_numbers(or_null=True, batch_size=self.batch_size)
+        problems = whole_numbers(n_epochs=self.n_epochs)
+        problems += whole_numbers(or_null=True, hidden=self.hidden, batch_size=self.batch_size)
         refuse(problems + numbers_in("(0, inf)", lr=self.lr))
 
     def prob_positive(self, pool: Pool, x: Tensor, positive: Tensor) -> Tensor:
@@ -64,21 +65,27 @@ class Discriminative(Acquisition):
         Returns:
             (run, candidate, class) probabilities, in float64.
         """
-        widths = [x.shape[-1], self.hidden, n_classes]
+        net = self.trained(pool, x, gold, n_classes)
+        return torch.softmax(net.forward(pool.embeddings)[-1].to(torch.float64), dim=-1)
+
+    def trained(self, pool: Pool, x: Tensor, gold: Tensor, n_classes: int, **fit: Any) -> StackedMLP:
+        """The networks of `class_probs`, trained.
+
+        Args:
+            pool: pool with the random streams of the weights and shuffles.
+            x: (run, instance, width) training inputs.
+            gold: (run, instance) classes, or (run, instance, class) probabilities.
+            n_classes: number of classes.
+            **fit: arguments of `cal.learners.backprop.fit` that replace the strategy's own.
+        """
+        widths = [x.shape[-1], *([] if self.hidden is None else [self.hidden]), n_classes]
         net = StackedMLP(len(x), widths, device=x.device, dtype=x.dtype, precision=pool.precision)
         net.initialise(pool.streams, purpose="discriminator")
+        batch_size = self.batch_size or pool.batch_size
+        given = {"streams": pool.streams, "n_epochs": self.n_epochs, "batch_size": batch_size, "lr": self.lr}
         with phase("discriminator"):
-            backprop.fit(
-                net,
-                x,
-                gold,
-                pool.streams,
-                purpose="discriminator",
-                n_epochs=self.n_epochs,
-                batch_size=self.batch_size or pool.batch_size,
-                lr=self.lr,
-            )
-        return torch.softmax(net.forward(pool.embeddings)[-1].to(torch.float64), dim=-1)
+            backprop.fit(net, x, gold, **{**given, "purpose": "discriminator", **fit})
+        return net
 
 
 @dataclass

@@ -31,7 +31,7 @@ class Pool:
     first axis of every tensor is `run`; `pool[r]` shows a single run in NumPy arrays.
 
     Args:
-        learner: trained classifiers of these runs.
+        learner: trained classifiers of these runs; a strategy may ask a learner of your own for what only it knows.
         candidates: (run, candidate) unlabelled rows of the train split.
         labelled: (run, labelled) labelled rows of the train split.
         gold: (run, labelled) gold classes of the labelled rows.
@@ -64,7 +64,7 @@ class Pool:
         self.n_classes, self.batch_size, self.precision = learner.n_classes, learner.batch_size, learner.precision
         self.label_names = tuple(documents.label_names)
         self.notes: list[list[str]] = [[] for _ in range(len(candidates))]
-        self._learner, self._documents, self._predictions = learner, documents, predictions
+        self.learner, self._documents, self._predictions = learner, documents, predictions
         self._samples: dict[int, Tensor] = {}
         self._hidden: dict[int, Tensor] = {}
         self._out_of_fold: dict[int, TrainingDynamics] = {}
@@ -95,7 +95,7 @@ class Pool:
     @cached_property
     def features(self) -> Tensor:
         """(run, candidate, feature) input vectors of the classifiers."""
-        return self._learner.inputs(self.candidates)
+        return self.learner.inputs(self.candidates)
 
     @property
     def logits(self) -> Tensor:
@@ -117,13 +117,13 @@ class Pool:
         if layer == -1:
             return self.embeddings
         if layer not in self._hidden:
-            self._hidden[layer] = self._learner.hidden(self.candidates, layer)
+            self._hidden[layer] = self.learner.hidden(self.candidates, layer)
         return self._hidden[layer]
 
     def mc_probs(self, n_samples: int) -> Tensor:
         """(run, sample, candidate, class) probabilities of networks sampled by dropout, in float64."""
         if n_samples not in self._samples:
-            self._samples[n_samples] = self._learner.dropout_probs(self.candidates, n_samples, self.streams)
+            self._samples[n_samples] = self.learner.dropout_probs(self.candidates, n_samples, self.streams)
         return self._samples[n_samples]
 
     @cached_property
@@ -175,7 +175,7 @@ class Pool:
     @cached_property
     def labelled_features(self) -> Tensor:
         """(run, labelled, feature) input vectors of the labelled instances."""
-        return self._learner.inputs(self.labelled)
+        return self.learner.inputs(self.labelled)
 
     @cached_property
     def labelled_predictions(self) -> PredictionDynamics:
@@ -192,7 +192,7 @@ class Pool:
             )
         if n_folds not in self._out_of_fold:
             given = (self.labelled, self.gold, self.streams)
-            self._out_of_fold[n_folds] = out_of_fold_dynamics(self._learner, *given, n_folds)
+            self._out_of_fold[n_folds] = out_of_fold_dynamics(self.learner, *given, n_folds)
         return self._out_of_fold[n_folds]
 
     # Randomness
@@ -238,11 +238,11 @@ class Pool:
 
     @cached_property
     def _prediction(self) -> Prediction:
-        return self._learner.predict(self.candidates)
+        return self.learner.predict(self.candidates)
 
     @cached_property
     def _labelled_prediction(self) -> Prediction:
-        return self._learner.predict(self.labelled)
+        return self.learner.predict(self.labelled)
 
     @cached_property
     def _learners_before(self) -> list[tuple[list[int], Learner]]:
@@ -306,7 +306,7 @@ class PoolPart(Pool):
     @cached_property
     def _prediction(self) -> Prediction:
         if not self._asks_whole("_prediction"):
-            return self._learner.predict(self.candidates)
+            return self.learner.predict(self.candidates)
         known = self._whole._prediction
         if isinstance(known, LatePrediction):
             return LatePrediction(self._taken(known.logits), lambda: self._taken(known.embeddings))

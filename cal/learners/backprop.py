@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,6 +20,30 @@ from torch.nn.functional import one_hot
 from cal.learners.nn import StackedMLP
 from cal.stopwatch import phase
 from cal.streams import Streams
+
+
+@dataclass(frozen=True)
+class Moments:
+    """AdamW's state: its running means of the gradients and of their squares, and how many steps went into them.
+
+    Args:
+        mean: (run, parameter) running mean of the gradients, laid out as `StackedMLP.flat`.
+        square: (run, parameter) running mean of their squares.
+        n_steps: (run,) number of steps taken.
+
+    References:
+        Decoupled Weight Decay Regularization (Loshchilov and Hutter, 2019)
+        https://arxiv.org/abs/1711.05101
+    """
+
+    mean: Tensor
+    square: Tensor
+    n_steps: Tensor
+
+    @classmethod
+    def fresh(cls, net: StackedMLP) -> Moments:
+        """Those of networks that have taken no step."""
+        return cls(*(torch.zeros_like(net.flat) for _ in range(2)), torch.zeros(net.n_runs, device=net.device))
 
 
 def fit(
@@ -35,8 +60,10 @@ def fit(
     weight_decay: float = 0.01,
     on_epoch_end: Callable[[int], None] = lambda epoch: None,
     on_batch: Callable[[slice, Tensor, Tensor], None] = lambda runs, positions, logits: None,
+    moments: Moments | None = None,
+    gradients: type[Backprop] | Callable[[StackedMLP, Tensor, Tensor, int], Backprop] | None = None,
 ) -> None:
-    """Trains networks from their current weights by cross-entropy, with a fresh AdamW on shuffled batches.
+    """Trains networks from their current weights by cross-entropy, with AdamW on shuffled batches.
 
     Args:
         net: the networks, trained in place.
@@ -52,6 +79,9 @@ def fit(
         on_epoch_end: function called with the index of each epoch after its last step.
         on_batch: function called in each step with some of the runs, the (run, batch) positions of their batch and its
             (run, batch, class) logits, dropout on.
+        moments: AdamW's state to go on from, which is updated; None starts afresh.
+        gradients: a subclass of `Backprop`, or a function that makes one of it, for another loss or to see what a
+            step computes; None is `Backprop` itself.
 
     References:
         Decoupled Weight Decay Regularization (Loshchilov and Hutter, 2019)
@@ -63,11 +93,13 @@ def fit(
 
     target = (one_hot(gold, net.widths[-1]) if gold.dim() == 2 else gold).to(net.dtype)  # (run, instance, class)
     on_gpu = net.device.type == "cuda"
+    moments = moments or Moments.fresh(net)
     together = [slice(0, net.n_runs)] if on_gpu else [slice(run, run + 1) for run in range(net.n_runs)]
 
     def training_of(runs: slice) -> _Training:
         at = None if rows is None else rows[runs]
-        return _Training(net, runs, x[runs] if at is None else x, at, target[runs], adamw, on_gpu)
+        given = x[runs] if at is None else x, at, target[runs]
+        return _Training(net, runs, *given, adamw, on_gpu, moments, gradients or Backprop)
 
     trainings = [training_of(runs) for runs in together]
     for epoch in range(n_epochs):
@@ -83,6 +115,7 @@ def fit(
                     on_batch(runs, positions, training.step(positions, mask))
         on_epoch_end(epoch)
     if on_gpu:
+        moments.n_steps.fill_(moments.n_steps[0])  # one count for all that step together
         torch.cuda.synchronize(net.device)  # before the graphs are freed
 
 
@@ -98,12 +131,14 @@ class _Training:
         target: Tensor,
         adamw: dict[str, Any],
         captured: bool,
+        moments: Moments,
+        gradients: Callable[[StackedMLP, Tensor, Tensor, int], Backprop],
     ) -> None:
         self.runs, self._net, self._x, self._rows, self._target, self._adamw = runs, net, x, rows, target, adamw
-        self._captured = captured
+        self._captured, self._gradients = captured, gradients
         self._flat = net.flat[runs]
-        self._flat_grad, self._mean, self._square = (torch.zeros_like(self._flat) for _ in range(3))
-        self._n_steps = torch.zeros((), device=net.device)
+        self._flat_grad = torch.zeros_like(self._flat)
+        self._mean, self._square, self._n_steps = moments.mean[runs], moments.square[runs], moments.n_steps[runs.start]
         self._batches: dict[int, Backprop] = {}
         self._graphs: dict[int, _Graph] = {}
 
@@ -111,7 +146,7 @@ class _Training:
         """Takes a step on the (run, batch) positions of a batch; its (run, batch, class) logits live until the next."""
         n = positions.shape[1]
         if n not in self._batches:
-            self._batches[n] = Backprop(self._net, self._flat, self._flat_grad, n)
+            self._batches[n] = self._gradients(self._net, self._flat, self._flat_grad, n)
             if self._captured:
                 state = [self._flat, self._mean, self._square, self._n_steps]
                 self._graphs[n] = _Graph(self._step, positions, kept, state)
@@ -148,6 +183,8 @@ class _Training:
 class Backprop:
     """Gradients of the cross-entropy, summed over runs and averaged within each, for batches of one size.
 
+    A subclass may train by another loss, with `logit_gradient`, or look at what `forward` has computed.
+
     Args:
         net: a stack of such networks.
         flat: (run, parameter) parameters, laid out as `net.flat`.
@@ -157,20 +194,21 @@ class Backprop:
     Attributes:
         x: (run, instance, feature) inputs, to fill in.
         target: (run, instance, class) one-hot gold classes or probabilities of them, to fill in.
-        logits: (run, instance, class) logits of the last batch.
+        outputs: (run, instance, width) output of each layer for the last batch; `backward` overwrites hidden ones.
+        logits: (run, instance, class) logits of the last batch, the last of `outputs`.
     """
 
     def __init__(self, net: StackedMLP, flat: Tensor, flat_grad: Tensor, n: int) -> None:
         self._net, self._n, self._scale = net, n, 1 / (1 - net.dropout)
         self._layers, self._grads = (list(zip(*net.views(rows), strict=True)) for rows in (flat, flat_grad))
-        self.x, *self._outputs = (flat.new_empty(len(flat), n, width) for width in net.widths)
-        self._inputs = [self.x, *self._outputs[:-1]]
-        self.target, self.logits = torch.empty_like(self._outputs[-1]), self._outputs[-1]
+        self.x, *self.outputs = (flat.new_empty(len(flat), n, width) for width in net.widths)
+        self._inputs = [self.x, *self.outputs[:-1]]
+        self.target, self.logits = torch.empty_like(self.outputs[-1]), self.outputs[-1]
         # Made once and not in each step.
         self._transposed = [
             (h.transpose(1, 2), w.transpose(1, 2)) for h, (w, _) in zip(self._inputs, self._layers, strict=True)
         ]
-        self._errors = [torch.empty_like(output) for output in self._outputs]
+        self._errors = [torch.empty_like(output) for output in self.outputs]
         self._factor = flat.new_empty(len(flat), n, sum(net.widths[1:-1]))
         self._factors = self._factor.split(net.widths[1:-1], dim=-1)
 
@@ -180,16 +218,27 @@ class Backprop:
         Args:
             kept: (run, instance, unit) booleans: hidden units that dropout keeps; None keeps all.
         """
-        affine, product = self._net.affine, self._net.product
+        self.forward(kept)
+        self.backward(self.logit_gradient(), kept)
+
+    def forward(self, kept: Tensor | None) -> None:
+        """Computes `outputs`; hidden ones after ReLU and dropout."""
         if kept is not None:
             self._factor.copy_(kept.view(torch.uint8)).mul_(self._scale)  # bytes convert faster than booleans
         for layer, (weight, bias) in enumerate(self._layers):
-            h = affine(self._inputs[layer], weight, bias, out=self._outputs[layer])
+            h = self._net.affine(self._inputs[layer], weight, bias, out=self.outputs[layer])
             if h is not self.logits:
                 h.relu_()
                 if kept is not None:
                     h.mul_(self._factors[layer])
-        grad = torch.softmax(self.logits, dim=-1, out=self._errors[-1]).sub_(self.target).div_(self._n)
+
+    def logit_gradient(self) -> Tensor:
+        """(run, instance, class) gradient of the loss with respect to the logits: (softmax - target) / n."""
+        return torch.softmax(self.logits, dim=-1, out=self._errors[-1]).sub_(self.target).div_(self._n)
+
+    def backward(self, grad: Tensor, kept: Tensor | None) -> None:
+        """Computes the gradients of weights and biases from that of the logits."""
+        product = self._net.product
         for layer in reversed(range(len(self._layers))):
             (weight_grad, bias_grad), (h_transposed, weight_transposed) = self._grads[layer], self._transposed[layer]
             product(h_transposed, grad, out=weight_grad)

@@ -145,8 +145,18 @@ class Inputs(Protocol):
         ...
 
 
+def carries(learner: LearnerConfig) -> bool:
+    """Whether a training goes on from what the run's last one has left, such as weights or an order of instances.
+
+    A learner of your own says so by an attribute `carries = True`. A simulation then calls `fit` round by round on the
+    same object, in which a run keeps its position, and no two runs share a classifier. A run that is resumed trains
+    its finished rounds again.
+    """
+    return bool(getattr(learner, "carries", False))
+
+
 class LearnerConfig(Protocol):
-    """Hyperparameters of a learner.
+    """Hyperparameters of a learner; one whose rounds build on each other says so, see `carries`.
 
     Attributes:
         reads_features: whether it learns from document vectors; otherwise it reads the texts themselves.

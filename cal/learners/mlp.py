@@ -201,7 +201,7 @@ class MLPLearner:
                 dynamics.record(epoch, trained if capture == "during" else self._logits(self.x_train, watched))
             on_epoch_end(epoch)
 
-        self.net.initialise(streams, purpose="classifier")
+        self.start(streams)
         backprop.fit(
             self.net,
             x,
@@ -217,6 +217,10 @@ class MLPLearner:
             on_batch=keep,
         )
         return dynamics
+
+    def start(self, streams: Streams) -> None:
+        """Draws the weights that a training starts from; until the first one they are zero."""
+        self.net.initialise(streams, purpose="classifier")
 
     def predict(self, instances: Tensor) -> Prediction:
         with phase("predict"):
@@ -290,24 +294,27 @@ class MLPLearner:
         n, layer = instances.shape[1], len(self.config.hidden) - 1 if layer is None else layer
         embeddings = x.new_empty(self.n_runs, n, self.net.widths[layer + 1])
         logits = x.new_empty(self.n_runs, n, self.net.widths[-1])
-        for chunk, activations in self._activations(x, instances):
+        for chunk, activations in self.activations(x, instances):
             embeddings[:, chunk], logits[:, chunk] = activations[layer + 1], activations[-1]
         return embeddings, logits
 
     def _logits(self, x: Tensor, instances: Tensor | None = None) -> Tensor:
-        """(run, instance, class) logits; see `_activations`."""
+        """(run, instance, class) logits; see `activations`."""
         n = x.shape[1] if instances is None else instances.shape[1]
         logits = x.new_empty(self.n_runs, n, self.net.widths[-1])
-        for chunk, activations in self._activations(x, instances):
+        for chunk, activations in self.activations(x, instances):
             logits[:, chunk] = activations[-1]
         return logits
 
-    def _activations(self, x: Tensor, instances: Tensor | None) -> Iterator[tuple[slice, list[Tensor]]]:
-        """Activations of all layers, a bounded number of instances at a time.
+    def activations(self, x: Tensor, instances: Tensor | None) -> Iterator[tuple[slice, list[Tensor]]]:
+        """Activations of all layers, a bounded number of instances at a time; all that is predicted is made of them.
 
         Args:
             x: (run, instance, feature) inputs, or (instance, feature) inputs if `instances` are given.
             instances: (run, instance) rows of them.
+
+        Yields:
+            A slice of the instances, and [input, hidden, ..., logits] of these, each (run, instance, width).
         """
         for start in range(0, x.shape[1] if instances is None else instances.shape[1], self._chunk):
             chunk = slice(start, start + self._chunk)

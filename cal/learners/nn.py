@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -123,11 +124,11 @@ class StackedMLP:
             rows = columns
         return first, layers
 
-    def untrained(self, n_runs: int) -> StackedMLP:
+    def untrained(self, n_runs: int) -> Self:
         """Networks of the same kind, with all weights zero."""
-        return StackedMLP(n_runs, self.widths, self.dropout, self.device, self.dtype, self.precision)
+        return type(self)(n_runs, self.widths, self.dropout, self.device, self.dtype, self.precision)
 
-    def select(self, rows: Sequence[int]) -> StackedMLP:
+    def select(self, rows: Sequence[int]) -> Self:
         """A copy of some of the networks, which may repeat; the whole stack is returned without a copy."""
         if list(rows) == list(range(self.n_runs)):
             return self

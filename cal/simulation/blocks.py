@@ -17,7 +17,9 @@ from cal.simulation.loop import Round, Setting, advance
 from cal.simulation.observer import Observer
 from cal.simulation.partition import Partition
 from cal.simulation.run_folder import FULL_DATA, Run, RunFolder
+from cal.simulation.shared_training import SharedTraining
 from cal.simulation.stopping import Criterion, Observation
+from cal.streams import Streams
 
 _LOCK_WAIT = 120.0  # seconds; a worker whose parent was killed ends with its round
 
@@ -69,10 +71,11 @@ def carry_out(plan: Plan, runs: Sequence[Run], n_workers: int) -> None:
                 for _ in in_halves(lambda part: advance_block(plan, part), block):
                     pass
         return
-    # Runs of a seed share their first round, so they start in one block; then each continues alone.
+    # Runs of a seed share their first round, so they start in one block; then each continues alone, unless it carries
+    # something from round to round.
     full = [run for run in runs if run.strategy == FULL_DATA]
     others = [run for run in runs if run.strategy != FULL_DATA]
-    beginning = [run for run in others if not plan.folder.records(run)]
+    beginning = [run for run in others if not plan.setting.carries and not plan.folder.records(run)]
     of_seed = [[run for run in beginning if run.seed == seed] for seed in dict.fromkeys(run.seed for run in beginning)]
     for tasks in (
         [(plan, [run]) for run in full] + [(plan, block, 1) for block in of_seed if len(block) > 1],
@@ -148,11 +151,17 @@ def _resume(plan: Plan, unfinished: dict[Run, list[dict[str, Any]]], until: int 
         before = [[Observation.of(record) for record in done] for done in records]
         seeds = [run.seed for run in block]
         observer = Observer(plan.criteria, plan.stop, seeds, setting.gold, plan.dev_sets, before)
+    learner = plan.learner.build(plan.inputs, n_classes, len(block), torch.device(plan.device))
+    if setting.carries:
+        for round in range(n_done):  # what these trainings leave is not on disk
+            labelled = _partition(plan, block, [done[:round] for done in records])
+            streams = Streams([run.seed for run in block], round, plan.device)
+            SharedTraining(learner, labelled, setting.gold, streams, carries=True).fit([])
     advance(
         setting,
         block,
         _partition(plan, block, records),
-        plan.learner.build(plan.inputs, n_classes, len(block), torch.device(plan.device)),
+        learner,
         range(n_done, setting.n_rounds + 1 if until is None else until),
         record=lambda position, finished: _keep(plan, block[position], finished),
         observer=observer,

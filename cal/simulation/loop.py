@@ -38,6 +38,7 @@ class Setting:
         query_size: instances to acquire per round; the last batch may be smaller.
         n_rounds: rounds after the seed set.
         profile: whether to time phases within phases on a GPU too.
+        carries: whether a training goes on from what the run's last one has left: see `cal.learners.base.carries`.
     """
 
     documents: PoolDocuments
@@ -47,6 +48,7 @@ class Setting:
     query_size: int
     n_rounds: int
     profile: bool = False
+    carries: bool = False
 
     def to(self, device: str) -> Setting:
         """A copy whose tensors are on a device."""
@@ -117,7 +119,7 @@ def advance(
     rows_of = {run.strategy: [row for row, other in enumerate(runs) if other.strategy == run.strategy] for run in runs}
     for round in rounds:
         with Stopwatch(device, setting.profile) as watch:
-            training = SharedTraining(learner, partition, setting.gold, Streams(seeds, round, device))
+            training = SharedTraining(learner, partition, setting.gold, Streams(seeds, round, device), setting.carries)
             n = setting.batch_size(round, training.candidates.shape[1])
             recorded = [row for row, run in enumerate(runs) if n and setting.records_predictions(run)]
             with phase("fit"):

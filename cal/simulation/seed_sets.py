@@ -26,17 +26,20 @@ class SeedSet(ABC):
     Attributes:
         reads_features: whether it uses document vectors.
         covers_classes: whether it takes at least one document of each class, so that it needs as many documents.
+        in_order: whether it sees documents in the order of the train split instead of one that is random for each
+            seed, such as to choose the same ones for all seeds.
     """
 
     reads_features: bool = False
     covers_classes: bool = False
+    in_order: bool = False
 
     @abstractmethod
     def choose(self, gold: np.ndarray, x: Tensor, n: int, draws: Tensor) -> np.ndarray:
         """Chooses the instances to label.
 
         Args:
-            gold: (instance,) gold classes of the train split, in an order that is random for each seed.
+            gold: (instance,) gold classes of the train split, in an order that is random for each seed, or `in_order`.
             x: (instance, feature) document vectors in the same order; with 0 features unless it reads them.
             n: number of instances to choose.
             draws: (n,) random numbers in [0, 1).
@@ -205,7 +208,7 @@ def choose_seed_set(
         raise ConfigError(
             f"The seed set {chooser!r} needs document vectors, but features is null; give features=lsa or another."
         )
-    order = _order(seed, "seed_set", len(gold))
+    order = np.arange(len(gold)) if chooser.in_order else _order(seed, "seed_set", len(gold))
     order = order[~np.isin(order, list(aside))]
     none = np.empty((len(order), 0), np.float32)
     x = torch.from_numpy(none if features is None or not chooser.reads_features else features[order])

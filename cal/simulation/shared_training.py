@@ -26,18 +26,24 @@ class SharedTraining:
         partition: labelled instances and candidates of each run.
         gold: (instance,) gold classes of the train split.
         streams: random streams of the runs in this round.
+        carries: whether a classifier goes on from the run's last one, so that each run has one of its own.
 
     Attributes:
         labelled: (run, labelled) instances to train on.
         candidates: (run, candidate) instances that may be acquired.
     """
 
-    def __init__(self, learner: Learner, partition: Partition, gold: Tensor, streams: Streams) -> None:
+    def __init__(
+        self, learner: Learner, partition: Partition, gold: Tensor, streams: Streams, carries: bool = False
+    ) -> None:
         self.labelled, self.candidates = partition.labelled(), partition.candidates()
         self._acquired_at = partition.acquired_at.gather(1, self.labelled)  # (run, labelled)
         self._gold, self._streams = gold, streams
         rows = self.labelled.cpu().numpy()
-        names = [(seed, instances.tobytes()) for seed, instances in zip(streams.seeds, rows, strict=True)]
+        runs = range(len(rows)) if carries else [0] * len(rows)
+        names = [
+            (run, seed, instances.tobytes()) for run, seed, instances in zip(runs, streams.seeds, rows, strict=True)
+        ]
         distinct = list(dict.fromkeys(names))
         self._number_of = [distinct.index(name) for name in names]  # of each run, the classifier that it uses
         self._first = [names.index(name) for name in distinct]  # of each classifier, a run that uses it

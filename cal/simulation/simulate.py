@@ -19,7 +19,7 @@ from cal.data.corpus import Corpus
 from cal.data.features import Features, vectors_of
 from cal.errors import StorageError
 from cal.files import dated_folder, refuse_unwritable
-from cal.learners.base import Inputs
+from cal.learners.base import Inputs, carries
 from cal.learners.compute import in_processes
 from cal.learners.evaluate import labels_by_test
 from cal.provenance import provenance
@@ -147,6 +147,7 @@ def _plan(
         query_size=request.query_size,
         n_rounds=request.rounds,
         profile=request.profile,
+        carries=carries(request.learner),
     )
     criteria, device = request.criteria, request.device
     return Plan(setting, inputs, request.learner, seed_sets, device, folder, criteria, request.stop, dev_sets)

@@ -151,6 +151,13 @@ def test_a_run_without_a_border_changes_no_other_run(oracle_pool, task, count):
     torch.testing.assert_close(scores[1], expected, rtol=0, atol=1e-12)
 
 
+def test_without_a_hidden_layer_a_discriminator_is_linear(oracle_pool, task):
+    pool = pool_of(oracle_pool, task)
+    net = Cal(**{**SMALL, "hidden": None}).trained(pool, pool.labelled_embeddings, pool.gold, 2)
+    assert net.widths == (WIDTH, 2)
+    assert Cal(**{**SMALL, "hidden": None}).score(pool).shape == pool.candidates.shape
+
+
 @pytest.mark.parametrize("make", [Dal, Cal])
 def test_everything_wrong_with_a_discriminator_is_said_at_once(make):
     with pytest.raises(ConfigError) as caught:

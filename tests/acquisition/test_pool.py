@@ -42,6 +42,11 @@ def test_tensors_have_the_axes_they_name(pool, name, shape):
     assert getattr(pool, name).shape == shape
 
 
+def test_a_strategy_can_ask_its_own_learner(pool):
+    assert torch.equal(pool.learner.predict(pool.candidates).logits, pool.logits)
+    assert pool.learner.n_runs == len(pool)
+
+
 def test_predictions_have_an_epoch_axis(pool):
     assert pool.predictions.entropy.shape == (2, 6, 50)
     assert pool.predictions.mean_probs.shape == (2, 50, 3)

@@ -174,6 +174,56 @@ def test_fit_learns_probabilities_as_a_plain_training_loop_does():
         torch.testing.assert_close(net.weights[depth][0], layer.weight.data.T, rtol=0, atol=1e-8)
 
 
+def test_two_fits_with_the_same_moments_are_one_training():
+    """PyTorch's AdamW, which goes on where it was."""
+    widths, n = [5, 8, 3], 11
+    net = random_net(2, widths)
+    x, gold = random_batch(2, n, widths)
+    plain, moments = copy.deepcopy(modules(net)), backprop.Moments.fresh(net)
+    given = {"purpose": "net", "n_epochs": 2, "batch_size": 4, "lr": 3e-2, "moments": moments}
+    for round in range(2):
+        backprop.fit(net, x, gold, Streams([4, 5], round), **given)
+    assert moments.n_steps.tolist() == [12, 12]
+    for run, layers in enumerate(plain):
+        optimiser = torch.optim.AdamW([parameter for layer in layers for parameter in layer.parameters()], lr=3e-2)
+        for round in range(2):
+            shuffle = Streams([[4, 5][run]], round).start("net/shuffle")
+            for batch in [batch for _ in range(2) for batch in shuffle.permutation(n)[0].split(4)]:
+                optimiser.zero_grad()
+                nn.functional.cross_entropy(logits_of(layers, x[run, batch]), gold[run, batch]).backward()
+                optimiser.step()
+        for depth, layer in enumerate(layers):
+            torch.testing.assert_close(net.weights[depth][run], layer.weight.data.T, rtol=0, atol=1e-8)
+
+
+class HalfSquares(backprop.Backprop):
+    """(logits - target)² / 2, averaged over instances; a loss of one's own."""
+
+    def logit_gradient(self):
+        return (self.logits - self.target) / len(self.x[0])
+
+
+def test_a_network_can_be_trained_by_a_loss_of_ones_own():
+    net = random_net(1, [5, 8, 3])
+    x, _ = random_batch(1, 6, [5, 3])
+    target = torch.randn(1, 6, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    ((first, last),) = copy.deepcopy(modules(net))
+    given = {"purpose": "net", "n_epochs": 1, "batch_size": 6, "lr": 1e-2, "gradients": HalfSquares}
+    backprop.fit(net, x, target, Streams([1], 0), **given)
+    optimiser = torch.optim.AdamW([*first.parameters(), *last.parameters()], lr=1e-2)
+    ((last(torch.relu(first(x[0]))) - target[0]) ** 2 / 2).sum(dim=1).mean().backward()
+    optimiser.step()
+    torch.testing.assert_close(net.weights[0][0], first.weight.data.T, rtol=0, atol=1e-8)
+    torch.testing.assert_close(net.weights[1][0], last.weight.data.T, rtol=0, atol=1e-8)
+
+
+def test_networks_of_a_subclass_are_selected_as_such():
+    class Own(StackedMLP):
+        pass
+
+    assert type(Own(2, [3, 2]).select([1])) is Own
+
+
 def test_gold_classes_are_probabilities_of_one():
     nets = [random_net(2, [5, 8, 3], 0.3) for _ in range(2)]
     x, gold = random_batch(2, 9, [5, 3])
@@ -332,7 +382,8 @@ def test_runs_that_step_together_learn_what_each_learns_alone(played_gpu, dropou
 
     adamw = {"lr": 1e-2, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.01}
     target = nn.functional.one_hot(gold, 4).double()
-    training = backprop._Training(together, slice(0, 3), x, None, target, adamw, captured=captured)
+    given = slice(0, 3), x, None, target, adamw, captured, backprop.Moments.fresh(together), backprop.Backprop
+    training = backprop._Training(together, *given)
     shuffle, masks = streams.start("net/shuffle"), streams.start("net/dropout")
     for _ in range(3):
         order = shuffle.permutation(22)

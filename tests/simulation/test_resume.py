@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import pytest
 from cal.acquisition.cartography import Cal
 from cal.data.features import Features
 from cal.errors import StorageError
-from cal.learners.mlp import MLP
+from cal.learners.mlp import MLP, MLPLearner
 from cal.simulation.curves import LearningCurves
 from cal.simulation.request import simulate
 from cal.simulation.run_folder import Run, RunFolder
@@ -110,6 +110,37 @@ def test_rounds_of_an_unfinished_simulation_can_be_read(simulated, whole, copied
         ~((whole.rounds.strategy == "entropy") & (whole.rounds.seed == 2) & (whole.rounds["round"] == 3))
     ]
     assert given.accuracy.tolist() == expected.accuracy.tolist()
+
+
+@dataclass
+class WarmMLP(MLP):
+    """Perceptrons that go on from the weights of the run's last round."""
+
+    carries = True
+
+    def build(self, inputs, n_classes, n_runs, device):
+        return Warm(self, inputs, n_classes, n_runs, device)
+
+
+class Warm(MLPLearner):
+    def start(self, streams):
+        if not self.net.flat.any():
+            super().start(streams)
+
+
+@pytest.mark.parametrize("n_kept", [0, 1, 3])
+def test_what_a_learner_carries_from_round_to_round_is_there_after_a_stop(simulated, assert_same, tmp_path, n_kept):
+    learner = WarmMLP(hidden=[8, 8], n_epochs=4, batch_size=8, lr=1e-2)
+    expected = simulated(learner=learner, output=tmp_path, workers=1)
+    fresh = simulated(workers=1).rounds.accuracy
+    assert (
+        expected.rounds.accuracy[expected.rounds["round"] == 0].tolist()
+        == fresh[expected.rounds["round"] == 0].tolist()
+    )
+    assert expected.rounds.accuracy.tolist() != fresh.tolist()
+    for path in tmp_path.glob("rounds/entropy*.jsonl"):
+        path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:n_kept]))
+    assert_same(simulated(learner=learner, output=tmp_path, workers=1), expected)
 
 
 # --- processes that are really killed

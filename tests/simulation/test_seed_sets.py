@@ -282,5 +282,15 @@ def test_a_chooser_of_ones_own_must_give_so_many_different_documents():
         chosen(First(), gold_of([5, 5]), 3)
 
 
+def test_a_chooser_that_sees_the_order_of_the_train_split_can_choose_the_same_for_all_seeds():
+    class Third(SeedSet):
+        in_order = True
+
+        def choose(self, gold, x, n, draws):
+            return np.arange(0, 3 * n, 3)
+
+    assert [chosen(Third(), gold_of([9, 9]), 4, seed=seed) for seed in (1, 2)] == [[0, 3, 6, 9]] * 2
+
+
 def test_an_object_is_taken_as_it_is():
     assert make_seed_set(BalancedSeedSet()) == BalancedSeedSet()
