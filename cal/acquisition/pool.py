@@ -246,7 +246,7 @@ class Pool:
 
     @cached_property
     def _learners_before(self) -> list[tuple[list[int], Learner]]:
-        return trained_without(self._learner, self.labelled, self.gold, self.last_batch, self.streams)
+        return trained_without(self.learner, self.labelled, self.gold, self.last_batch, self.streams)
 
     @property
     def _recorded(self) -> PredictionDynamics:

@@ -43,7 +43,8 @@ class Moments:
     @classmethod
     def fresh(cls, net: StackedMLP) -> Moments:
         """Those of networks that have taken no step."""
-        return cls(*(torch.zeros_like(net.flat) for _ in range(2)), torch.zeros(net.n_runs, device=net.device))
+        n_steps = torch.zeros(net.n_runs, device=net.device)
+        return cls(torch.zeros_like(net.flat), torch.zeros_like(net.flat), n_steps)
 
 
 def fit(

@@ -12,7 +12,7 @@ def test_it_is_the_expected_length_of_autograds_gradient(trained_pool):
     x = torch.randn(40, 5, generator=generator)
     pool = trained_pool(x.numpy(), torch.arange(40) % 3, [3, 4], n_labelled=30)
     scores = ExpectedGradientLength().score(pool)
-    net = pool._learner.net
+    net = pool.learner.net
     for run in range(2):
         weight = net.weights[-1][run].double().requires_grad_()
         bias = net.biases[-1][run, 0].double().requires_grad_()

@@ -62,7 +62,7 @@ def test_the_last_predictions_are_those_of_the_trained_classifiers(pool):
 def test_hidden_layers_are_the_networks(pool):
     first, last = pool.hidden(0), pool.hidden(1)
     assert torch.equal(last, pool.embeddings)
-    net = pool._learner.net
+    net = pool.learner.net
     expected = torch.relu(pool.features[1] @ net.weights[0][1] + net.biases[0][1])
     torch.testing.assert_close(first[1], expected)
     with pytest.raises(StrategyError, match="no hidden layer 2; this learner has 2"):
@@ -73,8 +73,8 @@ def test_gradient_embeddings_are_autograds(pool):
     factors = pool.gradient_embeddings
     for run, candidate in ((0, 0), (1, 7)):
         h = pool.embeddings[run, candidate]
-        weight = pool._learner.net.weights[-1][run].clone().requires_grad_()
-        logits = h @ weight + pool._learner.net.biases[-1][run, 0]
+        weight = pool.learner.net.weights[-1][run].clone().requires_grad_()
+        logits = h @ weight + pool.learner.net.biases[-1][run, 0]
         (gradient,) = torch.autograd.grad(torch.nn.functional.cross_entropy(logits, logits.argmax()), weight)
         mine = torch.outer(factors.embeddings[run, candidate], factors.errors[run, candidate])
         torch.testing.assert_close(mine, gradient)
@@ -183,7 +183,7 @@ def test_a_strategy_without_a_method_is_refused_before_it_is_run():
 @pytest.mark.parametrize("name", ["texts", "predictions"])
 def test_what_was_not_asked_for_says_how_to_ask(pool, name):
     bare = Pool(
-        pool._learner,
+        pool.learner,
         pool.candidates,
         pool.labelled,
         pool.gold,
@@ -245,15 +245,15 @@ def test_out_of_fold_dynamics_are_those_of_trainings_that_did_not_see_the_instan
 
 
 def test_out_of_fold_dynamics_leave_the_learner_as_it_is(pool):
-    before = pool._learner.predict(pool.candidates).logits
-    out_of_fold_dynamics(pool._learner, pool.labelled, pool.gold, pool.streams, 2)
-    assert torch.equal(pool._learner.predict(pool.candidates).logits, before)
+    before = pool.learner.predict(pool.candidates).logits
+    out_of_fold_dynamics(pool.learner, pool.labelled, pool.gold, pool.streams, 2)
+    assert torch.equal(pool.learner.predict(pool.candidates).logits, before)
 
 
 def test_what_costs_most_is_computed_once(pool, monkeypatch):
     fits = []
-    fit = type(pool._learner).fit
-    monkeypatch.setattr(type(pool._learner), "fit", lambda *given, **named: fits.append(1) or fit(*given, **named))
+    fit = type(pool.learner).fit
+    monkeypatch.setattr(type(pool.learner), "fit", lambda *given, **named: fits.append(1) or fit(*given, **named))
     assert pool.out_of_fold(2) is pool.out_of_fold(2)
     assert pool[0].out_of_fold(2).gold_prob.shape == (6, 20)
     assert len(fits) == 1
