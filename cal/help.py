@@ -87,6 +87,8 @@ def _key(name: str, default: Any, text: str) -> str:
 
 def _shown(value: Any) -> str:
     """A default, as written on the command line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_shown(each)}" for key, each in value.items()) + "}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_shown, value))}]"
     words = {"None": "null", "True": "true", "False": "false"}

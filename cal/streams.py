@@ -12,6 +12,7 @@ import hashlib
 import math
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -34,6 +35,27 @@ def stream(seed: int, purpose: str, round: int = 0) -> torch.Generator:
     generator = torch.Generator()
     generator.manual_seed(_key(seed, purpose, round) >> 1)  # manual_seed accepts 63 bits
     return generator
+
+
+def uniform_of(seed: int, purpose: str, names: Sequence[str], n: int = 1) -> np.ndarray:
+    """(name, n) numbers in [0, 1); each belongs to its name, whatever other names there are.
+
+    Args:
+        seed: seed of the run.
+        purpose: what is drawn.
+        names: names of what it is drawn for, such as ids of documents.
+        n: numbers for each name.
+
+    Example:
+        >>> draws = uniform_of(7, "oracle", ["a", "b", "c"], n=2)
+        >>> draws.shape, bool((uniform_of(7, "oracle", ["c"], n=2) == draws[2:]).all())
+        ((3, 2), True)
+    """
+    key = _key(seed, purpose, 0).to_bytes(8, "little")
+    digests = (hashlib.blake2b(name.encode(), digest_size=8 * n, key=key).digest() for name in names)
+    words = np.frombuffer(b"".join(digests), dtype="<u8").reshape(len(names), n)
+    uniform: np.ndarray = (words >> np.uint64(11)) * 2.0**-53
+    return uniform
 
 
 class Streams:

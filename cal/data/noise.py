@@ -122,7 +122,7 @@ def inject(
         generator = stream(seed, "noise")
         order = _never_the_last(torch.randperm(n, generator=generator).numpy(), train.gold)
         chosen = order[:n_wrong]
-        likely = torch.from_numpy(_likely(kind, train.gold, n_classes, confusions))[train.gold[chosen]]
+        likely = torch.from_numpy(wrong_label_probs(kind, train.gold, n_classes, confusions))[train.gold[chosen]]
         new = torch.multinomial(likely, 1, generator=generator).squeeze(1).numpy()
     gold, wrong = train.gold.copy(), np.zeros(n, dtype=bool)
     gold[chosen], wrong[chosen] = new, True
@@ -185,6 +185,40 @@ def count_wrong(gold: np.ndarray, rate: float, confusions: np.ndarray | None = N
     )
 
 
+def wrong_label_probs(kind: str, gold: np.ndarray, n_classes: int, confusions: np.ndarray | None = None) -> np.ndarray:
+    """(class, class) probabilities of the wrong label (column) for each right class (row); rows sum to 1.
+
+    Args:
+        kind: `uniform`, `class_dependent` or `annotator`; see `inject`.
+        gold: (instance,) right classes; a wrong label is another of these.
+        n_classes: number of classes.
+        confusions: (class, class) counts, for `class_dependent`.
+
+    Raises:
+        ConfigError: if the confusions are missing, or of another shape.
+
+    Example:
+        >>> wrong_label_probs("annotator", np.array([0, 0, 0, 1, 2]), 3).tolist()
+        [[0.0, 0.5, 0.5], [0.75, 0.0, 0.25], [0.75, 0.25, 0.0]]
+    """
+    confusions = _checked("confusions", confusions, (n_classes, n_classes))
+    sizes = np.bincount(gold, minlength=n_classes).astype(float)
+    if kind == "uniform":
+        weights = np.tile(sizes > 0, (n_classes, 1)).astype(float)
+    elif kind == "annotator":
+        weights = np.tile(sizes, (n_classes, 1))
+    elif confusions is None:
+        raise ConfigError(f"class_dependent noise needs confusions of shape {(n_classes, n_classes)}, not none.")
+    else:
+        weights = np.zeros((n_classes, n_classes))
+        for label in range(n_classes):
+            others = [other for other in range(n_classes) if other != label and sizes[other]]
+            weights[label, max(others, key=lambda other: (confusions[label][other], sizes[other]))] = 1
+    np.fill_diagonal(weights, 0)
+    shares: np.ndarray = weights / weights.sum(axis=1, keepdims=True)
+    return shares
+
+
 def check_noise(kinds: Sequence[str], rates: Sequence[float], annotator_error: float = 0.3) -> None:
     """Checks kinds and rates of noise.
 
@@ -212,25 +246,6 @@ def check_noise(kinds: Sequence[str], rates: Sequence[float], annotator_error: f
             "wrong. Give a lower rate or another kind of noise."
         )
     refuse(problems)
-
-
-def _likely(kind: str, gold: np.ndarray, n_classes: int, confusions: np.ndarray | None) -> np.ndarray:
-    """(class, class) probabilities of the new label (column) for each true class (row); rows sum to 1."""
-    sizes = np.bincount(gold, minlength=n_classes).astype(float)
-    if kind == "uniform":
-        weights = np.tile(sizes > 0, (n_classes, 1)).astype(float)
-    elif kind == "annotator":
-        weights = np.tile(sizes, (n_classes, 1))
-    elif confusions is None:
-        raise ConfigError(f"class_dependent noise needs confusions of shape {(n_classes, n_classes)}, not none.")
-    else:
-        weights = np.zeros((n_classes, n_classes))
-        for label in range(n_classes):
-            others = [other for other in range(n_classes) if other != label and sizes[other]]
-            weights[label, max(others, key=lambda other: (confusions[label][other], sizes[other]))] = 1
-    np.fill_diagonal(weights, 0)
-    shares: np.ndarray = weights / weights.sum(axis=1, keepdims=True)
-    return shares
 
 
 def _off_diagonal(confusions: np.ndarray, classes: np.ndarray) -> np.ndarray:

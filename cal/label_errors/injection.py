@@ -11,7 +11,8 @@ from cal.data.confusions import predicted_confusions
 from cal.data.corpus import Corpus
 from cal.data.noise import BETWEEN_CLASSES, Noised, inject
 from cal.label_errors.linear_models import Logistic
-from cal.learners.grid import Setup, cross_validation, final_probs, train_all
+from cal.learners.cross_validated import cross_validated_probs
+from cal.learners.grid import Setup, cross_validation
 
 
 class Injections:
@@ -50,8 +51,4 @@ class Injections:
         if self._views:
             folds = [(each.rows, each.recorded) for each in trainings]
             return Logistic.chosen(self._views, gold, n_classes, folds[0]).probs(gold, n_classes, folds)
-        probs = np.zeros((len(gold), n_classes))
-        trained = train_all(self._corpus, trainings, self._setup, ask=final_probs)
-        for training, each in zip(trainings, trained, strict=True):
-            probs[training.recorded] = each.answers["probs"].numpy()
-        return probs
+        return cross_validated_probs(self._corpus, trainings, self._setup)

@@ -14,9 +14,14 @@ from cal.report import batches, map_plots, plots, tables
 from cal.report.comparison import PICTURE_CAPTION, Comparison
 from cal.report.findings import Findings
 from cal.report.markup import Block, Folded, Paragraph, Picture, Section
+from cal.simulation.oracle import wrong_labels_bought
 from cal.simulation.run_folder import FULL_DATA
 
 MAPS_PER_FIGURE = 8  # a tall page; as each map is rasterised on a canvas of its figure, the cost grows with the square
+_NOISE = (
+    "The oracle errs with probability {:.3g}: labels of the seed set, of what is acquired and of all training data may "
+    "be wrong. Accuracy is measured on the right labels of the test split."
+)
 _ENDED = (
     "A run ended as soon as it met a stopping criterion, so runs differ in length; curves and comparisons cover the "
     "seeds and rounds that all strategies have."
@@ -36,6 +41,7 @@ def summary(findings: Findings, comparison: Comparison | None) -> Section:
     if findings.full_accuracy is not None:
         text += f" Training on all data reaches an accuracy of {findings.full_accuracy:.3f}."
     notes = [*findings.curves.remarks, *shared.notes, *([_ENDED] if shared.notes and _stops(findings) else [])]
+    notes += [_NOISE.format(findings.curves.noise)] if findings.curves.noise else []
     notes += comparison.warnings() if comparison else []
     notes += _of_corpus(about)
     final = tables.final_table(shared, findings.areas)
@@ -119,6 +125,19 @@ def stopping(findings: Findings) -> list[Section]:
     text += _ENDED if _stops(findings) else "None of them ended a run; with stop=true the first one met does."
     table = tables.stopping_table(curves.stopped, curves.rounds, findings.shared.strategies, criteria)
     return [Section("Stopping", [Paragraph(text), table])]
+
+
+def wrong_labels(findings: Findings) -> list[Section]:
+    """How many wrong labels each strategy bought, if the oracle errs."""
+    if not findings.curves.noise:
+        return []
+    text = (
+        "The oracle gives some documents a wrong label, the same ones to all strategies of a seed. A strategy that "
+        "buys more of them than chance is drawn to labels that are wrong; one that buys fewer keeps away from them."
+    )
+    bought = wrong_labels_bought(findings.shared.rounds)
+    table = tables.wrong_labels_table(bought, findings.shared.strategies)
+    return [Section("Wrong labels", [Paragraph(text), table])]
 
 
 def acquired_batches(findings: Findings, figures: dict[str, Figure]) -> Section:

@@ -175,6 +175,31 @@ def further_table(shared: SharedRounds, tests: pd.DataFrame, full: pd.DataFrame)
     )
 
 
+def wrong_labels_table(bought: pd.DataFrame, strategies: Sequence[str]) -> TextTable:
+    """Wrong labels that each strategy bought, next to chance, most first.
+
+    Args:
+        bought: table of `wrong_labels_bought`.
+        strategies: names in the order to show those that are equal.
+    """
+    runs = {name: bought[bought["strategy"] == name] for name in strategies}
+    rows = []
+    for name in highest_first({name: float(of_strategy["n_wrong"].mean()) for name, of_strategy in runs.items()}):
+        wrong, n_acquired = runs[name]["n_wrong"], runs[name]["n_acquired"].mean()
+        mean, by_chance = float(wrong.mean()), float(runs[name]["n_wrong_by_chance"].mean())
+        numbers = [mean, float(wrong.std()), by_chance, mean / by_chance if by_chance else np.nan]
+        shown = [_number(value, form) for value, form in zip(numbers, ("{:,.1f}",) * 3 + ("{:.2f}",), strict=True)]
+        share = _number(mean / n_acquired if n_acquired else np.nan, "{:.1%}")
+        rows.append([name, *shown[:2], f"{wrong.min():,}–{wrong.max():,}", *shown[2:], share])
+    return TextTable(
+        ["strategy", "wrong", "standard deviation", "range", "by chance", "ratio", "share of acquired"],
+        rows,
+        "Wrong labels that each strategy bought after the seed set, mean over seeds, most first. By chance: what "
+        "batches drawn at random from the same pool have on average.",
+        "wrong_labels",
+    )
+
+
 def overlap_table(pairs: pd.DataFrame) -> TextTable:
     """Instances that each pair of strategies shares, next to chance, most alike first."""
     rows = [

@@ -65,6 +65,7 @@ def describe(curves: LearningCurves) -> tuple[Report, dict[str, Figure]]:
         *sections.test_sets(findings),
         sections.labels_needed(findings),
         *sections.stopping(findings),
+        *sections.wrong_labels(findings),
         sections.acquired_batches(findings, figures),
         sections.overlap(findings, figures),
         sections.data_maps(findings, figures),

@@ -15,6 +15,7 @@ from cal.learners.base import Inputs, LearnerConfig
 from cal.learners.compute import fitting_blocks, in_halves, in_processes
 from cal.simulation.loop import Round, Setting, advance
 from cal.simulation.observer import Observer
+from cal.simulation.oracle import WrongLabels
 from cal.simulation.partition import Partition
 from cal.simulation.run_folder import FULL_DATA, Run, RunFolder
 from cal.simulation.shared_training import SharedTraining
@@ -38,6 +39,7 @@ class Plan:
         criteria: stopping criteria by label.
         stop: whether a run ends with the first criterion that is met.
         dev_sets: instances set aside for the criteria, by seed.
+        answers: (instance,) labels that the oracle gives, by seed; empty if it never errs.
     """
 
     setting: Setting
@@ -49,6 +51,11 @@ class Plan:
     criteria: Mapping[str, Criterion] = field(default_factory=dict)
     stop: bool = False
     dev_sets: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    answers: Mapping[int, torch.Tensor] = field(default_factory=dict)
+
+    def labels(self, seed: int) -> torch.Tensor:
+        """(instance,) labels that documents get with a seed."""
+        return self.answers.get(seed, self.setting.gold)
 
 
 def carry_out(plan: Plan, runs: Sequence[Run], n_workers: int) -> None:
@@ -146,17 +153,18 @@ def _resume(plan: Plan, unfinished: dict[Run, list[dict[str, Any]]], until: int 
 
     setting = plan.setting.to(plan.device)
     n_classes = len(setting.documents.label_names)
+    labels = torch.stack([plan.labels(run.seed) for run in block]).to(plan.device) if plan.answers else setting.gold
     observer = None
     if plan.criteria and not is_full:
         before = [[Observation.of(record) for record in done] for done in records]
         seeds = [run.seed for run in block]
-        observer = Observer(plan.criteria, plan.stop, seeds, setting.gold, plan.dev_sets, before)
+        observer = Observer(plan.criteria, plan.stop, seeds, labels, plan.dev_sets, before)
     learner = plan.learner.build(plan.inputs, n_classes, len(block), torch.device(plan.device))
     if setting.carries:
         for round in range(n_done):  # what these trainings leave is not on disk
             labelled = _partition(plan, block, [done[:round] for done in records])
             streams = Streams([run.seed for run in block], round, plan.device)
-            SharedTraining(learner, labelled, setting.gold, streams, carries=True).fit([])
+            SharedTraining(learner, labelled, labels, streams, carries=True).fit([])
     advance(
         setting,
         block,
@@ -165,6 +173,7 @@ def _resume(plan: Plan, unfinished: dict[Run, list[dict[str, Any]]], until: int 
         range(n_done, setting.n_rounds + 1 if until is None else until),
         record=lambda position, finished: _keep(plan, block[position], finished),
         observer=observer,
+        labels=labels,
     )
 
 
@@ -209,7 +218,7 @@ def _keep(plan: Plan, run: Run, finished: Round) -> None:
     metrics = {name: getattr(finished.data_map, name).cpu() for name in ("confidence", "variability", "correctness")}
     batch = (finished.acquired_at == finished.round).cpu()
     if finished.round == 0 or not len(finished.acquired):
-        gold = plan.setting.gold[finished.labelled.cpu()].numpy()
+        gold = plan.labels(run.seed)[finished.labelled.cpu()].numpy()
         columns = {name: values.numpy().astype(np.float32) for name, values in metrics.items()}
         plan.folder.write_map(run, finished.round, {"id": ids_of(finished.labelled), "gold": gold} | columns)
     record: dict[str, Any] = {
@@ -226,6 +235,10 @@ def _keep(plan: Plan, run: Run, finished: Round) -> None:
     }
     if finished.round == 0 and run.strategy != FULL_DATA:
         record["seed_set"] = ids_of(finished.labelled)
+    if plan.answers and run.strategy != FULL_DATA:
+        wrong = (plan.labels(run.seed) != plan.setting.gold).numpy()
+        given = plan.seed_sets[run.seed], plan.dev_sets[run.seed]
+        record |= WrongLabels.of(wrong, *given, finished.labelled.cpu().numpy()).record()
     if others := {name: scores for name, scores in finished.scores.items() if name != "test"}:
         record["tests"] = others
     if finished.observation is not None:

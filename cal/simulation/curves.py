@@ -14,7 +14,9 @@ from cal.checks import paths, refuse
 from cal.errors import AnalysisError, ConfigError, StorageError
 from cal.files import OwnedFolder
 from cal.simulation.identity import OF_RUNS, differences
+from cal.simulation.oracle import wrong_labels_bought
 from cal.simulation.record_tables import COLUMNS, frame, read_tables, write_tables
+from cal.simulation.records import WRONG
 from cal.simulation.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -30,13 +32,14 @@ class LearningCurves:
     `print` shows the summary, a notebook the summary and the curves. Each attribute but `about` is a data frame.
 
     Attributes:
-        rounds: one row per strategy, seed and round: n_labelled; accuracy and macro_f1 on the test split; confidence,
-            variability and correctness, averaged over the batch that this round is the first to train on (in round 0
-            the seed set); seconds_fit, seconds_evaluate and seconds_acquire.
+        rounds: one row per strategy, seed and round: n_labelled; accuracy and macro_f1 on the test split; n_wrong of
+            these labels are wrong, and n_wrong_by_chance if batches had been drawn at random; confidence, variability
+            and correctness, averaged over the batch that this round is the first to train on (in round 0 the seed set);
+            seconds_fit, seconds_evaluate and seconds_acquire.
         acquired: strategy, seed, round, id, score; round 0 is the seed set, which has no scores (NaN).
         full_data: seed, n_labelled, accuracy, macro_f1 of training on all data; may be empty.
         maps: strategy, seed, round, id, gold, confidence, variability, correctness of the labelled set after the first
-            and the last round; strategy `full_data` is the whole train split.
+            and the last round; strategy `full_data` is the whole train split. gold is the label that the oracle gave.
         about: corpus, versions, git commit, device, folders and configuration.
         stopped: strategy, seed, criterion, round, n_labelled and accuracy on the test split when a stopping criterion
             was first met; no row for criteria that were not.
@@ -67,6 +70,12 @@ class LearningCurves:
     def seeds(self) -> list[int]:
         """The seeds, in the order given to the simulation."""
         return [int(seed) for seed in dict.fromkeys(self.rounds["seed"])]
+
+    @property
+    def noise(self) -> float:
+        """Probability that a label is wrong; 0 if the oracle never errs."""
+        oracle = self.about.get("config", {}).get("oracle")
+        return float(oracle["noise"]) if isinstance(oracle, dict) else 0.0
 
     @classmethod
     def load(cls, *folders: Path | str) -> LearningCurves:
@@ -126,12 +135,15 @@ class LearningCurves:
     def to_csv(self, folder: Path | str) -> None:
         """Writes acquired.csv (strategy, seed, round, id), curves.csv and, if not empty, stopped.csv and tests.csv.
 
+        If the oracle errs, curves.csv counts wrong labels: n_wrong and n_wrong_by_chance.
+
         Raises:
             StorageError: if the folder cannot be written.
         """
         check_arguments(LearningCurves.to_csv, locals())
         target = RunFolder(folder)
         curve_columns = ["strategy", "seed", "round", "n_labelled", "accuracy", "macro_f1"]
+        curve_columns += WRONG if self.noise else ()
         target.write("acquired.csv", self.acquired[["strategy", "seed", "round", "id"]].to_csv(index=False).encode())
         target.write("curves.csv", self.rounds[curve_columns].to_csv(index=False).encode())
         for name, table in (("stopped.csv", self.stopped), ("tests.csv", self.tests)):
@@ -167,16 +179,20 @@ class LearningCurves:
             spread: add accuracy_spread and macro_f1_spread, the standard deviations over seeds; NaN with one seed.
 
         Returns:
-            One row per strategy: n_labelled, accuracy, macro_f1.
+            One row per strategy: n_labelled, accuracy, macro_f1; if the oracle errs, also n_wrong and
+            n_wrong_by_chance, the wrong labels bought after the seed set, and those that random batches have on
+            average.
         """
         check_arguments(LearningCurves.summary, locals())
         last = self.rounds.sort_values("round").groupby(["strategy", "seed"], sort=False).tail(1)
         by_strategy = last.groupby("strategy")[["n_labelled", "accuracy", "macro_f1"]]
         means = by_strategy.mean().loc[self.strategies]
-        if not spread:
-            return means
-        means = means.join(by_strategy.std()[["accuracy", "macro_f1"]].add_suffix("_spread"))
-        return means[["n_labelled", "accuracy", "accuracy_spread", "macro_f1", "macro_f1_spread"]]
+        if spread:
+            means = means.join(by_strategy.std()[["accuracy", "macro_f1"]].add_suffix("_spread"))
+            means = means[["n_labelled", "accuracy", "accuracy_spread", "macro_f1", "macro_f1_spread"]]
+        if self.noise:
+            means = means.join(wrong_labels_bought(self.rounds).groupby("strategy")[[*WRONG]].mean())
+        return means
 
     def plot(self) -> Figure:
         """The learning curves, all strategies together and one by one.

@@ -11,9 +11,13 @@ FREE = frozenset({"output", "workers", "profile"})
 OF_RUNS = FREE | {"strategies", "seeds", "full_data"}
 """Those that only say which runs there are: folders that differ in them can be merged."""
 
+DEFAULTS = {"oracle.noise": 0.0, "oracle.kind": "uniform", "oracle.confusions": None}
+"""What is meant where the configuration of an older version has no such key."""
+
 _CONTENTS = {
     "corpus_fingerprint": "the documents of the corpus",
     "features_fingerprint": "the document vectors, or what the learner reads instead of them",
+    "oracle_fingerprint": "the wrong labels that the oracle gives",
 }
 
 
@@ -38,7 +42,7 @@ def differences(
         >>> differences(one, one | {"corpus_fingerprint": "e1"})
         ['the documents of the corpus']
     """
-    one, other = (flat(each.get("config", {})) for each in (before, now))
+    one, other = (DEFAULTS | flat(each.get("config", {})) for each in (before, now))
     keys = sorted(key for key in one.keys() | other.keys() if key.partition(".")[0] not in free)
     told = [
         f"{key}: {one.get(key, 'absent')} -> {other.get(key, 'absent')}"

@@ -101,6 +101,7 @@ def advance(
     rounds: range,
     record: Callable[[int, Round], Any],
     observer: Observer | None = None,
+    labels: Tensor | None = None,
 ) -> None:
     """Trains, evaluates and acquires until the rounds are over, the pool is empty or a stopping criterion ends a run.
 
@@ -114,12 +115,14 @@ def advance(
         rounds: the rounds to do.
         record: called with the position of a run and each round that it finishes.
         observer: evaluates the stopping criteria after each round.
+        labels: (run, instance) labels that an oracle gives; None if it gives the gold ones.
     """
     seeds, device = [run.seed for run in runs], setting.gold.device
+    given = setting.gold if labels is None else labels
     rows_of = {run.strategy: [row for row, other in enumerate(runs) if other.strategy == run.strategy] for run in runs}
     for round in rounds:
         with Stopwatch(device, setting.profile) as watch:
-            training = SharedTraining(learner, partition, setting.gold, Streams(seeds, round, device), setting.carries)
+            training = SharedTraining(learner, partition, given, Streams(seeds, round, device), setting.carries)
             n = setting.batch_size(round, training.candidates.shape[1])
             recorded = [row for row, run in enumerate(runs) if n and setting.records_predictions(run)]
             with phase("fit"):

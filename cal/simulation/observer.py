@@ -26,7 +26,7 @@ class Observer:
         criteria: criteria by label.
         stop: whether a run ends with the first criterion that is met; otherwise that is only noted.
         seeds: seed of each run.
-        gold: (instance,) gold classes of the train split.
+        gold: (instance,) gold classes of the train split, or (run, instance) the labels that each run is given.
         dev_sets: instances set aside, by seed.
         before: per run, the observations of the rounds already finished.
     """
@@ -40,8 +40,8 @@ class Observer:
         dev_sets: Mapping[int, Sequence[int]],
         before: Sequence[Sequence[Observation]],
     ) -> None:
-        self._criteria, self._stop, self._gold = criteria, stop, gold
-        self._stop_sets = torch.stack([_stop_set(seed, len(gold)) for seed in seeds]).to(gold.device)
+        self._criteria, self._stop, self._gold = criteria, stop, gold.expand(len(seeds), -1)
+        self._stop_sets = torch.stack([_stop_set(seed, gold.shape[-1]) for seed in seeds]).to(gold.device)
         self._dev_sets = torch.tensor([dev_sets.get(seed, []) for seed in seeds], dtype=torch.long).to(gold.device)
         self._histories = [list(observations) for observations in before]
 
@@ -61,7 +61,8 @@ class Observer:
         dev_accuracies: list[float | None] = [None] * len(rows)
         if dev_sets.shape[1]:
             answers = predicted(learner.predict(dev_sets).logits)
-            dev_accuracies = [accuracy(answers[i], self._gold[dev_sets[i]]).item() for i in range(len(rows))]
+            labels = self._gold[list(rows)].gather(1, dev_sets)
+            dev_accuracies = [accuracy(answers[i], labels[i]).item() for i in range(len(rows))]
         return [
             self._judged(
                 row,

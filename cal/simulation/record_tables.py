@@ -8,15 +8,16 @@ from typing import Any
 import orjson
 import pandas as pd
 
-from cal.simulation.records import BATCH, PHASES, SCORES
+from cal.simulation.records import BATCH, PHASES, SCORES, WRONG
 from cal.simulation.run_folder import FULL_DATA, Run, RunFolder
 
 _RUN: dict[str, type] = {"strategy": str, "seed": int}
 _SCORES: dict[str, type] = dict.fromkeys(SCORES, float)
 _BATCH: dict[str, type] = dict.fromkeys(BATCH, float)
+_WRONG: dict[str, type] = dict(zip(WRONG, (int, float), strict=True))
 COLUMNS: dict[str, dict[str, type]] = {
     "rounds": {
-        **_RUN | {"round": int, "n_labelled": int} | _SCORES | _BATCH,
+        **_RUN | {"round": int, "n_labelled": int} | _SCORES | _WRONG | _BATCH,
         **{f"seconds_{phase}": float for phase in PHASES},
     },
     "acquired": _RUN | {"round": int, "id": str, "score": float},
@@ -102,6 +103,7 @@ def _records(tables: Mapping[str, pd.DataFrame]) -> dict[tuple[str, int, int], d
     for row in (*tables["rounds"].sort_values("round", kind="stable").to_dict("records"), *full.to_dict("records")):
         records[row["strategy"], row["seed"], row["round"]] = {
             **{key: row[key] for key in ("strategy", "seed", "round", "n_labelled", *_SCORES)},
+            **{key: row[key] for key in _WRONG if key in row},
             "batch": {key: row[key] for key in _BATCH if key in row},
             "acquired": [],
             "scores": [],
@@ -129,7 +131,8 @@ def _rows(tables: Mapping[str, pd.DataFrame], name: str) -> Iterator[tuple[Any, 
 def _round_row(run: Run, record: Mapping[str, Any]) -> list[Any]:
     scores = [record[key] for key in ("round", "n_labelled", "accuracy", "macro_f1")]
     batch, seconds = ([record[part][key] for key in keys] for part, keys in (("batch", _BATCH), ("seconds", PHASES)))
-    return [run.strategy, run.seed, *scores, *batch, *seconds]
+    wrong = [record.get(key, 0) for key in _WRONG]  # of older versions, or without noise: none
+    return [run.strategy, run.seed, *scores, *wrong, *batch, *seconds]
 
 
 def _acquired_rows(run: Run, record: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:

@@ -13,6 +13,7 @@ from cal.errors import StorageError
 FULL_DATA = "full_data"
 SCORES = ("accuracy", "macro_f1")
 BATCH = {"confidence": 1.0, "variability": 1.0, "correctness": 1.0}
+WRONG = ("n_wrong", "n_wrong_by_chance")
 PHASES = ("fit", "evaluate", "acquire")
 _REMEDY = "Remove it, and rerun the same command to repeat this run."
 
@@ -87,6 +88,10 @@ def _faulty_scores(record: Mapping[str, Any], otherwise: str | None) -> Iterator
         value = record["seconds"].get(key, otherwise)
         if value is not None and not (_is_number(value) and value >= 0):
             yield f"seconds.{key} is {value!r}, not a number of seconds"
+    for key in WRONG:
+        value = record.get(key, 0)
+        if not (_is_number(value) and 0 <= value <= record["n_labelled"]):
+            yield f"{key} is {value!r}, not a number from 0 to {record['n_labelled']}"
     tests = record.get("tests", {})
     if not isinstance(tests, dict):
         yield f"tests is {tests!r}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cal.acquisition.base import Acquisition
     from cal.acquisition.spec import StrategySpec
     from cal.simulation.curves import LearningCurves
+    from cal.simulation.oracle import Oracle
     from cal.simulation.seed_sets import SeedSet
     from cal.simulation.stopping import Criterion
 
@@ -42,6 +43,10 @@ class SimulationRequest(TrainingRequest):
         seed_set: way to choose them, a name or {name: {parameter: value}}
         query_size: number of documents acquired a round; if the pool runs empty, the last batch is smaller
         rounds: number of batches to acquire; accuracy is measured rounds + 1 times
+        oracle: who labels the seed set, what is acquired and what is set aside: noise is the probability of a wrong
+            label, the same one for all strategies of a seed; kind is uniform, class_dependent (with confusions=FILE, or
+            those of the learner) or annotator. Strategies and maps see these labels, and full_data is trained on them;
+            accuracy is always measured on the right ones
         stopping: criteria to report, such as [stabilising_predictions, {overall_uncertainty: {threshold: .2}}]
         stop: end a run at the first criterion it meets
         dev_size: number of labelled documents set aside for criteria such as {target_accuracy: {accuracy: .8}}; no
@@ -53,6 +58,7 @@ class SimulationRequest(TrainingRequest):
     Attributes:
         acquisitions: strategies by label.
         seed_chooser: what chooses the seed sets.
+        labeller: who labels.
         criteria: stopping criteria by label.
 
     References:
@@ -65,6 +71,7 @@ class SimulationRequest(TrainingRequest):
     seed_set: Any = "stratified"
     query_size: int = 50
     rounds: int = 6
+    oracle: Any = field(default_factory=lambda: {"noise": 0.0, "kind": "uniform", "confusions": None})
     stopping: Any = ()
     stop: bool = False
     dev_size: int = 0
@@ -72,6 +79,7 @@ class SimulationRequest(TrainingRequest):
     profile: bool = False
     acquisitions: dict[str, Acquisition] = field(init=False, repr=False, default_factory=dict)
     seed_chooser: SeedSet = field(init=False, repr=False)
+    labeller: Oracle = field(init=False, repr=False)
     criteria: dict[str, Criterion] = field(init=False, repr=False, default_factory=dict)
 
     @property
@@ -82,11 +90,14 @@ class SimulationRequest(TrainingRequest):
     def _resolve(self, problems: Problems) -> None:
         from cal.acquisition.base import unmet_needs
         from cal.acquisition.spec import make_strategies
+        from cal.simulation.oracle import Oracle, make_oracle
         from cal.simulation.run_folder import FULL_DATA
         from cal.simulation.seed_sets import StratifiedSeedSet, make_seed_set
         from cal.simulation.stopping import make_criteria
 
         self.seed_chooser = problems.attempt(lambda: make_seed_set(self.seed_set), otherwise=StratifiedSeedSet())
+        self.labeller = problems.attempt(lambda: make_oracle(self.oracle), otherwise=Oracle())
+        self.oracle = {each.name: getattr(self.labeller, each.name) for each in fields(Oracle)}
         super()._resolve(problems)
         problems += whole_numbers(1, seed_size=self.seed_size, query_size=self.query_size)
         problems += whole_numbers(0, rounds=self.rounds, dev_size=self.dev_size)

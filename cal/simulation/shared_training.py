@@ -24,7 +24,7 @@ class SharedTraining:
     Args:
         learner: classifiers of all runs.
         partition: labelled instances and candidates of each run.
-        gold: (instance,) gold classes of the train split.
+        gold: (instance,) gold classes of the train split, or (run, instance) the labels that each run is given.
         streams: random streams of the runs in this round.
         carries: whether a classifier goes on from the run's last one, so that each run has one of its own.
 
@@ -38,7 +38,7 @@ class SharedTraining:
     ) -> None:
         self.labelled, self.candidates = partition.labelled(), partition.candidates()
         self._acquired_at = partition.acquired_at.gather(1, self.labelled)  # (run, labelled)
-        self._gold, self._streams = gold, streams
+        self._gold, self._streams = gold.expand(len(streams.seeds), -1), streams
         rows = self.labelled.cpu().numpy()
         runs = range(len(rows)) if carries else [0] * len(rows)
         names = [
@@ -66,7 +66,7 @@ class SharedTraining:
                     self._seen.add(self._learner.select(self._seeing).predict(everything).logits)
 
         streams = self._streams[self._first]
-        self._dynamics = self._learner.fit(labelled, self._gold[labelled], streams, on_epoch_end=look)
+        self._dynamics = self._learner.fit(labelled, self._labels(self._first), streams, on_epoch_end=look)
 
     def draw_maps(self) -> None:
         """Draws the data maps, before a strategy sees, and may change, the dynamics."""
@@ -98,7 +98,7 @@ class SharedTraining:
             self._learner.select(numbers),
             self.candidates[rows],
             self.labelled[rows],
-            self._gold[self.labelled[rows]],
+            self._labels(rows),
             self._dynamics[numbers],
             self._streams[rows],
             documents,
@@ -106,3 +106,7 @@ class SharedTraining:
             seen,
             self._acquired_at[rows],
         )
+
+    def _labels(self, rows: Sequence[int]) -> Tensor:
+        """(run, labelled) labels that some of the runs are trained on."""
+        return self._gold[rows].gather(1, self.labelled[rows])

@@ -22,12 +22,14 @@ from cal.files import dated_folder, refuse_unwritable
 from cal.learners.base import Inputs, carries
 from cal.learners.compute import in_processes
 from cal.learners.evaluate import labels_by_test
+from cal.learners.grid import Setup
 from cal.provenance import provenance
 from cal.scratch import scratch_folder
 from cal.simulation.blocks import Plan, carry_out
 from cal.simulation.curves import LearningCurves
 from cal.simulation.identity import differences
 from cal.simulation.loop import Setting
+from cal.simulation.oracle import digest as digest_of_wrong
 from cal.simulation.progress import Progress
 from cal.simulation.run_folder import FULL_DATA, Run, RunFolder
 from cal.simulation.seed_sets import SeedSet, check_sizes, choose_dev_set, choose_seed_set
@@ -63,12 +65,18 @@ def run_simulation(
             needs = frozenset[str]().union(*(strategy.needs for strategy in request.acquisitions.values()))
             inputs = request.learner.inputs(corpus, vectors, needs)
         about = _about(request, corpus, inputs, vectors)
+        wrong = None
+        if request.labeller.noise:
+            with phase("oracle"):
+                setup = Setup(request.learner, vectors, request.device, request.workers, quiet)
+                wrong = request.labeller.wrong_labels(corpus, setup)
+            about["oracle_fingerprint"] = digest_of_wrong(wrong)
         if request.output is None and dated_in is not None:
             request.output = choose_folder(dated_in, corpus.name, {**about, "config": request.as_data()})
             held.enter_context(RunFolder(request.output).taken())
         folder = RunFolder(request.output or held.enter_context(scratch_folder()))
         folder.create(request.as_data(), about)
-        plan = _plan(request, corpus, inputs, vectors, folder)
+        plan = _plan(request, corpus, inputs, vectors, folder, wrong)
         full = [Run(FULL_DATA, seed) for seed in request.seeds if request.full_data]  # the longest first
         runs = full + [Run(strategy, seed) for strategy in request.acquisitions for seed in request.seeds]
         logger.info("%d runs on %s into %s.", len(runs), about["device"], folder.path)
@@ -130,9 +138,14 @@ def _about(request: SimulationRequest, corpus: Corpus, inputs: Inputs, vectors: 
 
 
 def _plan(
-    request: SimulationRequest, corpus: Corpus, inputs: Inputs, vectors: Features | None, folder: RunFolder
+    request: SimulationRequest,
+    corpus: Corpus,
+    inputs: Inputs,
+    vectors: Features | None,
+    folder: RunFolder,
+    wrong: np.ndarray | None,
 ) -> Plan:
-    """What workers need to know of a simulation."""
+    """What workers need to know of a simulation; `wrong` is what an oracle that errs says instead."""
     gold, made = corpus.train.gold, request.acquisitions
     dev_sets = {seed: choose_dev_set(gold, request.dev_size, seed) for seed in request.seeds}
     n_workers = request.workers or joblib.cpu_count()
@@ -149,8 +162,13 @@ def _plan(
         profile=request.profile,
         carries=carries(request.learner),
     )
-    criteria, device = request.criteria, request.device
-    return Plan(setting, inputs, request.learner, seed_sets, device, folder, criteria, request.stop, dev_sets)
+    criteria, device, oracle = request.criteria, request.device, request.labeller
+    answers = {}
+    if wrong is not None:
+        answers = {
+            seed: torch.from_numpy(oracle.answers(corpus.train.ids, gold, wrong, seed)) for seed in request.seeds
+        }
+    return Plan(setting, inputs, request.learner, seed_sets, device, folder, criteria, request.stop, dev_sets, answers)
 
 
 def _seed_sets(

@@ -1,0 +1,173 @@
+"""The oracle: who labels documents in a simulation, and how often they err."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from cal import registry
+from cal.checks import numbers_in, one_of, refuse
+from cal.data.confusions import predicted_confusions, read_confusions
+from cal.data.corpus import Corpus
+from cal.data.noise import NOISE, check_noise, wrong_label_probs
+from cal.errors import ConfigError, shown
+from cal.learners.cross_validated import cross_validated_probs
+from cal.learners.grid import Setup, cross_validation
+from cal.streams import uniform_of
+
+KINDS = tuple(kind for kind in NOISE if kind != "confused")  # it draws documents together
+_FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """Whoever labels documents: P(answer != right label) = `noise`, independently for each document.
+
+    An answer depends on the seed and the document alone. So all strategies of a seed get the same answer for the same
+    document, whenever they ask, and more noise adds wrong answers to those of less.
+
+    Args:
+        noise: probability that an answer is wrong.
+        kind: how it errs: `uniform`, to any other class alike; `class_dependent`, to the class with which the right one
+            is most often confused; `annotator`, a careless one, to others in proportion to their frequency.
+        confusions: for `class_dependent`, a table of confusions as `cal audit` takes it; None counts those of
+            classifiers that never saw a document.
+
+    Example:
+        >>> gold, ids = np.array([0, 1] * 500), [f"d{i}" for i in range(1000)]
+        >>> oracle = Oracle(noise=0.1)
+        >>> answers = oracle.answers(ids, gold, wrong_label_probs("uniform", gold, 2), seed=7)
+        >>> int((answers != gold).sum())
+        101
+    """
+
+    noise: float = 0.0
+    kind: Literal["uniform", "class_dependent", "annotator"] = "uniform"
+    confusions: Any = None
+
+    def __post_init__(self) -> None:
+        problems = numbers_in("[0, 1)", noise=self.noise) + one_of(KINDS, kind=self.kind)
+        if self.confusions is not None and self.kind != "class_dependent":
+            problems.append(f"confusions are for kind=class_dependent, not for {self.kind}.")
+        refuse(problems)
+        if self.noise:
+            check_noise([self.kind], [self.noise])
+
+    def answers(self, ids: Sequence[str], gold: np.ndarray, wrong: np.ndarray, seed: int) -> np.ndarray:
+        """(instance,) labels that documents get.
+
+        Args:
+            ids: ids of the documents.
+            gold: (instance,) right classes.
+            wrong: (class, class) probabilities of a wrong label (column) for each right class (row).
+            seed: seed of the run.
+        """
+        errs, which = uniform_of(seed, "oracle", ids, n=2).T
+        sums = wrong.cumsum(axis=1)[gold]
+        instead = (sums > (which * sums[:, -1])[:, None]).argmax(axis=1)
+        return np.where(errs < self.noise, instead, gold)
+
+    def wrong_labels(self, corpus: Corpus, setup: Setup) -> np.ndarray:
+        """(class, class) probabilities of its wrong labels on a corpus; see `wrong_label_probs`.
+
+        Args:
+            corpus: what it labels.
+            setup: classifiers to count confusions of, if they are not given.
+        """
+        gold, confusions = corpus.train.gold, None
+        if self.kind == "class_dependent":
+            if self.confusions is not None:
+                confusions = read_confusions(self.confusions, corpus.label_names)
+            else:
+                folds = cross_validation(gold, 0, _FOLDS)
+                confusions = predicted_confusions(cross_validated_probs(corpus, folds, setup), gold)
+        return wrong_label_probs(self.kind, gold, corpus.n_classes, confusions)
+
+
+def make_oracle(spec: Any) -> Oracle:
+    """Builds an oracle from its parameters; None is one that never errs.
+
+    Raises:
+        ConfigError: if a parameter is unknown or its value is refused.
+
+    Example:
+        >>> make_oracle({"noise": 0.1}).kind
+        'uniform'
+        >>> make_oracle({"noise": 10})
+        Traceback (most recent call last):
+        cal.errors.ConfigError: oracle: noise must be a number of at least 0 and below 1, not 10.
+    """
+    if isinstance(spec, Oracle):
+        return spec
+    if not isinstance(spec, Mapping | None):
+        raise ConfigError(f"oracle must be parameters such as {{noise: .1}}, not {shown(spec)}.")
+    oracle: Oracle = registry.build(Oracle, spec or {}, "oracle")
+    return oracle
+
+
+def digest(wrong: np.ndarray) -> str:
+    """A hash of what an oracle says instead of the right labels."""
+    return hashlib.blake2b(np.ascontiguousarray(wrong, "<f8").tobytes(), digest_size=8).hexdigest()
+
+
+@dataclass(frozen=True)
+class WrongLabels:
+    """How many labels of a labelled set are wrong, and how many were if all batches had been drawn at random.
+
+    Attributes:
+        n: number of wrong labels, the seed set's included.
+        by_chance: those of the seed set, and of each other label the share of wrong ones in the pool of the start.
+    """
+
+    n: int
+    by_chance: float
+
+    @classmethod
+    def of(cls, wrong: np.ndarray, seed_set: Sequence[int], aside: Sequence[int], labelled: np.ndarray) -> WrongLabels:
+        """Counts them.
+
+        Args:
+            wrong: (instance,) whether the label that the oracle gives is wrong.
+            seed_set: instances of the seed set.
+            aside: instances that are never candidates.
+            labelled: labelled instances.
+
+        Example:
+            >>> wrong = np.array([True, False, True, False, False, True])
+            >>> WrongLabels.of(wrong, seed_set=[0], aside=[5], labelled=np.array([0, 1, 2]))
+            WrongLabels(n=2, by_chance=1.5)
+        """
+        pool = np.delete(wrong, [*seed_set, *aside])
+        n_bought = len(labelled) - len(seed_set)
+        by_chance = float(wrong[list(seed_set)].sum()) + n_bought * float(pool.mean() if len(pool) else 0)
+        return cls(int(wrong[labelled].sum()), by_chance)
+
+    def record(self) -> dict[str, float]:
+        """The part of a round's record that is about wrong labels."""
+        return {"n_wrong": self.n, "n_wrong_by_chance": self.by_chance}
+
+
+def wrong_labels_bought(rounds: pd.DataFrame) -> pd.DataFrame:
+    """The wrong labels that each run bought after its seed set.
+
+    Args:
+        rounds: table as in `LearningCurves.rounds`.
+
+    Returns:
+        One row per strategy and seed: strategy, seed, n_acquired, n_wrong and n_wrong_by_chance.
+
+    Example:
+        >>> columns = ["strategy", "seed", "round", "n_labelled", "n_wrong", "n_wrong_by_chance"]
+        >>> rounds = pd.DataFrame([("margin", 1, 0, 10, 1, 1.0), ("margin", 1, 1, 30, 6, 3.0)], columns=columns)
+        >>> wrong_labels_bought(rounds)
+          strategy  seed  n_acquired  n_wrong  n_wrong_by_chance
+        0   margin     1          20        5                2.0
+    """
+    counts = ["n_labelled", "n_wrong", "n_wrong_by_chance"]
+    by_run = rounds.sort_values("round").groupby(["strategy", "seed"], sort=False)[counts]
+    return (by_run.last() - by_run.first()).rename(columns={"n_labelled": "n_acquired"}).reset_index()
