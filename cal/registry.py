@@ -57,6 +57,7 @@ STRATEGIES = {
     "uncertainty_herding": Entry(
         "cal.acquisition.herding:UncertaintyHerding", "cover most of the uncertain pool, by a kernel on its vectors"
     ),
+    "real": Entry("cal.acquisition.pseudo_errors:Real", "pseudo-errors: predicted unlike most of their cluster"),
     "badge": Entry("cal.acquisition.badge:Badge", "spread over last-layer gradients by k-means++"),
     "expected_gradient_length": Entry(
         "cal.acquisition.gradient_length:ExpectedGradientLength", "longest expected gradient of the last layer"
@@ -96,9 +97,13 @@ STRATEGIES = {
     "predicted_ucb": Entry(
         "cal.acquisition.map_regression:PredictedUcb", "highest upper confidence bound on the predicted variability"
     ),
+    "loss_clusters": Entry(
+        "cal.acquisition.loss_clusters:LossClusters", "evenly from clusters of predicted loss curves"
+    ),
     "blend": Entry("cal.acquisition.blend:Blend", "ranked high by several strategies at once"),
     "prefilter": Entry("cal.acquisition.wrappers:Prefilter", "the best by one strategy, then a batch by another"),
     "subpool": Entry("cal.acquisition.wrappers:Subpool", "a strategy on a random part of the pool"),
+    "anchors": Entry("cal.acquisition.anchors:Anchors", "a strategy on the candidates near to labels of each class"),
     "balanced": Entry(
         "cal.acquisition.wrappers:Balanced", "the best candidates of the predicted classes with the fewest labels"
     ),

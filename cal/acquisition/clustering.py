@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from cal.acquisition.base import Acquisition
+from cal.acquisition.base import Acquisition, Cost
 from cal.acquisition.distances import CHUNK, distances_to_one, squared_distances, unit
 from cal.acquisition.pool import Batch, Pool
 from cal.checks import refuse, whole_numbers
@@ -26,7 +26,7 @@ class Geometric(Acquisition, ABC):
     """
 
     needs = frozenset({"embeddings"})
-    cost = "distances"
+    cost: Cost = "distances"
 
     @abstractmethod
     def choose(self, pool: Pool, run: int, order: Tensor, n: int) -> tuple[Tensor, Tensor]:

@@ -85,8 +85,9 @@ def _kind(name: str) -> Any:
 
 
 def _needs(kind: Any) -> list[str]:
-    """Names of its needs; "as parts" if it is made of other strategies."""
-    return ["as parts"] if getattr(kind, "cost", "") == "parts" else sorted(getattr(kind, "needs", ()))
+    """Names of its needs; "as parts" too if it is made of other strategies."""
+    parts = ["as parts"] if getattr(kind, "cost", "") == "parts" else []
+    return [*sorted(getattr(kind, "needs", ())), *parts]
 
 
 def _parameters(kind: Any) -> list[str]:
