@@ -1,14 +1,18 @@
 """The released code's faults, each against a loop over PyTorch's own modules, and the tables of the paper."""
 
 import importlib
+import io
 import itertools
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from gensim.models import KeyedVectors
+from scipy import stats
 from sklearn.model_selection import train_test_split
 from torch import nn
 
@@ -16,6 +20,7 @@ from cal.acquisition.pool import Pool, PoolDocuments
 from cal.data.corpus import Corpus, Split
 from cal.data.features import Features
 from cal.learners.mlp import MLP
+from cal.seeds import PAPER_SEEDS
 from cal.simulation.request import simulate
 from cal.simulation.seed_sets import choose_seed_set
 from cal.streams import Streams
@@ -316,3 +321,81 @@ def test_without_faults_everything_is_acquired_as_cal_does(legacy, parts, make_t
     assert one.rounds[of_cal]["accuracy"].tolist() == other.rounds["accuracy"].tolist()
     of_cal = one.acquired["strategy"] == "cal"
     assert one.acquired[of_cal]["id"].tolist() == other.acquired["id"].tolist()
+
+
+# --- what finished runs say
+
+
+@pytest.fixture
+def measures():
+    return importlib.import_module("measures")
+
+
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_a_difference_has_the_interval_of_scipy(measures, n):
+    a, b = ({seed: float(value) for seed, value in enumerate(RNG.normal(size=n))} for _ in range(2))
+    found = measures.difference(a | {99: 1.0}, b)
+    expected = stats.ttest_rel([*a.values()], [*b.values()]).confidence_interval()
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    assert found.n == n
+
+
+@pytest.mark.parametrize(
+    ("interval", "verdicts"),
+    [
+        ((0.01, 0.02), ("confirmed", "contradicted", "confirmed")),
+        ((-0.005, 0.004), ("not confirmed", "confirmed", "confirmed")),
+        ((-0.03, 0.04), ("not confirmed", "not confirmed", "not confirmed")),
+        ((-0.03, -0.02), ("contradicted", "confirmed", "contradicted")),
+    ],
+)
+def test_a_verdict_is_that_of_the_interval(measures, interval, verdicts):
+    found = measures.Difference(sum(interval) / 2, *interval, 0.1, 3)
+    assert tuple(found.verdict(claimed) for claimed in ("above", "not above", "not below")) == verdicts
+
+
+def test_overlaps_are_counted_by_id_and_by_position(measures):
+    ids = list("abcdefgh")
+    acquired = {"cal": [["a", "h"], ["b", "c"], ["d", "e"]], "random": [["a", "h"], ["d", "c"], ["e", "g"]]}
+    rows = [
+        {"strategy": strategy, "seed": 1, "round": round, "id": each}
+        for strategy, rounds in acquired.items()
+        for round, batch in enumerate(rounds)
+        for each in batch
+    ]
+    found = measures.overlaps(measures.Runs(None, pd.DataFrame(rows), None), ids)
+    row = found[(found["a"] == "CAL") & (found["b"] == "Rand.")].iloc[0]
+    assert (row["seeds"], row["shared"], row["expected"]) == (1, 3, 4 * 4 / 6)  # c, d and e
+    # Pools b-g of both: positions 0, 1 and 2, 1. Then d e f g: 0, 1; and b e f g: 1, 3.
+    assert row["by_position"] == 2
+    assert found[found["b"] == "LC"]["seeds"].tolist() == [0, 0]
+
+
+def test_every_cell_has_a_folder_of_its_own():
+    cells = list(importlib.import_module("grids").queue())
+    assert len({cell.path for cell in cells}) == len(cells)
+    assert {cell.seed for cell in cells} == set(PAPER_SEEDS)
+
+
+def test_the_faults_of_a_cell_are_those_of_its_name(legacy):
+    cell = importlib.import_module("grids").LegacyCell
+    assert cell("all", "cal", 1).faults == set(legacy.FAULTS)
+    assert cell("only_warm_start", "cal", 1).faults == {"warm_start"}
+    assert cell("without_warm_start", "cal", 1).faults == set(legacy.FAULTS) - {"warm_start"}
+
+
+def test_vectors_are_those_of_the_wheel(tmp_path):
+    vectors, (matrix, words) = importlib.import_module("vectors"), (io.BytesIO(), io.BytesIO())
+    given = RNG.normal(size=(2, 4)).astype(np.float32)
+    np.save(matrix, given)
+    pd.DataFrame({"index": ["how", "null"]}).to_parquet(words)
+    with zipfile.ZipFile(tmp_path / "glove.whl", "w") as wheel:
+        wheel.writestr(vectors.MATRIX, matrix.getvalue())
+        wheel.writestr(vectors.WORDS, words.getvalue())
+    found = vectors.read(tmp_path / "glove.whl")
+    assert np.array_equal(np.stack([found["how"], found["null"]]), given)
+
+
+def test_positions_collide_by_chance():
+    tables = importlib.import_module("tables")
+    assert tables.positions(10, n_batch=2, n_rounds=3) == pytest.approx(4 / 10 + 4 / 8 + 4 / 6)
