@@ -35,7 +35,8 @@ def test_what_a_pool_shows_is_there():
     known = {*dir(cal.Pool), *dir(PredictionDynamics), *dir(TrainingDynamics), *TrainingDynamics.__annotations__}
     known |= {*dir(cal.DataMap), *cal.DataMap.__annotations__}
     # Set by __init__:
-    known |= {"gold", "dynamics", "n_classes", "label_names", "round", "query_size", "batch_size", "precision"}
+    known |= {"gold", "dynamics", "acquired_at", "n_classes", "label_names", "round", "query_size"}
+    known |= {"batch_size", "precision"}
     known |= {"dropout", "random_state"}  # a need; an argument of scikit-learn's
     assert len(names) > 30
     assert names - known == set()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from grids import FIRST, GROUPS, LEGACY
+from grids import FIRST, GROUPS, LONG
 from legacy import FAULTS, OF_CAL, OF_CLASSIFIER, OF_DAL
 from measures import NAMES, Difference, Places, Runs, difference, finished_runs, runs_of, shown
 
@@ -34,15 +34,20 @@ class Faulty:
 
     @cached_property
     def found(self) -> dict[str, Runs]:
-        """Runs by setting: none, all, only_FAULT, without_FAULT."""
-        n_rounds = LEGACY["rounds"]
+        """Ten rounds of the runs of each setting: none, all, only_FAULT, without_FAULT."""
+        short = {name: self._read(name, 10) for name in SETTINGS if name not in LONG and name != "none"}
+        return {
+            name: runs.until(10) for name, runs in (self.long | short).items() if runs is not None and name != "long"
+        }
+
+    @cached_property
+    def long(self) -> dict[str, Runs | None]:
+        """All thirty rounds, of the settings that have them; `long` is that of all faults."""
         plain = runs_of(self.runs, "trec")
-        found = {} if plain is None else {"none": plain.until(n_rounds).of(FIRST)}
-        for name in SETTINGS[1:]:
-            folders = (path.parent for path in self.runs.glob(f"trec_legacy/{name}/*/*/run.json"))
-            if (runs := finished_runs(folders, n_rounds)) is not None:
-                found[name] = runs
-        return found
+        return {"none": plain and plain.of(FIRST)} | {name: self._read(name, 30) for name in LONG}
+
+    def _read(self, name: str, n_rounds: int) -> Runs | None:
+        return finished_runs((path.parent for path in self.runs.glob(f"trec_legacy/{name}/*/*/run.json")), n_rounds)
 
     def scores(self, setting: str, strategy: str, measure: str = "area") -> dict[int, float]:
         """A number per seed; that of the setting without, or with all faults, where this fault changes nothing."""
@@ -56,11 +61,9 @@ class Faulty:
         return difference(self.scores(setting, a, measure), self.scores(setting, b, measure))
 
     def over_full_data(self, setting: str) -> Difference:
-        """Of CAL's last round from training on all data."""
-        kind, _, fault = setting.partition("_")
-        base = setting if not fault or fault in OF_CLASSIFIER else {"only": "none", "without": "all"}[kind]
-        full = self.found[base].full_scores() if base in self.found else {}
-        return difference(self.scores(setting, "cal", "final"), full)
+        """Of CAL's last round, the thirtieth, from training on all data; only of settings with so many."""
+        runs, full = self.long.get("long" if setting == "all" else setting), self.found.get(setting)
+        return difference(runs.scores("cal", "final") if runs else {}, full.full_scores() if full else {})
 
 
 def fault_table(places: Places) -> str:

@@ -25,7 +25,8 @@ GROUPS: dict[str, list[Any]] = {
     "mix": [{"mix": {"dal": 0.5, "cal": 0.5}}],
     "bald": ["bald"],  # mutual information, as Houlsby et al. have it
 }
-LEGACY = {"query_size": 50, "rounds": 10}
+LONG = ("long", "only_warm_start", "without_warm_start")
+"""Settings with all 30 rounds, which is what the comparison with all data is about; `long` has all faults."""
 FIRST, LAST = PAPER_SEEDS[:3], PAPER_SEEDS[3:]
 
 
@@ -69,14 +70,20 @@ class LegacyCell:
     def faults(self) -> set[str]:
         """The faults that are on."""
         kind, _, fault = self.name.partition("_")
-        return {"all": set(FAULTS), "only": {fault}, "without": set(FAULTS) - {fault}}[kind]
+        return {"only": {fault}, "without": set(FAULTS) - {fault}}.get(kind, set(FAULTS))
+
+    @property
+    def rounds(self) -> int:
+        """Number of rounds."""
+        return 30 if self.name in LONG else 10
 
     def simulate(self, corpus: Any, glove: Path, folder: Path) -> None:
         """Runs it, from where its folder says it is."""
         given = setting(self.faults, str(glove))
         named = {spec if isinstance(spec, str) else next(iter(spec)): spec for spec in given.pop("strategies")}
-        given |= {"seeds": [self.seed], "full_data": self.strategy == "random", **LEGACY}
-        cal.simulate(corpus, [named[self.strategy]], **given, output=folder, workers=1, device="cpu", quiet=True)
+        given |= {"seeds": [self.seed], "full_data": self.strategy == "random", "query_size": 50}
+        given |= {"rounds": self.rounds, "output": folder}
+        cal.simulate(corpus, [named[self.strategy]], **given, workers=1, device="cpu", quiet=True)
 
 
 def queue() -> Iterator[Cell | LegacyCell]:
@@ -86,6 +93,7 @@ def queue() -> Iterator[Cell | LegacyCell]:
     yield from grid("ag_news_10k", "glove", "paper", FIRST)
     yield from legacy([f"only_{fault}" for fault in OF_CLASSIFIER], ["random", "cal"])
     yield from legacy([f"only_{fault}" for fault in OF_CAL], ["cal"])
+    yield from legacy(["long"], ["random", "cal", "least_confidence"])
     yield from grid("trec", "glove", "sweep", FIRST)
     yield from legacy([f"without_{fault}" for fault in OF_CLASSIFIER], ["random", "cal"])
     yield from legacy([f"without_{fault}" for fault in OF_CAL], ["cal"])
