@@ -76,7 +76,8 @@ def curves_drawn(places: Places) -> str:
         path = places.runs / "figures" / f"figure3_{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         full = None if found.full.empty else float(found.full["accuracy"].mean())
-        learning_curves(found.rounds, strategies, full_accuracy=full, title=title).savefig(path)
+        areas = {each: np.array(list(found.scores(each).values())) for each in strategies}
+        learning_curves(found.rounds, areas, full).savefig(path)
         at = [0, 5, 10, 20, SETTINGS[name]["rounds"]]
         chosen = found.rounds[found.rounds["round"].isin(at)].replace({"strategy": NAMES})
         table = chosen.pivot_table(index="strategy", columns="n_labelled", values="accuracy").reset_index()

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from grids import FIRST, GROUPS, LONG
 from legacy import FAULTS, OF_CAL, OF_CLASSIFIER, OF_DAL
-from measures import NAMES, Difference, Places, Runs, difference, finished_runs, runs_of, shown
+from measures import NAMES, Difference, Places, Runs, difference, finished_runs, runs_of, score_table, shown
 
 SETTINGS = ["none", "all", *(f"only_{fault}" for fault in FAULTS), *(f"without_{fault}" for fault in FAULTS)]
 PAIRS = [("cal", "random"), ("cal", "dal"), ("cal", "least_confidence"), ("dal", "random")]
@@ -48,6 +48,13 @@ class Faulty:
 
     def _read(self, name: str, n_rounds: int) -> Runs | None:
         return finished_runs((path.parent for path in self.runs.glob(f"trec_legacy/{name}/*/*/run.json")), n_rounds)
+
+    def all_scores(self) -> pd.DataFrame:
+        """Area and last accuracy of every finished run with faults."""
+        with_faults = {**self.found, **{name: runs for name, runs in self.long.items() if runs is not None}}
+        with_faults.pop("none", None)
+        tables = [score_table(runs, "trec_glove", name) for name, runs in with_faults.items()]
+        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
     def scores(self, setting: str, strategy: str, measure: str = "area") -> dict[int, float]:
         """A number per seed; that of the setting without, or with all faults, where this fault changes nothing."""

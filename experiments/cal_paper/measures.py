@@ -118,6 +118,23 @@ def runs_of(runs: Path, corpus: str, features: str = "glove") -> Runs | None:
     return finished_runs((path.parent for path in runs.glob(f"{corpus}_{features}/*/*/run.json")), n_rounds)
 
 
+def scores_of(runs: Path, corpus: str, features: str) -> pd.DataFrame:
+    """Area and last accuracy of every finished run."""
+    found = runs_of(runs, corpus, features)
+    return pd.DataFrame() if found is None else score_table(found, f"{corpus}_{features}", "none")
+
+
+def score_table(found: Runs, task: str, faults: str) -> pd.DataFrame:
+    """A row per run: task, faults, strategy, seed, rounds, area, last; and per training on all data."""
+    rows = []
+    for strategy in found.strategies:
+        lasts, n_rounds = found.scores(strategy, "final"), int(found.rounds["round"].max())
+        for seed, area in found.scores(strategy).items():
+            rows.append([task, faults, strategy, seed, n_rounds, area, lasts[seed]])
+    rows += [[task, faults, "all data", seed, 0, np.nan, accuracy] for seed, accuracy in found.full_scores().items()]
+    return pd.DataFrame(rows, columns=["task", "faults", "strategy", "seed", "rounds", "area", "last"])
+
+
 def shown(title: str, table: pd.DataFrame) -> str:
     """A table as text."""
     return f"\n{title}\n{table.to_string(index=False, float_format='{:.3f}'.format, na_rep='–')}\n"

@@ -15,11 +15,15 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+import pandas as pd
 import tables
-from grids import Cell, LegacyCell, queue
-from measures import Places
+from faults import Faulty
+from grids import SETTINGS, Cell, LegacyCell, queue
+from measures import Places, scores_of
 
 from cal.data.local_files import LocalFiles
+
+RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> None:
@@ -36,8 +40,15 @@ def main() -> None:
     if not given.finished:
         needed = {part for name in wanted for part in tables.RESULTS[name].parts}
         simulate((cell for cell in queue() if part_of(cell) in needed), given.data, given.glove, given.runs)
+    scores(given.runs).to_csv(RESULTS / "scores.csv", index=False, float_format="%.4f")
     for name in wanted:
         print(tables.RESULTS[name].text(Places(given.runs, given.data, given.glove)), flush=True)
+
+
+def scores(runs: Path) -> pd.DataFrame:
+    """Area and last accuracy of every finished run, without and with faults."""
+    tables = [scores_of(runs, corpus, features) for corpus in SETTINGS for features in ("glove", "lsa")]
+    return pd.concat([*tables, Faulty(runs).all_scores()], ignore_index=True)
 
 
 def part_of(cell: Cell | LegacyCell) -> str:

@@ -52,7 +52,8 @@ def table2(places: Places) -> str:
         strategies = [each for each in NAMES if each in found.strategies and each in GROUPS["paper"]]
         seeds = sorted(set.intersection(*(set(found.scores(each)) for each in strategies)))
         areas = {NAMES[each]: [found.scores(each)[seed] for seed in seeds] for each in strategies}
-        texts.append(shown(f"{title}: areas under the curves, {len(seeds)} seeds", area_table(found, strategies)))
+        everyone = [each for each in NAMES if each in found.strategies]
+        texts.append(shown(f"{title}: areas under the curves", area_table(found, everyone)))
         if len(seeds) > 1 and len(areas) > 1:
             names = list(areas)
             proper = pd.DataFrame(aso_matrix(areas).eps_min, names, names)
