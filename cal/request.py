@@ -22,6 +22,7 @@ from cal.files import dated_folder, path_errors
 from cal.threads import one_thread
 
 R = TypeVar("R", bound="Request")
+T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 _PLAIN = str | int | float | bool | None
 
@@ -132,6 +133,34 @@ def make(request: type[R], parameters: Mapping[str, Any]) -> R:
     if unknown := [name for name in parameters if name not in known]:
         raise ConfigError(str(UnknownNameError("parameter", name, known)) for name in unknown)
     return request(**parameters)
+
+
+def nested(kind: type[T], spec: Any, name: str, example: str) -> T:
+    """An object from a mapping of its parameters; None is one with defaults, and an object stays.
+
+    Args:
+        kind: dataclass of the object.
+        spec: what was given.
+        name: key of the request.
+        example: parameters that it takes, as on the command line.
+
+    Raises:
+        ConfigError: if a parameter is unknown or its value is refused.
+
+    Example:
+        >>> from cal.simulation.query import Query
+        >>> nested(Query, {"distinct": True}, "query", "{distinct: true}")
+        Query(distinct=True)
+        >>> nested(Query, True, "query", "{distinct: true}")
+        Traceback (most recent call last):
+        cal.errors.ConfigError: query must be parameters such as {distinct: true}, not True.
+    """
+    if isinstance(spec, kind):
+        return spec
+    if not isinstance(spec, Mapping | None):
+        raise ConfigError(f"{name} must be parameters such as {example}, not {shown(spec)}.")
+    made: T = registry.build(kind, {str(key): value for key, value in (spec or {}).items()}, name)
+    return made
 
 
 def help_of(request: type[Request]) -> dict[str, tuple[Any, str]]:

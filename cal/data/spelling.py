@@ -43,6 +43,17 @@ def text_form(text: str) -> str:
     return " ".join(text.split()).lower()
 
 
+def repeats(texts: Iterable[str]) -> list[int]:
+    """Positions of texts that repeat an earlier one, apart from case and whitespace.
+
+    Example:
+        >>> repeats(["How far?", "Who?", "how  far?", "Who?"])
+        [2, 3]
+    """
+    first: dict[str, int] = {}
+    return [row for row, text in enumerate(texts) if first.setdefault(text_form(text), row) != row]
+
+
 def alike(names: Iterable[str]) -> list[list[str]]:
     """Groups of different names with the same normal form, in the order of the names.
 

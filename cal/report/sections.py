@@ -40,6 +40,10 @@ def summary(findings: Findings, comparison: Comparison | None) -> Section:
     )
     if findings.full_accuracy is not None:
         text += f" Training on all data reaches an accuracy of {findings.full_accuracy:.3f}."
+    if "n_copies" in about:
+        text += (
+            f" Each text is asked for once: {quantity(about['n_copies'], 'copy', 'copies')} of others are set aside."
+        )
     notes = [*findings.curves.remarks, *shared.notes, *([_ENDED] if shared.notes and _stops(findings) else [])]
     notes += [_NOISE.format(findings.curves.noise)] if findings.curves.noise else []
     notes += comparison.warnings() if comparison else []
@@ -159,7 +163,9 @@ def overlap(findings: Findings, figures: dict[str, Figure]) -> Section:
     acquired = acquired[acquired["seed"].isin(shared.seeds) & (acquired["round"] <= shared.last_round)]
     if len(shared.strategies) < 2 or shared.last_round == 0:
         return Section("Overlap", [Paragraph("There are no two sets of acquired instances to compare.")])
-    pairs = batches.overlap(acquired, shared.strategies, findings.curves.about.get("n_train"))
+    about = findings.curves.about
+    n_train = about["n_train"] - about.get("n_copies", 0) if "n_train" in about else None
+    pairs = batches.overlap(acquired, shared.strategies, n_train)
     figures["overlap"] = plots.overlap_matrix(pairs, shared.strategies)
     caption = (
         "Instances that both strategies acquired over all rounds, by id, as a multiple of what two random draws from "

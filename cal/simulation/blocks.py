@@ -39,6 +39,7 @@ class Plan:
         criteria: stopping criteria by label.
         stop: whether a run ends with the first criterion that is met.
         dev_sets: instances set aside for the criteria, by seed.
+        copies: instances set aside because another one has the same text.
         answers: (instance,) labels that the oracle gives, by seed; empty if it never errs.
     """
 
@@ -51,11 +52,16 @@ class Plan:
     criteria: Mapping[str, Criterion] = field(default_factory=dict)
     stop: bool = False
     dev_sets: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    copies: Sequence[int] = ()
     answers: Mapping[int, torch.Tensor] = field(default_factory=dict)
 
     def labels(self, seed: int) -> torch.Tensor:
         """(instance,) labels that documents get with a seed."""
         return self.answers.get(seed, self.setting.gold)
+
+    def aside(self, seed: int) -> list[int]:
+        """Instances that are neither labelled nor candidates with a seed."""
+        return [*self.dev_sets.get(seed, ()), *self.copies]
 
 
 def carry_out(plan: Plan, runs: Sequence[Run], n_workers: int) -> None:
@@ -182,7 +188,7 @@ def _partition(plan: Plan, block: Sequence[Run], records: Sequence[Sequence[dict
     ids = plan.setting.documents.ids
     if block[0].strategy == FULL_DATA:
         return Partition([range(len(ids))] * len(block), len(ids), plan.device)
-    aside = [plan.dev_sets.get(run.seed, ()) for run in block]
+    aside = [plan.aside(run.seed) for run in block]
     partition = Partition([plan.seed_sets[run.seed] for run in block], len(ids), plan.device, aside)
     row_of = {instance_id: row for row, instance_id in enumerate(ids)}
     for position, (run, done) in enumerate(zip(block, records, strict=True)):
@@ -196,7 +202,7 @@ def _partition(plan: Plan, block: Sequence[Run], records: Sequence[Sequence[dict
 def _check_ids(plan: Plan, run: Run, done: Sequence[dict[str, Any]], row_of: Mapping[str, int]) -> None:
     """Makes sure that a run to resume has labelled this seed set, and otherwise documents that it could acquire."""
     given = {row: "is in the seed set" for row in plan.seed_sets[run.seed]}
-    given |= {row: "is set aside" for row in plan.dev_sets.get(run.seed, ())}
+    given |= {row: "is set aside" for row in plan.aside(run.seed)}
     kept = {row_of.get(each) for each in (done[0].get("seed_set", ()) if done else ())}
     if kept and kept != set(plan.seed_sets[run.seed]):
         fault: str | None = "its seed set is a different one"
@@ -237,7 +243,7 @@ def _keep(plan: Plan, run: Run, finished: Round) -> None:
         record["seed_set"] = ids_of(finished.labelled)
     if plan.answers and run.strategy != FULL_DATA:
         wrong = (plan.labels(run.seed) != plan.setting.gold).numpy()
-        given = plan.seed_sets[run.seed], plan.dev_sets[run.seed]
+        given = plan.seed_sets[run.seed], plan.aside(run.seed)
         record |= WrongLabels.of(wrong, *given, finished.labelled.cpu().numpy()).record()
     if others := {name: scores for name, scores in finished.scores.items() if name != "test"}:
         record["tests"] = others

@@ -157,7 +157,7 @@ class LearningCurves:
         n_planned, n_train = config.get("rounds"), self.about.get("n_train")
         if not isinstance(n_planned, int) or n_train is None or self.rounds.empty:
             return []
-        n_aside = config.get("dev_size") or 0
+        n_aside = (config.get("dev_size") or 0) + (self.about.get("n_copies") or 0)
         last = self.rounds.sort_values("round").groupby(["strategy", "seed"], sort=False).tail(1)
         ended = last[(last["n_labelled"] >= n_train - n_aside) & (last["round"] < n_planned)]
         if ended.empty:

@@ -11,7 +11,7 @@ FREE = frozenset({"output", "workers", "profile"})
 OF_RUNS = FREE | {"strategies", "seeds", "full_data"}
 """Those that only say which runs there are: folders that differ in them can be merged."""
 
-DEFAULTS = {"oracle.noise": 0.0, "oracle.kind": "uniform", "oracle.confusions": None}
+DEFAULTS = {"oracle.noise": 0.0, "oracle.kind": "uniform", "oracle.confusions": None, "query.distinct": False}
 """What is meant where the configuration of an older version has no such key."""
 
 _CONTENTS = {

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from cal import registry
 from cal.checks import numbers_in, one_of, refuse
 from cal.data.confusions import predicted_confusions, read_confusions
 from cal.data.corpus import Corpus
 from cal.data.noise import NOISE, check_noise, wrong_label_probs
-from cal.errors import ConfigError, shown
 from cal.learners.cross_validated import cross_validated_probs
 from cal.learners.grid import Setup, cross_validation
 from cal.streams import uniform_of
@@ -87,27 +85,6 @@ class Oracle:
                 folds = cross_validation(gold, 0, _FOLDS)
                 confusions = predicted_confusions(cross_validated_probs(corpus, folds, setup), gold)
         return wrong_label_probs(self.kind, gold, corpus.n_classes, confusions)
-
-
-def make_oracle(spec: Any) -> Oracle:
-    """Builds an oracle from its parameters; None is one that never errs.
-
-    Raises:
-        ConfigError: if a parameter is unknown or its value is refused.
-
-    Example:
-        >>> make_oracle({"noise": 0.1}).kind
-        'uniform'
-        >>> make_oracle({"noise": 10})
-        Traceback (most recent call last):
-        cal.errors.ConfigError: oracle: noise must be a number of at least 0 and below 1, not 10.
-    """
-    if isinstance(spec, Oracle):
-        return spec
-    if not isinstance(spec, Mapping | None):
-        raise ConfigError(f"oracle must be parameters such as {{noise: .1}}, not {shown(spec)}.")
-    oracle: Oracle = registry.build(Oracle, spec or {}, "oracle")
-    return oracle
 
 
 def digest(wrong: np.ndarray) -> str:

@@ -13,7 +13,7 @@ from cal.arguments import check_arguments
 from cal.checks import Problems, whole_numbers
 from cal.learners.request import TrainingRequest
 from cal.progress import note
-from cal.request import as_data, make, takes
+from cal.request import as_data, make, nested, takes
 from cal.seeds import list_seeds
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cal.acquisition.spec import StrategySpec
     from cal.simulation.curves import LearningCurves
     from cal.simulation.oracle import Oracle
+    from cal.simulation.query import Query
     from cal.simulation.seed_sets import SeedSet
     from cal.simulation.stopping import Criterion
 
@@ -42,6 +43,8 @@ class SimulationRequest(TrainingRequest):
         seed_size: number of labelled documents at the start
         seed_set: way to choose them, a name or {name: {parameter: value}}
         query_size: number of documents acquired a round; if the pool runs empty, the last batch is smaller
+        query: which documents may be asked for: with distinct=true a text once, whatever its copies (the same but for
+            case and whitespace); the first document with a text stands for it, and the others are set aside
         rounds: number of batches to acquire; accuracy is measured rounds + 1 times
         oracle: who labels the seed set, what is acquired and what is set aside: noise is the probability of a wrong
             label, the same one for all strategies of a seed; kind is uniform, class_dependent (with confusions=FILE, or
@@ -59,6 +62,7 @@ class SimulationRequest(TrainingRequest):
         acquisitions: strategies by label.
         seed_chooser: what chooses the seed sets.
         labeller: who labels.
+        asked: which documents may be asked for.
         criteria: stopping criteria by label.
 
     References:
@@ -70,6 +74,7 @@ class SimulationRequest(TrainingRequest):
     seed_size: int = 200
     seed_set: Any = "stratified"
     query_size: int = 50
+    query: Any = field(default_factory=lambda: {"distinct": False})
     rounds: int = 6
     oracle: Any = field(default_factory=lambda: {"noise": 0.0, "kind": "uniform", "confusions": None})
     stopping: Any = ()
@@ -80,6 +85,7 @@ class SimulationRequest(TrainingRequest):
     acquisitions: dict[str, Acquisition] = field(init=False, repr=False, default_factory=dict)
     seed_chooser: SeedSet = field(init=False, repr=False)
     labeller: Oracle = field(init=False, repr=False)
+    asked: Query = field(init=False, repr=False)
     criteria: dict[str, Criterion] = field(init=False, repr=False, default_factory=dict)
 
     @property
@@ -90,14 +96,19 @@ class SimulationRequest(TrainingRequest):
     def _resolve(self, problems: Problems) -> None:
         from cal.acquisition.base import unmet_needs
         from cal.acquisition.spec import make_strategies
-        from cal.simulation.oracle import Oracle, make_oracle
+        from cal.simulation.oracle import Oracle
+        from cal.simulation.query import Query
         from cal.simulation.run_folder import FULL_DATA
         from cal.simulation.seed_sets import StratifiedSeedSet, make_seed_set
         from cal.simulation.stopping import make_criteria
 
         self.seed_chooser = problems.attempt(lambda: make_seed_set(self.seed_set), otherwise=StratifiedSeedSet())
-        self.labeller = problems.attempt(lambda: make_oracle(self.oracle), otherwise=Oracle())
+        oracle = functools.partial(nested, Oracle, self.oracle, "oracle", "{noise: .1}")
+        self.labeller = problems.attempt(oracle, otherwise=Oracle())
         self.oracle = {each.name: getattr(self.labeller, each.name) for each in fields(Oracle)}
+        query = functools.partial(nested, Query, self.query, "query", "{distinct: true}")
+        self.asked = problems.attempt(query, otherwise=Query())
+        self.query = {each.name: getattr(self.asked, each.name) for each in fields(Query)}
         super()._resolve(problems)
         problems += whole_numbers(1, seed_size=self.seed_size, query_size=self.query_size)
         problems += whole_numbers(0, rounds=self.rounds, dev_size=self.dev_size)

@@ -30,7 +30,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _NEEDED = {"strategies": str, "seeds": int}  # lists in run.json
-_KINDS = {"n_train": int, "n_test": int, "corpus": str, "stopping": list, "strategy_digests": dict}  # where it has them
+_KINDS = {
+    "n_train": int,
+    "n_test": int,
+    "n_copies": int,
+    "corpus": str,
+    "stopping": list,
+    "strategy_digests": dict,
+}  # where it has them
 
 
 @dataclass(frozen=True)

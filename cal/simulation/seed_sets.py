@@ -219,18 +219,20 @@ def choose_seed_set(
     return sorted(chosen)
 
 
-def choose_dev_set(gold: np.ndarray, size: int, seed: int) -> list[int]:
+def choose_dev_set(gold: np.ndarray, size: int, seed: int, aside: Sequence[int] = ()) -> list[int]:
     """Chooses the instances to set aside for one seed, with classes in proportion.
 
     Args:
         gold: (instance,) gold classes of the train split.
         size: number of instances.
         seed: seed of the random order.
+        aside: instances to leave out.
 
     Returns:
         The chosen instances, ascending.
     """
     order = _order(seed, "dev_set", len(gold))
+    order = order[~np.isin(order, list(aside))]
     return sorted(order[_stratified(gold[order], size, least=0)].tolist())
 
 

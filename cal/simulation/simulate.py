@@ -59,12 +59,15 @@ def run_simulation(
             refuse_unwritable(dated_in)
         corpus.require_test("A simulation")
         sizes = request.seed_size, request.dev_size
-        check_sizes(request.seed_chooser, corpus.train.gold, *sizes, corpus.label_names)
+        copies = request.asked.copies(corpus.train.texts)
+        check_sizes(request.seed_chooser, np.delete(corpus.train.gold, copies), *sizes, corpus.label_names)
         with phase("features"):
             vectors = vectors_of(corpus, request.features)
             needs = frozenset[str]().union(*(strategy.needs for strategy in request.acquisitions.values()))
             inputs = request.learner.inputs(corpus, vectors, needs)
         about = _about(request, corpus, inputs, vectors)
+        if request.asked.distinct:
+            about["n_copies"] = len(copies)
         wrong = None
         if request.labeller.noise:
             with phase("oracle"):
@@ -76,7 +79,7 @@ def run_simulation(
             held.enter_context(RunFolder(request.output).taken())
         folder = RunFolder(request.output or held.enter_context(scratch_folder()))
         folder.create(request.as_data(), about)
-        plan = _plan(request, corpus, inputs, vectors, folder, wrong)
+        plan = _plan(request, corpus, inputs, vectors, folder, copies, wrong)
         full = [Run(FULL_DATA, seed) for seed in request.seeds if request.full_data]  # the longest first
         runs = full + [Run(strategy, seed) for strategy in request.acquisitions for seed in request.seeds]
         logger.info("%d runs on %s into %s.", len(runs), about["device"], folder.path)
@@ -143,14 +146,26 @@ def _plan(
     inputs: Inputs,
     vectors: Features | None,
     folder: RunFolder,
+    copies: Sequence[int],
     wrong: np.ndarray | None,
 ) -> Plan:
-    """What workers need to know of a simulation; `wrong` is what an oracle that errs says instead."""
+    """What workers need to know of a simulation.
+
+    Args:
+        request: what to simulate.
+        corpus: what is learnt.
+        inputs: documents as the learner reads them.
+        vectors: document vectors.
+        folder: folder for the finished rounds.
+        copies: instances that are not asked for.
+        wrong: (class, class) probabilities of what an oracle that errs says instead.
+    """
     gold, made = corpus.train.gold, request.acquisitions
-    dev_sets = {seed: choose_dev_set(gold, request.dev_size, seed) for seed in request.seeds}
+    dev_sets = {seed: choose_dev_set(gold, request.dev_size, seed, copies) for seed in request.seeds}
     n_workers = request.workers or joblib.cpu_count()
     with phase("seed sets"):
-        seed_sets = _seed_sets(request.seed_chooser, gold, vectors, request.seed_size, dev_sets, n_workers)
+        aside = {seed: [*dev_set, *copies] for seed, dev_set in dev_sets.items()}
+        seed_sets = _seed_sets(request.seed_chooser, gold, vectors, request.seed_size, aside, n_workers)
     reads_texts = any("texts" in strategy.needs for strategy in made.values())
     setting = Setting(
         documents=PoolDocuments(corpus.train.ids, corpus.label_names, corpus.train.texts if reads_texts else None),
@@ -168,7 +183,11 @@ def _plan(
         answers = {
             seed: torch.from_numpy(oracle.answers(corpus.train.ids, gold, wrong, seed)) for seed in request.seeds
         }
-    return Plan(setting, inputs, request.learner, seed_sets, device, folder, criteria, request.stop, dev_sets, answers)
+    return Plan(
+        *(setting, inputs, request.learner, seed_sets, device, folder, criteria, request.stop, dev_sets),
+        copies=copies,
+        answers=answers,
+    )
 
 
 def _seed_sets(
@@ -176,13 +195,13 @@ def _seed_sets(
     gold: np.ndarray,
     vectors: Features | None,
     size: int,
-    dev_sets: Mapping[int, Sequence[int]],
+    aside: Mapping[int, Sequence[int]],
     n_workers: int,
 ) -> dict[int, list[int]]:
     """The seed set of each seed, chosen by one thread each, whose number must not change the last bits of distances."""
     x = None
     if vectors is not None and chooser.reads_features:
         x = vectors.require_dense("A seed set chosen by vectors").train
-    tasks = [(chooser, gold, x, size, seed, aside) for seed, aside in dev_sets.items()]
+    tasks = [(chooser, gold, x, size, seed, left_out) for seed, left_out in aside.items()]
     n_workers = min(n_workers, len(tasks)) if chooser.reads_features else 1
-    return dict(zip(dev_sets, in_processes(choose_seed_set, tasks, n_workers), strict=True))
+    return dict(zip(aside, in_processes(choose_seed_set, tasks, n_workers), strict=True))

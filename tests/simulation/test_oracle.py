@@ -15,10 +15,10 @@ from cal.help import configured_help
 from cal.learners.evaluate import labels_by_test
 from cal.report import sections
 from cal.report.findings import Findings
-from cal.request import help_of
+from cal.request import help_of, nested
 from cal.simulation.curves import LearningCurves
 from cal.simulation.identity import DEFAULTS, differences, flat
-from cal.simulation.oracle import KINDS, Oracle, WrongLabels, make_oracle
+from cal.simulation.oracle import KINDS, Oracle, WrongLabels
 from cal.simulation.request import SimulationRequest
 from cal.simulation.run_folder import Run, RunFolder
 from cal.simulation.seed_sets import choose_dev_set
@@ -90,7 +90,7 @@ def test_wrong_answers_are_distributed_as_their_kind_says(kind, expected):
 )
 def test_what_no_oracle_can_be_is_refused(spec, message):
     with pytest.raises(ConfigError, match=re.escape(message)):
-        make_oracle(spec)
+        nested(Oracle, spec, "oracle", "{noise: .1}")
 
 
 def test_words_of_the_command_line_are_the_request_of_python():
