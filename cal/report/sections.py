@@ -14,8 +14,8 @@ from cal.report import batches, map_plots, plots, tables
 from cal.report.comparison import PICTURE_CAPTION, Comparison
 from cal.report.findings import Findings
 from cal.report.markup import Block, Folded, Paragraph, Picture, Section
-from cal.simulation.oracle import wrong_labels_bought
 from cal.simulation.run_folder import FULL_DATA
+from cal.simulation.wrong_labels import wrong_labels_bought
 
 MAPS_PER_FIGURE = 8  # a tall page; as each map is rasterised on a canvas of its figure, the cost grows with the square
 _NOISE = (

@@ -15,11 +15,11 @@ from cal.learners.base import Inputs, LearnerConfig
 from cal.learners.compute import fitting_blocks, in_halves, in_processes
 from cal.simulation.loop import Round, Setting, advance
 from cal.simulation.observer import Observer
-from cal.simulation.oracle import WrongLabels
 from cal.simulation.partition import Partition
 from cal.simulation.run_folder import FULL_DATA, Run, RunFolder
 from cal.simulation.shared_training import SharedTraining
 from cal.simulation.stopping import Criterion, Observation
+from cal.simulation.wrong_labels import WrongLabels
 from cal.streams import Streams
 
 _LOCK_WAIT = 120.0  # seconds; a worker whose parent was killed ends with its round

@@ -14,10 +14,10 @@ from cal.checks import paths, refuse
 from cal.errors import AnalysisError, ConfigError, StorageError
 from cal.files import OwnedFolder
 from cal.simulation.identity import OF_RUNS, differences
-from cal.simulation.oracle import wrong_labels_bought
 from cal.simulation.record_tables import COLUMNS, frame, read_tables, write_tables
 from cal.simulation.records import WRONG
 from cal.simulation.run_folder import RunFolder
+from cal.simulation.wrong_labels import wrong_labels_bought
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -18,10 +18,11 @@ from cal.report.findings import Findings
 from cal.request import help_of, nested
 from cal.simulation.curves import LearningCurves
 from cal.simulation.identity import DEFAULTS, differences, flat
-from cal.simulation.oracle import KINDS, Oracle, WrongLabels
+from cal.simulation.oracle import KINDS, Oracle
 from cal.simulation.request import SimulationRequest
 from cal.simulation.run_folder import Run, RunFolder
 from cal.simulation.seed_sets import choose_dev_set
+from cal.simulation.wrong_labels import WrongLabels
 from cal.streams import Streams
 
 N, SEED = 20_000, 7
