@@ -78,6 +78,13 @@ def test_filtering_is_measured_beside_scikit_learn():
 
 
 @pytest.mark.slow
+def test_herding_is_measured_beside_the_kernel_of_all_pairs():
+    (row,) = result_of("herding", "--candidates", 500)["rows"]
+    assert_measured(*(row[key] for key in ("seconds", "plain_seconds", "ratio")))
+    assert row["same_choices"] == 1
+
+
+@pytest.mark.slow
 def test_lsa_is_measured_beside_scikit_learn():
     measured = result_of("lsa", "--texts", 1200, "--directions", 20)
     assert_measured(*(measured[key] for key in ("cal_seconds", "sklearn_seconds", "sklearn_arpack_seconds")))

@@ -36,6 +36,7 @@ QUICK = {
     "peers": ["--rounds", "1"],
     "grid": ["--rounds", "1", "--seeds", "1"],
     "aflite": ["--instances", "500", "--peer-probes", "1"],
+    "herding": ["--candidates", "500"],
     "lsa": ["--texts", "1200", "--directions", "20"],
     "suspects": ["--documents", "400", "--dimensions", "100"],
     "annotation": ["--documents", "500", "--draws", "20"],

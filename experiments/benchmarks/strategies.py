@@ -41,6 +41,7 @@ PEERS = {
     "kmeans": ["small_text:EmbeddingKMeans"],
     "typiclust": ["skactiveml:TypiClust"],
     "probcover": ["skactiveml:ProbCover"],
+    "max_herding": ["skactiveml:MaxHerding"],
     "badge": ["skactiveml:Badge"],
     "contrastive_al": ["skactiveml:ContrastiveAL", "small_text:ContrastiveActiveLearning"],
 }
