@@ -100,7 +100,7 @@ def batch_table(places: Places) -> str:
         rows = []
         for first, last in ((1, 5), (6, 15), (16, 30)):
             of_seeds = batches(found, first, last)
-            for each in strategies:
+            for each in strategies if len(of_seeds) else []:
                 mean = of_seeds.loc[each].mean()
                 rows.append([f"{first}-{last}", NAMES[each], *mean, len(of_seeds.loc[each])])
         table = pd.DataFrame(rows, columns=["rounds", "strategy", *columns, "seeds"])

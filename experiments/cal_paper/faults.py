@@ -67,6 +67,12 @@ class Faulty:
         """Between two strategies, over seeds."""
         return difference(self.scores(setting, a, measure), self.scores(setting, b, measure))
 
+    def ties(self, setting: str) -> float:
+        """The share of what CAL acquires that its discriminator calls high with probability ½, exactly."""
+        acquired = self.found[setting].acquired if setting in self.found else pd.DataFrame({"strategy": []})
+        scores = acquired[(acquired["strategy"] == "cal") & (acquired["round"] > 0)]["score"] if len(acquired) else []
+        return float((scores == 0).mean()) if len(scores) else np.nan
+
     def over_full_data(self, setting: str) -> Difference:
         """Of CAL's last round, the thirtieth, from training on all data; only of settings with so many."""
         runs, full = self.long.get("long" if setting == "all" else setting), self.found.get(setting)
@@ -85,10 +91,10 @@ def fault_table(places: Places) -> str:
         full = faulty.found[setting].full_scores() if setting in faulty.found else {}
         if setting not in faulty.found:
             continue
-        rows.append([setting, *means, np.mean(list(full.values())) if full else np.nan])
+        rows.append([setting, *means, np.mean(list(full.values())) if full else np.nan, faulty.ties(setting)])
         told = [faulty.difference(setting, *pair) for pair in PAIRS] + [faulty.over_full_data(setting)]
         pairs.append([setting, *(str(each) if each.n else "" for each in told)])
-    columns = ["setting", *(NAMES[each] for each in GROUPS["paper"]), "all data"]
+    columns = ["setting", *(NAMES[each] for each in GROUPS["paper"]), "all data", "CAL at ½"]
     heads = ["setting", *(f"{NAMES[a]} over {NAMES[b]}" for a, b in PAIRS), "CAL's last over all data"]
     text = shown("Faults on TREC: area over ten rounds, three seeds", pd.DataFrame(rows, columns=columns))
     return text + shown("Faults on TREC: differences", pd.DataFrame(pairs, columns=heads))

@@ -399,3 +399,57 @@ def test_vectors_are_those_of_the_wheel(tmp_path):
 def test_positions_collide_by_chance():
     tables = importlib.import_module("tables")
     assert tables.positions(10, n_batch=2, n_rounds=3) == pytest.approx(4 / 10 + 4 / 8 + 4 / 6)
+
+
+@pytest.fixture
+def small_paper(monkeypatch, tmp_path):
+    """Where a small corpus, vectors of its words and its finished runs are, instead of TREC and its thirty rounds."""
+    words = {"place": ["where", "city"], "person": ["who", "wrote"], "number": ["many", "far"]}
+    folder = tmp_path / "data" / "trec"
+    folder.mkdir(parents=True)
+    for name, n in {"train": 60, "test": 30}.items():
+        labels = RNG.choice(list(words), n)
+        texts = [f"{RNG.choice(words[label])} {RNG.choice(words['place'])} {row}" for row, label in enumerate(labels)]
+        rows = {"id": [f"{name}{row}" for row in range(n)], "text": texts, "label": labels}
+        pd.DataFrame(rows).to_csv(folder / f"{name}.csv", index=False)
+    vectors = KeyedVectors(4)
+    vectors.add_vectors([*itertools.chain(*words.values())], RNG.normal(size=(6, 4)).astype(np.float32))
+    vectors.save(str(tmp_path / "glove.kv"))
+    grids, measures, run = map(importlib.import_module, ("grids", "measures", "run"))
+    learner = MLP(hidden=[8], n_epochs=3, batch_size=8, lr=1e-2)
+    tiny = {"learner": learner, "seed_size": 12, "query_size": 6, "rounds": 2}
+    monkeypatch.setitem(grids.SETTINGS, "trec", tiny)
+    monkeypatch.setitem(grids.GROUPS, "paper", ["random", "least_confidence", "dal", "cal"])
+    places = measures.Places(tmp_path / "runs", tmp_path / "data", tmp_path / "glove.kv")
+    cells = [grids.Cell("trec", "glove", "paper", seed) for seed in PAPER_SEEDS[:2]]
+    run.simulate(cells, places.data, places.glove, places.runs)
+    return places, cells
+
+
+def test_from_cells_to_tables(blank_pictures, small_paper, monkeypatch, capsys):
+    (places, cells), run, tables = small_paper, importlib.import_module("run"), importlib.import_module("tables")
+    monkeypatch.setattr(type(cells[0]), "simulate", lambda *_: pytest.fail("simulated again"))
+    capsys.readouterr()
+    run.simulate(cells, places.data, places.glove, places.runs)
+    assert capsys.readouterr().out == ""
+    for name in ("table2", "table4", "figure3", "figure4", "full_data", "legacy", "claims"):
+        assert "CAL" in tables.RESULTS[name].text(places)
+    assert {path.name for path in (places.runs / "figures").iterdir()} == {"figure3_trec.png", "figure4_trec.png"}
+    scores = run.scores(places.runs)
+    assert scores["strategy"].value_counts().to_dict() == dict.fromkeys(
+        ["random", "least_confidence", "dal", "cal", "all data"], 2
+    )
+
+
+def test_a_fault_that_cannot_touch_a_strategy_leaves_its_scores(monkeypatch):
+    faults = importlib.import_module("faults")
+
+    def runs(area):
+        return SimpleNamespace(scores=lambda strategy, measure: {1: area})
+
+    monkeypatch.setattr(faults.Faulty, "found", {"none": runs(0.5), "all": runs(0.6), "only_relu_logits": runs(0.7)})
+    faulty = faults.Faulty(Path())
+    assert faulty.scores("only_relu_logits", "random") == {1: 0.5}
+    assert faulty.scores("only_relu_logits", "cal") == {1: 0.7}
+    assert faulty.scores("without_relu_logits", "random") == {1: 0.6}
+    assert faulty.scores("without_relu_logits", "cal") == {}
