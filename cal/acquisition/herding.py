@@ -124,8 +124,8 @@ class UncertaintyHerding(Herding):
     lowest score in the pool. Weights that are all equal are 1, which is MaxHerding.
 
     In the paper the kernel compares embeddings of the trained network, h is the smallest distance between labelled
-    instances (`bandwidth=smallest`), and probabilities are sharpened or softened by a temperature that is fitted on
-    held-out labels, which a round does not have.
+    instances (`bandwidth=smallest`), which among texts a single near copy decides, and probabilities are sharpened or
+    softened by a temperature that is fitted on held-out labels, which a round does not have.
 
     Args:
         by: strategy whose scores are the weights; margin by default.
