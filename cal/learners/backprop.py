@@ -58,6 +58,7 @@ def fit(
     batch_size: int,
     lr: float,
     rows: Tensor | None = None,
+    weights: Tensor | None = None,
     weight_decay: float = 0.01,
     on_epoch_end: Callable[[int], None] = lambda epoch: None,
     on_batch: Callable[[slice, Tensor, Tensor], None] = lambda runs, positions, logits: None,
@@ -76,6 +77,7 @@ def fit(
         batch_size: instances per step; the last batch of an epoch may be smaller.
         lr: AdamW's learning rate.
         rows: (run, instance) rows of `x` to train on, which saves a copy of them; None trains on all.
+        weights: (run, instance) weights w in the loss of a step, Σ w l / Σ w; None is the plain mean.
         weight_decay: AdamW's decoupled decay; the default is PyTorch's.
         on_epoch_end: function called with the index of each epoch after its last step.
         on_batch: function called in each step with some of the runs, the (run, batch) positions of their batch and its
@@ -93,6 +95,7 @@ def fit(
     shuffle, dropout = streams.start(f"{purpose}/shuffle"), streams.start(f"{purpose}/dropout")
 
     target = (one_hot(gold, net.widths[-1]) if gold.dim() == 2 else gold).to(net.dtype)  # (run, instance, class)
+    weigh = None if weights is None else weights.to(net.dtype).unsqueeze(-1)  # (run, instance, 1)
     on_gpu = net.device.type == "cuda"
     moments = moments or Moments.fresh(net)
     together = [slice(0, net.n_runs)] if on_gpu else [slice(run, run + 1) for run in range(net.n_runs)]
@@ -100,7 +103,8 @@ def fit(
     def training_of(runs: slice) -> _Training:
         at = None if rows is None else rows[runs]
         given = x[runs] if at is None else x, at, target[runs]
-        return _Training(net, runs, *given, adamw, on_gpu, moments, gradients or Backprop)
+        weight = None if weigh is None else weigh[runs]
+        return _Training(net, runs, *given, adamw, on_gpu, moments, gradients or Backprop, weight)
 
     trainings = [training_of(runs) for runs in together]
     for epoch in range(n_epochs):
@@ -134,9 +138,10 @@ class _Training:
         captured: bool,
         moments: Moments,
         gradients: Callable[[StackedMLP, Tensor, Tensor, int], Backprop],
+        weights: Tensor | None = None,
     ) -> None:
         self.runs, self._net, self._x, self._rows, self._target, self._adamw = runs, net, x, rows, target, adamw
-        self._captured, self._gradients = captured, gradients
+        self._captured, self._gradients, self._weights = captured, gradients, weights
         self._flat = net.flat[runs]
         self._flat_grad = torch.zeros_like(self._flat)
         self._mean, self._square, self._n_steps = moments.mean[runs], moments.square[runs], moments.n_steps[runs.start]
@@ -147,7 +152,8 @@ class _Training:
         """Takes a step on the (run, batch) positions of a batch; its (run, batch, class) logits live until the next."""
         n = positions.shape[1]
         if n not in self._batches:
-            self._batches[n] = self._gradients(self._net, self._flat, self._flat_grad, n)
+            batch = self._batches[n] = self._gradients(self._net, self._flat, self._flat_grad, n)
+            batch.weights = None if self._weights is None else batch.x.new_empty(len(batch.x), n, 1)
             if self._captured:
                 state = [self._flat, self._mean, self._square, self._n_steps]
                 self._graphs[n] = _Graph(self._step, positions, kept, state)
@@ -160,7 +166,10 @@ class _Training:
     def _step(self, positions: Tensor, kept: Tensor | None) -> None:
         batch = self._batches[positions.shape[1]]
         at = positions if self._rows is None else self._rows.gather(1, positions)
-        for values, index, out in ((self._x, at, batch.x), (self._target, positions, batch.target)):
+        read = [(self._x, at, batch.x), (self._target, positions, batch.target)]
+        if self._weights is not None and batch.weights is not None:
+            read.append((self._weights, positions, batch.weights))
+        for values, index, out in read:
             if len(values) == 1:  # many times faster than gather
                 torch.index_select(values[0], 0, index[0], out=out[0])
             else:
@@ -184,6 +193,7 @@ class _Training:
 class Backprop:
     """Gradients of the cross-entropy, summed over runs and averaged within each, for batches of one size.
 
+    With weights w of the instances, the average of losses l is Σ w l / Σ w.
     A subclass may train by another loss, with `logit_gradient`, or look at what `forward` has computed.
 
     Args:
@@ -195,9 +205,12 @@ class Backprop:
     Attributes:
         x: (run, instance, feature) inputs, to fill in.
         target: (run, instance, class) one-hot gold classes or probabilities of them, to fill in.
+        weights: (run, instance, 1) weights of the instances, to fill in; None if they have none.
         outputs: (run, instance, width) output of each layer for the last batch; `backward` overwrites hidden ones.
         logits: (run, instance, class) logits of the last batch, the last of `outputs`.
     """
+
+    weights: Tensor | None = None
 
     def __init__(self, net: StackedMLP, flat: Tensor, flat_grad: Tensor, n: int) -> None:
         self._net, self._n, self._scale = net, n, 1 / (1 - net.dropout)
@@ -234,8 +247,11 @@ class Backprop:
                     h.mul_(self._factors[layer])
 
     def logit_gradient(self) -> Tensor:
-        """(run, instance, class) gradient of the loss with respect to the logits: (softmax - target) / n."""
-        return torch.softmax(self.logits, dim=-1, out=self._errors[-1]).sub_(self.target).div_(self._n)
+        """(run, instance, class) gradient of the loss with respect to the logits: (softmax - target) w / Σ w."""
+        grad = torch.softmax(self.logits, dim=-1, out=self._errors[-1]).sub_(self.target)
+        if self.weights is None:
+            return grad.div_(self._n)
+        return grad.mul_(self.weights).div_(self.weights.sum(dim=1, keepdim=True))
 
     def backward(self, grad: Tensor, kept: Tensor | None) -> None:
         """Computes the gradients of weights and biases from that of the logits."""

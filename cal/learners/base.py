@@ -216,7 +216,8 @@ def as_learner(spec: Any = "mlp", **parameters: Any) -> LearnerConfig:
 
     Example:
         >>> as_learner({"mlp": {"hidden": [100]}}, n_epochs=5)
-        MLP(hidden=[100], dropout=0.3, n_epochs=5, batch_size=16, lr=0.0001, weight_decay=0.01, precision='float32')
+        MLP(hidden=[100], dropout=0.3, n_epochs=5, batch_size=16, lr=0.0001, weight_decay=0.01, precision='float32',
+            class_weights=None)
         >>> from sklearn.linear_model import LogisticRegression
         >>> as_learner(LogisticRegression(C=10))
         Scikit(LogisticRegression(C=10), parameters={}, n_epochs=1)

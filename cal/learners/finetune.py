@@ -15,6 +15,7 @@ from torch import Tensor
 from cal.data.tokens import Tokens
 from cal.dynamics.distributed import n_processes, rank, summed
 from cal.errors import WorkerError
+from cal.learners.class_weights import instance_weights
 from cal.learners.classifier import Classifier
 from cal.streams import Keyed, Streams, stream
 
@@ -38,6 +39,7 @@ class Schedule:
         warmup: fraction of the steps in which the learning rate rises from 0; then it falls linearly to 0.
         weight_decay: AdamW's decay of matrices and embeddings.
         max_grad_norm: norm to which longer gradients are clipped.
+        class_weights: `balanced`, or None for the plain mean of the losses.
     """
 
     n_epochs: int
@@ -47,6 +49,7 @@ class Schedule:
     warmup: float
     weight_decay: float
     max_grad_norm: float
+    class_weights: str | None = None
 
     def rate(self, step: int, n_steps: int) -> float:
         """The learning rate of a step.
@@ -96,6 +99,7 @@ class FineTuning:
     ) -> None:
         self._classifier, self._tokens, self._schedule, self._autocast = classifier, tokens, schedule, autocast
         self._rows, self._gold = rows.cpu().numpy(), gold
+        self._weights = instance_weights(schedule.class_weights, gold[None], classifier.n_classes)
         self._lengths = tokens.document_lengths("train")[self._rows]
         self._micro = schedule.micro_batch_size
         self._keys = Keyed.of(streams, "classifier/dropout")
@@ -156,7 +160,7 @@ class FineTuning:
                 gradient.zero_()
             try:
                 for start in range(0, len(mine), self._micro):
-                    self._add_gradient(epoch, mine[start : start + self._micro], len(batch))
+                    self._add_gradient(epoch, mine[start : start + self._micro], batch)
                 break
             except torch.OutOfMemoryError as error:
                 if self._micro == 1:
@@ -176,8 +180,8 @@ class FineTuning:
         self.step += 1
         self.within_update = False
 
-    def _add_gradient(self, epoch: int, positions: np.ndarray, n_batch: int) -> None:
-        """Adds the contribution of some instances to the gradient of a batch of `n_batch`."""
+    def _add_gradient(self, epoch: int, positions: np.ndarray, batch: np.ndarray) -> None:
+        """Adds the contribution of some instances to the gradient of a batch."""
         n_choices, rows = self._tokens.n_choices, self._rows[positions]
         sequences = torch.from_numpy((rows[:, None] * n_choices + np.arange(n_choices)).ravel()).to(
             self._keys.keys.device
@@ -187,9 +191,18 @@ class FineTuning:
         with self._classifier.dropout.training(keys.derived(sequences), keys.derived(-2 - self.step)):
             with self._autocast():
                 logits = self._classifier(self._tokens.batch("train", rows)).logits
-            loss = torch.nn.functional.cross_entropy(logits, self._gold[at], reduction="sum") / n_batch
+            loss = self._loss(logits, at, batch)
             loss.backward()  # within it, because gradient checkpointing needs the same dropout
         self.logits[at] = logits.detach()
+
+    def _loss(self, logits: Tensor, at: Tensor, batch: np.ndarray) -> Tensor:
+        """The part of a batch's mean loss that some of its instances have."""
+        if self._weights is None:
+            return torch.nn.functional.cross_entropy(logits, self._gold[at], reduction="sum") / len(batch)
+        losses = torch.nn.functional.cross_entropy(logits, self._gold[at], reduction="none")
+        weights = self._weights[0]
+        share = weights[at] / weights[torch.from_numpy(batch).to(weights.device)].sum()
+        return (losses * share.to(losses.dtype)).sum()
 
     def _halve(self) -> None:
         self._micro = (min(self._micro, self._schedule.batch_size) + 1) // 2

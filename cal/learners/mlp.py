@@ -20,6 +20,7 @@ from cal.dynamics.training_dynamics import Capture, TrainingDynamics
 from cal.errors import FeatureError, StrategyError, shown
 from cal.learners import backprop
 from cal.learners.base import LatePrediction, Prediction
+from cal.learners.class_weights import class_weight_problems, instance_weights
 from cal.learners.nn import PRECISIONS, StackedMLP
 from cal.stopwatch import phase
 from cal.streams import Streams
@@ -46,6 +47,9 @@ class MLP:
         weight_decay: AdamW's decay; the paper gives none, and this is PyTorch's default.
         precision: what matrix products round their factors to: float32; tf32, on GPUs that have it; or bf16, which
             is no faster on a CPU.
+        class_weights: weights of the classes in the loss: `balanced` makes all classes among the labelled instances
+            count the same, n / (k n_c) for a class with n_c of the n instances of k classes; null counts all
+            instances the same.
 
     References:
         Cartography Active Learning (Zhang and Plank, 2021)
@@ -59,6 +63,7 @@ class MLP:
     lr: float = 1e-4
     weight_decay: float = 0.01
     precision: str = "float32"
+    class_weights: str | None = None
 
     reads_features = True
     uses_gpu = True
@@ -70,7 +75,8 @@ class MLP:
             problems.append(f"hidden must list at least one width, each a whole number, not {shown(self.hidden)}.")
         problems += numbers_in("[0, 1)", dropout=self.dropout) + numbers_in("(0, inf)", lr=self.lr)
         problems += numbers_in("[0, inf)", weight_decay=self.weight_decay)
-        refuse(problems + one_of(PRECISIONS, precision=self.precision))
+        problems += one_of(PRECISIONS, precision=self.precision)
+        refuse(problems + class_weight_problems(self.class_weights))
 
     @property
     def abilities(self) -> frozenset[str]:
@@ -212,6 +218,7 @@ class MLPLearner:
             batch_size=config.step_size(gold.shape[1]),
             lr=config.lr,
             rows=rows,
+            weights=instance_weights(config.class_weights, gold, self.n_classes),
             weight_decay=config.weight_decay,
             on_epoch_end=record,
             on_batch=keep,

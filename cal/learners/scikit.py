@@ -14,6 +14,7 @@ from cal.data.directions import principal_directions, project
 from cal.data.features import Features
 from cal.data.scikit import unfitted
 from cal.errors import ConfigError, FeatureError
+from cal.learners.class_weights import class_weight_problems, own_class_weights, weight_argument
 from cal.learners.scikit_learner import ScikitInputs, ScikitLearner, Way
 from cal.registry import described
 
@@ -42,9 +43,13 @@ class Scikit:
             `package.module.Class`.
         parameters: parameters to set, such as `{C: 10}`.
         n_epochs: number of passes of `partial_fit`; None is 30, or what the classifier has.
+        class_weights: weights of the classes, which the classifier must take as `sample_weight`: `balanced` makes all
+            classes among the labelled instances count the same, n / (k n_c) for a class with n_c of the n instances of
+            k classes; null counts all instances the same.
 
     Raises:
-        ConfigError: if the estimator is no classifier with probabilities, or `n_epochs` does not fit it.
+        ConfigError: if the estimator is no classifier with probabilities, or `n_epochs` or `class_weights` do not fit
+            it.
 
     Example:
         >>> from sklearn.linear_model import LogisticRegression, SGDClassifier
@@ -55,6 +60,7 @@ class Scikit:
     estimator: Any = "sklearn.linear_model.LogisticRegression"
     parameters: dict[str, Any] = field(default_factory=dict)
     n_epochs: int | None = None
+    class_weights: str | None = None
 
     reads_features = True
     uses_gpu = False
@@ -63,6 +69,7 @@ class Scikit:
     def __post_init__(self) -> None:
         self._unfitted = unfitted(self.estimator, self.parameters, "learner", ["fit"])
         problems = _refused(self._unfitted) + whole_numbers(or_null=True, n_epochs=self.n_epochs)
+        problems += class_weight_problems(self.class_weights)
         if not problems:
             self._way, own = _way(self._unfitted, self.n_epochs)
             if self.n_epochs not in (None, own):
@@ -72,11 +79,31 @@ class Scikit:
                     "passes, such as SGDClassifier(loss='log_loss')."
                 )
             self.n_epochs = own
+            problems += self._weighting()
         if problems:
             raise ConfigError(problems)
 
     def __repr__(self) -> str:
-        return f"Scikit({described(self.estimator)}, parameters={self.parameters}, n_epochs={self.n_epochs})"
+        weights = f", class_weights={self.class_weights!r}" if self.class_weights else ""
+        return f"Scikit({described(self.estimator)}, parameters={self.parameters}, n_epochs={self.n_epochs}{weights})"
+
+    def _weighting(self) -> list[str]:
+        """Finds out how the classifier takes the weights of instances; a sentence if it cannot."""
+        self._weight_argument = ""
+        if self.class_weights is None:
+            return []
+        name, own = type(self._unfitted).__name__, own_class_weights(self._unfitted)
+        told = f"class_weights is {self.class_weights}, but {name}"
+        if own:
+            return [f"{told} has {own} of its own, and the two would multiply. Leave one of them out."]
+        found = weight_argument(self._unfitted, "partial_fit" if self._way == "passes" else "fit")
+        self._weight_argument = found or ""
+        if found:
+            return []
+        return [
+            f"{told} takes no sample_weight, or has a classifier within that takes none. Leave it out, or give a "
+            "classifier that takes them, such as LogisticRegression()."
+        ]
 
     def inputs(self, corpus: Corpus, features: Features | None, needs: frozenset[str] = frozenset()) -> ScikitInputs:
         """The document vectors, and dense ones for strategies that use them.
@@ -99,7 +126,8 @@ class Scikit:
 
     def build(self, inputs: ScikitInputs, n_classes: int, n_runs: int, device: torch.device) -> ScikitLearner:
         """A learner of document vectors."""
-        return ScikitLearner(self._unfitted, self._way, int(self.n_epochs or 1), inputs, n_classes, n_runs)
+        weights = (self.class_weights, self._weight_argument)
+        return ScikitLearner(self._unfitted, self._way, int(self.n_epochs or 1), inputs, n_classes, n_runs, *weights)
 
     def bytes_per_run(self, inputs: ScikitInputs, n_instances: int, n_labelled: int, n_classes: int) -> int:
         """Memory of a GPU that one run takes; it uses none."""

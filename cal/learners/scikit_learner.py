@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -20,6 +20,7 @@ from cal.dynamics.scale import log_probs
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
 from cal.errors import CalError, ConfigError, LearnerError, StrategyError
 from cal.learners.base import Prediction
+from cal.learners.class_weights import instance_weights
 from cal.stopwatch import phase
 from cal.streams import Streams, stream
 from cal.threads import one_thread
@@ -58,13 +59,24 @@ class ScikitLearner:
         inputs: document vectors.
         n_classes: number of labels.
         n_runs: number of runs, R.
+        class_weights: `balanced` or None.
+        weight_argument: argument by which the classifier takes weights of instances.
     """
 
     batch_size, precision = 16, "float32"
 
     def __init__(
-        self, estimator: Any, way: Way, n_epochs: int, inputs: ScikitInputs, n_classes: int, n_runs: int
+        self,
+        estimator: Any,
+        way: Way,
+        n_epochs: int,
+        inputs: ScikitInputs,
+        n_classes: int,
+        n_runs: int,
+        class_weights: str | None = None,
+        weight_argument: str = "",
     ) -> None:
+        self._class_weights, self._weight_argument = class_weights, weight_argument
         self.n_classes, self.n_runs = n_classes, n_runs
         self._estimator, self._way, self._n_epochs = estimator, way, n_epochs
         self._x, self._vectors = inputs.features.splits(), inputs.vectors
@@ -93,7 +105,9 @@ class ScikitLearner:
             for seed in streams.seeds
         ]
         trainings = [
-            classifier.train(self._rows(labelled[run]), gold[run].numpy(), self._rows(watched[run]))
+            classifier.train(
+                self._rows(labelled[run]), gold[run].numpy(), self._rows(watched[run]), self._given(gold[run])
+            )
             for run, classifier in enumerate(self._classifiers)
         ]
         for epoch in range(self._n_epochs):
@@ -142,6 +156,11 @@ class ScikitLearner:
         new._classifiers, new.n_runs = [], n_runs
         return new
 
+    def _given(self, gold: Tensor) -> dict[str, np.ndarray]:
+        """What a classifier is told of the weights of its instances."""
+        weights = instance_weights(self._class_weights, gold[None], self.n_classes)
+        return {} if weights is None else {self._weight_argument: weights[0].numpy()}
+
     def _rows(self, rows: Tensor) -> Any:
         """(instance, feature) vectors of rows of the train split."""
         return self._x["train"][rows.cpu().numpy()]
@@ -167,18 +186,25 @@ class _Classifier:
         self._estimator, self._way, self._n_epochs, self._n_classes = estimator, way, n_epochs, n_classes
         self.stage: int | None = None
 
-    def train(self, x: Any, gold: np.ndarray, watched: Any) -> Iterator[Tensor]:
-        """(instance, class) logits of the watched vectors after each epoch."""
+    def train(self, x: Any, gold: np.ndarray, watched: Any, given: Mapping[str, np.ndarray]) -> Iterator[Tensor]:
+        """(instance, class) logits of the watched vectors after each epoch.
+
+        Args:
+            x: (instance, feature) vectors to train on.
+            gold: (instance,) their classes.
+            watched: (other instance, feature) vectors.
+            given: weights of the instances, by the name of the argument; empty if they have none.
+        """
         n_left = self._n_epochs
         with _explained(self._estimator, x):
             if len(np.unique(gold)) == 1:  # which most classifiers refuse
-                self._estimator, self._way = _constant(), "once"
+                self._estimator, self._way, given = _constant(), "once", {}
             if self._way == "passes":
                 for _ in range(n_left):
-                    self._estimator.partial_fit(x, gold, classes=np.arange(self._n_classes))
+                    self._estimator.partial_fit(x, gold, classes=np.arange(self._n_classes), **given)
                     yield self.logits(watched)
                 return
-            self._estimator.fit(x, gold)
+            self._estimator.fit(x, gold, **given)
             if self._way == "stages":
                 for stage, probs in enumerate(self._estimator.staged_predict_proba(watched)):
                     self.stage, n_left = stage, n_left - 1

@@ -12,6 +12,7 @@ from cal.data.features import Features
 from cal.data.pretrained import Pretrained
 from cal.data.tokens import Tokens, tokenise
 from cal.errors import ModelError, shown
+from cal.learners.class_weights import class_weight_problems
 from cal.learners.classifier import Architecture, shared_classifier
 from cal.learners.finetune import Schedule
 from cal.learners.nn import PRECISIONS
@@ -47,6 +48,9 @@ class Transformer:
         new_head: replace the head of the model by a fresh one.
         gradient_checkpointing: recompute activations instead of keeping them, which saves memory and takes time.
         compile: compile the model first, which takes a minute or more.
+        class_weights: weights of the classes in the loss: `balanced` makes all classes among the labelled instances
+            count the same, n / (k n_c) for a class with n_c of the n instances of k classes; null counts all
+            instances the same.
 
     References:
         BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding (Devlin et al., 2019)
@@ -73,6 +77,7 @@ class Transformer:
     new_head: bool = False
     gradient_checkpointing: bool = False
     compile: bool = False
+    class_weights: str | None = None
 
     reads_features = False
     uses_gpu = True
@@ -87,7 +92,8 @@ class Transformer:
         problems += numbers_in("(0, inf)", lr=self.lr, max_grad_norm=self.max_grad_norm)
         problems += numbers_in("[0, inf)", weight_decay=self.weight_decay)
         problems += numbers_in("[0, 1)", warmup=self.warmup) + numbers_in("[0, 1)", or_null=True, dropout=self.dropout)
-        refuse(problems + one_of(POOLING, pooling=self.pooling) + one_of(PRECISIONS, precision=self.precision))
+        problems += one_of(POOLING, pooling=self.pooling) + one_of(PRECISIONS, precision=self.precision)
+        refuse(problems + class_weight_problems(self.class_weights))
 
     @property
     def abilities(self) -> frozenset[str]:
@@ -112,6 +118,7 @@ class Transformer:
             self.warmup,
             self.weight_decay,
             self.max_grad_norm,
+            self.class_weights,
         )
 
     def inputs(self, corpus: Corpus, features: Features | None, needs: frozenset[str] = frozenset()) -> Tokens:

@@ -455,7 +455,7 @@ def _of_rest(about: Given) -> list[Call]:
     x, gold = np.random.default_rng(0).normal(size=(40, 3)), torch.arange(40) % 2
     flips = np.arange(20) // 10 == np.array([[0], [1]])
     return [
-        Call("MLP", cal.MLP, {"hidden": [4], "n_epochs": 1, "batch_size": 2, "lr": 0.1, "dropout": 0.1}),
+        Call("MLP", cal.MLP, {"hidden": [4], "n_epochs": 1, "lr": 0.1, "dropout": 0.1, "class_weights": "balanced"}),
         Call("Scikit", cal.Scikit, {"estimator": "sklearn.linear_model.LogisticRegression", "parameters": {}}),
         Call("Transformer", cal.Transformer, {"model": "x", "n_epochs": 1, "lr": 0.1, "batch_size": 2}),
         Call(

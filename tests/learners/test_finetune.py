@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from sklearn.utils.class_weight import compute_class_weight
 
 from cal.errors import LearnerError, StorageError, WorkerError
 from cal.learners import checkpoint as checkpoints
@@ -63,6 +64,10 @@ def loop(by_hand, corpus, learner, masks=lambda model: lambda epoch, rows: None)
     rows, draws = LABELLED[0].numpy(), Streams([SEED], 1).start("classifier/shuffle")
     lengths = np.array([by_hand.read(corpus, tokenizer, "train", [row])["input_ids"].shape[-1] for row in rows])
     gold, step, ends, passes = torch.from_numpy(corpus.train.gold)[LABELLED[0]], 0, [], []
+    of_class = None
+    if config.class_weights:
+        given = compute_class_weight("balanced", classes=np.arange(corpus.n_classes), y=gold.numpy())
+        of_class = torch.from_numpy(given).float()
     drop = masks(model)
     for epoch in range(config.n_epochs):
         during = torch.zeros(N, corpus.n_classes)
@@ -70,7 +75,7 @@ def loop(by_hand, corpus, learner, masks=lambda model: lambda epoch, rows: None)
             drop(epoch, rows[batch])
             logits = model(**by_hand.read(corpus, tokenizer, "train", rows[batch])).logits
             during[batch] = logits.detach()
-            torch.nn.functional.cross_entropy(logits, gold[batch]).backward()
+            torch.nn.CrossEntropyLoss(of_class)(logits, gold[batch]).backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), config.max_grad_norm)
             for group in optimizer.param_groups:
                 group["lr"] = config.lr * factors[step]
@@ -98,6 +103,19 @@ def test_training_is_a_plain_loop(make_learner, make_corpus, tiny, by_hand, kind
     expected = torch.nn.functional.cross_entropy(logits.transpose(1, 2), gold.expand(3, -1), reduction="none")
     torch.testing.assert_close(dynamics.loss[0], expected, rtol=0, atol=1e-4)
     assert (dynamics.loss[0, -1] - dynamics.loss[0, 0]).abs().max() > 1e-2  # something was learnt
+
+
+@pytest.mark.parametrize("micro_batch_size", [None, 3])
+def test_weighted_training_is_a_plain_loop_with_torchs_weighted_loss(
+    make_learner, make_corpus, by_hand, micro_batch_size
+):
+    corpus = make_corpus()
+    hyper = {"dropout": 0.0, "n_epochs": 3, "micro_batch_size": micro_batch_size}
+    weighted, plain = (fit(make_learner(corpus, class_weights=w, **hyper), corpus) for w in ("balanced", None))
+    ends, _, gold = loop(by_hand, corpus, make_learner(corpus, class_weights="balanced", **hyper))
+    expected = torch.nn.functional.cross_entropy(ends.transpose(1, 2), gold.expand(3, -1), reduction="none")
+    torch.testing.assert_close(weighted.loss[0], expected, rtol=0, atol=1e-4)
+    assert (plain.loss[0] - expected).abs().max() > 1e-2
 
 
 @pytest.mark.parametrize("n_choices", [1, 3])
