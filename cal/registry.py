@@ -151,7 +151,8 @@ STOPPING = {
         "cal.simulation.stopping:ExpectedGain", "the accuracy that the model expects has levelled off"
     ),
     "max_rounds": Entry("cal.simulation.stopping:MaxRounds", "a number of batches: {max_rounds: {rounds: 10}}"),
-    "target_accuracy": Entry("cal.simulation.stopping:TargetAccuracy", "accuracy on the dev_size documents set aside"),
+    "target_accuracy": Entry("cal.simulation.stopping:TargetAccuracy", "accuracy on a dev set"),
+    "target_macro_f1": Entry("cal.simulation.stopping:TargetMacroF1", "macro F1 on a dev set, for rare classes"),
     "any_of": Entry("cal.simulation.stopping:AnyOf", "at least one of several: {any_of: [expected_gain, ...]}"),
     "all_of": Entry("cal.simulation.stopping:AllOf", "all of several in the same round"),
 }

@@ -162,7 +162,7 @@ def test_a_file_of_ones_own_is_found(tmp_path):
         ("stopping=expected_gain", "must be a list"),
         ("stopping=[expected_gian]", "Did you mean 'expected_gain'"),
         ("stopping=[{any_of:[expected_gain,{max_rounds:{round:3}}]}]", "Did you mean 'rounds'"),
-        ("stopping=[{target_accuracy:{accuracy:.8}}]", "give dev_size="),
+        ("stopping=[{target_macro_f1:{macro_f1:80}}]", "macro_f1 must be a number from 0 to 1, not 80"),
         ("stop=true", "give stopping="),
         ("dev_size=5", "no stopping criterion uses"),
         ("experiment=smok", "Did you mean 'smoke'"),

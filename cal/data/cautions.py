@@ -58,15 +58,17 @@ def check_labels(corpus: Corpus, judge: str = "") -> None:
         logger.warning("%s: %s %s", corpus.name, " ".join(doubts), _DECIDE)
 
 
-def in_train(corpus: Corpus) -> int:
-    """Number of test documents whose text is also in train, apart from whitespace and case."""
-    if corpus.test is None:
+def in_train(corpus: Corpus, split: str = "test") -> int:
+    """Number of documents of a split whose text is also in train, apart from whitespace and case."""
+    if (others := corpus.splits().get(split)) is None:
         return 0
     known = {text_form(text) for text in corpus.train.texts}
-    return sum(text_form(text) in known for text in corpus.test.texts)
+    return sum(text_form(text) in known for text in others.texts)
 
 
-def usage(corpus: Corpus, *, needs_test: bool, held_out: bool = False, split: str = "train") -> str:
+def usage(
+    corpus: Corpus, *, needs_test: bool, held_out: bool = False, split: str = "train", uses_dev: bool = False
+) -> str:
     """The documents that a command uses and those that it leaves alone, in a sentence or two.
 
     Args:
@@ -74,6 +76,7 @@ def usage(corpus: Corpus, *, needs_test: bool, held_out: bool = False, split: st
         needs_test: whether the command measures accuracy on the test split.
         held_out: whether the test split was held out for this command.
         split: what was asked for, if the command needs no test split: see `cal.data.parts.only`.
+        uses_dev: whether the command looks at the dev split.
 
     Example:
         >>> train = Split(["a", "b"], ["Who?", "When?"], [0, 1])
@@ -99,7 +102,7 @@ def usage(corpus: Corpus, *, needs_test: bool, held_out: bool = False, split: st
             f"{name}: the {n_train:,} documents of train are for training, and the {n_test:,} of test measure accuracy."
         )
     if "dev" in others:
-        told += f" The {others['dev']} are not used."
+        told += f" The {others['dev']} {'are for stopping criteria' if uses_dev else 'are not used'}."
     if n_known := in_train(corpus):
         told += f" {overlap_text(n_known, n_test)}"
     return told
@@ -130,7 +133,10 @@ def cautions(corpus: Corpus) -> list[str]:
         way = "hold out a fifth of train" if corpus.may_hold_out else "need one"
         told.append(f"There is no test split; commands that measure accuracy {way}.")
     if corpus.dev is not None:
-        told.append("No command uses dev, except with split=dev or split=all.")
+        told.append(
+            "Nothing is trained on dev; commands use it with split=dev or split=all, and cal simulate for stopping "
+            "criteria such as target_macro_f1."
+        )
     if not train.named:
         told.append("There are no ids: they are derived from the texts, and documents are named by their rows.")
     return told

@@ -34,6 +34,11 @@ class CorpusRequest(Request):
     used: str = field(init=False, repr=False, default="")
 
     @property
+    def uses_dev(self) -> bool:
+        """Whether the command looks at the dev split beside train."""
+        return False
+
+    @property
     def needs_test(self) -> bool:
         """Whether accuracy is measured on a test split."""
         return False
@@ -85,7 +90,9 @@ class CorpusRequest(Request):
                 "out a fifth."
             )
         if read.test is not None or not self.needs_test:
-            self.used = usage(read, needs_test=self.needs_test, held_out=held_out, split=self.split)
+            self.used = usage(
+                read, needs_test=self.needs_test, held_out=held_out, split=self.split, uses_dev=self.uses_dev
+            )
         return read
 
     def say_joined(self, ids: Iterable[str | int], corpus: Corpus) -> None:

@@ -53,12 +53,13 @@ def summary(findings: Findings, comparison: Comparison | None) -> Section:
 
 
 def _of_corpus(about: Mapping[str, Any]) -> list[str]:
-    """Notes on documents that inflate accuracies, and on a dev split that nothing uses."""
+    """Notes on documents that inflate accuracies, and on a dev split."""
     notes = []
     if n_known := about.get("n_test_in_train"):
         notes.append(overlap_text(n_known, about["n_test"]))
     if n_dev := about.get("n_dev"):
-        notes.append(f"Nothing here uses the dev split of the corpus ({quantity(n_dev, 'document')}).")
+        what = "Only stopping criteria use" if about.get("uses_dev") else "Nothing here uses"
+        notes.append(f"{what} the dev split of the corpus ({quantity(n_dev, 'document')}).")
     return notes
 
 

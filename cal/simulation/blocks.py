@@ -13,6 +13,7 @@ import torch
 from cal.errors import StorageError
 from cal.learners.base import Inputs, LearnerConfig
 from cal.learners.compute import fitting_blocks, in_halves, in_processes
+from cal.simulation.dev_set import DevSet
 from cal.simulation.loop import Round, Setting, advance
 from cal.simulation.observer import Observer
 from cal.simulation.partition import Partition
@@ -38,7 +39,7 @@ class Plan:
         folder: folder for the finished rounds.
         criteria: stopping criteria by label.
         stop: whether a run ends with the first criterion that is met.
-        dev_sets: instances set aside for the criteria, by seed.
+        dev_set: labelled documents for the criteria, which nothing is trained on.
         copies: instances set aside because another one has the same text.
         answers: (instance,) labels that the oracle gives, by seed; empty if it never errs.
     """
@@ -51,7 +52,7 @@ class Plan:
     folder: RunFolder
     criteria: Mapping[str, Criterion] = field(default_factory=dict)
     stop: bool = False
-    dev_sets: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    dev_set: DevSet = field(default_factory=DevSet)
     copies: Sequence[int] = ()
     answers: Mapping[int, torch.Tensor] = field(default_factory=dict)
 
@@ -61,7 +62,7 @@ class Plan:
 
     def aside(self, seed: int) -> list[int]:
         """Instances that are neither labelled nor candidates with a seed."""
-        return [*self.dev_sets.get(seed, ()), *self.copies]
+        return [*self.dev_set.aside.get(seed, ()), *self.copies]
 
 
 def carry_out(plan: Plan, runs: Sequence[Run], n_workers: int) -> None:
@@ -164,7 +165,7 @@ def _resume(plan: Plan, unfinished: dict[Run, list[dict[str, Any]]], until: int 
     if plan.criteria and not is_full:
         before = [[Observation.of(record) for record in done] for done in records]
         seeds = [run.seed for run in block]
-        observer = Observer(plan.criteria, plan.stop, seeds, labels, plan.dev_sets, before)
+        observer = Observer(plan.criteria, plan.stop, seeds, labels, plan.dev_set, before)
     learner = plan.learner.build(plan.inputs, n_classes, len(block), torch.device(plan.device))
     if setting.carries:
         for round in range(n_done):  # what these trainings leave is not on disk

@@ -10,9 +10,8 @@ from torch import Tensor
 
 from cal.acquisition.pool import Pool
 from cal.acquisition.uncertainty import entropy
-from cal.dynamics.metrics import predicted
 from cal.learners.base import Learner
-from cal.learners.evaluate import accuracy
+from cal.simulation.dev_set import DevSet
 from cal.simulation.stopping import Criterion, Observation
 from cal.streams import stream
 
@@ -27,7 +26,7 @@ class Observer:
         stop: whether a run ends with the first criterion that is met; otherwise that is only noted.
         seeds: seed of each run.
         gold: (instance,) gold classes of the train split, or (run, instance) the labels that each run is given.
-        dev_sets: instances set aside, by seed.
+        dev_set: labelled documents that nothing is trained on.
         before: per run, the observations of the rounds already finished.
     """
 
@@ -37,12 +36,13 @@ class Observer:
         stop: bool,
         seeds: Sequence[int],
         gold: Tensor,
-        dev_sets: Mapping[int, Sequence[int]],
+        dev_set: DevSet,
         before: Sequence[Sequence[Observation]],
     ) -> None:
         self._criteria, self._stop, self._gold = criteria, stop, gold.expand(len(seeds), -1)
         self._stop_sets = torch.stack([_stop_set(seed, gold.shape[-1]) for seed in seeds]).to(gold.device)
-        self._dev_sets = torch.tensor([dev_sets.get(seed, []) for seed in seeds], dtype=torch.long).to(gold.device)
+        self._dev_set = dev_set.to(gold.device)
+        self._aside = dev_set.rows(seeds, gold.device)
         self._histories = [list(observations) for observations in before]
 
     def observe(self, rows: Sequence[int], learner: Learner, pool: Pool) -> list[Observation]:
@@ -57,12 +57,7 @@ class Observer:
             An observation of each run.
         """
         probs = learner.predict(self._stop_sets[rows]).probs  # (run, instance, class)
-        dev_sets = self._dev_sets[rows]
-        dev_accuracies: list[float | None] = [None] * len(rows)
-        if dev_sets.shape[1]:
-            answers = predicted(learner.predict(dev_sets).logits)
-            labels = self._gold[list(rows)].gather(1, dev_sets)
-            dev_accuracies = [accuracy(answers[i], labels[i]).item() for i in range(len(rows))]
+        dev_scores = self._dev_set.scores(learner, self._aside[rows], self._gold[list(rows)])
         return [
             self._judged(
                 row,
@@ -72,7 +67,8 @@ class Observer:
                     predicted=probs[i].argmax(-1).cpu().numpy(),
                     expected_accuracy=probs[i].amax(-1).mean().item(),
                     uncertainty=_mean_entropy(pool.probs[i]),
-                    dev_accuracy=dev_accuracies[i],
+                    dev_accuracy=dev_scores[i][0],
+                    dev_macro_f1=dev_scores[i][1],
                 ),
             )
             for i, row in enumerate(rows)

@@ -27,12 +27,13 @@ from cal.provenance import provenance
 from cal.scratch import scratch_folder
 from cal.simulation.blocks import Plan, carry_out
 from cal.simulation.curves import LearningCurves
+from cal.simulation.dev_set import DevSet
 from cal.simulation.identity import differences
 from cal.simulation.loop import Setting
 from cal.simulation.oracle import digest as digest_of_wrong
 from cal.simulation.progress import Progress
 from cal.simulation.run_folder import FULL_DATA, Run, RunFolder
-from cal.simulation.seed_sets import SeedSet, check_sizes, choose_dev_set, choose_seed_set
+from cal.simulation.seed_sets import SeedSet, check_sizes, choose_seed_set
 from cal.stopwatch import phase
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def run_simulation(
         sizes = request.seed_size, request.dev_size
         copies = request.asked.copies(corpus.train.texts)
         check_sizes(request.seed_chooser, np.delete(corpus.train.gold, copies), *sizes, corpus.label_names)
+        dev_set = DevSet.of(corpus, request.criteria, request.dev_size, request.seeds, copies)
         with phase("features"):
             vectors = vectors_of(corpus, request.features)
             needs = frozenset[str]().union(*(strategy.needs for strategy in request.acquisitions.values()))
@@ -79,7 +81,7 @@ def run_simulation(
             held.enter_context(RunFolder(request.output).taken())
         folder = RunFolder(request.output or held.enter_context(scratch_folder()))
         folder.create(request.as_data(), about)
-        plan = _plan(request, corpus, inputs, vectors, folder, copies, wrong)
+        plan = _plan(request, corpus, inputs, vectors, folder, copies, wrong, dev_set)
         full = [Run(FULL_DATA, seed) for seed in request.seeds if request.full_data]  # the longest first
         runs = full + [Run(strategy, seed) for strategy in request.acquisitions for seed in request.seeds]
         logger.info("%d runs on %s into %s.", len(runs), about["device"], folder.path)
@@ -129,6 +131,7 @@ def _about(request: SimulationRequest, corpus: Corpus, inputs: Inputs, vectors: 
         "n_test": len(corpus.require_test("A simulation")),
         "n_test_in_train": in_train(corpus),
         "n_dev": 0 if corpus.dev is None else len(corpus.dev),
+        "uses_dev": request.uses_dev and corpus.dev is not None,
         "strategies": list(request.acquisitions),
         "seeds": request.seeds,
         "stopping": list(request.criteria),
@@ -148,6 +151,7 @@ def _plan(
     folder: RunFolder,
     copies: Sequence[int],
     wrong: np.ndarray | None,
+    dev_set: DevSet,
 ) -> Plan:
     """What workers need to know of a simulation.
 
@@ -159,12 +163,12 @@ def _plan(
         folder: folder for the finished rounds.
         copies: instances that are not asked for.
         wrong: (class, class) probabilities of what an oracle that errs says instead.
+        dev_set: labelled documents for the stopping criteria.
     """
     gold, made = corpus.train.gold, request.acquisitions
-    dev_sets = {seed: choose_dev_set(gold, request.dev_size, seed, copies) for seed in request.seeds}
     n_workers = request.workers or joblib.cpu_count()
     with phase("seed sets"):
-        aside = {seed: [*dev_set, *copies] for seed, dev_set in dev_sets.items()}
+        aside = {seed: [*dev_set.aside.get(seed, ()), *copies] for seed in request.seeds}
         seed_sets = _seed_sets(request.seed_chooser, gold, vectors, request.seed_size, aside, n_workers)
     reads_texts = any("texts" in strategy.needs for strategy in made.values())
     setting = Setting(
@@ -184,7 +188,7 @@ def _plan(
             seed: torch.from_numpy(oracle.answers(corpus.train.ids, gold, wrong, seed)) for seed in request.seeds
         }
     return Plan(
-        *(setting, inputs, request.learner, seed_sets, device, folder, criteria, request.stop, dev_sets),
+        *(setting, inputs, request.learner, seed_sets, device, folder, criteria, request.stop, dev_set),
         copies=copies,
         answers=answers,
     )

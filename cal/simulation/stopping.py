@@ -34,7 +34,8 @@ class Observation:
             instances included, that stays the same throughout a run.
         expected_accuracy: mean probability of the predicted class over the stop set.
         uncertainty: mean entropy of the predictions for the pool, in bits; 0 if the pool is empty.
-        dev_accuracy: accuracy on the documents set aside; None if there are none.
+        dev_accuracy: accuracy on the dev set: see `cal.simulation.dev_set`; None if there is none.
+        dev_macro_f1: macro F1 on the dev set; None if there is none.
         met: labels of the criteria that are met for the first time.
     """
 
@@ -44,6 +45,7 @@ class Observation:
     expected_accuracy: float
     uncertainty: float
     dev_accuracy: float | None = None
+    dev_macro_f1: float | None = None
     met: Sequence[str] = ()
 
     def record(self) -> dict[str, Any]:
@@ -54,6 +56,7 @@ class Observation:
             "expected_accuracy": self.expected_accuracy,
             "uncertainty": self.uncertainty,
             "dev_accuracy": self.dev_accuracy,
+            "dev_macro_f1": self.dev_macro_f1,
             "met": list(self.met),
         }
 
@@ -69,7 +72,7 @@ class Criterion(ABC):
     """A stopping rule. Subclasses are dataclasses whose fields are its parameters, and define `met`.
 
     Attributes:
-        needs_dev_set: whether it uses `Observation.dev_accuracy`.
+        needs_dev_set: whether it uses `Observation.dev_accuracy` or `Observation.dev_macro_f1`.
     """
 
     needs_dev_set: bool = False
@@ -199,7 +202,11 @@ class MaxRounds(Criterion):
 
 @dataclass(frozen=True)
 class TargetAccuracy(Criterion):
-    """Accuracy on the documents set aside ≥ `accuracy`. Labelling them is a cost that the curves do not show."""
+    """Accuracy on the dev set ≥ `accuracy`. Labelling the dev set is a cost that the curves do not show.
+
+    Args:
+        accuracy: accuracy to reach.
+    """
 
     needs_dev_set = True
 
@@ -211,6 +218,35 @@ class TargetAccuracy(Criterion):
     def met(self, history: Sequence[Observation]) -> bool:
         accuracy = history[-1].dev_accuracy
         return accuracy is not None and accuracy >= self.accuracy - slack(self.accuracy)
+
+
+@dataclass(frozen=True)
+class TargetMacroF1(Criterion):
+    """Macro F1 on the dev set ≥ `macro_f1`: the mean over classes of 2 TP / (2 TP + FP + FN).
+
+    Rare classes count as much as frequent ones, so the dev set needs some documents of each. A class that is neither in
+    the dev set nor predicted for it is left out of the mean; one that is only predicted counts 0. Labelling the dev set
+    is a cost that the curves do not show.
+
+    Args:
+        macro_f1: macro F1 to reach.
+
+    Example:
+        >>> observation = Observation(0, 10, np.zeros(1), 1.0, 0.0, dev_accuracy=0.95, dev_macro_f1=0.6)
+        >>> TargetMacroF1(0.5).met([observation]), TargetMacroF1(0.7).met([observation])
+        (True, False)
+    """
+
+    needs_dev_set = True
+
+    macro_f1: float
+
+    def __post_init__(self) -> None:
+        refuse(numbers_in("[0, 1]", macro_f1=self.macro_f1))
+
+    def met(self, history: Sequence[Observation]) -> bool:
+        macro_f1 = history[-1].dev_macro_f1
+        return macro_f1 is not None and macro_f1 >= self.macro_f1 - slack(self.macro_f1)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from scipy.stats import binomtest
+from sklearn.metrics import f1_score
 
 from cal.active.movement import MapPoints, Movement, map_movement
 from cal.active.person import Person, simulate_session
@@ -107,6 +108,24 @@ def test_target_accuracy_looks_at_the_test_documents(topics):
     assert first.n_decided == 60  # of which 12 are test documents; with 40 there are 8, too few to tell
     assert seen[:2] == [None, None]
     assert seen[2] is not None
+
+
+def test_target_macro_f1_waits_until_each_label_has_some_test_documents(topics, monkeypatch):
+    monkeypatch.setattr("cal.active.live_stopping.LEAST_OF_LABEL", 2)
+    live = session(topics, n=100, test_share=0.3, stopping=[{"target_macro_f1": {"macro_f1": 0.0}}])
+    learner, told = live.learner, {}
+    for record in learner.records:
+        tested = [row for row in record.test if row in learner.tested][: int(0.3 * record.n_decided)]
+        gold, says = topics.train.gold[tested], [record.test[row] for row in tested]
+        enough = np.bincount(gold, minlength=topics.n_classes).min() >= 2
+        told[record.round] = record.observation.dev_macro_f1
+        assert (told[record.round] is not None) == enough
+        names = [learner.label_names[number] for number in says]
+        if enough:
+            right = [topics.label_names[label] for label in gold]
+            assert told[record.round] == pytest.approx(f1_score(right, names, average="macro"))
+    assert None in told.values()
+    assert any(told.values())
 
 
 def test_movement_worked_by_hand():

@@ -138,7 +138,7 @@ def test_documents_that_flatter_accuracies_or_are_unused_are_named(folder):
     corpus = request.read_corpus()
     assert len(corpus.dev) == 8
     assert "The 8 of dev are not used. 2 of the 8 test documents have a text that is also in train" in request.used
-    assert "No command uses dev" in corpus.describe()
+    assert "Nothing is trained on dev" in corpus.describe()
     assert "2 of the 8 test documents" in " ".join(corpus.describe().split())
     everything = only(corpus, "all").train
     assert usage(only(corpus, "test"), needs_test=False, split="test").startswith("f: all 8 documents of test")

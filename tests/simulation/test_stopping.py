@@ -2,12 +2,13 @@
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
 from scipy.stats import entropy
-from sklearn.metrics import accuracy_score, cohen_kappa_score
+from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score
 
 from cal import registry
 from cal.acquisition.pool import PoolDocuments
@@ -32,6 +33,7 @@ from cal.simulation.stopping import (
     OverallUncertainty,
     StabilisingPredictions,
     TargetAccuracy,
+    TargetMacroF1,
     cohen_kappa,
     make_criteria,
 )
@@ -40,13 +42,14 @@ from cal.streams import Streams
 
 def history_of(n_rounds, n_instances=50, n_classes=4, seed=0):
     """Rounds in which fewer and fewer predictions change."""
-    rng = np.random.default_rng(seed)
+    rng, of_f1 = np.random.default_rng(seed), np.random.default_rng(seed + 100)
     classes, history = rng.integers(0, n_classes, n_instances), []
     for round in range(n_rounds):
         changed = rng.random(n_instances) < 0.9 / (round + 1)
         classes = np.where(changed, rng.integers(0, n_classes, n_instances), classes)
         expected, uncertainty, dev = rng.uniform(0.8, 0.82), 1 / (round + 1), rng.uniform(0.5, 1)
-        history.append(Observation(round, 10 + 5 * round, classes, expected, uncertainty, dev))
+        macro_f1 = of_f1.uniform(0.5, 1)
+        history.append(Observation(round, 10 + 5 * round, classes, expected, uncertainty, dev, macro_f1))
     return history
 
 
@@ -122,6 +125,24 @@ def test_target_accuracy_is_that_of_the_documents_set_aside():
     assert 0 < len(expected) < 10
 
 
+def test_target_macro_f1_is_that_of_the_dev_set():
+    history = history_of(10)
+    expected = [k for k in range(10) if history[k].dev_macro_f1 >= 0.7]
+    assert rounds_met(TargetMacroF1(0.7), history) == expected
+    assert 0 < len(expected) < 10
+
+
+@pytest.mark.parametrize(("target", "score"), [(TargetAccuracy, "dev_accuracy"), (TargetMacroF1, "dev_macro_f1")])
+def test_a_target_of_0_is_met_at_once_1_by_perfection_and_a_higher_one_no_earlier(target, score):
+    history = history_of(12)
+    assert rounds_met(target(0), history) == list(range(12))
+    assert rounds_met(target(1), history) == []
+    assert target(1).met([replace(history[0], **{score: 1.0})])
+    met = [set(rounds_met(target(level), history)) for level in np.linspace(0, 1, 21)]
+    assert all(higher <= lower for lower, higher in pairwise(met))
+    assert not target(0).met([replace(history[0], **{score: None})])  # without a dev set nothing is met
+
+
 def test_any_of_and_all_of_are_unions_and_intersections():
     history, parts = history_of(20), [ClassificationChange(0.04), TargetAccuracy(0.7)]
     met = [set(rounds_met(part, history)) for part in parts]
@@ -181,6 +202,8 @@ def test_a_combination_needs_what_its_parts_need():
         ([{"overall_uncertainty": {"threshold": -1}}], "threshold must be a number from 0 to inf"),
         ([{"classification_change": {"share": True}}], "share must be"),
         ([{"target_accuracy": {"accuracy": 80}}], "accuracy must be"),
+        ([{"target_macro_f1": {"macro_f1": 80}}], "macro_f1 must be"),
+        (["target_macro_f1"], "'target_macro_f1' cannot be made"),
         ([{"max_rounds": {"rounds": -1}}], "rounds must be"),
         (["max_rounds"], "'max_rounds' cannot be made"),
         (["expected_gain", "expected_gain"], "listed twice"),
@@ -204,7 +227,8 @@ KAPPA, CHANGE, UNCERTAINTY = (
     {"overall_uncertainty": {"threshold": 1.54}},
 )
 GAIN, TARGET = {"expected_gain": {"threshold": 0.002, "window": 1}}, {"target_accuracy": {"accuracy": 0.6}}
-CRITERIA = [KAPPA, CHANGE, UNCERTAINTY, GAIN, TARGET, {"max_rounds": {"rounds": 2}}]
+TARGET_F1 = {"target_macro_f1": {"macro_f1": 0.55}}
+CRITERIA = [KAPPA, CHANGE, UNCERTAINTY, GAIN, TARGET, TARGET_F1, {"max_rounds": {"rounds": 2}}]
 WATCHED = {"stopping": CRITERIA, "dev_size": 9, "strategies": ["random", "entropy"], "rounds": 6}
 ENDING = WATCHED | {"stopping": [KAPPA, GAIN, TARGET]}
 
@@ -241,6 +265,9 @@ def test_observations_are_those_of_a_learner_trained_from_scratch(reported, make
         assert told.expected_accuracy == pytest.approx(probs.max(1).mean(), abs=1e-6)
         assert told.uncertainty == pytest.approx(np.mean([entropy(probs[i], base=2) for i in pool]), abs=1e-6)
         assert told.dev_accuracy == pytest.approx(accuracy_score(corpus.train.gold[dev], probs[dev].argmax(1)))
+        assert told.dev_macro_f1 == pytest.approx(
+            f1_score(corpus.train.gold[dev], probs[dev].argmax(1), average="macro")
+        )
 
 
 def test_each_criterion_is_reported_in_the_round_that_first_meets_it(reported):
@@ -260,7 +287,7 @@ def test_each_criterion_is_reported_in_the_round_that_first_meets_it(reported):
 
 
 def test_reporting_criteria_changes_nothing_else(simulated, assert_same):
-    without_dev = {"stopping": [spec for spec in CRITERIA if spec is not TARGET]}
+    without_dev = {"stopping": [spec for spec in CRITERIA if spec not in (TARGET, TARGET_F1)]}
     assert_same(simulated(**without_dev), simulated())
 
 
@@ -309,7 +336,7 @@ def test_what_is_kept_of_a_round_is_all_of_it():
     kept = Observation.of({"round": 0, "n_labelled": 10, "stopping": observed.record()})
     assert kept.met == ["a", "b"]
     assert kept.predicted.tolist() == observation.predicted.tolist()
-    for name in ("round", "n_labelled", "expected_accuracy", "uncertainty", "dev_accuracy"):
+    for name in ("round", "n_labelled", "expected_accuracy", "uncertainty", "dev_accuracy", "dev_macro_f1"):
         assert getattr(kept, name) == getattr(observed, name)
 
 
@@ -423,7 +450,10 @@ def test_size_of_a_block_changes_no_decision(plan_of, ends):
     ("changes", "expected"),
     [
         ({"stopping": ["expected_gian"]}, "Did you mean 'expected_gain'"),
-        ({"stopping": [TargetAccuracy(0.8)]}, r"TargetAccuracy\(accuracy=0.8\) needs documents that are set aside"),
+        (
+            {"stopping": [TargetAccuracy(0.8)]},
+            r"TargetAccuracy\(accuracy=0.8\) needs labelled .* corpus has no dev split. Give dev_size=200",
+        ),
         ({"stopping": ["expected_gain"], "dev_size": 9}, "dev_size is 9, but no stopping criterion uses"),
         ({"stop": True}, "give stopping="),
         ({"dev_size": -1}, "dev_size must be a whole number of at least 0"),
