@@ -89,7 +89,7 @@ class DevSet:
             )
         if n_known := in_train(corpus, "dev"):
             logger.warning(
-                "%d of the %s of dev have a text that is also in train: %s is met too early.",
+                "%d of the %s of dev have a text that is also in train: %s may be met too early.",
                 *(n_known, quantity(len(corpus.dev), "document"), reading[0]),
             )
         return cls(gold=torch.from_numpy(corpus.dev.gold), n_classes=corpus.n_classes)
