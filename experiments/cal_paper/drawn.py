@@ -15,6 +15,7 @@ from cal.data.corpus import Corpus
 from cal.data.local_files import LocalFiles
 from cal.dynamics.data_map import DataMap
 from cal.report.map_plots import data_maps
+from cal.report.plot_style import rendered
 from cal.report.plots import batch_panels, learning_curves
 from cal.seeds import PAPER_SEEDS
 from cal.simulation.seed_sets import StratifiedSeedSet, choose_seed_set
@@ -36,7 +37,7 @@ def map_table(name: str) -> Callable[[Places], str]:
         tables = {CORPORA[each]: mapped(places, each, of_seed_set).to_frame() for each in corpora}
         path = places.runs / "figures" / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        data_maps(tables, title).savefig(path)
+        path.write_bytes(rendered(data_maps(tables, title), ["png"])["png"])
         return shown(
             f"{title}: {path}", pd.DataFrame([[each, *in_numbers(of)] for each, of in tables.items()], columns=SHARES)
         )
@@ -77,7 +78,7 @@ def curves_drawn(places: Places) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         full = None if found.full.empty else float(found.full["accuracy"].mean())
         areas = {each: np.array(list(found.scores(each).values())) for each in strategies}
-        learning_curves(found.rounds, areas, full).savefig(path)
+        path.write_bytes(rendered(learning_curves(found.rounds, areas, full), ["png"])["png"])
         at = [0, 5, 10, 20, SETTINGS[name]["rounds"]]
         chosen = found.rounds[found.rounds["round"].isin(at)].replace({"strategy": NAMES})
         table = chosen.pivot_table(index="strategy", columns="n_labelled", values="accuracy").reset_index()
@@ -96,7 +97,7 @@ def batch_table(places: Places) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         columns = ["confidence", "variability", "correctness"]
         means = found.rounds[found.rounds["round"] > 0].groupby(["strategy", "round"])[columns].mean().reset_index()
-        batch_panels(means, strategies).savefig(path)
+        path.write_bytes(rendered(batch_panels(means, strategies), ["png"])["png"])
         rows = []
         for first, last in ((1, 5), (6, 15), (16, 30)):
             of_seeds = batches(found, first, last)
