@@ -75,7 +75,8 @@ def predicted_curves(x: Tensor, losses: Tensor, x_new: Tensor) -> Tensor:
     spread = float(np.square(known - known.mean(axis=0)).sum())
     if spread > _COPIES * float(np.square(known).sum()):
         model = RidgeCV(alphas=spread * _STRENGTHS).fit(known, y)
-        coefficients, intercept = model.coef_.T, model.intercept_
+        coefficients = model.coef_.reshape(y.shape[1], -1).T  # scikit-learn drops the axis of a single epoch
+        intercept = model.intercept_
     else:  # one instance, or copies
         coefficients, intercept = np.zeros((known.shape[1], y.shape[1])), y.mean(axis=0)
     curves = np.empty((len(x_new), y.shape[1]))

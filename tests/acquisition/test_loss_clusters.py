@@ -86,9 +86,10 @@ def test_loss_clusters_is_a_regression_a_clustering_and_a_loop(oracle_pool, vect
         assert scores == list(range(n, 0, -1))
 
 
-def test_curves_are_those_of_the_strength_with_the_least_error_of_those_left_out(vectors, losses):
+@pytest.mark.parametrize("n_epochs", [N_EPOCHS, 1])
+def test_curves_are_those_of_the_strength_with_the_least_error_of_those_left_out(vectors, losses, n_epochs):
     for run in range(2):
-        x, y, new = vectors[run, :N_LABELLED], losses[run].T, vectors[run, N_LABELLED:]
+        x, y, new = vectors[run, :N_LABELLED], losses[run, :n_epochs].T, vectors[run, N_LABELLED:]
         np.testing.assert_allclose(predicted_curves(x, y, new), slow_curves(*map(np.asarray, (x, y, new))), atol=1e-9)
 
 
