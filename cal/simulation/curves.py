@@ -13,7 +13,7 @@ from cal.arguments import check_arguments
 from cal.checks import paths, refuse
 from cal.errors import AnalysisError, ConfigError, StorageError
 from cal.files import OwnedFolder
-from cal.simulation.identity import OF_RUNS, differences
+from cal.simulation.identity import OF_RUNS, differences, flat
 from cal.simulation.record_tables import COLUMNS, frame, read_tables, write_tables
 from cal.simulation.records import WRONG
 from cal.simulation.run_folder import RunFolder
@@ -74,8 +74,8 @@ class LearningCurves:
     @property
     def noise(self) -> float:
         """Probability that a label is wrong; 0 if the oracle never errs."""
-        oracle = self.about.get("config", {}).get("oracle")
-        return float(oracle["noise"]) if isinstance(oracle, dict) else 0.0
+        noise = flat(self.about.get("config", {})).get("oracle.noise")
+        return noise if isinstance(noise, float) else 0.0
 
     @classmethod
     def load(cls, *folders: Path | str) -> LearningCurves:
