@@ -49,7 +49,7 @@ class SimulationRequest(TrainingRequest):
         oracle: who labels the seed set, what is acquired and what is set aside: noise is the probability of a wrong
             label, the same one for all strategies of a seed; kind is uniform, class_dependent (with confusions=FILE, or
             those of the learner) or annotator. Strategies and maps see these labels, and full_data is trained on them;
-            accuracy is always measured on the right ones
+            accuracy is always measured on the right ones, and the corpus's own dev split keeps its labels
         stopping: criteria to report, such as [stabilising_predictions, {target_macro_f1: {macro_f1: .8}}]
         stop: end a run at the first criterion it meets
         dev_size: number of documents of train set aside for criteria such as {target_accuracy: {accuracy: .8}}; no
