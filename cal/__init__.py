@@ -57,6 +57,8 @@ if TYPE_CHECKING:  # the one table of public names: type checkers read it, and s
     from cal.selection.weighted import Weights as Weights
     from cal.selection.weights_request import weights as weights
     from cal.simulation.curves import LearningCurves as LearningCurves
+    from cal.simulation.pack import pack_curves as pack_curves
+    from cal.simulation.pack import unpack_curves as unpack_curves
     from cal.simulation.request import simulate as simulate
     from cal.testing import check_acquisition as check_acquisition
 

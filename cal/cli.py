@@ -26,6 +26,7 @@ from cal.help import (
     COMPARE_HELP,
     LINT_LOGS_HELP,
     MAP_DIFF_HELP,
+    PACK_HELP,
     REPORT_HELP,
     STRATEGIES_HELP,
     annotate_overview,
@@ -226,6 +227,7 @@ def _n_launched() -> int:
 def _report(words: list[str]) -> None:
     parser = _Parser("report", lambda: REPORT_HELP)
     parser.add_argument("-o", "--output", type=Path)
+    parser.add_argument("--cell")
     given = parser.parse(words)
     if not given.words:
         raise ConfigError("cal report needs one or more run folders: cal report runs/FOLDER")
@@ -239,8 +241,8 @@ def _report(words: list[str]) -> None:
         write_whole(path, table.to_csv(index=False).encode())
         print(f"{sweep_text(table)}\nSweep: {path.resolve()}")
         return
-    curves = LearningCurves.load(*given.words)
-    folder = given.output or (first if len(given.words) == 1 else Path("report"))
+    curves = LearningCurves.load(*given.words, cell=given.cell)
+    folder = given.output or (first if len(given.words) == 1 and first.is_dir() else Path("report"))
     print(f"Report: {curves.report(folder).resolve()}")
 
 
@@ -250,11 +252,35 @@ def _compare(words: list[str]) -> None:
     parser.add_argument("--alpha", type=float, default=0.05)
     parser.add_argument("--encoding")
     parser.add_argument("--separator")
-    given = parser.parse(words, 1, "one file of scores", "scores.csv")
+    parser.add_argument("--cell")
+    given = parser.parse(words)
     from cal.report import compare
+    from cal.simulation.curves import LearningCurves
+    from cal.simulation.packed import is_packed
 
-    path, dialect = Path(given.words[0]), {"encoding": given.encoding, "separator": given.separator}
-    print(compare(path, engine=given.engine, alpha=given.alpha, **dialect))
+    tested = {"engine": given.engine, "alpha": given.alpha}
+    if any(path.is_dir() or is_packed(path) for path in map(Path, given.words)):
+        print(LearningCurves.load(*given.words, cell=given.cell).compare(**tested))
+        return
+    if len(given.words) != 1:
+        raise ConfigError(
+            "cal compare takes one file of scores, or run folders and files of packed curves, not "
+            f"{len(given.words)} files: cal compare scores.csv"
+        )
+    print(compare(Path(given.words[0]), encoding=given.encoding, separator=given.separator, **tested))
+
+
+def _pack(words: list[str]) -> None:
+    parser = _Parser("pack", lambda: PACK_HELP)
+    parser.add_argument("-o", "--output", type=Path, default=Path("curves.parquet"))
+    parser.add_argument("--full", action="store_true")
+    given = parser.parse(words)
+    if not given.words:
+        raise ConfigError("cal pack needs one or more run folders: cal pack runs/* -o curves.parquet")
+    from cal.simulation.pack import pack_curves
+
+    cells = pack_curves(given.words, given.output, full=given.full)
+    print(f"{cells.to_string()}\nPacked curves: {given.output.resolve()} ({given.output.stat().st_size:,} bytes)")
 
 
 def _map_diff(words: list[str]) -> None:
@@ -342,6 +368,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 _PLAIN = {
     "report": _report,
     "compare": _compare,
+    "pack": _pack,
     "map-diff": _map_diff,
     "lint-logs": _lint_logs,
     "strategies": _strategies,

@@ -57,6 +57,7 @@ COMMANDS = {
     ),
     "report": Command("write the report of one or several run folders"),
     "compare": Command("test which of several methods is best, from a file of scores"),
+    "pack": Command("pack the curves and acquired ids of many simulations into one file"),
     "data": Command("describe a corpus: sizes, balance, duplicates, lengths, examples", "cal.data.request:DataRequest"),
     "map": Command(
         "draw the data map of a whole corpus, or of logs", "cal.maps.request:MapRequest", ("Map", "map.html")

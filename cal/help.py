@@ -96,28 +96,44 @@ def _shown(value: Any) -> str:
 
 
 REPORT_HELP = """usage: cal report FOLDER [FOLDER ...] [-o DIR]
+       cal report curves.parquet [FOLDER ...] [--cell NAME] [-o DIR]
 
 Write report.md, report.html, figures, acquired.csv and curves.csv for finished or unfinished simulations.
-Several folders are merged; they may differ in strategies and seeds. For the folder of a sweep, print one table of its
-jobs.
+Several folders are merged; they may differ in strategies and seeds. A file of cal pack adds its runs of the same
+simulation. For the folder of a sweep, print one table of its jobs.
 
 options
   -o, --output DIR   folder to write to; by default the given folder, or ./report for several
+  --cell NAME        cell of a packed file, or the beginning of its name; by default that of the folders
 """
 
 COMPARE_HELP = """usage: cal compare SCORES.csv [--engine vectorised|deepsig] [--alpha 0.05]
+       cal compare curves.parquet [FOLDER ...] [--cell NAME]
 
 Compare the methods in a file of scores (CSV, TSV, JSONL or Parquet) by Almost Stochastic Order and a paired permutation
 test. The file is one of
   long:    columns strategy, seed, score
   wide:    one column per strategy, one row per seed; columns such as seed, run or fold are no strategies
   curves:  curves.csv of a simulation, to compare areas under the curves
+  packed:  a file of cal pack, and run folders of the same simulation with other strategies
 
 options
   --engine ENGINE    vectorised, or deepsig for the original implementation
   --alpha 0.05       significance level
   --encoding NAME    encoding of the file, such as cp1252, if it is not UTF-8
   --separator CHAR   character between its columns; by default that of the header
+  --cell NAME        cell of a packed file, or the beginning of its name; by default that of the folders
+"""
+
+PACK_HELP = """usage: cal pack FOLDER [FOLDER ...] [-o curves.parquet] [--full]
+
+Pack the curves and acquired ids of many simulations into one Parquet file, a row per cell, strategy, seed and round.
+Run folders that differ in strategies and seeds alone make a cell. Packed files may be given, too: what they hold is
+kept, and what the folders hold is added. cal compare and cal report read the file.
+
+options
+  -o, --output FILE  file to write; it may be one of the given files
+  --full             keep the score of each acquired document and the data maps, too
 """
 
 

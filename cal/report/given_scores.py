@@ -21,6 +21,8 @@ from cal.exchange.delimited import separator_problems
 from cal.report.numerals import numbers_of
 from cal.report.scores import AREA, shared_rounds
 from cal.report.significance import checked_scores
+from cal.simulation.curves import LearningCurves
+from cal.simulation.packed import is_packed
 from cal.text_files import encoding_problems
 
 CURVES = ("seed", "round", "n_labelled", "accuracy")
@@ -77,6 +79,10 @@ def read_scores(scores: Scores, encoding: str | None = None, separator: str | No
     if not is_path and not isinstance(scores, pd.DataFrame) and not hasattr(scores, "to_pandas"):
         raise AnalysisError(f"Scores are a path, a data frame or a mapping, not {type(scores).__name__}.")
     try:
+        if isinstance(scores, str | Path) and is_packed(Path(scores)):
+            curves = LearningCurves.load(scores)
+            shared = shared_rounds(curves.rounds, curves.strategies)
+            return GivenScores(shared.areas(), shared.paired, AREA, str(curves.about["corpus"]), shared.notes)
         if isinstance(scores, str | Path):
             table = read_table(Path(scores), encoding, separator, "--", otherwise=".csv")
             return _from_table(table, Path(scores).name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
@@ -13,7 +14,9 @@ from cal.arguments import check_arguments
 from cal.checks import paths, refuse
 from cal.errors import AnalysisError, ConfigError, StorageError
 from cal.files import OwnedFolder
+from cal.simulation.cells import cell_name, chosen_cell, free_keys, merged_about
 from cal.simulation.identity import OF_RUNS, differences, flat
+from cal.simulation.packed import packed_cells, read_cell
 from cal.simulation.record_tables import COLUMNS, frame, read_tables, write_tables
 from cal.simulation.records import WRONG
 from cal.simulation.run_folder import RunFolder
@@ -78,25 +81,48 @@ class LearningCurves:
         return noise if isinstance(noise, float) else 0.0
 
     @classmethod
-    def load(cls, *folders: Path | str) -> LearningCurves:
-        """The finished rounds in one or several run folders.
+    def load(cls, *sources: Path | str, cell: str | None = None) -> LearningCurves:
+        """The finished rounds in one or several run folders, and in files of packed curves.
 
         Args:
-            folders: run folders of the same simulation with other strategies or seeds.
+            sources: run folders of the same simulation with other strategies or seeds, and files of `pack_curves` that
+                have it among their cells.
+            cell: name of the cell to take of the files, or its beginning; None for the cell of the folders, or the
+                only one of a file.
 
         Raises:
-            StorageError: if a folder is not that of a simulation, or none has a finished round.
-            AnalysisError: if folders differ in more than strategies and seeds, or share a run.
+            StorageError: if a folder is not that of a simulation, a file is damaged, or nothing has a finished round.
+            AnalysisError: if folders differ in more than strategies and seeds or share a run, or a file has no such
+                cell or several.
         """
-        refuse(each for folder in folders for each in paths(folder=folder))
-        if not folders:
+        refuse(each for source in sources for each in paths(source=source))
+        check_arguments(LearningCurves.load, {"cell": cell})
+        if not sources:
             raise ConfigError("There is no folder to load; give one or more run folders.")
-        parts = [_load(RunFolder(folder)) for folder in folders]
-        for (one, one_folder), (other, other_folder) in combinations(zip(parts, folders, strict=True), 2):
-            _check_comparable(one, other, str(one_folder), str(other_folder))
+        folders = [_load(RunFolder(source)) for source in sources if not Path(source).is_file()]
+        wanted = cell_name(folders[0].about) if folders and cell is None else cell
+        files = [_unpack(Path(source), wanted) for source in sources if Path(source).is_file()]
+        parts = [(files if Path(source).is_file() else folders).pop(0) for source in sources]
+        return cls.merge(parts, [str(source) for source in sources])
+
+    @classmethod
+    def merge(cls, parts: Sequence[LearningCurves], names: Sequence[str]) -> LearningCurves:
+        """Curves of the same simulation with other strategies or seeds as one.
+
+        Args:
+            parts: the curves, in the order in which their strategies come.
+            names: what to call each of them in messages.
+
+        Raises:
+            StorageError: if none has a finished round.
+            AnalysisError: if they differ in more than strategies and seeds, or share a run.
+        """
+        check_arguments(LearningCurves.merge, locals())
+        for (one, one_name), (other, other_name) in combinations(zip(parts, names, strict=True), 2):
+            _check_comparable(one, other, one_name, other_name)
         if not any(len(part.rounds) for part in parts):
-            raise StorageError(f"No finished round in {', '.join(map(str, folders))}; simulate first.")
-        keys = {  # what several folders may hold is the same in each
+            raise StorageError(f"No finished round in {', '.join(names)}; simulate first.")
+        keys = {  # what several of them may hold is the same in each
             "full_data": ["seed"],
             "maps": ["strategy", "seed", "round", "id"],
             "tests": ["strategy", "seed", "round", "test"],
@@ -106,7 +132,7 @@ class LearningCurves:
             given = [getattr(part, name) for part in parts]
             table = pd.concat([rows for rows in given if len(rows)] or given[:1])
             tables[name] = (table.drop_duplicates(keys[name]) if name in keys else table).reset_index(drop=True)
-        return cls(**tables, about=parts[0].about | {"folders": [str(folder) for folder in folders]})
+        return cls(**tables, about=merged_about([part.about for part in parts]) | {"folders": list(names)})
 
     def save(self, folder: Path | str) -> None:
         """Writes a run folder that `load` reads: the records of all rounds, their maps, and the tables as CSV.
@@ -258,16 +284,29 @@ class LearningCurves:
         return table + image(rendered(self.plot(), ["svg"])["svg"], "Learning curves")
 
 
-def _load(folder: RunFolder) -> LearningCurves:
-    config, about = folder.config(), folder.about()
+def about_of(folder: RunFolder) -> dict[str, Any]:
+    """What a run folder says of its simulation: run.json, and the configuration under `config`."""
+    about = folder.about()
     about.pop("finished", None)  # the report of a finished simulation stays the same when it is written again
+    return about | {"config": folder.config()}
+
+
+def _load(folder: RunFolder) -> LearningCurves:
+    about = about_of(folder)
     tables = read_tables(folder, *folder.known_runs())
-    return LearningCurves(**tables, about=about | {"config": config, "folders": [str(folder.path)]})
+    return LearningCurves(**tables, about=about | {"folders": [str(folder.path)]})
+
+
+def _unpack(path: Path, cell: str | None) -> LearningCurves:
+    """A cell of a file of packed curves."""
+    name = chosen_cell(packed_cells(path), cell, str(path))
+    about, tables = read_cell(path, name)
+    return LearningCurves(**tables, about=dict(about) | {"folders": [str(path)]})
 
 
 def _check_comparable(one: LearningCurves, other: LearningCurves, one_name: str, other_name: str) -> None:
-    differing = differences(one.about, other.about, free=OF_RUNS)
-    if differing:
+    if differences(one.about, other.about, free=free_keys(one.about) & free_keys(other.about)):
+        differing = differences(one.about, other.about, free=OF_RUNS)
         raise AnalysisError(
             f"{one_name} and {other_name} cannot be compared; they differ in {'; '.join(differing)}. "
             "Merge only folders that differ in strategies and seeds."

@@ -27,7 +27,8 @@ def differences(
     """In what two simulations differ, in a few words each; an empty list if they are the same.
 
     The content of the corpus, of the vectors and of the strategies counts like the configuration. It follows from the
-    configuration, so that it is named only where that is the same.
+    configuration, so that it is named only where that is the same. A key that only one of them has, because a version
+    in between has added it, makes no difference where its value is null or false.
 
     Args:
         before: run.json of one, and its configuration under `config`.
@@ -41,13 +42,15 @@ def differences(
         ['rounds: 3 -> 5']
         >>> differences(one, one | {"corpus_fingerprint": "e1"})
         ['the documents of the corpus']
+        >>> differences(one, {"config": {**one["config"], "stop": False}})
+        []
     """
     one, other = (DEFAULTS | flat(each.get("config", {})) for each in (before, now))
     keys = sorted(key for key in one.keys() | other.keys() if key.partition(".")[0] not in free)
     told = [
         f"{key}: {one.get(key, 'absent')} -> {other.get(key, 'absent')}"
         for key in keys
-        if one.get(key) != other.get(key)
+        if meant(one.get(key)) != meant(other.get(key))
     ]
     if told or not contents:
         return told
@@ -57,6 +60,11 @@ def differences(
     if changed := sorted(name for name in names if digests[0].get(name) != digests[1].get(name)):
         told.append(f"the code or the parameters of {', '.join(changed)}")
     return told
+
+
+def meant(value: Any) -> Any:
+    """A value of a configuration, where null, false and an absent key mean the same: that something is off."""
+    return None if value is False else value
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -83,7 +83,7 @@ def write_tables(folder: RunFolder, tables: Mapping[str, pd.DataFrame]) -> None:
         StorageError: if a file cannot be written.
     """
     by_run: dict[Run, list[dict[str, Any]]] = {}
-    for key, record in _records(tables).items():
+    for key, record in records_of(tables).items():
         by_run.setdefault(Run(*key[:2]), []).append(record)
     new = {run: records for run, records in by_run.items() if not folder.records(run)}
     keys: Any
@@ -96,8 +96,8 @@ def write_tables(folder: RunFolder, tables: Mapping[str, pd.DataFrame]) -> None:
         folder.write(str(folder.rounds_file(run).relative_to(folder.path)), b"".join(lines))
 
 
-def _records(tables: Mapping[str, pd.DataFrame]) -> dict[tuple[str, int, int], dict[str, Any]]:
-    """The record of each (strategy, seed, round), rounds ascending."""
+def records_of(tables: Mapping[str, pd.DataFrame]) -> dict[tuple[str, int, int], dict[str, Any]]:
+    """The record of each (strategy, seed, round) in the tables of `LearningCurves`, rounds ascending."""
     full = tables["full_data"].assign(strategy=FULL_DATA, round=0)
     records: dict[tuple[str, int, int], dict[str, Any]] = {}
     for row in (*tables["rounds"].sort_values("round", kind="stable").to_dict("records"), *full.to_dict("records")):

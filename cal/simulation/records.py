@@ -43,17 +43,25 @@ def read_records(path: Path, strategy: str, seed: int) -> list[dict[str, Any]]:
             record = orjson.loads(line)
         except orjson.JSONDecodeError as error:
             raise StorageError(f"{path} is damaged, line {number}: {error}. {_REMEDY}") from error
-        if fault := next(_faults(record, strategy, seed, records, labelled), None):
+        if fault := next(faults_of(record, strategy, seed, records, labelled), None):
             raise StorageError(f"{path} is damaged, line {number}: {fault}. {_REMEDY}")
         labelled.update(record.get("seed_set", ()), record["acquired"])
         records.append(record)
     return records
 
 
-def _faults(
+def faults_of(
     record: Any, strategy: str, seed: int, before: Sequence[Mapping[str, Any]], labelled: set[str]
 ) -> Iterator[str]:
-    """What is wrong with a record after those before it."""
+    """What is wrong with a record after those before it, in words.
+
+    Args:
+        record: the record.
+        strategy: name of the strategy that it must be of.
+        seed: seed of the run.
+        before: the records of the run before it.
+        labelled: ids that are labelled by then.
+    """
     if not isinstance(record, dict):
         yield f"it is {type(record).__name__}, not an object"
         return

@@ -3,9 +3,9 @@
     python experiments/dynamics_against_margin/run.py ../shared/data                   all cells, in the order below
     python experiments/dynamics_against_margin/run.py ../shared/data --only random margin --cell trec-lsa
 
-The folder of data holds `trec` and `ag_news_10k`, each with train.csv and test.csv (id, text, label). Cells without noise
-come first, then those with 20 %, then those with 10 %; ten seeds of each, and then ten more. Finished rounds are kept: the
-same command resumes. A run folder holds some strategies with ten seeds of a cell, and `cal report` merges those of a cell.
+The folder of data holds `trec` and `ag_news_10k`, each with train.csv and test.csv (id, text, label). Cells without
+noise come first, then those with 20 %, then those with 10 %. Finished rounds are kept: the same command resumes. A run
+folder holds some strategies with ten seeds of a cell, and `cal report` merges those of a cell.
 """
 
 from __future__ import annotations

@@ -89,6 +89,7 @@ def given(folder: Path) -> Given:
     curves = cal.simulate(corpus, ["random", "margin"], quiet=True, **small)
     data_map.save(folder / "map.parquet")
     curves.save(folder / "curves")
+    cal.pack_curves([folder / "curves"], folder / "curves.parquet")
     for epoch in range(2):
         write_epoch(folder / "logs", epoch, ["a", "b"], [[2.0, 0.0], [0.0, 1.0]], [0, 0])
     (folder / "td_metrics.jsonl").write_text(
@@ -430,7 +431,18 @@ def _of_reports(about: Given) -> list[Call]:
         Call("write_report", write_report, {"curves": curves, "folder": "report"}, ["curves"]),
         Call("Comparison.dominates", comparison.dominates, {"a": 0, "b": 1}),
         Call("Comparison.confirmed", comparison.confirmed, {"a": 0, "b": 1}),
-        Call("LearningCurves.load", lambda folder: cal.LearningCurves.load(folder), {"folder": folder / "curves"}),
+        Call(
+            "LearningCurves.load",
+            lambda folder, cell: cal.LearningCurves.load(folder, cell=cell),
+            {"folder": folder / "curves", "cell": None},
+        ),
+        Call("LearningCurves.merge", cal.LearningCurves.merge, {"parts": [curves], "names": ["curves"]}),
+        Call(
+            "pack_curves",
+            cal.pack_curves,
+            {"sources": [folder / "curves"], "path": folder / "packed.parquet", "full": False},
+        ),
+        Call("unpack_curves", cal.unpack_curves, {"path": folder / "curves.parquet"}),
         Call("LearningCurves.save", curves.save, {"folder": "saved"}),
         Call("LearningCurves.to_csv", curves.to_csv, {"folder": "saved_csv"}),
         Call("LearningCurves.summary", curves.summary, {"spread": True}),
