@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from cal.arguments import check_arguments
-from cal.checks import paths, refuse
+from cal.checks import instances_of, paths, refuse
 from cal.errors import AnalysisError, ConfigError, StorageError
 from cal.files import OwnedFolder
 from cal.simulation.cells import cell_name, chosen_cell, free_keys, merged_about
@@ -103,21 +102,23 @@ class LearningCurves:
         wanted = cell_name(folders[0].about) if folders and cell is None else cell
         files = [_unpack(Path(source), wanted) for source in sources if Path(source).is_file()]
         parts = [(files if Path(source).is_file() else folders).pop(0) for source in sources]
-        return cls.merge(parts, [str(source) for source in sources])
+        return cls.merge(*parts)
 
     @classmethod
-    def merge(cls, parts: Sequence[LearningCurves], names: Sequence[str]) -> LearningCurves:
+    def merge(cls, *parts: LearningCurves) -> LearningCurves:
         """Curves of the same simulation with other strategies or seeds as one.
 
         Args:
             parts: the curves, in the order in which their strategies come.
-            names: what to call each of them in messages.
 
         Raises:
             StorageError: if none has a finished round.
             AnalysisError: if they differ in more than strategies and seeds, or share a run.
         """
-        check_arguments(LearningCurves.merge, locals())
+        refuse(each for part in parts for each in instances_of(LearningCurves, part=part))
+        if not parts:
+            raise ConfigError("There are no curves to merge; give one or more.")
+        names = [", ".join(part.about.get("folders", [f"part {k}"])) for k, part in enumerate(parts, start=1)]
         for (one, one_name), (other, other_name) in combinations(zip(parts, names, strict=True), 2):
             _check_comparable(one, other, one_name, other_name)
         if not any(len(part.rounds) for part in parts):

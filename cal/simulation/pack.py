@@ -10,7 +10,7 @@ import pandas as pd
 
 from cal.arguments import check_arguments
 from cal.checks import paths, refuse
-from cal.errors import ConfigError, StorageError
+from cal.errors import ConfigError, StorageError, shown
 from cal.simulation.cells import cell_name, merged_about
 from cal.simulation.curves import LearningCurves, about_of
 from cal.simulation.packed import PackedCell, is_packed, packed_cells, setting_of, write_packed
@@ -45,7 +45,7 @@ def pack_curves(sources: Sequence[Path | str], path: Path | str, *, full: bool =
     """
     check_arguments(pack_curves, {"full": full})
     if isinstance(sources, str | Path) or not isinstance(sources, Sequence) or not sources:
-        raise ConfigError(f"sources must be a list of run folders, not {sources!r}.")
+        raise ConfigError(f"sources must be a list of run folders, not {shown(sources)}.")
     refuse([*(each for source in sources for each in paths(source=source)), *paths(path=path)])
     target = Path(path)
     if target.suffix != ".parquet":
@@ -56,8 +56,7 @@ def pack_curves(sources: Sequence[Path | str], path: Path | str, *, full: bool =
     rows = {}
 
     def packed(name: str) -> PackedCell:
-        loaded = [LearningCurves.load(source, cell=name if source.is_file() else None) for source in parts[name]]
-        curves = LearningCurves.merge(loaded, [str(source) for source in parts[name]])
+        curves = LearningCurves.load(*parts[name], cell=name)
         n_rounds = int(curves.rounds["round"].max())
         counts = {"strategies": len(curves.strategies), "seeds": len(curves.seeds), "rounds": n_rounds}
         rows[name] = {key: each for key, each in setting_of(curves.about).items() if "finger" not in key} | counts

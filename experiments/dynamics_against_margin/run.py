@@ -4,15 +4,17 @@
     python experiments/dynamics_against_margin/run.py ../shared/data --only random margin --cell trec-lsa
 
 The folder of data holds `trec` and `ag_news_10k`, each with train.csv and test.csv (id, text, label). Cells without
-noise come first, then those with 20 %, then those with 10 %. Finished rounds are kept: the same command resumes. A run
-folder holds some strategies with ten seeds of a cell, and `cal report` merges those of a cell.
+noise come first, then those with 20 %, both with ten seeds and then with ten more; then those with 10 %. Finished
+rounds are kept: the same command resumes. A run folder holds some strategies with ten seeds of a cell, `cal report`
+merges those of a cell, and cpu_seconds.csv tells what each took.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
+import resource
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,12 +64,12 @@ def main() -> None:
 
 
 def parts(cells: list[str] | None, n_seeds: int) -> Iterator[tuple[Cell, list[int]]]:
-    """Cells with ten of the seeds, in the order to run: both halves without noise, then with 20 %, then with 10 %."""
+    """Cells with ten of the seeds, in the order to run: without noise, then 20 %, and ten seeds of both before more."""
     seeds = list_seeds(n_seeds)
-    for noise in NOISE:
+    for noises in (NOISE[:2], NOISE[2:]):
         for start in range(0, n_seeds, AT_ONCE):
             for cell in CELLS:
-                if cell.noise == noise and (not cells or cell.name in cells):
+                if cell.noise in noises and (not cells or cell.name in cells):
                     yield cell, seeds[start : start + AT_ONCE]
 
 
@@ -75,8 +77,8 @@ def run(cell: Cell, seeds: list[int], data: Path, output: Path, only: list[str] 
     """Runs strategies of a cell with some seeds in a folder of their own."""
     named = strategies(only)
     folder = output / cell.name / f"{'+'.join(named) if only else 'all'}-{list_seeds(N_SEEDS).index(seeds[0]):02d}"
-    noise = {"oracle": {"noise": {"uniform": cell.noise}}} if cell.noise else {}
-    started, cpu = time.time(), time.process_time()
+    noise = {"oracle": {"noise": cell.noise, "kind": "uniform"}} if cell.noise else {}
+    before = cpu_seconds()
     simulate(
         corpus_of(cell, data),
         list(named.values()),
@@ -90,7 +92,17 @@ def run(cell: Cell, seeds: list[int], data: Path, output: Path, only: list[str] 
         **SETTINGS,
         **noise,
     )
-    print(f"{folder}: {time.process_time() - cpu:.0f} CPU s, {time.time() - started:.0f} s", flush=True)
+    took = cpu_seconds() - before
+    told = output / "cpu_seconds.csv"
+    header = "" if told.exists() else "folder,cpu_seconds\n"
+    with told.open("a") as file:
+        file.write(f"{header}{folder.relative_to(output)},{took:.1f}\n")
+    print(f"{folder}: {took:.0f} CPU s, until {datetime.now():%H:%M}", flush=True)
+
+
+def cpu_seconds() -> float:
+    """CPU seconds of this process and of those that it has started and that have ended."""
+    return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 
 
 def corpus_of(cell: Cell, data: Path) -> Corpus:

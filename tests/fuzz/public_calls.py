@@ -436,7 +436,7 @@ def _of_reports(about: Given) -> list[Call]:
             lambda folder, cell: cal.LearningCurves.load(folder, cell=cell),
             {"folder": folder / "curves", "cell": None},
         ),
-        Call("LearningCurves.merge", cal.LearningCurves.merge, {"parts": [curves], "names": ["curves"]}),
+        Call("LearningCurves.merge", lambda part: cal.LearningCurves.merge(part), {"part": curves}),
         Call(
             "pack_curves",
             cal.pack_curves,
