@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cal.errors import AnalysisError
-from cal.simulation.identity import OF_RUNS, flat, meant
+from cal.simulation.identity import DEFAULTS, OF_RUNS, flat, meant
 from cal.simulation.packed import setting_of
 
 _ELSEWHERE = frozenset({"dataset", "features"})
@@ -45,7 +45,7 @@ def cell_name(about: Mapping[str, Any]) -> str:
     counted = {
         key: value
         for key, value in sorted(flat(about.get("config", {})).items())
-        if key.partition(".")[0] not in free and meant(value) is not None
+        if key.partition(".")[0] not in free and meant(value) not in (None, DEFAULTS.get(key))
     }
     contents = {key: value for key, value in sorted(about.items()) if key.endswith("_fingerprint") and value}
     identity = [counted, contents]

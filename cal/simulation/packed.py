@@ -18,7 +18,7 @@ import pandas as pd
 from cal.errors import StorageError
 from cal.files import write_whole
 from cal.simulation.record_tables import COLUMNS, frame, records_of
-from cal.simulation.records import BATCH, FULL_DATA, SCORES, faults_of
+from cal.simulation.records import BATCH, FULL_DATA, SCORES, WRONG, faults_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -233,8 +233,9 @@ def _tables(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
         for each, score in zip(ids, scores.get(key, [float("nan")] * len(ids)), strict=True)
     ]
     maps = [{**{key: row[key] for key in _KEYS}, **point} for row, points in listed("map") for point in points]
+    rounds = runs.reindex(columns=list(COLUMNS["rounds"])).fillna(dict.fromkeys(WRONG, 0))
     return {
-        "rounds": runs.reindex(columns=list(COLUMNS["rounds"])).astype(COLUMNS["rounds"]).reset_index(drop=True),
+        "rounds": rounds.astype(COLUMNS["rounds"]).reset_index(drop=True),
         "acquired": frame("acquired", acquired),
         "full_data": frame("full_data", rows.loc[is_full, list(COLUMNS["full_data"])].to_numpy().tolist()),
         "maps": pd.DataFrame(maps, columns=list(COLUMNS["maps"])).astype(dict.fromkeys(BATCH, "float32")),

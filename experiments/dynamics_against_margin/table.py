@@ -20,6 +20,7 @@ from cal.report.scores import area_under_curve
 from cal.report.significance import holm, paired_permutation_test
 from cal.simulation.curves import LearningCurves
 from cal.simulation.pack import unpack_curves
+from cal.simulation.wrong_labels import wrong_labels_bought
 
 CANDIDATES = ("U1", "U2", "U3", "U4", "U5")
 RIVALS = ("margin", "uncertainty_herding")
@@ -60,9 +61,8 @@ def cell_table(curves: LearningCurves) -> pd.DataFrame:
     present = [name for name in STRATEGIES if name in seeds_of]
     seeds = sorted(set.intersection(*(seeds_of[name] for name in present))) if present else []
     table = judged({name: areas_of(rounds, name, seeds) for name in present}) if seeds else pd.DataFrame()
-    if "n_wrong" in rounds and rate and seeds:
-        last = rounds[(rounds["round"] == LAST_ROUND) & rounds["seed"].isin(seeds)]
-        wrong = last.groupby("strategy")["n_wrong"].mean()
+    if rate and seeds:
+        wrong = wrong_labels_bought(rounds[rounds["seed"].isin(seeds)]).groupby("strategy")["n_wrong"].mean()
         table["wrong_labels"] = [wrong[name] for name in table["strategy"]]
     cell = {"corpus": curves.about["corpus"], "vectors": config["features"]["kind"], "noise": rate}
     for place, (key, value) in enumerate(cell.items()):
