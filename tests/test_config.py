@@ -76,6 +76,7 @@ def test_the_paper_experiments_hold_the_numbers_of_the_paper():
         "lr": 1e-4,
         "weight_decay": 0.01,
         "precision": "float32",
+        "class_weights": None,
     }
     assert trec["features"]["pool"] == "sum"
     assert trec["features"]["standardise"] is False
