@@ -86,15 +86,26 @@ BLANK = {
 }
 
 
-@pytest.fixture
-def blank_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures are blank: drawing is most of what a report takes, and other tests look at what is drawn."""
-
+def _draw_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     def savefig(figure: Figure, file: io.BytesIO, *, format: str, **options: Any) -> None:
         file.write(BLANK[format])
 
     monkeypatch.setattr(Figure, "savefig", savefig)
     monkeypatch.setattr(Figure, "get_layout_engine", lambda figure: None)
+
+
+@pytest.fixture
+def blank_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are blank: drawing is most of what a report takes, and other tests look at what is drawn."""
+    _draw_nothing(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def blank_pictures_in_module() -> Iterator[None]:
+    """The same for all tests of a module, and for fixtures that they share."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        _draw_nothing(monkeypatch)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -24,6 +24,8 @@ from cal.maps.request import MapRequest
 from cal.maps.training import train_map
 from cal.streams import Streams
 
+pytestmark = pytest.mark.usefixtures("blank_pictures_in_module")
+
 HALF = 2.0**-11
 """The largest error of a probability in half precision, twice over."""
 N, N_CLASSES, N_EPOCHS = 30, 3, 4

@@ -16,6 +16,8 @@ from cal.dynamics.training_dynamics import TrainingDynamics
 from cal.maps.coordinates import td_metrics
 from cal.maps.read import read_map
 
+pytestmark = pytest.mark.usefixtures("blank_pictures_in_module")
+
 PUBLISHED = (
     Path(__file__).resolve().parents[2] / "../shared/data/allenai/winogrande_roberta_0_6_data_map_coordinates.jsonl"
 )

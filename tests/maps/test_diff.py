@@ -165,7 +165,7 @@ def test_the_folder_has_tables_figures_and_a_page(tmp_path):
 
 
 @pytest.mark.parametrize("n_seeds", [1, 3])
-def test_what_is_saved_is_loaded(tmp_path, n_seeds):
+def test_what_is_saved_is_loaded(tmp_path, blank_pictures, n_seeds):
     diff = map_diff(drawn(seed=1, n_seeds=n_seeds), drawn(seed=2, n_seeds=n_seeds))
     diff.save(tmp_path)
     again = MapDiff.load(tmp_path)

@@ -15,6 +15,8 @@ from cal.errors import DataError, StorageError
 from cal.maps.read import read_map
 from cal.maps.summary import map_summary
 
+pytestmark = pytest.mark.usefixtures("blank_pictures_in_module")
+
 IDS = ["a", "b", "c", "d", "e", "f"]
 
 

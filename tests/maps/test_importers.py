@@ -10,6 +10,8 @@ from hypothesis.extra import numpy as hnp
 from cal.errors import DataError
 from cal.maps.importers import read_aum, read_scores
 
+pytestmark = pytest.mark.usefixtures("blank_pictures_in_module")
+
 finite = st.floats(allow_nan=False, allow_infinity=False)
 words = st.lists(
     st.text("abcxyz-_é ,", min_size=1).filter(lambda text: not text.isspace()), unique=True, min_size=1, max_size=6

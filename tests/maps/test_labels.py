@@ -16,6 +16,8 @@ from cal.errors import DataError
 from cal.maps.labels import one_to_one, with_corpus
 from cal.maps.request import MapRequest
 
+pytestmark = pytest.mark.usefixtures("blank_pictures_in_module")
+
 NAMES = ("ant", "bee", "cat")
 N = 12
 

@@ -12,6 +12,8 @@ from cal.dynamics.training_dynamics import TrainingDynamics
 from cal.errors import DataError
 from cal.maps.read import read_map
 
+pytestmark = pytest.mark.usefixtures("blank_pictures_in_module")
+
 # A NUL ends a field for the csv reader of pandas; no toolkit gives such ids.
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
 ids = st.one_of(
