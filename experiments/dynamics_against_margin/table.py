@@ -98,6 +98,8 @@ def judged(areas: Mapping[str, np.ndarray]) -> pd.DataFrame:
                 row[f"p_{rival}"] = paired_permutation_test(values, areas[rival])
         rows.append(row)
     table = pd.DataFrame(rows).assign(result="")
+    counts = [name for name in table if name.startswith("seeds_above")]
+    table = table.astype(dict.fromkeys(counts, "Int64"))  # whole numbers next to missing ones
     judges = table["strategy"].isin(CANDIDATES)
     if judges.any() and set(RIVALS) <= set(areas):
         table.loc[judges, "p"] = table.loc[judges, [f"p_{rival}" for rival in RIVALS]].max(axis=1)

@@ -1,10 +1,12 @@
 """The candidates of dynamics_against_margin, against loops in NumPy; its cells, and its table from invented curves."""
 
 import importlib
+import itertools
 import math
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -36,7 +38,7 @@ def gap(probs):
     return first - second
 
 
-@pytest.mark.parametrize("name", ["U1", "U2", "U3", "U4", "U5"])
+@pytest.mark.parametrize("name", ["U4", "U5", *(pytest.param(name, marks=pytest.mark.slow) for name in ("U1", "U2"))])
 def test_a_candidate_keeps_every_law(script, name):
     strategy = script("candidates").CANDIDATES[name]
     assert [outcome for outcome in conformance(strategy) if outcome.problem] == []
@@ -93,3 +95,89 @@ def test_u5_is_margin_where_neighbours_are_learnable(script, pool):
         order = sorted(range(len(x)), key=lambda i: (not learnable[i], gaps[i]))
         assert {True, False} == set(learnable)
         assert [gaps[i] for i in positions[run].tolist()] == [gaps[i] for i in order[:40]]
+
+
+def test_ten_seeds_of_all_that_decides_come_before_ten_more(script):
+    run = script("run")
+    order = [(cell.noise, cell.name, len(seeds), seeds[0]) for cell, seeds in run.parts(None, 20)]
+    assert len({entry[1:] for entry in order}) == len(order) == 24
+    assert [noise for noise, *_ in order] == [0.0] * 4 + [0.2] * 4 + [0.0] * 4 + [0.2] * 4 + [0.1] * 8
+    assert {n for _, _, n, _ in order} == {10}
+    assert {first for *_, first in order[:8]} == {398048}
+    assert [cell.name for cell, _ in run.parts(["trec-lsa", "ag_news-minilm-20"], 10)] == [
+        "trec-lsa",
+        "ag_news-minilm-20",
+    ]
+    assert list(run.strategies(None)) == [*run.BASELINES, "U1", "U2", "U3", "U4", "U5"]
+    assert run.strategies(["margin"]) == {"margin": "margin"}
+
+
+def invented(rng, **above_margin):
+    """Areas of all strategies over 12 seeds, each above margin by so much, give or take a little."""
+    margin = rng.normal(0.7, 0.02, 12)
+    above = dict.fromkeys(["random", "uncertainty_herding", "U1", "U2", "U3", "U4", "U5"], 0.0) | above_margin
+    return {"margin": margin} | {name: margin + by + rng.normal(0, 0.003, 12) for name, by in above.items()}
+
+
+def test_a_cell_is_judged_against_both_rivals_with_holm_over_five(script):
+    table = script("table")
+    areas = invented(np.random.default_rng(1), uncertainty_herding=0.02, U1=0.03, U2=0.02, U3=0.01, U4=-0.02)
+    judged = table.judged(areas).set_index("strategy")
+    p = {}
+    for name in table.CANDIDATES:
+        against = [slow_permutation(areas[name] - areas[rival]) for rival in ("margin", "uncertainty_herding")]
+        p[name] = max(against)
+        assert judged.loc[name, "p"] == pytest.approx(p[name])
+        assert judged.loc[name, "seeds_above_margin"] == (areas[name] > areas["margin"]).sum()
+        assert judged.loc[name, "over_random"] == pytest.approx((areas[name] - areas["random"]).mean())
+    ordered, worst = sorted(p, key=p.get), 0.0
+    for k, name in enumerate(ordered):
+        worst = max(worst, p[name] * (5 - k))
+        assert judged.loc[name, "p_holm"] == pytest.approx(min(worst, 1))
+    assert judged["result"].to_dict() == {
+        **dict.fromkeys(["margin", "random", "uncertainty_herding", "U2", "U3", "U5"], ""),
+        **{"U1": "wins", "U4": "loses"},
+    }
+
+
+def slow_permutation(differences):
+    signs = np.array(list(itertools.product([1, -1], repeat=len(differences))))
+    return (abs((signs * differences).mean(axis=1)) >= abs(differences.mean()) - 1e-12).mean()
+
+
+def test_a_candidate_that_has_not_run_makes_no_other_more_significant(script):
+    table, areas = script("table"), invented(np.random.default_rng(2), U1=0.001)
+    whole = table.judged(areas).set_index("strategy")
+    alone = table.judged({name: areas[name] for name in ("margin", "uncertainty_herding", "random", "U1")})
+    p = whole.loc["U1", "p"]
+    assert alone.set_index("strategy").loc["U1", "p_holm"] == pytest.approx(min(5 * p, 1))
+
+
+def test_the_verdict_needs_three_cells_of_ten_seeds(script):
+    table, rng = script("table"), np.random.default_rng(3)
+
+    def cells(n, better, worse=0):
+        parts = [table.judged(invented(rng, U1=0.05 if k < better else 0.0)) for k in range(n)]
+        parts += [part.assign(n_seeds=9) for part in parts[:worse]]
+        return pd.concat([part.assign(corpus=str(k), vectors="lsa", noise=0.0) for k, part in enumerate(parts)])
+
+    assert "U1 beats margin and plain herding in 3 of four cells" in table.verdicts(cells(4, 3))[0]
+    assert "none of five strategies on training dynamics" in table.verdicts(cells(4, 2))[0]
+    assert "2 of four cells have ten seeds" in table.verdicts(cells(2, 2, worse=2))[0]
+
+
+def test_seeds_that_a_strategy_has_not_finished_do_not_count(script, simulated, tmp_path, monkeypatch):
+    table = script("table")
+    monkeypatch.setattr(table, "LAST_ROUND", 1)
+    small = {"rounds": 1, "seeds": [1, 2, 3]}
+    for name in ("random", "margin"):
+        simulated(strategies=[name], output=tmp_path / "cell" / name, **small)
+    (path,) = (tmp_path / "cell" / "margin" / "rounds").glob("margin-3.jsonl")
+    path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
+    (curves,) = table.cells(tmp_path)
+    curves.about["config"]["features"] = {"kind": "lsa"}
+    rows = table.cell_table(curves)
+    assert rows["n_seeds"].tolist() == [2, 2]
+    assert rows["strategy"].tolist() == ["random", "margin"]
+    expected = curves.rounds.query("strategy == 'margin' and seed != 3").groupby("seed")["accuracy"].mean()
+    assert rows["area"][1] == pytest.approx(expected.mean())  # of two rounds, the area is the mean of both
