@@ -20,9 +20,9 @@ from cal.arguments import check_arguments
 from cal.arrays import as_classes, as_float32, as_whole
 from cal.checks import numbers_in, refuse, whole_numbers
 from cal.data.features import Features
-from cal.dynamics.prediction_dynamics import PredictionDynamics
 from cal.errors import CalError, DataError, StrategyError
 from cal.learners.mlp import MLP, MLPLearner
+from cal.learners.snapshots import Snapshots
 from cal.streams import Streams
 
 _MLP = MLP(hidden=[16, 16], n_epochs=6, batch_size=8, lr=1e-2)
@@ -125,13 +125,10 @@ def practice_pool(
         if sorted(order.tolist()) != list(range(n - n_labelled)):
             raise DataError(f"order must be a permutation of the {n - n_labelled} candidates.")
         candidates = candidates[:, order]
-    streams, seen = Streams(seeds, round), PredictionDynamics()
-    everything = torch.cat([labelled, candidates], dim=1)
+    streams, kept = Streams(seeds, round), Snapshots()
+    looks = "predictions" in needs
     dynamics = learner.fit(
-        labelled,
-        gold[labelled],
-        streams,
-        on_epoch_end=lambda epoch: seen.add(learner.predict(everything).logits) if "predictions" in needs else None,
+        labelled, gold[labelled], streams, on_epoch_end=lambda epoch: kept.add(learner) if looks else None
     )
     learner.net.weights[-1].mul_(sharpness)
     return Pool(
@@ -147,7 +144,7 @@ def practice_pool(
             [f"text {i}" for i in range(n)] if "texts" in needs else None,
         ),
         query_size,
-        seen if "predictions" in needs else None,
+        kept.of(range(len(seeds))) if looks else None,
         round * last.long(),
     )
 

@@ -18,7 +18,8 @@ from cal.dynamics.training_dynamics import TrainingDynamics
 from cal.errors import StrategyError
 from cal.learners.base import LatePrediction, Learner, Prediction
 from cal.learners.out_of_fold import out_of_fold_dynamics
-from cal.learners.trained_without import trained_without
+from cal.learners.snapshots import RunSnapshots
+from cal.learners.trained_without import probs_by, trained_without
 from cal.streams import Streams, stream
 
 __all__ = ["Batch", "GradientEmbeddings", "Pool", "PoolDocuments", "PoolPart"]
@@ -39,8 +40,8 @@ class Pool:
         streams: random streams of these runs in this round.
         documents: documents of the train split.
         query_size: number of candidates that each run acquires in this round.
-        predictions: (run, epoch, instance) prediction dynamics of the labelled instances followed by the candidates;
-            None if no strategy needs them.
+        predictions: (run, epoch, instance) prediction dynamics of the labelled instances followed by the candidates, or
+            classifiers after each epoch that predict them; None if no strategy needs them.
         acquired_at: (run, labelled) round in which each labelled instance was acquired, 0 for the seed set; None if
             all of them are of the seed set.
     """
@@ -55,7 +56,7 @@ class Pool:
         streams: Streams,
         documents: PoolDocuments,
         query_size: int,
-        predictions: PredictionDynamics | None = None,
+        predictions: PredictionDynamics | RunSnapshots | None = None,
         acquired_at: Tensor | None = None,
     ) -> None:
         self.candidates, self.labelled, self.gold, self.dynamics = candidates, labelled, gold, dynamics
@@ -134,20 +135,23 @@ class Pool:
     @cached_property
     def predictions(self) -> PredictionDynamics:
         """(run, epoch, candidate) prediction dynamics of the candidates; the strategy must need `predictions`."""
+        if isinstance(self._recorded, RunSnapshots):
+            return self._recorded.dynamics(self.candidates)
         return self._recorded.at(self._positions)
+
+    @property
+    def snapshots(self) -> RunSnapshots | None:
+        """The classifiers after each epoch; None if they predicted the whole pool instead."""
+        return self._recorded if isinstance(self._recorded, RunSnapshots) else None
 
     @cached_property
     def probs_before(self) -> Tensor:
         """(run, candidate, class) probabilities by a classifier that has not seen the last batch, in float64.
 
-        It has the initial weights and the random streams of this round's classifier, and all labelled instances but
-        those of `last_batch`: it differs from `probs` because of the new labels alone. Takes one more training. In a
-        run without a last batch it equals `probs`.
+        It is trained from the same initial weights and streams, so that the new labels alone make it differ from
+        `probs`. Takes one more training. In a run without a `last_batch` it equals `probs`.
         """
-        probs: dict[int, Tensor] = {}
-        for runs, learner in self._learners_before:
-            probs |= zip(runs, learner.predict(self.candidates[runs]).probs, strict=True)
-        return torch.stack([probs[run] for run in range(len(self))])
+        return probs_by(self._learners_before, self.candidates)
 
     # The labelled instances: `labelled`, `gold`, `dynamics`, `acquired_at` and
 
@@ -180,6 +184,8 @@ class Pool:
     @cached_property
     def labelled_predictions(self) -> PredictionDynamics:
         """(run, epoch, labelled) prediction dynamics of the labelled side; the strategy must need `predictions`."""
+        if isinstance(self._recorded, RunSnapshots):
+            return self._recorded.dynamics(self.labelled)
         n = self.labelled.shape[1]
         return self._recorded.at(torch.arange(n, device=self.labelled.device).expand(len(self), n))
 
@@ -249,7 +255,7 @@ class Pool:
         return trained_without(self.learner, self.labelled, self.gold, self.last_batch, self.streams)
 
     @property
-    def _recorded(self) -> PredictionDynamics:
+    def _recorded(self) -> PredictionDynamics | RunSnapshots:
         if self._predictions is None:
             raise _not_needed("predictions")
         return self._predictions
@@ -288,6 +294,10 @@ class PoolPart(Pool):
     @cached_property
     def _labelled_prediction(self) -> Prediction:
         return self._whole._labelled_prediction
+
+    @cached_property
+    def predictions(self) -> PredictionDynamics:
+        return self._whole.predictions.at(self._chosen) if self._asks_whole("predictions") else super().predictions
 
     @cached_property
     def probs_before(self) -> Tensor:

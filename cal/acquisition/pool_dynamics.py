@@ -9,13 +9,52 @@ from torch import Tensor
 
 from cal.acquisition.base import Acquisition
 from cal.acquisition.discriminative import Discriminative
-from cal.acquisition.pool import Pool
+from cal.acquisition.pool import Batch, Pool
+from cal.acquisition.short_look import shortlist
 from cal.acquisition.uncertainty import entropy, margin
-from cal.checks import one_of, refuse
+from cal.checks import one_of, refuse, whole_numbers
+from cal.dynamics.prediction_dynamics import PredictionDynamics
 
 
 @dataclass
-class AveragedEntropy(Acquisition):
+class OverEpochs(Acquisition):
+    """A strategy on what the classifier predicted after each epoch.
+
+    Args:
+        full_look: number of candidates up to which all are predicted after every epoch. Of a larger pool, a perceptron
+            on a CPU predicts all candidates after three epochs, and after every epoch those that are best by an
+            estimate from these, a tenth. TOLD
+    """
+
+    needs = frozenset({"predictions"})
+    cost = "passes"
+
+    full_look: int = 8_000
+
+    def __post_init__(self) -> None:
+        refuse(whole_numbers(0, full_look=self.full_look))
+
+    @property
+    def chooses_batches(self) -> bool:
+        return False
+
+    def rated(self, predictions: PredictionDynamics) -> Tensor:
+        """(run, instance) scores from predictions over epochs."""
+        raise NotImplementedError
+
+    def score(self, pool: Pool) -> Tensor:
+        return self.rated(pool.predictions)
+
+    def select(self, pool: Pool, n: int) -> Batch:
+        best = shortlist(self.rated, pool, n) if pool.candidates.shape[1] > self.full_look else None
+        if best is None:
+            return super().select(pool, n)
+        part = pool.only(best)
+        return part.in_whole(super().select(part, n))
+
+
+@dataclass
+class AveragedEntropy(OverEpochs):
     """H(mean_t p_t), in bits: entropy of the class probabilities averaged over epochs.
 
     TiDAL predicts these averages; here they are recorded, with one pass over the pool after each epoch.
@@ -25,16 +64,14 @@ class AveragedEntropy(Acquisition):
         https://arxiv.org/abs/2210.06788
     """
 
-    needs = frozenset({"predictions"})
     year = 2023
-    cost = "passes"
 
-    def score(self, pool: Pool) -> Tensor:
-        return entropy(pool.predictions.mean_probs)
+    def rated(self, predictions: PredictionDynamics) -> Tensor:
+        return entropy(predictions.mean_probs)
 
 
 @dataclass
-class AveragedMargin(Acquisition):
+class AveragedMargin(OverEpochs):
     """p(second y) - p(first y) of mean_t p_t: negated margin of the class probabilities averaged over epochs.
 
     References:
@@ -42,16 +79,14 @@ class AveragedMargin(Acquisition):
         https://arxiv.org/abs/2210.06788
     """
 
-    needs = frozenset({"predictions"})
     year = 2023
-    cost = "passes"
 
-    def score(self, pool: Pool) -> Tensor:
-        return -margin(pool.predictions.mean_probs)
+    def rated(self, predictions: PredictionDynamics) -> Tensor:
+        return -margin(predictions.mean_probs)
 
 
 @dataclass
-class EpochDisagreement(Acquisition):
+class EpochDisagreement(OverEpochs):
     """|{t: argmax p_t != argmax p_T}| / T: share of epochs that predicted a class other than the last epoch.
 
     References:
@@ -59,16 +94,14 @@ class EpochDisagreement(Acquisition):
         https://arxiv.org/abs/2205.13532
     """
 
-    needs = frozenset({"predictions"})
     year = 2022
-    cost = "passes"
 
-    def score(self, pool: Pool) -> Tensor:
-        return pool.predictions.disagreement
+    def rated(self, predictions: PredictionDynamics) -> Tensor:
+        return predictions.disagreement
 
 
 @dataclass
-class LabelSwitches(Acquisition):
+class LabelSwitches(OverEpochs):
     """sum_t 1[argmax p_t != argmax p_{t-1}]: number of times that the predicted class changed from epoch to epoch.
 
     References:
@@ -76,16 +109,14 @@ class LabelSwitches(Acquisition):
         https://arxiv.org/abs/2301.05106
     """
 
-    needs = frozenset({"predictions"})
     year = 2023
-    cost = "passes"
 
-    def score(self, pool: Pool) -> Tensor:
-        return pool.predictions.switches
+    def rated(self, predictions: PredictionDynamics) -> Tensor:
+        return predictions.switches
 
 
 @dataclass
-class LabelDispersion(Acquisition):
+class LabelDispersion(OverEpochs):
     """1 - max_c |{t: argmax p_t = c}| / T: share of epochs that predicted a class other than the most frequent one.
 
     References:
@@ -93,12 +124,10 @@ class LabelDispersion(Acquisition):
         https://arxiv.org/abs/2107.14707
     """
 
-    needs = frozenset({"predictions"})
     year = 2021
-    cost = "passes"
 
-    def score(self, pool: Pool) -> Tensor:
-        return pool.predictions.dispersion
+    def rated(self, predictions: PredictionDynamics) -> Tensor:
+        return predictions.dispersion
 
 
 @dataclass

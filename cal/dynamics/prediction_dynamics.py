@@ -53,6 +53,19 @@ class PredictionDynamics:
         runs = torch.arange(len(positions), device=positions.device).unsqueeze(1)
         return self._mapped(lambda values: values[runs, positions])
 
+    @classmethod
+    def of_runs(cls, runs: Sequence[PredictionDynamics]) -> PredictionDynamics:
+        """The (run, epoch, instance) dynamics of several (1, epoch, instance) ones."""
+        if len(runs) == 1:
+            return runs[0]
+        together = cls()
+        together._epochs = [
+            [torch.cat(values) for values in zip(*epochs, strict=True)]
+            for epochs in zip(*(run._epochs for run in runs), strict=True)
+        ]
+        together._sum = torch.cat([run._sum_of_probs for run in runs])
+        return together
+
     @property
     def n_epochs(self) -> int:
         """Number of epochs recorded."""

@@ -291,6 +291,12 @@ class MLPLearner:
         chosen.net, chosen.n_runs = self.net.select(rows), len(rows)
         return chosen
 
+    def snapshot(self) -> MLPLearner:
+        """A copy that predicts as the perceptrons do now, whatever training does to them."""
+        kept = copy.copy(self)
+        kept.net = self.net.copy()
+        return kept
+
     def fresh(self, n_runs: int) -> MLPLearner:
         new = copy.copy(self)
         new.net, new.n_runs = self.net.untrained(n_runs), n_runs

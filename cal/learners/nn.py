@@ -128,6 +128,12 @@ class StackedMLP:
         """Networks of the same kind, with all weights zero."""
         return type(self)(n_runs, self.widths, self.dropout, self.device, self.dtype, self.precision)
 
+    def copy(self) -> Self:
+        """The same networks, with weights of their own."""
+        copied = self.untrained(self.n_runs)
+        copied.flat.copy_(self.flat)
+        return copied
+
     def select(self, rows: Sequence[int]) -> Self:
         """A copy of some of the networks, which may repeat; the whole stack is returned without a copy."""
         if list(rows) == list(range(self.n_runs)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from cal.learners.base import Learner
@@ -37,3 +38,11 @@ def trained_without(
             again = learner.select(runs)
         classifiers.append((runs, again))
     return classifiers
+
+
+def probs_by(classifiers: list[tuple[list[int], Learner]], instances: Tensor) -> Tensor:
+    """(run, instance, class) probabilities of (run, instance) rows, by the classifiers of `trained_without`."""
+    probs: dict[int, Tensor] = {}
+    for runs, learner in classifiers:
+        probs |= zip(runs, learner.predict(instances[runs]).probs, strict=True)
+    return torch.stack([probs[run] for run in range(len(instances))])

@@ -43,8 +43,8 @@ class RoundSeconds:
         """Seconds of each of the runs that made the latest query."""
         seconds = self._shared | self._watch.taken(share=len(rows))
         if rows[0] in self._recorded:
-            seconds |= self._looks
-            seconds["acquire"] += seconds["acquire/look"]
+            seconds |= {path: seconds.get(path, 0.0) + value for path, value in self._looks.items()}
+            seconds["acquire"] += self._looks["acquire/look"]
         return seconds
 
     def skip(self) -> None:

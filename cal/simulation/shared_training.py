@@ -11,6 +11,7 @@ from cal.acquisition.pool import Pool, PoolDocuments
 from cal.dynamics.data_map import DataMap
 from cal.dynamics.prediction_dynamics import PredictionDynamics
 from cal.learners.base import Learner
+from cal.learners.snapshots import RunSnapshots, Snapshots, keeps_snapshots
 from cal.simulation.partition import Partition
 from cal.stopwatch import phase
 from cal.streams import Streams
@@ -53,17 +54,24 @@ class SharedTraining:
         """Trains the classifiers.
 
         Args:
-            recorded: runs whose classifiers also predict the labelled instances and the candidates after each epoch.
+            recorded: runs whose classifiers also predict the labelled instances and the candidates after each epoch, or
+                are kept to do so later.
         """
         labelled = self.labelled[self._first]
-        self._recorded, self._seen = recorded, PredictionDynamics()
+        self._recorded, self._seen, self._kept = recorded, PredictionDynamics(), Snapshots()
         self._seeing = sorted({self._number_of[row] for row in recorded})  # the classifiers that predict
         everything = torch.cat([labelled, self.candidates[self._first]], dim=1)[self._seeing]
+        self._keeps = keeps_snapshots(self._learner, labelled.device)
 
         def look(epoch: int) -> None:
-            if self._seeing:
-                with phase("look", always=True):
-                    self._seen.add(self._learner.select(self._seeing).predict(everything).logits)
+            if not self._seeing:
+                return
+            with phase("look", always=True):
+                seeing = self._learner.select(self._seeing)
+                if self._keeps:
+                    self._kept.add(seeing)
+                else:
+                    self._seen.add(seeing.predict(everything).logits)
 
         streams = self._streams[self._first]
         self._dynamics = self._learner.fit(labelled, self._labels(self._first), streams, on_epoch_end=look)
@@ -93,7 +101,10 @@ class SharedTraining:
             query_size: candidates that each run acquires.
         """
         numbers = [self._number_of[row] for row in rows]
-        seen = self._seen[[self._seeing.index(number) for number in numbers]] if rows[0] in self._recorded else None
+        seen: PredictionDynamics | RunSnapshots | None = None
+        if rows[0] in self._recorded:
+            seeing = [self._seeing.index(number) for number in numbers]
+            seen = self._kept.of(seeing) if self._keeps else self._seen[seeing]
         return Pool(
             self._learner.select(numbers),
             self.candidates[rows],

@@ -31,6 +31,7 @@ from cal.simulation.dev_set import DevSet
 from cal.simulation.identity import differences
 from cal.simulation.loop import Setting
 from cal.simulation.oracle import digest as digest_of_wrong
+from cal.simulation.price import price_of_looks
 from cal.simulation.progress import Progress
 from cal.simulation.run_folder import FULL_DATA, Run, RunFolder
 from cal.simulation.seed_sets import SeedSet, check_sizes, choose_seed_set
@@ -84,6 +85,9 @@ def run_simulation(
         plan = _plan(request, corpus, inputs, vectors, folder, copies, wrong, dev_set)
         full = [Run(FULL_DATA, seed) for seed in request.seeds if request.full_data]  # the longest first
         runs = full + [Run(strategy, seed) for strategy in request.acquisitions for seed in request.seeds]
+        middle = request.seed_size + request.query_size * request.rounds / 2
+        if price := price_of_looks(request.acquisitions, request.learner, len(corpus.train), middle, request.device):
+            logger.warning("%s", price)
         logger.info("%d runs on %s into %s.", len(runs), about["device"], folder.path)
         with phase("runs"), Progress(folder, runs, request.rounds + 1, quiet):
             carry_out(plan, runs, n_workers=min(request.workers or joblib.cpu_count(), len(runs)))
