@@ -10,9 +10,10 @@ from cal.acquisition.pool_dynamics import OverEpochs, Tidal
 from cal.acquisition.short_look import n_looks
 from cal.acquisition.wrappers import Subpool
 from cal.errors import in_words
+from cal.learners.mlp import MLP
 
 _MOST = 3  # times margin's seconds that are not worth a word
-_OF_SMALL_STEPS = 12  # cost of a training step on an instance, in predictions: perceptrons take small steps on a CPU
+_OF_SMALL_STEPS = 12  # cost of training on an instance, in predictions: perceptrons take small steps on a CPU
 _OF_STEPS = 3  # forward and backward
 
 
@@ -31,7 +32,7 @@ def price_of_looks(
     Returns:
         None if there are none, or the price is not known: a GPU predicts for almost nothing beside small trainings.
     """
-    n_epochs, small = int(getattr(learner, "n_epochs", 1)), bool(getattr(learner, "reads_features", False))
+    n_epochs, small = int(getattr(learner, "n_epochs", 1)), isinstance(learner, MLP)
     if n_candidates < 1 or (small and device != "cpu"):
         return None
     training = (_OF_SMALL_STEPS if small else _OF_STEPS) * n_epochs * n_labelled / n_candidates
