@@ -8,14 +8,16 @@ are predicted after each epoch.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from cal.acquisition.pool import Pool
 from cal.dynamics.prediction_dynamics import PredictionDynamics
+from cal.learners.base import Prediction
 from cal.learners.snapshots import RunSnapshots
+from cal.threads import one_thread
 
 _LOOKS = (0.15, 0.5, 1.0)  # shares of the training after which the whole pool is predicted
 _N_SAMPLED = 1_500
@@ -27,6 +29,7 @@ _CHUNK = 4_096  # candidates at once
 Rated = Callable[[PredictionDynamics], Tensor]
 
 
+@one_thread()
 def shortlist(rated: Rated, pool: Pool, n: int) -> Tensor | None:
     """(run, m) positions of candidates among which are most of the n that a full look would choose.
 
@@ -49,7 +52,8 @@ def shortlist(rated: Rated, pool: Pool, n: int) -> Tensor | None:
     draws = pool.uniform("ties")
     best = []
     for run in range(len(pool)):
-        scores = rated(_estimated(snapshots, run, pool.candidates[run], sampled[run], looks))[0]
+        parts = _estimated(snapshots, run, pool.candidates[run], sampled[run], looks)
+        scores = torch.cat([rated(part)[0] for part in parts])
         order = draws[run].argsort()
         best.append(order[scores[order].argsort(descending=True, stable=True)[:m]])
     return torch.stack(best)
@@ -83,25 +87,23 @@ class _Estimated(PredictionDynamics):
 
 def _estimated(
     snapshots: RunSnapshots, run: int, candidates: Tensor, sampled: Tensor, looks: list[int]
-) -> PredictionDynamics:
-    """Estimates of what the classifier of a run predicted for candidates after each epoch."""
-    seen = [snapshots.predict(run, epoch, candidates) for epoch in looks]
-    n_classes, n_epochs = seen[0].logits.shape[-1], snapshots.n_epochs
-    inputs = [part[0] for each in seen for part in (each.logits, each.embeddings)]  # each (candidate, width)
-    among = candidates[sampled]
-    targets = torch.cat([snapshots.predict(run, epoch, among).logits[0] for epoch in range(n_epochs)], dim=1)
-    weights, bias = _ridge(torch.cat([part[sampled] for part in inputs], dim=1), targets)
-    classes = torch.empty(n_epochs, len(candidates), dtype=torch.int64)
-    sums = torch.empty(len(candidates), n_classes)
-    for start in range(0, len(candidates), _CHUNK):
-        chunk = slice(start, start + _CHUNK)
-        found = torch.addmm(bias, torch.cat([part[chunk] for part in inputs], dim=1), weights)
-        logits = found.view(-1, n_epochs, n_classes)  # (candidate, epoch, class)
+) -> Iterator[PredictionDynamics]:
+    """Estimates of what the classifier of a run predicted after each epoch, for some of the candidates at a time."""
+    n_epochs = snapshots.n_epochs
+    of_sample = [snapshots.predict(run, epoch, candidates[sampled]) for epoch in range(n_epochs)]
+    targets = torch.cat([each.logits[0] for each in of_sample], dim=1)  # (instance, epoch * class)
+    weights, bias = _ridge(_inputs([of_sample[epoch] for epoch in looks]), targets)
+    for chunk in candidates.split(_CHUNK):
+        seen = [snapshots.predict(run, epoch, chunk) for epoch in looks]
+        logits = torch.addmm(bias, _inputs(seen), weights).view(len(chunk), n_epochs, -1)
         for epoch, each in zip(looks, seen, strict=True):
-            logits[:, epoch] = each.logits[0, chunk]
-        classes[:, chunk] = logits.argmax(dim=-1).T
-        sums[chunk] = torch.softmax(logits, dim=-1).sum(dim=1)
-    return _Estimated(classes.unsqueeze(0), sums.unsqueeze(0))
+            logits[:, epoch] = each.logits[0]
+        yield _Estimated(logits.argmax(dim=-1).T.unsqueeze(0), torch.softmax(logits, dim=-1).sum(dim=1).unsqueeze(0))
+
+
+def _inputs(seen: Sequence[Prediction]) -> Tensor:
+    """(instance, width) logits and last hidden layers after several epochs."""
+    return torch.cat([part[0] for each in seen for part in (each.logits, each.embeddings)], dim=1)
 
 
 def _ridge(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
