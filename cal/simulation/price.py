@@ -13,7 +13,7 @@ from cal.errors import in_words
 from cal.learners.mlp import MLP
 
 _MOST = 3  # times margin's seconds that are not worth a word
-_OF_SMALL_STEPS = 12  # cost of training on an instance, in predictions: perceptrons take small steps on a CPU
+_OF_SMALL_STEPS = 16  # cost of training on an instance, in predictions: perceptrons take small steps on a CPU
 _OF_STEPS = 3  # forward and backward
 
 
