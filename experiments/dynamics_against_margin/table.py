@@ -122,16 +122,17 @@ def verdicts(table: pd.DataFrame) -> list[str]:
     """The sentences for the README: without noise, with 20 %, and on herding itself."""
     lines = []
     for noise, words in ((0.0, "Without noise"), (0.2, "With 20 % wrong answers")):
-        counted = table[(table["noise"] == noise) & (table["n_seeds"] >= FEWEST_SEEDS)]
+        enough = table[(table["noise"] == noise) & (table["n_seeds"] >= FEWEST_SEEDS)]
+        of_cell = enough.groupby(["corpus", "vectors"])["strategy"]
+        counted = enough[of_cell.transform("nunique") == len(STRATEGIES)]  # all have run
         n_cells = len(counted.drop_duplicates(["corpus", "vectors"]))
         wins, losses = (counted[counted["result"] == word].groupby("strategy").size() for word in ("wins", "loses"))
         best = [name for name in CANDIDATES if wins.get(name, 0) >= WINS_NEEDED]
         told = [f"{name} beats margin and plain herding in {wins[name]} of four cells" for name in best]
-        lacking = {name for name in STRATEGIES if len(counted[counted["strategy"] == name]) < n_cells}
-        none = "none of five strategies on training dynamics beats both margin and plain herding"
-        lines.append(f"{words} ({n_cells} of four cells have ten seeds): {'; '.join(told) or none}.")
-        if lacking:
-            lines.append(f"  not yet in all of these cells: {', '.join(sorted(lacking))}")
+        verdict = "; ".join(told) or "none of five strategies on training dynamics beats both margin and plain herding"
+        if n_cells < WINS_NEEDED:
+            verdict = "undecided"
+        lines.append(f"{words} ({n_cells} of four cells have ten seeds of all strategies): {verdict}.")
         counts = [f"{name} {wins.get(name, 0)} / {losses.get(name, 0)}" for name in CANDIDATES]
         lines.append(f"  cells won / lost: {', '.join(counts)}")
         herding = counted[counted["strategy"] == "uncertainty_herding"]

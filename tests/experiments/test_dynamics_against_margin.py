@@ -163,7 +163,11 @@ def test_the_verdict_needs_three_cells_of_ten_seeds(script):
 
     assert "U1 beats margin and plain herding in 3 of four cells" in table.verdicts(cells(4, 3))[0]
     assert "none of five strategies on training dynamics" in table.verdicts(cells(4, 2))[0]
-    assert "2 of four cells have ten seeds" in table.verdicts(cells(2, 2, worse=2))[0]
+    few = table.verdicts(cells(2, 2, worse=2))[0]
+    assert "2 of four cells have ten seeds" in few
+    assert "undecided" in few
+    lacking = cells(4, 4)
+    assert "undecided" in table.verdicts(lacking[lacking["strategy"] != "U3"])[0]
 
 
 def test_seeds_that_a_strategy_has_not_finished_do_not_count(script, simulated, tmp_path, monkeypatch):
