@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 from faults import Faulty
 from legacy import FAULTS
-from measures import CORPORA, NAMES, OURS, Difference, Places, Runs, batches, difference, runs_of, shown
+from measures import CORPORA, FEWEST, NAMES, OURS, Difference, Places, Runs, batches, difference, runs_of, shown
 
 ABOVE = [("LC", "Rand."), ("Ent.", "Rand."), ("BALD", "Rand."), ("CAL", "Rand.")]
 
@@ -112,7 +112,7 @@ def with_faults(claim: Claim, verdict: str, faulty: Faulty) -> tuple[str, str]:
         return faulty.over_full_data(setting) if claim.pair == ("full",) else faulty.difference(setting, *claim.pair)
 
     def holds(setting: str) -> bool | None:
-        return again(setting).verdict(claim.claimed) == "confirmed" if again(setting).n > 1 else None
+        return again(setting).verdict(claim.claimed) == "confirmed" if again(setting).n >= FEWEST else None
 
     alone = [fault for fault in FAULTS if holds(f"only_{fault}")]
     undone = [fault for fault in FAULTS if holds(f"without_{fault}") is False]

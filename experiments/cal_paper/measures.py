@@ -30,6 +30,7 @@ NAMES = {
 }
 """The paper's names of strategies."""
 CORPORA = {"ag_news_10k": "AG News, 10,000 articles", "trec": "TREC"}
+FEWEST = 3  # seeds, for a verdict
 MARGIN = 0.01  # of accuracy, below which two strategies are alike
 OURS = {theirs: ours for ours, theirs in NAMES.items()}
 
@@ -163,8 +164,8 @@ class Difference:
 
     def verdict(self, claimed: str) -> str:
         """What it says about a claim: `above`, `not above`, or `not below` by more than a point."""
-        if self.n < 2:
-            return "not measured"
+        if self.n < FEWEST:
+            return "too few seeds"
         if claimed == "above":
             return "confirmed" if self.low > 0 else "contradicted" if self.high < 0 else "not confirmed"
         if claimed == "not above":
