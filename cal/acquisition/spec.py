@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import inspect
-import re
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -14,6 +12,7 @@ from torch import Tensor
 
 from cal import registry
 from cal.acquisition.base import Acquisition, name_of
+from cal.acquisition.digest import digest
 from cal.acquisition.mix import Mix
 from cal.acquisition.one_run import OneRun
 from cal.acquisition.pool import Pool
@@ -203,27 +202,6 @@ def _mixture(shares: Any) -> tuple[str, Acquisition]:
     if not isinstance(shares, Mapping) or not shares:
         raise ConfigError(f"mix needs strategies with shares above 0, such as {{dal: .5, cal: .5}}, not {shares}.")
     return _labelled("mix", shares), Mix(list(make_strategies(list(shares)).values()), list(shares.values()))
-
-
-def digest(strategy: Acquisition) -> str:
-    """A hash of the code and the parameters of a strategy; a simulation with another digest is another simulation."""
-    written = getattr(strategy, "function", type(strategy))
-    try:
-        code = inspect.getsource(written)
-    except (OSError, TypeError):  # defined in an interactive session, or a callable object
-        code = getattr(getattr(written, "__code__", None), "co_code", b"").hex()
-    parameters = {name: _digested(value) for name, value in sorted(vars(strategy).items())}
-    return hashlib.blake2b(f"{code}\n{parameters}".encode(), digest_size=8).hexdigest()
-
-
-def _digested(value: Any) -> str:
-    if isinstance(value, Acquisition):
-        return digest(value)
-    if isinstance(value, list | tuple):
-        return str([_digested(part) for part in value])
-    if isinstance(value, set | frozenset):
-        return str(sorted(map(repr, value)))  # the order of a set differs between processes
-    return re.sub(r" at 0x[0-9a-f]+", "", repr(value))
 
 
 def _changed(strategy: Acquisition) -> dict[str, Any]:

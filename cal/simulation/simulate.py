@@ -12,8 +12,8 @@ import joblib
 import numpy as np
 import torch
 
+from cal.acquisition.digest import digest
 from cal.acquisition.pool import PoolDocuments
-from cal.acquisition.spec import digest
 from cal.data.cautions import in_train
 from cal.data.corpus import Corpus
 from cal.data.features import Features, vectors_of

@@ -1,4 +1,5 @@
 import functools
+import linecache
 import os
 import re
 import subprocess
@@ -11,10 +12,11 @@ import torch
 from cal import registry
 from cal.acquisition.base import Acquisition, unmet_needs
 from cal.acquisition.cartography import Cal
+from cal.acquisition.digest import digest, without_docstrings
 from cal.acquisition.discriminative import Dal
 from cal.acquisition.mix import Mix
 from cal.acquisition.one_run import one_run
-from cal.acquisition.spec import Function, digest, make_strategies
+from cal.acquisition.spec import Function, make_strategies
 from cal.acquisition.uncertainty import Entropy, Margin
 from cal.acquisition.wrappers import Prefilter
 from cal.errors import ConfigError
@@ -332,10 +334,26 @@ def test_digests_tell_code_and_parameters_apart():
     assert digest(Function(Callable_())) == digest(Function(Callable_()))
 
 
+def test_what_is_said_about_a_strategy_does_not_change_its_digest():
+    def made(docstring, body):
+        namespace = {}
+        source = f"def mine(pool):\n    {docstring}\n    # {docstring}\n    return {body}\n"
+        linecache.cache["<mine>"] = (len(source), None, source.splitlines(keepends=True), "<mine>")
+        exec(compile(source, "<mine>", "exec"), namespace)
+        return digest(Function(namespace["mine"]))
+
+    assert made('"""One."""', "pool.probs[..., 0]") != made('"""One."""', "pool.probs[..., 1]")
+    one, other = '"""One."""', '"""Another,\n    in two lines."""'
+    assert without_docstrings(f"class A:\n    {one}\n    x = 1\n") == without_docstrings(
+        f"class A:\n    {other}\n\n    x = 1\n"
+    )
+    assert without_docstrings("f = lambda x: (") == "f = lambda x: ("  # as a lambda within a call may be cut
+
+
 def test_digests_are_the_same_in_every_process():
     specs = ["tidal", {"blend": {"parts": ["bald", "predicted_ucb", "epoch_disagreement"]}}]
     code = (
-        "from cal.acquisition.spec import digest, make_strategies\n"
+        "from cal.acquisition.digest import digest\nfrom cal.acquisition.spec import make_strategies\n"
         f"print([digest(strategy) for strategy in make_strategies({specs}).values()])"
     )
     printed = {

@@ -1,0 +1,62 @@
+"""What makes a strategy the same one: its code, without what is only said about it, and its parameters."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+import re
+import textwrap
+from typing import Any
+
+from cal.acquisition.base import Acquisition
+
+
+def digest(strategy: Acquisition) -> str:
+    """A hash of the code and the parameters of a strategy; a simulation with another digest is another simulation.
+
+    Docstrings do not count, so what is better explained stays the same strategy.
+
+    Example:
+        >>> from cal.acquisition.uncertainty import Entropy, Margin
+        >>> digest(Margin()) == digest(Margin()) != digest(Entropy())
+        True
+    """
+    written = getattr(strategy, "function", type(strategy))
+    try:
+        code = without_docstrings(inspect.getsource(written))
+    except (OSError, TypeError):  # defined in an interactive session, or a callable object
+        code = getattr(getattr(written, "__code__", None), "co_code", b"").hex()
+    parameters = {name: _digested(value) for name, value in sorted(vars(strategy).items())}
+    return hashlib.blake2b(f"{code}\n{parameters}".encode(), digest_size=8).hexdigest()
+
+
+def without_docstrings(source: str) -> str:
+    r"""Python code without the lines of its docstrings; code that is not whole, such as that of a lambda, as it is.
+
+    Example:
+        >>> print(without_docstrings("def f():\n    'One.'\n    return 1"))
+        def f():
+            return 1
+    """
+    try:
+        tree = ast.parse(textwrap.dedent(source))
+    except SyntaxError:
+        return source
+    lines = source.splitlines()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False) is not None:
+            said = node.body[0]
+            if said.lineno > node.lineno and (len(node.body) == 1 or node.body[1].lineno > (said.end_lineno or 0)):
+                lines[said.lineno - 1 : said.end_lineno] = [""] * ((said.end_lineno or said.lineno) - said.lineno + 1)
+    return "\n".join(line for line in lines if line.strip())
+
+
+def _digested(value: Any) -> str:
+    if isinstance(value, Acquisition):
+        return digest(value)
+    if isinstance(value, list | tuple):
+        return str([_digested(part) for part in value])
+    if isinstance(value, set | frozenset):
+        return str(sorted(map(repr, value)))  # the order of a set differs between processes
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(value))
