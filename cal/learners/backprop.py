@@ -82,7 +82,7 @@ def fit(
         on_epoch_end: function called with the index of each epoch after its last step.
         on_batch: function called in each step with some of the runs, the (run, batch) positions of their batch and its
             (run, batch, class) logits, dropout on.
-        moments: AdamW's state to go on from, which is updated; None starts afresh.
+        moments: AdamW's state at the start, which is updated; None starts afresh.
         gradients: a subclass of `Backprop`, or a function that makes one of it, for another loss or to see what a
             step computes; None is `Backprop` itself.
 

@@ -148,7 +148,7 @@ class Inputs(Protocol):
 
 
 def carries(learner: LearnerConfig) -> bool:
-    """Whether a training goes on from what the run's last one has left, such as weights or an order of instances.
+    """Whether a training starts from what the run's last one has left, such as weights or an order of instances.
 
     A learner of your own says so by an attribute `carries = True`. A simulation then calls `fit` round by round on the
     same object, in which a run keeps its position, and no two runs share a classifier. A run that is resumed trains

@@ -138,7 +138,8 @@ def wrong_labels(findings: Findings) -> list[Section]:
         return []
     text = (
         "The oracle gives some documents a wrong label, the same ones to all strategies of a seed. A strategy that "
-        "buys more of them than chance is drawn to labels that are wrong; one that buys fewer keeps away from them."
+        "buys more of them than random batches would is drawn to wrong labels; one that buys fewer avoids them. With "
+        "few labels and seeds the difference may be luck."
     )
     bought = wrong_labels_bought(findings.shared.rounds)
     table = tables.wrong_labels_table(bought, findings.shared.strategies)

@@ -19,7 +19,6 @@ from cal.simulation.packed import packed_cells, read_cell
 from cal.simulation.record_tables import COLUMNS, frame, read_tables, write_tables
 from cal.simulation.records import WRONG
 from cal.simulation.run_folder import RunFolder
-from cal.simulation.wrong_labels import wrong_labels_bought
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -207,8 +206,8 @@ class LearningCurves:
 
         Returns:
             One row per strategy: n_labelled, accuracy, macro_f1; if the oracle errs, also n_wrong and
-            n_wrong_by_chance, the wrong labels bought after the seed set, and those that random batches have on
-            average.
+            n_wrong_by_chance, the wrong ones among these labels, and how many there would be on average if the
+            batches were random.
         """
         check_arguments(LearningCurves.summary, locals())
         last = self.rounds.sort_values("round").groupby(["strategy", "seed"], sort=False).tail(1)
@@ -218,7 +217,7 @@ class LearningCurves:
             means = means.join(by_strategy.std()[["accuracy", "macro_f1"]].add_suffix("_spread"))
             means = means[["n_labelled", "accuracy", "accuracy_spread", "macro_f1", "macro_f1_spread"]]
         if self.noise:
-            means = means.join(wrong_labels_bought(self.rounds).groupby("strategy")[[*WRONG]].mean())
+            means = means.join(last.groupby("strategy")[[*WRONG]].mean())
         return means
 
     def plot(self) -> Figure:

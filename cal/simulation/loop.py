@@ -38,7 +38,7 @@ class Setting:
         query_size: instances to acquire per round; the last batch may be smaller.
         n_rounds: rounds after the seed set.
         profile: whether to time phases within phases on a GPU too.
-        carries: whether a training goes on from what the run's last one has left: see `cal.learners.base.carries`.
+        carries: whether a training starts from what the run's last one has left: see `cal.learners.base.carries`.
     """
 
     documents: PoolDocuments

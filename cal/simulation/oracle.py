@@ -23,15 +23,16 @@ _FOLDS = 5
 
 @dataclass(frozen=True)
 class Oracle:
-    """Whoever labels documents: P(answer != right label) = `noise`, independently for each document.
+    """A labeller of documents who errs: P(answer != right label) = `noise`, independently for each document.
 
     An answer depends on the seed and the document alone. So all strategies of a seed get the same answer for the same
     document, whenever they ask, and more noise adds wrong answers to those of less.
 
     Args:
         noise: probability that an answer is wrong.
-        kind: how it errs: `uniform`, to any other class alike; `class_dependent`, to the class with which the right one
-            is most often confused; `annotator`, a careless one, to others in proportion to their frequency.
+        kind: how it errs: `uniform`, towards all other classes alike; `class_dependent`, towards the class with which
+            the right one is most often confused; `annotator`, towards others in proportion to their frequency, as the
+            careless do.
         confusions: for `class_dependent`, a table of confusions as `cal audit` takes it; None counts those of
             classifiers that never saw a document.
 

@@ -44,8 +44,8 @@ def price_of_looks(
     if not dear:
         return None
     return (
-        f"Beside a run of margin, one of {in_words(dear)} as long, because strategies on predictions over epochs "
-        f"look at a pool of {n_candidates:,}. {{subpool: {{of: STRATEGY, size: 5000}}}} looks at a part of it."
+        f"{in_words(dear)} as long as margin, because strategies on predictions over epochs look at the pool of "
+        f"{n_candidates:,} documents several times. {{subpool: {{of: STRATEGY, size: 5000}}}} looks at a part of it."
     )
 
 

@@ -14,9 +14,8 @@ class Query:
     """Which documents may be asked for.
 
     Args:
-        distinct: whether a text is asked for once, whatever its copies, which differ from it at most in case and
-            whitespace. The first document with a text stands for it; the others are set aside, neither labelled nor
-            candidates.
+        distinct: whether each text is asked for once. The first document with a text stands for its copies, which may
+            differ in case and whitespace; these are set aside, neither labelled nor candidates.
 
     Example:
         >>> Query(distinct=True).copies(["How far?", "Who?", "how  far?"])

@@ -43,13 +43,13 @@ class SimulationRequest(TrainingRequest):
         seed_size: number of labelled documents at the start
         seed_set: way to choose them, a name or {name: {parameter: value}}
         query_size: number of documents acquired a round; if the pool runs empty, the last batch is smaller
-        query: which documents may be asked for: with distinct=true a text once, whatever its copies (the same but for
-            case and whitespace); the first document with a text stands for it, and the others are set aside
+        query: documents that may be asked for; distinct=true asks for each text once: the first document with a text
+            stands for its copies, which may differ in case and whitespace and are set aside
         rounds: number of batches to acquire; accuracy is measured rounds + 1 times
-        oracle: who labels the seed set, what is acquired and what is set aside: noise is the probability of a wrong
-            label, the same one for all strategies of a seed; kind is uniform, class_dependent (with confusions=FILE, or
-            those of the learner) or annotator. Strategies and maps see these labels, and full_data is trained on them;
-            accuracy is always measured on the right ones, and the corpus's own dev split keeps its labels
+        oracle: labeller of the train split: noise is the probability of a wrong label, which is the same for all
+            strategies of a seed; kind is uniform, class_dependent (with confusions=FILE, or those of the learner) or
+            annotator. Strategies, maps, dev_size and full_data get these labels; accuracy is always measured on the
+            right ones, and the corpus's own dev split keeps its labels
         stopping: criteria to report, such as [stabilising_predictions, {target_macro_f1: {macro_f1: .8}}]
         stop: end a run at the first criterion it meets
         dev_size: number of documents of train set aside for criteria such as {target_accuracy: {accuracy: .8}}; no

@@ -27,7 +27,7 @@ class SharedTraining:
         partition: labelled instances and candidates of each run.
         gold: (instance,) gold classes of the train split, or (run, instance) the labels that each run is given.
         streams: random streams of the runs in this round.
-        carries: whether a classifier goes on from the run's last one, so that each run has one of its own.
+        carries: whether a classifier starts from the run's last one, so that each run has one of its own.
 
     Attributes:
         labelled: (run, labelled) instances to train on.

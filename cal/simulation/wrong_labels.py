@@ -1,4 +1,4 @@
-"""Wrong labels: how many of them an oracle that errs sold to each strategy, beside what chance would buy."""
+"""Wrong labels: how many each strategy bought from an oracle that errs, beside what chance would buy."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class WrongLabels:
-    """How many labels of a labelled set are wrong, and how many were if all batches had been drawn at random.
+    """How many labels of a labelled set are wrong, and how many would be on average if batches were drawn at random.
 
     Attributes:
         n: number of wrong labels, the seed set's included.
-        by_chance: those of the seed set, and of each other label the share of wrong ones in the pool of the start.
+        by_chance: wrong labels of the seed set, plus the share of wrong labels in the first pool for each other label.
     """
 
     n: int
@@ -53,7 +53,7 @@ def wrong_labels_bought(rounds: pd.DataFrame) -> pd.DataFrame:
         rounds: table as in `LearningCurves.rounds`.
 
     Returns:
-        One row per strategy and seed: strategy, seed, n_acquired, n_wrong and n_wrong_by_chance.
+        One row per strategy and seed: strategy, seed, n_acquired; of these n_wrong, and n_wrong_by_chance.
 
     Example:
         >>> columns = ["strategy", "seed", "round", "n_labelled", "n_wrong", "n_wrong_by_chance"]

@@ -140,7 +140,7 @@ def test_criteria_look_at_the_dev_split_and_nothing_else_does(simulated, with_de
             assert ("target_macro_f1(macro_f1=0.5)" in seen.met) <= (seen.dev_macro_f1 >= 0.5)
 
 
-def test_a_folder_of_an_older_version_is_gone_on_with(simulated, with_dev, assert_same, tmp_path):
+def test_a_folder_of_an_older_version_is_resumed(simulated, with_dev, assert_same, tmp_path):
     """Its criteria looked at what was set aside, and its records have no macro F1."""
     task, given = with_dev(), WATCHED | {"stopping": TARGETS[:1], "dev_size": 9}
     whole = simulated(task, **given, output=tmp_path)

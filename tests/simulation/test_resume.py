@@ -114,7 +114,7 @@ def test_rounds_of_an_unfinished_simulation_can_be_read(simulated, whole, copied
 
 @dataclass
 class WarmMLP(MLP):
-    """Perceptrons that go on from the weights of the run's last round."""
+    """Perceptrons that start from the weights of the run's last round."""
 
     carries = True
 
