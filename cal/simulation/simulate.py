@@ -86,7 +86,8 @@ def run_simulation(
         full = [Run(FULL_DATA, seed) for seed in request.seeds if request.full_data]  # the longest first
         runs = full + [Run(strategy, seed) for strategy in request.acquisitions for seed in request.seeds]
         middle = request.seed_size + request.query_size * request.rounds / 2
-        if price := price_of_looks(request.acquisitions, request.learner, len(corpus.train), middle, request.device):
+        of_runs = len(corpus.train), middle, request.query_size, request.device
+        if price := price_of_looks(request.acquisitions, request.learner, *of_runs):
             logger.warning("%s", price)
         logger.info("%d runs on %s into %s.", len(runs), about["device"], folder.path)
         with phase("runs"), Progress(folder, runs, request.rounds + 1, quiet):
