@@ -248,7 +248,8 @@ def _kernel(x: Tensor, others: Tensor, h: float, allowance: float = 0.0) -> Tens
 def _upper_bounds(x: Tensor, weights: Tensor, covered: Tensor, h: float) -> Tensor:
     """(instance,) upper bounds of sum_i u_i [k(x_i, x') - c_i]_+, each pair of instances in float32 and once."""
     allowance = (x.shape[1] + 8) * torch.finfo(torch.float32).eps / 2  # products of vectors of length 1 err by less
-    x, u, covered = x.float(), weights.float(), (covered * (1 - _ROUNDING)).float()
+    scale = weights.max().clamp(min=1e-300)  # because float32 holds no weights as small as float64
+    x, u, covered = x.float(), (weights / scale).float(), (covered * (1 - _ROUNDING)).float()
     bounds = torch.zeros_like(weights)
     starts = range(0, len(x), _BLOCK)
     for a, b in ((slice(i, i + _BLOCK), slice(j, j + _BLOCK)) for i in starts for j in starts if i <= j):
@@ -256,4 +257,4 @@ def _upper_bounds(x: Tensor, weights: Tensor, covered: Tensor, h: float) -> Tens
         if a != b:
             bounds[a] += (k - covered[b]).clamp_(min=0) @ u[b]
         bounds[b] += u[a] @ k.sub_(covered[a].unsqueeze(1)).clamp_(min=0)
-    return bounds * (1 + 10 * _ROUNDING)
+    return bounds * scale * (1 + 10 * _ROUNDING)

@@ -114,6 +114,21 @@ def test_a_pool_of_several_blocks_is_one_pool():
     np.testing.assert_allclose(gains, slow_gains)
 
 
+@pytest.mark.parametrize("scale", [1e-60, 1e60])
+def test_the_scale_of_weights_does_not_matter(scale):
+    rng = np.random.default_rng(2)
+    x, u = torch.from_numpy(unit(rng.normal(size=(60, 5)))), torch.from_numpy(rng.uniform(size=60))
+    (places, gains), (scaled_places, scaled_gains) = (herd(x, x[:3], weights, 20, 1.0) for weights in (u, scale * u))
+    assert places.tolist() == scaled_places.tolist()
+    torch.testing.assert_close(scaled_gains / scale, gains)
+
+
+def test_without_any_weight_what_comes_first_is_chosen():
+    x = torch.eye(4, dtype=torch.float64)
+    places, gains = herd(x, x[:0], torch.zeros(4), 3, 1.0)
+    assert (places.tolist(), gains.tolist()) == ([0, 1, 2], [0.0, 0.0, 0.0])
+
+
 @pytest.mark.parametrize("h", [0.001, 0.02, 0.5, 50.0])
 def test_near_copies_are_told_apart_in_float64(h):
     rng = np.random.default_rng(1)
