@@ -59,4 +59,4 @@ class RunView:
         return RunView(value, self._run)
 
 
-_OF_ALL_RUNS = {"only", "without", "nothing", "generators", "learner", "streams", "notes"}
+_OF_ALL_RUNS = {"only", "without", "nothing", "generators", "learner", "snapshots", "streams", "notes"}

@@ -286,7 +286,7 @@ def test_what_a_view_shows_cannot_be_written_to(pool):
             array[:] = 0
 
 
-@pytest.mark.parametrize("name", ["only", "without", "streams"])
+@pytest.mark.parametrize("name", ["only", "without", "streams", "learner", "snapshots"])
 def test_what_is_of_all_runs_is_not_of_one(pool, name):
     with pytest.raises(AttributeError, match="not available for one run"):
         getattr(pool[0], name)
