@@ -12,7 +12,7 @@ import numpy as np
 from cal.checks import numbers_in, one_of, refuse
 from cal.data.confusions import predicted_confusions, read_confusions
 from cal.data.corpus import Corpus
-from cal.data.noise import NOISE, check_noise, wrong_label_probs
+from cal.data.noise import NOISE, wrong_label_probs
 from cal.learners.cross_validated import cross_validated_probs
 from cal.learners.grid import Setup, cross_validation
 from cal.streams import uniform_of
@@ -53,8 +53,6 @@ class Oracle:
         if self.confusions is not None and self.kind != "class_dependent":
             problems.append(f"confusions are for kind=class_dependent, not for {self.kind}.")
         refuse(problems)
-        if self.noise:
-            check_noise([self.kind], [self.noise])
 
     def answers(self, ids: Sequence[str], gold: np.ndarray, wrong: np.ndarray, seed: int) -> np.ndarray:
         """(instance,) labels that documents get.
