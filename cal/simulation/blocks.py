@@ -14,6 +14,7 @@ from cal.errors import StorageError
 from cal.learners.base import Inputs, LearnerConfig
 from cal.learners.compute import fitting_blocks, in_halves, in_processes
 from cal.simulation.dev_set import DevSet
+from cal.simulation.extension import stopped_short
 from cal.simulation.loop import Round, Setting, advance
 from cal.simulation.observer import Observer
 from cal.simulation.partition import Partition
@@ -89,7 +90,7 @@ def carry_out(plan: Plan, runs: Sequence[Run], n_workers: int) -> None:
     # something from round to round.
     full = [run for run in runs if run.strategy == FULL_DATA]
     others = [run for run in runs if run.strategy != FULL_DATA]
-    beginning = [run for run in others if not plan.setting.carries and not plan.folder.records(run)]
+    beginning = [run for run in others if not plan.setting.carries and not _standing(plan, run)]
     of_seed = [[run for run in beginning if run.seed == seed] for seed in dict.fromkeys(run.seed for run in beginning)]
     for tasks in (
         [(plan, [run]) for run in full] + [(plan, block, 1) for block in of_seed if len(block) > 1],
@@ -113,7 +114,7 @@ def _equally_far(plan: Plan, runs: Sequence[Run]) -> list[list[Run]]:
     """
     alike: dict[tuple[bool, int], list[Run]] = {}
     for run in runs:
-        if not _is_finished(records := plan.folder.records(run)):
+        if not _is_finished(records := _standing(plan, run)):
             alike.setdefault((run.strategy != FULL_DATA, len(records)), []).append(run)
     return [alike[key] for key in sorted(alike)]
 
@@ -138,12 +139,24 @@ def advance_block(plan: Plan, block: Sequence[Run], until: int | None = None) ->
 
 def _unfinished(plan: Plan, block: Sequence[Run], until: int | None) -> dict[Run, list[dict[str, Any]]]:
     """Runs with rounds to do, and for each the same number of finished rounds to resume from."""
-    records = {run: plan.folder.records(run) for run in block}
+    records = {run: _standing(plan, run) for run in block}
     n_done = min((len(done) for done in records.values() if not _is_finished(done)), default=None)
     if n_done is None or (until is not None and n_done >= until):
         return {}
     # Runs that ended by then stay as they are; runs that are ahead repeat rounds.
     return {run: done[:n_done] for run, done in records.items() if len(done) > n_done or not _is_finished(done)}
+
+
+def _standing(plan: Plan, run: Run) -> list[dict[str, Any]]:
+    """The finished rounds of a run, without its last one if it acquired nothing only because there were fewer rounds.
+
+    That round is repeated, and now acquires: its classifiers are not kept.
+    """
+    records = plan.folder.records(run)
+    n_acquirable = len(plan.setting.gold) - len(plan.dev_sets.get(run.seed, ()))
+    if records and stopped_short(records[-1], plan.setting.n_rounds, n_acquirable, plan.stop):
+        return records[:-1]
+    return records
 
 
 def _is_finished(records: Sequence[dict[str, Any]]) -> bool:
@@ -155,6 +168,7 @@ def _resume(plan: Plan, unfinished: dict[Run, list[dict[str, Any]]], until: int 
     """Advances runs, all from the same round, until they are finished or one of them ends."""
     block, records = list(unfinished), list(unfinished.values())
     n_done, is_full = len(records[0]), block[0].strategy == FULL_DATA
+    partition = _partition(plan, block, records)
     for run in block:  # some may be ahead of the others
         plan.folder.cut(run, n_done)
 
@@ -175,7 +189,7 @@ def _resume(plan: Plan, unfinished: dict[Run, list[dict[str, Any]]], until: int 
     advance(
         setting,
         block,
-        _partition(plan, block, records),
+        partition,
         learner,
         range(n_done, setting.n_rounds + 1 if until is None else until),
         record=lambda position, finished: _keep(plan, block[position], finished),
@@ -208,12 +222,27 @@ def _check_ids(plan: Plan, run: Run, done: Sequence[dict[str, Any]], row_of: Map
     if kept and kept != set(plan.seed_sets[run.seed]):
         fault: str | None = "its seed set is a different one"
     else:
-        acquired = (each for finished in done for each in finished["acquired"])
+        acquired = [each for finished in done for each in finished["acquired"]]
+        _check_whole(plan, run, done, len(acquired))
         faults = ((each, given.get(row_of.get(each, -1), "" if each in row_of else "is unknown")) for each in acquired)
         fault = next((f"it acquires '{each}', which {reason}" for each, reason in faults if reason), None)
     if fault:
         path = plan.folder.rounds_file(run)
         raise StorageError(f"{path} is not of this corpus: {fault}. Remove it, and rerun to repeat this run.")
+
+
+def _check_whole(plan: Plan, run: Run, done: Sequence[dict[str, Any]], n_acquired: int) -> None:
+    """Makes sure that records say all that the next round depends on; those of saved curves may not."""
+    lost = []
+    if done and done[-1]["n_labelled"] + len(done[-1]["acquired"]) != len(plan.seed_sets[run.seed]) + n_acquired:
+        lost.append("which documents were acquired")
+    if plan.criteria and any("predicted" not in finished.get("stopping", {}) for finished in done):
+        lost.append("what the stopping criteria saw")
+    if lost:
+        raise StorageError(
+            f"{plan.folder.rounds_file(run)} cannot be continued: it does not say {' and '.join(lost)}. Remove it, and "
+            "rerun to repeat this run."
+        )
 
 
 def _keep(plan: Plan, run: Run, finished: Round) -> None:
@@ -228,6 +257,8 @@ def _keep(plan: Plan, run: Run, finished: Round) -> None:
         gold = plan.labels(run.seed)[finished.labelled.cpu()].numpy()
         columns = {name: values.numpy().astype(np.float32) for name, values in metrics.items()}
         plan.folder.write_map(run, finished.round, {"id": ids_of(finished.labelled), "gold": gold} | columns)
+    else:
+        plan.folder.map_file(run, finished.round).unlink(missing_ok=True)  # of when this was the last round
     record: dict[str, Any] = {
         "strategy": run.strategy,
         "seed": run.seed,

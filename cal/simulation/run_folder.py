@@ -72,12 +72,16 @@ class RunFolder(OwnedFolder):
         with storage_errors(f"write to the run folder {self.path}", "Make room, or give another output=DIR."):
             for folder in (self.path, self.path / "rounds", self.path / "maps"):
                 folder.mkdir(parents=True, exist_ok=True)
-            fresh = not any((self.path / "rounds").iterdir())
-        if fresh:
+        if self.has_rounds():
+            self._check_same(config, about)
+        else:
             self.write_json("run.json", about)
             self.write_yaml("config.yaml", config)
-        else:
-            self._check_same(config, about)
+
+    def has_rounds(self) -> bool:
+        """Whether there are files of finished rounds."""
+        with storage_errors(f"read the run folder {self.path}", "Give another output=DIR."):
+            return (self.path / "rounds").exists() and any((self.path / "rounds").iterdir())
 
     def config(self) -> dict[str, Any]:
         """The resolved configuration."""

@@ -28,6 +28,7 @@ from cal.scratch import scratch_folder
 from cal.simulation.blocks import Plan, carry_out
 from cal.simulation.curves import LearningCurves
 from cal.simulation.dev_set import DevSet
+from cal.simulation.extension import open_folder
 from cal.simulation.identity import differences
 from cal.simulation.loop import Setting
 from cal.simulation.oracle import digest as digest_of_wrong
@@ -81,7 +82,7 @@ def run_simulation(
             request.output = choose_folder(dated_in, corpus.name, {**about, "config": request.as_data()})
             held.enter_context(RunFolder(request.output).taken())
         folder = RunFolder(request.output or held.enter_context(scratch_folder()))
-        folder.create(request.as_data(), about)
+        open_folder(folder, request.as_data(), about)
         plan = _plan(request, corpus, inputs, vectors, folder, copies, wrong, dev_set)
         full = [Run(FULL_DATA, seed) for seed in request.seeds if request.full_data]  # the longest first
         runs = full + [Run(strategy, seed) for strategy in request.acquisitions for seed in request.seeds]

@@ -340,9 +340,6 @@ def test_a_write_that_fails_in_a_worker_process_is_reported(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"rounds": 4}, "rounds: 3 -> 4"),
-        ({"seeds": [1, 3]}, "seeds: "),
-        ({"strategies": ["random"]}, "strategies: "),
         ({"learner": MLP(hidden=[8, 8], n_epochs=4, batch_size=8, lr=2e-2)}, r"learner\.lr: 0.01 -> 0.02"),
         ({"query_size": 6, "seed_size": 13}, "query_size: 5 -> 6; seed_size: 12 -> 13"),
     ],
@@ -358,7 +355,7 @@ def test_another_configuration_is_refused_and_its_keys_named(simulated, tmp_path
 
 def test_other_parameters_of_a_strategy_object_are_another_configuration(simulated, tmp_path):
     simulated(strategies=[Cal(hidden=8, n_epochs=2)], output=tmp_path)
-    with pytest.raises(StorageError, match="Different: strategies"):
+    with pytest.raises(StorageError, match=r"holds more than is asked for: strategy cal\("):
         simulated(strategies=[Cal(hidden=8, n_epochs=2, threshold=0.4)], output=tmp_path)
 
 
