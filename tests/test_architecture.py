@@ -23,7 +23,7 @@ ORDER = [
     [
         *("errors", "checks", "arguments", "arrays", "files", "text_files", "rounding", "shares", "stored", "streams"),
         *("seeds", "registry", "stopwatch", "progress", "provenance", "request", "commands"),
-        *("scratch", "watchdog", "threads"),
+        *("scratch", "watchdog", "threads", "anytime"),
     ],
     ["dynamics"],
     ["exchange"],

@@ -21,7 +21,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 @pytest.mark.parametrize(
     "code",
     re.findall(r"```python\n(.*?)```", README, re.DOTALL),
-    ids=["simulate", "frame", "learner", "strategy", "scikit", "recorder", "aso"],
+    ids=["simulate", "frame", "learner", "strategy", "scikit", "recorder", "aso", "decide"],
 )
 def test_python_examples_run(code, tmp_path, monkeypatch):
     import deepsig  # noqa: F401  as a user's script may: it makes dill everybody's pickler

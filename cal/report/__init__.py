@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cal.report.comparison import Comparison
     from cal.report.pairwise import aso_matrix, compare
-    from cal.report.scores import area_under_curve
+    from cal.report.scores import area_under_curve as area_under_curve
     from cal.report.significance import aso, paired_permutation_test, violation_ratio
     from cal.report.sweep import is_sweep, sweep_table, sweep_text
     from cal.report.write import write_report

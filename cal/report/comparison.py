@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cal.anytime import PairDecision
 from cal.arguments import check_arguments
 from cal.errors import AnalysisError, in_words
 from cal.report.markup import Block, Bullets, Paragraph, Picture, Report, Section, blocks_to_html, to_latex, to_markdown
-from cal.report.tables import cautions, eps_min_table, p_value_table, score_table
+from cal.report.tables import cautions, decision_table, eps_min_table, p_value_table, score_table
 from cal.rounding import all_highest
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Comparison:
         subject: where the scores come from, for the title.
         notes: what was left out, and why.
         threshold: ε_min below it counts as dominance.
+        decisions: pairs of strategies by a test that may be looked at after every seed; see `cal.anytime`.
     """
 
     scores: Mapping[str, np.ndarray]
@@ -54,6 +56,7 @@ class Comparison:
     subject: str = "scores"
     notes: Sequence[str] = ()
     threshold: float = THRESHOLD
+    decisions: Sequence[PairDecision] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -133,11 +136,12 @@ class Comparison:
 
     def blocks(self) -> list[Block]:
         """The verdicts and, if there are two seeds or more, both matrices: a section of a report."""
+        decided = [decision_table(self.decisions)] if self.decisions else []
         if self.n_seeds < 2:  # matrices of single scores would look like results
-            return [Bullets(self.verdicts())]
+            return [Bullets(self.verdicts()), *decided]
         eps_min = eps_min_table(self.names, self.eps_min, self.threshold, self.alpha)
         p_values = [p_value_table(self.names, self.uncorrected, self.p_values)] if self.paired else []
-        return [Bullets(self.verdicts()), eps_min, *p_values]
+        return [Bullets(self.verdicts()), *decided, eps_min, *p_values]
 
     def __str__(self) -> str:
         return to_markdown(self._report())
@@ -185,10 +189,10 @@ class Comparison:
         return f"{best} has the highest mean {self.measure} ({means[best]:.3f}); {'; '.join(parts)}."
 
     def verdicts(self) -> list[str]:
-        """Sentences on what both tests show, what one alone shows, and what neither does."""
+        """Sentences on what was decided seed by seed, what both tests show, what one alone shows, what neither does."""
+        lines = [f"{decision}." for decision in self.decisions]
         if self.n_seeds < 2:
-            return [self.headline()]
-        lines: list[str] = []
+            return [self.headline(), *lines]
         shown: set[tuple[int, int]] = set()
         for a, name in enumerate(self.names):
             beaten = [b for b in range(len(self.names)) if self.dominates(a, b)]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from cal.anytime import ALPHA, PairDecision, decide, make_pairs
+from cal.errors import AnalysisError
 from cal.report.comparison import Comparison
 from cal.report.pairwise import aso_matrix
 from cal.report.scores import AREA, SharedRounds, shared_rounds
+from cal.simulation.until_decided import UNTIL_DECIDED
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,12 +62,56 @@ class Findings:
         """Name of the corpus."""
         return str(self.curves.about.get("corpus", "a corpus without a name"))
 
-    def compare(self, *, alpha: float = 0.05, engine: str = "vectorised", n_bootstrap: int = N_BOOTSTRAP) -> Comparison:
-        """Every strategy against every other by area under the learning curve; arguments as in `aso_matrix`."""
+    def compare(
+        self,
+        *,
+        alpha: float = 0.05,
+        engine: str = "vectorised",
+        n_bootstrap: int = N_BOOTSTRAP,
+        decide: Any = None,
+    ) -> Comparison:
+        """Every strategy against every other by area under the learning curve; arguments as in `aso_matrix`.
+
+        Args:
+            alpha: significance level before correction.
+            engine: "vectorised" or "deepsig".
+            n_bootstrap: number of resamples.
+            decide: pairs to decide between, as in `LearningCurves.compare`.
+        """
         comparison = aso_matrix(
             self.areas, paired=self.shared.paired, alpha=alpha, n_bootstrap=n_bootstrap, engine=engine, measure=AREA
         )
-        return replace(comparison, subject=self.corpus, notes=self.shared.notes)
+        decisions, notes = self.decisions(decide, alpha), [*self.shared.notes]
+        if self._is_until_decided:
+            notes.append(
+                "Seeds were added until the pairs were decided. The decisions take account of that; ε_min and the "
+                "p-values of the permutation test do not."
+            )
+        return replace(comparison, subject=self.corpus, notes=notes, decisions=decisions)
+
+    @property
+    def _is_until_decided(self) -> bool:
+        return bool(self.curves.about.get("config", {}).get("seeds") == UNTIL_DECIDED)
+
+    def decisions(self, pairs: Any = None, alpha: float = ALPHA) -> list[PairDecision]:
+        """What `cal.anytime.decide` decides when it looks at the seeds in the order of the simulation.
+
+        Args:
+            pairs: pairs to decide between; None is those of a simulation with seeds=until_decided, and else none.
+            alpha: probability that any of the decisions is ever wrong, at most.
+        """
+        if pairs is None:
+            if not self._is_until_decided or not self.shared.paired or len(self.areas) < 2:
+                return []
+            about = self.curves.about
+            names = dict.fromkeys([*about.get("strategies", []), *self.curves.strategies])  # some may have no round yet
+            asked = make_pairs(about["config"].get("decide", "all"), list(names))
+            if not (pairs := [pair for pair in asked if {*pair} <= {*self.areas}]):
+                return []
+        if not self.shared.paired:
+            raise AnalysisError("The strategies have no seed in common, so that no pair can be decided seed by seed.")
+        order = [self.shared.seeds.index(seed) for seed in self.curves.seeds if seed in self.shared.seeds]
+        return decide({name: areas[order] for name, areas in self.areas.items()}, pairs, alpha)
 
     def learning_curves(self) -> Figure:
         """The figure of the learning curves."""

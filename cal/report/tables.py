@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cal.anytime import PairDecision
+from cal.errors import quantity
 from cal.report.markup import Bullets, TextTable
 from cal.report.scores import SharedRounds, by_area
 from cal.rounding import highest_first
@@ -53,6 +55,26 @@ def p_value_table(names: Sequence[str], uncorrected: np.ndarray, corrected: np.n
     )
     shown = np.where(np.tri(len(names)), corrected, uncorrected)
     return TextTable(["p-value", *names], _matrix(names, shown, "{:.2g}"), caption, "p_values")
+
+
+def decision_table(decisions: Sequence[PairDecision]) -> TextTable:
+    """Pairs of strategies with what a test that looks after every seed says of them, decided ones first."""
+    rows = [
+        [
+            f"{each.one} – {each.other}",
+            each.better or "undecided",
+            str(each.n_seeds),
+            each.shown_e_value,
+            f"{each.difference:+.4f}",
+        ]
+        for each in sorted(decisions, key=lambda each: (each.better is None, each.n_seeds))
+    ]
+    caption = (
+        "Paired test by betting on the sign of each seed's difference, looked at after every seed. Any decision on "
+        f"{quantity(len(rows), 'pair')} is ever wrong with a probability of at most {decisions[0].alpha:g}. The "
+        "e-value and the mean difference are those after all seeds."
+    )
+    return TextTable(["pair", "better", "after seeds", "e-value", "difference"], rows, caption, "decisions")
 
 
 def final_table(shared: SharedRounds, areas: Mapping[str, np.ndarray]) -> TextTable:

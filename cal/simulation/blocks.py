@@ -153,10 +153,11 @@ def _standing(plan: Plan, run: Run) -> list[dict[str, Any]]:
     That round is repeated, and now acquires: its classifiers are not kept.
     """
     records = plan.folder.records(run)
-    n_acquirable = len(plan.setting.gold) - len(plan.dev_sets.get(run.seed, ()))
-    if records and stopped_short(records[-1], plan.setting.n_rounds, n_acquirable, plan.stop):
-        return records[:-1]
-    return records
+    if not records or not stopped_short(records[-1], plan.setting.n_rounds, plan.stop):
+        return records
+    before = records[:-1]
+    pool_is_empty = _partition(plan, [run], [before]).candidates().shape[1] == 0
+    return records if pool_is_empty else before
 
 
 def _is_finished(records: Sequence[dict[str, Any]]) -> bool:

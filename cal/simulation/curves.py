@@ -23,6 +23,7 @@ from cal.simulation.run_folder import RunFolder
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from cal.anytime import PairDecision
     from cal.report.comparison import Comparison
 
 
@@ -230,20 +231,45 @@ class LearningCurves:
 
         return Findings.of(self).learning_curves()
 
-    def compare(self, *, alpha: float = 0.05, engine: str = "vectorised") -> Comparison:
+    def compare(self, *, alpha: float = 0.05, engine: str = "vectorised", decide: Any = None) -> Comparison:
         """Every strategy against every other, by area under the learning curve, as in the report.
 
         Args:
             alpha: significance level before correction.
             engine: "vectorised" or "deepsig", as in `cal.report.aso`.
+            decide: pairs to decide between, looking after every seed: `all`, the name of a strategy to compare each
+                other one with, or a list of pairs; None is those of a simulation with seeds=until_decided.
 
         Raises:
             AnalysisError: if there are fewer than two strategies, or no round is finished.
+            ConfigError: if `decide` names no pairs of strategies.
         """
-        check_arguments(LearningCurves.compare, locals())
+        check_arguments(LearningCurves.compare, {"alpha": alpha, "engine": engine})
         from cal.report.findings import Findings
 
-        return Findings.of(self).compare(alpha=alpha, engine=engine)
+        return Findings.of(self).compare(alpha=alpha, engine=engine, decide=decide)
+
+    def decisions(self, pairs: Any = None, *, alpha: float = 0.05) -> list[PairDecision]:
+        """Which strategy of each pair is better, by a test of `cal.anytime` that looks at the areas after every seed.
+
+        Args:
+            pairs: `all`, the name of a strategy to compare each other one with, or a list of pairs; None is those of
+                a simulation with seeds=until_decided, and else none.
+            alpha: probability that any of the decisions is ever wrong, at most.
+
+        Raises:
+            AnalysisError: if the strategies have no seed in common, or no round is finished.
+            ConfigError: if `pairs` names no pairs of strategies.
+
+        Example:
+            >>> for decision in curves.decisions("random"):  # doctest: +SKIP
+            ...     print(decision)
+            margin is better than random: decided after 7 seeds (e-value 31.9)
+        """
+        check_arguments(LearningCurves.decisions, {"alpha": alpha})
+        from cal.report.findings import Findings
+
+        return Findings.of(self).decisions(pairs, alpha)
 
     def report(self, folder: Path | str) -> Path:
         """Writes what `cal report` writes: report.html, report.md, figures, LaTeX tables and CSV files.

@@ -13,7 +13,7 @@ from itertools import product
 from typing import Any
 
 from cal.errors import StorageError, in_words, quantity
-from cal.simulation.identity import FREE, OF_RUNS, differences, flat
+from cal.simulation.identity import FREE, OF_RUNS, differences, meant
 from cal.simulation.run_folder import FULL_DATA, Run, RunFolder
 
 logger = logging.getLogger(__name__)
@@ -74,7 +74,9 @@ class Held:
         return parts
 
 
-def open_folder(folder: RunFolder, config: Mapping[str, Any], about: Mapping[str, Any]) -> None:
+def open_folder(
+    folder: RunFolder, config: Mapping[str, Any], about: Mapping[str, Any], n_first: int | None = None
+) -> None:
     """Creates a run folder, or makes it that of a request for the same or more, and says what is missing.
 
     The runs are left to whoever carries them out.
@@ -82,13 +84,14 @@ def open_folder(folder: RunFolder, config: Mapping[str, Any], about: Mapping[str
     Args:
         folder: the run folder.
         config: the resolved configuration of the request.
-        about: contents of run.json for it.
+        about: contents of run.json for it, with all seeds that may be run.
+        n_first: number of seeds to list at first, where it turns out later how many there are; None is all.
 
     Raises:
         StorageError: if it holds another simulation, or finished runs or rounds that are not asked for.
     """
     if not folder.has_rounds():
-        folder.create(config, about)
+        folder.create(config, {**about, "seeds": about["seeds"][:n_first]})
         return
     before = folder.about()
     known = {**before, "config": folder.config()}
@@ -104,6 +107,9 @@ def open_folder(folder: RunFolder, config: Mapping[str, Any], about: Mapping[str
             f"{folder.path} holds more than is asked for: {'; '.join(beyond)}. Ask for all that it holds, and more if "
             "you like, or give another output=DIR."
         )
+    if n_first is not None:
+        n_held = max((about["seeds"].index(seed) + 1 for seed in held.seeds), default=0)
+        about = {**about, "seeds": about["seeds"][: max(n_first, n_held)]}
     if not _grows(known, config, about):
         return
     if added := _added(held, known["config"], config, about):
@@ -117,27 +123,24 @@ def open_folder(folder: RunFolder, config: Mapping[str, Any], about: Mapping[str
     folder.write_yaml("config.yaml", config)
 
 
-def stopped_short(last: Mapping[str, Any], n_rounds: int, n_acquirable: int, stop: bool) -> bool:
-    """Whether a run has ended only because it was to have fewer rounds.
+def stopped_short(last: Mapping[str, Any], n_rounds: int, stop: bool) -> bool:
+    """Whether a run has ended with fewer rounds than it is to have, and no criterion has stopped it.
+
+    It goes on, unless its pool is empty.
 
     Args:
         last: record of its last round.
         n_rounds: number of rounds that it is to have now.
-        n_acquirable: number of documents that it could label.
         stop: whether a run ends with the first stopping criterion that is met.
     """
     was_stopped = stop and bool(last.get("stopping", {}).get("met"))
-    is_last = not last["acquired"] and not was_stopped
-    return is_last and last["round"] < n_rounds and last["n_labelled"] < n_acquirable
+    return not last["acquired"] and not was_stopped and bool(last["round"] < n_rounds)
 
 
 def _grows(known: Mapping[str, Any], config: Mapping[str, Any], about: Mapping[str, Any]) -> bool:
+    """Whether run.json and the configuration would say other runs, or more rounds."""
     lists = any(known.get(name) != about[name] for name in ("strategies", "seeds"))
-    one, other = (
-        {key: value for key, value in flat(each).items() if key.partition(".")[0] not in FREE}
-        for each in (known["config"], config)
-    )
-    return lists or one != other
+    return lists or any(meant(known["config"].get(key)) != meant(config.get(key)) for key in GROWS - FREE)
 
 
 def _added(held: Held, before: Mapping[str, Any], config: Mapping[str, Any], about: Mapping[str, Any]) -> str:

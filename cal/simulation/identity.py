@@ -8,7 +8,7 @@ from typing import Any
 FREE = frozenset({"output", "workers", "profile"})
 """Keys of the configuration that change no result."""
 
-OF_RUNS = FREE | {"strategies", "seeds", "full_data"}
+OF_RUNS = FREE | {"strategies", "seeds", "max_seeds", "decide", "full_data"}
 """Those that only say which runs there are: folders that differ in them can be merged."""
 
 DEFAULTS = {"oracle.noise": 0.0, "oracle.kind": "uniform", "oracle.confusions": None, "query.distinct": False}

@@ -36,6 +36,7 @@ class Progress:
         self._seen = dict.fromkeys(runs, 0)
         self._accuracy: dict[str, dict[int, float]] = {}
         self._noted: set[str] = set()
+        self._told = ""
         self._stop = threading.Event()
 
     def __enter__(self) -> Progress:
@@ -48,7 +49,7 @@ class Progress:
         self._line = tqdm(total=0, position=1, bar_format="{desc}", disable=off, dynamic_ncols=True)
         self._thread = threading.Thread(target=self._watch, name="cal-progress", daemon=True)
         self._thread.start()
-        self._alive = signs_of_life(lambda: f"{sum(self._seen.values())} of {self._total} rounds done", self._quiet)
+        self._alive = signs_of_life(self._said, self._quiet)
         self._alive.__enter__()
         return self
 
@@ -64,6 +65,14 @@ class Progress:
         self._bar.close()
         self._line.close()
 
+    def tell(self, text: str) -> None:
+        """Says what the simulation is at, beside the accuracy so far."""
+        self._told = text
+
+    def _said(self) -> str:
+        done = f"{sum(self._seen.values())} of {self._total} rounds done"
+        return f"{done}; {self._told}" if self._told else done
+
     def _watch(self) -> None:
         while not self._stop.wait(_SECONDS):
             self._show()
@@ -72,6 +81,7 @@ class Progress:
         self._bar.update(self._look())
         means = {name: sum(seeds.values()) / len(seeds) for name, seeds in self._accuracy.items() if name != FULL_DATA}
         text = "accuracy so far: " + "  ".join(f"{name} {means[name]:.3f}" for name in highest_first(means))
+        text = f"{self._told}; {text}" if self._told else text
         width = shutil.get_terminal_size().columns - 1
         self._line.set_description_str(text if len(text) <= width else text[: width - 1] + "…")
 

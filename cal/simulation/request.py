@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cal.arguments import check_arguments
 from cal.checks import Problems, whole_numbers
+from cal.errors import ConfigError
 from cal.learners.request import TrainingRequest
 from cal.progress import note
 from cal.request import as_data, make, nested, takes
@@ -19,6 +20,7 @@ from cal.seeds import list_seeds
 if TYPE_CHECKING:
     from cal.acquisition.base import Acquisition
     from cal.acquisition.spec import StrategySpec
+    from cal.anytime import Pair
     from cal.simulation.curves import LearningCurves
     from cal.simulation.oracle import Oracle
     from cal.simulation.query import Query
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from cal.simulation.stopping import Criterion
 
 logger = logging.getLogger(__name__)
+MAX_SEEDS = 50
 STRATEGIES = ("random", "least_confidence", "margin", "entropy", "bald", "dal", "cal")
 
 
@@ -39,7 +42,11 @@ class SimulationRequest(TrainingRequest):
     Args:
         strategies: list of names, {name: {parameter: value}}, {mix: shares} or {_target_: package.module.Class}; in
             Python also objects and functions of the pool; of the default, those that the learner can serve
-        seeds: number of seeds (the paper's five first), or a list
+        seeds: number of seeds (the paper's five first), a list, or until_decided: as many as it takes to tell which
+            strategy of each pair in `decide` is better, by a paired test that is looked at after every seed
+        max_seeds: number of seeds at which seeds=until_decided ends, and what is undecided then remains so
+        decide: pairs for seeds=until_decided: all, a strategy to compare each other one with, or a list such as
+            [[cal, margin]]
         seed_size: number of labelled documents at the start
         seed_set: way to choose them, a name or {name: {parameter: value}}
         query_size: number of documents acquired a round; if the pool runs empty, the last batch is smaller
@@ -60,6 +67,8 @@ class SimulationRequest(TrainingRequest):
 
     Attributes:
         acquisitions: strategies by label.
+        all_seeds: the seeds; for seeds=until_decided, all that may be run.
+        pairs: pairs of strategies to decide between; empty if the number of seeds is given.
         seed_chooser: what chooses the seed sets.
         labeller: who labels.
         asked: which documents may be asked for.
@@ -71,6 +80,8 @@ class SimulationRequest(TrainingRequest):
 
     strategies: Sequence[StrategySpec] = STRATEGIES
     seeds: Any = 3
+    max_seeds: int = MAX_SEEDS
+    decide: Any = "all"
     seed_size: int = 200
     seed_set: Any = "stratified"
     query_size: int = 50
@@ -83,6 +94,8 @@ class SimulationRequest(TrainingRequest):
     full_data: bool = True
     profile: bool = False
     acquisitions: dict[str, Acquisition] = field(init=False, repr=False, default_factory=dict)
+    all_seeds: list[int] = field(init=False, repr=False, default_factory=list)
+    pairs: list[Pair] = field(init=False, repr=False, default_factory=list)
     seed_chooser: SeedSet = field(init=False, repr=False)
     labeller: Oracle = field(init=False, repr=False)
     asked: Query = field(init=False, repr=False)
@@ -101,11 +114,13 @@ class SimulationRequest(TrainingRequest):
     def _resolve(self, problems: Problems) -> None:
         from cal.acquisition.base import unmet_needs
         from cal.acquisition.spec import make_strategies
+        from cal.anytime import first_decision, make_pairs
         from cal.simulation.oracle import Oracle
         from cal.simulation.query import Query
         from cal.simulation.run_folder import FULL_DATA
         from cal.simulation.seed_sets import StratifiedSeedSet, make_seed_set
         from cal.simulation.stopping import make_criteria
+        from cal.simulation.until_decided import UNTIL_DECIDED
 
         self.seed_chooser = problems.attempt(lambda: make_seed_set(self.seed_set), otherwise=StratifiedSeedSet())
         oracle = functools.partial(nested, Oracle, self.oracle, "oracle", "{noise: .1}")
@@ -117,7 +132,12 @@ class SimulationRequest(TrainingRequest):
         super()._resolve(problems)
         problems += whole_numbers(1, seed_size=self.seed_size, query_size=self.query_size)
         problems += whole_numbers(0, rounds=self.rounds, dev_size=self.dev_size)
-        self.seeds = problems.attempt(lambda: list_seeds(self.seeds), otherwise=[])
+        until_decided = isinstance(self.seeds, str) and self.seeds == UNTIL_DECIDED
+        if until_decided:
+            problems += whole_numbers(first_decision(), max_seeds=self.max_seeds)
+        else:
+            self.seeds = problems.attempt(self._listed_seeds, otherwise=[])
+        self.all_seeds = problems.attempt(lambda: list_seeds(self.max_seeds), []) if until_decided else self.seeds
         self.acquisitions = problems.attempt(lambda: make_strategies(self.strategies), otherwise={})
         n_before = len(problems)
         self.criteria = problems.attempt(lambda: make_criteria(self.stopping), otherwise={})
@@ -133,6 +153,9 @@ class SimulationRequest(TrainingRequest):
                 problems.append(
                     "seed_set chooses by document vectors, and features is null; give features=lsa or another."
                 )
+        if until_decided and self.acquisitions:
+            self.pairs = problems.attempt(lambda: make_pairs(self.decide, list(self.acquisitions)), otherwise=[])
+        problems += self._misfits_of_seeds(until_decided)
         if FULL_DATA in self.acquisitions:
             problems.append(f"'{FULL_DATA}' is the name of the reference line; give the strategy another name.")
 
@@ -158,6 +181,27 @@ class SimulationRequest(TrainingRequest):
         if self.stop and not self.criteria:
             problems.append("stop=true ends a run at the first stopping criterion it meets; give stopping=[...].")
         return problems
+
+    def _listed_seeds(self) -> list[int]:
+        try:
+            return list_seeds(self.seeds)
+        except ConfigError as error:
+            if not isinstance(self.seeds, str):
+                raise
+            raise ConfigError(f"{error} Or give seeds=until_decided.") from None
+
+    def _misfits_of_seeds(self, until_decided: bool) -> list[str]:
+        """What is wrong between `seeds`, `max_seeds`, `decide` and `stop`."""
+        if until_decided and self.stop:
+            return [
+                "seeds=until_decided compares areas under whole curves, and stop=true ends runs at different rounds; "
+                "leave stop=true out."
+            ]
+        others = {"max_seeds": self.max_seeds != MAX_SEEDS, "decide": self.decide != "all"}
+        if not until_decided and any(others.values()):
+            given = [name for name, is_given in others.items() if is_given]
+            return [f"{name} is for seeds=until_decided; give that, or leave {name} out." for name in given]
+        return []
 
     def as_data(self) -> dict[str, Any]:
         data = super().as_data()
@@ -197,11 +241,12 @@ class SimulationRequest(TrainingRequest):
                 curves.report(self.output)
         folder = RunFolder(self.output)
         folder.finish()
+        text = "\n\n".join([str(curves), *["\n".join(map(str, curves.decisions()))] * bool(self.pairs)])
         if not self.profile:
-            return str(curves), self.output
+            return text, self.output
         table = profile_table(folder)
         folder.write("profile.csv", table.to_csv(float_format="%.4f").encode())
-        return f"{curves}\n\n{profile_text(table, watch.seconds)}\n", self.output
+        return f"{text}\n\n{profile_text(table, watch.seconds)}\n", self.output
 
 
 @takes(SimulationRequest)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,6 +112,11 @@ class RunFolder(OwnedFolder):
             ):
                 raise self._damaged("run.json", f"{key} is {values!r}, not a list without repetition")
         return listed["strategies"], listed["seeds"]
+
+    def list_seeds(self, seeds: Sequence[int]) -> None:
+        """Makes these the seeds of the simulation, of which each strategy has a run."""
+        if (about := self.about())["seeds"] != seeds:
+            self.write_json("run.json", about | {"seeds": seeds})
 
     def finish(self) -> None:
         """Marks the simulation as finished."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ from cal.simulation.price import price_of_looks
 from cal.simulation.progress import Progress
 from cal.simulation.run_folder import FULL_DATA, Run, RunFolder
 from cal.simulation.seed_sets import SeedSet, check_sizes, choose_seed_set
+from cal.simulation.until_decided import n_first, portions
 from cal.stopwatch import phase
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ def run_simulation(
         sizes = request.seed_size, request.dev_size
         copies = request.asked.copies(corpus.train.texts)
         check_sizes(request.seed_chooser, np.delete(corpus.train.gold, copies), *sizes, corpus.label_names)
-        dev_set = DevSet.of(corpus, request.criteria, request.dev_size, request.seeds, copies)
+        dev_set = DevSet.of(corpus, request.criteria, request.dev_size, request.all_seeds, copies)
         with phase("features"):
             vectors = vectors_of(corpus, request.features)
             needs = frozenset[str]().union(*(strategy.needs for strategy in request.acquisitions.values()))
@@ -82,17 +84,18 @@ def run_simulation(
             request.output = choose_folder(dated_in, corpus.name, {**about, "config": request.as_data()})
             held.enter_context(RunFolder(request.output).taken())
         folder = RunFolder(request.output or held.enter_context(scratch_folder()))
-        open_folder(folder, request.as_data(), about)
-        plan = _plan(request, corpus, inputs, vectors, folder, copies, wrong, dev_set)
-        full = [Run(FULL_DATA, seed) for seed in request.seeds if request.full_data]  # the longest first
-        runs = full + [Run(strategy, seed) for strategy in request.acquisitions for seed in request.seeds]
+        open_folder(folder, request.as_data(), about, n_first(request))
         middle = request.seed_size + request.query_size * request.rounds / 2
         of_runs = len(corpus.train), middle, request.query_size, request.device
         if price := price_of_looks(request.acquisitions, request.learner, *of_runs):
             logger.warning("%s", price)
-        logger.info("%d runs on %s into %s.", len(runs), about["device"], folder.path)
-        with phase("runs"), Progress(folder, runs, request.rounds + 1, quiet):
-            carry_out(plan, runs, n_workers=min(request.workers or joblib.cpu_count(), len(runs)))
+        plan_of = partial(_plan, request, corpus, inputs, vectors, folder, copies, wrong, dev_set)
+        all_runs = _runs(request, request.all_seeds)
+        logger.info("%d runs on %s into %s.", len(all_runs), about["device"], folder.path)
+        with phase("runs"), Progress(folder, all_runs, request.rounds + 1, quiet) as progress:
+            for seeds in portions(request, folder, progress.tell):
+                runs = _runs(request, seeds)
+                carry_out(plan_of(seeds), runs, n_workers=min(request.workers or joblib.cpu_count(), len(runs)))
         curves = LearningCurves.load(folder.path)
     for remark in curves.remarks:
         logger.warning("%s", remark)
@@ -128,6 +131,11 @@ def choose_folder(parent: Path, name: str, wanted: Mapping[str, Any]) -> Path:
     return chosen
 
 
+def _runs(request: SimulationRequest, seeds: Sequence[int]) -> list[Run]:
+    full = [Run(FULL_DATA, seed) for seed in seeds if request.full_data]  # the longest first
+    return full + [Run(strategy, seed) for strategy in request.acquisitions for seed in seeds]
+
+
 def _about(request: SimulationRequest, corpus: Corpus, inputs: Inputs, vectors: Features | None) -> dict[str, Any]:
     """The contents of run.json."""
     return {
@@ -139,7 +147,7 @@ def _about(request: SimulationRequest, corpus: Corpus, inputs: Inputs, vectors: 
         "n_dev": 0 if corpus.dev is None else len(corpus.dev),
         "uses_dev": request.uses_dev and corpus.dev is not None,
         "strategies": list(request.acquisitions),
-        "seeds": request.seeds,
+        "seeds": request.all_seeds,
         "stopping": list(request.criteria),
         "strategy_digests": {name: digest(strategy) for name, strategy in request.acquisitions.items()},
         "corpus_fingerprint": corpus.fingerprint,
@@ -158,6 +166,7 @@ def _plan(
     copies: Sequence[int],
     wrong: np.ndarray | None,
     dev_set: DevSet,
+    seeds: Sequence[int],
 ) -> Plan:
     """What workers need to know of a simulation.
 
@@ -170,11 +179,12 @@ def _plan(
         copies: instances that are not asked for.
         wrong: (class, class) probabilities of what an oracle that errs says instead.
         dev_set: labelled documents for the stopping criteria.
+        seeds: the seeds.
     """
     gold, made = corpus.train.gold, request.acquisitions
     n_workers = request.workers or joblib.cpu_count()
     with phase("seed sets"):
-        aside = {seed: [*dev_set.aside.get(seed, ()), *copies] for seed in request.seeds}
+        aside = {seed: [*dev_set.aside.get(seed, ()), *copies] for seed in seeds}
         seed_sets = _seed_sets(request.seed_chooser, gold, vectors, request.seed_size, aside, n_workers)
     reads_texts = any("texts" in strategy.needs for strategy in made.values())
     setting = Setting(
@@ -190,9 +200,7 @@ def _plan(
     criteria, device, oracle = request.criteria, request.device, request.labeller
     answers = {}
     if wrong is not None:
-        answers = {
-            seed: torch.from_numpy(oracle.answers(corpus.train.ids, gold, wrong, seed)) for seed in request.seeds
-        }
+        answers = {seed: torch.from_numpy(oracle.answers(corpus.train.ids, gold, wrong, seed)) for seed in seeds}
     return Plan(
         *(setting, inputs, request.learner, seed_sets, device, folder, criteria, request.stop, dev_set),
         copies=copies,

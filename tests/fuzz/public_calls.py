@@ -22,6 +22,7 @@ from cal.annotation.proof.stopping import certificate, certified_recall, next_re
 from cal.annotation.queues.draw_order import draw_order, draw_weights
 from cal.annotation.queues.filters import Condition, Filter
 from cal.annotation.requests.status_request import StatusRequest
+from cal.anytime import decide
 from cal.corrections.error_count import wrong_in
 from cal.corrections.reads import draw_reads
 from cal.data.corpus import TestSet
@@ -426,6 +427,7 @@ def _of_reports(about: Given) -> list[Call]:
         Call("paired_permutation_test", paired_permutation_test, {**scores, "seed": 0}),
         Call("aso_matrix", aso_matrix, {"scores": scores, "paired": True, "measure": "score", **tested}),
         Call("area_under_curve", area_under_curve, {"n_labelled": [1, 2], "accuracy": [0.1, 0.2]}),
+        Call("decide", decide, {"scores": scores, "pairs": "all", "alpha": 0.05}),
         Call("holm", holm, {"p_values": [0.1, 0.2]}),
         Call("sweep_table", sweep_table, {"folder": "nowhere"}),
         Call("write_report", write_report, {"curves": curves, "folder": "report"}, ["curves"]),
@@ -446,7 +448,8 @@ def _of_reports(about: Given) -> list[Call]:
         Call("LearningCurves.save", curves.save, {"folder": "saved"}),
         Call("LearningCurves.to_csv", curves.to_csv, {"folder": "saved_csv"}),
         Call("LearningCurves.summary", curves.summary, {"spread": True}),
-        Call("LearningCurves.compare", curves.compare, {"alpha": 0.05, "engine": "vectorised"}),
+        Call("LearningCurves.compare", curves.compare, {"alpha": 0.05, "engine": "vectorised", "decide": "all"}),
+        Call("LearningCurves.decisions", curves.decisions, {"pairs": "all", "alpha": 0.05}),
         Call("LearningCurves.report", curves.report, {"folder": "report"}, []),
         *(
             Call(f"{kind.__name__}.load", kind.load, {"folder": "nowhere"})

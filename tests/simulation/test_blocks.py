@@ -60,25 +60,11 @@ def kept(plan, runs=None):
     return [[record | {"seconds": None} for record in plan.folder.records(run)] for run in runs or runs_of(plan)]
 
 
-@pytest.fixture
-def fits(monkeypatch):
-    """How many classifiers each training was of, in this process."""
-    counted = []
-    fit = MLPLearner.fit
-
-    def counting(self, labelled, *given, **named):
-        counted.append(len(labelled))
-        return fit(self, labelled, *given, **named)
-
-    monkeypatch.setattr(MLPLearner, "fit", counting)
-    return counted
-
-
-def test_strategies_of_a_seed_train_their_first_round_once(plan_of, fits):
+def test_strategies_of_a_seed_train_their_first_round_once(plan_of, trained):
     plan = plan_of()
     carry_out(plan, [Run(FULL_DATA, 1), *runs_of(plan)], n_workers=1)
-    assert fits[:3] == [1, 1, 1]  # the full data, and the seed sets of two seeds
-    assert sum(fits) == 2 + 1 + 2 * len(runs_of(plan))  # and once per run and round after, and on the full data
+    assert trained[:3] == [1, 1, 1]  # the full data, and the seed sets of two seeds
+    assert sum(trained) == 2 + 1 + 2 * len(runs_of(plan))  # and once per run and round after, and on the full data
 
 
 def test_runs_that_share_a_training_are_those_that_do_not(plan_of):
@@ -89,21 +75,21 @@ def test_runs_that_share_a_training_are_those_that_do_not(plan_of):
     assert kept(shared) == kept(apart)
 
 
-def test_a_whole_grid_in_one_block_trains_the_first_round_once_per_seed(plan_of, fits):
+def test_a_whole_grid_in_one_block_trains_the_first_round_once_per_seed(plan_of, trained):
     plan = plan_of()
     advance_block(plan, runs_of(plan))
-    assert fits == [2, len(runs_of(plan)), len(runs_of(plan))]
+    assert trained == [2, len(runs_of(plan)), len(runs_of(plan))]
 
 
-def test_a_first_round_that_is_done_is_not_done_again(plan_of, fits):
+def test_a_first_round_that_is_done_is_not_done_again(plan_of, trained):
     plan = plan_of()
     carry_out(plan, runs_of(plan), n_workers=1)
     expected = kept(plan)
     for run in runs_of(plan)[1:]:
         plan.folder.cut(run, 1)
-    fits.clear()
+    trained.clear()
     carry_out(plan, runs_of(plan), n_workers=1)
-    assert sum(fits) == 2 * (len(runs_of(plan)) - 1)
+    assert sum(trained) == 2 * (len(runs_of(plan)) - 1)
     assert kept(plan) == expected
 
 
