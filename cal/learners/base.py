@@ -152,7 +152,8 @@ def carries(learner: LearnerConfig) -> bool:
 
     A learner of your own says so by an attribute `carries = True`. A simulation then calls `fit` round by round on the
     same object, in which a run keeps its position, and no two runs share a classifier. A run that is resumed trains
-    its finished rounds again.
+    its finished rounds again. `fresh` must carry nothing: trainings beside the run's own, such as those of
+    `Pool.out_of_fold` and `Pool.probs_before`, start anew.
     """
     return bool(getattr(learner, "carries", False))
 
