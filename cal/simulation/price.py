@@ -14,7 +14,7 @@ from cal.errors import in_words
 from cal.learners.mlp import MLP
 
 _MOST = 3  # times margin's seconds that are not worth a word
-_OF_SMALL_STEPS = 16  # cost of training on an instance, in predictions: perceptrons take small steps on a CPU
+_OF_SMALL_STEPS = 16  # cost of training on an instance, in predictions: classifiers of vectors take small steps
 _OF_STEPS = 3  # forward and backward
 _PART = 5_000  # candidates to look at instead, or a tenth of a small pool
 
@@ -43,7 +43,8 @@ def price_of_looks(
     n_epochs, small = int(getattr(learner, "n_epochs", 1)), isinstance(learner, MLP)
     if n_candidates < 1 or (small and device != "cpu"):
         return None
-    training = (_OF_SMALL_STEPS if small else _OF_STEPS) * n_epochs * n_labelled / n_candidates
+    of_an_instance = _OF_SMALL_STEPS if getattr(learner, "reads_features", False) else _OF_STEPS
+    training = of_an_instance * n_epochs * n_labelled / n_candidates
 
     def looks(strategy: Acquisition) -> float:
         if small:

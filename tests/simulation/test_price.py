@@ -50,7 +50,9 @@ def test_the_advice_is_one_that_helps():
     # Any other learner predicts all of it after each epoch.
     several, few = (Scikit(SGDClassifier(loss="log_loss"), n_epochs=n) for n in (30, 2))
     for spec in (full, {"subpool": {"of": full, "size": 500}}):
+        assert " takes about 10 times as long" in told(spec, learner=several)
         assert told(spec, learner=several).endswith("Fewer epochs look less.")
+        assert told(spec, learner=several, n=400, n_labelled=20) is None  # measured: 1.1 times
         assert told(spec, learner=few) is None
 
 
