@@ -114,7 +114,10 @@ def _pack(words: list[str]) -> None:
     from cal.simulation.pack import pack_curves
 
     cells = pack_curves(given.words, given.output, full=given.full)
-    print(f"{cells.to_string()}\nPacked curves: {given.output.resolve()} ({given.output.stat().st_size:,} bytes)")
+    print(
+        f"{cells.to_string(na_rep='-')}\n"
+        f"Packed curves: {given.output.resolve()} ({given.output.stat().st_size:,} bytes)"
+    )
 
 
 def _map_diff(words: list[str]) -> None:

@@ -16,7 +16,7 @@ from importlib.metadata import entry_points
 from typing import Any, NamedTuple
 
 from cal.checks import known_name, refuse
-from cal.errors import ConfigError, UnknownNameError, nearest_name
+from cal.errors import ConfigError, UnknownNameError, in_words, nearest_name
 
 
 class Entry(NamedTuple):
@@ -259,7 +259,7 @@ def build(choice: type, parameters: Mapping[str, Any], where: str) -> Any:
     """Creates an object of a chosen class from its parameters.
 
     Raises:
-        ConfigError: if a parameter is unknown or its value is refused; names `where` it stands.
+        ConfigError: if a parameter is unknown or missing, or its value is refused; names `where` it stands.
 
     Example:
         >>> build(find(LEARNERS, "learner", "mlp"), {"epochs": 3}, "learner")
@@ -269,6 +269,9 @@ def build(choice: type, parameters: Mapping[str, Any], where: str) -> Any:
     if dataclasses.is_dataclass(choice):
         known = [field.name for field in dataclasses.fields(choice)]
         refuse(unknown_parameter(str(name), known, where) for name in parameters if name not in known)
+        needed = [each.name for each in inspect.signature(choice).parameters.values() if each.default is each.empty]
+        if missing := [name for name in needed if name not in parameters]:
+            raise ConfigError(f"{where} needs a value for {in_words(missing)}.")
     try:
         return choice(**parameters)
     except ConfigError as error:

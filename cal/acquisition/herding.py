@@ -56,7 +56,7 @@ class Herding(Acquisition, ABC):
         if isinstance(self.bandwidth, Real):
             problems += numbers_in(f"[{_NEAREST}, inf)", bandwidth=self.bandwidth)
         else:
-            problems += one_of(get_args(Rule), bandwidth=self.bandwidth)
+            problems += one_of((*get_args(Rule), "a number"), bandwidth=self.bandwidth)
         refuse(problems)
         self.needs = frozenset({self.space})
 

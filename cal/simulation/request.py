@@ -177,7 +177,7 @@ class SimulationRequest(TrainingRequest):
         reading = [name for name, criterion in self.criteria.items() if criterion.needs_dev_set]
         problems = []
         if not reading and self.dev_size != 0:
-            problems.append(f"dev_size is {self.dev_size}, but no stopping criterion uses them; leave it out.")
+            problems.append(f"dev_size is {self.dev_size}, but no stopping criterion uses a dev set. Leave it out.")
         if self.stop and not self.criteria:
             problems.append("stop=true ends a run at the first stopping criterion it meets; give stopping=[...].")
         return problems

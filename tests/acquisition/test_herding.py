@@ -264,7 +264,7 @@ def test_it_gives_no_scores_to_be_ordered(spec):
     ("parameters", "message"),
     [
         ({"space": "texts"}, "space must be features or embeddings, not 'texts'"),
-        ({"bandwidth": "mean"}, "bandwidth must be median or smallest"),
+        ({"bandwidth": "mean"}, "bandwidth must be median, smallest or a number, not 'mean'"),
         ({"bandwidth": 0}, "bandwidth must be a finite number of at least 0.001, not 0"),
         ({"bandwidth": float("inf")}, "bandwidth must be a finite number"),
         ({"max_points": 0}, "max_points must be a whole number"),

@@ -107,6 +107,11 @@ def test_an_unknown_parameter_suggests_the_nearest():
     assert "strategy 'cal' has no parameter 'treshold'. Did you mean 'threshold'?" in problem
 
 
+def test_a_missing_parameter_is_named():
+    with pytest.raises(ConfigError, match=r"^stopping criterion 'target_macro_f1' needs a value for macro_f1\.$"):
+        registry.choose(registry.STOPPING, "stopping criterion", "target_macro_f1")
+
+
 @pytest.mark.parametrize(
     "spec", [{"cal": {"threshold": "high"}}, {"bald": {"n_samples": None}}, {"cal": {"threshold": [0.2]}}], ids=str
 )

@@ -426,7 +426,7 @@ def test_a_strategy_may_select_in_its_own_way(simulated):
 
 
 def test_features_that_need_parameters_say_so(make_task, small):
-    with pytest.raises(ConfigError, match="features 'precomputed' cannot be made"):
+    with pytest.raises(ConfigError, match="features 'precomputed' needs a value for"):
         simulate(make_task().corpus, features="precomputed", **small)
 
 
