@@ -39,7 +39,7 @@ def batch_statistics(rounds: pd.DataFrame) -> pd.DataFrame:
     return batches.groupby(["strategy", "round"], sort=True)[statistics].mean().reset_index()
 
 
-def overlap(acquired: pd.DataFrame, strategies: Sequence[str], n_train: int | None) -> pd.DataFrame:
+def overlap(acquired: pd.DataFrame, strategies: Sequence[str], n_open: int | None) -> pd.DataFrame:
     """Instances that both strategies of a pair acquired, next to what two random draws from the pool would share.
 
     Counted by id over all rounds after the seed set, per seed, then averaged over the seeds that both have. Two
@@ -48,7 +48,8 @@ def overlap(acquired: pd.DataFrame, strategies: Sequence[str], n_train: int | No
     Args:
         acquired: rows (strategy, seed, round, id) of `LearningCurves.acquired`.
         strategies: names in the order to show them.
-        n_train: size of the train split, of which all but the seed set is the pool; None leaves the chance level out.
+        n_open: number of training documents that a run may label, of which all but the seed set are the pool; None
+            leaves the chance level out.
 
     Returns:
         One row per pair: a, b, shared, expected, ratio (shared / expected; NaN without a common seed, or if nothing
@@ -57,7 +58,7 @@ def overlap(acquired: pd.DataFrame, strategies: Sequence[str], n_train: int | No
     Example:
         >>> rows = [("cal", 1, 0, "x"), ("dal", 1, 0, "x"), ("cal", 1, 1, "y"), ("dal", 1, 1, "y")]
         >>> acquired = pd.DataFrame(rows, columns=["strategy", "seed", "round", "id"])
-        >>> overlap(acquired, ["cal", "dal"], n_train=5).to_dict("records")
+        >>> overlap(acquired, ["cal", "dal"], n_open=5).to_dict("records")
         [{'a': 'cal', 'b': 'dal', 'shared': 1.0, 'expected': 0.25, 'ratio': 4.0}]
     """
     seed_sets = acquired[acquired["round"] == 0].groupby(["strategy", "seed"])["id"].nunique()
@@ -69,7 +70,7 @@ def overlap(acquired: pd.DataFrame, strategies: Sequence[str], n_train: int | No
         shared, expected = [], []
         for seed in sorted({seed for name, seed in sets if name == a} & {seed for name, seed in sets if name == b}):
             shared.append(len(sets[a, seed] & sets[b, seed]))
-            pool = np.nan if n_train is None else n_train - int(seed_sets.get((a, seed), 0))
+            pool = np.nan if n_open is None else n_open - int(seed_sets.get((a, seed), 0))
             expected.append(len(sets[a, seed]) * len(sets[b, seed]) / pool)
         mean_shared, mean_expected = (float(np.mean(v)) if v else np.nan for v in (shared, expected))
         rows.append((a, b, mean_shared, mean_expected, mean_shared / mean_expected))

@@ -165,9 +165,9 @@ def overlap(findings: Findings, figures: dict[str, Figure]) -> Section:
     acquired = acquired[acquired["seed"].isin(shared.seeds) & (acquired["round"] <= shared.last_round)]
     if len(shared.strategies) < 2 or shared.last_round == 0:
         return Section("Overlap", [Paragraph("There are no two sets of acquired instances to compare.")])
-    about = findings.curves.about
-    n_train = about["n_train"] - about.get("n_copies", 0) if "n_train" in about else None
-    pairs = batches.overlap(acquired, shared.strategies, n_train)
+    n_train = findings.curves.about.get("n_train")
+    n_open = None if n_train is None else n_train - findings.curves.n_aside
+    pairs = batches.overlap(acquired, shared.strategies, n_open)
     figures["overlap"] = plots.overlap_matrix(pairs, shared.strategies)
     caption = (
         "Instances that both strategies acquired over all rounds, by id, as a multiple of what two random draws from "

@@ -79,6 +79,11 @@ class LearningCurves:
         noise = flat(self.about.get("config", {})).get("oracle.noise")
         return noise if isinstance(noise, float) else 0.0
 
+    @property
+    def n_aside(self) -> int:
+        """Number of training documents that no run labels: those of `dev_size`, and copies of others."""
+        return (self.about.get("config", {}).get("dev_size") or 0) + (self.about.get("n_copies") or 0)
+
     @classmethod
     def load(cls, *sources: Path | str, cell: str | None = None) -> LearningCurves:
         """The finished rounds in one or several run folders, and in files of packed curves.
@@ -184,12 +189,11 @@ class LearningCurves:
         n_planned, n_train = config.get("rounds"), self.about.get("n_train")
         if not isinstance(n_planned, int) or n_train is None or self.rounds.empty:
             return []
-        n_aside = (config.get("dev_size") or 0) + (self.about.get("n_copies") or 0)
         last = self.rounds.sort_values("round").groupby(["strategy", "seed"], sort=False).tail(1)
-        ended = last[(last["n_labelled"] >= n_train - n_aside) & (last["round"] < n_planned)]
+        ended = last[(last["n_labelled"] >= n_train - self.n_aside) & (last["round"] < n_planned)]
         if ended.empty:
             return []
-        aside = f" but the {n_aside:,} set aside" if n_aside else ""
+        aside = f" but the {self.n_aside:,} set aside" if self.n_aside else ""
         return [
             f"The pool ran empty in round {int(ended['round'].max())} of {n_planned}: all {n_train:,} training "
             f"documents{aside} are labelled, and the curves end there. Give fewer rounds or a smaller query_size."

@@ -107,7 +107,7 @@ def test_nothing_measured_is_refused(curves_of):
 
 def test_overlap_counts_ids_outside_the_seed_set(curves_of):
     acquired = curves_of().acquired
-    pairs = overlap(acquired, ["random", "entropy", "cal"], n_train=400).set_index(["a", "b"])
+    pairs = overlap(acquired, ["random", "entropy", "cal"], n_open=400).set_index(["a", "b"])
     for a, b in pairs.index:
         counts = []
         for seed in (1, 2, 3):
@@ -125,7 +125,7 @@ def test_blind_draws_share_what_chance_expects():
         rows += [("a", seed, 1, i) for i in rng.choice(100, 30, replace=False)]
         rows += [("b", seed, 1, i) for i in rng.choice(100, 20, replace=False)]
     acquired = pd.DataFrame(rows, columns=["strategy", "seed", "round", "id"])
-    [pair] = overlap(acquired, ["a", "b"], n_train=100).to_dict("records")
+    [pair] = overlap(acquired, ["a", "b"], n_open=100).to_dict("records")
     assert pair["expected"] == pytest.approx(30 * 20 / 100)
     assert pair["ratio"] == pytest.approx(1, abs=0.05)
 
@@ -133,12 +133,12 @@ def test_blind_draws_share_what_chance_expects():
 def test_identical_picks_share_everything():
     rows = [(name, 1, 1, i) for name in "ab" for i in range(10)]
     acquired = pd.DataFrame(rows, columns=["strategy", "seed", "round", "id"])
-    [pair] = overlap(acquired, ["a", "b"], n_train=40).to_dict("records")
+    [pair] = overlap(acquired, ["a", "b"], n_open=40).to_dict("records")
     assert (pair["shared"], pair["ratio"]) == (10, 4)
 
 
 def test_overlap_without_pool_size_has_no_chance_level(curves_of):
-    assert overlap(curves_of().acquired, ["random", "cal"], n_train=None)["ratio"].isna().all()
+    assert overlap(curves_of().acquired, ["random", "cal"], n_open=None)["ratio"].isna().all()
 
 
 def test_labels_needed_are_those_of_the_first_round_that_gets_there(curves_of):

@@ -76,7 +76,7 @@ def test_matrix_prints_every_value_off_the_diagonal():
 
 
 def test_overlap_of_nothing_is_drawn(curves_of):
-    pairs = overlap(curves_of().acquired, ["random", "cal"], n_train=400).assign(shared=0.0, ratio=0.0)
+    pairs = overlap(curves_of().acquired, ["random", "cal"], n_open=400).assign(shared=0.0, ratio=0.0)
     axes = plots.overlap_matrix(pairs, ["random", "cal"]).axes[0]
     assert [text.get_text() for text in axes.texts] == ["0.0×", "0.0×"]
     cells = axes.collections[0]

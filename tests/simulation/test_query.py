@@ -75,9 +75,12 @@ def test_the_first_document_stands_for_its_text_whatever_the_strategy(simulated,
 def test_what_is_set_aside_for_criteria_repeats_no_text_either(simulated, copied, tmp_path):
     stopping = {"stopping": [{"target_accuracy": {"accuracy": 1.0}}], "dev_size": 6}
     curves = simulated(
-        copied, **DISTINCT, **stopping, strategies=["random"], seeds=[1], rounds=5, output=tmp_path / "a"
+        copied, **DISTINCT, **stopping, strategies=["random", "margin"], seeds=[1], rounds=5, output=tmp_path / "a"
     )
     assert curves.rounds["n_labelled"].max() == N_TEXTS - 6
+    # Both have acquired the whole pool, as any two would by chance.
+    [pair] = sections.overlap(Findings.of(curves), {}).blocks[1].rows
+    assert pair[-1] == "1.00"
 
 
 def test_without_copies_nothing_changes(simulated, assert_same):
