@@ -53,13 +53,16 @@ def cell_name(about: Mapping[str, Any]) -> str:
     return "-".join([re.sub(r"[^\w.]+", "_", word).strip("_") or "given" for word in words] + [digest])
 
 
-def chosen_cell(cells: Mapping[str, Mapping[str, Any]], wanted: str | None, source: str) -> str:
+def chosen_cell(
+    cells: Mapping[str, Mapping[str, Any]], wanted: str | None, source: str, of: Mapping[str, Any] | None = None
+) -> str:
     """The name of the cell that is meant.
 
     Args:
         cells: run.json of each cell by name.
         wanted: the beginning of a name; None if there must be only one cell.
         source: the file, for messages.
+        of: run.json of the folder whose cell is wanted; None if somebody gave the name.
 
     Raises:
         AnalysisError: if there is none or several; lists them.
@@ -69,9 +72,16 @@ def chosen_cell(cells: Mapping[str, Mapping[str, Any]], wanted: str | None, sour
         return wanted
     if len(fitting) == 1:
         return fitting[0]
-    listed = "\n".join(f"  {line}" for line in cell_lines({name: cells[name] for name in fitting or cells}))
+    shown = {name: cells[name] for name in fitting or cells}
+    if of is not None:
+        shown = {f"{wanted} (yours)": of, **cells}
+    listed = "\n".join(f"  {line}" for line in cell_lines(shown))
     if wanted is None:
         problem = f"{source} holds {len(cells)} cells; choose one with --cell NAME, in Python cell=NAME"
+    elif of is not None:
+        problem = (
+            f"{source} has no cell of your run folder's setting; give a folder of the same setting as one of its cells"
+        )
     elif fitting:
         problem = f"{len(fitting)} cells of {source} begin with '{wanted}'; write more of the name"
     else:

@@ -104,8 +104,8 @@ class LearningCurves:
         if not sources:
             raise ConfigError("There is no folder to load; give one or more run folders.")
         folders = [_load(RunFolder(source)) for source in sources if not Path(source).is_file()]
-        wanted = cell_name(folders[0].about) if folders and cell is None else cell
-        files = [_unpack(Path(source), wanted) for source in sources if Path(source).is_file()]
+        of = folders[0].about if folders and cell is None else None
+        files = [_unpack(Path(source), cell, of) for source in sources if Path(source).is_file()]
         parts = [(files if Path(source).is_file() else folders).pop(0) for source in sources]
         return cls.merge(*parts)
 
@@ -327,9 +327,9 @@ def _load(folder: RunFolder) -> LearningCurves:
     return LearningCurves(**tables, about=about | {"folders": [str(folder.path)]})
 
 
-def _unpack(path: Path, cell: str | None) -> LearningCurves:
-    """A cell of a file of packed curves."""
-    name = chosen_cell(packed_cells(path), cell, str(path))
+def _unpack(path: Path, cell: str | None, of: dict[str, Any] | None) -> LearningCurves:
+    """A cell of a file of packed curves: that of a folder that says `of`, or the one whose name begins so."""
+    name = chosen_cell(packed_cells(path), cell if of is None else cell_name(of), str(path), of)
     about, tables = read_cell(path, name)
     return LearningCurves(**tables, about=dict(about) | {"folders": [str(path)]})
 

@@ -83,7 +83,8 @@ def run_simulation(
         if request.output is None and dated_in is not None:
             request.output = choose_folder(dated_in, corpus.name, {**about, "config": request.as_data()})
             held.enter_context(RunFolder(request.output).taken())
-        folder = RunFolder(request.output or held.enter_context(scratch_folder()))
+        # Absolute, because worker processes may be those of an earlier call from another working directory.
+        folder = RunFolder(Path(request.output or held.enter_context(scratch_folder())).absolute())
         open_folder(folder, request.as_data(), about, n_first(request))
         middle = request.seed_size + request.query_size * request.rounds / 2
         of_runs = len(corpus.train), middle, request.query_size, request.device
@@ -96,7 +97,7 @@ def run_simulation(
             for seeds in portions(request, folder, progress.tell):
                 runs = _runs(request, seeds)
                 carry_out(plan_of(seeds), runs, n_workers=min(request.workers or joblib.cpu_count(), len(runs)))
-        curves = LearningCurves.load(folder.path)
+        curves = LearningCurves.load(request.output or folder.path)
     for remark in curves.remarks:
         logger.warning("%s", remark)
     return curves

@@ -148,9 +148,9 @@ def compare_names(curves):
 
 def test_a_folder_of_no_cell_is_refused_with_the_cells_there_are(packed, simulated, tmp_path):
     simulated(strategies=["random"], seed_size=15, output=tmp_path / "mine")
-    with pytest.raises(AnalysisError, match="has no cell that begins with") as told:
+    with pytest.raises(AnalysisError, match="has no cell of your run folder's setting") as told:
         LearningCurves.load(packed, tmp_path / "mine")
-    for line in ("query_size=6", *packed_cells(packed)):
+    for line in ("seed_size=15", "query_size=6", *packed_cells(packed)):
         assert line in str(told.value)
 
 
