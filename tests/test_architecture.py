@@ -22,7 +22,7 @@ TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MOD
 ORDER = [
     [
         *("errors", "checks", "arguments", "arrays", "files", "text_files", "rounding", "shares", "stored", "streams"),
-        *("seeds", "registry", "stopwatch", "progress", "provenance", "request", "commands"),
+        *("seeds", "built_in", "registry", "stopwatch", "progress", "provenance", "request", "commands"),
         *("scratch", "watchdog", "threads", "anytime"),
     ],
     ["dynamics"],
