@@ -355,7 +355,7 @@ def test_another_configuration_is_refused_and_its_keys_named(simulated, tmp_path
 
 def test_other_parameters_of_a_strategy_object_are_another_configuration(simulated, tmp_path):
     simulated(strategies=[Cal(hidden=8, n_epochs=2)], output=tmp_path)
-    with pytest.raises(StorageError, match=r"holds more than is asked for: strategy cal\("):
+    with pytest.raises(StorageError, match=r"holds more than is asked for: strategy Cal\("):
         simulated(strategies=[Cal(hidden=8, n_epochs=2, threshold=0.4)], output=tmp_path)
 
 
