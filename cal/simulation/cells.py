@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cal.errors import AnalysisError
-from cal.simulation.identity import DEFAULTS, OF_RUNS, flat, meant
+from cal.simulation.identity import DEFAULTS, OF_RUNS, flat, meant, settings
 from cal.simulation.packed import setting_of
 
 _ELSEWHERE = frozenset({"dataset", "features"})
@@ -44,7 +44,7 @@ def cell_name(about: Mapping[str, Any]) -> str:
     free = free_keys(about)
     counted = {
         key: value
-        for key, value in sorted(flat(about.get("config", {})).items())
+        for key, value in sorted(settings(about.get("config", {})).items())
         if key.partition(".")[0] not in free and meant(value) not in (None, DEFAULTS.get(key))
     }
     contents = {key: value for key, value in sorted(about.items()) if key.endswith("_fingerprint") and value}
@@ -123,5 +123,4 @@ def cell_lines(cells: Mapping[str, Mapping[str, Any]]) -> list[str]:
 def _told(about: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a cell that its name does not tell."""
     config = flat(about.get("config", {}))
-    hidden = {*free_keys(about), "dataset", "features"}
-    return {key: value for key, value in config.items() if key.partition(".")[0] not in hidden}
+    return {key: value for key, value in config.items() if key.partition(".")[0] not in OF_RUNS | _ELSEWHERE}

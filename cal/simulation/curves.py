@@ -14,8 +14,8 @@ from cal.checks import instances_of, paths, refuse
 from cal.errors import AnalysisError, ConfigError, StorageError
 from cal.files import OwnedFolder
 from cal.simulation.cells import cell_name, chosen_cell, free_keys, merged_about
-from cal.simulation.identity import OF_RUNS, differences, flat
-from cal.simulation.packed import packed_cells, read_cell
+from cal.simulation.identity import OF_RUNS, differences
+from cal.simulation.packed import packed_cells, read_cell, setting_of
 from cal.simulation.record_tables import COLUMNS, frame, read_tables, write_tables
 from cal.simulation.records import WRONG
 from cal.simulation.run_folder import RunFolder
@@ -76,8 +76,8 @@ class LearningCurves:
     @property
     def noise(self) -> float:
         """Probability that a label is wrong; 0 if the oracle never errs."""
-        noise = flat(self.about.get("config", {})).get("oracle.noise")
-        return noise if isinstance(noise, float) else 0.0
+        noise: float = setting_of(self.about)["noise"]
+        return noise
 
     @property
     def n_aside(self) -> int:

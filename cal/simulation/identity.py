@@ -45,7 +45,7 @@ def differences(
         >>> differences(one, {"config": {**one["config"], "stop": False}})
         []
     """
-    one, other = (DEFAULTS | flat(each.get("config", {})) for each in (before, now))
+    one, other = (settings(each.get("config", {})) for each in (before, now))
     keys = sorted(key for key in one.keys() | other.keys() if key.partition(".")[0] not in free)
     told = [
         f"{key}: {one.get(key, 'absent')} -> {other.get(key, 'absent')}"
@@ -60,6 +60,24 @@ def differences(
     if changed := sorted(name for name in names if digests[0].get(name) != digests[1].get(name)):
         told.append(f"the code or the parameters of {', '.join(changed)}")
     return told
+
+
+def settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration with dotted keys, and `DEFAULTS` for what an older version does not say.
+
+    How an oracle errs that never does counts as not said.
+
+    Args:
+        config: the nested configuration.
+
+    Example:
+        >>> settings({"oracle": {"noise": 0.0, "kind": "annotator"}})["oracle.kind"]
+        'uniform'
+    """
+    said = flat(config)
+    if not said.get("oracle.noise"):
+        said = {key: value for key, value in said.items() if not key.startswith("oracle.")}
+    return DEFAULTS | said
 
 
 def meant(value: Any) -> Any:

@@ -17,6 +17,7 @@ import pandas as pd
 
 from cal.errors import StorageError
 from cal.files import write_whole
+from cal.simulation.identity import settings
 from cal.simulation.record_tables import COLUMNS, frame, records_of
 from cal.simulation.records import BATCH, FULL_DATA, SCORES, WRONG, faults_of
 
@@ -186,7 +187,8 @@ def _lists(table: pd.DataFrame, content: Callable[[pd.DataFrame], list[Any]]) ->
 def setting_of(about: Mapping[str, Any]) -> dict[str, Any]:
     """The columns that say what a cell is, in the words of its configuration."""
     config = about.get("config", {})
-    oracle = config.get("oracle") or {}
+    noise, kind = (settings(config)[key] for key in ("oracle.noise", "oracle.kind"))
+    noise = noise if isinstance(noise, float) else 0.0
     return {
         "corpus": about.get("corpus"),
         "corpus_fingerprint": about.get("corpus_fingerprint"),
@@ -195,8 +197,8 @@ def setting_of(about: Mapping[str, Any]) -> dict[str, Any]:
         "learner": _kind(config.get("learner")),
         "seed_size": config.get("seed_size"),
         "query_size": config.get("query_size"),
-        "noise": float(oracle.get("noise") or 0.0),
-        "noise_kind": oracle.get("kind") if oracle.get("noise") else None,
+        "noise": noise,
+        "noise_kind": kind if noise else None,
     }
 
 

@@ -28,6 +28,8 @@ def with_config(**values) -> dict:
         (with_config(output="b", workers=2, profile=True), FREE, []),
         (with_config(stopping=None), FREE, []),
         (with_config(distinct=False), FREE, []),  # what a version has added, and is off
+        (with_config(oracle={"noise": 0.0, "kind": "annotator"}), FREE, []),  # how it would err if it did
+        (with_config(oracle={"noise": 0.1}), FREE, ["oracle.noise: 0.0 -> 0.1"]),
         (with_config(rounds=5, learner={"mlp": {"lr": 0.2}}), FREE, ["learner.mlp.lr: 0.1 -> 0.2", "rounds: 3 -> 5"]),
         (with_config(strategies=["dal"]), FREE, ["strategies: ['cal'] -> ['dal']"]),
         (with_config(strategies=["dal"], seeds=[1], full_data=True), OF_RUNS, []),
