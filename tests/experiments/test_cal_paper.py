@@ -25,7 +25,6 @@ from cal.simulation.request import simulate
 from cal.simulation.seed_sets import choose_seed_set
 from cal.streams import Streams
 
-FOLDER = Path(__file__).resolve().parents[2] / "experiments" / "cal_paper"
 N, WIDTH, N_CLASSES, SEED = 24, 5, 3, 7
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(N, WIDTH)).astype(np.float32)
@@ -35,8 +34,8 @@ SMALL = {"hidden": [6, 4], "n_epochs": 3, "batch_size": 4, "lr": 3e-2, "dropout"
 
 
 @pytest.fixture(autouse=True)
-def _importable(monkeypatch):
-    monkeypatch.syspath_prepend(FOLDER)
+def _importable(modules_of):
+    modules_of("cal_paper")
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """Experiments of Dataset Cartography: what they compute, against loops, and each from a small corpus to its table."""
 
-import importlib
 from fractions import Fraction
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -23,15 +21,13 @@ def full_map(corpus, **given):
     return train_map(MapRequest(**given), corpus, None, quiet=True)
 
 
-FOLDER = Path(__file__).resolve().parents[2] / "experiments" / "dataset_cartography"
 WORDS = {"place": ["where", "city", "river"], "person": ["who", "wrote", "king"], "number": ["many", "far", "old"]}
 
 
 @pytest.fixture
-def script(monkeypatch):
+def script(modules_of):
     """script(name): the module of an experiment."""
-    monkeypatch.syspath_prepend(FOLDER)
-    return importlib.import_module
+    return modules_of("dataset_cartography")
 
 
 @pytest.fixture(scope="module")

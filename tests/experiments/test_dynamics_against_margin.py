@@ -1,9 +1,7 @@
 """The candidates of dynamics_against_margin, against loops in NumPy; its cells, and its table from invented curves."""
 
-import importlib
 import itertools
 import math
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,14 +13,11 @@ from cal.acquisition.map_regression import PredictedVariability
 from cal.acquisition.uncertainty import Margin
 from cal.testing import conformance, practice_pool
 
-FOLDER = Path(__file__).resolve().parents[2] / "experiments" / "dynamics_against_margin"
-
 
 @pytest.fixture
-def script(monkeypatch):
+def script(modules_of):
     """script(name): a module of the experiment."""
-    monkeypatch.syspath_prepend(FOLDER)
-    return importlib.import_module
+    return modules_of("dynamics_against_margin")
 
 
 @pytest.fixture
