@@ -18,6 +18,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from candidates import CANDIDATES
+
 from cal.data.corpus import Corpus
 from cal.data.local_files import LocalFiles
 from cal.data.lsa import Lsa
@@ -30,6 +32,9 @@ CORPORA = {"trec": "trec", "ag_news": "ag_news_10k"}
 VECTORS = {"lsa": Lsa, "minilm": MiniLm}
 NOISE = (0.0, 0.2, 0.1)
 BASELINES = ("random", "margin", "uncertainty_herding")
+STRATEGIES: dict[str, Any] = {name: name for name in BASELINES} | {
+    name: {name: CANDIDATES[name]} for name in CANDIDATES
+}
 SETTINGS: dict[str, Any] = {"seed_size": 100, "query_size": 50, "rounds": 6}
 N_SEEDS, AT_ONCE = 20, 10
 
@@ -55,7 +60,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder with the folders trec and ag_news_10k")
     parser.add_argument("--output", type=Path, default=Path("runs/dynamics_against_margin"))
     parser.add_argument("--cell", choices=[cell.name for cell in CELLS], action="append", help="only this cell")
-    parser.add_argument("--only", nargs="+", metavar="STRATEGY", help="only these strategies; by default all eight")
+    parser.add_argument("--only", nargs="+", choices=STRATEGIES, help="only these strategies; by default all eight")
     parser.add_argument("--seeds", type=int, default=N_SEEDS)
     parser.add_argument("--workers", type=int, help="processes; by default one per core")
     given = parser.parse_args()
@@ -112,12 +117,7 @@ def corpus_of(cell: Cell, data: Path) -> Corpus:
 
 def strategies(only: list[str] | None) -> dict[str, Any]:
     """Strategies by name, as `simulate` takes them."""
-    known: dict[str, Any] = {name: name for name in BASELINES}
-    if only is None or set(only) - set(known):
-        from candidates import CANDIDATES
-
-        known |= {name: {name: strategy} for name, strategy in CANDIDATES.items()}
-    return {name: known[name] for name in (only or known)}
+    return {name: STRATEGIES[name] for name in only or STRATEGIES}
 
 
 if __name__ == "__main__":

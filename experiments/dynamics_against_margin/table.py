@@ -33,7 +33,10 @@ def main() -> None:
     parser.add_argument("source", type=Path, help="output folder of run.py, or a packed file")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results")
     given = parser.parse_args()
-    table = pd.concat([cell_table(curves) for curves in cells(given.source)], ignore_index=True)
+    tables = [table for curves in cells(given.source) if len(table := cell_table(curves))]
+    if not tables:
+        parser.error(f"there are no finished runs in {given.source}; run.py writes them, and `cal pack` packs them")
+    table = pd.concat(tables, ignore_index=True)
     given.output.mkdir(parents=True, exist_ok=True)
     table.to_csv(given.output / "table.csv", index=False, float_format="%.5g")
     print(table.to_string(index=False, float_format="{:.4f}".format, na_rep=""))

@@ -165,6 +165,14 @@ def test_the_verdict_needs_three_cells_of_ten_seeds(script):
     assert "undecided" in table.verdicts(lacking[lacking["strategy"] != "U3"])[0]
 
 
+def test_without_a_finished_run_there_is_no_table(script, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["table.py", str(tmp_path / "nowhere"), "--output", str(tmp_path / "results")])
+    with pytest.raises(SystemExit):
+        script("table").main()
+    assert "there are no finished runs in" in capsys.readouterr().err
+    assert not (tmp_path / "results").exists()
+
+
 def test_seeds_that_a_strategy_has_not_finished_do_not_count(script, simulated, tmp_path, monkeypatch):
     table = script("table")
     monkeypatch.setattr(table, "LAST_ROUND", 1)
