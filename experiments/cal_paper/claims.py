@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 from faults import Faulty
 from legacy import FAULTS
-from measures import CORPORA, FEWEST, NAMES, OURS, Difference, Places, Runs, batches, difference, runs_of, shown
+from measures import CORPORA, FEWEST, NAMES, OURS, Difference, Places, Runs, batches, corpora_of, difference, shown
 
 ABOVE = [("LC", "Rand."), ("Ent.", "Rand."), ("BALD", "Rand."), ("CAL", "Rand.")]
 
@@ -40,16 +40,14 @@ def claims(places: Places) -> str:
     for claim in stated(places):
         verdict = claim.found.verdict(claim.claimed)
         row = [claim.text, claim.source, CORPORA[claim.corpus].partition(",")[0], str(claim.found), verdict]
-        rows.append([*row, *with_faults(claim, verdict, faulty)])
+        rows.append([*row, *with_faults(claim, faulty)])
     columns = ["claim", "source", "corpus", "here", "verdict", "with all faults", "which"]
     return shown("Claims", pd.DataFrame(rows, columns=columns))
 
 
 def stated(places: Places) -> Iterator[Claim]:
     """The claims about corpora with finished runs."""
-    for corpus in CORPORA:
-        if (found := runs_of(places.runs, corpus)) is None:
-            continue
+    for corpus, _, found in corpora_of(places.runs):
 
         def between(a: str, b: str, found: Runs = found) -> Difference:
             return difference(found.scores(OURS[a]), found.scores(OURS[b]))
@@ -103,7 +101,7 @@ def of_batches(corpus: str, found: Runs) -> Iterator[Claim]:
     yield Claim("DAL acquires easier than CAL later", "Fig. 4", corpus, "above", easy)
 
 
-def with_faults(claim: Claim, verdict: str, faulty: Faulty) -> tuple[str, str]:
+def with_faults(claim: Claim, faulty: Faulty) -> tuple[str, str]:
     """The verdict with all faults, and which fault alone brings the claim about or, left out, undoes it."""
     if not claim.pair or claim.corpus != "trec" or "all" not in faulty.found:
         return "", ""

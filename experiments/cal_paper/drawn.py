@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from grids import SETTINGS
 from legacy import summed
-from measures import CORPORA, NAMES, Places, batches, runs_of, shown
+from matplotlib.figure import Figure
+from measures import CORPORA, NAMES, Places, batches, corpora_of, shown
 
 import cal
 from cal.data.corpus import Corpus
@@ -35,14 +37,20 @@ def map_table(name: str) -> Callable[[Places], str]:
 
     def text(places: Places) -> str:
         tables = {CORPORA[each]: mapped(places, each, of_seed_set).to_frame() for each in corpora}
-        path = places.runs / "figures" / f"{name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(rendered(data_maps(tables, title), ["png"])["png"])
+        path = saved(data_maps(tables, title), places, name)
         return shown(
             f"{title}: {path}", pd.DataFrame([[each, *in_numbers(of)] for each, of in tables.items()], columns=SHARES)
         )
 
     return text
+
+
+def saved(figure: Figure, places: Places, name: str) -> Path:
+    """The file of a figure, beside the run folders."""
+    path = places.runs / "figures" / f"{name}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(rendered(figure, ["png"])["png"])
+    return path
 
 
 SHARES = ["map", "instances", "median confidence", "correctness ≥ .8", "≤ .2", "confidence ≤ .4 and correctness ≤ .2"]
@@ -70,15 +78,11 @@ def mapped(places: Places, name: str, of_seed_set: bool = False) -> DataMap:
 def curves_drawn(places: Places) -> str:
     """Figure 3, the learning curves."""
     texts = []
-    for name, title in CORPORA.items():
-        if (found := runs_of(places.runs, name)) is None:
-            continue
+    for name, title, found in corpora_of(places.runs):
         strategies = [each for each in NAMES if each in found.strategies]
-        path = places.runs / "figures" / f"figure3_{name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
         full = None if found.full.empty else float(found.full["accuracy"].mean())
         areas = {each: np.array(list(found.scores(each).values())) for each in strategies}
-        path.write_bytes(rendered(learning_curves(found.rounds, areas, full), ["png"])["png"])
+        path = saved(learning_curves(found.rounds, areas, full), places, f"figure3_{name}")
         at = [0, 5, 10, 20, SETTINGS[name]["rounds"]]
         chosen = found.rounds[found.rounds["round"].isin(at)].replace({"strategy": NAMES})
         table = chosen.pivot_table(index="strategy", columns="n_labelled", values="accuracy").reset_index()
@@ -89,15 +93,11 @@ def curves_drawn(places: Places) -> str:
 def batch_table(places: Places) -> str:
     """Figure 4, what is acquired."""
     texts = []
-    for name, title in CORPORA.items():
-        if (found := runs_of(places.runs, name)) is None:
-            continue
+    for name, title, found in corpora_of(places.runs):
         strategies = [each for each in DRAWN if each in found.strategies]
-        path = places.runs / "figures" / f"figure4_{name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
         columns = ["confidence", "variability", "correctness"]
         means = found.rounds[found.rounds["round"] > 0].groupby(["strategy", "round"])[columns].mean().reset_index()
-        path.write_bytes(rendered(batch_panels(means, strategies), ["png"])["png"])
+        path = saved(batch_panels(means, strategies), places, f"figure4_{name}")
         rows = []
         for first, last in ((1, 5), (6, 15), (16, 30)):
             of_seeds = batches(found, first, last)

@@ -23,11 +23,14 @@ from cal.data.features import Features, tokens
 from cal.data.word_vectors import pretrained
 from cal.learners.mlp import MLP
 
-OF_CLASSIFIER = (*("warm_start", "dropout_at_eval", "pad_is_word", "two_hidden_layers", "fixed_split", "no_shuffle"),)
+OF_CLASSIFIER = ("warm_start", "dropout_at_eval", "pad_is_word", "two_hidden_layers", "fixed_split", "no_shuffle")
 """Faults that change what every strategy does."""
 OF_CAL = ("first_epoch_features", "relu_logits", "linear_discriminator", "binned_correctness", "during_capture")
 OF_DAL = (
-    *("first_epoch_features", "dal_repeats_labelled", "dal_scores_while_training", "relu_logits"),
+    "first_epoch_features",
+    "dal_repeats_labelled",
+    "dal_scores_while_training",
+    "relu_logits",
     "linear_discriminator",
 )
 FAULTS = tuple(dict.fromkeys([*OF_CLASSIFIER, *OF_CAL, *OF_DAL]))

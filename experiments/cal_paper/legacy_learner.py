@@ -121,7 +121,7 @@ class LegacyLearner(MLPLearner):
     ) -> TrainingDynamics:
         config, self._streams = self.config, streams
         if self._moments is None or not config.warm_start:
-            self.net.initialise(streams, purpose="classifier")
+            self.start(streams)
             self._moments = backprop.Moments.fresh(self.net)
         self.order = self._ordered(labelled, streams)
         rows, gold_in_order = labelled.gather(1, self.order), gold.gather(1, self.order)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -13,7 +13,7 @@ import pandas as pd
 from grids import SETTINGS
 from scipy import stats
 
-from cal.errors import StorageError
+from cal.errors import StorageError, quantity
 from cal.report.scores import area_under_curve
 from cal.report.significance import paired_permutation_test
 from cal.simulation.curves import LearningCurves
@@ -119,6 +119,13 @@ def runs_of(runs: Path, corpus: str, features: str = "glove") -> Runs | None:
     return finished_runs((path.parent for path in runs.glob(f"{corpus}_{features}/*/*/run.json")), n_rounds)
 
 
+def corpora_of(runs: Path, features: str = "glove") -> Iterator[tuple[str, str, Runs]]:
+    """Name, title and finished runs of each corpus that has any."""
+    for name, title in CORPORA.items():
+        if (found := runs_of(runs, name, features)) is not None:
+            yield name, title, found
+
+
 def scores_of(runs: Path, corpus: str, features: str) -> pd.DataFrame:
     """Area and last accuracy of every finished run."""
     found = runs_of(runs, corpus, features)
@@ -137,8 +144,10 @@ def score_table(found: Runs, task: str, faults: str) -> pd.DataFrame:
 
 
 def shown(title: str, table: pd.DataFrame) -> str:
-    """A table as text."""
-    return f"\n{title}\n{table.to_string(index=False, float_format='{:.3f}'.format, na_rep='–')}\n"
+    """A table as text; nothing if it has no rows."""
+    return (
+        "" if table.empty else f"\n{title}\n{table.to_string(index=False, float_format='{:.3f}'.format, na_rep='–')}\n"
+    )
 
 
 @dataclass(frozen=True)
@@ -160,7 +169,10 @@ class Difference:
     n: int
 
     def __str__(self) -> str:
-        return f"{self.mean:+.3f} [{self.low:+.3f}, {self.high:+.3f}], p {self.p:.3f}, {self.n} seeds"
+        if self.n == 0:
+            return ""
+        interval = f" [{self.low:+.3f}, {self.high:+.3f}], p {self.p:.3f}" if self.n > 1 else ""
+        return f"{self.mean:+.3f}{interval}, {quantity(self.n, 'seed')}"
 
     def verdict(self, claimed: str) -> str:
         """What it says about a claim: `above`, `not above`, or `not below` by more than a point."""
@@ -173,10 +185,9 @@ class Difference:
         return "contradicted" if self.high < 0 else "confirmed" if self.low > -MARGIN else "not confirmed"
 
 
-def difference(a: Mapping[int, float], b: Mapping[int, float] | float) -> Difference:
-    """The difference between scores of the seeds that both have, or from a number."""
-    seeds = sorted(a if isinstance(b, float) else a.keys() & b.keys())
-    values = np.array([a[seed] - (b if isinstance(b, float) else b[seed]) for seed in seeds])
+def difference(a: Mapping[int, float], b: Mapping[int, float]) -> Difference:
+    """The difference between scores of the seeds that both have."""
+    values = np.array([a[seed] - b[seed] for seed in sorted(a.keys() & b.keys())])
     if not len(values):
         return Difference(*[np.nan] * 4, 0)
     if len(values) == 1:

@@ -22,6 +22,7 @@ from grids import SETTINGS, Cell, LegacyCell, queue
 from measures import Places, scores_of
 
 from cal.data.local_files import LocalFiles
+from cal.errors import CalError
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -31,18 +32,29 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder of the folders trec and ag_news_10k, each with train and test")
     parser.add_argument("glove", type=Path, help="file that vectors.py has written")
     parser.add_argument("results", nargs="*", metavar="RESULT", help=f"of {', '.join(tables.RESULTS)}; all if none")
-    parser.add_argument("--runs", type=Path, default=Path("runs/cal_paper"))
+    parser.add_argument("--runs", type=Path, default=Path("runs/cal_paper"), help="folder of run folders and figures")
     parser.add_argument("--finished", action="store_true", help="simulate nothing")
     given = parser.parse_intermixed_args()
     if unknown := set(given.results) - set(tables.RESULTS):
         parser.error(f"no result {', '.join(sorted(unknown))}")
     wanted = given.results or list(tables.RESULTS)
-    if not given.finished:
+    try:
+        answer(wanted, Places(given.runs, given.data, given.glove), given.finished)
+    except CalError as error:
+        parser.exit(1, f"{error}\n")
+
+
+def answer(wanted: list[str], places: Places, finished: bool) -> None:
+    """Simulates what some results need, unless only what is `finished` is wanted, and prints them."""
+    if not finished:
         needed = {part for name in wanted for part in tables.RESULTS[name].parts}
-        simulate((cell for cell in queue() if part_of(cell) in needed), given.data, given.glove, given.runs)
-    scores(given.runs).to_csv(RESULTS / "scores.csv", index=False, float_format="%.4f")
+        simulate((cell for cell in queue() if part_of(cell) in needed), places.data, places.glove, places.runs)
+    if len(found := scores(places.runs)):
+        found.to_csv(RESULTS / "scores.csv", index=False, float_format="%.4f")
     for name in wanted:
-        print(tables.RESULTS[name].text(Places(given.runs, given.data, given.glove)), flush=True)
+        print(
+            tables.RESULTS[name].text(places) or f"\n{name}: none of its runs is finished in {places.runs}.", flush=True
+        )
 
 
 def scores(runs: Path) -> pd.DataFrame:

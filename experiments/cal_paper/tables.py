@@ -11,7 +11,7 @@ from claims import claims
 from drawn import batch_table, curves_drawn, map_table
 from faults import fault_table
 from grids import GROUPS, SETTINGS
-from measures import CORPORA, NAMES, OURS, Difference, Places, Runs, difference, overlaps, runs_of, shown
+from measures import CORPORA, NAMES, OURS, Places, Runs, corpora_of, difference, overlaps, shown
 
 from cal.data.cautions import in_train
 from cal.data.local_files import LocalFiles
@@ -46,9 +46,7 @@ def table1(places: Places) -> str:
 def table2(places: Places) -> str:
     """ASO, once per seed as it should be and once over all rounds as in the paper, and intervals of the differences."""
     texts = []
-    for name, title in CORPORA.items():
-        if (found := runs_of(places.runs, name)) is None:
-            continue
+    for _, title, found in corpora_of(places.runs):
         strategies = [each for each in NAMES if each in found.strategies and each in GROUPS["paper"]]
         seeds = sorted(set.intersection(*(set(found.scores(each)) for each in strategies)))
         areas = {NAMES[each]: [found.scores(each)[seed] for seed in seeds] for each in strategies}
@@ -83,17 +81,15 @@ def area_table(found: Runs, strategies: Sequence[str]) -> pd.DataFrame:
 def table3(places: Places) -> str:
     """Final accuracy by threshold."""
     texts = []
-    for name, title in CORPORA.items():
-        if (found := runs_of(places.runs, name)) is None:
-            continue
+    for name, title, found in corpora_of(places.runs):
         rows = []
         for threshold, paper in TABLE3[name].items():
             strategy = "cal" if threshold == 0.2 else f"cal(threshold={threshold})"
             finals, areas = found.scores(strategy, "final"), found.scores(strategy)
-            apart: Difference | str = "" if threshold == 0.2 else difference(finals, found.scores("cal", "final"))
+            apart = "" if threshold == 0.2 else str(difference(finals, found.scores("cal", "final")))
             here = np.mean(list(finals.values())) if finals else np.nan
             area = np.mean(list(areas.values())) if areas else np.nan
-            rows.append([f"{threshold:.1f}", paper, here, area, len(finals), str(apart) if finals else ""])
+            rows.append([f"{threshold:.1f}", paper, here, area, len(finals), apart])
         columns = ["threshold", "paper", "here", "area", "seeds", "final accuracy over .2"]
         texts.append(shown(f"Table 3, {title}", pd.DataFrame(rows, columns=columns)))
     return "\n".join(texts)
@@ -102,9 +98,7 @@ def table3(places: Places) -> str:
 def table4(places: Places) -> str:
     """Overlap by id beside chance, and by position as the released code counts it."""
     texts = []
-    for name, title in CORPORA.items():
-        if (found := runs_of(places.runs, name)) is None:
-            continue
+    for name, title, found in corpora_of(places.runs):
         table = overlaps(found, LocalFiles(path=str(places.data / name)).read().train.ids)
         paper = [TABLE4[name][f"{a} {b}"] for a, b in zip(table["a"], table["b"], strict=True)]
         per_seed = table[["shared", "expected", "by_position"]].div(table["seeds"].where(table["seeds"] > 0), axis=0)
@@ -123,9 +117,7 @@ def positions(n_pool: int, n_batch: int = 50, n_rounds: int = 30) -> float:
 def full_data(places: Places) -> str:
     """Section 5: accuracy against training on all data, and the mixture of DAL and CAL."""
     rows, theirs = [], {"ag_news_10k": (0.820, 0.811, 0.789), "trec": (0.634, 0.724, 0.695)}
-    for name, title in CORPORA.items():
-        if (found := runs_of(places.runs, name)) is None:
-            continue
+    for name, title, found in corpora_of(places.runs):
         full, cal = found.full_scores(), found.scores("cal", "final")
         mixed = found.scores(OURS["DAL+CAL"], "final")
         here = [np.mean(list(each.values())) if each else np.nan for each in (full, cal, mixed)]
@@ -151,10 +143,9 @@ class Result:
 def second_features(places: Places) -> str:
     """The paper's strategies on LSA vectors."""
     texts = []
-    for name, title in CORPORA.items():
-        if (found := runs_of(places.runs, name, "lsa")) is not None:
-            heading = f"{title}, LSA vectors, 15 rounds"
-            texts.append(shown(heading, area_table(found, [each for each in NAMES if each in found.strategies])))
+    for _, title, found in corpora_of(places.runs, "lsa"):
+        heading = f"{title}, LSA vectors, 15 rounds"
+        texts.append(shown(heading, area_table(found, [each for each in NAMES if each in found.strategies])))
     return "\n".join(texts)
 
 

@@ -339,6 +339,11 @@ def test_a_difference_has_the_interval_of_scipy(measures, n):
     assert found.n == n
 
 
+def test_a_difference_of_one_seed_has_no_interval(measures):
+    told = [str(measures.difference(dict.fromkeys(range(n), 0.5), {0: 0.25, 1: 0.25, 2: 0.25})) for n in range(3)]
+    assert told == ["", "+0.250, 1 seed", "+0.250 [+0.250, +0.250], p 0.500, 2 seeds"]
+
+
 @pytest.mark.parametrize(
     ("interval", "verdicts"),
     [
@@ -438,6 +443,27 @@ def test_from_cells_to_tables(blank_pictures, small_paper, monkeypatch, capsys):
     assert scores["strategy"].value_counts().to_dict() == dict.fromkeys(
         ["random", "least_confidence", "dal", "cal", "all data"], 2
     )
+
+
+def test_before_any_run_is_finished_that_is_said_and_kept_scores_stay(tmp_path, monkeypatch, capsys):
+    run = importlib.import_module("run")
+    monkeypatch.setattr(run, "RESULTS", tmp_path)
+    (tmp_path / "scores.csv").write_text("kept")
+    results = ["table2", "table3", "table4", "figure3", "figure4", "full_data", "lsa", "legacy", "claims"]
+    monkeypatch.setattr("sys.argv", ["run.py", "data", "glove.kv", "--runs", "none", "--finished", *results])
+    run.main()
+    expected = [f"{name}: none of its runs is finished in none." for name in results]
+    assert capsys.readouterr().out.split("\n")[1::2] == expected
+    assert (tmp_path / "scores.csv").read_text() == "kept"
+
+
+def test_a_file_that_is_missing_is_one_line(monkeypatch, capsys):
+    run = importlib.import_module("run")
+    monkeypatch.setattr("sys.argv", ["run.py", "no_data", "glove.kv", "table1"])
+    with pytest.raises(SystemExit):
+        run.main()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "no_data" in line
 
 
 def test_a_fault_that_cannot_touch_a_strategy_leaves_its_scores(monkeypatch):
