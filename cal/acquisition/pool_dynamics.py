@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,7 +18,7 @@ from cal.dynamics.prediction_dynamics import PredictionDynamics
 
 
 @dataclass
-class OverEpochs(Acquisition):
+class OverEpochs(Acquisition, ABC):
     """A strategy on what the classifier predicted after each epoch.
 
     Args:
@@ -35,13 +36,9 @@ class OverEpochs(Acquisition):
     def __post_init__(self) -> None:
         refuse(whole_numbers(0, full_look=self.full_look))
 
-    @property
-    def chooses_batches(self) -> bool:
-        return False
-
+    @abstractmethod
     def rated(self, predictions: PredictionDynamics) -> Tensor:
         """(run, instance) scores from predictions over epochs."""
-        raise NotImplementedError
 
     def score(self, pool: Pool) -> Tensor:
         return self.rated(pool.predictions)

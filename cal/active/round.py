@@ -85,7 +85,8 @@ class TrainedRound:
     def reserve(self, n: int, without: np.ndarray) -> Scored:
         """The n documents that come next, for people who are faster than the training.
 
-        A strategy that scores candidates takes its next best; one that chooses whole batches leaves it to the margin.
+        A strategy that scores candidates takes its next best; one that only chooses whole batches leaves it to the
+        margin.
 
         Args:
             n: number of documents.
@@ -96,7 +97,7 @@ class TrainedRound:
         n = min(n, int(part.candidates.shape[1]))
         if n <= 0:
             return Scored(np.empty(0, np.int64), np.empty(0))
-        strategy = Margin() if self._strategy.chooses_batches else self._strategy
+        strategy = self._strategy if self._strategy.scores_candidates else Margin()
         return self._of_pool(part.in_whole(chosen(strategy, part, n)))
 
     def again(self, learner: Learner) -> Learner:
