@@ -27,7 +27,7 @@ def digest(strategy: Acquisition) -> str:
         code = without_docstrings(inspect.getsource(written))
     except (OSError, TypeError):  # defined in an interactive session, or a callable object
         code = getattr(getattr(written, "__code__", None), "co_code", b"").hex()
-    parameters = {name: _digested(value) for name, value in sorted(vars(strategy).items())}
+    parameters = {name: _digested(value) for name, value in sorted(vars(strategy).items()) if name != "__doc__"}
     return hashlib.blake2b(f"{code}\n{parameters}".encode(), digest_size=8).hexdigest()
 
 

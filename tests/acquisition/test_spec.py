@@ -342,13 +342,13 @@ def test_digests_tell_code_and_parameters_apart():
 def test_what_is_said_about_a_strategy_does_not_change_its_digest():
     def made(docstring, body):
         namespace = {}
-        source = f"def mine(pool):\n    {docstring}\n    # {docstring}\n    return {body}\n"
+        source = f"def mine(pool):\n    {docstring}\n\n    return {body}\n"
         linecache.cache["<mine>"] = (len(source), None, source.splitlines(keepends=True), "<mine>")
         exec(compile(source, "<mine>", "exec"), namespace)
         return digest(Function(namespace["mine"]))
 
-    assert made('"""One."""', "pool.probs[..., 0]") != made('"""One."""', "pool.probs[..., 1]")
     one, other = '"""One."""', '"""Another,\n    in two lines."""'
+    assert made(one, "pool.probs[..., 0]") == made(other, "pool.probs[..., 0]") != made(one, "pool.probs[..., 1]")
     assert without_docstrings(f"class A:\n    {one}\n    x = 1\n") == without_docstrings(
         f"class A:\n    {other}\n\n    x = 1\n"
     )
