@@ -234,17 +234,38 @@ def test_what_is_needed_follows_from_the_parts():
     assert UncertaintyHerding(by=AveragedMargin(), space="embeddings").needs == {"embeddings", "predictions"}
 
 
-@pytest.mark.parametrize(
-    "spec",
-    [
-        {"prefilter": {"by": "margin", "then": "max_herding"}},
-        {"prefilter": {"by": "uncertainty_herding", "then": "margin"}},
-        {"subpool": {"of": {"uncertainty_herding": {"by": "entropy"}}, "size": 40}},
-        {"mix": {"uncertainty_herding": 0.5, "max_herding": 0.5}},
-    ],
-)
-def test_wrappers_take_it(make_pool, spec):
-    chosen(make_strategy(spec)[1], make_pool(), 10)
+def positions(spec, pool, n=10):
+    """(run, n) positions that a strategy chooses; `chosen` has checked that those of a run are n different ones."""
+    return chosen(make_strategy(spec)[1], pool, n).positions
+
+
+def test_a_prefilter_herds_among_the_best_of_another_strategy(make_pool):
+    pool = make_pool()
+    part = pool.only(chosen(Margin(), pool, 30).positions)
+    found = positions({"prefilter": {"by": "margin", "then": "max_herding", "factor": 3}}, pool)
+    assert torch.equal(found, part.in_whole(chosen(MaxHerding(), part, 10)).positions)
+
+
+def test_a_prefilter_takes_the_best_of_what_is_herded(make_pool):
+    pool = make_pool()
+    part = pool.only(chosen(UncertaintyHerding(), pool, 30).positions)
+    found = positions({"prefilter": {"by": "uncertainty_herding", "then": "margin", "factor": 3}}, pool)
+    assert torch.equal(found, part.in_whole(chosen(Margin(), part, 10)).positions)
+
+
+def test_a_subpool_herds_in_a_random_part(make_pool):
+    pool = make_pool()
+    part = pool.only(pool.uniform("subpool").argsort(dim=1)[:, :40])
+    found = positions({"subpool": {"of": {"uncertainty_herding": {"by": "entropy"}}, "size": 40}}, pool)
+    assert torch.equal(found, part.in_whole(chosen(UncertaintyHerding(by=Entropy()), part, 10)).positions)
+
+
+def test_a_mix_shares_the_batch_with_it(make_pool):
+    pool = make_pool()
+    found = positions({"mix": {"uncertainty_herding": 0.5, "max_herding": 0.5}}, pool)
+    first = chosen(UncertaintyHerding(), pool, 5).positions
+    left = pool.without(first)
+    assert torch.equal(found, torch.cat([first, left.in_whole(chosen(MaxHerding(), left, 5)).positions], dim=1))
 
 
 @pytest.mark.parametrize(
