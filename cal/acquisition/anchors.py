@@ -116,7 +116,6 @@ def near(x: Tensor, anchors: Tensor, n_neighbours: int) -> Tensor:
     x = unit(x)
     if not len(anchors):
         return torch.arange(len(x), device=x.device)
-    n_neighbours = min(n_neighbours, len(x))
     nearest = x.new_full((len(x),), _NOWHERE)
     best, retrieved = x.new_empty(len(anchors), 0), torch.empty(len(anchors), 0, dtype=torch.long, device=x.device)
     for start in range(0, len(x), CHUNK):
@@ -130,10 +129,8 @@ def near(x: Tensor, anchors: Tensor, n_neighbours: int) -> Tensor:
         retrieved = torch.cat([retrieved, instances], dim=1).gather(1, places)
     # On a CPU, because the order in which index_add_ adds on a GPU differs between calls.
     retrieved, nearest = retrieved.flatten().cpu(), nearest.cpu()
-    sums, counts = (
-        torch.zeros_like(nearest).index_add_(0, retrieved, best.flatten().cpu()),
-        retrieved.bincount(minlength=len(x)),
-    )
+    sums = torch.zeros_like(nearest).index_add_(0, retrieved, best.flatten().cpu())
+    counts = retrieved.bincount(minlength=len(x))
     # Similarities are between -2 and 1, so 4 more put what was retrieved first.
     scores = torch.where(counts > 0, sums / counts.clamp(min=1) + 4, nearest)
     return scores.argsort(descending=True, stable=True).to(x.device)

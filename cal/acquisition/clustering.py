@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, NamedTuple
@@ -221,6 +221,24 @@ def assigned(x: Tensor, centres: Tensor) -> Clusters:
     chunks = [squared_distances(chunk, centres).min(dim=1) for chunk in x.split(CHUNK)]
     squares, assignment = (torch.cat(parts) for parts in zip(*chunks, strict=True))
     return Clusters(centres, assignment, squares.sqrt())
+
+
+def first_of_each(assignment: Tensor, parts: Sequence[int]) -> Tensor:
+    """The first members of each cluster.
+
+    Args:
+        assignment: (instance,) cluster of each instance.
+        parts: number of members to take of each cluster.
+
+    Returns:
+        The instances, in the order given.
+
+    Example:
+        >>> first_of_each(torch.tensor([0, 1, 0, 0, 2, 1]), [2, 1, 0]).tolist()
+        [0, 1, 2]
+    """
+    members = ((assignment == cluster).nonzero().squeeze(1)[:part] for cluster, part in enumerate(parts) if part)
+    return torch.cat([assignment[:0], *members]).sort().values
 
 
 def _means(x: Tensor, clusters: Clusters) -> Tensor:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cal.acquisition.clustering import Geometric, k_means, ranked
+from cal.acquisition.clustering import Geometric, first_of_each, k_means, ranked
 from cal.acquisition.pool import Pool
 from cal.checks import refuse, whole_numbers
 from cal.shares import largest_remainder
@@ -103,9 +103,6 @@ def evenly(assignment: Tensor, n: int) -> Tensor:
         [0, 1, 2, 3, 5, 6]
     """
     sizes, large_first = assignment.bincount().sort(descending=True, stable=True)
-    parts = largest_remainder([n / len(sizes)] * len(sizes), n, most=sizes.tolist())
-    taken = [
-        (assignment == cluster).nonzero().squeeze(1)[:part]
-        for cluster, part in zip(large_first.tolist(), parts, strict=True)
-    ]
-    return torch.cat(taken).sort().values
+    parts = torch.empty_like(sizes)
+    parts[large_first] = parts.new_tensor(largest_remainder([n / len(sizes)] * len(sizes), n, most=sizes.tolist()))
+    return first_of_each(assignment, parts.tolist())

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from cal.acquisition.clustering import Geometric, assigned, k_means, ranked
+from cal.acquisition.clustering import Geometric, assigned, first_of_each, k_means, ranked
 from cal.acquisition.pool import Pool
 from cal.acquisition.uncertainty import entropy
 from cal.checks import refuse, whole_numbers
@@ -88,15 +88,12 @@ def pseudo_errors(probs: Tensor, assignment: Tensor, n: int) -> Tensor:
     shares = members.T @ probs / (members.sum(dim=0).unsqueeze(1) + 1)
     majority = (votes + shares).argmax(dim=1)[assignment]  # (instance,)
     is_error = predicted != majority
+    errors = is_error.nonzero().squeeze(1)
+    if not len(errors):
+        return errors
     doubt = 1 - probs.gather(1, majority.unsqueeze(1)).squeeze(1)
     densities = (members.T @ torch.where(is_error, doubt, 0.0)).tolist()
-    n_errors = assignment[is_error].bincount(minlength=n_clusters).tolist()
-    total = min(n, sum(n_errors))
-    if not total:
-        return is_error.nonzero().squeeze(1)
+    cluster_of_error, total = assignment[errors], min(n, len(errors))
     quotas = [total * density / sum(densities) for density in densities]
-    parts = largest_remainder(quotas, total, most=n_errors)
-    taken = [
-        (is_error & (assignment == cluster)).nonzero().squeeze(1)[:part] for cluster, part in enumerate(parts) if part
-    ]
-    return torch.cat(taken).sort().values
+    n_errors = cluster_of_error.bincount(minlength=n_clusters).tolist()
+    return errors[first_of_each(cluster_of_error, largest_remainder(quotas, total, most=n_errors))]
