@@ -63,7 +63,7 @@ def fit(
     on_epoch_end: Callable[[int], None] = lambda epoch: None,
     on_batch: Callable[[slice, Tensor, Tensor], None] = lambda runs, positions, logits: None,
     moments: Moments | None = None,
-    gradients: type[Backprop] | Callable[[StackedMLP, Tensor, Tensor, int], Backprop] | None = None,
+    gradients: Callable[[StackedMLP, Tensor, Tensor, int], Backprop] | None = None,
 ) -> None:
     """Trains networks from their current weights by cross-entropy, with AdamW on shuffled batches.
 
@@ -83,7 +83,7 @@ def fit(
         on_batch: function called in each step with some of the runs, the (run, batch) positions of their batch and its
             (run, batch, class) logits, dropout on.
         moments: AdamW's state at the start, which is updated; None starts afresh.
-        gradients: a subclass of `Backprop`, or a function that makes one of it, for another loss or to see what a
+        gradients: a subclass of `Backprop`, or a function that makes one, to train by another loss or to see what a
             step computes; None is `Backprop` itself.
 
     References:

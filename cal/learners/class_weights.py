@@ -7,6 +7,7 @@ somewhat less than its weight says, and a mean over all steps did worse (experim
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any
 
 import torch
@@ -78,8 +79,6 @@ def weight_argument(estimator: Any, method: str) -> str | None:
         >>> weight_argument(LogisticRegression(), "fit"), weight_argument(make_pipeline(LogisticRegression()), "fit")
         ('sample_weight', 'logisticregression__sample_weight')
     """
-    from inspect import signature
-
     from sklearn.base import is_classifier
 
     if steps := getattr(estimator, "steps", None):

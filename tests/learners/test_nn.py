@@ -175,7 +175,7 @@ def test_fit_learns_probabilities_as_a_plain_training_loop_does():
 
 
 def test_two_fits_with_the_same_moments_are_one_training():
-    """PyTorch's AdamW, which goes on where it was."""
+    """PyTorch's AdamW, which keeps its state."""
     widths, n = [5, 8, 3], 11
     net = random_net(2, widths)
     x, gold = random_batch(2, n, widths)
