@@ -242,10 +242,11 @@ class Worker:
     def _situation(self) -> Situation:
         """What the next batch follows from."""
         names, said, pool, labels = self._history.names, self._history.said(), self._pool, self._labelled()
-        query = sa.select(DRAW.c.document_id, DRAW.c.role).where(DRAW.c.queue_id == self.queue, DRAW.c.role != RESERVE)
+        query = sa.select(DRAW.c.document_id, DRAW.c.role, DRAW.c.batch).where(DRAW.c.queue_id == self.queue)
         with self.project.reading() as connection:
-            gone, draws = withdrawn(connection), connection.execute(query).all()
-        waiting = {row.document_id for row in draws if row.document_id not in labels} - said.aside
+            gone, draws = withdrawn(connection), connection.execute(query.order_by(DRAW.c.batch)).all()
+        asked = {row.document_id for row in draws if row.role != RESERVE}
+        waiting = asked - labels.keys() - said.aside
         name_of = {each.id: each.name for each in names.current}
         return Situation(
             batch=len(self._batches),
@@ -256,17 +257,14 @@ class Worker:
             n_asked=self._n_asked,
             n_tests=sum(row.role == TEST for row in draws),
             checked=self._checked(labels),
-            acquired_at=self._acquired_at(),
+            acquired_at=self._acquired_at(draws),
         )
 
-    def _acquired_at(self) -> dict[int, int]:
-        """The round before which each row was first in a batch, 0 while there was no model."""
-        query = sa.select(DRAW.c.document_id, DRAW.c.batch).where(DRAW.c.queue_id == self.queue, DRAW.c.role != CHECK)
-        with self.project.reading() as connection:
-            draws = connection.execute(query.order_by(DRAW.c.batch.desc())).all()
+    def _acquired_at(self, draws: Sequence[sa.Row[int, str, int]]) -> dict[int, int]:
+        """The round before which each row was first in a batch, 0 while there was no model; draws are by batch."""
         after = {each.batch: 0 if each.round is None else each.round + 1 for each in self._batches}
-        row = self._pool.row
-        return {row[each.document_id]: after[each.batch] for each in draws if each.document_id in row}
+        row, chosen = self._pool.row, [each for each in draws if each.role != CHECK]
+        return {row[each.document_id]: after[each.batch] for each in reversed(chosen) if each.document_id in row}
 
     def _checked(self, labels: Mapping[int, int]) -> dict[int, bool]:
         """Whether people changed the label, for each row that they were asked to look at again."""
