@@ -218,7 +218,7 @@ def as_learner(spec: Any = "mlp", **parameters: Any) -> LearnerConfig:
         ConfigError: if it is none of these, or a parameter is unknown or refused.
 
     Example:
-        >>> as_learner({"mlp": {"hidden": [100]}}, n_epochs=5)
+        >>> as_learner({"mlp": {"hidden": [100]}}, n_epochs=5)  # doctest: +NORMALIZE_WHITESPACE
         MLP(hidden=[100], dropout=0.3, n_epochs=5, batch_size=16, lr=0.0001, weight_decay=0.01, precision='float32',
             class_weights=None)
         >>> from sklearn.linear_model import LogisticRegression

@@ -65,10 +65,12 @@ class DevSet:
         Example:
             >>> from cal.data.corpus import Split
             >>> from cal.simulation.stopping import make_criteria
-            >>> splits = [Split([name], [f"{name}?"], [0], name) for name in ("train", "test", "dev")]
-            >>> corpus = Corpus(*splits[:2], ["a"], dev=splits[2])
-            >>> DevSet.of(corpus, make_criteria([{"target_macro_f1": {"macro_f1": 0.8}}]), 0, [1]).gold
-            tensor([0])
+            >>> train, test, dev = (Split([f"{s}0", f"{s}1"], [f"Who {s}?", f"What {s}?"], [0, 1], s) for s in "abc")
+            >>> corpus = Corpus(train, test, ["person", "thing"], dev=dev)
+            >>> criteria = make_criteria([{"target_macro_f1": {"macro_f1": 0.8}}])
+            >>> dev_set = DevSet.of(corpus, criteria, dev_size=0, seeds=[1])
+            >>> dev_set.gold.sort().values
+            tensor([0, 1])
         """
         reading = [label for label, criterion in criteria.items() if criterion.needs_dev_set]
         if dev_size:
