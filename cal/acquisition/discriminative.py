@@ -66,7 +66,10 @@ class Discriminative(Acquisition):
             (run, candidate, class) probabilities, in float64.
         """
         net = self.trained(pool, x, gold, n_classes)
-        return torch.softmax(net.forward(pool.embeddings)[-1].to(torch.float64), dim=-1)
+        probs = torch.empty(*pool.candidates.shape, n_classes, dtype=torch.float64, device=x.device)
+        for chunk, embeddings in pool.embedding_blocks():
+            probs[:, chunk] = torch.softmax(net.forward(embeddings)[-1].to(torch.float64), dim=-1)
+        return probs
 
     def trained(self, pool: Pool, x: Tensor, gold: Tensor, n_classes: int, **fit: Any) -> StackedMLP:
         """The networks of `class_probs`, trained.

@@ -33,5 +33,7 @@ class ExpectedGradientLength(Acquisition):
             error = pool.probs.clone()
             error[..., label] -= 1
             expected += pool.probs[..., label] * torch.linalg.vector_norm(error, dim=-1)
-        widths = torch.linalg.vector_norm(pool.embeddings, dim=-1).double()
+        widths = torch.empty_like(expected)  # (run, candidate)
+        for chunk, embeddings in pool.embedding_blocks():
+            widths[:, chunk] = torch.linalg.vector_norm(embeddings, dim=-1).double()
         return expected * torch.hypot(widths, torch.ones_like(widths))

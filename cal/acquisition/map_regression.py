@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import torch
@@ -14,7 +14,9 @@ from cal.acquisition.pool import Pool
 from cal.checks import numbers_in, one_of, refuse, whole_numbers
 from cal.dynamics.data_map import DataMap
 
-_CHUNK = 8192  # candidates to predict at once
+if TYPE_CHECKING:
+    from sklearn.linear_model import BayesianRidge
+
 _DIGITS = 10  # rounding, so that equal candidates tie wherever they are in a matrix product
 SeedMap = Literal["end", "out_of_fold"]
 
@@ -46,13 +48,14 @@ class _PredictedMap(Acquisition):
         """(run, candidate) predictions of a metric and, on request, their standard deviations, in float64."""
         seed_map = pool.data_map if self.seed_map == "end" else DataMap.of(pool.out_of_fold(self.folds))
         metrics = getattr(seed_map, metric).cpu().double().numpy()  # (run, labelled)
-        runs = [
-            _regressed(pool.labelled_embeddings[run], metrics[run], pool.embeddings[run], with_std)
-            for run in range(len(pool))
-        ]
-        mean, std = (np.stack(values).round(_DIGITS) for values in zip(*runs, strict=True))
+        models = [_regression(pool.labelled_embeddings[run], metrics[run]) for run in range(len(pool))]
+        mean, std = np.empty(pool.candidates.shape), np.zeros(pool.candidates.shape)
+        for chunk, embeddings in pool.embedding_blocks():
+            for run, model in enumerate(models):
+                found = model.predict(embeddings[run].double().cpu().numpy(), return_std=with_std)
+                mean[run, chunk], std[run, chunk] = found if with_std else (found, 0)
         device = pool.candidates.device
-        return torch.from_numpy(mean).to(device), torch.from_numpy(std).to(device)
+        return torch.from_numpy(mean.round(_DIGITS)).to(device), torch.from_numpy(std.round(_DIGITS)).to(device)
 
 
 @dataclass
@@ -114,17 +117,8 @@ class PredictedUcb(_PredictedMap):
         return 1 - mean + self.beta * std
 
 
-def _regressed(x: Tensor, y: np.ndarray, x_new: Tensor, with_std: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Fits (labelled, width) vectors, and predicts means and standard deviations at (instance, width) new ones."""
+def _regression(x: Tensor, y: np.ndarray) -> BayesianRidge:
+    """A regression fitted to (labelled, width) vectors."""
     from sklearn.linear_model import BayesianRidge
 
-    model = BayesianRidge().fit(x.double().cpu().numpy(), y)
-    mean, std = np.empty(len(x_new)), np.zeros(len(x_new))
-    for start in range(0, len(x_new), _CHUNK):
-        chunk = slice(start, start + _CHUNK)
-        points = x_new[chunk].double().cpu().numpy()
-        if with_std:
-            mean[chunk], std[chunk] = model.predict(points, return_std=True)
-        else:
-            mean[chunk] = model.predict(points)
-    return mean, std
+    return BayesianRidge().fit(x.double().cpu().numpy(), y)

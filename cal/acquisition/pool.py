@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +25,7 @@ from cal.learners.trained_without import probs_by, trained_without
 from cal.streams import Streams, stream
 
 __all__ = ["Batch", "GradientEmbeddings", "Pool", "PoolDocuments", "PoolPart"]
+_BLOCK = 8_192  # candidates to embed at a time
 
 
 class Pool:
@@ -70,8 +73,7 @@ class Pool:
         self._hidden: dict[int, Tensor] = {}
         self._out_of_fold: dict[int, TrainingDynamics] = {}
 
-    def __len__(self) -> int:
-        """Number of runs."""
+    def __len__(self) -> int:  # number of runs
         return len(self.candidates)
 
     def __getitem__(self, run: int) -> RunView:
@@ -112,6 +114,15 @@ class Pool:
     def embeddings(self) -> Tensor:
         """(run, candidate, width) last hidden layer."""
         return _declared(self._prediction.embeddings)
+
+    def embedding_blocks(self) -> Iterator[tuple[slice, Tensor]]:
+        """The `embeddings`, some candidates at a time, for a large pool that a strategy goes through once.
+
+        Yields:
+            A slice of the candidates, and the (run, block, width) last hidden layer of these.
+        """
+        for chunk, embeddings in self._prediction.blocks(_BLOCK):
+            yield chunk, _declared(embeddings)
 
     def hidden(self, layer: int) -> Tensor:
         """(run, candidate, width) activations of a hidden layer; 0 is the first, -1 the last."""
@@ -229,8 +240,7 @@ class Pool:
 
     def nothing(self) -> Batch:
         """The selection of no candidate."""
-        none = self.candidates[:, :0]
-        return Batch(none, none.double())
+        return Batch(self.candidates[:, :0], self.candidates[:, :0].double())
 
     def note(self, message: str, runs: Tensor) -> None:
         """Records something that the user should know about this round; it is logged once per strategy.
@@ -263,12 +273,20 @@ class Pool:
     @cached_property
     def _positions(self) -> Tensor:
         """(run, candidate) positions of the candidates among the instances of the recorded predictions."""
-        n_labelled, n = self.labelled.shape[1], self.candidates.shape[1]
-        return torch.arange(n_labelled, n_labelled + n, device=self.candidates.device).expand(len(self), n)
+        positions = torch.arange(self.candidates.shape[1], device=self.candidates.device)
+        return (self.labelled.shape[1] + positions).expand_as(self.candidates)
+
+
+def _of_whole(name: str) -> Any:
+    """A property of all parts of a pool, which is computed once."""
+    return property(lambda part: getattr(part._whole, name))
 
 
 class PoolPart(Pool):
     """Some candidates of a pool; reuses what the whole pool has computed."""
+
+    data_map, labelled_features = _of_whole("data_map"), _of_whole("labelled_features")
+    _labelled_prediction, _learners_before = _of_whole("_labelled_prediction"), _of_whole("_learners_before")
 
     def __init__(self, whole: Pool, positions: Tensor) -> None:
         self.__dict__ |= {name: value for name, value in whole.__dict__.items() if name not in _OF_CANDIDATES}
@@ -284,28 +302,12 @@ class PoolPart(Pool):
         return self._taken(self._whole.features) if self._asks_whole("features") else super().features
 
     @cached_property
-    def data_map(self) -> DataMap:
-        return self._whole.data_map
-
-    @cached_property
-    def labelled_features(self) -> Tensor:
-        return self._whole.labelled_features
-
-    @cached_property
-    def _labelled_prediction(self) -> Prediction:
-        return self._whole._labelled_prediction
-
-    @cached_property
     def predictions(self) -> PredictionDynamics:
         return self._whole.predictions.at(self._chosen) if self._asks_whole("predictions") else super().predictions
 
     @cached_property
     def probs_before(self) -> Tensor:
         return self._taken(self._whole.probs_before) if self._asks_whole("probs_before") else super().probs_before
-
-    @cached_property
-    def _learners_before(self) -> list[tuple[list[int], Learner]]:
-        return self._whole._learners_before
 
     def mc_probs(self, n_samples: int) -> Tensor:
         if n_samples not in self._samples and (n_samples in self._whole._samples or self._asks_whole()):
@@ -319,7 +321,7 @@ class PoolPart(Pool):
             return self.learner.predict(self.candidates)
         known = self._whole._prediction
         if isinstance(known, LatePrediction):
-            return LatePrediction(self._taken(known.logits), lambda: self._taken(known.embeddings))
+            return LatePrediction(lambda: self._taken(known.logits), lambda: self._taken(known.embeddings))
         return Prediction(self._taken(known.logits), self._taken(known.embeddings))
 
     @cached_property
@@ -331,8 +333,7 @@ class PoolPart(Pool):
         return name in self._whole.__dict__ or 2 * self.candidates.shape[1] >= self._whole.candidates.shape[1]
 
     def _taken(self, values: Tensor) -> Tensor:
-        runs = torch.arange(len(self), device=self._chosen.device).unsqueeze(1)
-        return values[runs, self._chosen]
+        return values[torch.arange(len(self), device=self._chosen.device).unsqueeze(1), self._chosen]
 
 
 _OF_CANDIDATES = {"candidates", "ids", "texts", "features", "probs", "gradient_embeddings", "predictions"}

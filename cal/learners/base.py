@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -37,24 +37,45 @@ class Prediction:
         """(run, instance, class) softmax of the logits, in float64 so that confident ones stay apart."""
         return torch.softmax(self.logits.to(torch.float64), dim=-1)
 
+    def blocks(self, size: int) -> Iterator[tuple[slice, Tensor]]:
+        """The embeddings in blocks: slices of the instances, and (run, block, width) numbers."""
+        for start in range(0, self.embeddings.shape[1], size):
+            chunk = slice(start, start + size)
+            yield chunk, self.embeddings[:, chunk]
+
 
 class LatePrediction(Prediction):
-    """A prediction whose embeddings are computed when they are first used, because they take much memory.
+    """A prediction whose parts are computed when they are first used, because the embeddings take much memory.
 
     Args:
-        logits: (run, instance, class).
-        embed: function that computes the embeddings.
+        logits: function that computes the logits.
+        embeddings: function that computes the embeddings.
+        blocks: function that computes the embeddings in blocks, for those who need no more at a time.
     """
 
-    def __init__(self, logits: Tensor, embed: Callable[[], Tensor]) -> None:
-        object.__setattr__(self, "logits", logits)
-        object.__setattr__(self, "_embed", embed)
+    def __init__(
+        self,
+        logits: Callable[[], Tensor],
+        embeddings: Callable[[], Tensor],
+        blocks: Callable[[], Iterator[tuple[slice, Tensor]]] | None = None,
+    ) -> None:
+        self.__dict__ |= {"_logits": logits, "_embeddings": embeddings, "_blocks": blocks}
+
+    @cached_property
+    def logits(self) -> Tensor:
+        """(run, instance, class)."""
+        found: Tensor = self.__dict__["_logits"]()
+        return found
 
     @cached_property
     def embeddings(self) -> Tensor:
         """(run, instance, width) last hidden layer."""
-        found: Tensor = self.__dict__["_embed"]()
+        found: Tensor = self.__dict__["_embeddings"]()
         return found
+
+    def blocks(self, size: int) -> Iterator[tuple[slice, Tensor]]:
+        compute = self.__dict__["_blocks"]
+        return super().blocks(size) if compute is None or "embeddings" in self.__dict__ else compute()
 
 
 class Learner(Protocol):

@@ -230,12 +230,13 @@ class MLPLearner:
         self.net.initialise(streams, purpose="classifier")
 
     def predict(self, instances: Tensor) -> Prediction:
-        with phase("predict"):
-            if instances.numel() * self.config.hidden[-1] > _MOST_EMBEDDED:
-                return LatePrediction(
-                    self._logits(self.x_train, instances), lambda: self._forward(self.x_train, instances)[0]
-                )
-            embeddings, logits = self._forward(self.x_train, instances)
+        if instances.numel() * self.config.hidden[-1] > _MOST_EMBEDDED:
+            return LatePrediction(
+                lambda: self._logits(self.x_train, instances),
+                lambda: self._forward(self.x_train, instances)[0],
+                lambda: ((chunk, layers[-2]) for chunk, layers in self.activations(self.x_train, instances)),
+            )
+        embeddings, logits = self._forward(self.x_train, instances)
         return Prediction(logits, embeddings)
 
     def hidden(self, instances: Tensor, layer: int) -> Tensor:
@@ -331,7 +332,9 @@ class MLPLearner:
         """
         for start in range(0, x.shape[1] if instances is None else instances.shape[1], self._chunk):
             chunk = slice(start, start + self._chunk)
-            yield chunk, self.net.forward(x[:, chunk] if instances is None else x[instances[:, chunk]])
+            with phase("predict"):  # not around the yield: what is done with a block is no prediction
+                layers = self.net.forward(x[:, chunk] if instances is None else x[instances[:, chunk]])
+            yield chunk, layers
 
 
 def _as_tensor(x: np.ndarray) -> Tensor:

@@ -206,7 +206,7 @@ def _partition(plan: Plan, block: Sequence[Run], records: Sequence[Sequence[dict
         return Partition([range(len(ids))] * len(block), len(ids), plan.device)
     aside = [plan.aside(run.seed) for run in block]
     partition = Partition([plan.seed_sets[run.seed] for run in block], len(ids), plan.device, aside)
-    row_of = {instance_id: row for row, instance_id in enumerate(ids)}
+    row_of = {instance_id: row for row, instance_id in enumerate(ids)} if any(records) else {}
     for position, (run, done) in enumerate(zip(block, records, strict=True)):
         _check_ids(plan, run, done, row_of)
         for finished in done:
