@@ -6,6 +6,8 @@ import logging
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from cal.data.spelling import STRICT, doubts_about, text_form
 from cal.data.splits import LabelledSplits, Split, few
 from cal.errors import DataError, in_words
@@ -31,14 +33,19 @@ def label_doubts(corpus: LabelledSplits) -> list[str]:
     """
     if corpus.splits["train"].shape[0] > 1:  # labels are the numbers of choices
         return []
-    places: dict[str, list[str]] = {str(name): [] for name in corpus.label_names}
-    for name, split in corpus.splits.items():
-        if name not in corpus.tests:
-            of_split = "" if name == "train" else f" of {name}"
-            rows = sorted(zip(_places(split), split.gold.tolist(), strict=True), key=lambda row: (len(row[0]), row[0]))
-            for place, label in rows:
-                places[str(corpus.label_names[label])].append(place + of_split)
-    return doubts_about({label: of_label for label, of_label in places.items() if of_label})
+    names = [str(name) for name in corpus.label_names]
+    splits = {name: split for name, split in corpus.splits.items() if name not in corpus.tests}
+    written = {label for split in splits.values() for label in np.unique(split.gold).tolist()}
+    used = [name for label, name in enumerate(names) if label in written]
+    if not doubts_about({name: [] for name in used}):
+        return []
+    places: dict[str, list[str]] = {name: [] for name in used}
+    for split_name, split in splits.items():
+        of_split = "" if split_name == "train" else f" of {split_name}"
+        rows = sorted(zip(_places(split), split.gold.tolist(), strict=True), key=lambda row: (len(row[0]), row[0]))
+        for place, label in rows:
+            places[names[label]].append(place + of_split)
+    return doubts_about(places)
 
 
 def check_labels(corpus: Corpus, judge: str = "") -> None:
@@ -62,8 +69,8 @@ def in_train(corpus: Corpus, split: str = "test") -> int:
     """Number of documents of a split whose text is also in train, apart from whitespace and case."""
     if (others := corpus.splits().get(split)) is None:
         return 0
-    known = {text_form(text) for text in corpus.train.texts}
-    return sum(text_form(text) in known for text in others.texts)
+    forms = Counter(map(text_form, others.texts))
+    return sum(forms.pop(text_form(text), 0) for text in corpus.train.texts)
 
 
 def usage(

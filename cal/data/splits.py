@@ -70,7 +70,8 @@ class Split:
             )
         _refuse_half_characters(f"{self.name}: ids", ids)
         _refuse_half_characters(f"{self.name}: texts", texts)
-        if twice := [instance_id for instance_id, n in Counter(ids).items() if n > 1]:
+        if len(set(ids)) < len(ids):
+            twice = [instance_id for instance_id, n in Counter(ids).items() if n > 1]
             raise DataError(
                 f"{self.name}: {len(twice)} ids occur more than once, e.g. {few(twice)}. "
                 "Make them unique, or leave the ids out: they are then derived from the texts."
@@ -82,7 +83,7 @@ class Split:
         sequences = None if self.sequences is None else _as_sequences(f"{self.name}: sequences", self.sequences)
         if sequences is not None:
             self._check_sequences(ids, sequences)
-        order = sorted(range(len(ids)), key=lambda row: _id_hash(ids[row]))
+        order = _by_hash(ids)
         object.__setattr__(self, "ids", [ids[row] for row in order])
         object.__setattr__(self, "texts", [texts[row] for row in order])
         object.__setattr__(self, "gold", gold[order])
@@ -287,5 +288,12 @@ def _as_sequences(name: str, given: Sequence[Any]) -> list[tuple[tuple[str, ...]
     return [tuple(map(tuple, choices)) for choices in sequences]
 
 
-def _id_hash(instance_id: str) -> tuple[bytes, str]:
-    return hashlib.blake2b(instance_id.encode(), digest_size=8).digest(), instance_id
+def _by_hash(ids: Sequence[str]) -> list[int]:
+    """The rows, sorted by a hash of their ids and, where hashes are equal, by the ids."""
+    digests = b"".join(hashlib.blake2b(instance_id.encode(), digest_size=8).digest() for instance_id in ids)
+    hashes = np.frombuffer(digests, ">u8")
+    order = hashes.argsort(kind="stable")
+    if (hashes[order[1:]] == hashes[order[:-1]]).any():
+        return sorted(order.tolist(), key=lambda row: (hashes[row], ids[row]))
+    rows: list[int] = order.tolist()
+    return rows

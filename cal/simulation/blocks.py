@@ -206,7 +206,8 @@ def _partition(plan: Plan, block: Sequence[Run], records: Sequence[Sequence[dict
         return Partition([range(len(ids))] * len(block), len(ids), plan.device)
     aside = [plan.aside(run.seed) for run in block]
     partition = Partition([plan.seed_sets[run.seed] for run in block], len(ids), plan.device, aside)
-    row_of = {instance_id: row for row, instance_id in enumerate(ids)} if any(records) else {}
+    kept = {each for done in records for record in done for each in (*record["acquired"], *record.get("seed_set", ()))}
+    row_of = {instance_id: row for row, instance_id in enumerate(ids) if instance_id in kept} if kept else {}
     for position, (run, done) in enumerate(zip(block, records, strict=True)):
         _check_ids(plan, run, done, row_of)
         for finished in done:

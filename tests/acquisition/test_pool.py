@@ -12,6 +12,8 @@ from cal.acquisition.pool import Batch, Pool, PoolDocuments
 from cal.acquisition.spec import make_strategies
 from cal.data.features import Features
 from cal.errors import ConfigError, StrategyError, UnknownNameError
+from cal.learners import mlp
+from cal.learners.base import LatePrediction
 from cal.learners.mlp import MLP, MLPLearner
 from cal.learners.out_of_fold import folds_of, out_of_fold_dynamics
 from cal.streams import Streams
@@ -40,6 +42,46 @@ SHOWN = {
 @pytest.mark.parametrize(("name", "shape"), SHOWN.items())
 def test_tensors_have_the_axes_they_name(pool, name, shape):
     assert getattr(pool, name).shape == shape
+
+
+def embedded(pool: Pool) -> torch.Tensor:
+    """The last hidden layer of all candidates, put together from its blocks."""
+    found = torch.full_like(pool.embeddings, torch.nan)
+    for chunk, block in pool.embedding_blocks():
+        found[:, chunk] = block
+    return found
+
+
+def test_blocks_of_embeddings_are_the_embeddings(pool, trained_pool, monkeypatch):
+    assert torch.equal(embedded(pool), pool.embeddings)
+    monkeypatch.setattr(mlp, "_MOST_EMBEDDED", 0)
+    monkeypatch.setitem(mlp._CHUNK, "cpu", 7)
+    late = trained_pool(X, GOLD, [3, 4])
+    sizes = [block.shape[1] for _, block in late.embedding_blocks()]
+    assert sizes == [7] * 7 + [1]
+    torch.testing.assert_close(embedded(late), pool.embeddings)
+    torch.testing.assert_close(late.logits, pool.logits)
+    part = torch.tensor([[4, 2, 9], [1, 30, 8]])
+    torch.testing.assert_close(embedded(late.only(part)), embedded(pool.only(part)))
+
+
+IN_BLOCKS = [
+    "cal",
+    {"dal": {"max_unlabelled": 10}},
+    "expected_gradient_length",
+    "predicted_variability",
+    "predicted_ucb",
+]
+
+
+@pytest.mark.parametrize("spec", IN_BLOCKS, ids=str)
+def test_a_large_pool_is_never_embedded_at_once(pool, trained_pool, monkeypatch, spec):
+    (strategy,) = make_strategies([spec]).values()
+    expected = strategy.score(pool)
+    monkeypatch.setattr(mlp, "_MOST_EMBEDDED", 40 * 16)  # the labelled instances are fewer
+    late = trained_pool(X, GOLD, [3, 4])
+    monkeypatch.setattr(LatePrediction, "embeddings", property(lambda _: pytest.fail("embedded the whole pool")))
+    torch.testing.assert_close(strategy.score(late), expected)
 
 
 def test_a_strategy_can_ask_its_own_learner(pool):
