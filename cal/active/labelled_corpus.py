@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from cal.active.state import LoopState
 from cal.data.corpus import Corpus
+from cal.data.places import places_at
 from cal.data.splits import Split, few
 from cal.data.unlabelled import UnlabelledCorpus
 from cal.errors import DataError, in_words, quantity
@@ -42,7 +43,7 @@ def labelled_corpus(documents: UnlabelledCorpus, state: LoopState, test_rows: Se
             [number[labels[row]] for row in rows],  # type: ignore[arg-type]
             name,
             train.sequences and [train.sequences[row] for row in rows],
-            train.places and [train.places[row] for row in rows],
+            train.places and places_at(train.places, rows),
             train.named,
         )
 

@@ -272,15 +272,16 @@ def _ids(table: RawTable, column: str | None, rows: Sequence[int]) -> list[str] 
             f"{table.place(*empty)}: column '{column}' is empty. Give every row an id, or set {derived} to derive all "
             "ids from the texts."
         )
-    first_of: dict[str, int] = {}
-    for row in rows:
-        first = first_of.setdefault(str(values[row]), row)
-        if first != row:
-            raise DataError(
-                f"{table.place(first, row)} have the same id '{values[row]}' in column '{column}'. Make the ids "
-                f"unique, or set {derived} to derive them from the texts."
-            )
-    if groups := alike(first_of):
+    ids = [str(values[row]) for row in rows]
+    if len(set(ids)) < len(ids):
+        first_of = dict(zip(reversed(ids), reversed(rows), strict=True))
+        first, row = next((first_of[name], row) for name, row in zip(ids, rows, strict=True) if first_of[name] != row)
+        raise DataError(
+            f"{table.place(first, row)} have the same id '{values[row]}' in column '{column}'. Make the ids "
+            f"unique, or set {derived} to derive them from the texts."
+        )
+    if groups := alike(ids):
+        first_of = dict(zip(ids, rows, strict=True))
         pairs = [
             " and ".join(f"{visible(name)} ({table.unit} {table.number(first_of[name])})" for name in group)
             for group in groups[:3]
@@ -290,4 +291,4 @@ def _ids(table: RawTable, column: str | None, rows: Sequence[int]) -> list[str] 
             "apart; correct the file if they are the same.",
             *(table.source, column, f"{len(groups):,}", "; ".join(pairs)),
         )
-    return list(first_of)
+    return ids

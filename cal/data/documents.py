@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from cal.data.places import RowPlaces
 from cal.data.spelling import MERGE, is_word_for_missing, merged, normal_form, visible
 from cal.data.splits import LabelledSplits, Split, TestSet
 from cal.data.tables import ON_COMMAND_LINE, Wording, rows_of
@@ -70,8 +71,10 @@ class SourceDocuments:
         """Source and row of a document, for messages."""
         return f"{self.source}, {self.unit} {self.rows[position]}"
 
-    def places(self) -> list[str]:
+    def places(self) -> Sequence[str]:
         """The row of each document, such as `row 17`."""
+        if all(isinstance(row, int) for row in self.rows):
+            return RowPlaces(self.unit, self.rows)
         return [f"{self.unit} {row}" for row in self.rows]
 
 

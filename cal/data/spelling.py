@@ -6,6 +6,9 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import compress
+
+import numpy as np
 
 from cal.errors import in_words
 
@@ -61,8 +64,12 @@ def alike(names: Iterable[str]) -> list[list[str]]:
         >>> alike(["HUM", "LOC", "HUM ", "hum", "LOC"])
         [['HUM', 'HUM ', 'hum']]
     """
+    distinct = dict.fromkeys(names)
+    hashes = np.fromiter((hash(normal_form(name)) for name in distinct), np.int64, len(distinct))
+    values, counts = np.unique(hashes, return_counts=True)
+    shared = np.isin(hashes, values[counts > 1])  # the forms of a million names would take a third of a gigabyte
     groups: dict[str, list[str]] = defaultdict(list)
-    for name in dict.fromkeys(names):
+    for name in compress(distinct, shared.tolist()):
         groups[normal_form(name)].append(name)
     return [group for group in groups.values() if len(group) > 1]
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from cal.arguments import check_arguments
 from cal.arrays import as_classes, as_list, as_texts, as_whole
+from cal.data.places import RowPlaces, places_at
 from cal.data.tables import rows_of
 from cal.errors import DataError, quantity
 
@@ -62,7 +63,7 @@ class Split:
         ids = _as_ids(f"{self.name}: ids", self.ids)
         texts = as_texts(f"{self.name}: texts", self.texts)
         gold = as_classes(f"{self.name}: gold", self.gold)
-        places = None if self.places is None else list(self.places)
+        places = self.places if self.places is None or isinstance(self.places, RowPlaces) else list(self.places)
         if not len(ids) == len(texts) == len(gold):
             raise DataError(
                 f"{self.name}: {len(ids)} ids, {len(texts)} texts and {len(gold)} gold labels; "
@@ -88,7 +89,7 @@ class Split:
         object.__setattr__(self, "texts", [texts[row] for row in order])
         object.__setattr__(self, "gold", gold[order])
         object.__setattr__(self, "sequences", sequences and [sequences[row] for row in order])
-        object.__setattr__(self, "places", places and [places[row] for row in order])
+        object.__setattr__(self, "places", places and places_at(places, order))
         object.__setattr__(self, "columns", self.columns and rows_of(self.columns, order))
 
     def __getstate__(self) -> dict[str, Any]:
@@ -134,7 +135,7 @@ class Split:
             self.gold[rows],
             name,
             self.sequences and [self.sequences[row] for row in rows],
-            self.places and [self.places[row] for row in rows],
+            self.places and places_at(self.places, rows),
             self.named,
             self.columns and rows_of(self.columns, rows),
         )

@@ -19,6 +19,8 @@ from cal.dynamics.training_dynamics import Capture, TrainingDynamics
 from cal.errors import ConfigError
 from cal.streams import Streams
 
+_ROWS = 65_536  # instances whose logits become probabilities together
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -35,7 +37,11 @@ class Prediction:
     @property
     def probs(self) -> Tensor:
         """(run, instance, class) softmax of the logits, in float64 so that confident ones stay apart."""
-        return torch.softmax(self.logits.to(torch.float64), dim=-1)
+        probs = torch.empty_like(self.logits, dtype=torch.float64)
+        for start in range(0, probs.shape[1], _ROWS):  # no copy of all logits in float64
+            chunk = slice(start, start + _ROWS)
+            probs[:, chunk] = torch.softmax(self.logits[:, chunk].to(torch.float64), dim=-1)
+        return probs
 
     def blocks(self, size: int) -> Iterator[tuple[slice, Tensor]]:
         """The embeddings in blocks: slices of the instances, and (run, block, width) numbers."""

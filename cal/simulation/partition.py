@@ -59,4 +59,4 @@ class Partition:
 
 
 def _dense(chosen: Tensor) -> Tensor:
-    return chosen.nonzero()[:, 1].view(len(chosen), -1)
+    return chosen.nonzero(as_tuple=True)[1].view(len(chosen), -1)
