@@ -143,5 +143,17 @@ STOPPING = {
     "all_of": Entry("cal.simulation.stopping:AllOf", "all of several in the same round"),
 }
 
-GROUPS = {"dataset": ("reader", READERS), "features": ("kind", FEATURES), "learner": ("kind", LEARNERS)}
+CLUSTERS = {
+    "local": Entry("cal.learners.clusters:LocalWorkers", "processes of this machine, with Dask's dashboard"),
+    "address": Entry("cal.learners.clusters:Scheduler", "a scheduler that runs already: cluster=tcp://HOST:8786"),
+    "slurm": Entry("cal.learners.clusters:Slurm", "jobs of Slurm, by dask-jobqueue"),
+    "kubernetes": Entry("cal.learners.clusters:Kubernetes", "pods of Kubernetes, by dask-kubernetes"),
+}
+
+GROUPS = {
+    "dataset": ("reader", READERS),
+    "features": ("kind", FEATURES),
+    "learner": ("kind", LEARNERS),
+    "cluster": ("kind", CLUSTERS),
+}
 """Groups of the configuration: the key that names a choice, and the choices."""

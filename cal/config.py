@@ -124,7 +124,14 @@ def _jobs(
 def _with_keys(words: Sequence[str], request: type[Request]) -> list[str]:
     """The words, with the keys that the request has for those without one."""
     keys, alone = iter(request.leading), re.compile(r"[^=~+][^=]*|[a-z][\w+]*://.*")
-    return [f"{key}={quoted(w)}" if alone.fullmatch(w) and (key := next(keys, "")) else w for w in words]
+    with_keys = [f"{key}={quoted(w)}" if alone.fullmatch(w) and (key := next(keys, "")) else w for w in words]
+    return [word for given in with_keys for word in _of_address(given)]
+
+
+def _of_address(word: str) -> list[str]:
+    """The words of a group for `cluster=tcp://HOST:8786`, the address of a scheduler alone; other words stay."""
+    found = re.fullmatch(r"cluster=([a-z]+://.*)", word)
+    return ["cluster=address", f"cluster.address={quoted(found[1])}"] if found else [word]
 
 
 def quoted(text: str) -> str:

@@ -15,6 +15,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
+from cal.built_in import CLUSTERS as CLUSTERS
 from cal.built_in import FEATURES as FEATURES
 from cal.built_in import GROUPS as GROUPS
 from cal.built_in import LEARNERS as LEARNERS

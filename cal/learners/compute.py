@@ -86,7 +86,7 @@ def in_processes(task: Callable[..., T], arguments: Sequence[tuple[Any, ...]], n
     """
     if n_workers == 1:
         for given in arguments:
-            yield _with_one_thread(task, *given)
+            yield with_one_thread(task, *given)
         return
     set_loky_pickler()  # importing deepsig sets dill, which cannot pickle memory maps
     watched = os.getpid(), threading.current_thread() is threading.main_thread()
@@ -120,10 +120,11 @@ def _in_worker(task: Callable[..., T], *given: Any) -> T:
     warnings.filterwarnings("ignore", category=RuntimeWarning)  # of NumPy, which would reach the terminal
     # A worker keeps a pretrained model on purpose; loky would take it for a leak and start another worker.
     process_executor._MAX_MEMORY_LEAK_SIZE = math.inf
-    return _with_one_thread(task, *given)
+    return with_one_thread(task, *given)
 
 
-def _with_one_thread(task: Callable[..., T], *given: Any) -> T:
+def with_one_thread(task: Callable[..., T], *given: Any) -> T:
+    """The result of a task, with one thread and no denormal numbers, as every training has."""
     with one_thread(), _without_denormals():
         try:
             return task(*given)

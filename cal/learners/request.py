@@ -55,7 +55,6 @@ class TrainingRequest(CorpusRequest):
 
     def _resolve(self, problems: Problems) -> None:
         from cal.data.features import as_features
-        from cal.learners.compute import resolve_device
 
         super()._resolve(problems)
         problems += paths(or_null=True, output=self.output)
@@ -64,7 +63,7 @@ class TrainingRequest(CorpusRequest):
         self.features = problems.attempt(lambda: as_features(self.features), otherwise=None)
         self.learner = problems.attempt(self._chosen_learner, otherwise=None)
         uses_gpu = self.learner is None or self.learner.uses_gpu
-        self.device = problems.attempt(lambda: resolve_device(self.device, uses_gpu), otherwise="cpu")
+        self.device = problems.attempt(lambda: self._device(uses_gpu), otherwise="cpu")
         if self.learner is not None and not self.learner.reads_features and not self._uses_features():
             self.features = None
         self._asked = self.features
@@ -77,6 +76,12 @@ class TrainingRequest(CorpusRequest):
             self.features, self.vectors = self._asked.choose(read)
             logger.info(self.vectors)
         return read
+
+    def _device(self, uses_gpu: bool) -> str:
+        """The device to train on."""
+        from cal.learners.compute import resolve_device
+
+        return resolve_device(self.device, uses_gpu)
 
     def _uses_features(self) -> bool:
         """Whether anything but the learner reads document vectors."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -66,7 +66,44 @@ class Plan:
         return [*self.dev_set.aside.get(seed, ()), *self.copies]
 
 
-def carry_out(plan: Plan, runs: Sequence[Run], n_workers: int) -> None:
+Block = tuple[Sequence[Run], int | None]
+"""Runs that advance together, and the round to stop before; None for no limit."""
+
+
+class Workers(Protocol):
+    """What carries out blocks of runs.
+
+    Attributes:
+        n_devices: number of GPUs, if it has any.
+    """
+
+    n_devices: int
+
+    def __call__(self, blocks: Sequence[Block]) -> None:
+        """Advances each block of runs."""
+        ...
+
+
+@dataclass
+class Processes:
+    """Carries out blocks in processes of this machine, or all on its GPU, one after the other.
+
+    Args:
+        plan: the simulation.
+        n_workers: number of processes on a CPU.
+    """
+
+    plan: Plan
+    n_workers: int
+    n_devices = 1
+
+    def __call__(self, blocks: Sequence[Block]) -> None:
+        n_processes = 1 if self.plan.device != "cpu" else min(self.n_workers, max(len(blocks), 1))
+        for _ in in_processes(advance_fitting, [(self.plan, *block) for block in blocks], n_processes):
+            pass
+
+
+def carry_out(plan: Plan, runs: Sequence[Run], workers: Workers) -> None:
     """Advances all runs to their end.
 
     On a GPU all runs advance in one block, or in as few as its memory allows. On a CPU a block is one run and uses one
@@ -75,16 +112,15 @@ def carry_out(plan: Plan, runs: Sequence[Run], n_workers: int) -> None:
     Args:
         plan: the simulation.
         runs: the runs to advance; finished ones cost nothing.
-        n_workers: number of processes on a CPU.
+        workers: what carries out the blocks.
 
     Raises:
         WorkerError: if a process was killed, or one run is too large for the GPU.
     """
     if plan.device != "cpu":
         for alike in _equally_far(plan, runs):
-            for block in fitting_blocks(alike, _bytes_per_run(plan, is_full=alike[0].strategy == FULL_DATA)):
-                for _ in in_halves(lambda part: advance_block(plan, part), block):
-                    pass
+            n_blocks = min(workers.n_devices, len(alike))
+            workers([(alike[first::n_blocks], None) for first in range(n_blocks)])
         return
     # Runs of a seed share their first round, so they start in one block; then each continues alone, unless it carries
     # something from round to round.
@@ -92,11 +128,17 @@ def carry_out(plan: Plan, runs: Sequence[Run], n_workers: int) -> None:
     others = [run for run in runs if run.strategy != FULL_DATA]
     beginning = [run for run in others if not plan.setting.carries and not _standing(plan, run)]
     of_seed = [[run for run in beginning if run.seed == seed] for seed in dict.fromkeys(run.seed for run in beginning)]
-    for tasks in (
-        [(plan, [run]) for run in full] + [(plan, block, 1) for block in of_seed if len(block) > 1],
-        [(plan, [run]) for run in others],
-    ):
-        for _ in in_processes(advance_block, tasks, min(n_workers, max(len(tasks), 1))):
+    workers([([run], None) for run in full] + [(block, 1) for block in of_seed if len(block) > 1])
+    workers([([run], None) for run in others])
+
+
+def advance_fitting(plan: Plan, block: Sequence[Run], until: int | None) -> None:
+    """Advances a block of runs; on a GPU runs that are equally far, in as few parts as its memory allows."""
+    if plan.device == "cpu":
+        advance_block(plan, block, until)
+        return
+    for part in fitting_blocks(block, _bytes_per_run(plan, is_full=block[0].strategy == FULL_DATA)):
+        for _ in in_halves(lambda half: advance_block(plan, half, until), part):
             pass
 
 

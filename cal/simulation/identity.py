@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-FREE = frozenset({"output", "workers", "profile"})
+FREE = frozenset({"output", "workers", "cluster", "profile"})
 """Keys of the configuration that change no result."""
 
 OF_RUNS = FREE | {"strategies", "seeds", "max_seeds", "decide", "full_data"}

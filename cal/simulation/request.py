@@ -62,6 +62,8 @@ class SimulationRequest(TrainingRequest):
         dev_size: number of documents of train set aside for criteria such as {target_accuracy: {accuracy: .8}}; no
             strategy sees them, and they count as labelled nowhere; 0 uses the dev split of the corpus
         full_data: train on the whole train split too, as a reference line
+        cluster: Dask cluster that carries out the runs: local, slurm, kubernetes, the address of a scheduler, or in
+            Python a cluster or client of Dask; null trains in processes of this machine, and results are the same
         profile: report where the seconds went, by phase
         output: run folder; the same command resumes an unfinished one
 
@@ -92,6 +94,7 @@ class SimulationRequest(TrainingRequest):
     stop: bool = False
     dev_size: int = 0
     full_data: bool = True
+    cluster: Any = None
     profile: bool = False
     acquisitions: dict[str, Acquisition] = field(init=False, repr=False, default_factory=dict)
     all_seeds: list[int] = field(init=False, repr=False, default_factory=list)
@@ -115,6 +118,7 @@ class SimulationRequest(TrainingRequest):
         from cal.acquisition.base import unmet_needs
         from cal.acquisition.spec import make_strategies
         from cal.anytime import first_decision, make_pairs
+        from cal.learners.clusters import as_cluster
         from cal.simulation.oracle import Oracle
         from cal.simulation.query import Query
         from cal.simulation.run_folder import FULL_DATA
@@ -129,6 +133,7 @@ class SimulationRequest(TrainingRequest):
         query = functools.partial(nested, Query, self.query, "query", "{distinct: true}")
         self.asked = problems.attempt(query, otherwise=Query())
         self.query = {each.name: getattr(self.asked, each.name) for each in fields(Query)}
+        self.cluster = problems.attempt(lambda: as_cluster(self.cluster), otherwise=None)
         super()._resolve(problems)
         problems += whole_numbers(1, seed_size=self.seed_size, query_size=self.query_size)
         problems += whole_numbers(0, rounds=self.rounds, dev_size=self.dev_size)
@@ -171,6 +176,10 @@ class SimulationRequest(TrainingRequest):
 
     def _uses_features(self) -> bool:
         return self.seed_chooser.reads_features
+
+    def _device(self, uses_gpu: bool) -> str:
+        on_workers = self.cluster is not None and self.device == "cuda"  # which may have GPUs that this machine lacks
+        return "cuda" if on_workers and uses_gpu else super()._device(uses_gpu)
 
     def _misfits(self) -> list[str]:
         """What is wrong between stopping criteria, `stop` and `dev_size`."""

@@ -9,6 +9,7 @@ acquired.csv, curves.csv, stopped.csv, report.md, report.html, figures/
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import re
@@ -158,6 +159,13 @@ class RunFolder(OwnedFolder):
         sink = pa.BufferOutputStream()
         pq.write_table(pa.table(dict(columns)), sink)
         self.write(f"maps/{_file_name(run)}-{round}.parquet", sink.getvalue().to_pybytes())
+
+    def files_of(self, run: Run) -> list[Path]:
+        """The files of a run's finished rounds and data maps."""
+        start = f"{_file_name(run)}-"
+        maps = sorted((self.path / "maps").glob(f"{glob.escape(start)}*.parquet"))
+        of_run = [path for path in maps if path.stem.removeprefix(start).isdigit()]
+        return [path for path in (self.rounds_file(run), *of_run) if path.exists()]
 
     def map_file(self, run: Run, round: int) -> Path:
         """The file of a run's data map after a round."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ from cal.learners.evaluate import labels_by_test
 from cal.learners.grid import Setup
 from cal.provenance import provenance
 from cal.scratch import scratch_folder
-from cal.simulation.blocks import Plan, carry_out
+from cal.simulation.blocks import Plan, Processes, carry_out
 from cal.simulation.curves import LearningCurves
 from cal.simulation.dev_set import DevSet
 from cal.simulation.extension import open_folder
@@ -41,6 +41,8 @@ from cal.simulation.until_decided import n_first, portions
 from cal.stopwatch import phase
 
 if TYPE_CHECKING:
+    from cal.learners.cluster_tasks import ClusterTasks
+    from cal.simulation.blocks import Workers
     from cal.simulation.request import SimulationRequest
 
 logger = logging.getLogger(__name__)
@@ -63,6 +65,8 @@ def run_simulation(
         elif dated_in is not None:
             refuse_unwritable(dated_in)
         corpus.require_test("A simulation")
+        n_workers = request.workers or joblib.cpu_count()
+        tasks = None if request.cluster is None else open_tasks(request.cluster, n_workers)
         sizes = request.seed_size, request.dev_size
         copies = request.asked.copies(corpus.train.texts)
         check_sizes(request.seed_chooser, np.delete(corpus.train.gold, copies), *sizes, corpus.label_names)
@@ -96,11 +100,27 @@ def run_simulation(
         with phase("runs"), Progress(folder, all_runs, request.rounds + 1, quiet) as progress:
             for seeds in portions(request, folder, progress.tell):
                 runs = _runs(request, seeds)
-                carry_out(plan_of(seeds), runs, n_workers=min(request.workers or joblib.cpu_count(), len(runs)))
+                plan = plan_of(seeds)
+                with nullcontext(Processes(plan, n_workers)) if tasks is None else blocks_on(plan, tasks) as workers:
+                    carry_out(plan, runs, workers)
         curves = LearningCurves.load(request.output or folder.path)
     for remark in curves.remarks:
         logger.warning("%s", remark)
     return curves
+
+
+def open_tasks(cluster: Any, n_workers: int) -> ClusterTasks:
+    """The workers of a cluster; whoever has none need not have Dask."""
+    from cal.learners.cluster_tasks import open_tasks as opened
+
+    return opened(cluster, n_workers)
+
+
+def blocks_on(plan: Plan, tasks: ClusterTasks) -> AbstractContextManager[Workers]:
+    """What carries out blocks on a cluster."""
+    from cal.simulation.on_cluster import blocks_of
+
+    return blocks_of(plan, tasks)
 
 
 def choose_folder(parent: Path, name: str, wanted: Mapping[str, Any]) -> Path:

@@ -14,7 +14,7 @@ from cal.learners.compute import fitting_blocks, in_halves
 from cal.learners.evaluate import labels_by_test
 from cal.learners.mlp import MLP, MLPLearner
 from cal.simulation import blocks as workers
-from cal.simulation.blocks import Plan, advance_block, carry_out
+from cal.simulation.blocks import Plan, Processes, advance_block, carry_out
 from cal.simulation.loop import Setting
 from cal.simulation.run_folder import FULL_DATA, Run, RunFolder
 from cal.simulation.seed_sets import StratifiedSeedSet, choose_seed_set
@@ -62,14 +62,14 @@ def kept(plan, runs=None):
 
 def test_strategies_of_a_seed_train_their_first_round_once(plan_of, trained):
     plan = plan_of()
-    carry_out(plan, [Run(FULL_DATA, 1), *runs_of(plan)], n_workers=1)
+    carry_out(plan, [Run(FULL_DATA, 1), *runs_of(plan)], Processes(plan, 1))
     assert trained[:3] == [1, 1, 1]  # the full data, and the seed sets of two seeds
     assert sum(trained) == 2 + 1 + 2 * len(runs_of(plan))  # and once per run and round after, and on the full data
 
 
 def test_runs_that_share_a_training_are_those_that_do_not(plan_of):
     shared, apart = plan_of("shared"), plan_of("apart")
-    carry_out(shared, runs_of(shared), n_workers=1)
+    carry_out(shared, runs_of(shared), Processes(shared, 1))
     for run in runs_of(apart):
         advance_block(apart, [run])
     assert kept(shared) == kept(apart)
@@ -83,12 +83,12 @@ def test_a_whole_grid_in_one_block_trains_the_first_round_once_per_seed(plan_of,
 
 def test_a_first_round_that_is_done_is_not_done_again(plan_of, trained):
     plan = plan_of()
-    carry_out(plan, runs_of(plan), n_workers=1)
+    carry_out(plan, runs_of(plan), Processes(plan, 1))
     expected = kept(plan)
     for run in runs_of(plan)[1:]:
         plan.folder.cut(run, 1)
     trained.clear()
-    carry_out(plan, runs_of(plan), n_workers=1)
+    carry_out(plan, runs_of(plan), Processes(plan, 1))
     assert sum(trained) == 2 * (len(runs_of(plan)) - 1)
     assert kept(plan) == expected
 

@@ -134,7 +134,7 @@ def test_runs_side_by_side_that_are_not_equally_far_end_the_same(kept, simulated
     """As on a GPU, where all runs that are equally far share a block."""
     simulated(**PART, output=tmp_path)
 
-    def in_blocks(plan, runs, n_workers):
+    def in_blocks(plan, runs, workers):
         for alike in blocks._equally_far(plan, runs):
             blocks.advance_block(plan, alike)
 

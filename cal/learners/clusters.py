@@ -1,0 +1,186 @@
+"""Clusters: where the workers of a Dask cluster come from. Each class only connects to one, or constructs it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from cal import registry
+from cal.checks import refuse, whole_numbers
+from cal.errors import ConfigError, missing_package, shown
+
+EXTRA = "dask"
+
+
+class ClusterKind(Protocol):
+    """A way to get a Dask cluster."""
+
+    def connect(self, n_workers: int) -> Any:
+        """What `distributed.Client` takes: an address or a cluster; with as many workers, if that is ours to say."""
+        ...
+
+
+@dataclass
+class LocalWorkers:
+    """Processes of this machine with Dask's scheduler and dashboard.
+
+    Args:
+        memory: most memory of a worker, such as 4GiB, beyond which it is restarted; auto shares out that of the machine
+    """
+
+    memory: str = "auto"
+
+    def connect(self, n_workers: int) -> Any:
+        from distributed import LocalCluster
+
+        ours = {"scheduler_port": 0, "dashboard_address": ":0", "silence_logs": logging.CRITICAL}  # errors come back
+        return LocalCluster(n_workers=n_workers, threads_per_worker=1, memory_limit=self.memory, **ours)
+
+
+@dataclass
+class Scheduler:
+    """A scheduler that runs already, with workers that run or will.
+
+    Args:
+        address: address of the scheduler, such as tcp://10.0.0.1:8786
+    """
+
+    address: str
+
+    def connect(self, n_workers: int) -> Any:
+        return self.address
+
+
+@dataclass
+class Slurm:
+    """Jobs of Slurm that each start some workers: pip install dask-jobqueue, on the login node and in the jobs.
+
+    Args:
+        jobs: number of jobs
+        processes: workers of a job, each with one core
+        memory: memory of a job, such as 16GB
+        queue: partition; null is the site's default
+        account: account to charge; null is the user's
+        walltime: longest time of a job; workers that end with it are replaced if more jobs start
+        interface: network interface between the nodes, such as ib0
+        directives: further lines of #SBATCH, such as [--gres=gpu:1]
+        prologue: shell commands before the workers start, such as [source .venv/bin/activate]
+    """
+
+    jobs: int = 1
+    processes: int = 8
+    memory: str = "16GB"
+    queue: str | None = None
+    account: str | None = None
+    walltime: str = "01:00:00"
+    interface: str | None = None
+    directives: list[str] = field(default_factory=list)
+    prologue: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        refuse(whole_numbers(jobs=self.jobs, processes=self.processes))
+
+    def connect(self, n_workers: int) -> Any:
+        cluster = self.cluster()
+        cluster.scale(jobs=self.jobs)
+        return cluster
+
+    def cluster(self) -> Any:
+        """The cluster, before any job is sent; `job_script()` of it is what Slurm would get."""
+        try:
+            from dask_jobqueue import SLURMCluster
+        except ImportError as error:
+            raise ConfigError("cluster=slurm needs the package dask-jobqueue: pip install dask-jobqueue.") from error
+        return SLURMCluster(
+            cores=self.processes,
+            processes=self.processes,
+            memory=self.memory,
+            queue=self.queue,
+            account=self.account,
+            walltime=self.walltime,
+            interface=self.interface,
+            job_extra_directives=list(self.directives),
+            job_script_prologue=list(self.prologue),
+        )
+
+
+@dataclass
+class Kubernetes:
+    """Pods of Kubernetes, made by the operator of dask-kubernetes: pip install dask-kubernetes, and the operator.
+
+    Args:
+        image: container image with cal and the packages of its extra dask
+        workers: number of pods, each with one worker
+        memory: memory of a pod, such as 4Gi
+        cores: cores of a pod, such as 1
+        namespace: namespace of the pods; null is that of the context
+        name: name of the cluster
+    """
+
+    image: str
+    workers: int = 4
+    memory: str = "4Gi"
+    cores: str = "1"
+    namespace: str | None = None
+    name: str = "cal"
+
+    def __post_init__(self) -> None:
+        refuse(whole_numbers(workers=self.workers))
+
+    def connect(self, n_workers: int) -> Any:
+        try:
+            from dask_kubernetes.operator import KubeCluster
+        except ImportError as error:
+            raise ConfigError(
+                "cluster=kubernetes needs the package dask-kubernetes: pip install dask-kubernetes."
+            ) from error
+        return KubeCluster(custom_cluster_spec=self.specification(), namespace=self.namespace)
+
+    def specification(self) -> dict[str, Any]:
+        """The resource DaskCluster that the operator gets."""
+        from dask_kubernetes.operator import make_cluster_spec
+
+        spec: dict[str, Any] = make_cluster_spec(
+            name=self.name,
+            image=self.image,
+            n_workers=self.workers,
+            resources={kind: {"memory": self.memory, "cpu": self.cores} for kind in ("requests", "limits")},
+            worker_command=["dask", "worker", "--nthreads", "1", "--memory-limit", self.memory],
+        )
+        return spec
+
+
+def as_cluster(spec: Any) -> Any:
+    """A way to get a cluster, from whatever a user gives.
+
+    Args:
+        spec: a name of `cal.registry.CLUSTERS`, `{name: {parameter: value}}`, the address of a scheduler, a cluster or
+            a client of Dask, or None.
+
+    Raises:
+        ConfigError: if it is none of these, a parameter is refused, or Dask is not installed.
+
+    Example:
+        >>> as_cluster({"slurm": {"jobs": 4, "queue": "long"}}).jobs
+        4
+        >>> as_cluster("tcp://10.0.0.1:8786")
+        Scheduler(address='tcp://10.0.0.1:8786')
+    """
+    if spec is None:
+        return None
+    try:
+        import distributed
+    except ImportError as error:
+        raise ConfigError(missing_package("cluster", "distributed", EXTRA)) from error
+    if isinstance(spec, str) and "://" in spec:
+        return Scheduler(spec)
+    if isinstance(spec, str | Mapping):
+        return registry.choose(registry.CLUSTERS, "cluster", spec)[1]
+    if isinstance(spec, distributed.Client | distributed.deploy.Cluster) or callable(getattr(spec, "connect", None)):
+        return spec
+    raise ConfigError(
+        f"{shown(spec)} is no cluster. Give a name, such as local or slurm, the address of a scheduler, such as "
+        "tcp://10.0.0.1:8786, or a cluster or client of Dask."
+    )

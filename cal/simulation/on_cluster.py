@@ -1,0 +1,107 @@
+"""On a cluster: blocks of runs as tasks of a path and of names, carried out by workers that map the plan from its file.
+
+Workers that see the run folder write finished rounds there, as processes of this machine do. To others the plan is
+sent, and with each block the rounds that it has; what they finish comes back when the block ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cal.files import digest_of, write_whole
+from cal.pickled import read_pickled, write_pickled
+from cal.scratch import scratch_folder
+from cal.simulation.blocks import Block, Plan, advance_fitting
+from cal.simulation.run_folder import Run, RunFolder
+
+if TYPE_CHECKING:
+    from cal.learners.cluster_tasks import ClusterTasks
+
+Name = tuple[str, int]
+"""Strategy and seed of a run."""
+
+Files = dict[str, bytes]
+"""Contents by the path in the run folder."""
+
+
+class Blocks:
+    """Carries out blocks of runs on a cluster.
+
+    Args:
+        plan: the simulation.
+        tasks: the workers.
+        path: file that holds the plan.
+        shared: whether the workers see it.
+    """
+
+    def __init__(self, plan: Plan, tasks: ClusterTasks, path: Path, shared: bool) -> None:
+        self._plan, self._tasks, self._path, self._shared = plan, tasks, path, shared
+        self.n_devices = tasks.n_workers
+
+    def __call__(self, blocks: Sequence[Block]) -> None:
+        named = [([(run.strategy, run.seed) for run in block], until) for block, until in blocks]
+        if self._shared:
+            for _ in self._tasks.results(advance_saved, [(str(self._path), *each) for each in named]):
+                pass
+            return
+        folder = self._plan.folder.path
+        files = [_files(folder, block) for block, _ in blocks]
+        sent = [(self._path.name, *each, files_of) for each, files_of in zip(named, files, strict=True)]
+        for finished in self._tasks.results(advance_sent, sent):
+            for name, content in finished.items():
+                write_whole(folder / name, content)
+
+
+@contextmanager
+def blocks_of(plan: Plan, tasks: ClusterTasks) -> Iterator[Blocks]:
+    """The blocks of a simulation on a cluster; within it, the run folder holds a file with the plan."""
+    folder = plan.folder.path
+    for left in folder.glob(".plan-*"):  # by a process that was killed
+        left.unlink(missing_ok=True)
+    path = folder / ".plan-new"
+    write_pickled(path, plan)
+    path = path.rename(folder / f".plan-{digest_of(path)}")
+    try:
+        if tasks.see(path):
+            yield Blocks(plan, tasks, path, shared=True)
+        else:
+            with tasks.sent(path):
+                yield Blocks(plan, tasks, path, shared=False)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def advance_saved(path: str, names: Sequence[Name], until: int | None) -> None:
+    """Advances a block of runs of the plan in a file, in the run folder that it names."""
+    advance_fitting(_plan_in(path), [Run(*name) for name in names], until)
+
+
+def advance_sent(sent: str, names: Sequence[Name], until: int | None, files: Files) -> Files:
+    """Advances a block of runs of a plan that was sent, and returns the files of its runs."""
+    from cal.learners.cluster_tasks import received
+
+    with scratch_folder() as path:
+        for name in ("rounds", "maps"):
+            (path / name).mkdir()
+        for name, content in files.items():
+            write_whole(path / name, content)
+        runs = [Run(*name) for name in names]
+        advance_fitting(replace(_plan_in(str(received(sent))), folder=RunFolder(path)), runs, until)
+        return _files(path, runs)
+
+
+def _files(folder: Path, runs: Sequence[Run]) -> Files:
+    """What a run folder holds of some runs."""
+    paths = [path for run in runs for path in RunFolder(folder).files_of(run)]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+@lru_cache(maxsize=1)
+def _plan_in(path: str) -> Plan:
+    plan: Plan = read_pickled(Path(path))
+    return plan
