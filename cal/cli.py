@@ -101,8 +101,9 @@ def _configured(name: str, words: list[str]) -> None:
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s" if given.verbose else "cal: %(message)s")
     logging.getLogger("cal").setLevel(level)
 
-    from cal.config import compose, compose_each, compose_sweep, quoted
+    from cal.config import compose, compose_each, compose_sweep
     from cal.registry import find_target
+    from cal.words import quoted
 
     if _n_launched() > 1 and name != "map":
         raise ConfigError(

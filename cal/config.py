@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +20,7 @@ from cal.checks import Problems, all_problems
 from cal.commands import file_name
 from cal.errors import ConfigError, UnknownNameError
 from cal.request import Request, help_of
+from cal.words import with_keys
 
 _NO = "without:"
 """Marks a group that is null; Hydra refuses to have none where it has a default."""
@@ -116,28 +116,9 @@ def _jobs(
     """The overrides of each job in a form that Hydra accepts; invalid ones are reported and left out."""
     if config_dir is not None and not config_dir.is_dir():
         raise ConfigError(f"--config-dir {config_dir} is not a folder.")
-    lines = _with_keys(overrides, request)
+    lines = with_keys(overrides, request.leading)
     rewritten = [_rewritten(line, request, config_dir, problems, multirun=multirun) for line in lines]
     return map(list, itertools.product(*(lines for lines in rewritten if lines is not None)))
-
-
-def _with_keys(words: Sequence[str], request: type[Request]) -> list[str]:
-    """The words, with the keys that the request has for those without one."""
-    keys, alone = iter(request.leading), re.compile(r"[^=~+][^=]*|[a-z][\w+]*://.*")
-    with_keys = [f"{key}={quoted(w)}" if alone.fullmatch(w) and (key := next(keys, "")) else w for w in words]
-    return [word for given in with_keys for word in _of_address(given)]
-
-
-def _of_address(word: str) -> list[str]:
-    """The words of a group for `cluster=tcp://HOST:8786`, the address of a scheduler alone; other words stay."""
-    found = re.fullmatch(r"cluster=([a-z]+://.*)", word)
-    return ["cluster=address", f"cluster.address={quoted(found[1])}"] if found else [word]
-
-
-def quoted(text: str) -> str:
-    """A text as Hydra's grammar quotes it."""
-    escaped = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), text)
-    return f"'{escaped}'"
 
 
 def _rewritten(

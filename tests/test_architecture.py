@@ -23,7 +23,7 @@ ORDER = [
     [
         *("errors", "checks", "arguments", "arrays", "files", "text_files", "rounding", "shares", "stored", "streams"),
         *("seeds", "built_in", "registry", "stopwatch", "progress", "provenance", "request", "commands"),
-        *("scratch", "watchdog", "threads", "anytime"),
+        *("scratch", "watchdog", "threads", "anytime", "pickled", "words"),
     ],
     ["dynamics"],
     ["exchange"],

@@ -13,6 +13,7 @@ from cal.commands import COMMANDS
 from cal.config import compose, compose_sweep, options
 from cal.learners.scikit import Scikit
 from cal.request import help_of
+from cal.simulation.request import SimulationRequest
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -183,3 +184,21 @@ def test_the_page_about_labelling_from_nothing_shows_what_happens(tmp_path, monk
         assert compose(registry.find_target(COMMANDS[words[0]].request), words[0], given)
     links = re.findall(r"\]\((?!http)([^)#]+)\)", text)
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("name", ["slurm", "kubernetes", "ssh_servers"])
+def test_pages_about_clusters_can_be_followed(name, tmp_path):
+    """Their files of configuration are read, their commands composed, and their examples run; no cluster is started."""
+    pytest.importorskip("distributed")
+    page = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    (tmp_path / "cluster").mkdir()
+    for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL):
+        (tmp_path / "cluster" / "ours.yaml").write_text(block)
+    commands = re.findall(r"^cal simulate (.*)$", page, re.MULTILINE)
+    assert commands
+    for command in commands:
+        words = shlex.split(command.replace("--config-dir conf ", ""))
+        requests = compose_sweep(SimulationRequest, "simulate", [word for word in words if word != "-m"], tmp_path)
+        assert all(request.cluster is not None for request in requests)
+    for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(compile(code, f"{name}.md", "exec"), {"__name__": "page"})
