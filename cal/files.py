@@ -294,8 +294,8 @@ class OwnedFolder:
     def _lock_file(self, name: str = LOCK) -> Path:
         return self.path / f".{name}.lock"
 
-    def write(self, name: str, content: bytes) -> None:
-        """Writes a file of the folder completely or not at all; `name` may have folders in it.
+    def write(self, name: str, content: bytes | Callable[[IO[bytes]], object]) -> None:
+        """Writes a file of the folder completely or not at all; `name` may have folders in it: see `write_whole`.
 
         Raises:
             StorageError: if it cannot be written; the old one is then unchanged.

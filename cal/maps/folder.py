@@ -29,7 +29,7 @@ from cal.errors import CalError, DataError
 from cal.files import OwnedFolder
 from cal.maps.coordinates import td_metrics
 from cal.maps.curves_file import CURVES, read_curves, write_curves
-from cal.maps.map_file import SUFFIXES, csv_text, read_map_file, write_map_file
+from cal.maps.map_file import SUFFIXES, csv_lines, read_map_file, write_map_file
 from cal.maps.page import page_of
 from cal.maps.summary import map_summary
 from cal.provenance import data_digest
@@ -45,7 +45,7 @@ def save_map(data_map: DataMap, path: Path | str, *, config: Mapping[str, Any], 
         return
     drawn = data_map.one()
     points = drawn.to_frame()
-    about = {"data": data_digest(points["id"], points["gold"]), **about}
+    about = about if "data" in about else {"data": data_digest(points["id"], points["gold"]), **about}
     target = map_folder(path)
     with target.taken(again=True):
         target.refuse_other_data(about)
@@ -60,8 +60,8 @@ def _write(
     (target.path / "map.parquet").unlink(missing_ok=True)
     target.write_json("map.json", summary)
     target.write_yaml("config.yaml", config)
-    target.write("map.csv", csv_text(points).encode())
-    target.write("td_metrics.jsonl", td_metrics(drawn))
+    target.write("map.csv", lambda file: file.writelines(csv_lines(points)))
+    target.write("td_metrics.jsonl", lambda file: file.writelines(td_metrics(points)))
     if drawn.by_seed is not None:
         target.write("seeds.parquet", _seeds_frame(drawn).to_parquet(index=False))
     else:

@@ -40,7 +40,7 @@ ids = st.one_of(
 def test_td_metrics_are_read_as_they_were_to_ten_decimals(tmp_path_factory, ids, seed, n_epochs):
     data_map = draw_map(seed, ids, n_epochs)
     path = tmp_path_factory.mktemp("metrics") / "td_metrics.jsonl"
-    path.write_bytes(td_metrics(data_map))
+    path.write_bytes(b"".join(td_metrics(data_map.to_frame())))
     read = read_map(path)
     frame, expected = read.to_frame(), data_map.to_frame()
     assert frame["id"].tolist() == ids
@@ -70,7 +70,7 @@ def test_lines_of_td_metrics_are_those_of_a_plain_loop():
     logits = torch.randn(6, 30, 3, generator=generator, dtype=torch.float64)
     gold = torch.randint(0, 3, (30,), generator=generator)
     drawn = DataMap.of(TrainingDynamics.from_logits(logits, gold), [f"id{i}" for i in range(30)])
-    lines = td_metrics(drawn).decode().splitlines()
+    lines = b"".join(td_metrics(drawn.to_frame())).decode().splitlines()
     for i, line in enumerate(lines):
         p = [torch.softmax(logits[e, i], 0)[gold[i]].item() for e in range(6)]
         correct = [int(logits[e, i].argmax()) == int(gold[i]) for e in range(6)]
@@ -91,7 +91,7 @@ def test_counts_of_a_mean_over_runs_are_whole():
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(3, 4, 20, 2, generator=generator)
     mean = DataMap.of(TrainingDynamics.from_logits(logits, torch.zeros(3, 20, dtype=torch.int64))).mean()
-    rows = [json.loads(line) for line in td_metrics(mean).splitlines()]
+    rows = [json.loads(line) for line in b"".join(td_metrics(mean.to_frame())).splitlines()]
     assert all(isinstance(row["correctness"], int) and 0 <= row["correctness"] <= 4 for row in rows)
 
 

@@ -85,7 +85,7 @@ def test_logs_of_files_and_of_a_recorder_are_the_same_map(tmp_path):
 
 
 def test_coordinates_are_a_map_without_what_they_do_not_hold(data_map, tmp_path):
-    (tmp_path / "coordinates.jsonl").write_bytes(td_metrics(data_map.run(0)))
+    (tmp_path / "coordinates.jsonl").write_bytes(b"".join(td_metrics(data_map.run(0).to_frame())))
     read, expected = read_map(tmp_path / "coordinates.jsonl"), data_map.run(0)
     torch.testing.assert_close(read.confidence, expected.confidence, rtol=0, atol=1e-10)
     assert (read.ids, read.name) == (IDS, "coordinates")
