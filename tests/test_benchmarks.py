@@ -158,6 +158,13 @@ def test_ranking_made_up_documents_is_measured_and_finds_flipped_labels():
 
 
 @pytest.mark.slow
+def test_a_cluster_is_measured_beside_processes():
+    measured = result_of("cluster", "--rounds", 1, "--repeats", 1)
+    assert_measured(measured["processes_seconds"], measured["dask_seconds"], measured["dask_ratio"])
+    assert measured["same_documents"]
+
+
+@pytest.mark.slow
 def test_a_project_is_measured_from_import_to_export():
     measured = result_of("annotation", "--documents", 300, "--draws", 10)
     for step in ("import", "queue", "status", "export_csv", "export_jsonl", "export_label_studio"):

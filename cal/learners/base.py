@@ -53,6 +53,8 @@ class Prediction:
 class LatePrediction(Prediction):
     """A prediction whose parts are computed when they are first used, because the embeddings take much memory.
 
+    They are those of the classifiers at that time, so use it before these are trained again.
+
     Args:
         logits: function that computes the logits.
         embeddings: function that computes the embeddings.

@@ -76,7 +76,8 @@ class ClusterTasks:
 
     def see(self, path: Path) -> bool:
         """Whether all workers see a file at the same path, as on a shared file system."""
-        return all(self.client.run(_exists, str(path)).values())
+        seen = self.client.run(_exists, str(path), on_error="ignore")  # not of a worker that dies right now
+        return bool(seen) and all(seen.values())
 
     @contextmanager
     def sent(self, path: Path) -> Iterator[None]:
@@ -114,7 +115,7 @@ def open_tasks(cluster: Any, n_workers: int) -> ClusterTasks:
     with suppress(TimeoutError):
         client.wait_for_workers(1, timeout=patience)
     _check_workers(client)
-    logger.warning("Dask's dashboard: %s", client.dashboard_link)
+    _say(client)
     _open[key] = ClusterTasks(client)
     return _open[key]
 
@@ -172,9 +173,15 @@ def _check_workers(client: Client) -> None:
             raise ConfigError(
                 f"The worker {worker} has {in_words(differing)}, which can change results. Install the same versions."
             )
-    memory = sorted({about["memory_limit"] for about in workers.values()})
-    limits = in_words([f"{limit / 2**30:.1f} GiB" if limit else "all memory" for limit in memory])
-    logger.warning("%s of the cluster, with %s each.", quantity(len(workers), "worker"), limits)
+
+
+def _say(client: Client) -> None:
+    """Tells how many workers there are, with how much memory, and where they can be watched."""
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    memory = sorted({about["memory_limit"] for about in workers})
+    limits = in_words([f"{limit / 2**30:.1f} GiB" if limit else "unlimited memory" for limit in memory])
+    n_workers = quantity(len(workers), "worker")
+    logger.warning("Cluster: %s with %s each; dashboard: %s", n_workers, limits, client.dashboard_link)
 
 
 def versions() -> dict[str, str]:

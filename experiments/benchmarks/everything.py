@@ -43,10 +43,14 @@ QUICK = {
     "page": ["--documents", "2000", "--decisions", "20"],
     "label_studio": ["--documents", "500"],
     "learn": ["--documents", "2000", "--dimensions", "20"],
+    "cluster": ["--rounds", "1", "--repeats", "1"],
     "finetune": ["--examples", "64", "--epochs", "1", "--seeds", "1"],
 }
 """Every benchmark, in the order in which they run, and what makes it tiny."""
-WITH_DATA, WITH_PEERS = ("peers", "grid", "lsa", "suspects", "finetune"), ("startup", "strategies", "peers", "learn")
+WITH_DATA, WITH_PEERS = (
+    ("peers", "grid", "lsa", "suspects", "cluster", "finetune"),
+    ("startup", "strategies", "peers", "learn"),
+)
 
 
 class Failed(Exception):
