@@ -16,7 +16,7 @@ from distributed import CancelledError, Client, Future, KilledWorker, WorkerPlug
 from distributed.deploy import Cluster
 
 import cal
-from cal.errors import ConfigError, WorkerError, in_words, quantity
+from cal.errors import CalError, ConfigError, WorkerError, in_words, quantity
 from cal.files import write_whole
 from cal.learners.compute import with_one_thread
 
@@ -102,6 +102,7 @@ def open_tasks(cluster: Any, n_workers: int) -> ClusterTasks:
     key = f"{cluster!r} {n_workers}" if hasattr(cluster, "connect") else str(id(cluster))
     if key in _open and _open[key].client.status == "running":
         return _open[key]
+    logging.getLogger("distributed").setLevel(logging.ERROR)  # it would tell of each worker that comes and goes
     patience: float | None = _PATIENCE
     if isinstance(cluster, Client):
         client = cluster
@@ -128,8 +129,10 @@ def received(name: str) -> Path:
 def _connected(cluster: Any, n_workers: int) -> Any:
     try:
         return cluster.connect(n_workers)
-    except RuntimeError as error:  # of Dask, if a process that it starts does not answer
-        raise WorkerError(f"The workers of the cluster did not start: {error} Rerun the command to resume.") from error
+    except CalError:
+        raise
+    except Exception as error:  # whatever Dask, Slurm or Kubernetes has to say
+        raise ConfigError(f"The cluster cannot be started: {cluster!r}. {type(error).__name__}: {error}") from error
 
 
 def _client(made: Any) -> Client:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -83,6 +85,10 @@ class Slurm:
         refuse(whole_numbers(jobs=self.jobs, processes=self.processes))
 
     def connect(self, n_workers: int) -> Any:
+        if shutil.which("sbatch") is None:
+            raise ConfigError(
+                "cluster=slurm sends jobs by sbatch, which is not here. Run the command on a login node of the cluster."
+            )
         cluster = self.cluster()
         cluster.scale(jobs=self.jobs)
         return cluster
@@ -132,11 +138,16 @@ class Kubernetes:
     def connect(self, n_workers: int) -> Any:
         try:
             from dask_kubernetes.operator import KubeCluster
+            from dask_kubernetes.operator.kubecluster.kubecluster import reap_clusters
         except ImportError as error:
             raise ConfigError(
                 "cluster=kubernetes needs the package dask-kubernetes: pip install dask-kubernetes."
             ) from error
-        return KubeCluster(custom_cluster_spec=self.specification(), namespace=self.namespace)
+        try:
+            return KubeCluster(custom_cluster_spec=self.specification(), namespace=self.namespace)
+        except Exception:
+            atexit.unregister(reap_clusters)  # it would fail in the same way once more
+            raise
 
     def specification(self) -> dict[str, Any]:
         """The resource DaskCluster that the operator gets."""

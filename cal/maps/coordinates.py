@@ -6,6 +6,7 @@ It holds less than a data map; `cal.dynamics.map_table` reads it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import orjson
 import pandas as pd
@@ -39,7 +40,7 @@ def td_metrics(points: pd.DataFrame) -> Iterator[bytes]:
         >>> line.decode()[70:-1]
         'iability":0.0,"correctness":0,"forgetfulness":1000}'
     """
-    columns = {
+    columns: dict[str, Any] = {
         "guid": points["id"],
         "index": points.index,
         **{name: points[name].round(10) for name in ("threshold_closeness", "confidence", "variability")},

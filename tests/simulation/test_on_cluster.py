@@ -146,6 +146,17 @@ def test_a_job_of_slurm_starts_workers_of_one_thread():
     assert "--nworkers 4" in script
 
 
+def test_jobs_are_sent_from_where_slurm_is(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(ConfigError, match=r"sbatch, which is not here\. Run the command on a login node"):
+        Slurm().connect(1)
+
+
+def test_what_dask_refuses_is_said(simulated):
+    with pytest.raises(ConfigError, match=r"cannot be started: LocalWorkers\(memory='lots'\). ValueError: .*'lots'"):
+        simulated(cluster={"local": {"memory": "lots"}})
+
+
 def test_a_pod_of_kubernetes_is_one_worker_of_one_thread():
     pytest.importorskip("dask_kubernetes")
     spec = Kubernetes("cal:1", workers=6, memory="3Gi").specification()["spec"]["worker"]
