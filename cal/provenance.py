@@ -24,7 +24,9 @@ def provenance(device: str) -> dict[str, Any]:
     Args:
         device: device of the computation, such as `cpu` or `cuda`.
     """
-    name = torch.cuda.get_device_name() if device.startswith("cuda") else platform.processor() or platform.machine()
+    name = platform.processor() or platform.machine()
+    if device.startswith("cuda"):
+        name = torch.cuda.get_device_name() if torch.cuda.is_available() else "of other machines"
     return {
         "versions": {"python": platform.python_version()} | {package: _version(package) for package in _PACKAGES},
         "git_commit": _git_commit(),

@@ -89,17 +89,18 @@ class ClusterTasks:
             self.client.unregister_worker_plugin(path.name)
 
 
-def open_tasks(cluster: Any, n_workers: int) -> ClusterTasks:
+def open_tasks(cluster: Any, n_workers: int, device: str = "cpu") -> ClusterTasks:
     """The workers of a cluster, checked; the same cluster is opened once in a process.
 
     Args:
         cluster: what `as_cluster` gives.
         n_workers: number of workers to start, where that is ours to say.
+        device: device that each of them is to have, `cpu` or `cuda`.
 
     Raises:
-        ConfigError: if there are no workers, or they have other versions or several threads.
+        ConfigError: if there are no workers, or they have other versions, several threads, or no GPU.
     """
-    key = f"{cluster!r} {n_workers}" if hasattr(cluster, "connect") else str(id(cluster))
+    key = f"{cluster!r} {n_workers} {device}" if hasattr(cluster, "connect") else f"{id(cluster)} {device}"
     if key in _open and _open[key].client.status == "running":
         return _open[key]
     logging.getLogger("distributed").setLevel(logging.ERROR)  # it would tell of each worker that comes and goes
@@ -115,7 +116,7 @@ def open_tasks(cluster: Any, n_workers: int) -> ClusterTasks:
         logger.warning("Waiting for the first worker of the cluster.")
     with suppress(TimeoutError):
         client.wait_for_workers(1, timeout=patience)
-    _check_workers(client)
+    _check_workers(client, device)
     _say(client)
     _open[key] = ClusterTasks(client)
     return _open[key]
@@ -151,7 +152,7 @@ def _close(client: Client, cluster: Cluster | str | None) -> None:
             cluster.close()
 
 
-def _check_workers(client: Client) -> None:
+def _check_workers(client: Client, device: str) -> None:
     """Refuses workers that could not give the results of this machine."""
     workers = client.scheduler_info(n_workers=-1)["workers"]
     if not workers:
@@ -176,6 +177,12 @@ def _check_workers(client: Client) -> None:
             raise ConfigError(
                 f"The worker {worker} has {in_words(differing)}, which can change results. Install the same versions."
             )
+    without = [] if device == "cpu" else [name for name, has_gpu in client.run(_has_gpu).items() if not has_gpu]
+    if without:
+        raise ConfigError(
+            f"device={device}, but PyTorch finds no GPU on the worker {without[0]}. Give device=cpu, or start workers "
+            "where each has a GPU of its own."
+        )
 
 
 def _say(client: Client) -> None:
@@ -195,6 +202,10 @@ def versions() -> dict[str, str]:
 
 def _on_worker(task: Callable[..., T], *given: Any) -> T:
     return with_one_thread(task, *given)
+
+
+def _has_gpu() -> bool:
+    return torch.cuda.is_available()
 
 
 def _exists(path: str) -> bool:

@@ -66,7 +66,7 @@ def run_simulation(
             refuse_unwritable(dated_in)
         corpus.require_test("A simulation")
         n_workers = request.workers or joblib.cpu_count()
-        tasks = None if request.cluster is None else open_tasks(request.cluster, n_workers)
+        tasks = None if request.cluster is None else open_tasks(request.cluster, n_workers, request.device)
         sizes = request.seed_size, request.dev_size
         copies = request.asked.copies(corpus.train.texts)
         check_sizes(request.seed_chooser, np.delete(corpus.train.gold, copies), *sizes, corpus.label_names)
@@ -109,11 +109,11 @@ def run_simulation(
     return curves
 
 
-def open_tasks(cluster: Any, n_workers: int) -> ClusterTasks:
+def open_tasks(cluster: Any, n_workers: int, device: str) -> ClusterTasks:
     """The workers of a cluster; whoever has none need not have Dask."""
     from cal.learners.cluster_tasks import open_tasks as opened
 
-    return opened(cluster, n_workers)
+    return opened(cluster, n_workers, device)
 
 
 def blocks_on(plan: Plan, tasks: ClusterTasks) -> AbstractContextManager[Workers]:
