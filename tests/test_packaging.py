@@ -19,6 +19,7 @@ from cal.data.pretrained import Pretrained
 from cal.dynamics.distributed import joined
 from cal.label_errors.confident_learning import require_cleanlab
 from cal.learners.adapt import add_lora
+from cal.learners.clusters import as_cluster
 from cal.page.packages import require_packages
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,6 +47,7 @@ def test_the_core_is_what_the_package_imports():
     modules = {module for source in sources for module in imported(source)} - sys.stdlib_module_names - {"cal"}
     of = {"sklearn": "scikit-learn", "hydra": "hydra-core", "omegaconf": "hydra-core", "yaml": "pyyaml"}
     of |= {"threadpoolctl": "scikit-learn", "huggingface_hub": "datasets"}
+    of |= {"dask_jobqueue": "dask-jobqueue", "dask_kubernetes": "dask-kubernetes"}
     optional = names(requirement for extra in EXTRAS.values() for requirement in extra)
     assert {of.get(module, module) for module in modules} - optional == names(PROJECT["dependencies"])
 
@@ -72,6 +74,7 @@ FEATURES = {
     "confident learning": ("cleanlab", "cleanlab.filter", require_cleanlab),
     "a project in PostgreSQL": ("postgresql", "psycopg", lambda: Project.open("postgresql://localhost/reviews")),
     "the labelling page": ("page", "uvicorn", lambda: require_packages("The labelling page")),
+    "cluster": ("dask", "distributed", lambda: as_cluster("local")),
     "dataset=docstrings": ("docstrings", "networkx", lambda: Docstrings().read()),
     "dataset=docstrings too": ("docstrings", "sympy", lambda: Docstrings().read()),
 }
