@@ -58,6 +58,7 @@ def configured_help(command: str) -> str:
     multirun = "\n  -m, --multirun     run every combination of values given as key=a,b" if sweep else ""
     own = "".join(f"\n  {f'{each.flag} {each.value}':<18} {each.summary}" for each in COMMANDS[command].options)
     examples = {"dataset": "dataset.path=...", "features": "features.pool=...", "learner": "learner.hidden=..."}
+    examples |= {"cluster": "cluster.jobs=..."}
     of_groups = ", ".join(example for group, example in examples.items() if group in keys)
     heading = f"keys, with their defaults{f' (groups have more: {of_groups})' * bool(of_groups)}\n{keys_text}"
     leading = "".join(f"{key.rpartition('.')[2].upper()} " for key in request.leading)

@@ -191,7 +191,7 @@ def name_of(choice: Any) -> str | None:
         'mlp'
     """
     path = f"{type(choice).__module__}:{type(choice).__qualname__}"
-    entries = [*READERS.items(), *FEATURES.items(), *LEARNERS.items()]
+    entries = [entry for _, choices in GROUPS.values() for entry in choices.items()]
     return next((name for name, entry in entries if entry.path == path), None)
 
 

@@ -135,7 +135,14 @@ def test_what_is_no_cluster_is_refused(given):
     ],
 )
 def test_a_cluster_is_chosen_by_words(words, expected):
-    assert compose(SimulationRequest, "simulate", words).cluster == expected
+    request = compose(SimulationRequest, "simulate", words)
+    assert request.cluster == expected
+    kept = request.as_data()["cluster"]
+    assert (
+        kept is None
+        if expected is None
+        else words[0].startswith(f"cluster={kept['kind']}") or kept["kind"] == "address"
+    )
 
 
 def test_a_job_of_slurm_starts_workers_of_one_thread():
