@@ -25,7 +25,6 @@ from cal.learners.trained_without import probs_by, trained_without
 from cal.streams import Streams, stream
 
 __all__ = ["Batch", "GradientEmbeddings", "Pool", "PoolDocuments", "PoolPart"]
-_BLOCK = 8_192  # candidates to embed at a time
 
 
 class Pool:
@@ -121,7 +120,7 @@ class Pool:
         Yields:
             A slice of the candidates, and the (run, block, width) last hidden layer of these.
         """
-        for chunk, embeddings in self._prediction.blocks(_BLOCK):
+        for chunk, embeddings in self._prediction.blocks():
             yield chunk, _declared(embeddings)
 
     def hidden(self, layer: int) -> Tensor:
@@ -321,7 +320,8 @@ class PoolPart(Pool):
             return self.learner.predict(self.candidates)
         known = self._whole._prediction
         if isinstance(known, LatePrediction):
-            return LatePrediction(lambda: self._taken(known.logits), lambda: self._taken(known.embeddings))
+            parts = lambda: self._taken(known.logits), lambda: self._taken(known.embeddings)
+            return LatePrediction(*parts, lambda: self.learner.predict(self.candidates).blocks())
         return Prediction(self._taken(known.logits), self._taken(known.embeddings))
 
     @cached_property

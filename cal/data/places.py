@@ -9,7 +9,7 @@ import numpy as np
 
 
 class RowPlaces(Sequence[str]):
-    """Places such as `row 17`, written when they are read: as strings, a million would take 60 MB.
+    """Places such as `row 17`, made when they are read: as strings, a million would take 60 MB.
 
     Args:
         unit: what the numbers count, such as `row` or `line`.

@@ -43,17 +43,15 @@ class Prediction:
             probs[:, chunk] = torch.softmax(self.logits[:, chunk].to(torch.float64), dim=-1)
         return probs
 
-    def blocks(self, size: int) -> Iterator[tuple[slice, Tensor]]:
-        """The embeddings in blocks: slices of the instances, and (run, block, width) numbers."""
-        for start in range(0, self.embeddings.shape[1], size):
-            chunk = slice(start, start + size)
-            yield chunk, self.embeddings[:, chunk]
+    def blocks(self) -> Iterator[tuple[slice, Tensor]]:
+        """The embeddings in blocks: slices of the instances, and (run, block, width) numbers; one block if all fit."""
+        yield slice(None), self.embeddings
 
 
 class LatePrediction(Prediction):
     """A prediction whose parts are computed when they are first used, because the embeddings take much memory.
 
-    They are those of the classifiers at that time, so use it before these are trained again.
+    Use it before the classifiers are trained again: it computes with the current ones.
 
     Args:
         logits: function that computes the logits.
@@ -81,9 +79,9 @@ class LatePrediction(Prediction):
         found: Tensor = self.__dict__["_embeddings"]()
         return found
 
-    def blocks(self, size: int) -> Iterator[tuple[slice, Tensor]]:
+    def blocks(self) -> Iterator[tuple[slice, Tensor]]:
         compute = self.__dict__["_blocks"]
-        return super().blocks(size) if compute is None or "embeddings" in self.__dict__ else compute()
+        return super().blocks() if compute is None or "embeddings" in self.__dict__ else compute()
 
 
 class Learner(Protocol):

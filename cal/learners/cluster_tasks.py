@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
 import platform
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy
 import torch
-from distributed import CancelledError, Client, Future, KilledWorker, WorkerPlugin, get_worker
+from distributed import CancelledError, Client, Future, KilledWorker, WorkerPlugin, as_completed, get_worker
 from distributed.deploy import Cluster
 
 import cal
@@ -24,7 +25,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 _ATTEMPTS = 20  # times that a task is sent again, if the workers that had it died
 _PATIENCE = 60.0  # seconds to wait for a first worker, if the scheduler runs already
-_open: dict[str, ClusterTasks] = {}  # those that this process has opened, by what asked for them
+_open: dict[str, tuple[Any, ClusterTasks]] = {}  # what this process has opened, by what asked for it
 
 
 class ClusterTasks:
@@ -39,11 +40,12 @@ class ClusterTasks:
 
     @property
     def n_workers(self) -> int:
-        """Number of workers at the moment, at least 1."""
-        return max(len(self.client.scheduler_info(n_workers=-1)["workers"]), 1)
+        """Number of workers that there are, or that the cluster is to have."""
+        wanted = getattr(self.client.cluster, "worker_spec", ())
+        return max(len(self.client.scheduler_info(n_workers=-1)["workers"]), len(wanted), 1)
 
     def results(self, task: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> Iterator[T]:
-        """The results of a task for each tuple of arguments, in order.
+        """The results of a task for each tuple of arguments, as they come.
 
         A task whose worker dies, or is cut off, is sent to another one.
 
@@ -52,31 +54,47 @@ class ClusterTasks:
             arguments: arguments of each call: paths, names and numbers.
 
         Raises:
-            WorkerError: if every worker that had a task died.
+            ConfigError: if a worker has other versions.
+            WorkerError: if every worker that had a task died, or the scheduler is gone.
         """
+        left = dict.fromkeys(range(len(arguments)), _ATTEMPTS)
+        position_of: dict[Future, int] = {}
 
-        def submit(given: tuple[Any, ...]) -> Future:
-            return self.client.submit(_on_worker, task, *given, pure=False)
+        def submit(position: int) -> Future:
+            future = self.client.submit(_on_worker, versions(), task, *arguments[position], pure=False)
+            position_of[future] = position
+            return future
 
-        futures = [submit(given) for given in arguments]
         try:
-            for position, given in enumerate(arguments):
-                for _ in range(_ATTEMPTS):
-                    with suppress(KilledWorker, CancelledError):
-                        yield futures[position].result()
-                        break
-                    futures[position] = submit(given)
+            pending = as_completed([submit(position) for position in left], loop=self.client.loop)
+            for future in pending:
+                position = position_of.pop(future)
+                try:
+                    result = future.result()
+                except (KilledWorker, CancelledError):
+                    left[position] -= 1
+                    self._refuse_hopeless(left[position])
+                    pending.add(submit(position))
                 else:
-                    raise WorkerError(
-                        f"Workers of the cluster died {_ATTEMPTS} times over the same task, perhaps for lack of "
-                        "memory. Finished rounds are kept. Give the workers more memory, and rerun the command."
-                    )
+                    yield result
         finally:
-            self.client.cancel([future for future in futures if not future.done()])
+            with suppress(Exception):  # the scheduler may be gone
+                self.client.cancel(list(position_of))
+
+    def _refuse_hopeless(self, n_left: int) -> None:
+        if self.client.status != "running":
+            raise WorkerError(
+                "The scheduler of the cluster is gone. Finished rounds are kept. Start it again, and rerun the command."
+            )
+        if n_left == 0:
+            raise WorkerError(
+                f"Workers of the cluster died {_ATTEMPTS} times over the same task, perhaps for lack of memory. "
+                "Finished rounds are kept. Give the workers more memory, and rerun the command."
+            )
 
     def see(self, path: Path) -> bool:
-        """Whether all workers see a file at the same path, as on a shared file system."""
-        seen = self.client.run(_exists, str(path), on_error="ignore")  # not of a worker that dies right now
+        """Whether all workers can write beside a file at the same path, as on a shared file system."""
+        seen = self.client.run(_writes_beside, str(path), on_error="ignore")  # a worker may die meanwhile
         return bool(seen) and all(seen.values())
 
     @contextmanager
@@ -86,7 +104,8 @@ class ClusterTasks:
         try:
             yield
         finally:
-            self.client.unregister_worker_plugin(path.name)
+            with suppress(Exception):  # the scheduler may be gone
+                self.client.unregister_worker_plugin(path.name)
 
 
 def open_tasks(cluster: Any, n_workers: int, device: str = "cpu") -> ClusterTasks:
@@ -101,25 +120,34 @@ def open_tasks(cluster: Any, n_workers: int, device: str = "cpu") -> ClusterTask
         ConfigError: if there are no workers, or they have other versions, several threads, or no GPU.
     """
     key = f"{cluster!r} {n_workers} {device}" if hasattr(cluster, "connect") else f"{id(cluster)} {device}"
-    if key in _open and _open[key].client.status == "running":
-        return _open[key]
+    if key in _open and _open[key][1].client.status == "running":
+        return _open[key][1]
     logging.getLogger("distributed").setLevel(logging.ERROR)  # it would tell of each worker that comes and goes
-    patience: float | None = _PATIENCE
     if isinstance(cluster, Client):
         client = cluster
+        _wait_for_workers(client, device)
     else:
-        made = _connected(cluster, n_workers) if hasattr(cluster, "connect") else cluster
-        client = _client(made)
-        patience = _PATIENCE if isinstance(made, str) else None  # jobs may wait in a queue for days
-        atexit.register(_close, client, made if hasattr(cluster, "connect") else None)
+        with ExitStack() as opened:
+            made = _connected(cluster, n_workers) if hasattr(cluster, "connect") else cluster
+            if hasattr(cluster, "connect") and isinstance(made, Cluster):
+                opened.callback(_close, made)
+            client = _client(made)
+            opened.callback(_close, client)
+            _wait_for_workers(client, device)
+            atexit.register(opened.pop_all().close)
+    _open[key] = cluster, ClusterTasks(client)
+    return _open[key][1]
+
+
+def _wait_for_workers(client: Client, device: str) -> None:
+    """Returns when there is a worker, and says how many there are."""
+    patience = _PATIENCE if client.cluster is None else None  # jobs may wait in a queue for days
     if not client.scheduler_info()["workers"] and patience is None:
         logger.warning("Waiting for the first worker of the cluster.")
     with suppress(TimeoutError):
         client.wait_for_workers(1, timeout=patience)
     _check_workers(client, device)
     _say(client)
-    _open[key] = ClusterTasks(client)
-    return _open[key]
 
 
 def received(name: str) -> Path:
@@ -143,13 +171,13 @@ def _client(made: Any) -> Client:
         raise ConfigError(
             f"No scheduler answers at {made}. Start one, `dask scheduler`, and give the address that it prints."
         ) from error
+    except (ValueError, TypeError) as error:  # no address, or TLS without certificates
+        raise ConfigError(f"{made} cannot be used as the address of a scheduler: {error}.") from error
 
 
-def _close(client: Client, cluster: Cluster | str | None) -> None:
+def _close(opened: Client | Cluster) -> None:
     with suppress(Exception):  # a scheduler may have gone first
-        client.close()
-        if isinstance(cluster, Cluster):
-            cluster.close()
+        opened.close()
 
 
 def _check_workers(client: Client, device: str) -> None:
@@ -168,15 +196,14 @@ def _check_workers(client: Client, device: str) -> None:
     own = versions()
     try:
         others = client.run(versions)
+    except OSError:  # of a worker that dies; others may come, and each task checks its own
+        return
     except Exception as error:  # whatever importing cal raises there
         raise ConfigError(
             f"The workers cannot import cal: {error}. Install the same version of cal and its packages there."
         ) from error
     for worker, theirs in others.items():
-        if differing := [f"{name} {theirs[name]} and not {own[name]}" for name in own if theirs[name] != own[name]]:
-            raise ConfigError(
-                f"The worker {worker} has {in_words(differing)}, which can change results. Install the same versions."
-            )
+        _refuse_other_versions(worker, theirs, own)
     without = [] if device == "cpu" else [name for name, has_gpu in client.run(_has_gpu).items() if not has_gpu]
     if without:
         raise ConfigError(
@@ -200,7 +227,15 @@ def versions() -> dict[str, str]:
     return {"Python": python, "cal": cal.__version__, "torch": torch.__version__, "NumPy": numpy.__version__}
 
 
-def _on_worker(task: Callable[..., T], *given: Any) -> T:
+def _refuse_other_versions(worker: str, theirs: Mapping[str, str], own: Mapping[str, str]) -> None:
+    if differing := [f"{name} {theirs[name]} and not {own[name]}" for name in own if theirs[name] != own[name]]:
+        raise ConfigError(
+            f"The worker {worker} has {in_words(differing)}, which can change results. Install the same versions."
+        )
+
+
+def _on_worker(wanted: Mapping[str, str], task: Callable[..., T], *given: Any) -> T:
+    _refuse_other_versions(get_worker().address, versions(), wanted)  # it may have come later than the others
     return with_one_thread(task, *given)
 
 
@@ -208,8 +243,8 @@ def _has_gpu() -> bool:
     return torch.cuda.is_available()
 
 
-def _exists(path: str) -> bool:
-    return Path(path).exists()
+def _writes_beside(path: str) -> bool:
+    return Path(path).exists() and os.access(Path(path).parent, os.W_OK)
 
 
 class _Sent(WorkerPlugin):  # type: ignore[misc]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import secrets
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ class ClusterKind(Protocol):
     """A way to get a Dask cluster."""
 
     def connect(self, n_workers: int) -> Any:
-        """What `distributed.Client` takes: an address or a cluster; with as many workers, if that is ours to say."""
+        """What `distributed.Client` takes: an address, or a cluster, of so many workers where cal chooses."""
         ...
 
 
@@ -65,7 +66,7 @@ class Slurm:
         memory: memory of a job, such as 16GB
         queue: partition; null is the site's default
         account: account to charge; null is the user's
-        walltime: longest time of a job; workers that end with it are replaced if more jobs start
+        walltime: longest time of a job; another job replaces one that ends
         interface: network interface between the nodes, such as ib0
         directives: further lines of #SBATCH, such as [--gres=gpu:1]
         prologue: shell commands before the workers start, such as [source .venv/bin/activate]
@@ -90,7 +91,7 @@ class Slurm:
                 "cluster=slurm sends jobs by sbatch, which is not here. Run the command on a login node of the cluster."
             )
         cluster = self.cluster()
-        cluster.scale(jobs=self.jobs)
+        cluster.adapt(minimum_jobs=self.jobs, maximum_jobs=self.jobs)  # a job that ends is replaced
         return cluster
 
     def cluster(self) -> Any:
@@ -122,7 +123,7 @@ class Kubernetes:
         memory: memory of a pod, such as 4Gi
         cores: cores of a pod, such as 1
         namespace: namespace of the pods; null is that of the context
-        name: name of the cluster
+        name: name of the cluster; null makes one up
     """
 
     image: str
@@ -130,7 +131,7 @@ class Kubernetes:
     memory: str = "4Gi"
     cores: str = "1"
     namespace: str | None = None
-    name: str = "cal"
+    name: str | None = None
 
     def __post_init__(self) -> None:
         refuse(whole_numbers(workers=self.workers))
@@ -138,13 +139,14 @@ class Kubernetes:
     def connect(self, n_workers: int) -> Any:
         try:
             from dask_kubernetes.operator import KubeCluster
-            from dask_kubernetes.operator.kubecluster.kubecluster import reap_clusters
+            from dask_kubernetes.operator.kubecluster.kubecluster import CreateMode, reap_clusters
         except ImportError as error:
             raise ConfigError(
                 "cluster=kubernetes needs the package dask-kubernetes: pip install dask-kubernetes."
             ) from error
         try:
-            return KubeCluster(custom_cluster_spec=self.specification(), namespace=self.namespace)
+            given = {"namespace": self.namespace, "create_mode": CreateMode.CREATE_ONLY}
+            return KubeCluster(custom_cluster_spec=self.specification(), **given)
         except Exception:
             atexit.unregister(reap_clusters)  # it would fail in the same way once more
             raise
@@ -154,7 +156,7 @@ class Kubernetes:
         from dask_kubernetes.operator import make_cluster_spec
 
         spec: dict[str, Any] = make_cluster_spec(
-            name=self.name,
+            name=self.name or f"cal-{secrets.token_hex(4)}",
             image=self.image,
             n_workers=self.workers,
             resources={kind: {"memory": self.memory, "cpu": self.cores} for kind in ("requests", "limits")},
@@ -192,6 +194,6 @@ def as_cluster(spec: Any) -> Any:
     if isinstance(spec, distributed.Client | distributed.deploy.Cluster) or callable(getattr(spec, "connect", None)):
         return spec
     raise ConfigError(
-        f"{shown(spec)} is no cluster. Give a name, such as local or slurm, the address of a scheduler, such as "
+        f"{shown(spec)} is not a cluster. Give a name, such as local or slurm, the address of a scheduler, such as "
         "tcp://10.0.0.1:8786, or a cluster or client of Dask."
     )

@@ -33,7 +33,8 @@ def csv_lines(points: pd.DataFrame) -> Iterator[bytes]:
     """
     import pyarrow.compute as pc
 
-    yield (",".join(f'"{name}"' for name in points.columns) + "\n").encode()
+    header = (str(name).replace('"', '""') for name in points.columns)
+    yield (",".join(f'"{name}"' for name in header) + "\n").encode()
     for start in range(0, len(points), _LINES):
         block = points.iloc[start : start + _LINES]
         lines = pc.binary_join_element_wise(*(_cells(block[name]) for name in block), ",")

@@ -24,8 +24,6 @@ from cal.simulation.stopping import Criterion, Observation
 from cal.simulation.wrong_labels import WrongLabels
 from cal.streams import Streams
 
-_LOCK_WAIT = 120.0  # seconds; a worker whose parent was killed ends with its round
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -43,6 +41,7 @@ class Plan:
         dev_set: labelled documents for the criteria, which nothing is trained on.
         copies: instances set aside because another one has the same text.
         answers: (instance,) labels that the oracle gives, by seed; empty if it never errs.
+        lock_wait: seconds to wait for a worker of a command that was killed, which ends with its round.
     """
 
     setting: Setting
@@ -56,6 +55,7 @@ class Plan:
     dev_set: DevSet = field(default_factory=DevSet)
     copies: Sequence[int] = ()
     answers: Mapping[int, torch.Tensor] = field(default_factory=dict)
+    lock_wait: float = 120.0
 
     def labels(self, seed: int) -> torch.Tensor:
         """(instance,) labels that documents get with a seed."""
@@ -71,13 +71,12 @@ Block = tuple[Sequence[Run], int | None]
 
 
 class Workers(Protocol):
-    """What carries out blocks of runs.
+    """What carries out blocks of runs."""
 
-    Attributes:
-        n_devices: number of GPUs, if it has any.
-    """
-
-    n_devices: int
+    @property
+    def n_devices(self) -> int:
+        """Number of GPUs, if it has any."""
+        ...
 
     def __call__(self, blocks: Sequence[Block]) -> None:
         """Advances each block of runs."""
@@ -98,8 +97,12 @@ class Processes:
     n_devices = 1
 
     def __call__(self, blocks: Sequence[Block]) -> None:
-        n_processes = 1 if self.plan.device != "cpu" else min(self.n_workers, max(len(blocks), 1))
-        for _ in in_processes(advance_fitting, [(self.plan, *block) for block in blocks], n_processes):
+        if self.plan.device != "cpu":
+            for block in blocks:
+                advance_fitting(self.plan, *block)
+            return
+        tasks = [(self.plan, *block) for block in blocks]
+        for _ in in_processes(advance_fitting, tasks, min(self.n_workers, max(len(tasks), 1))):
             pass
 
 
@@ -174,7 +177,7 @@ def advance_block(plan: Plan, block: Sequence[Run], until: int | None = None) ->
     """
     with ExitStack() as locks:  # a worker whose parent was killed may still be at one of them
         for name in sorted(plan.folder.rounds_file(run).stem for run in block):
-            locks.enter_context(plan.folder.lock(name, wait=_LOCK_WAIT))
+            locks.enter_context(plan.folder.lock(name, wait=plan.lock_wait))
         while unfinished := _unfinished(plan, block, until):  # again, without a run that a stopping criterion has ended
             _resume(plan, unfinished, until)
 

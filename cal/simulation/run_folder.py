@@ -161,11 +161,11 @@ class RunFolder(OwnedFolder):
         self.write(f"maps/{_file_name(run)}-{round}.parquet", sink.getvalue().to_pybytes())
 
     def files_of(self, run: Run) -> list[Path]:
-        """The files of a run's finished rounds and data maps."""
+        """The files of a run's data maps and finished rounds; maps first, because a finished round has its map."""
         start = f"{_file_name(run)}-"
         maps = sorted((self.path / "maps").glob(f"{glob.escape(start)}*.parquet"))
         of_run = [path for path in maps if path.stem.removeprefix(start).isdigit()]
-        return [path for path in (self.rounds_file(run), *of_run) if path.exists()]
+        return [path for path in (*of_run, self.rounds_file(run)) if path.exists()]
 
     def map_file(self, run: Run, round: int) -> Path:
         """The file of a run's data map after a round."""

@@ -98,7 +98,7 @@ def run_simulation(
         all_runs = _runs(request, request.all_seeds)
         logger.info("%d runs on %s into %s.", len(all_runs), about["device"], folder.path)
         with phase("runs"), Progress(folder, all_runs, request.rounds + 1, quiet) as progress:
-            for seeds in portions(request, folder, progress.tell):
+            for seeds in portions(request, folder, progress.tell, n_workers if tasks is None else tasks.n_workers):
                 runs = _runs(request, seeds)
                 plan = plan_of(seeds)
                 with nullcontext(Processes(plan, n_workers)) if tasks is None else blocks_on(plan, tasks) as workers:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import joblib
 import numpy as np
 
 from cal.anytime import Pair, decided_after, e_values, first_decision
@@ -29,13 +28,16 @@ def n_first(request: SimulationRequest) -> int | None:
     return first_decision() if request.pairs else None
 
 
-def portions(request: SimulationRequest, folder: RunFolder, tell: Callable[[str], None]) -> Iterator[list[int]]:
+def portions(
+    request: SimulationRequest, folder: RunFolder, tell: Callable[[str], None], n_workers: int
+) -> Iterator[list[int]]:
     """The seeds to run next, portion by portion; when one has run, the next is asked for.
 
     Args:
         request: the simulation.
         folder: its run folder, whose list of seeds grows with those looked at.
         tell: called with what is undecided.
+        n_workers: number of runs at a time.
     """
     seeds = request.all_seeds
     if not request.pairs:
@@ -52,7 +54,7 @@ def portions(request: SimulationRequest, folder: RunFolder, tell: Callable[[str]
             return
         folder.list_seeds(seeds[:n_run])
         tell(undecided(request.pairs, after, n_run, len(seeds)))
-        n_next = min(n_run + _n_at_once(request), len(seeds))
+        n_next = min(n_run + _n_at_once(request, n_workers), len(seeds))
 
 
 def decided_seeds(folder: RunFolder, pairs: Sequence[Pair], seeds: Sequence[int]) -> list[int]:
@@ -80,12 +82,12 @@ def undecided(pairs: Sequence[Pair], after: Sequence[int], n_seeds: int, most: i
     return f"undecided after {n_seeds} of at most {quantity(most, 'seed')}: {', '.join(open_)}"
 
 
-def _n_at_once(request: SimulationRequest) -> int:
-    """Seeds of a portion: as many as give each process a run. On a GPU, runs side by side cost little."""
+def _n_at_once(request: SimulationRequest, n_workers: int) -> int:
+    """Seeds of a portion: as many as give each worker a run. On a GPU, runs side by side cost little."""
     if request.device != "cpu":
         return first_decision()
     n_runs = len(request.acquisitions) + request.full_data
-    return -(-(request.workers or joblib.cpu_count()) // n_runs)
+    return -(-n_workers // n_runs)
 
 
 def _area(folder: RunFolder, run: Run) -> float:

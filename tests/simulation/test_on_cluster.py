@@ -17,6 +17,7 @@ from cal.errors import ConfigError, StrategyError
 from cal.learners import cluster_tasks
 from cal.learners.cluster_tasks import ClusterTasks
 from cal.learners.clusters import Kubernetes, Scheduler, Slurm, as_cluster
+from cal.learners.mlp import MLP
 from cal.pickled import read_pickled, write_pickled
 from cal.simulation.request import SimulationRequest
 
@@ -228,6 +229,52 @@ def test_killed_workers_and_drivers_change_nothing(small, make_task, simulated, 
     assert driver.returncode == 0, (tmp_path / "log-2").read_text()[-4000:]
     assert n_killed >= 4
     assert kept(tmp_path / "out") == kept(tmp_path / "alone")
+
+
+@pytest.mark.slow
+def test_workers_of_a_driver_that_was_killed_end_with_their_round(client, small, make_task, simulated, kept, tmp_path):
+    """The cluster outlives its driver, and Dask interrupts no task."""
+    many = small | {
+        "seeds": [1, 2, 3],
+        "rounds": 12,
+        "query_size": 2,
+        "learner": MLP(hidden=[64], n_epochs=40, batch_size=4),
+    }
+    simulated(**many, output=tmp_path / "alone")
+    (tmp_path / "task").write_bytes(pickle.dumps((make_task(), many)))
+    (tmp_path / "script.py").write_text(SCRIPT)
+    words = [sys.executable, tmp_path / "script.py", tmp_path / "task", tmp_path / "out", client.scheduler.address]
+    for n_before in (4, 12):
+        driver = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while n_rounds(tmp_path / "out") < n_before:
+            assert driver.poll() is None
+            time.sleep(0.05)
+        driver.kill()
+        driver.wait()
+    simulated(**many, output=tmp_path / "out", cluster=client)
+    assert kept(tmp_path / "out") == kept(tmp_path / "alone")
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_more_rounds_leave_the_folder_of_the_larger_simulation(client, kept, simulated, tmp_path, monkeypatch, shared):
+    monkeypatch.setattr(ClusterTasks, "see", lambda *_: shared)
+    for rounds in (1, 3):
+        simulated(rounds=rounds, output=tmp_path / "grown", cluster=client)
+    simulated(rounds=3, output=tmp_path / "alone")
+    assert kept(tmp_path / "grown") == kept(tmp_path / "alone")
+
+
+def test_until_decided_needs_as_many_seeds_as_alone(client, kept, simulated, tmp_path):
+    asked = {"strategies": ["random", "margin"], "seeds": "until_decided", "max_seeds": 8, "rounds": 1}
+    simulated(**asked, output=tmp_path / "alone")
+    simulated(**asked, output=tmp_path / "out", cluster=client)
+    assert kept(tmp_path / "out") == kept(tmp_path / "alone")
+
+
+@pytest.mark.parametrize("address", ["tls://127.0.0.1:1", "http://127.0.0.1:1", "tcp://h:abc"])
+def test_what_is_no_address_is_refused(simulated, address):
+    with pytest.raises(ConfigError, match=f"{address} cannot be used as the address of a scheduler"):
+        simulated(cluster=address)
 
 
 def n_rounds(folder):
