@@ -127,7 +127,7 @@ def make(request: type[R], parameters: Mapping[str, Any]) -> R:
         >>> from cal.simulation.request import SimulationRequest
         >>> make(SimulationRequest, {"sedes": 3})
         Traceback (most recent call last):
-        cal.errors.ConfigError: Unknown parameter 'sedes'. Did you mean 'seeds'? Known: dataset, ...
+        cal.errors.ConfigError: Unknown parameter 'sedes'. Did you mean 'seeds'? Known: cluster, ...
     """
     known = [field.name for field in _parameters(request)]
     if unknown := [name for name in parameters if name not in known]:

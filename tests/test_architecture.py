@@ -59,7 +59,7 @@ SHOWN_BY = {
 
 HEAVY = [
     *["torch", "numpy", "pandas", "sklearn", "scipy", "gensim", "datasets", "matplotlib", "hydra", "omegaconf"],
-    *["plotly", "deepsig", "transformers", "peft", "accelerate", "joblib", "pyarrow", "cleanlab"],
+    *["plotly", "deepsig", "transformers", "peft", "accelerate", "joblib", "pyarrow", "cleanlab", "distributed"],
 ]
 HOMES = {
     "gensim": ["cal.data.fasttext", "cal.data.word_vectors"],
@@ -94,7 +94,12 @@ HOMES = {
         "cal.exchange.arrow",
         "cal.exchange.recognise",
         "cal.dynamics.log_folder",
+        "cal.maps.map_file",
     ],
+    "distributed": ["cal.learners.cluster_tasks", "cal.learners.clusters"],
+    "dask_jobqueue": ["cal.learners.clusters"],
+    "dask_kubernetes": ["cal.learners.clusters"],
+    "cloudpickle": ["cal.pickled"],
 }
 
 

@@ -49,7 +49,7 @@ def test_neither_the_verdict_nor_the_result_depends_on_how_many_run_at_once(
     simulated, assert_same, areas, tmp_path, monkeypatch, n_at_once
 ):
     one_by_one = simulated(**EIGHT)
-    monkeypatch.setattr(until_decided, "_n_at_once", lambda request: n_at_once)
+    monkeypatch.setattr(until_decided, "_n_at_once", lambda *_: n_at_once)
     curves = simulated(**EIGHT, output=tmp_path)
     assert_same(curves, one_by_one)
     assert curves.seeds == one_by_one.seeds == RunFolder(tmp_path).known_runs()[1]
