@@ -159,7 +159,7 @@ def test_ranking_made_up_documents_is_measured_and_finds_flipped_labels():
 
 @pytest.mark.slow
 def test_a_cluster_is_measured_beside_processes():
-    measured = result_of("cluster", "--rounds", 1, "--repeats", 1)
+    measured = result_of("cluster", "--rounds", 1, "--repeats", 1, "--per-class", 200)
     assert_measured(measured["processes_seconds"], measured["dask_seconds"], measured["dask_ratio"])
     assert measured["same_documents"]
 

@@ -43,7 +43,7 @@ QUICK = {
     "page": ["--documents", "2000", "--decisions", "20"],
     "label_studio": ["--documents", "500"],
     "learn": ["--documents", "2000", "--dimensions", "20"],
-    "cluster": ["--rounds", "1", "--repeats", "1"],
+    "cluster": ["--rounds", "1", "--repeats", "1", "--per-class", "200"],
     "finetune": ["--examples", "64", "--epochs", "1", "--seeds", "1"],
 }
 """Every benchmark, in the order in which they run, and what makes it tiny."""

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -92,7 +93,8 @@ class Process:
 
 
 @pytest.fixture(scope="module")
-def project_file(tmp_path_factory):
+def untouched(tmp_path_factory):
+    """A project in which nothing is decided yet."""
     if not TREC.exists():
         pytest.skip(f"{TREC} is not there.")
     frame, labels = corpus()
@@ -102,6 +104,12 @@ def project_file(tmp_path_factory):
         project.import_corpus(frame, map=a_map, suspects=suspects)
         project.queue(order="ranked")
     return path
+
+
+@pytest.fixture
+def project_file(untouched, tmp_path):
+    """A copy of its own for each try of a test."""
+    return shutil.copy(untouched, tmp_path / "trec.db")
 
 
 @pytest.fixture
