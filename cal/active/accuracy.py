@@ -39,7 +39,7 @@ from cal.checks import numbers_in, refuse, whole_numbers
 from cal.errors import ConfigError, in_words, quantity
 
 LEAST = 10
-"""Test documents below which no accuracy is told. The interval would be right but wide: of nine right
+"""Fewest test documents for which an accuracy is shown. The interval would be right but wide: of nine right
 answers out of nine it says "66 % or more", and of five out of nine "21 to 86 %"."""
 LEAST_OF_LABEL = 5
 """Test documents of a label below which its recall, and so the macro average, is not told."""

@@ -76,7 +76,7 @@ class Loop:
     def ask(self, n: int = 10) -> list[str]:
         """Ids of the n documents to label next, in the order in which to label them.
 
-        Test documents are among them, at random places. Until something is told, it gives the same documents for the
+        Test documents are among them, at random places. Until a label comes in, it gives the same documents for the
         same n. Then what was asked and not told goes back to the others, and test documents that were not told come
         first. It gives fewer than n if fewer are left, and none if all documents are decided.
 

@@ -163,7 +163,7 @@ def n_to_check(n_checked: int, n_mended: int) -> int:
 
 @dataclass(frozen=True, eq=False)
 class _Judged:
-    """What models say of labels that they did not see.
+    """What models predict about labels that they have not seen.
 
     Attributes:
         denied: places of the labels that they deny, the strongest evidence first.

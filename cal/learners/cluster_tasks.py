@@ -19,6 +19,7 @@ from distributed.deploy import Cluster
 import cal
 from cal.errors import CalError, ConfigError, WorkerError, in_words, quantity
 from cal.files import write_whole
+from cal.learners.clusters import ClusterKind
 from cal.learners.compute import with_one_thread
 
 logger = logging.getLogger(__name__)
@@ -155,7 +156,7 @@ def received(name: str) -> Path:
     return Path(get_worker().local_directory) / name
 
 
-def _connected(cluster: Any, n_workers: int) -> Any:
+def _connected(cluster: ClusterKind, n_workers: int) -> Any:
     try:
         return cluster.connect(n_workers)
     except CalError:

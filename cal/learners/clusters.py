@@ -14,8 +14,6 @@ from cal import registry
 from cal.checks import refuse, whole_numbers
 from cal.errors import ConfigError, missing_package, shown
 
-EXTRA = "dask"
-
 
 class ClusterKind(Protocol):
     """A way to get a Dask cluster."""
@@ -189,7 +187,7 @@ def as_cluster(spec: Any) -> Any:
     try:
         import distributed
     except ImportError as error:
-        raise ConfigError(missing_package("cluster", "distributed", EXTRA)) from error
+        raise ConfigError(missing_package("cluster", "distributed", extra="dask")) from error
     if isinstance(spec, str) and "://" in spec:
         return Scheduler(spec)
     if isinstance(spec, str | Mapping):

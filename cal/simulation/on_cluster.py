@@ -36,7 +36,7 @@ Files = dict[str, bytes]
 _LOCK_WAIT = 3_600.0  # seconds; a worker of a command that was killed may be in a long round
 
 
-class Blocks:
+class ClusterWorkers:
     """Carries out blocks of runs on a cluster.
 
     Args:
@@ -89,8 +89,8 @@ class _FolderOfPlan(RunFolder):
 
 
 @contextmanager
-def blocks_of(plan: Plan, tasks: ClusterTasks) -> Iterator[Blocks]:
-    """The blocks of a simulation on a cluster; within it, the run folder holds a file with the plan."""
+def cluster_workers(plan: Plan, tasks: ClusterTasks) -> Iterator[ClusterWorkers]:
+    """What carries out blocks on a cluster; within it, the run folder holds a file with the plan."""
     folder = plan.folder.path
     for left in (*folder.glob(".plan-*"), *folder.glob("..plan-*")):  # by a command that was killed
         left.unlink(missing_ok=True)
@@ -98,10 +98,10 @@ def blocks_of(plan: Plan, tasks: ClusterTasks) -> Iterator[Blocks]:
     write_pickled(path, replace(plan, folder=_FolderOfPlan(folder, path), lock_wait=_LOCK_WAIT))
     try:
         if tasks.see(path):
-            yield Blocks(plan, tasks, path, shared=True)
+            yield ClusterWorkers(plan, tasks, path, shared=True)
         else:
             with tasks.sent(path):
-                yield Blocks(plan, tasks, path, shared=False)
+                yield ClusterWorkers(plan, tasks, path, shared=False)
     finally:
         path.unlink(missing_ok=True)
 

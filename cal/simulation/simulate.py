@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,7 @@ from cal.simulation.dev_set import DevSet
 from cal.simulation.extension import open_folder
 from cal.simulation.identity import differences
 from cal.simulation.loop import Setting
+from cal.simulation.on_cluster import cluster_workers
 from cal.simulation.oracle import digest as digest_of_wrong
 from cal.simulation.price import price_of_looks
 from cal.simulation.progress import Progress
@@ -42,7 +43,6 @@ from cal.stopwatch import phase
 
 if TYPE_CHECKING:
     from cal.learners.cluster_tasks import ClusterTasks
-    from cal.simulation.blocks import Workers
     from cal.simulation.request import SimulationRequest
 
 logger = logging.getLogger(__name__)
@@ -101,7 +101,8 @@ def run_simulation(
             for seeds in portions(request, folder, progress.tell, n_workers if tasks is None else tasks.n_workers):
                 runs = _runs(request, seeds)
                 plan = plan_of(seeds)
-                with nullcontext(Processes(plan, n_workers)) if tasks is None else blocks_on(plan, tasks) as workers:
+                here = nullcontext(Processes(plan, n_workers))
+                with here if tasks is None else cluster_workers(plan, tasks) as workers:
                     carry_out(plan, runs, workers)
         curves = LearningCurves.load(request.output or folder.path)
     for remark in curves.remarks:
@@ -114,13 +115,6 @@ def open_tasks(cluster: Any, n_workers: int, device: str) -> ClusterTasks:
     from cal.learners.cluster_tasks import open_tasks as opened
 
     return opened(cluster, n_workers, device)
-
-
-def blocks_on(plan: Plan, tasks: ClusterTasks) -> AbstractContextManager[Workers]:
-    """What carries out blocks on a cluster."""
-    from cal.simulation.on_cluster import blocks_of
-
-    return blocks_of(plan, tasks)
 
 
 def choose_folder(parent: Path, name: str, wanted: Mapping[str, Any]) -> Path:

@@ -19,7 +19,7 @@ NICE = 10
 
 
 def main() -> int:
-    """Learns until it is told to stop."""
+    """Learns until it is stopped."""
     given: dict[str, Any] = json.loads(sys.stdin.read())
     end_with(given["parent"])
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the page, which then stops this process

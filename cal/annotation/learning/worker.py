@@ -116,7 +116,7 @@ class Worker:
         self._claim.__exit__(*given)
 
     def run(self, stop: Signal, told: Callable[[Step], None]) -> None:
-        """Works until it is told to stop.
+        """Works until it is stopped.
 
         Args:
             stop: signal to stop, which is looked at between two steps.

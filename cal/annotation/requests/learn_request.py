@@ -35,7 +35,7 @@ class LearnRequest(LearningOptions, ProjectRequest):
         problems += true_or_false(once=self.once, new_queue=self.new_queue)
 
     def run(self, corpus: Any = None, *, quiet: bool = False) -> str:
-        """Learns until it is interrupted, or until only people can go on with `once`.
+        """Learns until it is interrupted, or, with `once`, until only people can continue.
 
         Args:
             corpus: not used; the documents are in the project.

@@ -4,8 +4,8 @@ People decide some documents and not others. Only of documents that chance has d
 agrees with them say something about all: those of queues in random order, and test documents of active learning. Their
 interval is that of Clopper and Pearson for a look at a fixed time, in which documents that were drawn and not decided
 count against either end. Of a sampled or mixed queue, the probabilities of the draws give an interval as they do for
-the errors in it. Other documents were chosen, by people or because something looked wrong about them: of them the
-number is told, and nothing is concluded.
+the errors in it. Other documents were chosen, by people or because something looked wrong about them: their
+number is shown, and nothing is concluded.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LEAST_DRAWN = 20
-"""Documents drawn by chance below which no interval is told."""
+"""Fewest documents drawn by chance for which an interval is shown."""
 LEAST_IN_BIN = 20
 """Documents of a bin of scores below which no calibration is told."""
 _BINS = 5
