@@ -56,6 +56,8 @@ if TYPE_CHECKING:  # the one table of public names: type checkers read it, and s
     from cal.selection.result import Selection as Selection
     from cal.selection.weighted import Weights as Weights
     from cal.selection.weights_request import weights as weights
+    from cal.shards.score_request import score as score
+    from cal.shards.score_result import ChosenDocuments as ChosenDocuments
     from cal.simulation.curves import LearningCurves as LearningCurves
     from cal.simulation.pack import pack_curves as pack_curves
     from cal.simulation.pack import unpack_curves as unpack_curves

@@ -94,6 +94,12 @@ COMMANDS = {
         "cal.active.ask_request:AskRequest",
         ("To label", ""),
     ),
+    "score": Command(
+        "choose the documents to label from a corpus of any size, shard by shard",
+        "cal.shards.score_request:ScoreRequest",
+        ("Chosen", "chosen.csv"),
+        kept="Finished parts",
+    ),
     "annotate import": Command(
         "bring texts, labels, maps and suspects into a labelling project",
         "cal.annotation.requests.import_request:ImportRequest",

@@ -50,7 +50,7 @@ def check_acquisition(strategy: StrategySpec) -> None:
         >>> check_acquisition("margin")
         >>> check_acquisition(lambda pool: pool.probs[..., 0] / 0)
         Traceback (most recent call last):
-        cal.errors.StrategyError: <lambda> breaks 12 of 12 laws:
+        cal.errors.StrategyError: <lambda> breaks 12 of 13 laws:
         ...
     """
     made = make_strategy(strategy)[1]
@@ -262,6 +262,20 @@ def _alone(strategy: Acquisition) -> str | None:
     return None
 
 
+def _pointwise(strategy: Acquisition) -> str | None:
+    if not strategy.pointwise:
+        return None
+    if not strategy.scores_candidates:
+        return "it says that it is pointwise, and defines no score."
+    (whole, _), (other, _) = _choose(strategy), _choose(strategy)
+    other.learnt.clear()
+    few = torch.arange(3, 60, 5).expand(len(other), -1)
+    scores, alone = strategy.score(whole).gather(1, few), strategy.score(other.only(few))
+    if torch.allclose(scores, alone, rtol=1e-4, atol=1e-5):  # matrix products of other sizes round otherwise
+        return None
+    return "it says that it is pointwise, but the score of a candidate depends on the others; leave pointwise out."
+
+
 def _inputs_stay(strategy: Acquisition) -> str | None:
     x, gold = _noise()
     pool = practice_pool(x, gold, [3, 4], strategy=strategy)
@@ -322,6 +336,7 @@ LAWS: dict[str, Callable[[Acquisition], str | None]] = {
     "can choose one candidate": _one,
     "works with saturated probabilities": _saturated,
     "chooses in a run as if it were alone": _alone,
+    "scores a candidate alike beside others, if it is pointwise": _pointwise,
     "leaves the pool unchanged": _inputs_stay,
     "uses at most 16 KB per candidate": _memory,
 }

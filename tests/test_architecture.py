@@ -33,6 +33,7 @@ ORDER = [
     ["testing"],
     ["simulation"],
     ["report"],
+    ["shards"],
     ["maps"],
     ["doubtful_texts"],
     ["corrections"],
@@ -77,7 +78,11 @@ HOMES = {
     "deepsig": ["cal.report.significance"],
     "hydra": ["cal.config", "cal.cli"],
     "omegaconf": ["cal.config", "cal.cli"],
-    "joblib": ["cal.learners.compute", "cal.learners.grid", "cal.simulation.", "cal.report.significance"],
+    "joblib": [
+        *("cal.learners.compute", "cal.learners.grid", "cal.learners.tasks", "cal.simulation."),
+        "cal.report.significance",
+    ],
+    "cloudpickle": ["cal.pickled", "cal.shards.vectors"],
     "sqlalchemy": ["cal.annotation.", "cal.page."],
     "alembic": ["cal.annotation.store.migrations"],
     "krippendorff": ["cal.annotation.status.agreement"],
@@ -95,11 +100,12 @@ HOMES = {
         "cal.exchange.recognise",
         "cal.dynamics.log_folder",
         "cal.maps.map_file",
+        "cal.shards.",
     ],
+    "fsspec": ["cal.shards.files"],
     "distributed": ["cal.learners.cluster_tasks", "cal.learners.clusters"],
     "dask_jobqueue": ["cal.learners.clusters"],
     "dask_kubernetes": ["cal.learners.clusters"],
-    "cloudpickle": ["cal.pickled"],
 }
 
 

@@ -23,6 +23,7 @@ class _McDropout(Acquisition):
 
     needs = frozenset({"dropout"})
     cost = "passes"
+    pointwise = True
 
     n_samples: int = 10
 

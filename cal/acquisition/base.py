@@ -39,6 +39,8 @@ class Acquisition:
         needs: what the strategy needs from the learner and the pool, names of `NEEDS`.
         year: year of its paper.
         cost: cost of a query, see `Cost`.
+        pointwise: whether the score of a candidate depends on no other candidate, only on itself, the classifier, the
+            labelled instances and the seed. `cal score` then scores a pool part by part, however large it is.
 
     Example:
         >>> class MostConfident(Acquisition):
@@ -49,6 +51,7 @@ class Acquisition:
     needs: frozenset[str] = frozenset()
     year: int | None = None
     cost: Cost = "pass"
+    pointwise: bool = False
 
     @property
     def name(self) -> str:

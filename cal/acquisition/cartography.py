@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from cal.acquisition.discriminative import Discriminative
+from cal.acquisition.learnt import learnt
 from cal.acquisition.pool import Pool
 from cal.checks import numbers_in, refuse
 
@@ -33,6 +34,7 @@ class Cal(Discriminative):
     """
 
     year = 2021
+    pointwise = True
 
     threshold: float = 0.2
 
@@ -46,8 +48,8 @@ class Cal(Discriminative):
         if one_class.all():
             scores = torch.zeros_like(pool.candidates, dtype=torch.float64)
         else:
-            prob_high = self.prob_positive(pool, pool.labelled_embeddings, high)
-            scores = -(prob_high - 0.5).abs()
+            net = learnt(self, pool, lambda: self.trained(pool, pool.labelled_embeddings, high.long()))
+            scores = -(self.class_probs(pool, net)[..., 1] - 0.5).abs()
         if one_class.any():
             pool.note(
                 f"All labelled instances are on one side of correctness {self.threshold:g}; "

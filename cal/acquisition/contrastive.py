@@ -31,6 +31,7 @@ class ContrastiveAl(Acquisition):
 
     needs = frozenset({"embeddings"})
     year = 2021
+    pointwise = True
     cost = "distances"
 
     n_neighbours: int = 10

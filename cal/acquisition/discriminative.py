@@ -40,39 +40,24 @@ class Discriminative(Acquisition):
         problems += whole_numbers(or_null=True, hidden=self.hidden, batch_size=self.batch_size)
         refuse(problems + numbers_in("(0, inf)", lr=self.lr))
 
-    def prob_positive(self, pool: Pool, x: Tensor, positive: Tensor) -> Tensor:
-        """P(positive | h(x)) of the candidates, by a discriminator trained on labelled vectors.
+    def class_probs(self, pool: Pool, net: StackedMLP) -> Tensor:
+        """P(class | h(x)) of the candidates, by the networks of `trained`.
 
         Args:
-            pool: pool with the candidates, and with the random streams of the weights and shuffles.
-            x: (run, instance, width) training inputs.
-            positive: (run, instance) which of them are positive.
-
-        Returns:
-            (run, candidate) probabilities, in float64.
-        """
-        return self.class_probs(pool, x, positive.long(), 2)[..., 1]
-
-    def class_probs(self, pool: Pool, x: Tensor, gold: Tensor, n_classes: int) -> Tensor:
-        """P(class | h(x)) of the candidates, by a classifier trained on vectors with classes or class probabilities.
-
-        Args:
-            pool: pool with the candidates, and with the random streams of the weights and shuffles.
-            x: (run, instance, width) training inputs.
-            gold: (run, instance) classes, or (run, instance, class) probabilities.
-            n_classes: number of classes.
+            pool: pool with the candidates.
+            net: the networks, one for each run.
 
         Returns:
             (run, candidate, class) probabilities, in float64.
         """
-        net = self.trained(pool, x, gold, n_classes)
-        probs = torch.empty(*pool.candidates.shape, n_classes, dtype=torch.float64, device=x.device)
+        shape = *pool.candidates.shape, net.widths[-1]
+        probs = torch.empty(shape, dtype=torch.float64, device=pool.candidates.device)
         for chunk, embeddings in pool.embedding_blocks():
             probs[:, chunk] = torch.softmax(net.forward(embeddings)[-1].to(torch.float64), dim=-1)
         return probs
 
-    def trained(self, pool: Pool, x: Tensor, gold: Tensor, n_classes: int, **fit: Any) -> StackedMLP:
-        """The networks of `class_probs`, trained.
+    def trained(self, pool: Pool, x: Tensor, gold: Tensor, n_classes: int = 2, **fit: Any) -> StackedMLP:
+        """Networks trained on vectors with classes or class probabilities, one for each run.
 
         Args:
             pool: pool with the random streams of the weights and shuffles.
@@ -124,4 +109,4 @@ class Dal(Discriminative):
         order = rows.argsort(dim=1)
         x = torch.cat([pool.labelled_embeddings, unlabelled.embeddings], dim=1)
         x = x.gather(1, order.unsqueeze(-1).expand_as(x))
-        return self.prob_positive(pool, x, order >= pool.labelled.shape[1])
+        return self.class_probs(pool, self.trained(pool, x, (order >= pool.labelled.shape[1]).long()))[..., 1]

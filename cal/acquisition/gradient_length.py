@@ -26,6 +26,7 @@ class ExpectedGradientLength(Acquisition):
 
     needs = frozenset({"embeddings"})
     year = 2007
+    pointwise = True
 
     def score(self, pool: Pool) -> Tensor:
         expected = torch.zeros_like(pool.probs[..., 0])  # (run, candidate)

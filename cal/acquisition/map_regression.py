@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from cal.acquisition.base import Acquisition
+from cal.acquisition.learnt import learnt
 from cal.acquisition.pool import Pool
 from cal.checks import numbers_in, one_of, refuse, whole_numbers
 from cal.dynamics.data_map import DataMap
@@ -37,6 +38,7 @@ class _PredictedMap(Acquisition):
 
     needs = frozenset({"embeddings"})
     cost = "training"
+    pointwise = True
 
     seed_map: SeedMap = "end"
     folds: int = 5
@@ -46,9 +48,7 @@ class _PredictedMap(Acquisition):
 
     def _predicted(self, pool: Pool, metric: str, with_std: bool = False) -> tuple[Tensor, Tensor]:
         """(run, candidate) predictions of a metric and, on request, their standard deviations, in float64."""
-        seed_map = pool.data_map if self.seed_map == "end" else DataMap.of(pool.out_of_fold(self.folds))
-        metrics = getattr(seed_map, metric).cpu().double().numpy()  # (run, labelled)
-        models = [_regression(pool.labelled_embeddings[run], metrics[run]) for run in range(len(pool))]
+        models = learnt(self, pool, lambda: self._regressions(pool, metric))
         mean, std = np.empty(pool.candidates.shape), np.zeros(pool.candidates.shape)
         for chunk, embeddings in pool.embedding_blocks():
             for run, model in enumerate(models):
@@ -56,6 +56,12 @@ class _PredictedMap(Acquisition):
                 mean[run, chunk], std[run, chunk] = found if with_std else (found, 0)
         device = pool.candidates.device
         return torch.from_numpy(mean.round(_DIGITS)).to(device), torch.from_numpy(std.round(_DIGITS)).to(device)
+
+    def _regressions(self, pool: Pool, metric: str) -> list[BayesianRidge]:
+        """A regression for each run."""
+        seed_map = pool.data_map if self.seed_map == "end" else DataMap.of(pool.out_of_fold(self.folds))
+        metrics = getattr(seed_map, metric).cpu().double().numpy()  # (run, labelled)
+        return [_regression(pool.labelled_embeddings[run], metrics[run]) for run in range(len(pool))]
 
 
 @dataclass

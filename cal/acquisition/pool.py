@@ -68,6 +68,7 @@ class Pool:
         self.label_names = tuple(documents.label_names)
         self.notes: list[list[str]] = [[] for _ in range(len(candidates))]
         self.learner, self._documents, self._predictions = learner, documents, predictions
+        self.learnt: dict[str, Any] = {}  # see `cal.acquisition.learnt`; parts of the pool share it
         self._samples: dict[int, Tensor] = {}
         self._hidden: dict[int, Tensor] = {}
         self._out_of_fold: dict[int, TrainingDynamics] = {}
@@ -89,8 +90,7 @@ class Pool:
     @cached_property
     def texts(self) -> list[list[str]]:
         """Texts of the candidates, one list per run; the strategy must need `texts`."""
-        texts = self._documents.texts
-        if texts is None:
+        if (texts := self._documents.texts) is None:
             raise _not_needed("texts")
         return [[texts[row] for row in rows] for rows in self.candidates.tolist()]
 
@@ -215,7 +215,7 @@ class Pool:
 
     def uniform(self, purpose: str) -> Tensor:
         """(run, candidate) random numbers in [0, 1); each belongs to its instance, whatever the order of the pool."""
-        return self.streams.uniform(purpose, len(self._documents.ids)).gather(-1, self.candidates)
+        return self._documents.uniform(purpose, self.streams).gather(-1, self.candidates)
 
     def generators(self, purpose: str = "strategy") -> list[np.random.Generator]:
         """One NumPy generator per run, for arguments such as `random_state`.

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from torch import Tensor
+
+from cal.streams import Streams
+
 
 @dataclass(frozen=True)
 class PoolDocuments:
@@ -19,3 +23,7 @@ class PoolDocuments:
     ids: Sequence[str]
     label_names: Sequence[str]
     texts: Sequence[str] | None = None
+
+    def uniform(self, purpose: str, streams: Streams) -> Tensor:
+        """(run, instance) random numbers in [0, 1); each belongs to its instance."""
+        return streams.uniform(purpose, len(self.ids))

@@ -10,11 +10,13 @@ from torch import Tensor
 
 from cal.acquisition.base import Acquisition
 from cal.acquisition.discriminative import Discriminative
+from cal.acquisition.learnt import learnt
 from cal.acquisition.pool import Batch, Pool
 from cal.acquisition.short_look import shortlist
 from cal.acquisition.uncertainty import entropy, margin
 from cal.checks import one_of, refuse, whole_numbers
 from cal.dynamics.prediction_dynamics import PredictionDynamics
+from cal.learners.nn import StackedMLP
 
 
 @dataclass
@@ -30,6 +32,7 @@ class OverEpochs(Acquisition, ABC):
 
     needs = frozenset({"predictions"})
     cost = "passes"
+    pointwise = True
 
     full_look: int = 8_000
 
@@ -149,6 +152,7 @@ class Tidal(Discriminative):
 
     needs = frozenset({"embeddings", "predictions"})
     year = 2023
+    pointwise = True
 
     measure: Literal["entropy", "margin"] = "entropy"
 
@@ -157,9 +161,12 @@ class Tidal(Discriminative):
         refuse(one_of(["entropy", "margin"], measure=self.measure))
 
     def score(self, pool: Pool) -> Tensor:
-        target = pool.labelled_predictions.mean_probs  # (run, labelled, class)
-        probs = self.class_probs(pool, pool.labelled_embeddings, target, pool.n_classes)
+        probs = self.class_probs(pool, learnt(self, pool, lambda: self._module(pool)))
         if self.measure == "entropy":
             return entropy(probs)
         predicted = pool.probs.argmax(dim=-1, keepdim=True)
         return (probs.scatter(-1, predicted, 0.0).amax(dim=-1, keepdim=True) - probs.gather(-1, predicted)).squeeze(-1)
+
+    def _module(self, pool: Pool) -> StackedMLP:
+        target = pool.labelled_predictions.mean_probs  # (run, labelled, class)
+        return self.trained(pool, pool.labelled_embeddings, target, pool.n_classes)

@@ -15,6 +15,7 @@ class Random(Acquisition):
     """u ~ U[0, 1): candidates are drawn uniformly."""
 
     cost = "nothing"
+    pointwise = True
 
     def score(self, pool: Pool) -> Tensor:
         return pool.uniform("random")

@@ -28,6 +28,7 @@ class RoundChange(Acquisition):
     """
 
     year = 2021
+    pointwise = True
     cost = "training"
 
     def score(self, pool: Pool) -> Tensor:

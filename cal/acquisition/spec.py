@@ -33,6 +33,7 @@ class Function(Acquisition):
     def __init__(self, function: Callable[[Pool], Tensor]) -> None:
         self.function, self.__doc__ = function, function.__doc__
         self.needs = frozenset(getattr(function, "needs", ()))
+        self.pointwise = bool(getattr(function, "pointwise", False))
 
     @property
     def name(self) -> str:

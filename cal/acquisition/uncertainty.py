@@ -22,6 +22,7 @@ class LeastConfidence(Acquisition):
     """
 
     year = 2005
+    pointwise = True
 
     def score(self, pool: Pool) -> Tensor:
         return 1 - pool.probs.amax(dim=-1)
@@ -37,6 +38,7 @@ class Margin(Acquisition):
     """
 
     year = 2001
+    pointwise = True
 
     def score(self, pool: Pool) -> Tensor:
         return -margin(pool.probs)
@@ -52,6 +54,7 @@ class Entropy(Acquisition):
     """
 
     year = 1995
+    pointwise = True
 
     def score(self, pool: Pool) -> Tensor:
         return entropy(pool.probs)

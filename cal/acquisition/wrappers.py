@@ -144,6 +144,7 @@ class Power(Acquisition):
         refuse(numbers_in("[0, inf)", beta=self.beta) + one_of(get_args(Kind), kind=self.kind))
         _refuse_batches("power", self.of)
         self.needs = self.of.needs
+        self.pointwise = self.of.pointwise and self.kind != "rank"
 
     def score(self, pool: Pool) -> Tensor:
         scores = checked(self.of, self.of.score(pool), pool)

@@ -89,6 +89,8 @@ class Learner(Protocol):
 
     One that learns from document vectors may have a method `predict_vectors(x)`, which returns (run, instance, class)
     logits of (instance, feature) vectors that are none of the corpus; others are trained again beside new documents.
+    One with a method `over(inputs)` gives the same classifiers over other documents, as `LearnerConfig.inputs` reads
+    them; `cal score` needs it.
     One with few weights may have a method `snapshot()`, which returns a copy that predicts as it does now: it is kept
     after each epoch for strategies on predictions over epochs; others predict the whole pool then.
 

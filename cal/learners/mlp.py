@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import itertools
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +20,7 @@ from cal.errors import FeatureError, StrategyError, shown
 from cal.learners import backprop
 from cal.learners.base import LatePrediction, Prediction
 from cal.learners.class_weights import class_weight_problems, instance_weights
-from cal.learners.nn import PRECISIONS, StackedMLP
+from cal.learners.nn import PRECISIONS, StackedMLP, as_tensor
 from cal.stopwatch import phase
 from cal.streams import Streams
 
@@ -109,8 +108,7 @@ class MLP:
 
     def bytes_per_run(self, inputs: Features, n_instances: int, n_labelled: int, n_classes: int) -> int:
         """Approximate memory of a GPU that one run takes."""
-        n_features = inputs.width
-        widths = [n_features, *self.hidden, n_classes]
+        widths = [n_features := inputs.width, *self.hidden, n_classes]
         n_weights = sum((n_in + 1) * n_out for n_in, n_out in itertools.pairwise(widths))
         training = 4 * 4 * n_weights  # with their gradients and AdamW's two moments, in float32
         training += n_labelled * (4 * n_features + 4 * sum(self.hidden) + 4 * 5 * self.n_epochs)
@@ -170,8 +168,7 @@ class MLPLearner:
         self.config, self.n_classes, self.n_runs = config, n_classes, n_runs
         self.batch_size, self.precision = config.batch_size, config.precision
         self._chunk = _CHUNK[torch.device(device).type]
-        self._x = {name: _as_tensor(x).to(device=device, dtype=dtype) for name, x in features.splits().items()}
-        self.x_train = self._x["train"]
+        self._read(features, torch.zeros(0, dtype=dtype, device=device))
         widths = [self.x_train.shape[1], *config.hidden, n_classes]
         self.net = StackedMLP(n_runs, widths, config.dropout, device, dtype, config.precision)
 
@@ -253,7 +250,7 @@ class MLPLearner:
 
     def predict_vectors(self, x: np.ndarray) -> Tensor:
         """(run, instance, class) logits of (instance, feature) vectors that are none of the corpus."""
-        return self._logits(_as_tensor(x).to(device=self.x_train.device, dtype=self.x_train.dtype).unsqueeze(0))
+        return self._logits(as_tensor(x).to(self.x_train).unsqueeze(0))
 
     def dropout_probs(self, instances: Tensor, n_samples: int, streams: Streams) -> Tensor:
         """Each sample is one network, with the same dropout mask for all instances.
@@ -276,8 +273,7 @@ class MLPLearner:
         logits = self.x_train.new_empty(n_runs, len(kept), n, self.n_classes)
         for run in range(n_runs):
             samples = [net.thinned(run, units[run]) for units in kept]
-            for start in range(0, n, self._chunk):
-                chunk = slice(start, start + self._chunk)
+            for chunk in [slice(start, start + self._chunk) for start in range(0, n, self._chunk)]:
                 x = self.x_train[instances[run, chunk]]
                 shared = net.affine(x[None], net.weights[0][[run]], net.biases[0][[run]])  # the same for all samples
                 for sample, (units, layers) in enumerate(samples):
@@ -286,6 +282,12 @@ class MLPLearner:
                         h = net.affine(h.relu_(), weight[None], bias[None, None])
                     logits[run, sample, chunk] = h[0]
         return logits
+
+    def over(self, inputs: Features) -> MLPLearner:
+        """The same perceptrons over other documents."""
+        other = copy.copy(self)
+        other._read(inputs, self.x_train)
+        return other
 
     def select(self, rows: Sequence[int]) -> MLPLearner:
         chosen = copy.copy(self)
@@ -302,6 +304,10 @@ class MLPLearner:
         new = copy.copy(self)
         new.net, new.n_runs = self.net.untrained(n_runs), n_runs
         return new
+
+    def _read(self, inputs: Features, like: Tensor) -> None:
+        self._x = {name: as_tensor(x).to(like) for name, x in inputs.splits().items()}
+        self.x_train = self._x["train"]
 
     def _forward(self, x: Tensor, instances: Tensor, layer: int | None = None) -> tuple[Tensor, Tensor]:
         """Activations of a hidden layer, the last by default, and logits, of (run, instance) rows of the inputs."""
@@ -335,10 +341,3 @@ class MLPLearner:
             with phase("predict"):  # not around the yield: what is done with a block is no prediction
                 layers = self.net.forward(x[:, chunk] if instances is None else x[instances[:, chunk]])
             yield chunk, layers
-
-
-def _as_tensor(x: np.ndarray) -> Tensor:
-    """A tensor that shares the array's memory; all processes share a read-only memory map."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return torch.from_numpy(np.asarray(x))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -155,3 +157,10 @@ def in_tf32() -> Iterator[None]:
         yield
     finally:
         torch.backends.cuda.matmul.allow_tf32 = before
+
+
+def as_tensor(x: np.ndarray) -> Tensor:
+    """A tensor that shares the array's memory; all processes share a read-only memory map."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(np.asarray(x))

@@ -146,6 +146,12 @@ class ScikitLearner:
     def dropout_probs(self, instances: Tensor, n_samples: int, streams: Streams) -> Tensor:
         raise StrategyError("A scikit-learn classifier has no dropout to sample networks by. Leave the strategy out.")
 
+    def over(self, inputs: ScikitInputs) -> ScikitLearner:
+        """The same classifiers over other documents."""
+        other = copy.copy(self)
+        other._x, other._vectors = inputs.features.splits(), inputs.vectors
+        return other
+
     def select(self, rows: Sequence[int]) -> ScikitLearner:
         chosen = copy.copy(self)
         chosen._classifiers, chosen.n_runs = [self._classifiers[row] for row in rows], len(rows)

@@ -46,6 +46,12 @@ class Snapshots:
         """The classifiers at these positions, one for each of some runs."""
         return RunSnapshots(self, numbers)
 
+    def over(self, inputs: Any) -> Snapshots:
+        """The same classifiers over other documents; see `Learner`."""
+        other = Snapshots()
+        other._epochs = [learner.over(inputs) for learner in self._epochs]
+        return other
+
     def predict(self, number: int, epoch: int, instances: Tensor) -> Prediction:
         """What a classifier predicted after an epoch for (instance,) rows of the train split, as a stack of one."""
         with phase("look", always=True):
@@ -78,6 +84,10 @@ class RunSnapshots:
     def n_epochs(self) -> int:
         """Number of epochs."""
         return self._snapshots.n_epochs
+
+    def over(self, inputs: Any) -> RunSnapshots:
+        """The same classifiers over other documents; see `Learner`."""
+        return RunSnapshots(self._snapshots.over(inputs), self._numbers)
 
     def predict(self, run: int, epoch: int, instances: Tensor) -> Prediction:
         """What the classifier of a run predicted after an epoch for (instance,) rows, as a stack of one."""

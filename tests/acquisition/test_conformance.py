@@ -84,6 +84,13 @@ def by_gold(pool):
     return pool.uniform("u") / pool.gold.double().std()
 
 
+def by_rank(pool):
+    """Scores that depend on the other candidates."""
+    return pool.probs.amax(dim=-1).argsort(dim=-1).argsort(dim=-1).double()
+
+
+by_rank.pointwise = True
+
 BREAKERS = {
     "chooses n different candidates with finite scores": Select(
         lambda pool, n: torch.zeros(len(pool), n, dtype=torch.long)
@@ -97,6 +104,7 @@ BREAKERS = {
     "can choose one candidate": Select(lambda pool, n: pool.uniform("u").argsort(dim=-1)[:, : max(n, 2)]),
     "works with saturated probabilities": Function(lambda pool: pool.probs.log().sum(dim=-1)),
     "chooses in a run as if it were alone": Function(by_the_stack),
+    "scores a candidate alike beside others, if it is pointwise": Function(by_rank),
     "leaves the pool unchanged": Function(scaled_in_place),
     "uses at most 16 KB per candidate": Function(squared),
 }
@@ -127,7 +135,7 @@ def test_what_is_not_declared_is_not_shown():
 
 
 def test_a_check_lists_every_broken_law():
-    with pytest.raises(StrategyError, match=r"breaks 12 of 12 laws:\n- chooses n different"):
+    with pytest.raises(StrategyError, match=r"breaks 12 of 13 laws:\n- chooses n different"):
         check_acquisition(lambda pool: pool.probs[..., 0] / 0)
 
 

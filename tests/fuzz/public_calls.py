@@ -123,6 +123,14 @@ def _of_loops(about: Given) -> list[Call]:
     file = {"unlabelled": pd.DataFrame({"text": texts}), "labelled": None, "n": 2, "output": None}
     columns = {"text_column": "text", "id_column": "id", "label_column": "label"}
     table = {"text": "text", "id": "id", "label": "label"}
+    pd.DataFrame({"id": list(labels), "text": [loop.text(id) for id in labels]}).to_parquet(
+        about.folder / "shard.parquet"
+    )
+    shards = {
+        "shards": str(about.folder / "shard.parquet"),
+        "labelled": {"id": list(labels), "label": [*labels.values()]},
+    }
+    shards |= {name: options[name] for name in ("learner", "features", "seed")}
     learner = cal.ActiveLearner
     return [
         Call(
@@ -149,6 +157,7 @@ def _of_loops(about: Given) -> list[Call]:
         Call("ActiveLearner.corpus", learner.corpus, {"self": loop, "test": True}, ["test"]),
         Call("ActiveLearner.save", learner.save, {"self": loop, "folder": about.folder / "loop"}, ["folder"]),
         Call("ActiveLearner.load", learner.load, {"folder": about.folder / "loop", "strategy": "margin"}),
+        Call("score", cal.score, {**shards, "strategy": "margin", "workers": 1, "n": 1}),
         Call("ask", cal.ask, {**file, "strategy": "margin", "test_share": 0, **options, **columns}),
     ]
 

@@ -1,0 +1,138 @@
+"""Tasks: functions of paths and plain values that each write one file whole, and what carries them out.
+
+A task is named by what it reads and its parameters, so one whose file is there is done. The same list of tasks gives
+the same files in this process, in processes of this machine, and on a cluster.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import joblib
+
+from cal.errors import ConfigError
+from cal.learners.compute import in_processes
+from cal.progress import counted
+
+T = TypeVar("T")
+Plain = str | int | float | bool | None | tuple[Any, ...]
+"""Arguments of a task: paths, names, numbers, and tuples of them."""
+
+
+class Executor(Protocol):
+    """What carries out tasks.
+
+    Attributes:
+        n_workers: number of tasks that it carries out at once.
+    """
+
+    @property
+    def n_workers(self) -> int: ...
+
+    def results(self, task: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> Iterator[T]:
+        """The results of a function for each tuple of arguments, in any order."""
+        ...
+
+
+@dataclass(frozen=True)
+class LocalProcesses:
+    """Processes of this machine, one thread each; one worker is this process.
+
+    Args:
+        n_workers: number of processes.
+    """
+
+    n_workers: int
+
+    def results(self, task: Callable[..., T], arguments: Sequence[tuple[Any, ...]]) -> Iterator[T]:
+        """The results of a function for each tuple of arguments, in their order."""
+        return in_processes(task, arguments, max(min(self.n_workers, len(arguments)), 1))
+
+
+@dataclass(frozen=True)
+class FileTask:
+    """A function that writes one file.
+
+    Args:
+        output: path of the file.
+        function: function of a module; its first argument is `output`.
+        arguments: its other arguments.
+    """
+
+    output: str
+    function: Callable[..., None]
+    arguments: tuple[Plain, ...]
+
+    @classmethod
+    def named(cls, folder: Path, function: Callable[..., None], *arguments: Plain) -> FileTask:
+        """A task whose file is named by a hash of the function and its arguments.
+
+        Files among the arguments must be named by what is in them, or come with what tells one version from another.
+
+        Example:
+            >>> first, again, other = (FileTask.named(Path("parts"), print, "a.parquet", n) for n in (1, 1, 2))
+            >>> first.output == again.output, first.output == other.output
+            (True, False)
+        """
+        told = repr((function.__module__, function.__qualname__, arguments))
+        digest = hashlib.blake2b(told.encode(), digest_size=12).hexdigest()
+        return cls(str(folder / f"{digest}.parquet"), function, arguments)
+
+
+def carry_out(tasks: Sequence[FileTask], executor: Executor, unit: str = "part", quiet: bool = True) -> None:
+    """Carries out the tasks whose files are not there yet.
+
+    Args:
+        tasks: tasks of one function.
+        executor: what carries them out.
+        unit: what a task is about, for the progress bar.
+        quiet: hide the progress bar.
+
+    Raises:
+        WorkerError: if a worker was killed. Files that are written stay.
+    """
+    left = [task for task in tasks if not Path(task.output).exists()]
+    if left:
+        given = [(task.output, *task.arguments) for task in left]
+        for _ in counted(executor.results(left[0].function, given), len(given), unit, quiet):
+            pass
+
+
+def most_memory() -> int:
+    """Most memory that this process had at any time, in bytes; 0 where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # on Windows
+        return 0
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def executor_of(workers: int | None, cluster: Any, shared: Path) -> Executor:
+    """What carries out the tasks of a command.
+
+    Args:
+        workers: number of processes; None is one per core.
+        cluster: what `cal.learners.clusters.as_cluster` gives; None for processes of this machine.
+        shared: file in a folder where the workers write.
+
+    Raises:
+        ConfigError: if the workers of the cluster cannot be used, or do not see the file.
+    """
+    n_workers = workers or joblib.cpu_count()
+    if cluster is None:
+        return LocalProcesses(n_workers)
+    from cal.learners.cluster_tasks import open_tasks
+
+    tasks = open_tasks(cluster, n_workers)
+    if not tasks.see(shared):
+        raise ConfigError(
+            f"The workers of the cluster do not see {shared.parent}, where they would write. Give an output folder on "
+            "a file system that all of them share."
+        )
+    return tasks

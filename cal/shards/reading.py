@@ -1,0 +1,197 @@
+"""Reading: the documents of a part, some thousands at a time, as Arrow tables with the columns that we need.
+
+A table of documents has columns among `id`, `text`, `label` (strings) and `vector` (lists of float32, all as long).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cal.errors import DataError
+from cal.shards.files import ShardPart, open_shard
+
+_NUMBERS, _MOST, _TEXTS = 2**22, 65_536, 8_192  # numbers in the vectors of a batch; most documents; with texts
+
+
+class ShardColumns(NamedTuple):
+    """Which columns of the shards hold what; None if it is not read, and ids are then made of file and row.
+
+    Attributes:
+        id: column with the ids.
+        text: column with the texts.
+        vector: column with the vectors.
+        label: column with the labels.
+    """
+
+    id: str | None = "id"
+    text: str | None = None
+    vector: str | None = None
+    label: str | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the columns that are read."""
+        return [name for name in self if name is not None]
+
+
+def read_part(part: ShardPart, columns: ShardColumns) -> Iterator[pa.Table]:
+    """The documents of a part in their order, in batches that fit memory.
+
+    Args:
+        part: the part.
+        columns: which columns hold what.
+
+    Raises:
+        DataError: if the file cannot be read, or an id, text or vector is missing or of the wrong kind; naming the row.
+    """
+    with open_shard(part.path) as file:
+        row = part.start
+        for batch in _batches(file, columns, range(*part.groups)):
+            rows = _Rows(batch, part.path, row)
+            row += len(batch)
+            yield rows.documents(rows.ids(columns.id), columns)
+
+
+def find_in_part(part: ShardPart, columns: ShardColumns, ids: Sequence[str]) -> Iterator[pa.Table]:
+    """The documents of a part that have some ids; of row groups without any, only the ids are read.
+
+    Args:
+        part: the part.
+        columns: which columns hold what.
+        ids: ids to look for.
+
+    Raises:
+        DataError: like `read_part`.
+    """
+    wanted = pa.array(ids, pa.string())
+    with open_shard(part.path) as file:
+        row = part.start
+        for group in range(*part.groups):
+            start, n = row, file.metadata.row_group(group).num_rows
+            row += n
+            kept = [pc.is_in(rows, wanted) for rows in _ids_of(file, group, part.path, start, columns.id)]
+            if not any(each.true_count for each in kept):
+                continue
+            mask, done = pa.chunked_array(kept), 0
+            for batch in _batches(file, columns, [group]):
+                here = mask.slice(done, len(batch)).combine_chunks()
+                if here.true_count:
+                    ids_here = _Rows(batch, part.path, start + done).ids(columns.id).filter(here)
+                    yield _Rows(batch.filter(here), part.path, None).documents(ids_here, columns)
+                done += len(batch)
+
+
+def _ids_of(file: Any, group: int, path: str, row: int, name: str | None) -> Iterator[pa.Array]:
+    """The ids of a row group, in batches."""
+    for batch in file.iter_batches(_MOST, [group], [name] if name else [], use_threads=False):
+        yield _Rows(batch, path, row).ids(name)
+        row += len(batch)
+
+
+def _batches(file: Any, columns: ShardColumns, groups: Sequence[int]) -> Iterator[pa.RecordBatch]:
+    size = _batch_size(file.schema_arrow, columns)
+    found: Iterator[pa.RecordBatch] = file.iter_batches(size, [*groups], columns.names, use_threads=False)
+    return found
+
+
+def vectors_of(documents: pa.Table) -> np.ndarray:
+    """(document, feature) vectors of a table of documents, in float32 and without a copy where there is one chunk."""
+    column = documents["vector"].combine_chunks()
+    flat: np.ndarray = column.flatten().to_numpy(zero_copy_only=False)
+    return flat.reshape(len(column), -1)
+
+
+def _batch_size(schema: pa.Schema, columns: ShardColumns) -> int:
+    """Number of documents to read at once."""
+    if columns.text is not None:
+        return _TEXTS
+    width = getattr(schema.field(columns.vector).type, "list_size", 1_024) if columns.vector else 64
+    return int(np.clip(_NUMBERS // max(width, 1), 256, _MOST))
+
+
+class _Rows:
+    """Rows as they are in a file.
+
+    Args:
+        batch: the rows.
+        path: the file.
+        start: row of the file of the first one; None if they do not follow each other.
+    """
+
+    def __init__(self, batch: pa.RecordBatch, path: str, start: int | None) -> None:
+        self._batch, self._path, self._start = batch, path, start
+
+    def documents(self, ids: pa.Array, columns: ShardColumns) -> pa.Table:
+        """The rows as a table of documents."""
+        made = {"id": ids}
+        if columns.text is not None:
+            made["text"] = self._texts(columns.text)
+        if columns.vector is not None:
+            made["vector"] = self._vectors(columns.vector)
+        if columns.label is not None:
+            made["label"] = _plain(self._batch.column(columns.label)).cast(pa.string())
+        return pa.table(made)
+
+    def ids(self, name: str | None) -> pa.Array:
+        """(row,) ids."""
+        if name is not None:
+            return self._strings(name, "id")
+        file, start = self._path.rpartition("/")[2], self._start or 0
+        return pa.array([f"{file}:{row + 1}" for row in range(start, start + len(self._batch))], pa.string())
+
+    def _texts(self, name: str) -> pa.Array:
+        texts = self._strings(name, "text")
+        empty = pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(texts)), 0)
+        if empty.true_count:
+            raise self._error(empty, f"the text, in column '{name}', is empty. Leave the document out.")
+        return texts
+
+    def _strings(self, name: str, what: str) -> pa.Array:
+        column = _plain(self._batch.column(name))
+        if column.null_count:
+            raise self._error(column.is_null(), f"there is no {what} in column '{name}'.")
+        if not pa.types.is_integer(column.type) and not _is_text(column.type):
+            raise DataError(f"{self._path}: column '{name}' holds {column.type}, and {what}s must be text.")
+        return column.cast(pa.string())
+
+    def _vectors(self, name: str) -> pa.Array:
+        column, kind = self._batch.column(name), self._batch.schema.field(name).type
+        fixed = pa.types.is_fixed_size_list(kind)
+        if not (fixed or pa.types.is_list(kind) or pa.types.is_large_list(kind)) or not _is_number(kind.value_type):
+            raise DataError(f"{self._path}: column '{name}' holds {kind}, and vectors must be lists of numbers.")
+        if column.null_count:
+            raise self._error(column.is_null(), f"there is no vector in column '{name}'.")
+        flat = column.flatten()
+        width = kind.list_size if fixed else pc.list_value_length(column)[0].as_py() if len(column) else 1
+        if not fixed and (others := pc.not_equal(pc.list_value_length(column), width)).true_count:
+            raise self._error(others, f"the vector in column '{name}' is longer or shorter than those before.")
+        numbers = flat.cast(pa.float32(), safe=False)
+        x = numbers.to_numpy(zero_copy_only=False).reshape(len(column), -1)
+        if not np.isfinite(x.sum(dtype=np.float64)):
+            raise self._error(
+                pa.array(~np.isfinite(x).all(axis=1)), f"the vector in column '{name}' has NaN or infinity."
+            )
+        return pa.FixedSizeListArray.from_arrays(numbers, width)
+
+    def _error(self, wrong: Any, what: str) -> DataError:
+        """The error about the first row that is wrong."""
+        row = int(np.argmax(wrong.to_numpy(zero_copy_only=False)))
+        where = "" if self._start is None else f", row {self._start + row + 1}"
+        return DataError(f"{self._path}{where}: {what}")
+
+
+def _plain(column: pa.Array) -> pa.Array:
+    return column.dictionary_decode() if isinstance(column, pa.DictionaryArray) else column
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))
