@@ -39,19 +39,20 @@ class ShardColumns(NamedTuple):
         return [name for name in self if name is not None]
 
 
-def read_part(part: ShardPart, columns: ShardColumns) -> Iterator[pa.Table]:
-    """The documents of a part in their order, in batches that fit memory.
+def read_part(part: ShardPart, columns: ShardColumns, size: int | None = None) -> Iterator[pa.Table]:
+    """The documents of a part in their order, in batches.
 
     Args:
         part: the part.
         columns: which columns hold what.
+        size: number of documents in a batch; None takes as many as fit memory.
 
     Raises:
         DataError: if the file cannot be read, or an id, text or vector is missing or of the wrong kind; naming the row.
     """
     with open_shard(part.path) as file:
         row = part.start
-        for batch in _batches(file, columns, range(*part.groups)):
+        for batch in _batches(file, columns, range(*part.groups), size):
             rows = _Rows(batch, part.path, row)
             row += len(batch)
             yield rows.documents(rows.ids(columns.id), columns)
@@ -93,8 +94,10 @@ def _ids_of(file: Any, group: int, path: str, row: int, name: str | None) -> Ite
         row += len(batch)
 
 
-def _batches(file: Any, columns: ShardColumns, groups: Sequence[int]) -> Iterator[pa.RecordBatch]:
-    size = _batch_size(file.schema_arrow, columns)
+def _batches(
+    file: Any, columns: ShardColumns, groups: Sequence[int], size: int | None = None
+) -> Iterator[pa.RecordBatch]:
+    size = min(size or _MOST, _batch_size(file.schema_arrow, columns))
     found: Iterator[pa.RecordBatch] = file.iter_batches(size, [*groups], columns.names, use_threads=False)
     return found
 

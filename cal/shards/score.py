@@ -12,7 +12,6 @@ import pandas as pd
 import pyarrow as pa
 
 from cal.acquisition.digest import digest
-from cal.data.auto import Auto
 from cal.errors import DataError, quantity
 from cal.learners.tasks import Executor, FileTask, carry_out, executor_of
 from cal.pickled import write_pickled
@@ -108,7 +107,7 @@ def _scorer(
     if request.vector_column is None:
         sample = draw_documents(request.sample, parts, columns, request.seed)
         texts = [*documents["text"].to_pylist(), *sample["text"].to_pylist()]
-        vectors = TextVectors(_chosen_kind(request.features, texts), texts)
+        vectors = TextVectors.fitted(request.features, texts)
     ids, names = documents["id"].to_pylist(), labels.names
     gold = np.array([names.index(labels.known[each]) for each in ids], dtype=np.int64)
     training = LabelledDocuments(
@@ -123,14 +122,6 @@ def _scorer(
     scorer.scores(scorer.pool(documents.slice(0, 1)))  # so that what the strategy learns is in the file, too
     write_pickled(path, scorer)
     return path
-
-
-def _chosen_kind(kind: Any, texts: Sequence[str]) -> Any:
-    """The way to make vectors; `auto` chooses one by the texts."""
-    from cal.data.auto import LEARN
-    from cal.shards.vectors import corpus_of
-
-    return kind.choose(corpus_of(texts), LEARN)[0] if isinstance(kind, Auto) else kind
 
 
 def _with_lacking(found: pa.Table, labels: ShardLabels, columns: ShardColumns) -> pa.Table:

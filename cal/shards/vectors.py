@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from scipy import sparse
 
+from cal.data.auto import LEARN, Auto
 from cal.data.features import Embedder, FeatureKind
 from cal.data.new_documents import embedder_of
 from cal.data.unlabelled import UnlabelledCorpus
@@ -35,6 +36,11 @@ class TextVectors:
     def __init__(self, kind: FeatureKind, texts: Sequence[str]) -> None:
         self._kind, self._texts = kind, texts
         self._embed: Embedder | None = None
+
+    @classmethod
+    def fitted(cls, kind: FeatureKind, texts: Sequence[str]) -> TextVectors:
+        """Those of a way that is fitted on some texts; `auto` chooses it by them."""
+        return cls(kind.choose(corpus_of(texts), LEARN)[0] if isinstance(kind, Auto) else kind, texts)
 
     def __call__(self, documents: pa.Table) -> Any:
         """(document, feature) vectors of a table of documents, dense or sparse."""

@@ -328,7 +328,7 @@ def test_wrong_files_are_refused(changes, message, sharded):
         ),
         ({"strategy": "badge", "candidates": 10}, "candidates=10 leaves fewer than n=50"),
         ({"strategy": "bald", "learner": "scikit", "n_epochs": None}, "strategy 'bald' needs dropout"),
-        ({"learner": "transformer"}, "needs one that reads vectors"),
+        ({"learner": "transformer"}, "shards need one that reads vectors"),
         ({"vector_column": None, "features": None}, "features must be a way to make vectors of texts"),
         ({"id_column": 3}, "id_column must be the name of a column, not 3"),
         ({"strategy": "tidal", "learner": "scikit", "n_epochs": None}, "keeps no classifiers of earlier epochs"),

@@ -1,0 +1,96 @@
+"""Measuring: tasks that count the labels of a part, make its vectors, and measure its training dynamics."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from cal.dynamics.running import RunningDynamics, values_over_epochs
+from cal.errors import LearnerError
+from cal.files import write_whole
+from cal.pickled import read_pickled
+from cal.shards.files import ShardPart
+from cal.shards.finding import write_table
+from cal.shards.reading import ShardColumns, read_part
+from cal.shards.streaming import StreamedTraining, learner_in
+
+_WHOLE = ("gold", "predicted", "forgetting", "first_learnt", "last_learnt")
+
+
+def count_labels(output: str, part: tuple[Any, ...], label: str) -> None:
+    """Task: writes how often each label occurs in a part."""
+    counted = [
+        documents["label"].value_counts() for documents in read_part(ShardPart(*part), ShardColumns(None, label=label))
+    ]
+    flat = pa.concat_tables([pa.table({"label": each.field(0), "n": each.field(1)}) for each in counted])
+    write_table(Path(output), flat.group_by("label").aggregate([("n", "sum")]))
+
+
+def write_vectors(output: str, training: str, part: tuple[Any, ...]) -> None:
+    """Task: writes ids, vectors and labels of a part, whose texts it reads, as `MADE` names them."""
+    loaded = training_in(training)
+
+    def write(file: Any) -> None:
+        writer = None
+        for documents in read_part(ShardPart(*part), loaded.columns):
+            x = np.ascontiguousarray(loaded.vectors(documents), dtype=np.float32)
+            lists = pa.FixedSizeListArray.from_arrays(pa.array(x.ravel()), x.shape[1])
+            made = pa.table({"id": documents["id"], "vector": lists, "label": documents["label"]})
+            writer = writer or pq.ParquetWriter(file, made.schema, compression="zstd")
+            writer.write_table(made)
+        if writer is not None:
+            writer.close()
+
+    write_whole(Path(output), write)
+
+
+MADE = ShardColumns("id", None, "vector", "label")
+"""Columns of the files that `write_vectors` writes."""
+
+
+def measure_part(output: str, training: str, epochs: tuple[str, ...], part: tuple[Any, ...]) -> None:
+    """Task: writes the values of a data map for the documents of a part, predicted by the perceptron of each epoch.
+
+    Args:
+        output: file to write.
+        training: file with the training.
+        epochs: files of the perceptron after each epoch.
+        part: the part.
+    """
+    loaded, learners = training_in(training), [learner_in(path) for path in epochs]
+
+    def write(file: Any) -> None:
+        writer = None
+        for documents in read_part(ShardPart(*part), loaded.columns):
+            x, gold = loaded.read(documents)
+            dynamics = RunningDynamics(torch.from_numpy(gold))
+            for learner in learners:
+                dynamics.add(learner.predict_vectors(x)[0])
+            made = _table(documents["id"], dynamics)
+            writer = writer or pq.ParquetWriter(file, made.schema, compression="zstd")
+            writer.write_table(made)
+        if writer is not None:
+            writer.close()
+
+    write_whole(Path(output), write)
+
+
+def _table(ids: pa.Array, dynamics: RunningDynamics) -> pa.Table:
+    values = {name: column.numpy() for name, column in values_over_epochs(dynamics).items()}
+    if not np.isfinite(values["confidence"]).all():
+        raise LearnerError("Training diverged: logits are not finite. Lower the learning rate, learner.lr.")
+    columns = {name: column.astype(np.int32) if name in _WHOLE else column for name, column in values.items()}
+    return pa.table({"id": ids, **columns})
+
+
+@lru_cache(maxsize=1)
+def training_in(path: str) -> StreamedTraining:
+    """The training in a file, read once by a process."""
+    found: StreamedTraining = read_pickled(Path(path))
+    return found
