@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from cal.arguments import check_arguments
@@ -100,5 +99,4 @@ def read_logs(
 
 def logs_map(folder: Path | str, options: LogOptions) -> DataMap:
     """The map that logs draw, read as the options say."""
-    store = open_logs(folder, options)
-    return replace(store.data_map(), name=Path(folder).resolve().name, label_names=options.label_names)
+    return open_logs(folder, options).data_map(name=Path(folder).resolve().name, label_names=options.label_names)
