@@ -25,6 +25,9 @@ def td_metrics(points: pd.DataFrame) -> Iterator[bytes]:
     Args:
         points: the map as a table: see `DataMap.to_frame`.
 
+    Yields:
+        Thousands of lines at a time.
+
     References:
         Dataset Cartography: Mapping and Diagnosing Datasets with Training Dynamics
         (Swayamdipta et al., 2020), https://aclanthology.org/2020.emnlp-main.746
@@ -53,7 +56,7 @@ def td_metrics(points: pd.DataFrame) -> Iterator[bytes]:
         rows = slice(start, start + _LINES)
         guids = map(orjson.dumps, points["id"].iloc[rows].tolist())
         numbers = (_as_json(column.iloc[rows].to_numpy()) for column in columns.values())
-        yield from map(line.__mod__, zip(guids, *numbers, strict=True))
+        yield b"".join(map(line.__mod__, zip(guids, *numbers, strict=True)))
 
 
 def _as_json(numbers: np.ndarray) -> list[bytes]:
