@@ -6,14 +6,16 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from cal.arguments import check_arguments
+from cal.dynamics.class_curves import empty_curves, record_curves
 from cal.dynamics.coverage import Coverage, Instances, Located
+from cal.dynamics.data_map import DataMap
 from cal.dynamics.find_logs import log_files
 from cal.dynamics.jsonl import Fault, Records, blocks_of
 from cal.dynamics.log_options import LogOptions
@@ -120,6 +122,16 @@ class Logs:
         return torch.from_numpy(self._instances.gold)
 
     @property
+    def n_epochs(self) -> int:
+        """Number of epochs."""
+        return len(self.files)
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes."""
+        return self._instances.n_classes
+
+    @property
     def faults(self) -> pd.DataFrame:
         """Rows of id, epoch and fault for each instance that is not in an epoch exactly once.
 
@@ -140,12 +152,30 @@ class Logs:
             AnalysisError: if an instance lacks an epoch under `partial`; use `to_store().data_map()`.
             DataError: if a log is faulty, or lacks instances.
         """
-        if self.on_missing == "partial" and len(self._covered().complete()) < len(self):
+        if self._some_lack_epochs():
             raise AnalysisError("Some instances lack epochs, which one pass cannot handle; use to_store().data_map().")
         running = RunningDynamics(self.gold, self.capture)
         for logits in self:
             running.add(logits)
         return running
+
+    def data_map(self, **known: Any) -> DataMap:
+        """The data map of the instances, from one pass over the files that keeps no logits, unless some lack epochs.
+
+        Args:
+            known: what else is known, as for `DataMap.of`: `name`, `label_names`, `region_rule`.
+
+        Raises:
+            DataError: if a log is faulty, or lacks instances.
+        """
+        if self._some_lack_epochs():
+            return self.to_store().data_map(**known)
+        gold, running = self.gold, RunningDynamics(self.gold, self.capture)
+        curves = empty_curves(len(self), self.n_epochs, self.n_classes)
+        for epoch, logits in enumerate(self):
+            running.add(logits)
+            record_curves(curves, epoch, logits, gold)
+        return DataMap.of(running, self.ids, **curves, **known)
 
     def dynamics(self) -> TrainingDynamics:
         """All epochs of the instances, float32; NaN, and predicted -1, where a partial instance lacks one.
@@ -172,6 +202,9 @@ class Logs:
             ids = store.ids if store.n_epochs else self.ids
             store.append(ids, self._instances.gold, logits.numpy())
         return store
+
+    def _some_lack_epochs(self) -> bool:
+        return self.on_missing == "partial" and len(self._covered().complete()) < len(self)
 
     def _located(self, path: Path) -> Located:
         first, self._first = self._first, None  # read to know the instances; used once

@@ -14,7 +14,7 @@ import torch
 from cal.arguments import check_arguments
 from cal.arrays import as_float32, as_whole
 from cal.checks import instances_of, one_of, refuse
-from cal.dynamics.class_curves import have_room
+from cal.dynamics.class_curves import empty_curves, record_curves
 from cal.dynamics.data_map import DataMap
 from cal.dynamics.ids import as_ids, few
 from cal.dynamics.log_folder import LogFolder
@@ -215,14 +215,9 @@ class LogStore:
         """The curves of the kept instances: of the gold label and, if there is room, of all classes."""
         rows = self._kept()
         gold = torch.from_numpy(self.gold[rows])
-        curves = {"curves": torch.empty(self.n_epochs, len(gold))}
-        if have_room(len(gold), self.n_epochs, self.n_classes):
-            curves["class_curves"] = torch.empty(self.n_epochs, len(gold), self.n_classes, dtype=torch.float16)
+        curves = empty_curves(len(gold), self.n_epochs, self.n_classes)
         for epoch, logits in enumerate(self):
-            probs = torch.softmax(torch.from_numpy(logits[rows]).float(), dim=1)
-            curves["curves"][epoch] = probs.gather(1, gold.unsqueeze(1)).squeeze(1)
-            if "class_curves" in curves:
-                curves["class_curves"][epoch] = probs
+            record_curves(curves, epoch, torch.from_numpy(logits[rows]), gold)
         return curves
 
     def _complete(self) -> np.ndarray:

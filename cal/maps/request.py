@@ -170,20 +170,20 @@ class MapRequest(LogsRequest, TrainingRequest, SplitRequest):
     def _of_logs(self, corpus: Corpus | None) -> DataMap:
         """The map of logs, with texts and label names of the corpus where there is one."""
         from cal.dynamics.class_curves import why_no_room
-        from cal.dynamics.open_logs import open_logs
+        from cal.dynamics.open_logs import logs_in
         from cal.maps.labels import with_corpus
 
         path = Path(self.logs)
         options = self.options_with(corpus)
-        store = open_logs(path, options)
-        if reason := why_no_room(len(store), store.n_epochs, store.n_classes):
+        logs = logs_in(path, options)
+        if reason := why_no_room(len(logs), logs.n_epochs, logs.n_classes):
             logger.warning("%s", reason)
-        data_map = store.data_map(name=path.resolve().name, label_names=options.label_names, region_rule=self.region)
+        data_map = logs.data_map(name=path.resolve().name, label_names=options.label_names, region_rule=self.region)
         if corpus is None:
             return data_map
-        if corpus.n_classes != store.n_classes:
+        if corpus.n_classes != logs.n_classes:
             raise DataError(
-                f"The logs in {path} are of {store.n_classes} classes, and {corpus.name} has {corpus.n_classes}. "
+                f"The logs in {path} are of {logs.n_classes} classes, and {corpus.name} has {corpus.n_classes}. "
                 "Give the dataset that the logs are from, or none."
             )
         return with_corpus(data_map, corpus, strict=False)
