@@ -171,7 +171,7 @@ def as_reals(name: str, given: Any, n_axes: int | None = 1, error: type[CalError
 def as_float32(name: str, given: Any, n_axes: int = 1, error: type[CalError] = DataError) -> np.ndarray:
     """Like `as_reals`, in single precision; what is too large for it becomes infinite."""
     with np.errstate(over="ignore"):
-        return as_reals(name, given, n_axes, error).astype(np.float32)
+        return as_reals(name, given, n_axes, error).astype(np.float32, copy=False)
 
 
 def is_missing(value: Any) -> bool:

@@ -46,11 +46,8 @@ def data_digest(ids: Iterable[object], gold: Iterable[object]) -> str:
         >>> data_digest(["a", "b"], [0, 1]) == data_digest(["a", "b"], [0, 0])
         False
     """
-    pairs = sorted(repr((str(instance_id), str(label))) for instance_id, label in zip(ids, gold, strict=True))
-    digest = hashlib.blake2b(digest_size=16)
-    for row, pair in enumerate(pairs):
-        digest.update(("\n" * (row > 0) + pair).encode(errors="surrogatepass"))
-    return digest.hexdigest()
+    pairs = sorted(map(repr, zip(map(str, ids), map(str, gold), strict=True)))
+    return hashlib.blake2b("\n".join(pairs).encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
 
 def _version(package: str) -> str:

@@ -16,7 +16,6 @@ from mmap import mmap
 from typing import Any, Protocol
 
 import numpy as np
-from scipy import sparse
 
 from cal import registry
 from cal.arguments import check_arguments
@@ -109,6 +108,7 @@ class Features:
 
         Example:
             >>> from cal.data.corpus import Split
+            >>> from scipy import sparse
             >>> train = Split(["a", "b"], ["How far is it?", "Who wrote it?"], [0, 1])
             >>> corpus = Corpus(train, Split(["c"], ["Who is he?"], [1]), ["number", "person"])
             >>> features = Features.by_id(corpus, ["c", "b", "a"], sparse.eye(3, format="csr"))
@@ -143,7 +143,7 @@ class Features:
     @property
     def is_sparse(self) -> bool:
         """Whether the vectors are sparse matrices."""
-        return bool(sparse.issparse(self.train))
+        return _is_sparse(self.train)
 
     def require_dense(self, reader: str) -> Features:
         """These features, for whatever cannot use sparse ones.
@@ -166,7 +166,7 @@ class Features:
         digest = hashlib.blake2b(digest_size=16)
         for name, vectors in self.splits().items():
             digest.update(f"{name}{vectors.shape}".encode())
-            parts = (vectors.indptr, vectors.indices, vectors.data) if sparse.issparse(vectors) else (vectors,)
+            parts = (vectors.indptr, vectors.indices, vectors.data) if _is_sparse(vectors) else (vectors,)
             for part in parts:
                 digest.update(np.ascontiguousarray(part).data)
         return digest.hexdigest()
@@ -293,9 +293,14 @@ def tokens(text: str) -> list[str]:
     return re.findall(r"\w+|[^\w\s]", text.lower())
 
 
+def _is_sparse(vectors: Any) -> bool:
+    """Whether these are a sparse matrix; SciPy itself, which takes 25 MB, is not needed to tell."""
+    return hasattr(vectors, "tocsr")
+
+
 def _by_row(name: str, vectors: Any) -> Any:
     """A sparse matrix in the format whose rows can be chosen, or an array of floats."""
-    if sparse.issparse(vectors):
+    if _is_sparse(vectors):
         return vectors.tocsr()
     return vectors if isinstance(vectors, np.ndarray) and vectors.ndim else as_reals(name, vectors, 2, FeatureError)
 
@@ -324,12 +329,12 @@ def _reopened(vectors: np.memmap) -> np.ndarray:
 
 
 def _kind(vectors: Any) -> str:
-    return f"{'sparse' if sparse.issparse(vectors) else 'dense'} {vectors.dtype}"
+    return f"{'sparse' if _is_sparse(vectors) else 'dense'} {vectors.dtype}"
 
 
 def _not_finite(vectors: Any) -> np.ndarray:
     """Rows with NaN or infinity."""
-    if not sparse.issparse(vectors):
+    if not _is_sparse(vectors):
         parts = [vectors[start : start + _ROWS] for start in range(0, len(vectors), _ROWS)]
         return np.flatnonzero(np.concatenate([~np.isfinite(part).all(axis=1) for part in parts] or [np.empty(0, bool)]))
     entries = np.flatnonzero(~np.isfinite(vectors.data))

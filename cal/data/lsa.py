@@ -12,7 +12,6 @@ import numpy as np
 
 from cal.checks import refuse, whole_numbers
 from cal.data.corpus import Corpus
-from cal.data.directions import principal_directions, project
 from cal.data.features import Embedder, Features, computed_once, tokens
 from cal.data.standardise import scale_of, scaled
 from cal.progress import bar
@@ -74,6 +73,8 @@ class Lsa:
     def _fit(self, corpus: Corpus, n_components: int) -> _Fitted:
         from sklearn.feature_extraction.text import TfidfVectorizer
 
+        from cal.data.directions import principal_directions, project
+
         terms = TfidfVectorizer(
             analyzer=words_and_pairs, sublinear_tf=True, max_features=self.max_terms, dtype=np.float64
         )
@@ -99,6 +100,8 @@ class _Fitted:
     @one_thread()
     def vectors(self, texts: Sequence[str]) -> np.ndarray:
         """(text, feature) vectors of other texts."""
+        from cal.data.directions import project
+
         return scaled(project(self.terms.transform(texts), self.directions), self.scale, zeros_stay=True)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -45,6 +45,22 @@ def why_no_room(n_instances: int, n_epochs: int, n_classes: int) -> str:
 def class_probabilities(logits: Tensor) -> Tensor:
     """(..., class) float16 probabilities of logits."""
     return torch.softmax(logits.to(torch.promote_types(logits.dtype, torch.float32)), dim=-1).half()
+
+
+def empty_curves(n_instances: int, n_epochs: int, n_classes: int) -> dict[str, Tensor]:
+    """Space for the curves of instances by name of the field of a map, which `record_curves` fills."""
+    curves = {"curves": torch.empty(n_epochs, n_instances)}
+    if have_room(n_instances, n_epochs, n_classes):
+        curves["class_curves"] = torch.empty(n_epochs, n_instances, n_classes, dtype=torch.float16)
+    return curves
+
+
+def record_curves(curves: Mapping[str, Tensor], epoch: int, logits: Tensor, gold: Tensor) -> None:
+    """Fills an epoch of curves in place with (instance, class) logits of instances of these gold classes."""
+    probs = torch.softmax(logits.float(), dim=1)
+    curves["curves"][epoch] = probs.gather(1, gold.unsqueeze(1)).squeeze(1)
+    if "class_curves" in curves:
+        curves["class_curves"][epoch] = probs
 
 
 def gold_curves(class_curves: Tensor, gold: Tensor) -> Tensor:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import repeat
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import count, repeat
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -21,6 +22,20 @@ KINDS = {"missing": "missing", "late": "not in an earlier epoch", "duplicate": "
 """What can be wrong with an instance in an epoch, and its description."""
 
 
+class Located(NamedTuple):
+    """The lines of an epoch by the instances that they are about.
+
+    Attributes:
+        rows: (record,) row of the instance, -1 if it is unknown.
+        logits: (record, class) float32, which is how a store keeps them.
+        faults: where something differs from earlier epochs.
+    """
+
+    rows: np.ndarray
+    logits: np.ndarray
+    faults: list[Fault]
+
+
 class Instances:
     """Instances by id, with everything that must be the same in every epoch.
 
@@ -34,45 +49,58 @@ class Instances:
     """
 
     def __init__(self, scale: Scale | None = None) -> None:
-        self.index: dict[str | int, int] = {}
+        self.index: dict[str | int, int] = defaultdict(count().__next__)
         self.gold, self.n_classes = np.zeros(0, np.int64), 0
         self._scale = scale
 
-    def add(self, path: Path, records: Records) -> tuple[np.ndarray, list[Fault]]:
-        """Adds new instances, then does what `find` does."""
-        for instance_id in records.ids:
-            self.index.setdefault(instance_id, len(self.index))
-        self.n_classes = self.n_classes or records.logits.shape[1]
-        unknown = np.full(len(self.index) - len(self.gold), -1)
-        self.gold = np.concatenate([self.gold, unknown])
-        rows = self._rows(records)
-        new = np.flatnonzero(self.gold[rows] < 0)[::-1]  # reversed, so that the first of several lines wins
-        self.gold[rows[new]] = records.gold[new]
-        return self.find(path, records)
+    def add(self, path: Path, blocks: Iterable[Records]) -> Located:
+        """Adds the new instances of an epoch, then does what `find` does."""
+        return self._located(path, blocks, lambda ids: map(self.index.__getitem__, ids))
 
-    def find(self, path: Path, records: Records) -> tuple[np.ndarray, list[Fault]]:
-        """(record,) rows of the instances, -1 if unknown, and faults where something differs from earlier epochs."""
+    def find(self, path: Path, blocks: Iterable[Records]) -> Located:
+        """The lines of an epoch, of which no more than a block is in memory as it was in the file."""
+        return self._located(path, blocks, lambda ids: map(self.index.get, ids, repeat(-1)))
+
+    def _located(
+        self, path: Path, blocks: Iterable[Records], rows_of: Callable[[Sequence[str | int]], Iterator[int]]
+    ) -> Located:
+        parts: list[tuple[np.ndarray, ...]] = []
+        for block in blocks:
+            if not parts:
+                first_id, first_line = block.ids[0], int(block.lines[0])
+            rows = np.fromiter(rows_of(block.ids), np.int64, len(block.ids))
+            parts.append((rows, block.logits.astype(np.float32), block.gold, block.lines))
+            if self._scale is not None:
+                self._scale.add(block.logits)
+        rows, logits, gold, lines = map(np.concatenate, zip(*parts, strict=True))
+        self._learn(rows, gold, logits.shape[1])
         faults = []
-        first, rows = next(iter(self.index)), self._rows(records)
-        if type(first) is not type(records.ids[0]):
-            what = f"ids look like {records.ids[0]!r}, and in earlier epochs like {first!r}"
-            faults.append(Fault(path, int(records.lines[0]), what, IDS))
-        if records.logits.shape[1] != self.n_classes:
-            what = f"there are {records.logits.shape[1]} logits, but {self.n_classes} in earlier epochs"
-            faults.append(Fault(path, int(records.lines[0]), what, SAME_WIDTH))
+        known_id = next(iter(self.index))
+        if type(known_id) is not type(first_id):
+            what = f"ids look like {first_id!r}, and in earlier epochs like {known_id!r}"
+            faults.append(Fault(path, first_line, what, IDS))
+        if logits.shape[1] != self.n_classes:
+            what = f"there are {logits.shape[1]} logits, but {self.n_classes} in earlier epochs"
+            faults.append(Fault(path, first_line, what, SAME_WIDTH))
         known = np.flatnonzero(rows >= 0)
-        changed = known[self.gold[rows[known]] != records.gold[known]]
+        changed = known[self.gold[rows[known]] != gold[known]]
         if len(changed):
             at = changed[0]
-            what = f"gold of id {records.ids[at]!r} is {records.gold[at]}, and was {self.gold[rows[at]]} before"
+            what = f"gold of id {list(self.index)[rows[at]]!r} is {gold[at]}, and was {self.gold[rows[at]]} before"
             what += f"; this file has {len(changed)} such lines" if len(changed) > 1 else ""
             remedy = "An instance has the same gold label in every epoch: do not mix logs with different labels."
-            faults.append(Fault(path, int(records.lines[at]), what, remedy))
-        if self._scale is not None:
-            self._scale.add(records.logits)
-            if self._scale.kind:
-                faults.append(Fault(path, 0, *described(self._scale.kind)))
-        return rows, faults
+            faults.append(Fault(path, int(lines[at]), what, remedy))
+        if self._scale is not None and self._scale.kind:
+            faults.append(Fault(path, 0, *described(self._scale.kind)))
+        return Located(rows, logits, faults)
+
+    def _learn(self, rows: np.ndarray, gold: np.ndarray, n_classes: int) -> None:
+        """Takes the gold classes of new instances from their first lines."""
+        self.n_classes = self.n_classes or n_classes
+        if n_new := len(self.index) - len(self.gold):
+            self.gold = np.concatenate([self.gold, np.full(n_new, -1)])
+            new = np.flatnonzero(self.gold[rows] < 0)[::-1]  # reversed, so that the first of several lines wins
+            self.gold[rows[new]] = gold[new]
 
     def some(self, rows: np.ndarray) -> Instances:
         """The instances in some rows."""
@@ -81,9 +109,6 @@ class Instances:
         chosen.index = {ids[row]: position for position, row in enumerate(rows)}
         chosen.gold, chosen.n_classes = self.gold[rows], self.n_classes
         return chosen
-
-    def _rows(self, records: Records) -> np.ndarray:
-        return np.fromiter(map(self.index.get, records.ids, repeat(-1)), np.int64, len(records.ids))
 
 
 class Coverage:
@@ -103,10 +128,10 @@ class Coverage:
         self.epochs: list[int] = []
         self._found: list[tuple[int, str, np.ndarray]] = []
 
-    def add(self, epoch: int, path: Path, records: Records) -> list[Fault]:
+    def add(self, epoch: int, path: Path, blocks: Iterable[Records]) -> list[Fault]:
         """Counts the instances of an epoch; returns faults where something differs from earlier epochs."""
         n_before = len(self.n_seen)
-        rows, faults = self.instances.add(path, records)
+        rows, _, faults = self.instances.add(path, blocks)
         n_lines = np.bincount(rows, minlength=n_before)
         late = (np.arange(len(n_lines)) >= n_before) & bool(self.epochs)
         for kind, where in (("missing", n_lines == 0), ("late", late), ("duplicate", n_lines > 1)):

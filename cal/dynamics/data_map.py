@@ -256,12 +256,13 @@ class DataMap(MapDisplay):
         """
         return {name: mean_correlation(runs) for name, runs in self._several_runs().items()}
 
-    def regions(self, rule: str | Mapping[str, Any] | None = None) -> np.ndarray:
+    def regions(self, rule: str | Mapping[str, Any] | None = None, points: pd.DataFrame | None = None) -> np.ndarray:
         """The region of each instance: easy-to-learn, ambiguous, hard-to-learn or other.
 
         Args:
             rule: name of a rule of `cal.dynamics.regions`, or `{name: {parameter: value}}`; None keeps the regions
                 that the map has, and else uses its `region_rule`.
+            points: rows of `to_frame()`, if they are known already.
 
         Returns:
             (instance,) region names; those of the mean for several runs.
@@ -273,7 +274,7 @@ class DataMap(MapDisplay):
         if rule is None and (self.region is not None or not len(self)):
             return np.array(self.region or [], dtype=str)
         name, parameters = region_rule(rule or self.region_rule or "quantile")
-        return regions(self.one()._metrics(), name, **parameters)
+        return regions(map_frame.metrics_frame(self.one()) if points is None else points, name, **parameters)
 
     def to_frame(self, region: str | Mapping[str, Any] | None = None) -> pd.DataFrame:
         """A row per instance: id, gold, predicted, the metrics, n_epochs, capture and region.
@@ -284,15 +285,7 @@ class DataMap(MapDisplay):
         Args:
             region: rule of the regions, as for `regions`.
         """
-        one, names = self.one(), self.label_names or ()
-        frame = one._metrics().assign(n_epochs=self.n_epochs, capture=self.capture, region=self.regions(region))
-        for column in ("gold", "predicted") if names else ():
-            frame[f"{column}_label"] = [names[label] if label >= 0 else None for label in frame[column]]
-        if one.by_seed is not None:
-            frame = frame.join(one.spread().drop(columns="id"))
-        if self.places is not None:
-            frame.insert(1, "place", self.places)
-        return frame if self.texts is None else frame.assign(text=self.texts)
+        return map_frame.points_of(self, region).copy()
 
     def one(self) -> DataMap:
         """This map without an axis of runs: the mean of several."""
@@ -328,11 +321,6 @@ class DataMap(MapDisplay):
 
     def _ids(self) -> Sequence[str | int]:
         return range(len(self)) if self.ids is None else self.ids
-
-    def _metrics(self) -> pd.DataFrame:
-        """id, gold, predicted and the metrics of a map of one run."""
-        values = {name: getattr(self, name) for name in ("gold", "predicted", *METRICS)}
-        return map_frame.metrics_frame(values, self._ids())
 
     def _runs(self, name: str) -> Tensor:
         """(run, instance) float64 values of runs that are about the same instances."""

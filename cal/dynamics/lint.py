@@ -134,7 +134,7 @@ def _lint_files(folder: Path) -> LogReport:
         if blocks := [part for part in found if isinstance(part, Records)]:
             records = joined(blocks)
             n_before = len(coverage.n_seen)
-            faults += coverage.add(epoch, path, records)
+            faults += coverage.add(epoch, path, blocks)
             faults += _absences(coverage, path, records, n_before, len(unreadable), epochs)
     n_classes = coverage.instances.n_classes
     return LogReport(

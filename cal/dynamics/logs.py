@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from cal.arguments import check_arguments
-from cal.dynamics.coverage import Coverage, Instances
+from cal.dynamics.class_curves import empty_curves, record_curves
+from cal.dynamics.coverage import Coverage, Instances, Located
+from cal.dynamics.data_map import DataMap
 from cal.dynamics.find_logs import log_files
-from cal.dynamics.jsonl import Fault, Records, read_epoch
+from cal.dynamics.jsonl import Fault, Records, blocks_of
 from cal.dynamics.log_options import LogOptions
 from cal.dynamics.running import RunningDynamics
 from cal.dynamics.scale import Scale, Values
@@ -83,11 +85,11 @@ class Logs:
         self._scale = Scale() if values is None else None
         self._instances = Instances(self._scale)
         self._coverage: Coverage | None = None
-        self._first: Records | None = None
+        self._first: Located | None = None
         if on_missing == "error":
             path = next(iter(self.files.values()))
-            self._first = self._records(path)
-            _refuse(self._instances.add(path, self._first)[1])
+            self._first = self._instances.add(path, self._blocks(path))
+            _refuse(self._first.faults)
         else:
             self._take(on_missing)
 
@@ -120,6 +122,16 @@ class Logs:
         return torch.from_numpy(self._instances.gold)
 
     @property
+    def n_epochs(self) -> int:
+        """Number of epochs."""
+        return len(self.files)
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes."""
+        return self._instances.n_classes
+
+    @property
     def faults(self) -> pd.DataFrame:
         """Rows of id, epoch and fault for each instance that is not in an epoch exactly once.
 
@@ -131,7 +143,7 @@ class Logs:
         return len(self._instances.index)
 
     def __iter__(self) -> Iterator[Tensor]:
-        return (self._aligned(path, self._read(path)) for path in self.files.values())
+        return (self._aligned(self._located(path)) for path in self.files.values())
 
     def running(self) -> RunningDynamics:
         """The metrics of the instances, from one pass over the files.
@@ -140,12 +152,30 @@ class Logs:
             AnalysisError: if an instance lacks an epoch under `partial`; use `to_store().data_map()`.
             DataError: if a log is faulty, or lacks instances.
         """
-        if self.on_missing == "partial" and len(self._covered().complete()) < len(self):
+        if self._some_lack_epochs():
             raise AnalysisError("Some instances lack epochs, which one pass cannot handle; use to_store().data_map().")
         running = RunningDynamics(self.gold, self.capture)
         for logits in self:
             running.add(logits)
         return running
+
+    def data_map(self, **known: Any) -> DataMap:
+        """The data map of the instances, from one pass over the files that keeps no logits, unless some lack epochs.
+
+        Args:
+            known: what else is known, as for `DataMap.of`: `name`, `label_names`, `region_rule`.
+
+        Raises:
+            DataError: if a log is faulty, or lacks instances.
+        """
+        if self._some_lack_epochs():
+            return self.to_store().data_map(**known)
+        gold, running = self.gold, RunningDynamics(self.gold, self.capture)
+        curves = empty_curves(len(self), self.n_epochs, self.n_classes)
+        for epoch, logits in enumerate(self):
+            running.add(logits)
+            record_curves(curves, epoch, logits, gold)
+        return DataMap.of(running, self.ids, **curves, **known)
 
     def dynamics(self) -> TrainingDynamics:
         """All epochs of the instances, float32; NaN, and predicted -1, where a partial instance lacks one.
@@ -169,27 +199,31 @@ class Logs:
         """
         store = LogStore(folder, self.capture, self.on_missing)
         for logits in self:
-            store.append(self.ids, self._instances.gold, logits.numpy())
+            ids = store.ids if store.n_epochs else self.ids
+            store.append(ids, self._instances.gold, logits.numpy())
         return store
 
-    def _read(self, path: Path) -> Records:
+    def _some_lack_epochs(self) -> bool:
+        return self.on_missing == "partial" and len(self._covered().complete()) < len(self)
+
+    def _located(self, path: Path) -> Located:
         first, self._first = self._first, None  # read to know the instances; used once
-        return self._records(path) if first is None else first
+        return self._instances.find(path, self._blocks(path)) if first is None else first
 
-    def _records(self, path: Path, skipped: list[Fault] | None = None) -> Records:
-        return read_epoch(path, self._options, list(self.files), skipped)
+    def _blocks(self, path: Path, skipped: list[Fault] | None = None) -> Iterable[Records]:
+        return blocks_of(path, self._options, list(self.files), skipped)
 
-    def _aligned(self, path: Path, records: Records) -> Tensor:
+    def _aligned(self, located: Located) -> Tensor:
         """(instance, class) logits in the order of `ids`, NaN for instances that the epoch lacks."""
-        rows, faults = self._instances.find(path, records)
+        rows, given, faults = located
         _refuse(faults)
         known = np.flatnonzero(rows >= 0)[::-1]  # reversed, so that the first of several lines is written last
         lines = np.full(len(self), -1)
         lines[rows[known]] = known
         absent = lines < 0
-        if self.on_missing == "error" and (len(records.ids) > len(self) or absent.any()):
+        if self.on_missing == "error" and (len(rows) > len(self) or absent.any()):
             raise DataError(f"{self._folder}: {self._covered().explanation()}")
-        logits = records.logits.astype(np.float32)[lines]  # half the memory, and as in a store
+        logits = given[lines]
         logits[absent] = np.nan
         return torch.from_numpy(logits)
 
@@ -202,7 +236,7 @@ class Logs:
         if self._coverage is None:
             coverage = Coverage(self._scale)
             for epoch, path in self.files.items():
-                _refuse(coverage.add(epoch, path, self._records(path, skipped)))
+                _refuse(coverage.add(epoch, path, self._blocks(path, skipped)))
             self._coverage = coverage
         return self._coverage
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
@@ -11,12 +11,15 @@ from torch import Tensor
 
 from cal.dynamics.map_table import EPOCHS, map_table
 from cal.dynamics.map_values import MOST_CLASSES
+from cal.dynamics.metrics import METRICS
 from cal.dynamics.regions import AMBIGUOUS, EASY, HARD, OTHER
 from cal.dynamics.training_dynamics import Capture
 from cal.errors import AnalysisError, DataError, shown
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from cal.dynamics.data_map import DataMap
 
 VALUES = (
     *("gold", "predicted", "confidence", "variability", "correctness", "forgetting", "aum", "el2n", "loss"),
@@ -25,16 +28,37 @@ VALUES = (
 """Fields of a map with one value per run and instance."""
 
 
-def metrics_frame(values: Mapping[str, Tensor], ids: Sequence[str | int]) -> pd.DataFrame:
-    """A row per instance: id and (instance,) values by name, without the metrics that the map lacks.
+def points_of(data_map: DataMap, region: str | Mapping[str, Any] | None = None) -> pd.DataFrame:
+    """The rows of `DataMap.to_frame()` for reading: their numbers are in the memory of the map itself.
 
-    Epochs are missing where an instance was never learnt.
+    Args:
+        data_map: map of one or several runs.
+        region: rule of the regions, as for `DataMap.regions`.
+    """
+    one, names = data_map.one(), data_map.label_names or ()
+    frame = metrics_frame(one)
+    regions = data_map.regions(region, frame)
+    frame = frame.assign(n_epochs=data_map.n_epochs, capture=data_map.capture, region=regions)
+    for column in ("gold", "predicted") if names else ():
+        frame[f"{column}_label"] = [names[label] if label >= 0 else None for label in frame[column]]
+    if one.by_seed is not None:
+        frame = frame.join(one.spread().drop(columns="id"))
+    if data_map.places is not None:
+        frame.insert(1, "place", data_map.places)
+    return frame if data_map.texts is None else frame.assign(text=data_map.texts)
+
+
+def metrics_frame(one: DataMap) -> pd.DataFrame:
+    """id, gold, predicted and the metrics of a map of one run, as far as it has them.
+
+    Epochs are missing where an instance was never learnt. The other numbers are in the memory of the map.
     """
     import pandas as pd
 
-    arrays = {name: column.cpu().numpy() for name, column in values.items()}
+    ids = range(len(one)) if one.ids is None else one.ids
+    arrays = {name: getattr(one, name).cpu().numpy() for name in ("gold", "predicted", *METRICS)}
     known = {name: array for name, array in arrays.items() if not len(array) or not np.isnan(array).all()}
-    frame = pd.DataFrame({"id": ids, **known})
+    frame = pd.DataFrame({"id": ids, **known}, copy=False)
     for name in {*EPOCHS} & {*known}:
         whole = frame[name].dtype.kind == "i"  # the mean of several runs has fractions of epochs
         frame[name] = frame[name].where(frame[name] >= 0).astype("Int64" if whole else "Float64")

@@ -32,7 +32,12 @@ def open_logs(folder: Path | str, options: LogOptions | None = None) -> LogStore
         DataError: if there are no logs, or faulty ones.
         StorageError: if the folder of a recorder is damaged.
     """
-    options = options or LogOptions()
+    logs = logs_in(folder, options or LogOptions())
+    return logs.to_store() if isinstance(logs, Logs) else logs
+
+
+def logs_in(folder: Path | str, options: LogOptions) -> LogStore | Logs:
+    """Logs as by `open_logs`, but those in files of JSON lines are read when they are asked for, epoch by epoch."""
     store = _opened(folder, options)
     if options.label_names is not None and len(options.label_names) != store.n_classes:
         raise DataError(
@@ -42,11 +47,11 @@ def open_logs(folder: Path | str, options: LogOptions | None = None) -> LogStore
     return store
 
 
-def _opened(folder: Path | str, options: LogOptions) -> LogStore:
+def _opened(folder: Path | str, options: LogOptions) -> LogStore | Logs:
     if folds := folds_in(folder):
         return _joined({path: open_logs(path, options) for path in folds})
     if not is_store(folder):
-        return Logs(folder, **vars(options)).to_store()
+        return Logs(folder, **vars(options))
     return _of_recorder(log_folder(folder), options)
 
 

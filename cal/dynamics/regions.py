@@ -50,8 +50,8 @@ def quantile(points: pd.DataFrame, *, ambiguous: float = 1 / 3, hard: float = 0.
     """
     refuse(numbers_in("(0, 1)", ambiguous=ambiguous))
     confidence, variability = _columns(points, "confidence", "variability")
-    return np.select(
-        [variability > np.quantile(variability, 1 - ambiguous), confidence < hard], [AMBIGUOUS, HARD], EASY
+    return _named(
+        {AMBIGUOUS: variability > np.quantile(variability, 1 - ambiguous), HARD: confidence < hard}, otherwise=EASY
     )
 
 
@@ -94,15 +94,12 @@ def thresholds(
     """
     confidence, variability = _columns(points, "confidence", "variability")
     variable = variability > high_variability
-    return np.select(
-        [
-            (confidence > easy_confidence) & (variability < easy_variability),
-            variable & (confidence >= ambiguous_from) & (confidence <= ambiguous_to),
-            variable & (confidence < hard_confidence),
-        ],
-        [EASY, AMBIGUOUS, HARD],
-        OTHER,
-    )
+    where = {
+        EASY: (confidence > easy_confidence) & (variability < easy_variability),
+        AMBIGUOUS: variable & (confidence >= ambiguous_from) & (confidence <= ambiguous_to),
+        HARD: variable & (confidence < hard_confidence),
+    }
+    return _named(where, otherwise=OTHER)
 
 
 def data_iq(points: pd.DataFrame, *, easy: float = 0.75, hard: float = 0.25, certain: float = 0.5) -> np.ndarray:
@@ -130,7 +127,7 @@ def data_iq(points: pd.DataFrame, *, easy: float = 0.75, hard: float = 0.25, cer
     refuse(numbers_in("(0, 1)", certain=certain))
     confidence, aleatoric = _columns(points, "confidence", "aleatoric")
     low = aleatoric <= np.quantile(aleatoric, certain)
-    return np.select([low & (confidence >= easy), low & (confidence <= hard)], [EASY, HARD], AMBIGUOUS)
+    return _named({EASY: low & (confidence >= easy), HARD: low & (confidence <= hard)}, otherwise=AMBIGUOUS)
 
 
 RULES: dict[str, Callable[..., np.ndarray]] = {"quantile": quantile, "thresholds": thresholds, "data_iq": data_iq}
@@ -209,6 +206,13 @@ def region_rule(given: object) -> tuple[str, dict[str, Any]]:
     one_point = pd.DataFrame({"confidence": [0.5], "variability": [0.1], "aleatoric": [0.2]})
     regions(one_point, str(name), **complete)  # refuses before any training what the rule refuses
     return str(name), complete
+
+
+def _named(where: Mapping[str, np.ndarray], otherwise: str) -> np.ndarray:
+    """(instance,) names of the first regions that hold; each name is in memory once."""
+    names = np.array([*where, otherwise], dtype=object)
+    chosen: np.ndarray = names[np.select([*where.values()], range(len(where)), len(where))]
+    return chosen
 
 
 def _columns(points: pd.DataFrame, *names: str) -> list[np.ndarray]:

@@ -12,6 +12,8 @@ from cal.dynamics.tensors import as_gold, as_tensor, check_range
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics, measure
 from cal.errors import AnalysisError
 
+_INSTANCES = 20_000  # measured at a time, in memory that is small beside all logits
+
 
 class RunningDynamics:
     """Sums over epochs, updated one epoch at a time, in O(instances) memory for any number of epochs.
@@ -67,7 +69,9 @@ class RunningDynamics:
                 "give one epoch at a time, (*runs, instance, class)."
             )
         check_range(self.gold, logits.shape[-1])
-        self._add(*measure(logits, self.gold))
+        parts = zip(logits.split(_INSTANCES, dim=-2), self.gold.split(_INSTANCES, dim=-1), strict=True)
+        measured = zip(*(measure(*part) for part in parts), strict=True)
+        self._add(*(torch.cat(values, dim=-1) for values in measured))
 
     def _add(self, gold_prob: Tensor, loss: Tensor, margin: Tensor, el2n: Tensor, predicted: Tensor) -> None:
         p = gold_prob.double()

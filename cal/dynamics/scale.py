@@ -117,7 +117,7 @@ class Scale:
 
     def add(self, rows: np.ndarray) -> None:
         """Looks at more (instance, class) rows; those with NaN or infinity tell nothing."""
-        for part in (rows[:_FIRST], rows[_FIRST:]):  # logits are recognised by the first few
+        for part in (rows[:_FIRST], rows[_FIRST:]) if self._off else ():  # logits are recognised by the first few
             part = np.asarray(part, np.float64)
             part = part[np.isfinite(part).all(axis=1)]
             for name in list(self._off if len(part) else ()):

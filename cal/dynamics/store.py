@@ -14,7 +14,7 @@ import torch
 from cal.arguments import check_arguments
 from cal.arrays import as_float32, as_whole
 from cal.checks import instances_of, one_of, refuse
-from cal.dynamics.class_curves import have_room
+from cal.dynamics.class_curves import empty_curves, record_curves
 from cal.dynamics.data_map import DataMap
 from cal.dynamics.ids import as_ids, few
 from cal.dynamics.log_folder import LogFolder
@@ -124,7 +124,7 @@ class LogStore:
             StorageError: if the epoch cannot be written.
         """
         refuse(instances_of(pd.DataFrame, or_null=True, faults=faults))
-        ids, gold = as_ids(ids), as_whole("gold", gold)
+        ids, gold = ids if ids is self.ids else as_ids(ids), as_whole("gold", gold)
         matrix = np.ascontiguousarray(as_float32("logits", logits, n_axes=2))
         self._check(ids, gold, matrix)
         if faults is None or faults.empty:
@@ -193,8 +193,11 @@ class LogStore:
             dynamics.record(epoch, torch.from_numpy(logits[rows]))
         return replace(dynamics, predicted=dynamics.predicted.where(~dynamics.gold_prob.isnan(), -1))
 
-    def data_map(self) -> DataMap:
+    def data_map(self, **known: Any) -> DataMap:
         """The data map of the kept instances; under `partial`, that of `partial_map`.
+
+        Args:
+            known: what else is known, as for `DataMap.of`: `name`, `label_names`, `region_rule`.
 
         Raises:
             AnalysisError: if no epoch is finished.
@@ -204,21 +207,17 @@ class LogStore:
         if self.on_missing == "partial" and not self._complete().all():
             rows = self._kept()
             epochs = [logits[rows] for logits in self]
-            return replace(partial_map(epochs, self.gold[rows], self.capture), ids=ids, **self._curves())
-        return DataMap.of(self.running(), ids, **self._curves())
+            partly = partial_map(epochs, self.gold[rows], self.capture)
+            return replace(partly, ids=ids, **self._curves(), **known)
+        return DataMap.of(self.running(), ids, **self._curves(), **known)
 
     def _curves(self) -> dict[str, Any]:
         """The curves of the kept instances: of the gold label and, if there is room, of all classes."""
         rows = self._kept()
         gold = torch.from_numpy(self.gold[rows])
-        curves = {"curves": torch.empty(self.n_epochs, len(gold))}
-        if have_room(len(gold), self.n_epochs, self.n_classes):
-            curves["class_curves"] = torch.empty(self.n_epochs, len(gold), self.n_classes, dtype=torch.float16)
+        curves = empty_curves(len(gold), self.n_epochs, self.n_classes)
         for epoch, logits in enumerate(self):
-            probs = torch.softmax(torch.from_numpy(logits[rows]).float(), dim=1)
-            curves["curves"][epoch] = probs.gather(1, gold.unsqueeze(1)).squeeze(1)
-            if "class_curves" in curves:
-                curves["class_curves"][epoch] = probs
+            record_curves(curves, epoch, torch.from_numpy(logits[rows]), gold)
         return curves
 
     def _complete(self) -> np.ndarray:
@@ -255,9 +254,10 @@ class LogStore:
         n_classes, n_known = self.n_classes or logits.shape[1], len(self)
         if logits.shape[1] != n_classes or n_classes < 2:
             raise DataError(f"Logits of {logits.shape[1]} classes; give {max(n_classes, 2)}, the same in each epoch.")
-        if not np.array_equal(ids[:n_known], self.ids) or not np.array_equal(gold[:n_known], self.gold):
+        are_same = ids is self.ids or np.array_equal(ids[:n_known], self.ids)
+        if not are_same or not np.array_equal(gold[:n_known], self.gold):
             raise DataError("The ids or their gold labels differ from earlier epochs; add new ones at the end.")
-        if pd.Index(ids).has_duplicates:
+        if len(ids) > n_known and len(set(ids.tolist())) < len(ids):
             raise DataError("Some ids occur more than once in an epoch; give each once.")
         if gold.min() < 0 or gold.max() >= n_classes:
             raise DataError(

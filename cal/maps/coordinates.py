@@ -6,14 +6,14 @@ It holds less than a data map; `cal.dynamics.map_table` reads it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
+import numpy as np
 import orjson
 import pandas as pd
 
 from cal.dynamics.metrics import NEVER_LEARNT
 
-_LINES = 65_536  # whose numbers are Python's at the same time
+_LINES = 16_384  # whose numbers are text at the same time
 
 
 def td_metrics(points: pd.DataFrame) -> Iterator[bytes]:
@@ -24,6 +24,9 @@ def td_metrics(points: pd.DataFrame) -> Iterator[bytes]:
 
     Args:
         points: the map as a table: see `DataMap.to_frame`.
+
+    Yields:
+        Thousands of lines at a time.
 
     References:
         Dataset Cartography: Mapping and Diagnosing Datasets with Training Dynamics
@@ -40,16 +43,22 @@ def td_metrics(points: pd.DataFrame) -> Iterator[bytes]:
         >>> line.decode()[70:-1]
         'iability":0.0,"correctness":0,"forgetfulness":1000}'
     """
-    columns: dict[str, Any] = {
-        "guid": points["id"],
-        "index": points.index,
+    columns = {
+        "index": points.index.to_series(),
         **{name: points[name].round(10) for name in ("threshold_closeness", "confidence", "variability")},
         "correctness": (points["correctness"] * points["n_epochs"]).round().astype(int),
     }
     if "forgetting" in points:
         learnt = points.get("first_learnt", pd.Series(0, index=points.index)).notna() | (points["forgetting"] > 0)
         columns["forgetfulness"] = points["forgetting"].where(learnt, NEVER_LEARNT).round().astype(int)
+    line = ",".join(['{"guid":%b', *(f'"{name}":%b' for name in columns)]).encode() + b"}\n"
     for start in range(0, len(points), _LINES):
-        block = (values[start : start + _LINES].tolist() for values in columns.values())
-        for row in zip(*block, strict=True):
-            yield orjson.dumps(dict(zip(columns, row, strict=True)), option=orjson.OPT_APPEND_NEWLINE)
+        rows = slice(start, start + _LINES)
+        guids = map(orjson.dumps, points["id"].iloc[rows].tolist())
+        numbers = (_as_json(column.iloc[rows].to_numpy()) for column in columns.values())
+        yield b"".join(map(line.__mod__, zip(guids, *numbers, strict=True)))
+
+
+def _as_json(numbers: np.ndarray) -> list[bytes]:
+    """Each of some numbers as JSON, which is faster written as a list than one by one."""
+    return orjson.dumps(np.ascontiguousarray(numbers), option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")

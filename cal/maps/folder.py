@@ -23,6 +23,7 @@ import torch
 
 from cal.dynamics.class_curves import gold_curves
 from cal.dynamics.data_map import DataMap
+from cal.dynamics.map_frame import points_of
 from cal.dynamics.metrics import COORDINATES
 from cal.dynamics.regions import region_rule
 from cal.errors import CalError, DataError
@@ -33,6 +34,7 @@ from cal.maps.map_file import SUFFIXES, csv_lines, read_map_file, write_map_file
 from cal.maps.page import page_of
 from cal.maps.summary import map_summary
 from cal.provenance import data_digest
+from cal.report.map_plots import data_maps
 from cal.report.plot_style import rendered
 
 CHECKPOINTS = "checkpoints"
@@ -44,8 +46,8 @@ def save_map(data_map: DataMap, path: Path | str, *, config: Mapping[str, Any], 
         write_map_file(data_map, path)
         return
     drawn = data_map.one()
-    points = drawn.to_frame()
-    about = about if "data" in about else {"data": data_digest(points["id"], points["gold"]), **about}
+    points = points_of(drawn)
+    about = about if "data" in about else {"data": data_digest(points["id"].tolist(), points["gold"].tolist()), **about}
     target = map_folder(path)
     with target.taken(again=True):
         target.refuse_other_data(about)
@@ -73,10 +75,11 @@ def _write(
         write_curves(target.path / CURVES, curves)
     else:
         (target.path / CURVES).unlink(missing_ok=True)
-    for suffix, content in rendered(drawn.plot()).items():
+    figure = data_maps({drawn.name or "all": points}, drawn.title)
+    for suffix, content in rendered(figure).items():
         target.write(f"figures/data_map.{suffix}", content)
-    target.write("map.html", page_of(drawn).encode())
-    target.write("map.parquet", points.to_parquet(index=False))
+    target.write("map.html", page_of(drawn, points=points).encode())
+    target.write("map.parquet", lambda file: points.to_parquet(file, index=False))
 
 
 def load_map(path: Path) -> DataMap:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cal.dynamics.data_map import DataMap
+from cal.dynamics.map_frame import points_of
 from cal.dynamics.map_table import id_column
 from cal.errors import DataError
 from cal.files import write_whole
@@ -50,8 +51,11 @@ def _cells(column: pd.Series) -> pa.Array:
     values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
     texts = values.cast(pa.string())
     if pa.types.is_floating(values.type):  # 1.0 stays a float
-        is_whole = pc.match_substring_regex(texts, "^-?[0-9]+$")
-        texts = pc.if_else(is_whole, pc.binary_join_element_wise(texts, ".0", ""), texts)
+        whole = pc.fill_null(pc.equal(values, pc.floor(values)), False)
+        ends = texts.filter(whole)
+        are_digits = pc.match_substring_regex(ends, "^-?[0-9]+$")  # and no exponent
+        ends = pc.if_else(are_digits, pc.binary_join_element_wise(ends, ".0", ""), ends)
+        texts = pc.replace_with_mask(texts, whole, ends)
     elif not (pa.types.is_integer(values.type) or pa.types.is_boolean(values.type)):
         texts = pc.binary_join_element_wise('"', pc.replace_substring(texts, '"', '""'), '"', "")
     return pc.fill_null(texts, "")
@@ -64,9 +68,12 @@ def write_map_file(data_map: DataMap, path: Path | str) -> None:
         DataError: if the suffix is another one.
         StorageError: if the file cannot be written.
     """
-    path, points = _checked(path), data_map.to_frame()
-    content = points.to_parquet(index=False) if path.suffix == ".parquet" else None
-    write_whole(path, content or (lambda file: file.writelines(csv_lines(points))))
+    path, points = _checked(path), points_of(data_map)
+    is_parquet = path.suffix == ".parquet"
+    write_whole(
+        path,
+        lambda file: points.to_parquet(file, index=False) if is_parquet else file.writelines(csv_lines(points)),
+    )
 
 
 def read_map_file(path: Path | str) -> DataMap:

@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from cal.dynamics.data_map import DataMap
+from cal.dynamics.map_frame import points_of
 from cal.files import write_whole
 from cal.maps.one_file import filled
 from cal.maps.summary import ONE_EPOCH, map_summary, summary_text, with_label_names
@@ -25,10 +26,16 @@ _BINS = 100
 _COLOURS = 12  # colours of the page for names
 
 
-def page_of(data_map: DataMap, path: Path | str | None = None) -> str:
-    """The page of a map, written to `path` if there is one: the work of `DataMap.page`."""
+def page_of(data_map: DataMap, path: Path | str | None = None, points: pd.DataFrame | None = None) -> str:
+    """The page of a map, written to `path` if there is one: the work of `DataMap.page`.
+
+    Args:
+        data_map: map of one or several runs.
+        path: file to write; None writes nothing.
+        points: its `to_frame()`, if that is known already.
+    """
     drawn = data_map.one()
-    points = drawn.to_frame()
+    points = points_of(drawn) if points is None else points
     curves, lines = drawn.curves, summary_text(map_summary(drawn, points)).splitlines()
     page = map_page(
         with_label_names(points).drop(columns=["n_epochs", "capture"]),

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from cal.arguments import check_arguments
 from cal.dynamics.data_map import DataMap
 from cal.dynamics.find_logs import has_logs
 from cal.dynamics.log_options import LogOptions
-from cal.dynamics.open_logs import open_logs
+from cal.dynamics.open_logs import logs_in
 from cal.dynamics.scale import Values
 from cal.dynamics.store import OnMissing
 from cal.errors import DataError
@@ -100,5 +99,4 @@ def read_logs(
 
 def logs_map(folder: Path | str, options: LogOptions) -> DataMap:
     """The map that logs draw, read as the options say."""
-    store = open_logs(folder, options)
-    return replace(store.data_map(), name=Path(folder).resolve().name, label_names=options.label_names)
+    return logs_in(folder, options).data_map(name=Path(folder).resolve().name, label_names=options.label_names)

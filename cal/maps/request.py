@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+import orjson
+
 from cal.arguments import check_arguments
 from cal.checks import Problems, one_of, whole_numbers
 from cal.data.request import SplitRequest
@@ -129,7 +131,7 @@ class MapRequest(LogsRequest, TrainingRequest, SplitRequest):
 
     def run_in_folder(self, *, quiet: bool = False) -> tuple[str, Path]:
         from cal.dynamics.distributed import gathered, rank
-        from cal.maps.summary import hardest_text
+        from cal.maps.summary import hardest_text, summary_text
 
         # If several processes share the training, the first one chooses the folder.
         chosen = gathered(self.output or (None if rank() else self._new_folder()))
@@ -137,7 +139,7 @@ class MapRequest(LogsRequest, TrainingRequest, SplitRequest):
         data_map = self.run(quiet=quiet)
         if rank():
             return "", folder
-        text = str(data_map)
+        text = summary_text(orjson.loads((folder / "map.json").read_bytes()))
         return (f"{text}\n\n{hardest_text(data_map.to_frame(), self.hardest)}" if self.hardest else text), folder
 
     def _trained(self, corpus: Corpus, quiet: bool) -> DataMap:
@@ -168,25 +170,20 @@ class MapRequest(LogsRequest, TrainingRequest, SplitRequest):
     def _of_logs(self, corpus: Corpus | None) -> DataMap:
         """The map of logs, with texts and label names of the corpus where there is one."""
         from cal.dynamics.class_curves import why_no_room
-        from cal.dynamics.open_logs import open_logs
+        from cal.dynamics.open_logs import logs_in
         from cal.maps.labels import with_corpus
 
         path = Path(self.logs)
         options = self.options_with(corpus)
-        store = open_logs(path, options)
-        if reason := why_no_room(len(store), store.n_epochs, store.n_classes):
+        logs = logs_in(path, options)
+        if reason := why_no_room(len(logs), logs.n_epochs, logs.n_classes):
             logger.warning("%s", reason)
-        data_map = dataclasses.replace(
-            store.data_map(),
-            name=path.resolve().name,
-            label_names=options.label_names,
-            region_rule=self.region,
-        )
+        data_map = logs.data_map(name=path.resolve().name, label_names=options.label_names, region_rule=self.region)
         if corpus is None:
             return data_map
-        if corpus.n_classes != store.n_classes:
+        if corpus.n_classes != logs.n_classes:
             raise DataError(
-                f"The logs in {path} are of {store.n_classes} classes, and {corpus.name} has {corpus.n_classes}. "
+                f"The logs in {path} are of {logs.n_classes} classes, and {corpus.name} has {corpus.n_classes}. "
                 "Give the dataset that the logs are from, or none."
             )
         return with_corpus(data_map, corpus, strict=False)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cal.dynamics.data_map import DataMap
+from cal.dynamics.map_frame import points_of
 from cal.errors import quantity
 
 ONE_EPOCH = (
@@ -25,7 +26,7 @@ def map_summary(data_map: DataMap, points: pd.DataFrame | None = None) -> dict[s
         data_map: map of one or several runs.
         points: its `to_frame()`, if that is known already.
     """
-    points = data_map.to_frame() if points is None else points
+    points = points_of(data_map) if points is None else points
     return {
         "name": data_map.name,
         "n_instances": len(points),

@@ -115,6 +115,13 @@ def test_a_frame_has_a_row_per_instance_and_null_where_never_learnt():
     assert frame["last_learnt"][1] == 1
 
 
+def test_a_frame_can_be_changed_without_changing_the_map():
+    data_map = DataMap.of(TrainingDynamics.from_logits(*random_logits()))
+    before, frame = data_map.confidence.clone(), data_map.to_frame()
+    frame.loc[:, "confidence"] = 0.25
+    assert torch.equal(data_map.confidence, before)
+
+
 def test_a_ranking_of_several_runs_is_refused():
     with pytest.raises(AnalysisError, match=r"holds \(3,\) runs"):
         several_runs().ranking("confidence")

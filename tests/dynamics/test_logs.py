@@ -282,3 +282,16 @@ def test_the_published_samples_are_explained():
     with pytest.raises(DataError, match="different instances"):
         Logs(PUBLISHED, on_missing="drop")
     assert len(Logs(PUBLISHED, on_missing="partial").to_store().data_map()) == 50
+
+
+@pytest.mark.parametrize(
+    ("rows", "on_missing"),
+    [(None, "error"), (lambda epoch: range(epoch, N), "drop"), (lambda epoch: range(epoch, N), "partial")],
+)
+def test_the_map_of_logs_is_that_of_their_store(write, rows, on_missing):
+    logs = Logs(write(rows), on_missing=on_missing)
+    one, other = logs.data_map(name="mine"), logs.to_store().data_map(name="mine")
+    assert (logs.n_epochs, logs.n_classes, one.name) == (E, C, "mine")
+    assert one.to_frame().equals(other.to_frame())
+    for curves in ("curves", "class_curves"):
+        torch.testing.assert_close(getattr(one, curves), getattr(other, curves), rtol=0, atol=0, equal_nan=True)

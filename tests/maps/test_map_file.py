@@ -1,5 +1,7 @@
 """A map in a file or a frame is the same map when it is read."""
 
+import math
+
 import pandas as pd
 import pytest
 import torch
@@ -10,6 +12,7 @@ from cal.dynamics.data_map import DataMap
 from cal.dynamics.map_frame import VALUES
 from cal.dynamics.training_dynamics import TrainingDynamics
 from cal.errors import DataError
+from cal.maps.map_file import csv_lines
 from cal.maps.read import read_map
 
 pytestmark = pytest.mark.usefixtures("blank_pictures_in_module")
@@ -133,3 +136,9 @@ def test_a_file_that_holds_no_map_is_refused_by_name(tmp_path, name, content):
         (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=name):
         read_map(tmp_path / name)
+
+
+def test_floats_in_csv_have_a_point_or_an_exponent():
+    values = [1.0, -0.0, 0.5, 1e20, 1e-7, math.inf, math.nan]
+    lines = b"".join(csv_lines(pd.DataFrame({"x": values}))).decode().splitlines()
+    assert lines[1:] == ["1.0", "-0.0", "0.5", "1e+20", "1e-7", "inf", ""]
