@@ -50,6 +50,8 @@ if TYPE_CHECKING:  # the one table of public names: type checkers read it, and s
     from cal.maps.read import read_logs as read_logs
     from cal.maps.read import read_map as read_map
     from cal.maps.request import map as map
+    from cal.maps.sharded_request import map_shards as map_shards
+    from cal.maps.sharded_result import ShardedMap as ShardedMap
     from cal.report.comparison import Comparison as Comparison
     from cal.report.pairwise import compare as compare
     from cal.selection.request import select as select

@@ -62,6 +62,12 @@ COMMANDS = {
     "map": Command(
         "draw the data map of a whole corpus, or of logs", "cal.maps.request:MapRequest", ("Map", "map.html")
     ),
+    "map-shards": Command(
+        "draw the data map of a corpus of any size, shard by shard",
+        "cal.maps.sharded_request:MapShardsRequest",
+        ("Map", "map.html"),
+        kept="Finished parts",
+    ),
     "select": Command(
         "choose what to train on, from a data map",
         "cal.selection.request:SelectRequest",

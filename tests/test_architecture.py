@@ -99,7 +99,7 @@ HOMES = {
         "cal.exchange.arrow",
         "cal.exchange.recognise",
         "cal.dynamics.log_folder",
-        "cal.maps.map_file",
+        *("cal.maps.map_file", "cal.maps.sharded", "cal.maps.shard_tasks"),
         "cal.shards.",
     ],
     "fsspec": ["cal.shards.files"],

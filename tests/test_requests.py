@@ -160,6 +160,7 @@ NEEDED = {
     "LearnRequest": {"project": "reviews.db"},
     "ServeRequest": {"project": "reviews.db", "learn": True},
     "AskRequest": {"unlabelled": "texts.csv"},
+    "MapShardsRequest": {"shards": "corpus"},
     "ScoreRequest": {"shards": "corpus", "labelled": "labels.csv"},
     "LabelStudioRequest": {"folder": "learned"},
     "CorrectRequest": {"dataset": {"files": {"path": "my.csv"}}, "corrections": "suspects.csv"},

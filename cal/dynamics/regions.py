@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 EASY, AMBIGUOUS, HARD, OTHER = "easy-to-learn", "ambiguous", "hard-to-learn", "other"
 
 
-def quantile(points: pd.DataFrame, *, ambiguous: float = 1 / 3, hard: float = 0.5) -> np.ndarray:
+def quantile(
+    points: pd.DataFrame, *, ambiguous: float = 1 / 3, hard: float = 0.5, border: float | None = None
+) -> np.ndarray:
     """Ambiguous: the most variable share. The rest is hard below a confidence, and easy from there on.
 
     The paper selects a third of the data as ambiguous (section 3) and draws no line between the other two regions.
@@ -34,6 +36,7 @@ def quantile(points: pd.DataFrame, *, ambiguous: float = 1 / 3, hard: float = 0.
         points: rows (instance) with confidence and variability.
         ambiguous: share of the instances, in (0, 1); instances on the border are not ambiguous.
         hard: confidence below which other instances are hard.
+        border: variability of the border, if the points are only some of the instances; None finds it among them.
 
     Returns:
         (instance,) region names.
@@ -50,9 +53,8 @@ def quantile(points: pd.DataFrame, *, ambiguous: float = 1 / 3, hard: float = 0.
     """
     refuse(numbers_in("(0, 1)", ambiguous=ambiguous))
     confidence, variability = _columns(points, "confidence", "variability")
-    return _named(
-        {AMBIGUOUS: variability > np.quantile(variability, 1 - ambiguous), HARD: confidence < hard}, otherwise=EASY
-    )
+    border = float(np.quantile(variability, 1 - ambiguous)) if border is None else border
+    return _named({AMBIGUOUS: variability > border, HARD: confidence < hard}, otherwise=EASY)
 
 
 def thresholds(
@@ -102,7 +104,14 @@ def thresholds(
     return _named(where, otherwise=OTHER)
 
 
-def data_iq(points: pd.DataFrame, *, easy: float = 0.75, hard: float = 0.25, certain: float = 0.5) -> np.ndarray:
+def data_iq(
+    points: pd.DataFrame,
+    *,
+    easy: float = 0.75,
+    hard: float = 0.25,
+    certain: float = 0.5,
+    border: float | None = None,
+) -> np.ndarray:
     """Easy and hard: high and low confidence, within the share of lowest aleatoric uncertainty. Ambiguous: the rest.
 
     Args:
@@ -110,6 +119,8 @@ def data_iq(points: pd.DataFrame, *, easy: float = 0.75, hard: float = 0.25, cer
         easy: lowest confidence of easy instances.
         hard: highest confidence of hard instances.
         certain: share of the instances with low aleatoric uncertainty, in (0, 1).
+        border: aleatoric uncertainty that is low, if the points are only some of the instances; None finds it among
+            them.
 
     Returns:
         (instance,) region names.
@@ -126,7 +137,7 @@ def data_iq(points: pd.DataFrame, *, easy: float = 0.75, hard: float = 0.25, cer
     """
     refuse(numbers_in("(0, 1)", certain=certain))
     confidence, aleatoric = _columns(points, "confidence", "aleatoric")
-    low = aleatoric <= np.quantile(aleatoric, certain)
+    low = aleatoric <= (np.quantile(aleatoric, certain) if border is None else border)
     return _named({EASY: low & (confidence >= easy), HARD: low & (confidence <= hard)}, otherwise=AMBIGUOUS)
 
 
@@ -162,6 +173,18 @@ def regions(points: pd.DataFrame, rule: str = "quantile", **parameters: Any) -> 
     return RULES[rule](points, **checked)
 
 
+def border_of(rule: str, parameters: Mapping[str, Any]) -> tuple[str, float] | None:
+    """The column and the share whose quantile over all instances is the `border` of a rule; None if it has none.
+
+    Example:
+        >>> border_of("data_iq", {"certain": 0.4}), border_of("thresholds", {})
+        (('aleatoric', 0.4), None)
+    """
+    if rule == "quantile":
+        return "variability", 1 - parameters["ambiguous"]
+    return ("aleatoric", parameters["certain"]) if rule == "data_iq" else None
+
+
 def rule_parameters(rule: str, **given: Any) -> dict[str, Any]:
     """All parameters of a rule: those given, and defaults for the others.
 
@@ -175,7 +198,7 @@ def rule_parameters(rule: str, **given: Any) -> dict[str, Any]:
     """
     known_name("region rule", rule, RULES)
     keywords = list(inspect.signature(RULES[rule]).parameters.values())[1:]  # after the points
-    usual = {keyword.name: keyword.default for keyword in keywords}
+    usual = {keyword.name: keyword.default for keyword in keywords if keyword.name != "border"}
     refuse(unknown_parameter(name, list(usual), f"region rule '{rule}'") for name in given.keys() - usual)
     return usual | given
 

@@ -69,10 +69,16 @@ class FileTask:
     arguments: tuple[Plain, ...]
 
     @classmethod
-    def named(cls, folder: Path, function: Callable[..., None], *arguments: Plain) -> FileTask:
+    def named(cls, folder: Path, function: Callable[..., None], *arguments: Plain, prefix: str = "") -> FileTask:
         """A task whose file is named by a hash of the function and its arguments.
 
         Files among the arguments must be named by what is in them, or come with what tells one version from another.
+
+        Args:
+            folder: folder of the file.
+            function: function of the task.
+            arguments: its other arguments.
+            prefix: what the name begins with, for people and for order.
 
         Example:
             >>> first, again, other = (FileTask.named(Path("parts"), print, "a.parquet", n) for n in (1, 1, 2))
@@ -81,7 +87,7 @@ class FileTask:
         """
         told = repr((function.__module__, function.__qualname__, arguments))
         digest = hashlib.blake2b(told.encode(), digest_size=12).hexdigest()
-        return cls(str(folder / f"{digest}.parquet"), function, arguments)
+        return cls(str(folder / f"{prefix}{digest}.parquet"), function, arguments)
 
 
 def carry_out(tasks: Sequence[FileTask], executor: Executor, unit: str = "part", quiet: bool = True) -> None:

@@ -6,7 +6,7 @@ import html
 import io
 from base64 import b64encode
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ MOST_POINTS = 100_000  # more are slow to draw and select
 SAMPLE = 50_000  # points drawn over the density if there are more
 N_ARROWS = 40  # more would hide one another
 TEXT_LENGTH = 500  # characters of a text that are shown and searched
-_BINS = 100
+BINS = 100  # of a density, in each direction
 _COLOURS = 12  # colours of the page for names
 
 
@@ -58,6 +58,18 @@ def figure_html(figure: Figure, caption: str) -> str:
     )
 
 
+class Density(NamedTuple):
+    """How many instances there are where, of which a page shows a sample as points.
+
+    Attributes:
+        counts: (y, x) number of instances in each cell of a grid, the lowest y first.
+        ranges: least and greatest x, and least and greatest y, of the grid.
+    """
+
+    counts: np.ndarray
+    ranges: list[list[float]]
+
+
 def map_page(
     points: pd.DataFrame,
     *,
@@ -68,6 +80,7 @@ def map_page(
     y: str = "confidence",
     colour: str = "region",
     start: tuple[str, str] | None = None,
+    density: Density | None = None,
 ) -> str:
     """A page with hovering, zoom, lasso, colours by any column, search, and a curve over epochs for each point.
 
@@ -82,6 +95,7 @@ def map_page(
         y: column of the vertical axis.
         colour: column that colours the points initially.
         start: columns x and y where arrows start; the first `N_ARROWS` rows get one.
+        density: density of all instances, if the points are only some of them.
 
     Example:
         >>> points = pd.DataFrame({"id": ["a"], "variability": [0.1], "confidence": [0.9], "region": ["easy"]})
@@ -93,9 +107,12 @@ def map_page(
         [points[name] for name in names if name is not None]
         for names in zip((x, y), start or (None, None), strict=True)
     ]
-    data["ranges"] = [_range(pd.concat(values)) for values in ends]
-    if len(points) > MOST_POINTS:
-        data["density"] = _density(points[x].to_numpy(float), points[y].to_numpy(float), data["ranges"])
+    data["ranges"] = [_range(pd.concat(values)) for values in ends] if density is None else density.ranges
+    if density is not None:
+        data["density"] = _cells_of(density)
+    elif len(points) > MOST_POINTS:
+        counts, _, _ = np.histogram2d(points[y], points[x], bins=BINS, range=data["ranges"][::-1])
+        data["density"] = _cells_of(Density(counts, data["ranges"]))
         n_kept = N_ARROWS if start else 0  # arrows are drawn for all instances, not for the sample
         rest = np.random.default_rng(0).choice(len(points) - n_kept, SAMPLE - n_kept, replace=False)
         chosen = np.concatenate([np.arange(n_kept), n_kept + np.sort(rest)])
@@ -120,10 +137,11 @@ def _range(values: pd.Series) -> list[float]:
     return [low - margin, high + margin]
 
 
-def _density(x: np.ndarray, y: np.ndarray, ranges: list[list[float]]) -> dict[str, Any]:
-    """Number of instances in each cell of a grid, row by row, the lowest y first."""
-    counts, _, _ = np.histogram2d(x, y, bins=_BINS, range=ranges)
-    return {"counts": counts.T.astype(int).ravel().tolist(), "bins_x": _BINS, "bins_y": _BINS, "range": ranges}
+def _cells_of(density: Density) -> dict[str, Any]:
+    """A density as the page reads it, row by row."""
+    bins_y, bins_x = density.counts.shape
+    counts = density.counts.astype(int).ravel().tolist()
+    return {"counts": counts, "bins_x": bins_x, "bins_y": bins_y, "range": density.ranges}
 
 
 def _column(values: pd.Series) -> dict[str, Any]:

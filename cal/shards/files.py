@@ -157,6 +157,12 @@ def parts_of(paths: Sequence[str], columns: Sequence[str], quiet: bool = True) -
     return parts
 
 
+def has_column(part: ShardPart, name: str) -> bool:
+    """Whether the file of a part has a column."""
+    with open_shard(part.path) as file:
+        return name in file.schema_arrow.names
+
+
 def row_groups(part: ShardPart) -> list[ShardPart]:
     """The row groups of a part, each as a part."""
     with open_shard(part.path) as file:

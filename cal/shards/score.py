@@ -17,7 +17,7 @@ from cal.learners.tasks import Executor, FileTask, carry_out, executor_of
 from cal.pickled import write_pickled
 from cal.provenance import provenance
 from cal.shards.best import Best
-from cal.shards.files import ShardPart, find_shards, open_shard, parts_of
+from cal.shards.files import ShardPart, find_shards, has_column, parts_of
 from cal.shards.finding import draw_documents, find_documents, refuse_repeated
 from cal.shards.labelled import ShardLabels, read_labels
 from cal.shards.reading import ShardColumns
@@ -155,11 +155,6 @@ def _parts_with(chosen: pa.Table, parts: Sequence[ShardPart], scored: Sequence[S
     return [part for part, each in pairs if not wanted.isdisjoint(each.best["id"].to_pylist())]
 
 
-def _has_column(part: ShardPart, name: str) -> bool:
-    with open_shard(part.path) as file:
-        return name in file.schema_arrow.names
-
-
 def _prefiltered(request: ScoreRequest, left: pa.Table, n_candidates: int) -> str:
     return (
         f"{request.label} looks at candidates together, so it chose from the {len(left):,} of {n_candidates:,} that "
@@ -173,7 +168,7 @@ def _rows(
     """The chosen documents, with their texts where the shards have any."""
     ids = table["id"].to_pylist()
     columns: dict[str, Any] = {"id": ids}
-    if ids and _has_column(parts[0], request.text_column):
+    if ids and has_column(parts[0], request.text_column):
         read = ShardColumns(request.id_column, request.text_column)
         found = find_documents(ids, parts, read, executor, work)
         text_of = dict(zip(found["id"].to_pylist(), found["text"].to_pylist(), strict=True))

@@ -20,6 +20,7 @@ from cal.data.features import Features
 from cal.errors import ConfigError, DataError
 from cal.learners import backprop
 from cal.learners.mlp import MLP, MLPLearner
+from cal.learners.nn import as_tensor
 from cal.pickled import read_pickled, write_pickled
 from cal.shards.files import ShardPart
 from cal.shards.reading import ShardColumns, read_part
@@ -76,7 +77,7 @@ def train_streamed(
     training: StreamedTraining,
     parts: Sequence[ShardPart],
     folder: Path,
-    on_block: Callable[[int], None] = lambda n: None,
+    on_block: Callable[[int], object] = lambda n: None,
 ) -> list[str]:
     """Trains a perceptron; the file of a finished epoch is found again.
 
@@ -116,7 +117,7 @@ def train_streamed(
             classes = torch.from_numpy(gold).unsqueeze(0)
             backprop.fit(
                 learner.net,
-                torch.from_numpy(x).unsqueeze(0),
+                as_tensor(x).unsqueeze(0),
                 classes,
                 streams,
                 purpose=f"classifier/block {number}",

@@ -1,0 +1,107 @@
+"""The request of `cal map-shards`, and the function that makes one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cal.arguments import check_arguments
+from cal.checks import Problems
+from cal.errors import ConfigError
+from cal.files import OwnedFolder
+from cal.request import make, takes
+from cal.shards.request import ShardsRequest
+
+if TYPE_CHECKING:
+    from cal.maps.sharded_result import ShardedMap
+
+MARK = "shards.json"
+
+
+@dataclass(kw_only=True)
+class MapShardsRequest(ShardsRequest):
+    """Draw the data map of a corpus of any size, in Parquet files that are read shard by shard.
+
+    A perceptron is trained on blocks that mix documents of several parts. Its copies after each epoch then predict
+    every document, part by part, so memory does not grow with the corpus.
+
+    Args:
+        label_column: column of the shards with the labels
+        region: rule of the regions: quantile, thresholds, data_iq or {rule: {parameter: value}}
+        name: name of the map, for titles
+    """
+
+    region: Any = "quantile"
+    name: str = "shards"
+
+    def _resolve(self, problems: Problems) -> None:
+        from cal.dynamics.regions import region_rule
+        from cal.learners.mlp import MLP
+
+        super()._resolve(problems)
+        problems.attempt(lambda: region_rule(self.region), otherwise=("", {}))
+        if not isinstance(self.name, str) or not self.name.strip():
+            problems.append(f"name must be a text for titles, not {self.name!r}.")
+        if self.learner is not None and self.learner.reads_features and not isinstance(self.learner, MLP):
+            problems.append("The learner cannot be trained shard by shard. Give learner=small_mlp or learner=mlp.")
+
+    def run(self, corpus: Any = None, *, quiet: bool = False) -> ShardedMap:
+        """Trains, measures every part, and saves the map in `output`, or in a dated folder under runs/.
+
+        Args:
+            corpus: not used; the documents are in the shards.
+            quiet: hide progress bars.
+
+        Raises:
+            CalError: if a file cannot be read, or something cannot be trained or written.
+        """
+        from cal.maps.sharded import map_shards_in
+
+        if corpus is not None:
+            raise ConfigError("cal map-shards reads the documents in shards, and takes no corpus. Leave it out.")
+        self.output = self.output or self._new_folder()
+        folder = OwnedFolder(self.output, "cal map-shards", MARK, spared=["parts", "map"])
+        with folder.taken():
+            found = map_shards_in(self, folder.path, quiet)
+            folder.write_yaml("config.yaml", self.as_data())
+            folder.write("sample.parquet", lambda file: found.sample.to_parquet(file, index=False))
+            folder.write("map.html", found.html.encode())
+            folder.write_json(MARK, found.summary, str)
+        return found
+
+    def run_in_folder(self, *, quiet: bool = False) -> tuple[str, Path]:
+        found = self.run(quiet=quiet)
+        return str(found), found.folder
+
+
+@takes(MapShardsRequest)
+def map_shards(shards: Any, *, quiet: bool = False, **parameters: Any) -> ShardedMap:
+    """Draws the data map of a corpus of any size, as the command `cal map-shards` does.
+
+    Args:
+        shards: Parquet files: a path, a folder, a pattern, an address, or a list of these.
+        quiet: hide progress bars.
+        **parameters: those of `MapShardsRequest`.
+
+    Returns:
+        The map: `summary`, a `sample`, and `frames()` for the rows of all instances.
+
+    Raises:
+        ConfigError: listing every invalid parameter.
+        DataError: if the shards cannot be used as given.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> import pandas as pd
+        >>> import cal
+        >>> folder, rng = tempfile.mkdtemp(), np.random.default_rng(0)
+        >>> rows = {"id": range(90), "vector": list(rng.normal(size=(90, 4))), "label": ["a", "b", "c"] * 30}
+        >>> pd.DataFrame(rows).to_parquet(f"{folder}/part-0.parquet")
+        >>> drawn = cal.map_shards(folder, vector_column="vector", n_epochs=3, workers=1, output=f"{folder}/map")
+        >>> len(drawn), sum(len(frame) for frame in drawn.frames(["id", "region"]))
+        (90, 90)
+    """
+    check_arguments(map_shards, {"quiet": quiet})
+    return make(MapShardsRequest, {"shards": shards, **parameters}).run(quiet=quiet)
