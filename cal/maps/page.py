@@ -22,7 +22,7 @@ MOST_POINTS = 100_000  # more are slow to draw and select
 SAMPLE = 50_000  # points drawn over the density if there are more
 N_ARROWS = 40  # more would hide one another
 TEXT_LENGTH = 500  # characters of a text that are shown and searched
-BINS = 100  # of a density, in each direction
+_BINS = 100  # of a density, in each direction
 _COLOURS = 12  # colours of the page for names
 
 
@@ -111,7 +111,7 @@ def map_page(
     if density is not None:
         data["density"] = _cells_of(density)
     elif len(points) > MOST_POINTS:
-        counts, _, _ = np.histogram2d(points[y], points[x], bins=BINS, range=data["ranges"][::-1])
+        counts, _, _ = np.histogram2d(points[y], points[x], bins=_BINS, range=data["ranges"][::-1])
         data["density"] = _cells_of(Density(counts, data["ranges"]))
         n_kept = N_ARROWS if start else 0  # arrows are drawn for all instances, not for the sample
         rest = np.random.default_rng(0).choice(len(points) - n_kept, SAMPLE - n_kept, replace=False)

@@ -13,13 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cal.dynamics.regions import AMBIGUOUS, EASY, HARD, OTHER, RULES
-from cal.maps.page import BINS
+from cal.maps.page import Density
 from cal.shards.finding import write_table
 from cal.streams import uniform_of
 
 REGIONS = (EASY, AMBIGUOUS, HARD, OTHER)
-RANGES = [[-0.02, 0.52], [-0.04, 1.04]]
-"""Range of the density, of variability and of confidence."""
+_BINS = 300, 100
+_RANGES = [[-0.01, 0.51], [-0.04, 1.04]]  # of variability and confidence
 _ABOUT, _SUMS = b"cal", ("confidence", "variability")
 
 
@@ -76,7 +76,7 @@ def summarise_part(output: str, rows: str, n_classes: int, most: int, seed: int)
     table = pq.read_table(rows)
     gold, region = table["gold"].to_numpy(), table["region"].combine_chunks().indices.to_numpy()
     confidence, variability = (table[name].to_numpy() for name in _SUMS)
-    counts, _, _ = np.histogram2d(variability, confidence, bins=BINS, range=RANGES)
+    counts, _, _ = np.histogram2d(variability, confidence, bins=_BINS, range=_RANGES)
     draws = uniform_of(seed, "map/sample", table["id"].to_pylist())[:, 0]
     chosen = lowest_of_each(region * n_classes + gold, draws, most)
     about = {
@@ -95,10 +95,18 @@ def read_summary(path: str) -> PartSummary:
     """What `summarise_part` has written."""
     table = pq.read_table(path)
     about = orjson.loads(table.schema.metadata[_ABOUT])
-    counts = np.array(about["counts"]).reshape(BINS, BINS)
+    counts = np.array(about["counts"]).reshape(_BINS[::-1])
     return PartSummary(
         about["n"], about["n_correct"], about["regions"], about["sums"], counts, table.replace_schema_metadata(None)
     )
+
+
+def density_of(summaries: Sequence[PartSummary]) -> Density:
+    """The density of all parts, without the empty margin to its right."""
+    counts = np.sum([each.counts for each in summaries], axis=0)
+    n_bins = int(np.flatnonzero(counts.any(axis=0)).max()) + 2
+    (low, high), y_range = _RANGES
+    return Density(counts[:, :n_bins], [[low, low + (high - low) * min(n_bins, _BINS[0]) / _BINS[0]], y_range])
 
 
 def lowest_of_each(groups: np.ndarray, draws: np.ndarray, most: int) -> np.ndarray:

@@ -15,11 +15,11 @@ import pyarrow.parquet as pq
 
 from cal.dynamics.regions import border_of, region_rule
 from cal.learners.tasks import Executor, FileTask, carry_out, executor_of
-from cal.maps.page import SAMPLE, Density, map_page
+from cal.maps.page import SAMPLE, map_page
 from cal.maps.shard_tasks import (
-    RANGES,
     REGIONS,
     PartSummary,
+    density_of,
     lowest_of_each,
     quantile_of,
     read_summary,
@@ -144,12 +144,11 @@ def _drawn(
     points = _sample(found, names, most)
     if has_column(parts[0], request.text_column):
         points = _with_texts(request, points, parts, executor, work)
-    density = Density(np.sum([each.counts for each in found], axis=0), RANGES)
     note = (
         f"{summary_text(summary).splitlines()[0]} Shown: the density of all {summary['n_instances']:,} instances, and "
         f"{len(points):,} of them as points, drawn evenly from regions and labels."
     )
-    page = map_page(with_label_names(points), title=summary["name"], note=note, density=density)
+    page = map_page(with_label_names(points), title=summary["name"], note=note, density=density_of(found))
     return ShardedMap(folder, summary, points, rows, page)
 
 
