@@ -45,9 +45,30 @@ def test_the_examples_with_scikit_learn_run_one_after_the_other(tmp_path, monkey
         assert isinstance(compose(request, command, words).learner, Scikit)
 
 
+LARGE = (ROOT / "docs" / "large_corpora.md").read_text(encoding="utf-8")
+
+
+def test_the_examples_with_shards_run_one_after_the_other(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": "large_corpora"}
+    for code in re.findall(r"```python\n(.*?)```", LARGE, re.DOTALL):
+        exec(compile(code, "large_corpora.md", "exec"), names)
+    assert len(names["labelled"]) == 90
+    assert sorted(path.name for path in (tmp_path / "map").iterdir() if path.is_file()) == [
+        *("config.yaml", "map.html", "sample.parquet", "shards.json"),
+    ]
+
+
+@pytest.mark.parametrize("line", re.findall(r"^cal .*$", LARGE, re.MULTILINE))
+def test_commands_on_shards_compose(line):
+    pytest.importorskip("distributed")
+    _, command, *words = shlex.split(line)
+    assert compose(registry.find_target(COMMANDS[command].request), command, words).shards
+
+
 @pytest.mark.parametrize(
     "line",
-    [line for line in README.splitlines() if re.match("cal (simulate|audit|correct|suspects|ask) (?!--)", line)],
+    [line for line in README.splitlines() if re.match("cal (simulate|audit|correct|suspects|ask|score|map-shards) (?!--)", line)],
 )
 def test_commands_compose(line):
     _, command, *words = shlex.split(line.split("   ")[0])
