@@ -53,6 +53,7 @@ def map_shards_in(request: MapShardsRequest, folder: Path, quiet: bool = True) -
         folder: folder for the map, in which finished parts are found again.
         quiet: hide progress bars.
     """
+    folder = folder.absolute()  # workers may be in other folders
     work = folder / "parts"
     work.mkdir(parents=True, exist_ok=True)
     columns = request.columns._replace(label=request.label_column)

@@ -68,11 +68,11 @@ def find_shards(given: Any) -> list[str]:
 
 
 def _local(given: str) -> list[str]:
-    path = Path(given)
+    path = Path(given).absolute()  # workers may be in other folders
     if path.is_dir():
         return sorted(map(str, path.rglob("*.parquet")))
     if not glob.has_magic(given):
-        return [given] if path.is_file() else []
+        return [str(path)] if path.is_file() else []
     pattern = str(path.relative_to(path.anchor))
     return sorted(map(str, Path(path.anchor).glob(pattern)))
 

@@ -42,6 +42,7 @@ def score_shards(request: ScoreRequest, folder: Path, quiet: bool = True) -> Cho
         folder: folder for the files of the work, in which finished parts are found again.
         quiet: hide progress bars.
     """
+    folder = folder.absolute()  # workers may be in other folders
     work = folder / "parts"
     work.mkdir(parents=True, exist_ok=True)
     columns = request.columns
