@@ -23,7 +23,7 @@ from cal.shards.labelled import ShardLabels, read_labels
 from cal.shards.reading import ShardColumns
 from cal.shards.score_result import ChosenDocuments
 from cal.shards.scorer import LabelledDocuments, Scorer, scorer_in
-from cal.shards.scoring import ScoredPart, read_scored, score_part
+from cal.shards.scoring import ScoredPart, read_scored, score_part, scores_file
 from cal.shards.vectors import ColumnVectors, TextVectors
 
 if TYPE_CHECKING:
@@ -54,18 +54,19 @@ def score_shards(request: ScoreRequest, folder: Path, quiet: bool = True) -> Cho
     executor = executor_of(request.workers, request.cluster, mark)
     path = _scorer(request, labels, parts, executor, work)
     alone = request.chooser.pointwise
+    n, scores = request.n if alone else request.candidates, folder / "scores"
     tasks = [
         FileTask.named(
-            *(work, score_part, str(path), tuple(part), request.n if alone else request.candidates),
-            str(folder / "scores" / f"{number:05d}-{Path(part.path).stem}.parquet") if request.scores else None,
+            *(work, score_part, str(path), tuple(part), n),
+            str(scores / f"part-{number:05d}-") if request.scores else None,
         )
         for number, part in enumerate(parts)
     ]
     if request.scores:
-        (folder / "scores").mkdir(exist_ok=True)
+        _keep_only(tasks, scores)
     carry_out(tasks, executor, "part", quiet)
     found = [read_scored(task.output) for task in tasks]
-    best = Best(request.n if alone else request.candidates, request.seed)
+    best = Best(n, request.seed)
     for each in found:
         if len(each.best):
             best.merge(each.best)
@@ -86,6 +87,17 @@ def score_shards(request: ScoreRequest, folder: Path, quiet: bool = True) -> Cho
         max(each.memory for each in found),
         list(notes),
     )
+
+
+def _keep_only(tasks: Sequence[FileTask], scores: Path) -> None:
+    """Removes scores of other commands, and lets parts be scored again whose scores somebody has removed."""
+    scores.mkdir(exist_ok=True)
+    wanted = {scores_file(str(task.arguments[3]), task.output): task for task in tasks}
+    for other in {*scores.iterdir()} - wanted.keys():
+        other.unlink()
+    for path, task in wanted.items():
+        if not path.exists():
+            Path(task.output).unlink(missing_ok=True)
 
 
 def _scorer(

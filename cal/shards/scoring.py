@@ -52,7 +52,7 @@ def score_part(output: str, scorer: str, part: tuple[Any, ...], n: int, scores: 
         scorer: file with the scorer.
         part: the part.
         n: number of documents to keep.
-        scores: file for the score of every candidate of the part; None keeps only the best.
+        scores: path, without its end, for the score of every candidate of the part; None keeps only the best.
     """
     loaded, watch = scorer_in(scorer), _Watch()
     best, n_documents, n_candidates, notes = Best(n, loaded.seed), 0, 0, dict[str, None]()
@@ -77,8 +77,9 @@ def score_part(output: str, scorer: str, part: tuple[Any, ...], n: int, scores: 
         notes |= dict.fromkeys(pool.notes[0])
         if scores is not None:
             every.append(pa.table({"id": candidates["id"], "score": scored}))
-    if scores is not None and every:
-        write_table(Path(scores), pa.concat_tables(every))
+    if scores is not None:
+        empty = pa.table({"id": pa.array([], pa.string()), "score": pa.array([], pa.float64())})
+        write_table(scores_file(scores, output), pa.concat_tables([empty, *every]))
     about: dict[str, Any] = {
         "documents": n_documents,
         "candidates": n_candidates,
@@ -88,6 +89,11 @@ def score_part(output: str, scorer: str, part: tuple[Any, ...], n: int, scores: 
     about["memory"] = most_memory()
     table = best.table.replace_schema_metadata({_ABOUT: orjson.dumps(about)})
     write_whole(Path(output), lambda file: pq.write_table(table, file))
+
+
+def scores_file(start: str, output: str) -> Path:
+    """The file for the score of every candidate, named like the output of the task."""
+    return Path(f"{start}{Path(output).name}")
 
 
 def read_scored(path: str) -> ScoredPart:

@@ -98,7 +98,8 @@ def kept(sharded, tmp_path_factory):
 
 
 def content(folder):
-    return {path.name: path.read_bytes() for path in [folder / "chosen.csv", *sorted((folder / "scores").iterdir())]}
+    files = [folder / "chosen.csv", *sorted((folder / "scores").iterdir())]
+    return {path.name.partition("-")[0] + str(number): path.read_bytes() for number, path in enumerate(files)}
 
 
 def test_processes_choose_the_same(sharded, kept, tmp_path):
@@ -123,6 +124,19 @@ def test_every_score_is_kept_on_request(sharded, kept):
     chosen = pd.read_csv(kept / "chosen.csv")
     np.testing.assert_allclose(best, chosen["score"])
     assert list(chosen.columns) == ["id", "text", "label", "suggested", "probability", "score"]
+
+
+def test_kept_scores_are_those_of_the_last_command(sharded, tmp_path):
+    given = {**GIVEN, "scores": True, "output": tmp_path}
+    for strategy in ("margin", "entropy", "margin"):
+        found = cal.score(sharded.folder, sharded.labelled, 20, strategy=strategy, **given)
+        files = sorted((tmp_path / "scores").iterdir())
+        assert len(files) == 3
+        scores = pd.concat(map(pd.read_parquet, files)).set_index("id")["score"]
+        np.testing.assert_array_equal(scores[found.ids], found.rows["score"])
+    files[0].unlink()
+    cal.score(sharded.folder, sharded.labelled, 20, **given)
+    assert sorted((tmp_path / "scores").iterdir()) == files
 
 
 def test_finished_parts_are_not_scored_again(sharded, tmp_path):
