@@ -73,6 +73,36 @@ def test_starting_is_measured_and_peers_that_are_missing_are_named():
 
 
 @pytest.mark.slow
+def test_growth_with_the_pool_is_measured_and_a_missing_peer_is_named():
+    measured = result_of("pool_sizes", "margin", "averaged_margin", "--sizes", 300, 3000, *NO_PEERS)
+    assert [row["strategy"] for row in measured["rows"]] == ["margin", "averaged_margin"]
+    for row in measured["rows"]:
+        assert [size["candidates"] for size in row["sizes"]] == [300, 3000]
+        assert_measured(*(size["seconds"] for size in row["sizes"]), row["held_mb"])
+        assert math.isfinite(row["growth_seconds"])
+    assert {peer["reason"] for peer in measured["rows"][0]["peers"]} == {"missing"}
+    assert [sentence.split()[0] for sentence in measured["missing"]] == ["skactiveml", "small_text"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("limit", "said"), [(["--limit", 1e-6], "over 1e-06 s"), (["--memory", 0.01], "over 0.01 GB")])
+def test_a_strategy_that_cannot_do_a_pool_is_not_tried_on_larger_ones(limit, said):
+    (row,) = result_of("pool_sizes", "margin", "--sizes", 300, 600, 900, *limit, *NO_PEERS)["rows"]
+    assert [(size["candidates"], size["reason"]) for size in row["sizes"]] == [(300, said)]
+
+
+def test_the_exponent_of_growth_is_that_of_the_last_two_sizes(monkeypatch):
+    monkeypatch.syspath_prepend(FOLDER)
+    import pool_sizes
+
+    sizes = [10**4, 10**5, 10**6]
+    assert pool_sizes.growth(sizes, [5.0, 2.0, 200.0]) == 2
+    assert pool_sizes.growth(sizes, [3.0, 3.0]) == 0
+    assert pool_sizes.growth(sizes, [3.0]) is None
+    assert pool_sizes.growth(sizes, [3.0, 0.0]) is None  # nothing grows from nothing
+
+
+@pytest.mark.slow
 def test_filtering_is_measured_beside_scikit_learn():
     measured = result_of("aflite", "--instances", 500, "--peer-probes", 1)
     assert_measured(*(measured[key] for key in ("seconds", "probe_ms", "sklearn_probe_ms", "sklearn_ratio")))

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cal.acquisition.base import Acquisition, chosen
 from cal.acquisition.clustering import spread
-from cal.acquisition.distances import CHUNK, unit
+from cal.acquisition.distances import unit, unit_blocks
 from cal.acquisition.pool import Batch, Pool
 from cal.acquisition.uncertainty import Margin
 from cal.checks import refuse, whole_numbers
@@ -113,17 +113,18 @@ def near(x: Tensor, anchors: Tensor, n_neighbours: int) -> Tensor:
         >>> near(x, torch.tensor([[1.0, 0.0], [0.6, 0.8]]), 1).tolist()
         [1, 2, 3, 0]
     """
-    x = unit(x)
     if not len(anchors):
         return torch.arange(len(x), device=x.device)
-    nearest = x.new_full((len(x),), _NOWHERE)
-    best, retrieved = x.new_empty(len(anchors), 0), torch.empty(len(anchors), 0, dtype=torch.long, device=x.device)
-    for start in range(0, len(x), CHUNK):
-        chunk = x[start : start + CHUNK]
-        similarities = anchors.to(x) @ chunk.T  # (anchor, chunk)
-        similarities[:, ~chunk.any(dim=1)] = _NOWHERE
-        nearest[start : start + CHUNK] = similarities.amax(dim=0)
-        instances = torch.arange(start, start + len(chunk), device=x.device).expand_as(similarities)
+    nearest = x.new_full((len(x),), _NOWHERE, dtype=torch.float64)
+    best, retrieved = (
+        nearest.new_empty(len(anchors), 0),
+        torch.empty(len(anchors), 0, dtype=torch.long, device=x.device),
+    )
+    for block, vectors in unit_blocks(x):
+        similarities = anchors.to(vectors) @ vectors.T  # (anchor, block)
+        similarities[:, ~vectors.any(dim=1)] = _NOWHERE
+        nearest[block] = similarities.amax(dim=0)
+        instances = torch.arange(block.start, block.start + len(vectors), device=x.device).expand_as(similarities)
         both = torch.cat([best, similarities], dim=1)
         best, places = both.topk(min(n_neighbours, both.shape[1]), dim=1)
         retrieved = torch.cat([retrieved, instances], dim=1).gather(1, places)

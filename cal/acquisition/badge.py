@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from cal.acquisition.clustering import Geometric, d2_sampling, ranked
+from cal.acquisition.distances import CHUNK
 from cal.acquisition.gradient_embeddings import GradientEmbeddings
 from cal.acquisition.pool import Pool
 
@@ -45,7 +47,7 @@ def spread_gradients(gradients: GradientEmbeddings, draws: Tensor) -> Tensor:
     """
     # In float64, because float32 cannot represent the squared errors of confident predictions.
     errors, embeddings = gradients.errors.double(), gradients.embeddings.double()
-    squares = errors.square().sum(dim=1) * embeddings.square().sum(dim=1)  # (candidate,)
+    squares = _squared_lengths(errors) * _squared_lengths(embeddings)  # (candidate,)
 
     def squared_distances(candidate: int) -> Tensor:
         products = (errors @ errors[candidate]) * (embeddings @ embeddings[candidate])
@@ -56,6 +58,11 @@ def spread_gradients(gradients: GradientEmbeddings, draws: Tensor) -> Tensor:
         return distances
 
     return d2_sampling(squared_distances, len(errors), draws)
+
+
+def _squared_lengths(x: Tensor) -> Tensor:
+    """(instance,) squared lengths, without a copy of all vectors."""
+    return torch.cat([block.square().sum(dim=1) for block in x.split(CHUNK)])
 
 
 def _from_differences(errors: Tensor, embeddings: Tensor, error: Tensor, embedding: Tensor) -> Tensor:

@@ -44,7 +44,8 @@ class Bald(_McDropout):
 
     def score(self, pool: Pool) -> Tensor:
         probs = pool.mc_probs(self.n_samples)  # (run, sample, candidate, class)
-        return entropy(probs.mean(dim=1)) - entropy(probs).mean(dim=1)
+        each = torch.stack([entropy(sample) for sample in probs.unbind(dim=1)], dim=1)  # (run, sample, candidate)
+        return entropy(probs.mean(dim=1)) - each.mean(dim=1)
 
 
 @dataclass

@@ -218,8 +218,12 @@ def lloyd(x: Tensor, centres: Tensor, max_iterations: int) -> Clusters:
 
 def assigned(x: Tensor, centres: Tensor) -> Clusters:
     """Assigns (instance, width) vectors to the nearest of (cluster, width) centres."""
-    chunks = [squared_distances(chunk, centres).min(dim=1) for chunk in x.split(CHUNK)]
-    squares, assignment = (torch.cat(parts) for parts in zip(*chunks, strict=True))
+    # Not in a list of parts: small tensors between large ones that come and go keep their memory from being used again.
+    squares = torch.empty(len(x), dtype=torch.float64, device=x.device)
+    assignment = torch.empty(len(x), dtype=torch.long, device=x.device)
+    for start in range(0, len(x), CHUNK):
+        chunk = slice(start, start + CHUNK)
+        squares[chunk], assignment[chunk] = squared_distances(x[chunk], centres).min(dim=1)
     return Clusters(centres, assignment, squares.sqrt())
 
 

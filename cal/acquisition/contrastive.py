@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from cal.acquisition.base import Acquisition
-from cal.acquisition.distances import CHUNK, squared_distances, unit
+from cal.acquisition.distances import squared_distances, unit, unit_blocks
 from cal.acquisition.pool import Pool
 from cal.checks import refuse, whole_numbers
 
@@ -44,12 +44,11 @@ class ContrastiveAl(Acquisition):
         log_probs = torch.log_softmax(pool.logits.double(), dim=-1)  # finite even if a probability underflows
         k = min(self.n_neighbours, pool.labelled.shape[1])
         for run, labelled_probs in enumerate(pool.labelled_probs):
-            candidates, labelled = unit(pool.embeddings[run]), unit(pool.labelled_embeddings[run])
+            labelled = unit(pool.labelled_embeddings[run])
             undirected = ~labelled.any(dim=1)
             negentropy = torch.xlogy(labelled_probs, labelled_probs).sum(dim=-1)  # (labelled,)
-            for start in range(0, scores.shape[1], CHUNK):
-                chunk = slice(start, start + CHUNK)
-                distances = squared_distances(candidates[chunk], labelled).masked_fill(undirected, torch.inf)
+            for chunk, candidates in unit_blocks(pool.embeddings[run]):
+                distances = squared_distances(candidates, labelled).masked_fill(undirected, torch.inf)
                 nearest = distances.topk(k, largest=False, sorted=False).indices  # (candidate, neighbour)
                 cross_entropy = -(labelled_probs[nearest].mean(dim=1) * log_probs[run, chunk]).sum(dim=-1)
                 scores[run, chunk] = negentropy[nearest].mean(dim=1) + cross_entropy

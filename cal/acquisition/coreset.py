@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cal.acquisition.clustering import Geometric
-from cal.acquisition.distances import CHUNK, distances_to_one, squared_distances
+from cal.acquisition.clustering import Geometric, assigned
+from cal.acquisition.distances import distances_to_one
 from cal.acquisition.pool import Pool
 
 
@@ -46,13 +46,12 @@ def k_centre(x: Tensor, centres: Tensor, n: int) -> tuple[Tensor, Tensor]:
         >>> k_centre(x, torch.tensor([[0.0]]), 2)
         (tensor([2, 3]), tensor([6., 4.], dtype=torch.float64))
     """
-    x = x.double()
-    nearest = torch.cat([squared_distances(chunk, centres).amin(dim=1).sqrt() for chunk in x.split(CHUNK)])
+    nearest = assigned(x, centres).distances
     chosen, distances = [], []
     for _ in range(n):
         distance, instance = nearest.max(dim=0)
         chosen.append(instance)
         distances.append(distance)
-        nearest = torch.minimum(nearest, distances_to_one(x, int(instance)))
+        nearest = torch.minimum(nearest, distances_to_one(x, int(instance), torch.float64))
         nearest[instance] = -1  # never again, even if only copies are left
     return torch.stack(chosen), torch.stack(distances)

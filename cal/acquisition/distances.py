@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -38,9 +40,15 @@ def squared_distances(x: Tensor, others: Tensor) -> Tensor:
     return distances
 
 
-def distances_to_one(x: Tensor, instance: int) -> Tensor:
-    """(instance,) Euclidean distances of (instance, width) vectors from one of them, from their differences."""
-    return torch.cdist(x, x[instance, None], compute_mode="donot_use_mm_for_euclid_dist").squeeze(1)
+def distances_to_one(x: Tensor, instance: int, dtype: torch.dtype | None = None) -> Tensor:
+    """(instance,) Euclidean distances of (instance, width) vectors from one of them, from their differences.
+
+    They are computed in a data type of choice, without a copy of all vectors in it.
+    """
+    dtype, one = x.dtype if dtype is None else dtype, x[instance, None]
+    chunks = [x] if x.dtype == dtype else x.split(CHUNK)
+    exact = "donot_use_mm_for_euclid_dist"
+    return torch.cat([torch.cdist(chunk.to(dtype), one.to(dtype), compute_mode=exact).squeeze(1) for chunk in chunks])
 
 
 def unit(x: Tensor) -> Tensor:
@@ -57,8 +65,33 @@ def unit(x: Tensor) -> Tensor:
     """
     made = x.to(torch.float64, copy=True)  # changed in place, because a large corpus leaves no room for more
     lengths = torch.linalg.vector_norm(made, dim=1)
+    return _scaled(made, lengths, _least(lengths))
+
+
+def unit_blocks(x: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    """The vectors that `unit` makes, some at a time: without a copy of all of them in float64.
+
+    Args:
+        x: (instance, width) vectors.
+
+    Yields:
+        A slice of the instances, and the (block, width) vectors of these.
+    """
+    lengths = torch.cat([torch.linalg.vector_norm(block.double(), dim=1) for block in x.split(CHUNK)])
+    least = _least(lengths)
+    for start in range(0, len(x), CHUNK):
+        block = slice(start, start + CHUNK)
+        yield block, _scaled(x[block].to(torch.float64, copy=True), lengths[block], least)
+
+
+def _least(lengths: Tensor) -> float:
+    """The length below which a vector is a rounding error of zero."""
     some = lengths[lengths > 0]
-    least = _NEGLIGIBLE * some.median() if len(some) else torch.inf
-    made /= lengths.clamp(min=1e-300).unsqueeze(1)
-    made[~(lengths >= least)] = 0.0
-    return made
+    return float(_NEGLIGIBLE * some.median()) if len(some) else torch.inf
+
+
+def _scaled(x: Tensor, lengths: Tensor, least: float) -> Tensor:
+    """Vectors divided by their lengths in place, and zeros for those shorter than the least."""
+    x /= lengths.clamp(min=1e-300).unsqueeze(1)
+    x[~(lengths >= least)] = 0.0
+    return x

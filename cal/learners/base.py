@@ -19,7 +19,7 @@ from cal.dynamics.training_dynamics import Capture, TrainingDynamics
 from cal.errors import ConfigError
 from cal.streams import Streams
 
-_ROWS = 65_536  # instances whose logits become probabilities together
+_ROWS = 65_536  # instances whose logits become probabilities, or whose embeddings are used, together
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,10 @@ class Prediction:
         return probs
 
     def blocks(self) -> Iterator[tuple[slice, Tensor]]:
-        """The embeddings in blocks: slices of the instances, and (run, block, width) numbers; one block if all fit."""
-        yield slice(None), self.embeddings
+        """The embeddings in blocks: slices of the instances, and (run, block, width) numbers."""
+        for start in range(0, self.embeddings.shape[1], _ROWS):
+            chunk = slice(start, start + _ROWS)
+            yield chunk, self.embeddings[:, chunk]
 
 
 class LatePrediction(Prediction):

@@ -264,13 +264,12 @@ class MLPLearner:
         net, draws = self.net, streams.start("mc_dropout")
         kept = [draws.keep(1 - net.dropout, sum(net.widths[1:-1])) for _ in range(n_samples)]  # each (run, unit)
         with phase("dropout"):
-            logits = self._sampled(instances, kept)
-        return torch.softmax(logits.to(torch.float64), dim=-1)
+            return self._sampled(instances, kept)
 
     def _sampled(self, instances: Tensor, kept: Sequence[Tensor]) -> Tensor:
-        """(run, sample, instance, class) logits of networks; `kept` has the (run, unit) units kept in each sample."""
+        """(run, sample, instance, class) probabilities; `kept` has the (run, unit) units kept in each sample."""
         net, (n_runs, n) = self.net, instances.shape
-        logits = self.x_train.new_empty(n_runs, len(kept), n, self.n_classes)
+        probs = self.x_train.new_empty(n_runs, len(kept), n, self.n_classes, dtype=torch.float64)
         for run in range(n_runs):
             samples = [net.thinned(run, units[run]) for units in kept]
             for chunk in [slice(start, start + self._chunk) for start in range(0, n, self._chunk)]:
@@ -280,8 +279,8 @@ class MLPLearner:
                     h = shared[..., units]
                     for weight, bias in layers:
                         h = net.affine(h.relu_(), weight[None], bias[None, None])
-                    logits[run, sample, chunk] = h[0]
-        return logits
+                    probs[run, sample, chunk] = torch.softmax(h[0].to(torch.float64), dim=-1)
+        return probs
 
     def over(self, inputs: Features) -> MLPLearner:
         """The same perceptrons over other documents."""

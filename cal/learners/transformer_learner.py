@@ -149,13 +149,13 @@ class TransformerLearner:
             name = self.tokens.model.name
             raise StrategyError(f"{name} has no dropout to sample networks by. Leave the strategy out.")
         keys = Keyed.of(streams, "mc_dropout")
-        logits = instances.new_empty(
-            *instances.shape[:1], n_samples, instances.shape[1], self.n_classes, dtype=torch.float32
-        )
+        n_runs, n = instances.shape
+        probs = instances.new_empty(n_runs, n_samples, n, self.n_classes, dtype=torch.float64)
         with phase("dropout"):
             for sample in range(n_samples):
-                logits[:, sample] = self._scored("train", instances, networks=keys.derived(sample)).logits
-        return torch.softmax(logits.to(torch.float64), dim=-1)
+                logits = self._scored("train", instances, networks=keys.derived(sample)).logits
+                probs[:, sample] = torch.softmax(logits.to(torch.float64), dim=-1)
+        return probs
 
     def select(self, rows: Sequence[int]) -> TransformerLearner:
         chosen = copy.copy(self)

@@ -31,6 +31,7 @@ QUICK = {
     "aso": ["--strategies", "2", "--scores", "10", "--bootstraps", "20"],
     "scaling": ["--repeats", "1", "--quick"],
     "strategies": ["--candidates", "1000", "random", "entropy", "badge"],
+    "pool_sizes": ["random", "entropy", "--sizes", "300", "3000"],
     "logs": ["--instances", "500"],
     "recorder": ["--instances", "200", "--epochs", "1"],
     "peers": ["--rounds", "1"],
@@ -47,9 +48,10 @@ QUICK = {
     "finetune": ["--examples", "64", "--epochs", "1", "--seeds", "1"],
 }
 """Every benchmark, in the order in which they run, and what makes it tiny."""
+SHORTER = {"pool_sizes": ["--sizes", "10000", "100000"]}  # larger pools take hours
 WITH_DATA, WITH_PEERS = (
     ("peers", "grid", "lsa", "suspects", "cluster", "finetune"),
-    ("startup", "strategies", "peers", "learn"),
+    ("startup", "strategies", "pool_sizes", "peers", "learn"),
 )
 
 
@@ -59,7 +61,7 @@ class Failed(Exception):
 
 def words_of(name: str, given: argparse.Namespace) -> list[str]:
     """The options of a benchmark."""
-    words = ["--json", *(QUICK[name] if given.quick else [])]
+    words = ["--json", *(QUICK[name] if given.quick else SHORTER.get(name, []))]
     words += ["--data", str(given.data)] if name in WITH_DATA and given.data else []
     return words + (["--peers", str(given.peers)] if name in WITH_PEERS else [])
 

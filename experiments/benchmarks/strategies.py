@@ -32,6 +32,7 @@ from peers_env import INSTALL, add_peers
 N_LABELLED, WIDTH, N_CLASSES, N_CHOSEN = 1000, 300, 4, 50
 PARAMETERS = {"mix": {"margin": 1, "coreset": 1}}
 SLOW_BY_NATURE = ("batch_bald",)
+NO_MEMORY = ("MemoryError", "Unable to allocate", "allocate memory", "bad_alloc")  # what libraries say
 PEERS = {
     "random": ["skactiveml:RandomSampling", "small_text:RandomSampling"],
     "least_confidence": ["skactiveml:least_confident"],
@@ -107,8 +108,8 @@ def ours(name: str, n_candidates: int, folder: Path) -> dict:
     return measured(lambda: chosen(strategy, pool, N_CHOSEN).positions, before) | {"looking": looking[-1]}
 
 
-def save_for_peers(n_candidates: int, folder: Path) -> None:
-    pool = our_pool(n_candidates, frozenset(), [])
+def save_pool(pool, folder: Path) -> None:
+    """What peers are given: probabilities and embeddings of labelled instances and candidates, and gold classes."""
     both = zip((pool.labelled_probs, pool.labelled_embeddings), (pool.probs, pool.embeddings), strict=True)
     for name, (labelled, candidates) in zip(("probs", "embeddings"), both, strict=True):
         np.save(folder / f"{name}.npy", np.concatenate([labelled[0].numpy(), candidates[0].numpy()]))
@@ -127,6 +128,8 @@ def _skactiveml(method: str, probs: np.ndarray, embeddings: np.ndarray, gold: np
     from skactiveml import pool
     from skactiveml.base import SkactivemlClassifier
 
+    n_labelled, n_classes = len(gold), probs.shape[1]
+
     class Finished(SkactivemlClassifier):
         """Says what was predicted before."""
 
@@ -134,15 +137,15 @@ def _skactiveml(method: str, probs: np.ndarray, embeddings: np.ndarray, gold: np
             return self
 
         def predict_proba(self, X):
-            return probs if len(X) == len(probs) else probs[-len(X) :] if len(X) > N_LABELLED else probs[: len(X)]
+            return probs if len(X) == len(probs) else probs[-len(X) :] if len(X) > n_labelled else probs[: len(X)]
 
         def predict(self, X):
             return self.predict_proba(X).argmax(axis=1)
 
     y = np.full(len(probs), np.nan)
-    y[:N_LABELLED] = gold
-    classifier = Finished(classes=list(range(N_CLASSES)))
-    classifier.classes_ = np.arange(N_CLASSES)
+    y[:n_labelled] = gold
+    classifier = Finished(classes=list(range(n_classes)))
+    classifier.classes_ = np.arange(n_classes)
     if method in ("least_confident", "margin_sampling", "entropy"):
         strategy = pool.UncertaintySampling(method=method, random_state=0)
         return lambda: strategy.query(embeddings, y, classifier, fit_clf=False, batch_size=N_CHOSEN)
@@ -166,37 +169,38 @@ def _small_text(method: str, probs: np.ndarray, embeddings: np.ndarray, gold: np
 
     rows = np.arange(len(probs))
     strategy = getattr(small_text, method)()
-    given = (Finished(), rows, rows[N_LABELLED:], rows[:N_LABELLED], gold)
+    given = (Finished(), rows, rows[len(gold) :], rows[: len(gold)], gold)
     return lambda: strategy.query(*given, n=N_CHOSEN)
 
 
 def measured(query, before=lambda: None) -> dict:
-    """Seconds of what comes before a query and of the query, and MB at the peak of both."""
+    """Seconds of what comes before a query and of the query, also those of the CPU, and MB at the peak of both."""
     Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here
-    held, start = resident("VmRSS"), time.perf_counter()
+    held, start, cpu_start = resident("VmRSS"), time.perf_counter(), time.process_time()
     before()
-    begun = time.perf_counter()
+    begun, cpu_begun = time.perf_counter(), time.process_time()
     positions = np.asarray(query()).ravel()
-    end = time.perf_counter()
+    end, cpu_end = time.perf_counter(), time.process_time()
     assert len(set(positions.tolist())) == N_CHOSEN
-    return {"seconds": end - start, "own": end - begun, "mb": resident("VmHWM") - held}
+    seconds = {"seconds": end - start, "own": end - begun, "cpu": cpu_end - cpu_start, "own_cpu": cpu_end - cpu_begun}
+    return seconds | {"mb": resident("VmHWM") - held}
 
 
 def resident(field: str) -> float:
     return int(Path("/proc/self/status").read_text().split(f"{field}:")[1].split()[0]) / 1024
 
 
-def in_a_process(python: str, words: list[str], limit: float | None) -> dict | str:
+def in_a_process(python: str, words: list[str], limit: float | None, memory: float = 12) -> dict | str:
+    """What a script prints as JSON, or why it did not; it sets the limit of its memory, in GB, itself."""
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     try:
-        run = subprocess.run(
-            [python, __file__, *words], capture_output=True, text=True, timeout=limit, env=os.environ | threads
-        )
+        run = subprocess.run([python, *words], capture_output=True, text=True, timeout=limit, env=os.environ | threads)
     except subprocess.TimeoutExpired:
         return f"over {limit:.0f} s"
     if run.returncode:
-        last = run.stderr.strip().splitlines()[-1] if run.stderr.strip() else f"exit code {run.returncode}"
-        return "over 12 GB" if "MemoryError" in last or "Unable to allocate" in last else last[:90]
+        said = run.stderr.strip().splitlines() if run.returncode > 0 else []  # nothing about a signal
+        last = said[-1] if said else f"exit code {run.returncode}"
+        return f"over {memory:g} GB" if any(words in last for words in NO_MEMORY) else last[:90]
     return json.loads(run.stdout.splitlines()[-1])
 
 
@@ -217,10 +221,10 @@ def compare(given: argparse.Namespace, missing: dict[str, str], scratch: Path, t
     size = ["--candidates", str(given.candidates), "--folder", str(scratch)]
     found = {rival for rivals in PEERS.values() for rival in rivals if rival.partition(":")[0] not in missing}
     if any(found.intersection(PEERS.get(name, [])) for name in given.names):
-        save_for_peers(given.candidates, scratch)
+        save_pool(our_pool(given.candidates, frozenset(), []), scratch)
     rows = []
     for name in given.names:
-        mine = in_a_process(sys.executable, ["--one", "ours", name, *size], None)
+        mine = in_a_process(sys.executable, [__file__, "--one", "ours", name, *size], None)
         if isinstance(mine, str):
             sys.exit(f"{name}: {mine}")
         slow = f"  and {mine['looking']:.1f} s for 30 looks while training" if mine["looking"] else ""
@@ -233,7 +237,7 @@ def compare(given: argparse.Namespace, missing: dict[str, str], scratch: Path, t
             if rival not in found:
                 peers.append(beside(mine, rival, "missing"))
                 continue
-            theirs = in_a_process(str(given.peers), ["--one", "peer", rival, *size], given.limit)
+            theirs = in_a_process(str(given.peers), [__file__, "--one", "peer", rival, *size], given.limit)
             peers.append(beside(mine, rival, theirs))
             figures = "{seconds:8.2f} s {mb:8.0f} MB  {ratio:.1f}x ours"
             took = theirs if isinstance(theirs, str) else figures.format(**peers[-1])

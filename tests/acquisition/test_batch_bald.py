@@ -56,6 +56,28 @@ def test_it_gathers_information_greedily(oracle_pool, monkeypatch):
         np.testing.assert_allclose(chosen.scores[run].cumsum(0), reached, atol=1e-8)
 
 
+def test_many_classes_are_gathered_in_tiles(oracle_pool, monkeypatch):
+    """Forty classes, three labels: all 64,000 configurations, a few of them and of their labels at a time."""
+    monkeypatch.setattr("cal.acquisition.batch_bald._TILE", {"cpu": (7, 90)})
+    samples = random_samples(n_runs=1, n_samples=20, n=6, n_classes=40)
+    chosen = BatchBald(20, n_configurations=40**3).select(pool_of(oracle_pool, samples), 3)
+    batch, reached = greedy(samples[0, :, 1:].numpy(), 3)
+    assert chosen.positions[0].tolist() == batch
+    np.testing.assert_allclose(chosen.scores[0].cumsum(0), reached, atol=1e-8)
+
+
+@pytest.mark.parametrize("n_classes", [2, 30, 200])
+def test_single_precision_decides_nothing(oracle_pool, monkeypatch, n_classes):
+    """A batch of sampled configurations, with copies, is that of gains in double precision."""
+    samples = random_samples(n_samples=20, n=200, n_classes=n_classes, scale=1.0)
+    samples[:, :, 100:150] = samples[:, :, 150:200]
+    fast = BatchBald(20, n_configurations=50).select(pool_of(oracle_pool, samples), 15)
+    monkeypatch.setattr("cal.acquisition.batch_bald._SLACK", np.inf)
+    slow = BatchBald(20, n_configurations=50).select(pool_of(oracle_pool, samples), 15)
+    assert torch.equal(fast.positions, slow.positions)
+    assert torch.equal(fast.scores, slow.scores)
+
+
 def test_the_first_is_that_of_bald(oracle_pool):
     pool = pool_of(oracle_pool, random_samples(n=300))
     first, bald = BatchBald(N_SAMPLES).select(pool, 1), Bald(N_SAMPLES).select(pool, 1)

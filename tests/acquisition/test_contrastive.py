@@ -23,7 +23,7 @@ def task():
 @pytest.mark.oracle("contrastive_al")
 @pytest.mark.parametrize("k", [1, 10, N_LABELLED, 99])
 def test_it_is_the_mean_divergence_from_the_nearest_labelled(oracle_pool, task, k, monkeypatch):
-    monkeypatch.setattr("cal.acquisition.contrastive.CHUNK", 8)
+    monkeypatch.setattr("cal.acquisition.distances.CHUNK", 8)
     logits, embeddings = task
     expected = np.empty((N_RUNS, N - N_LABELLED))
     for run in range(N_RUNS):

@@ -5,7 +5,7 @@ from fractions import Fraction
 import pytest
 import torch
 
-from cal.acquisition.distances import CHUNK, squared_distances, unit
+from cal.acquisition.distances import CHUNK, distances_to_one, squared_distances, unit, unit_blocks
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e3, 1e8])
@@ -37,3 +37,17 @@ def test_vectors_of_extreme_length_have_a_direction():
     x = torch.tensor([[3e30, 4e30], [3e29, 0.0], [0.0, 0.0]])
     torch.testing.assert_close(unit(x), torch.tensor([[0.6, 0.8], [1.0, 0.0], [0.0, 0.0]]).double())
     torch.testing.assert_close(unit(x * 1e-60), unit(x) * 0)  # float32 has no such numbers
+
+
+@pytest.mark.parametrize("n", [0, 1, CHUNK + 9])
+def test_vectors_of_length_1_are_the_same_some_at_a_time(n):
+    x = torch.randn(n, 7, generator=torch.Generator().manual_seed(n))
+    x[5:9], x[9:12] = 0.0, x[9:12] * 1e-9
+    blocks = list(unit_blocks(x))
+    assert torch.equal(torch.cat([x[:0].double(), *(vectors for _, vectors in blocks)]), unit(x))
+    assert all(torch.equal(vectors, unit(x)[block]) for block, vectors in blocks)
+
+
+def test_distances_to_one_are_those_of_a_copy_in_double_precision():
+    x = torch.randn(CHUNK + 9, 7, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(distances_to_one(x, 3, torch.float64), distances_to_one(x.double(), 3))

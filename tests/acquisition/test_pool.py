@@ -53,6 +53,8 @@ def embedded(pool: Pool) -> torch.Tensor:
 
 
 def test_blocks_of_embeddings_are_the_embeddings(pool, trained_pool, monkeypatch):
+    monkeypatch.setattr("cal.learners.base._ROWS", 9)
+    assert [block.shape[1] for _, block in pool.embedding_blocks()] == [9] * 5 + [5]
     assert torch.equal(embedded(pool), pool.embeddings)
     monkeypatch.setattr(mlp, "_MOST_EMBEDDED", 0)
     monkeypatch.setitem(mlp._CHUNK, "cpu", 7)
