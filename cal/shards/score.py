@@ -65,10 +65,7 @@ def score_shards(request: ScoreRequest, folder: Path, quiet: bool = True) -> Cho
         (folder / "scores").mkdir(exist_ok=True)
     carry_out(tasks, executor, "part", quiet)
     found = [read_scored(task.output) for task in tasks]
-    best = Best(request.n if alone else request.candidates, request.seed)
-    for each in found:
-        if len(each.best):
-            best.merge(each.best)
+    best = merged(found, request.n if alone else request.candidates, request.seed)
     table, notes = best.table, dict.fromkeys(note for each in found for note in each.notes)
     n_candidates = sum(each.n_candidates for each in found)
     refuse_repeated(table["id"])
@@ -88,6 +85,15 @@ def score_shards(request: ScoreRequest, folder: Path, quiet: bool = True) -> Cho
     )
 
 
+def merged(found: Sequence[ScoredPart], n: int, seed: int) -> Best:
+    """The n best documents of some parts."""
+    best = Best(n, seed)
+    for each in found:
+        if len(each.best):
+            best.merge(each.best)
+    return best
+
+
 def _scorer(
     request: ScoreRequest, labels: ShardLabels, parts: Sequence[ShardPart], executor: Executor, work: Path
 ) -> Path:
@@ -99,8 +105,21 @@ def _scorer(
     path = work / f"scorer-{hashlib.blake2b(told.encode(), digest_size=12).hexdigest()}"
     if path.exists():
         return path
+    found = find_documents(list(labels.known), parts, request.columns, executor, work)
+    write_pickled(path, train_scorer(request, labels, found, parts))
+    return path
+
+
+def train_scorer(request: ScoreRequest, labels: ShardLabels, found: pa.Table, parts: Sequence[ShardPart]) -> Scorer:
+    """Trains the classifier that scores.
+
+    Args:
+        request: what to choose, and how.
+        labels: what is labelled.
+        found: the labelled documents that the shards have.
+        parts: all parts, from which the documents are drawn that vectors of texts are fitted on.
+    """
     columns = request.columns
-    found = find_documents(list(labels.known), parts, columns, executor, work)
     documents = _with_lacking(found, labels, columns)
     order = np.argsort(np.array(documents["id"].to_pylist(), dtype=object), kind="stable")
     documents = documents.take(pa.array(order))
@@ -121,8 +140,7 @@ def _scorer(
         [*labels.known, *labels.nobody_knows],
     )  # fmt: skip
     scorer.scores(scorer.pool(documents.slice(0, 1)))  # so that what the strategy learns is in the file, too
-    write_pickled(path, scorer)
-    return path
+    return scorer
 
 
 def _chosen_kind(kind: Any, texts: Sequence[str]) -> Any:
