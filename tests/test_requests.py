@@ -161,6 +161,7 @@ NEEDED = {
     "ServeRequest": {"project": "reviews.db", "learn": True},
     "AskRequest": {"unlabelled": "texts.csv"},
     "ScoreRequest": {"shards": "corpus", "labelled": "labels.csv"},
+    "ScoresPlanRequest": {"shards": "corpus", "labelled": "labels.csv"},
     "LabelStudioRequest": {"folder": "learned"},
     "CorrectRequest": {"dataset": {"files": {"path": "my.csv"}}, "corrections": "suspects.csv"},
 }

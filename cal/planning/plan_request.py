@@ -83,8 +83,14 @@ class PlanRequest(Request):
         """
         from cal.planning.work_plan import WorkPlan
 
-        hours, n_nodes = seconds / 3600, -(-self.n_workers // (self.workers_per_node or _n_cores()))
-        off = half_width / 3600
+        on_node = min(self.workers_per_node or _n_cores(), self.n_workers)
+        hours, off, n_nodes = seconds / 3600, half_width / 3600, -(-self.n_workers // on_node)
+        if on_node > self.n_processes:
+            notes = [
+                *notes,
+                f"Only {quantity(self.n_processes, 'process', 'processes')} measured at once; {on_node} workers of a "
+                "node may wait longer for its memory and disk.",
+            ]
         return WorkPlan(
             what=f"{what} with {quantity(self.n_workers, 'worker')}",
             workers=self.n_workers,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cal.arguments import check_arguments
@@ -31,6 +31,7 @@ class SimulationPlanRequest(PlanRequest, SimulationRequest):
 
     target: int | None = None
     parts: int | None = None
+    profile: bool = field(init=False, repr=False, default=False)
 
     def _resolve(self, problems: Problems) -> None:
         super()._resolve(problems)
