@@ -36,20 +36,24 @@ def half_width(samples: Sequence[float], n_ahead: float) -> float:
     return float(spread / values.mean())
 
 
-def makespan(durations: Sequence[float], workers: int) -> float:
+def makespan(tasks: Sequence[tuple[float, int]], workers: int) -> float:
     """Seconds until tasks are done that workers take one after the other, in this order.
 
+    Args:
+        tasks: seconds of a task, and the number of tasks alike.
+        workers: number of workers.
+
     Example:
-        >>> makespan([3.0, 1.0, 1.0, 1.0], 2), makespan([3.0, 1.0], 9)
-        (3.0, 3.0)
+        >>> makespan([(3.0, 1), (1.0, 3)], 2), makespan([(3.0, 1), (1.0, 1)], 9), makespan([(2.0, 3_000_000)], 10)
+        (3.0, 3.0, 600000.0)
     """
-    if not durations:
-        return 0.0
-    if len(durations) > _MOST or workers == 1:
-        return max(max(durations), sum(durations) / workers)
-    ends = [0.0] * min(workers, len(durations))
-    for each in durations:
-        heapq.heapreplace(ends, ends[0] + each)
+    n_tasks, total = sum(n for _, n in tasks), sum(seconds * n for seconds, n in tasks)
+    if n_tasks > _MOST or workers == 1:
+        return max(max((seconds for seconds, n in tasks if n), default=0.0), total / workers)
+    ends = [0.0] * max(min(workers, n_tasks), 1)
+    for seconds, n in tasks:
+        for _ in range(n):
+            heapq.heapreplace(ends, ends[0] + seconds)
     return max(ends)
 
 

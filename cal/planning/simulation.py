@@ -8,7 +8,7 @@ simulation, the runs of a seed share their first training, and trainings on the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -106,21 +106,24 @@ def seconds_of_simulation(costs: SimulationCosts, n_runs: int, workers: int) -> 
         [14.0, 8.0, 8.0, 5.0, 5.0]
     """
     n_of = _runs_of(costs, n_runs)
-    n_seeds = max(n_of.values())
+    n_seeds, n_whole = max(n_of.values()), min(n_of.values())
     alone = costs.start + sum((costs.prepare or {}).values()) + costs.of_seed * n_seeds + costs.report
     begun = 1 if costs.together else 0
-    first = [] if costs.full is None else [costs.full] * n_seeds
-    if begun:
-        for seed in range(n_seeds):
-            some = [costs.rounds(name, 0, 1) for name, n in n_of.items() if seed < n]
-            shared = [float(some[0][phase].mean()) for phase in ("training", "evaluation")]
-            first.append(sum(shared) + sum(float((each["queries"] + each["writing"]).mean()) for each in some))
-    others = []
-    for name, n in n_of.items():
-        others += [float(costs.seconds(name, begun).mean())] * n
+    first = [] if costs.full is None else [(costs.full, n_seeds)]
+    if begun:  # of one seed perhaps only some strategies run
+        some = [name for name, n in n_of.items() if n > n_whole]
+        first += [(_first_round(costs, n_of), n_whole), (_first_round(costs, some), n_seeds - n_whole)]
+    others = [(float(costs.seconds(name, begun).mean()), n) for name, n in n_of.items()]
     together = makespan(first, workers) + makespan(others, workers)
     of_seed = np.mean([costs.seconds(name) for name in costs.acquire], axis=0)  # (seed,)
     return alone + together, together * half_width(of_seed.tolist(), n_runs / workers)
+
+
+def _first_round(costs: SimulationCosts, strategies: Iterable[str]) -> float:
+    """Seconds of the first round of a seed, where strategies share one training."""
+    rounds = [{phase: float(each.mean()) for phase, each in costs.rounds(name, 0, 1).items()} for name in strategies]
+    shared = sum(rounds[0][phase] for phase in ("training", "evaluation")) if rounds else 0.0
+    return shared + sum(each["queries"] + each["writing"] for each in rounds)
 
 
 def planned_simulation(request: SimulationPlanRequest, costs: SimulationCosts) -> WorkPlan:

@@ -399,7 +399,8 @@ def _of_commands(about: Given) -> list[Call]:
         Call(
             "plan_simulate",
             cal.plan_simulate,
-            {"corpus": corpus, "strategies": ["random"], **training, "seeds": 1, "rounds": 1, "seed_size": 4}
+            {"corpus": corpus, "strategies": ["random"], "learner": training["learner"], "features": "lsa", "seeds": 1}
+            | {"n_epochs": 1, "device": "cpu", "workers": 1, "rounds": 1, "seed_size": 4, "quiet": True}
             | {"query_size": 2, "full_data": False, "target": 9, "price": 1.0, "workers_per_node": 2, "parts": 1},
         ),
         Call(

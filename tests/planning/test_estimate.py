@@ -12,23 +12,23 @@ DURATIONS = st.lists(st.floats(0.1, 10), min_size=1, max_size=30)
 
 @given(DURATIONS, st.integers(1, 40))
 def test_work_in_any_order_is_bounded_by_the_longest_and_by_what_all_share(durations, workers):
-    least = max(*durations, sum(durations) / workers) if len(durations) > 1 else durations[0]
-    seconds = makespan(durations, workers)
+    least = max([*durations, sum(durations) / workers])
+    seconds = makespan([(each, 1) for each in durations], workers)
     assert least * (1 - 1e-9) <= seconds <= (sum(durations) / workers + max(durations)) * (1 + 1e-9)
 
 
 @given(DURATIONS, st.integers(30, 99))
 def test_workers_beyond_the_tasks_help_nothing(durations, workers):
-    assert makespan(durations, workers) == max(durations)
+    assert makespan([(each, 1) for each in durations], workers) == max(durations)
 
 
 def test_tasks_go_to_whoever_is_free_first():
-    assert makespan([4.0, 1.0, 2.0, 2.0], 2) == 5.0  # 4, and 1 + 2 + 2
+    assert makespan([(4.0, 1), (1.0, 1), (2.0, 2)], 2) == 5.0  # 4, and 1 + 2 + 2
 
 
 def test_very_many_tasks_are_counted_at_once():
-    assert makespan([2.0] * 300_000, 10) == pytest.approx(60_000)
-    assert makespan([], 3) == 0.0
+    assert makespan([(2.0, 10**15)], 10) == pytest.approx(2e14)
+    assert makespan([], 3) == makespan([(2.0, 0)], 3) == 0.0
 
 
 def test_the_interval_holds_what_comes_nine_times_in_ten():

@@ -68,6 +68,12 @@ def test_what_is_done_once_is_added():
     assert seconds_of_simulation(more, 2, 2)[0] == pytest.approx(first + 3 + 5 + 0.5 + 7)
 
 
+def test_any_number_of_runs_is_planned_at_once():
+    for runs in (1, 7, 10**6, 2**62):
+        seconds, _ = seconds_of_simulation(costs(), runs, 64)
+        assert seconds >= runs * (RANDOM - 1.1) / 64
+
+
 @given(runs=st.integers(2, 3_000), workers=st.integers(1, 100))
 def test_twice_the_runs_take_twice_the_time_but_for_what_is_fixed(runs, workers):
     fixed = {"start": 3.0, "report": 7.0}
