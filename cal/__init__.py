@@ -52,6 +52,9 @@ if TYPE_CHECKING:  # the one table of public names: type checkers read it, and s
     from cal.maps.request import map as map
     from cal.maps.sharded_request import map_shards as map_shards
     from cal.maps.sharded_result import ShardedMap as ShardedMap
+    from cal.planning.scores_request import plan_scores as plan_scores
+    from cal.planning.simulation_request import plan_simulate as plan_simulate
+    from cal.planning.work_plan import WorkPlan as WorkPlan
     from cal.report.comparison import Comparison as Comparison
     from cal.report.pairwise import compare as compare
     from cal.selection.request import select as select

@@ -17,17 +17,17 @@ from types import FrameType
 from typing import Any
 
 from cal import __version__
-from cal.commands import ANNOTATE, COMMANDS, Command
+from cal.commands import COMMANDS, FAMILIES, Command, family_of
 from cal.errors import CalError, ConfigError, UnknownNameError
-from cal.help import annotate_overview, configured_help, overview
+from cal.help import configured_help, family_overview, overview
 from cal.plain_commands import PLAIN, Parser, no_exit
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code: 0 done, 1 refused or failed, 130 interrupted."""
     words = list(sys.argv[1:] if argv is None else argv)
-    if words[:1] == [ANNOTATE] and words[1:] and not words[1].startswith("-"):
-        words[:2] = [f"{ANNOTATE} {words[1]}"]
+    if words and words[0] in FAMILIES and words[1:] and not words[1].startswith("-"):
+        words[:2] = [f"{words[0]} {words[1]}"]
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a character shows its code
             stream.reconfigure(errors="backslashreplace")
@@ -43,12 +43,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(overview(), flush=True)
         elif words[0] == "--version":
             print(f"cal {__version__}", flush=True)
-        elif words[0] == ANNOTATE:
-            print(annotate_overview(), flush=True)
+        elif words[0] in FAMILIES:
+            print(family_overview(words[0]), flush=True)
         elif words[0] not in COMMANDS:
-            group = f"{ANNOTATE} " if words[0].startswith(f"{ANNOTATE} ") else ""
-            known = [name.removeprefix(group) for name in COMMANDS if name.startswith(group)]
-            raise UnknownNameError("command", words[0].removeprefix(group), known, f"See cal {group}--help.")
+            family = family_of(words[0])
+            known = [name.removeprefix(family) for name in COMMANDS if name.startswith(family)]
+            raise UnknownNameError("command", words[0].removeprefix(family), known, f"See cal {family}--help.")
         else:
             from cal.files import path_errors
 

@@ -45,8 +45,37 @@ _SERVING = (
     Option("--no-browser", "no_browser", "print the address and open no browser"),
 )
 
-ANNOTATE = "annotate"
-"""The first word of the commands about a labelling project; the second says which one."""
+_PLANNED = (
+    Option("--target", "target", "the same as target=N", "N"),
+    Option("--workers", "workers", "the same as workers=N", "N"),
+)
+
+
+class Family(NamedTuple):
+    """Commands of two words that share the first one.
+
+    Attributes:
+        usage: words after the command.
+        about: what its help says about all of them.
+    """
+
+    usage: str
+    about: str
+
+
+FAMILIES = {
+    "annotate": Family(
+        "PROJECT [KEY=VALUE ...]",
+        "Let people decide about labels. PROJECT is a file such as reviews.db, or the address of a PostgreSQL "
+        "database; `cal annotate simulate` needs none, and `cal annotate label-studio` a folder of its own.",
+    ),
+    "plan": Family(
+        "[KEY=VALUE ...] [--target N] [--workers N]",
+        "Measure a small part of a command here, and say what the whole would cost: hours, memory, disk and money. A "
+        "plan takes the keys of its command, and writes nothing.",
+    ),
+}
+"""Families of commands, by their first word."""
 
 COMMANDS = {
     "simulate": Command(
@@ -105,6 +134,16 @@ COMMANDS = {
         "cal.shards.score_request:ScoreRequest",
         ("Chosen", "chosen.csv"),
         kept="Finished parts",
+    ),
+    "plan scores": Command(
+        "say what cal score would cost with more documents or workers",
+        "cal.planning.scores_request:ScoresPlanRequest",
+        options=_PLANNED,
+    ),
+    "plan simulate": Command(
+        "say what cal simulate would cost with more runs or workers",
+        "cal.planning.simulation_request:SimulationPlanRequest",
+        options=_PLANNED,
     ),
     "annotate import": Command(
         "bring texts, labels, maps and suspects into a labelling project",
@@ -180,3 +219,14 @@ def file_name(command: str) -> str:
         ('annotate_import', 'annotate_label_studio')
     """
     return command.replace(" ", "_").replace("-", "_")
+
+
+def family_of(command: str) -> str:
+    """The first word of a command of two words, followed by a space; empty for other commands.
+
+    Example:
+        >>> family_of("annotate import"), family_of("map")
+        ('annotate ', '')
+    """
+    first, space, _ = command.partition(" ")
+    return f"{first} " if space and first in FAMILIES else ""

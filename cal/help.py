@@ -6,7 +6,7 @@ import textwrap
 from typing import Any
 
 from cal import __version__
-from cal.commands import ANNOTATE, COMMANDS, file_name
+from cal.commands import COMMANDS, FAMILIES, file_name
 
 _WIDTH = 118
 
@@ -24,19 +24,19 @@ See `cal COMMAND --help` for details. To start: cal simulate experiment=smoke
 {_choices("strategies", "dataset", "features", "learner")}"""
 
 
-def annotate_overview() -> str:
-    """Help of `cal annotate`: its commands, in the order in which a team uses them."""
-    listed = {name: command.summary for name, command in COMMANDS.items() if name.startswith(f"{ANNOTATE} ")}
+def family_overview(first: str) -> str:
+    """Help of the commands with a first word, in the order in which they are used."""
+    listed = {name: command.summary for name, command in COMMANDS.items() if name.startswith(f"{first} ")}
     width = max(map(len, listed))
     commands = "\n".join(f"  cal {name:<{width}} {summary}" for name, summary in listed.items())
-    return f"""usage: cal annotate COMMAND PROJECT [KEY=VALUE ...]
+    family = FAMILIES[first]
+    return f"""usage: cal {first} COMMAND {family.usage}
 
-Let people decide about labels. PROJECT is a file such as reviews.db, or the address of a PostgreSQL database; `cal
-annotate simulate` needs none, and `cal annotate label-studio` a folder of its own.
+{textwrap.fill(family.about, _WIDTH)}
 
 {commands}
 
-See `cal annotate COMMAND --help` for details."""
+See `cal {first} COMMAND --help` for details."""
 
 
 def configured_help(command: str) -> str:
@@ -50,7 +50,7 @@ def configured_help(command: str) -> str:
     groups: list[str] = [group for group in GROUPS if group in keys]
     groups += ["detectors"] if command in ("suspects", "audit") else []
     sweep = command == "simulate"
-    if sweep:
+    if "strategies" in keys:
         groups = ["experiment", "strategies", *groups, "seed_set", "stopping"]
     usual = (conf_dir() / f"{file_name(command)}.yaml").read_text(encoding="utf-8").splitlines()[1].lstrip("# ")
     keys_text = "\n".join(_key(name, *about) for name, about in keys.items() if name not in GROUPS)

@@ -66,10 +66,7 @@ def score_shards(request: ScoreRequest, folder: Path, quiet: bool = True) -> Cho
         _keep_only(tasks, scores)
     carry_out(tasks, executor, "part", quiet)
     found = [read_scored(task.output) for task in tasks]
-    best = Best(n, request.seed)
-    for each in found:
-        if len(each.best):
-            best.merge(each.best)
+    best = merged(found, n, request.seed)
     table, notes = best.table, dict.fromkeys(note for each in found for note in each.notes)
     n_candidates = sum(each.n_candidates for each in found)
     refuse_repeated(table["id"])
@@ -100,6 +97,15 @@ def _keep_only(tasks: Sequence[FileTask], scores: Path) -> None:
             Path(task.output).unlink(missing_ok=True)
 
 
+def merged(found: Sequence[ScoredPart], n: int, seed: int) -> Best:
+    """The n best documents of some parts."""
+    best = Best(n, seed)
+    for each in found:
+        if len(each.best):
+            best.merge(each.best)
+    return best
+
+
 def _scorer(
     request: ScoreRequest, labels: ShardLabels, parts: Sequence[ShardPart], executor: Executor, work: Path
 ) -> Path:
@@ -111,8 +117,21 @@ def _scorer(
     path = work / f"scorer-{hashlib.blake2b(told.encode(), digest_size=12).hexdigest()}"
     if path.exists():
         return path
+    found = find_documents(list(labels.known), parts, request.columns, executor, work)
+    write_pickled(path, train_scorer(request, labels, found, parts))
+    return path
+
+
+def train_scorer(request: ScoreRequest, labels: ShardLabels, found: pa.Table, parts: Sequence[ShardPart]) -> Scorer:
+    """Trains the classifier that scores.
+
+    Args:
+        request: what to choose, and how.
+        labels: what is labelled.
+        found: the labelled documents that the shards have.
+        parts: all parts, from which the documents are drawn that vectors of texts are fitted on.
+    """
     columns = request.columns
-    found = find_documents(list(labels.known), parts, columns, executor, work)
     documents = _with_lacking(found, labels, columns)
     order = np.argsort(np.array(documents["id"].to_pylist(), dtype=object), kind="stable")
     documents = documents.take(pa.array(order))
@@ -133,8 +152,7 @@ def _scorer(
         [*labels.known, *labels.nobody_knows],
     )  # fmt: skip
     scorer.scores(scorer.pool(documents.slice(0, 1)))  # so that what the strategy learns is in the file, too
-    write_pickled(path, scorer)
-    return path
+    return scorer
 
 
 def _with_lacking(found: pa.Table, labels: ShardLabels, columns: ShardColumns) -> pa.Table:

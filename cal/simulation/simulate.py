@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,50 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What all runs of a simulation share.
+
+    Attributes:
+        corpus: what is learnt.
+        inputs: documents as the learner reads them.
+        vectors: document vectors.
+        copies: instances that are not asked for.
+        dev_set: labelled documents for the stopping criteria.
+        wrong: (class, class) probabilities of what an oracle that errs says instead; None if it never errs.
+    """
+
+    corpus: Corpus
+    inputs: Inputs
+    vectors: Features | None
+    copies: Sequence[int]
+    dev_set: DevSet
+    wrong: np.ndarray | None
+
+
+def prepare(request: SimulationRequest, corpus: Corpus, quiet: bool) -> Prepared:
+    """Checks that a request fits its corpus, and makes what its runs share.
+
+    Raises:
+        ConfigError: if it does not fit.
+        FeatureError: if the vectors do not fit the corpus.
+    """
+    sizes = request.seed_size, request.dev_size
+    copies = request.asked.copies(corpus.train.texts)
+    check_sizes(request.seed_chooser, np.delete(corpus.train.gold, copies), *sizes, corpus.label_names)
+    dev_set = DevSet.of(corpus, request.criteria, request.dev_size, request.all_seeds, copies)
+    with phase("features"):
+        vectors = vectors_of(corpus, request.features)
+        needs = frozenset[str]().union(*(strategy.needs for strategy in request.acquisitions.values()))
+        inputs = request.learner.inputs(corpus, vectors, needs)
+    wrong = None
+    if request.labeller.noise:
+        with phase("oracle"):
+            setup = Setup(request.learner, vectors, request.device, request.workers, quiet)
+            wrong = request.labeller.wrong_labels(corpus, setup)
+    return Prepared(corpus, inputs, vectors, copies, dev_set, wrong)
+
+
 def run_simulation(
     request: SimulationRequest, corpus: Corpus, quiet: bool, dated_in: Path | None = None
 ) -> LearningCurves:
@@ -67,23 +112,8 @@ def run_simulation(
         corpus.require_test("A simulation")
         n_workers = request.workers or joblib.cpu_count()
         tasks = None if request.cluster is None else open_tasks(request.cluster, n_workers, request.device)
-        sizes = request.seed_size, request.dev_size
-        copies = request.asked.copies(corpus.train.texts)
-        check_sizes(request.seed_chooser, np.delete(corpus.train.gold, copies), *sizes, corpus.label_names)
-        dev_set = DevSet.of(corpus, request.criteria, request.dev_size, request.all_seeds, copies)
-        with phase("features"):
-            vectors = vectors_of(corpus, request.features)
-            needs = frozenset[str]().union(*(strategy.needs for strategy in request.acquisitions.values()))
-            inputs = request.learner.inputs(corpus, vectors, needs)
-        about = _about(request, corpus, inputs, vectors)
-        if request.asked.distinct:
-            about["n_copies"] = len(copies)
-        wrong = None
-        if request.labeller.noise:
-            with phase("oracle"):
-                setup = Setup(request.learner, vectors, request.device, request.workers, quiet)
-                wrong = request.labeller.wrong_labels(corpus, setup)
-            about["oracle_fingerprint"] = digest_of_wrong(wrong)
+        made = prepare(request, corpus, quiet)
+        about = about_of(request, made)
         if request.output is None and dated_in is not None:
             request.output = choose_folder(dated_in, corpus.name, {**about, "config": request.as_data()})
             held.enter_context(RunFolder(request.output).taken())
@@ -94,12 +124,12 @@ def run_simulation(
         of_runs = len(corpus.train), middle, request.query_size, request.device
         if price := price_of_looks(request.acquisitions, request.learner, *of_runs):
             logger.warning("%s", price)
-        plan_of = partial(_plan, request, corpus, inputs, vectors, folder, copies, wrong, dev_set)
-        all_runs = _runs(request, request.all_seeds)
+        plan_of = partial(plan_of_seeds, request, made, folder)
+        all_runs = runs_of(request, request.all_seeds)
         logger.info("%d runs on %s into %s.", len(all_runs), about["device"], folder.path)
         with phase("runs"), Progress(folder, all_runs, request.rounds + 1, quiet) as progress:
             for seeds in portions(request, folder, progress.tell, n_workers if tasks is None else tasks.n_workers):
-                runs = _runs(request, seeds)
+                runs = runs_of(request, seeds)
                 plan = plan_of(seeds)
                 here = nullcontext(Processes(plan, n_workers))
                 with here if tasks is None else cluster_workers(plan, tasks) as workers:
@@ -146,14 +176,16 @@ def choose_folder(parent: Path, name: str, wanted: Mapping[str, Any]) -> Path:
     return chosen
 
 
-def _runs(request: SimulationRequest, seeds: Sequence[int]) -> list[Run]:
-    full = [Run(FULL_DATA, seed) for seed in seeds if request.full_data]  # the longest first
+def runs_of(request: SimulationRequest, seeds: Sequence[int]) -> list[Run]:
+    """The runs of some seeds, the longest first."""
+    full = [Run(FULL_DATA, seed) for seed in seeds if request.full_data]
     return full + [Run(strategy, seed) for strategy in request.acquisitions for seed in seeds]
 
 
-def _about(request: SimulationRequest, corpus: Corpus, inputs: Inputs, vectors: Features | None) -> dict[str, Any]:
-    """The contents of run.json."""
-    return {
+def about_of(request: SimulationRequest, made: Prepared) -> dict[str, Any]:
+    """The contents of run.json: versions, device, corpus and what the runs share."""
+    corpus, inputs, vectors = made.corpus, made.inputs, made.vectors
+    about = {
         "corpus": corpus.name,
         "label_names": list(corpus.label_names),
         "n_train": len(corpus.train),
@@ -170,43 +202,34 @@ def _about(request: SimulationRequest, corpus: Corpus, inputs: Inputs, vectors: 
         "features_fingerprint": "/".join(dict.fromkeys(each.fingerprint for each in (inputs, vectors) if each)),
         **provenance(request.device),
     }
+    if request.asked.distinct:
+        about["n_copies"] = len(made.copies)
+    if made.wrong is not None:
+        about["oracle_fingerprint"] = digest_of_wrong(made.wrong)
+    return about
 
 
-def _plan(
-    request: SimulationRequest,
-    corpus: Corpus,
-    inputs: Inputs,
-    vectors: Features | None,
-    folder: RunFolder,
-    copies: Sequence[int],
-    wrong: np.ndarray | None,
-    dev_set: DevSet,
-    seeds: Sequence[int],
-) -> Plan:
+def plan_of_seeds(request: SimulationRequest, made: Prepared, folder: RunFolder, seeds: Sequence[int]) -> Plan:
     """What workers need to know of a simulation.
 
     Args:
         request: what to simulate.
-        corpus: what is learnt.
-        inputs: documents as the learner reads them.
-        vectors: document vectors.
+        made: what its runs share.
         folder: folder for the finished rounds.
-        copies: instances that are not asked for.
-        wrong: (class, class) probabilities of what an oracle that errs says instead.
-        dev_set: labelled documents for the stopping criteria.
         seeds: the seeds.
     """
-    gold, made = corpus.train.gold, request.acquisitions
+    corpus, vectors, copies, dev_set, wrong = made.corpus, made.vectors, made.copies, made.dev_set, made.wrong
+    gold, strategies = corpus.train.gold, request.acquisitions
     n_workers = request.workers or joblib.cpu_count()
     with phase("seed sets"):
         aside = {seed: [*dev_set.aside.get(seed, ()), *copies] for seed in seeds}
         seed_sets = _seed_sets(request.seed_chooser, gold, vectors, request.seed_size, aside, n_workers)
-    reads_texts = any("texts" in strategy.needs for strategy in made.values())
+    reads_texts = any("texts" in strategy.needs for strategy in strategies.values())
     setting = Setting(
         documents=PoolDocuments(corpus.train.ids, corpus.label_names, corpus.train.texts if reads_texts else None),
         gold=torch.from_numpy(gold),
         tests=labels_by_test(corpus),
-        strategies=made,
+        strategies=strategies,
         query_size=request.query_size,
         n_rounds=request.rounds,
         profile=request.profile,
@@ -217,7 +240,7 @@ def _plan(
     if wrong is not None:
         answers = {seed: torch.from_numpy(oracle.answers(corpus.train.ids, gold, wrong, seed)) for seed in seeds}
     return Plan(
-        *(setting, inputs, request.learner, seed_sets, device, folder, criteria, request.stop, dev_set),
+        *(setting, made.inputs, request.learner, seed_sets, device, folder, criteria, request.stop, dev_set),
         copies=copies,
         answers=answers,
     )

@@ -158,6 +158,7 @@ def _of_loops(about: Given) -> list[Call]:
         Call("ActiveLearner.save", learner.save, {"self": loop, "folder": about.folder / "loop"}, ["folder"]),
         Call("ActiveLearner.load", learner.load, {"folder": about.folder / "loop", "strategy": "margin"}),
         Call("score", cal.score, {**shards, "strategy": "margin", "workers": 1, "n": 1}),
+        Call("plan_scores", cal.plan_scores, {**shards, "workers": 1, "target": 100, "price": 1.0, "parts": 1}),
         Call("ask", cal.ask, {**file, "strategy": "margin", "test_share": 0, **options, **columns}),
     ]
 
@@ -394,6 +395,13 @@ def _of_commands(about: Given) -> list[Call]:
             cal.simulate,
             {"corpus": corpus, "strategies": ["random"], **training, "seeds": 1, "rounds": 1, "seed_size": 4}
             | {"query_size": 2, "full_data": False, "stopping": [], "stop": False, "seed_set": "stratified"},
+        ),
+        Call(
+            "plan_simulate",
+            cal.plan_simulate,
+            {"corpus": corpus, "strategies": ["random"], "learner": training["learner"], "features": "lsa", "seeds": 1}
+            | {"n_epochs": 1, "device": "cpu", "workers": 1, "rounds": 1, "seed_size": 4, "quiet": True}
+            | {"query_size": 2, "full_data": False, "target": 9, "price": 1.0, "workers_per_node": 2, "parts": 1},
         ),
         Call(
             "correct",

@@ -1,0 +1,247 @@
+"""What scoring some random parts of the shards costs here."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from cal.errors import quantity
+from cal.learners.tasks import most_memory
+from cal.pickled import write_pickled
+from cal.planning.clock import in_waves, seconds_to_start, seconds_to_start_workers
+from cal.planning.figures import duration
+from cal.planning.scores import ScoreCosts, ShardSizes
+from cal.shards.files import ShardPart, find_shards, open_shard, parts_of, row_groups
+from cal.shards.finding import draw_documents
+from cal.shards.labelled import ShardLabels, read_labels
+from cal.shards.reading import ShardColumns, find_in_part, read_part
+from cal.shards.score import merged, train_scorer
+from cal.shards.scorer import scorer_in
+from cal.shards.scoring import ScoredPart, read_scored, score_part
+from cal.streams import stream
+
+if TYPE_CHECKING:
+    from cal.planning.scores_request import ScoresPlanRequest
+
+_LEAST, _SHARE = 3, 0.01  # parts
+_NEEDED = "cal.shards.score, cal.learners.mlp, cal.acquisition.uncertainty"
+
+
+class SearchedPart(NamedTuple):
+    """What searching a part for ids has cost.
+
+    Attributes:
+        seconds: seconds to read its ids, and find none.
+        seconds_of_texts: seconds to read its texts, if that was asked for.
+        found: the documents with the ids.
+        n_groups: number of its row groups.
+        n_held: number of those that hold some of the documents.
+        n_bytes: bytes of the part in its file.
+    """
+
+    seconds: float
+    seconds_of_texts: float
+    found: list[pa.Table]
+    n_groups: int
+    n_held: int
+    n_bytes: int
+
+
+class TimedPart(NamedTuple):
+    """What scoring a part has cost.
+
+    Attributes:
+        load: seconds until the worker had the classifier, and had tried it.
+        seconds: seconds to score the part.
+        memory: most memory that the worker had so far, in bytes.
+    """
+
+    load: float
+    seconds: float
+    memory: int
+
+
+def measure_scores(request: ScoresPlanRequest, folder: Path, quiet: bool = True) -> ScoreCosts:
+    """Searches and scores some random parts, as the command would, and says what it has cost.
+
+    Args:
+        request: what is planned.
+        folder: folder for the files of the work.
+        quiet: hide progress bars.
+    """
+    began, n_processes, columns = time.perf_counter(), request.n_processes, request.columns
+    start = seconds_to_start(f"cal.cli, hydra, {_NEEDED}")
+    starting = seconds_to_start_workers(_NEEDED, n_processes)
+    with _Seconds() as looking:
+        paths = find_shards(request.shards)
+        parts = parts_of(paths, columns.names, quiet)
+    with _Seconds() as training:
+        labels = read_labels(request.labelled, columns._replace(label=request.label_column))
+    drawn, ids = _drawn(request, parts, n_processes), list(labels.known)
+    with open_shard(parts[0].path) as file:
+        has_texts = request.text_column in file.schema_arrow.names
+    texts = request.text_column if has_texts and columns.text is None else None
+    least = min(_LEAST, len(drawn))
+    to_search = [(tuple(part), tuple(columns), ids, texts) for part in drawn]
+    searched = in_waves(search_part, to_search, n_processes, least)
+    drawn = drawn[: len(searched)]
+    found, n_stand_ins = _labelled(searched, labels, drawn, columns, request.seed)
+    path, alone = folder / "scorer", request.chooser.pointwise
+    with training:
+        write_pickled(path, train_scorer(request, labels, found, drawn))
+    n = request.n if alone else request.candidates
+    files = [(str(folder / f"{row}.parquet"), str(folder / f"{row}.scores")) for row in range(len(drawn))]
+    to_score = [
+        (output, str(path), tuple(part), n, scores if request.scores else None)
+        for part, (output, scores) in zip(drawn, files, strict=True)
+    ]
+    timed = in_waves(time_part, to_score, n_processes, least)
+    drawn, searched, files = drawn[: len(timed)], searched[: len(timed)], files[: len(timed)]
+    with _Seconds() as merging:
+        scored = [read_scored(output) for output, _ in files]
+        merged(scored, n, request.seed)
+    choose, notes = (0.0, []) if alone else _choosing(request, path, drawn)
+    if n_stand_ins:
+        notes.append(
+            f"{n_stand_ins:,} of {quantity(len(ids), 'labelled document')} are not in the parts measured; random "
+            "documents stood in for them in the training."
+        )
+    n_measured, n_all = sum(part.n_rows for part in drawn), sum(part.n_rows for part in parts)
+    return ScoreCosts(
+        sizes=ShardSizes(n_all, len(paths), len(parts), sum(part.groups[1] - part.groups[0] for part in parts)),
+        per_document=_per_document(drawn, searched, timed, scored, texts is not None),
+        start=start + _of_new_workers(request.n_workers, n_processes, start, starting) + max(e.load for e in timed),
+        file=looking.seconds / len(paths),
+        train=training.seconds,
+        merge=merging.seconds / len(scored),
+        choose=choose,
+        n_chosen=request.n,
+        n_candidates=0 if alone else request.candidates,
+        n_labelled=len(ids),
+        labelled_share=sum(each.n_held for each in searched) / sum(each.n_groups for each in searched),
+        has_texts=has_texts,
+        memory=max(each.memory for each in timed),
+        bytes_of_document=sum(each.n_bytes for each in searched) / n_measured,
+        bytes_of_part=_n_bytes(output for output, _ in files) / len(files),
+        bytes_of_score=_n_bytes(scores for _, scores in files) / n_measured,
+        measured=f"{quantity(len(drawn), 'part')} with {n_measured:,} of {n_all:,} documents, by "
+        f"{quantity(n_processes, 'process', 'processes')} at once, in {duration(time.perf_counter() - began)}",
+        notes=tuple(notes),
+    )
+
+
+def search_part(
+    part: tuple[Any, ...], columns: tuple[str | None, ...], ids: Sequence[str], texts: str | None
+) -> SearchedPart:
+    """Task: searches a part for ids that it cannot hold, with a clock, and then for some that it may hold."""
+    of, read = ShardPart(*part), ShardColumns(*columns)
+    with _Seconds() as searching:
+        list(find_in_part(of, read, [f"\0{number}" for number in range(len(ids))]))
+    with _Seconds() as reading:
+        if texts is not None:
+            for _ in read_part(of, ShardColumns(read.id, texts)):
+                pass
+    groups = row_groups(of)
+    found = [list(find_in_part(group, read, ids)) for group in groups]
+    with open_shard(of.path) as file:
+        about = [file.metadata.row_group(group) for group in range(*of.groups)]
+        n_bytes = sum(each.column(i).total_compressed_size for each in about for i in range(each.num_columns))
+    tables = [table for each in found for table in each]
+    return SearchedPart(searching.seconds, reading.seconds, tables, len(groups), sum(map(bool, found)), n_bytes)
+
+
+def time_part(output: str, scorer: str, part: tuple[Any, ...], n: int, scores: str | None) -> TimedPart:
+    """Task: scores a part as the command does, with a clock that starts when the worker is warm."""
+    with _Seconds() as loading:
+        loaded = scorer_in(scorer)
+        some = next(read_part(ShardPart(*part), loaded.columns)).slice(0, 64)
+        loaded.scores(loaded.pool(some))
+    with _Seconds() as scoring:
+        score_part(output, scorer, part, n, scores)
+    return TimedPart(loading.seconds, scoring.seconds, most_memory())
+
+
+def _per_document(
+    drawn: Sequence[ShardPart],
+    searched: Sequence[SearchedPart],
+    timed: Sequence[TimedPart],
+    scored: Sequence[ScoredPart],
+    has_texts: bool,
+) -> dict[str, np.ndarray]:
+    """(part,) seconds for a document, by phase; what no phase has is `write`."""
+    n_documents = np.array([part.n_rows for part in drawn], dtype=float)
+    seconds = {phase: [each.seconds.get(phase, 0.0) for each in scored] for phase in ("read", "vectors", "score")}
+    rest = np.array([each.seconds for each in timed]) - np.sum([*seconds.values()], axis=0)
+    seconds |= {"write": [max(each, 0.0) for each in rest], "search": [each.seconds for each in searched]}
+    if has_texts:
+        seconds["texts"] = [each.seconds_of_texts for each in searched]
+    return {phase: np.array(each) / n_documents for phase, each in seconds.items()}
+
+
+def _n_bytes(paths: Iterable[str]) -> int:
+    """Bytes of those files that there are."""
+    return sum(path.stat().st_size for path in map(Path, paths) if path.exists())
+
+
+def _drawn(request: ScoresPlanRequest, parts: Sequence[ShardPart], n_processes: int) -> list[ShardPart]:
+    """The parts to measure: as many as fill the processes; row groups if there are hardly any parts."""
+    from_these = parts if len(parts) >= _LEAST else [group for part in parts for group in row_groups(part)]
+    n = request.parts or max(_LEAST, math.ceil(_SHARE * len(parts)))
+    n = min(-(-n // n_processes) * n_processes, len(from_these))
+    order = torch.randperm(len(from_these), generator=stream(request.seed, "plan/parts")).tolist()
+    return [from_these[position] for position in order[:n]]
+
+
+def _labelled(
+    searched: Sequence[SearchedPart], labels: ShardLabels, drawn: Sequence[ShardPart], columns: ShardColumns, seed: int
+) -> tuple[pa.Table, int]:
+    """The labelled documents that were found, with random ones under the ids of others, and the number of these."""
+    tables = [table for each in searched for table in each.found]
+    known = {each for table in tables for each in table["id"].to_pylist()}
+    source = labels.texts if columns.vector is None else labels.vectors
+    lacking = [each for each in labels.known if each not in known and each not in source]
+    if lacking:
+        some = draw_documents(len(lacking), drawn, columns, seed)
+        some = some.take(pa.array(np.arange(len(lacking)) % len(some)))
+        tables.append(some.set_column(some.column_names.index("id"), "id", pa.array(lacking, pa.string())))
+    if not tables:
+        return pa.table({"id": pa.array([], pa.string())}), 0
+    return pa.concat_tables(tables), len(lacking)
+
+
+def _choosing(request: ScoresPlanRequest, scorer: Path, drawn: Sequence[ShardPart]) -> tuple[float, list[str]]:
+    """Seconds to choose among the candidates that a prefilter leaves, and what to say about that."""
+    loaded = scorer_in(str(scorer))
+    some = loaded.candidates(draw_documents(request.candidates, drawn, request.columns, request.seed))
+    with _Seconds() as choosing:
+        loaded.choose(request.chooser, some, request.n)
+    if len(some) >= 0.9 * request.candidates:
+        return choosing.seconds, []
+    told = f"Choosing was measured among {len(some):,} candidates, and is taken to grow with their number."
+    return choosing.seconds * request.candidates / max(len(some), 1), [told]
+
+
+def _of_new_workers(n_workers: int, n_processes: int, start: float, starting: float) -> float:
+    """Seconds until workers have started, if the command has any but itself."""
+    return 0.0 if n_workers == 1 else starting if n_processes > 1 else start
+
+
+class _Seconds:
+    """Seconds within `with` blocks, added up."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __enter__(self) -> _Seconds:
+        self._start = time.perf_counter()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds += time.perf_counter() - self._start
