@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from cal.acquisition.base import Acquisition, chosen, unmet_needs
+from cal.acquisition.base import Acquisition, chosen, is_pointwise, unmet_needs
 from cal.acquisition.pool import Batch, Pool, PoolDocuments
 from cal.acquisition.spec import StrategySpec, make_strategy
 from cal.arguments import check_arguments
@@ -263,7 +263,7 @@ def _alone(strategy: Acquisition) -> str | None:
 
 
 def _pointwise(strategy: Acquisition) -> str | None:
-    if not strategy.pointwise:
+    if not is_pointwise(strategy):
         return None
     if not strategy.scores_candidates:
         return "it says that it is pointwise, and defines no score."

@@ -23,7 +23,6 @@ class _McDropout(Acquisition):
 
     needs = frozenset({"dropout"})
     cost = "passes"
-    pointwise = True
 
     n_samples: int = 10
 
@@ -41,6 +40,7 @@ class Bald(_McDropout):
     """
 
     year = 2011
+    pointwise = True
 
     def score(self, pool: Pool) -> Tensor:
         probs = pool.mc_probs(self.n_samples)  # (run, sample, candidate, class)
@@ -58,6 +58,7 @@ class McEntropy(_McDropout):
     """
 
     year = 2017
+    pointwise = True
 
     def score(self, pool: Pool) -> Tensor:
         return entropy(pool.mc_probs(self.n_samples).mean(dim=1))
@@ -75,6 +76,7 @@ class McMargin(_McDropout):
     """
 
     year = 2017
+    pointwise = True
 
     def score(self, pool: Pool) -> Tensor:
         return -margin(pool.mc_probs(self.n_samples).mean(dim=1))
@@ -91,6 +93,7 @@ class VariationRatio(_McDropout):
     """
 
     year = 2017
+    pointwise = True
 
     def score(self, pool: Pool) -> Tensor:
         votes = pool.mc_probs(self.n_samples).argmax(dim=-1)  # (run, sample, candidate)

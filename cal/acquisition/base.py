@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Literal
 
@@ -77,6 +78,48 @@ class Acquisition:
         return top(checked(self, self.score(pool), pool), n, pool.uniform("ties"))
 
 
+def is_pointwise(strategy: Acquisition) -> bool:
+    """Whether a strategy scores each candidate by itself, and chooses those with the highest scores.
+
+    A subclass that scores or selects otherwise than its base must say so again.
+
+    Example:
+        >>> class Certain(Acquisition):
+        ...     pointwise = True
+        ...     def score(self, pool):
+        ...         return pool.probs.amax(-1)
+        >>> class Spread(Certain):
+        ...     def select(self, pool, n):
+        ...         return pool.nothing()
+        >>> is_pointwise(Certain()), is_pointwise(Spread())
+        (True, False)
+    """
+    if "pointwise" in vars(strategy):
+        return bool(strategy.pointwise)
+    for kind in type(strategy).__mro__:
+        if "pointwise" in vars(kind):
+            return bool(vars(kind)["pointwise"])
+        if vars(kind).keys() & {"score", "select", "score_run", "select_run"}:
+            return False
+    return False
+
+
+@contextmanager
+def failures_named(strategy: Acquisition) -> Iterator[None]:
+    """Names the strategy in whatever it raises.
+
+    Raises:
+        StrategyError: if the block raises anything but an error of ours.
+    """
+    try:
+        yield
+    except (CalError, torch.OutOfMemoryError):  # smaller blocks of runs are tried when memory runs out
+        raise
+    except (Exception, SystemExit) as error:  # whatever a user's own strategy raises
+        kind = "" if isinstance(error, SystemExit) else f"{type(error).__name__}: "
+        raise StrategyError(f"{strategy.name} failed: {kind}{said(error)}.") from error
+
+
 def name_of(function: Callable[..., object]) -> str:
     """The name of a function, without its address in memory, so that it is the same in every process."""
     if isinstance(function, partial):
@@ -140,13 +183,8 @@ def chosen(strategy: Acquisition, pool: Pool, n: int) -> Batch:
     Raises:
         StrategyError: if the strategy fails, or does not return n different candidates with finite scores for each run.
     """
-    try:
+    with failures_named(strategy):
         batch = strategy.select(pool, n)
-    except (CalError, torch.OutOfMemoryError):  # smaller blocks of runs are tried when memory runs out
-        raise
-    except (Exception, SystemExit) as error:  # whatever a user's own strategy raises
-        kind = "" if isinstance(error, SystemExit) else f"{type(error).__name__}: "
-        raise StrategyError(f"{strategy.name} failed: {kind}{said(error)}.") from error
     n_runs, n_candidates = pool.candidates.shape
     wanted = (
         f"{strategy.name}.select must return a Batch of {n} different positions below {n_candidates}, with finite "

@@ -9,6 +9,8 @@ import re
 import textwrap
 from typing import Any
 
+import numpy as np
+
 from cal.acquisition.base import Acquisition
 
 
@@ -26,9 +28,33 @@ def digest(strategy: Acquisition) -> str:
     try:
         code = without_docstrings(inspect.getsource(written))
     except (OSError, TypeError):  # defined in an interactive session, or a callable object
-        code = getattr(getattr(written, "__code__", None), "co_code", b"").hex()
+        code = _compiled(getattr(written, "__code__", None))
+    code += _bound(written)
     parameters = {name: _digested(value) for name, value in sorted(vars(strategy).items()) if name != "__doc__"}
     return hashlib.blake2b(f"{code}\n{parameters}".encode(), digest_size=8).hexdigest()
+
+
+def _compiled(code: Any) -> str:
+    """What compiled code does, without the lines it came from."""
+    if code is None:
+        return ""
+    constants = [_compiled(each) if hasattr(each, "co_code") else repr(each) for each in code.co_consts]
+    return f"{code.co_code.hex()} {constants} {code.co_names}"
+
+
+def _bound(written: Any) -> str:
+    """Values that a function has taken from where it was made: those it closes over, and defaults."""
+    cells = getattr(written, "__closure__", None) or ()
+    closed = [_digested(cell.cell_contents) for cell in cells if _is_full(cell)]
+    defaults = [_digested(value) for value in getattr(written, "__defaults__", None) or ()]
+    return f"\n{closed} {defaults}" if closed or defaults else ""
+
+
+def _is_full(cell: Any) -> bool:
+    try:
+        return cell.cell_contents is not None
+    except ValueError:  # of a name that has no value yet
+        return False
 
 
 def without_docstrings(source: str) -> str:
@@ -55,6 +81,8 @@ def without_docstrings(source: str) -> str:
 def _digested(value: Any) -> str:
     if isinstance(value, Acquisition):
         return digest(value)
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype}{value.shape} {hashlib.blake2b(value.tobytes(), digest_size=8).hexdigest()}"
     if isinstance(value, list | tuple):
         return str([_digested(part) for part in value])
     if isinstance(value, set | frozenset):

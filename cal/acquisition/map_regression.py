@@ -38,7 +38,6 @@ class _PredictedMap(Acquisition):
 
     needs = frozenset({"embeddings"})
     cost = "training"
-    pointwise = True
 
     seed_map: SeedMap = "end"
     folds: int = 5
@@ -71,6 +70,8 @@ class PredictedVariability(_PredictedMap):
     A strategy of our own, whose only evidence is the table in experiments/shelf_trec.
     """
 
+    pointwise = True
+
     def score(self, pool: Pool) -> Tensor:
         return self._predicted(pool, "variability")[0]
 
@@ -84,6 +85,8 @@ class PredictedBoundary(_PredictedMap):
     Args:
         threshold: correctness at the border, as a fraction of epochs.
     """
+
+    pointwise = True
 
     threshold: float = 0.2
 
@@ -107,6 +110,8 @@ class PredictedUcb(_PredictedMap):
         Using Confidence Bounds for Exploitation-Exploration Trade-offs (Auer, 2002), for the bound
         https://www.jmlr.org/papers/v3/auer02a.html
     """
+
+    pointwise = True
 
     metric: Literal["variability", "hardness"] = "variability"
     beta: float = 1.0

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from cal.acquisition.base import Acquisition, checked, chosen, top
+from cal.acquisition.base import Acquisition, checked, chosen, is_pointwise, top
 from cal.acquisition.clustering import KMeansPlusPlus
 from cal.acquisition.pool import Batch, Pool
 from cal.acquisition.uncertainty import Entropy, Margin
@@ -144,7 +144,7 @@ class Power(Acquisition):
         refuse(numbers_in("[0, inf)", beta=self.beta) + one_of(get_args(Kind), kind=self.kind))
         _refuse_batches("power", self.of)
         self.needs = self.of.needs
-        self.pointwise = self.of.pointwise and self.kind != "rank"
+        self.pointwise = is_pointwise(self.of) and self.kind != "rank"
 
     def score(self, pool: Pool) -> Tensor:
         scores = checked(self.of, self.of.score(pool), pool)

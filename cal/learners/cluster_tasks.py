@@ -85,12 +85,12 @@ class ClusterTasks:
     def _refuse_hopeless(self, n_left: int) -> None:
         if self.client.status != "running":
             raise WorkerError(
-                "The scheduler of the cluster is gone. Finished rounds are kept. Start it again, and rerun the command."
+                "The scheduler of the cluster is gone. What is finished is kept. Start it again, and rerun the command."
             )
         if n_left == 0:
             raise WorkerError(
                 f"Workers of the cluster died {_ATTEMPTS} times over the same task, perhaps for lack of memory. "
-                "Finished rounds are kept. Give the workers more memory, and rerun the command."
+                "What is finished is kept. Give the workers more memory, and rerun the command."
             )
 
     def see(self, path: Path) -> bool:

@@ -98,7 +98,7 @@ def in_processes(task: Callable[..., T], arguments: Sequence[tuple[Any, ...]], n
             yield from pool(delayed(_in_worker)(task, *given) for given in arguments)
         except TerminatedWorkerError as error:
             raise WorkerError(
-                "A worker process was killed, perhaps for lack of memory. Finished rounds are kept. Rerun the command "
+                "A worker process was killed, perhaps for lack of memory. What is finished is kept. Rerun the command "
                 "to resume, with workers=1 if memory is short."
             ) from error
 

@@ -7,6 +7,7 @@ the same files in this process, in processes of this machine, and on a cluster.
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -107,6 +108,13 @@ def carry_out(tasks: Sequence[FileTask], executor: Executor, unit: str = "part",
         given = [(task.output, *task.arguments) for task in left]
         for _ in counted(executor.results(left[0].function, given), len(given), unit, quiet):
             pass
+
+
+def remove_others(folder: Path, wanted: Sequence[str]) -> None:
+    """Removes files of tasks that are not wanted any more, named `part-NUMBER-HASH.parquet`; others stay."""
+    for path in folder.glob("part-*.parquet") if folder.is_dir() else ():
+        if str(path) not in wanted and re.fullmatch(r"part-\d+-[0-9a-f]{24}\.parquet", path.name):
+            path.unlink()
 
 
 def most_memory() -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ REGIONS = (EASY, AMBIGUOUS, HARD, OTHER)
 _BINS = 300, 100
 _RANGES = [[-0.01, 0.51], [-0.04, 1.04]]  # of variability and confidence
 _ABOUT, _SUMS = b"cal", ("confidence", "variability")
+_N_BINS, _MOST_SORTED, _MOST_PASSES = 2**12, 1_000_000, 6  # of a quantile
 
 
 def write_regions(
@@ -101,12 +102,48 @@ def read_summary(path: str) -> PartSummary:
     )
 
 
-def density_of(summaries: Sequence[PartSummary]) -> Density:
-    """The density of all parts, without the empty margin to its right."""
-    counts = np.sum([each.counts for each in summaries], axis=0)
-    n_bins = int(np.flatnonzero(counts.any(axis=0)).max()) + 2
-    (low, high), y_range = _RANGES
-    return Density(counts[:, :n_bins], [[low, low + (high - low) * min(n_bins, _BINS[0]) / _BINS[0]], y_range])
+class MapTotals:
+    """Sums over the parts of a map, and an even sample of them.
+
+    Args:
+        n_classes: number of labels.
+        most: greatest number of rows to sample of each region and label.
+
+    Attributes:
+        n: number of instances.
+        n_correct: number of instances that the last epoch predicts correctly.
+        regions: number of instances of each region.
+        sums: (5,) sums as `PartSummary` has them.
+        sample: sampled rows.
+    """
+
+    def __init__(self, n_classes: int, most: int) -> None:
+        self._n_classes, self._most = n_classes, most
+        self.n, self.n_correct, self.regions = 0, 0, dict.fromkeys(REGIONS, 0)
+        self.sums, self._counts = np.zeros(5), np.zeros(_BINS[::-1], np.int64)
+        self.sample: pa.Table = pa.table({})
+
+    def add(self, part: PartSummary) -> None:
+        """Adds a part."""
+        self.n += part.n
+        self.n_correct += part.n_correct
+        for name in REGIONS:
+            self.regions[name] += part.regions[name]
+        self.sums += part.sums
+        self._counts += part.counts
+        together = [part.sample] if not len(self.sample) else [self.sample, part.sample]
+        table = pa.concat_tables(together).unify_dictionaries().combine_chunks()
+        codes = pd.Categorical(table["region"].to_pylist(), categories=REGIONS).codes.astype(np.int64)
+        groups = codes * self._n_classes + table["gold"].to_numpy()
+        self.sample = table.take(pa.array(lowest_of_each(groups, table["draw"].to_numpy(), self._most)))
+
+    @property
+    def density(self) -> Density:
+        """The density of all instances, without the empty margin to its right."""
+        n_bins = int(np.flatnonzero(self._counts.any(axis=0)).max()) + 2
+        (low, high), y_range = _RANGES
+        width = (high - low) * min(n_bins, _BINS[0]) / _BINS[0]
+        return Density(self._counts[:, :n_bins], [[low, low + width], y_range])
 
 
 def lowest_of_each(groups: np.ndarray, draws: np.ndarray, most: int) -> np.ndarray:
@@ -125,28 +162,38 @@ def lowest_of_each(groups: np.ndarray, draws: np.ndarray, most: int) -> np.ndarr
 def quantile_of(paths: Sequence[str], column: str, share: float) -> float:
     """The quantile of a column over several files, exactly as `numpy.quantile` of all values gives it.
 
-    The values are counted in narrow bins first; then those of the bins that hold the quantile are sorted.
+    The values are counted in bins, and those of the bins that hold the quantile in narrower ones, until they are few
+    enough to be sorted.
 
     Args:
         paths: Parquet files.
         column: column of numbers in [0, 1].
         share: share of the values that lie below.
     """
-    n_bins = 2**16
-
-    def bins_of(path: str) -> tuple[np.ndarray, np.ndarray]:
-        values = pq.read_table(path, columns=[column])[column].to_numpy()
-        return values, np.minimum((values * n_bins).astype(np.int64), n_bins - 1)
-
-    counts = np.zeros(n_bins, np.int64)
-    for path in paths:
-        counts += np.bincount(bins_of(path)[1], minlength=n_bins)
-    place = (counts.sum() - 1) * share
-    low, below = int(np.floor(place)), np.concatenate([[0], counts.cumsum()])
-    ranks = low, min(low + 1, int(counts.sum()) - 1)
-    first, last = (int(np.searchsorted(below, rank, side="right")) - 1 for rank in ranks)
-    found = [values[(bins >= first) & (bins <= last)] for values, bins in map(bins_of, paths)]
+    n, low, high = 0, 0.0, 1.0
+    for narrowing in range(_MOST_PASSES):
+        counts, below = np.zeros(_N_BINS, np.int64), 0
+        edges = np.linspace(low, high, _N_BINS + 1)
+        for values in _values(paths, column):
+            here = values[(values >= low) & (values <= high)]
+            counts += np.histogram(here, bins=edges)[0]
+            below += int((values < low).sum())
+            n += len(values) if narrowing == 0 else 0
+        place = (n - 1) * share
+        ranks = int(np.floor(place)), min(int(np.floor(place)) + 1, n - 1)
+        ends = below + counts.cumsum()
+        first, last = (int(np.searchsorted(ends, rank, side="right")) for rank in ranks)
+        low, high = float(edges[first]), float(edges[last + 1])
+        if counts[first : last + 1].sum() <= _MOST_SORTED or high - low < np.finfo(float).tiny * _N_BINS:
+            break
+    found = [values[(values >= low) & (values <= high)] for values in _values(paths, column)]
+    n_below = sum(int((values < low).sum()) for values in _values(paths, column))
     near = np.sort(np.concatenate(found))
-    a, b = near[low - below[first]], near[min(low + 1 - below[first], len(near) - 1)]
-    part = place - low
+    a, b = near[ranks[0] - n_below], near[ranks[1] - n_below]
+    part = place - np.floor(place)
     return float(a + (b - a) * part if part < 0.5 else b - (b - a) * (1 - part))  # as NumPy rounds
+
+
+def _values(paths: Sequence[str], column: str) -> Iterator[np.ndarray]:
+    for path in paths:
+        yield pq.read_table(path, columns=[column])[column].to_numpy()

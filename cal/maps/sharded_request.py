@@ -57,13 +57,17 @@ class MapShardsRequest(ShardsRequest):
             CalError: if a file cannot be read, or something cannot be trained or written.
         """
         from cal.maps.sharded import map_shards_in
+        from cal.shards.files import find_shards, parts_of
 
         if corpus is not None:
             raise ConfigError("cal map-shards reads the documents in shards, and takes no corpus. Leave it out.")
+        required = self.columns._replace(label=self.label_column).required()
+        parts = parts_of(find_shards(self.shards), required, quiet)
         self.output = self.output or self._new_folder()
-        folder = OwnedFolder(self.output, "cal map-shards", MARK, spared=["parts", "map"])
+        folder = OwnedFolder(self.output, "cal map-shards", MARK)
         with folder.taken():
-            found = map_shards_in(self, folder.path, quiet)
+            folder.write_json(MARK, {"name": self.name})  # first, so that the folder is known for ours
+            found = map_shards_in(self, parts, folder.path, quiet)
             folder.write_yaml("config.yaml", self.as_data())
             folder.write("sample.parquet", lambda file: found.sample.to_parquet(file, index=False))
             folder.write("map.html", found.html.encode())
@@ -99,7 +103,8 @@ def map_shards(shards: Any, *, quiet: bool = False, **parameters: Any) -> Sharde
         >>> folder, rng = tempfile.mkdtemp(), np.random.default_rng(0)
         >>> rows = {"id": range(90), "vector": list(rng.normal(size=(90, 4))), "label": ["a", "b", "c"] * 30}
         >>> pd.DataFrame(rows).to_parquet(f"{folder}/part-0.parquet")
-        >>> drawn = cal.map_shards(folder, vector_column="vector", n_epochs=3, workers=1, output=f"{folder}/map")
+        >>> given = {"vector_column": "vector", "n_epochs": 3, "workers": 1, "output": f"{folder}/map"}
+        >>> drawn = cal.map_shards(f"{folder}/part-0.parquet", **given)
         >>> len(drawn), sum(len(frame) for frame in drawn.frames(["id", "region"]))
         (90, 90)
     """

@@ -13,7 +13,7 @@ import pyarrow as pa
 import torch
 
 from cal.errors import quantity
-from cal.learners.tasks import most_memory
+from cal.learners.tasks import LocalProcesses, most_memory
 from cal.pickled import write_pickled
 from cal.planning.clock import in_waves, seconds_to_start, seconds_to_start_workers
 from cal.planning.figures import duration
@@ -22,15 +22,16 @@ from cal.shards.files import ShardPart, find_shards, open_shard, parts_of, row_g
 from cal.shards.finding import draw_documents
 from cal.shards.labelled import ShardLabels, read_labels
 from cal.shards.reading import ShardColumns, find_in_part, read_part
-from cal.shards.score import merged, train_scorer
+from cal.shards.score import labelled_documents, merged, train_scorer
 from cal.shards.scorer import scorer_in
-from cal.shards.scoring import ScoredPart, read_scored, score_part
+from cal.shards.scoring import ScoredPart, read_scored, score_part, scores_file
 from cal.streams import stream
 
 if TYPE_CHECKING:
     from cal.planning.scores_request import ScoresPlanRequest
 
 _LEAST, _SHARE = 3, 0.01  # parts
+_HERE = LocalProcesses(1)
 _NEEDED = "cal.shards.score, cal.learners.mlp, cal.acquisition.uncertainty"
 
 
@@ -81,7 +82,7 @@ def measure_scores(request: ScoresPlanRequest, folder: Path, quiet: bool = True)
     starting = seconds_to_start_workers(_NEEDED, n_processes)
     with _Seconds() as looking:
         paths = find_shards(request.shards)
-        parts = parts_of(paths, columns.names, quiet)
+        parts = parts_of(paths, columns.required(), quiet)
     with _Seconds() as training:
         labels = read_labels(request.labelled, columns._replace(label=request.label_column))
     drawn, ids = _drawn(request, parts, n_processes), list(labels.known)
@@ -92,12 +93,14 @@ def measure_scores(request: ScoresPlanRequest, folder: Path, quiet: bool = True)
     to_search = [(tuple(part), tuple(columns), ids, texts) for part in drawn]
     searched = in_waves(search_part, to_search, n_processes, least)
     drawn = drawn[: len(searched)]
-    found, n_stand_ins = _labelled(searched, labels, drawn, columns, request.seed)
-    path, alone = folder / "scorer", request.chooser.pointwise
+    found, n_stand_ins = _labelled(searched, labels, drawn, columns, request.seed, folder)
+    path, alone = folder / "scorer", request.alone
     with training:
-        write_pickled(path, train_scorer(request, labels, found, drawn))
+        write_pickled(
+            path, train_scorer(request, labels, labelled_documents(found, labels, columns), drawn, _HERE, folder)
+        )
     n = request.n if alone else request.candidates
-    files = [(str(folder / f"{row}.parquet"), str(folder / f"{row}.scores")) for row in range(len(drawn))]
+    files = [(str(folder / f"{row}.parquet"), str(folder / "scores-")) for row in range(len(drawn))]
     to_score = [
         (output, str(path), tuple(part), n, scores if request.scores else None)
         for part, (output, scores) in zip(drawn, files, strict=True)
@@ -130,7 +133,7 @@ def measure_scores(request: ScoresPlanRequest, folder: Path, quiet: bool = True)
         memory=max(each.memory for each in timed),
         bytes_of_document=sum(each.n_bytes for each in searched) / n_measured,
         bytes_of_part=_n_bytes(output for output, _ in files) / len(files),
-        bytes_of_score=_n_bytes(scores for _, scores in files) / n_measured,
+        bytes_of_score=_n_bytes(scores_file(scores, output) for output, scores in files) / n_measured,
         measured=f"{quantity(len(drawn), 'part')} with {n_measured:,} of {n_all:,} documents, by "
         f"{quantity(n_processes, 'process', 'processes')} at once, in {duration(time.perf_counter() - began)}",
         notes=tuple(notes),
@@ -185,7 +188,7 @@ def _per_document(
     return {phase: np.array(each) / n_documents for phase, each in seconds.items()}
 
 
-def _n_bytes(paths: Iterable[str]) -> int:
+def _n_bytes(paths: Iterable[str | Path]) -> int:
     """Bytes of those files that there are."""
     return sum(path.stat().st_size for path in map(Path, paths) if path.exists())
 
@@ -200,7 +203,12 @@ def _drawn(request: ScoresPlanRequest, parts: Sequence[ShardPart], n_processes: 
 
 
 def _labelled(
-    searched: Sequence[SearchedPart], labels: ShardLabels, drawn: Sequence[ShardPart], columns: ShardColumns, seed: int
+    searched: Sequence[SearchedPart],
+    labels: ShardLabels,
+    drawn: Sequence[ShardPart],
+    columns: ShardColumns,
+    seed: int,
+    folder: Path,
 ) -> tuple[pa.Table, int]:
     """The labelled documents that were found, with random ones under the ids of others, and the number of these."""
     tables = [table for each in searched for table in each.found]
@@ -208,7 +216,7 @@ def _labelled(
     source = labels.texts if columns.vector is None else labels.vectors
     lacking = [each for each in labels.known if each not in known and each not in source]
     if lacking:
-        some = draw_documents(len(lacking), drawn, columns, seed)
+        some = draw_documents(len(lacking), drawn, columns, seed, _HERE, folder)
         some = some.take(pa.array(np.arange(len(lacking)) % len(some)))
         tables.append(some.set_column(some.column_names.index("id"), "id", pa.array(lacking, pa.string())))
     if not tables:
@@ -219,7 +227,9 @@ def _labelled(
 def _choosing(request: ScoresPlanRequest, scorer: Path, drawn: Sequence[ShardPart]) -> tuple[float, list[str]]:
     """Seconds to choose among the candidates that a prefilter leaves, and what to say about that."""
     loaded = scorer_in(str(scorer))
-    some = loaded.candidates(draw_documents(request.candidates, drawn, request.columns, request.seed))
+    some = loaded.candidates(
+        draw_documents(request.candidates, drawn, request.columns, request.seed, _HERE, scorer.parent)
+    )
     with _Seconds() as choosing:
         loaded.choose(request.chooser, some, request.n)
     if len(some) >= 0.9 * request.candidates:

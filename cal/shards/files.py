@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +14,9 @@ import pyarrow.parquet as pq
 from cal.checks import is_path
 from cal.errors import CalError, DataError, quantity, shown
 from cal.progress import bar
+
+MARKS = ("score.json", "shards.json")
+"""Files in the output folders of the commands that read shards, whose Parquet files are no shards."""
 
 ROWS = 250_000
 """Rows of a part, if row groups allow: few enough for many workers, enough that starting one costs little."""
@@ -69,12 +73,20 @@ def find_shards(given: Any) -> list[str]:
 
 def _local(given: str) -> list[str]:
     path = Path(given).absolute()  # workers may be in other folders
+    if path.is_file():
+        return [str(path)]
     if path.is_dir():
-        return sorted(map(str, path.rglob("*.parquet")))
-    if not glob.has_magic(given):
-        return [str(path)] if path.is_file() else []
-    pattern = str(path.relative_to(path.anchor))
-    return sorted(map(str, Path(path.anchor).glob(pattern)))
+        return sorted(str(each) for each in path.rglob("*.parquet") if not _is_ours(each, path))
+    base = Path(path.anchor) if Path(given).is_absolute() else Path.cwd()
+    pattern = str(path.relative_to(path.anchor)) if Path(given).is_absolute() else given
+    return sorted(str(each) for each in base.glob(pattern) if each.is_file()) if glob.has_magic(given) else []
+
+
+def _is_ours(path: Path, folder: Path) -> bool:
+    """Whether a file below a folder of shards is hidden, or a result of `cal score` or `cal map-shards`."""
+    below = path.relative_to(folder).parts
+    hidden = any(name.startswith((".", "_")) for name in below)
+    return hidden or any((folder.joinpath(*below[:n]) / mark).exists() for n in range(len(below)) for mark in MARKS)
 
 
 def _remote(given: str) -> list[str]:
@@ -123,26 +135,33 @@ def _explained(path: str) -> Iterator[None]:
         raise DataError(f"{path} cannot be read as Parquet: {told}.") from error
 
 
-def parts_of(paths: Sequence[str], columns: Sequence[str], quiet: bool = True) -> list[ShardPart]:
+def parts_of(paths: Sequence[str], columns: Mapping[str, str | None], quiet: bool = True) -> list[ShardPart]:
     """The parts of some files, in their order.
 
     Args:
         paths: the files.
-        columns: columns that each of them must have.
+        columns: columns that each of them must have, by the parameters that name them; None for one that is not read.
         quiet: hide the progress bar.
 
     Raises:
-        DataError: if a file cannot be read, or lacks a column.
+        DataError: if a file cannot be read or lacks a column, or vectors have other lengths in other files.
     """
     parts: list[ShardPart] = []
+    width: tuple[int, str] | None = None
     for path in bar(paths, desc="Looking at shards", unit="file", disable=quiet or None):
         with open_shard(path) as file:
-            names = file.schema_arrow.names
-            if lacking := [name for name in columns if name not in names]:
-                raise DataError(
-                    f"{path} has no column '{lacking[0]}'; its columns are {', '.join(names)}. Name yours: "
-                    "text_column=, id_column= or vector_column=."
-                )
+            schema = file.schema_arrow
+            for parameter, name in columns.items():
+                if name is not None and name not in schema.names:
+                    raise DataError(
+                        f"{path} has no column '{name}'; its columns are {', '.join(schema.names)}. Give {parameter}=."
+                    )
+            if (vectors := columns.get("vector_column")) and (n := getattr(schema.field(vectors).type, "list_size", 0)):
+                width = width or (n, path)
+                if n != width[0]:
+                    raise DataError(
+                        f"The vectors of {path} have {n} numbers, those of {width[1]} {width[0]}. Give files alike."
+                    )
             sizes = [file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)]
         stamp, start, first, n_rows = _stamp(path), 0, 0, 0
         for group, size in enumerate(sizes):
@@ -154,7 +173,23 @@ def parts_of(paths: Sequence[str], columns: Sequence[str], quiet: bool = True) -
             parts.append(ShardPart(path, stamp, (first, len(sizes)), start, n_rows))
     if not parts:
         raise DataError(f"{quantity(len(paths), 'file')} of shards have no rows. Give files with documents.")
+    if columns.get("id_column") is None:
+        names = [file_name(path) for path in paths]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise DataError(
+                f"Two files are called {twice[0]}, so ids made of file and row would be the same. Give id_column=."
+            )
     return parts
+
+
+def file_name(path: str) -> str:
+    """The name of a file, without its folders.
+
+    Example:
+        >>> file_name("s3://bucket/corpus/part-0.parquet")
+        'part-0.parquet'
+    """
+    return path.rpartition("/")[2] if "://" in path else Path(path).name
 
 
 def has_column(part: ShardPart, name: str) -> bool:
@@ -183,7 +218,5 @@ def _stamp(path: str) -> str:
     with _explained(path):
         files, plain = fsspec.core.url_to_fs(path)
         info = files.info(plain)
-    told = next(
-        (info[key] for key in ("ETag", "etag", "LastModified", "mtime", "updated", "created") if key in info), ""
-    )
-    return f"{info.get('size')} {told}"
+    told = {key: str(value) for key, value in sorted(info.items()) if "access" not in key.lower()}
+    return hashlib.blake2b(repr(told).encode(), digest_size=12).hexdigest()

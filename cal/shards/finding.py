@@ -7,18 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
 
 from cal.errors import DataError
 from cal.files import write_whole
 from cal.learners.tasks import Executor, FileTask, carry_out
-from cal.shards.files import ShardPart, row_groups
+from cal.shards.best import Best
+from cal.shards.files import ShardPart
 from cal.shards.reading import ShardColumns, find_in_part, read_part
-from cal.streams import stream
-
-_READ = 20  # documents that are read for one that is drawn
+from cal.streams import uniform_of
 
 
 def find_documents(
@@ -44,7 +43,10 @@ def find_documents(
     tables = [table for task in tasks if len(table := pq.read_table(task.output, memory_map=True))]
     if not tables:
         return pa.table({"id": pa.array([], pa.string())})
-    found = pa.concat_tables(tables)
+    try:
+        found = pa.concat_tables(tables)
+    except pa.ArrowInvalid as error:
+        raise DataError(f"The vectors in column '{columns.vector}' differ in length. Give files alike.") from error
     refuse_repeated(found["id"])
     return found
 
@@ -56,35 +58,38 @@ def write_found(output: str, wanted: str, part: tuple[Any, ...], columns: tuple[
     write_table(Path(output), pa.concat_tables(tables) if tables else pa.table({"id": pa.array([], pa.string())}))
 
 
-def draw_documents(n: int, parts: Sequence[ShardPart], columns: ShardColumns, seed: int) -> pa.Table:
-    """N random documents, or all of them if there are no more.
-
-    They come from row groups that are drawn first, which together hold about twenty times as many.
+def draw_documents(
+    n: int, parts: Sequence[ShardPart], columns: ShardColumns, seed: int, executor: Executor, folder: Path
+) -> pa.Table:
+    """N random documents, or all of them if there are no more; which ones depends on the ids and the seed alone.
 
     Args:
         n: number of documents.
         parts: all parts.
         columns: what to read of them.
         seed: seed of the draws.
+        executor: what reads the ids, and the documents.
+        folder: folder for the files of the work.
     """
-    generator = stream(seed, "shards/sample")
-    drawn, total = [], 0
-    for position in torch.randperm(len(parts), generator=generator).tolist():
-        for group in row_groups(parts[position]):
-            drawn.append(group)
-            total += group.n_rows
-        if total >= _READ * n:
-            break
-    order = torch.randperm(len(drawn), generator=generator).tolist()
-    tables, n_read = [], 0
-    for position in order:
-        tables += list(read_part(drawn[position], columns))
-        n_read += drawn[position].n_rows
-        if n_read >= _READ * n:
-            break
-    read = pa.concat_tables(tables)
-    rows = torch.randperm(len(read), generator=generator)[:n].sort().values
-    return read.take(pa.array(rows.numpy()))
+    tasks = [FileTask.named(folder, write_drawn, tuple(part), columns.id, n, seed) for part in parts]
+    carry_out(tasks, executor)
+    drawn = Best(n, seed)
+    for task in tasks:
+        if len(table := pq.read_table(task.output)):
+            drawn.merge(table)
+    ids = drawn.table["id"].to_pylist()
+    found = find_documents(ids, parts, columns, executor, folder)
+    place = {each: position for position, each in enumerate(ids)}
+    order = np.argsort([place[each] for each in found["id"].to_pylist()])
+    return found.take(pa.array(order))
+
+
+def write_drawn(output: str, part: tuple[Any, ...], id_column: str | None, n: int, seed: int) -> None:
+    """Task: writes the ids of a part that have the highest random numbers."""
+    best = Best(n, seed)
+    for documents in read_part(ShardPart(*part), ShardColumns(id_column)):
+        best.add(uniform_of(seed, "shards/sample", documents["id"].to_pylist())[:, 0], documents)
+    write_table(Path(output), best.table)
 
 
 def refuse_repeated(ids: pa.ChunkedArray) -> None:

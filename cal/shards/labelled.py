@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,10 +12,12 @@ from cal.arrays import is_missing
 from cal.checks import is_path
 from cal.data.annotated import read_labelled
 from cal.data.frames import table_of
-from cal.data.tables import RawTable, Wording
+from cal.data.tables import Disagreement, RawTable, Wording
 from cal.errors import DataError, quantity
 from cal.exchange.spreadsheet import unescaped
 from cal.shards.reading import ShardColumns
+
+logger = logging.getLogger(__name__)
 
 NOBODY_KNOWS = "-"
 """Label of a document that nobody can label: it is neither trained on nor chosen."""
@@ -22,7 +25,7 @@ NOBODY_KNOWS = "-"
 
 @dataclass(frozen=True, eq=False)
 class ShardLabels:
-    """ShardLabels by id.
+    """Labels by id.
 
     Attributes:
         known: label of each document to train on.
@@ -66,13 +69,20 @@ def read_labels(given: Any, columns: ShardColumns) -> ShardLabels:
         for name, key in ((id_column, "id_column"), (label_column, "label_column")):
             if not table.has_column(name):
                 raise DataError(f"{table.source} has no column '{name}'. Name yours: {key}=.")
-        ids = ["" if is_missing(each) else str(each).strip() for each in table.columns[id_column]]
+        ids = ["" if is_missing(each) else _id(each) for each in table.columns[id_column]]
+        disputed = 0
         for row, (name, cell) in enumerate(zip(ids, table.columns[label_column], strict=True)):
-            label = "" if is_missing(cell) else str(cell).strip()
+            disputed += isinstance(cell, Disagreement)
+            label = "" if isinstance(cell, Disagreement) or is_missing(cell) else str(cell).strip()
             if label and not name:
                 raise DataError(f"{table.place(row)}: there is a label and no id, by which the document is found.")
             if label:
                 labels[name] = None if label == NOBODY_KNOWS else label
+        if disputed:
+            logger.warning(
+                "%s: annotators disagree about %s, which counts as unlabelled. Settle the labels to train on them.",
+                *(table.source, quantity(disputed, "document")),
+            )
         for found, column in ((texts, columns.text), (vectors, columns.vector)):
             if column is not None and table.has_column(column):
                 pairs = zip(ids, table.columns[column], strict=True)
@@ -84,6 +94,11 @@ def read_labels(given: Any, columns: ShardColumns) -> ShardLabels:
             "classifier needs two. Label more documents."
         )
     return ShardLabels(known, [name for name, label in labels.items() if label is None], texts, vectors)
+
+
+def _id(cell: Any) -> str:
+    """An id as the shards write it: whole numbers that a data frame has as 3.0 are 3."""
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
 
 
 def _table(given: Any) -> RawTable:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cal.errors import DataError
-from cal.shards.files import ShardPart, open_shard
+from cal.shards.files import ShardPart, file_name, open_shard
 
 _NUMBERS, _MOST, _TEXTS = 2**22, 65_536, 8_192  # numbers in the vectors of a batch; most documents; with texts
 
@@ -26,26 +26,35 @@ class ShardColumns(NamedTuple):
         text: column with the texts.
         vector: column with the vectors.
         label: column with the labels.
+        shown: column with texts that are only shown: files may lack it, and rows may be empty.
     """
 
     id: str | None = "id"
     text: str | None = None
     vector: str | None = None
     label: str | None = None
+    shown: str | None = None
 
-    @property
-    def names(self) -> list[str]:
-        """Names of the columns that are read."""
-        return [name for name in self if name is not None]
+    def required(self) -> dict[str, str | None]:
+        """The columns that every file must have, by the parameters that name them."""
+        names = {"id_column": self.id, "text_column": self.text, "vector_column": self.vector}
+        return {**names, "label_column": self.label}
+
+    def names_in(self, schema: pa.Schema) -> list[str]:
+        """Names of the columns to read from a file."""
+        return [name for name in dict.fromkeys(self) if name is not None and name in schema.names]
 
 
-def read_part(part: ShardPart, columns: ShardColumns, size: int | None = None) -> Iterator[pa.Table]:
+def read_part(
+    part: ShardPart, columns: ShardColumns, size: int | None = None, width: int | None = None
+) -> Iterator[pa.Table]:
     """The documents of a part in their order, in batches.
 
     Args:
         part: the part.
         columns: which columns hold what.
         size: number of documents in a batch; None takes as many as fit memory.
+        width: number of features that vectors must have; None allows any.
 
     Raises:
         DataError: if the file cannot be read, or an id, text or vector is missing or of the wrong kind; naming the row.
@@ -53,7 +62,7 @@ def read_part(part: ShardPart, columns: ShardColumns, size: int | None = None) -
     with open_shard(part.path) as file:
         row = part.start
         for batch in _batches(file, columns, range(*part.groups), size):
-            rows = _Rows(batch, part.path, row)
+            rows = _Rows(batch, part.path, row, width)
             row += len(batch)
             yield rows.documents(rows.ids(columns.id), columns)
 
@@ -82,8 +91,9 @@ def find_in_part(part: ShardPart, columns: ShardColumns, ids: Sequence[str]) -> 
             for batch in _batches(file, columns, [group]):
                 here = mask.slice(done, len(batch)).combine_chunks()
                 if here.true_count:
-                    ids_here = _Rows(batch, part.path, start + done).ids(columns.id).filter(here)
-                    yield _Rows(batch.filter(here), part.path, None).documents(ids_here, columns)
+                    numbers = start + done + np.flatnonzero(here.to_numpy(zero_copy_only=False))
+                    rows = _Rows(batch.filter(here), part.path, numbers)
+                    yield rows.documents(rows.ids(columns.id), columns)
                 done += len(batch)
 
 
@@ -98,7 +108,8 @@ def _batches(
     file: Any, columns: ShardColumns, groups: Sequence[int], size: int | None = None
 ) -> Iterator[pa.RecordBatch]:
     size = min(size or _MOST, _batch_size(file.schema_arrow, columns))
-    found: Iterator[pa.RecordBatch] = file.iter_batches(size, [*groups], columns.names, use_threads=False)
+    names = columns.names_in(file.schema_arrow)
+    found: Iterator[pa.RecordBatch] = file.iter_batches(size, [*groups], names, use_threads=False)
     return found
 
 
@@ -123,11 +134,13 @@ class _Rows:
     Args:
         batch: the rows.
         path: the file.
-        start: row of the file of the first one; None if they do not follow each other.
+        numbers: row of the file of each, from 0; that of the first one if they follow each other.
+        width: number of features that vectors must have; None allows any.
     """
 
-    def __init__(self, batch: pa.RecordBatch, path: str, start: int | None) -> None:
-        self._batch, self._path, self._start = batch, path, start
+    def __init__(self, batch: pa.RecordBatch, path: str, numbers: np.ndarray | int, width: int | None = None) -> None:
+        self._batch, self._path, self._width = batch, path, width
+        self._numbers = np.arange(numbers, numbers + len(batch)) if isinstance(numbers, int) else numbers
 
     def documents(self, ids: pa.Array, columns: ShardColumns) -> pa.Table:
         """The rows as a table of documents."""
@@ -138,14 +151,24 @@ class _Rows:
             made["vector"] = self._vectors(columns.vector)
         if columns.label is not None:
             made["label"] = _plain(self._batch.column(columns.label)).cast(pa.string())
+        if columns.shown is not None:
+            made["shown"] = self._shown(columns.shown)
         return pa.table(made)
 
     def ids(self, name: str | None) -> pa.Array:
         """(row,) ids."""
         if name is not None:
             return self._strings(name, "id")
-        file, start = self._path.rpartition("/")[2], self._start or 0
-        return pa.array([f"{file}:{row + 1}" for row in range(start, start + len(self._batch))], pa.string())
+        file = file_name(self._path)
+        return pa.array([f"{file}:{row + 1}" for row in self._numbers.tolist()], pa.string())
+
+    def _shown(self, name: str) -> pa.Array:
+        """(row,) texts; empty where there are none."""
+        found = self._batch.schema.get_field_index(name)
+        column = None if found < 0 else _plain(self._batch.column(found))
+        if column is None or not _is_text(column.type):
+            return pa.array([""] * len(self._batch), pa.string())
+        return pc.fill_null(column.cast(pa.string()), "")
 
     def _texts(self, name: str) -> pa.Array:
         texts = self._strings(name, "text")
@@ -171,8 +194,13 @@ class _Rows:
             raise self._error(column.is_null(), f"there is no vector in column '{name}'.")
         flat = column.flatten()
         width = kind.list_size if fixed else pc.list_value_length(column)[0].as_py() if len(column) else 1
+        if not width:
+            raise self._error(pa.array([True]), f"the vector in column '{name}' has no numbers.")
         if not fixed and (others := pc.not_equal(pc.list_value_length(column), width)).true_count:
             raise self._error(others, f"the vector in column '{name}' is longer or shorter than those before.")
+        if self._width is not None and width != self._width:
+            told = f"the vector in column '{name}' has {width} numbers, and those before have {self._width}."
+            raise self._error(pa.array([True]), told)
         numbers = flat.cast(pa.float32(), safe=False)
         x = numbers.to_numpy(zero_copy_only=False).reshape(len(column), -1)
         if not np.isfinite(x.sum(dtype=np.float64)):
@@ -184,8 +212,7 @@ class _Rows:
     def _error(self, wrong: Any, what: str) -> DataError:
         """The error about the first row that is wrong."""
         row = int(np.argmax(wrong.to_numpy(zero_copy_only=False)))
-        where = "" if self._start is None else f", row {self._start + row + 1}"
-        return DataError(f"{self._path}{where}: {what}")
+        return DataError(f"{self._path}, row {self._numbers[row] + 1}: {what}")
 
 
 def _plain(column: pa.Array) -> pa.Array:
@@ -193,7 +220,7 @@ def _plain(column: pa.Array) -> pa.Array:
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _is_number(kind: pa.DataType) -> bool:

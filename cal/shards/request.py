@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cal import registry
 from cal.checks import Problems, is_path, paths, whole_numbers
+from cal.errors import shown
 from cal.request import Request
 
 if TYPE_CHECKING:
@@ -51,7 +53,8 @@ class ShardsRequest(Request):
     leading = ("shards",)
 
     def _resolve(self, problems: Problems) -> None:
-        from cal.data.features import Features, as_features
+        from cal.data.auto import Auto
+        from cal.data.features import as_features
         from cal.learners.base import as_learner
         from cal.learners.clusters import as_cluster
 
@@ -69,8 +72,13 @@ class ShardsRequest(Request):
         self.cluster = problems.attempt(lambda: as_cluster(self.cluster), otherwise=None)
         if self.vector_column is None:
             self.features = problems.attempt(lambda: as_features(self.features), otherwise=self.features)
-            if self.features is None or isinstance(self.features, Features):
-                problems.append("features must be a way to make vectors of texts, such as lsa. Or give vector_column.")
+            kind = self.features
+            if not isinstance(kind, Auto) and not callable(getattr(kind, "embedder", None)):
+                named = "null" if kind is None else registry.name_of(kind) or shown(kind)
+                problems.append(
+                    f"features={named} cannot make vectors of texts part by part. Give lsa, minilm, encoder, a "
+                    "vectoriser of scikit-learn or auto; or vectors, in vector_column."
+                )
         if self.learner is not None and not self.learner.reads_features:
             problems.append(
                 "The learner reads texts, and shards need one that reads vectors. Give learner=small_mlp, and "

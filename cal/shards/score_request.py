@@ -47,6 +47,7 @@ class ScoreRequest(ShardsRequest):
         chooser: the strategy.
         filter_label: label of the prefilter.
         filter: the prefilter.
+        alone: whether the strategy scores each document by itself, and needs no prefilter.
     """
 
     labelled: Any = None
@@ -59,6 +60,7 @@ class ScoreRequest(ShardsRequest):
     filter_label: str = field(init=False, repr=False, default="")
     chooser: Acquisition = field(init=False, repr=False)
     filter: Acquisition = field(init=False, repr=False)
+    alone: bool = field(init=False, repr=False, default=True)
 
     def _resolve(self, problems: Problems) -> None:
         from cal.acquisition.spec import make_strategies
@@ -76,17 +78,18 @@ class ScoreRequest(ShardsRequest):
         self._check_strategies(problems)
 
     def _check_strategies(self, problems: Problems) -> None:
-        from cal.acquisition.base import unmet_needs
+        from cal.acquisition.base import is_pointwise, unmet_needs
 
-        if not self.filter.pointwise:
+        if not is_pointwise(self.filter):
             problems.append(
                 f"prefilter={self.filter_label} looks at all candidates together. Give one that scores each by itself, "
                 "such as random, margin or entropy."
             )
+        self.alone = is_pointwise(self.chooser)
         for label, strategy in ((self.label, self.chooser), (self.filter_label, self.filter)):
             unmet = problems.attempt(partial(unmet_needs, strategy, self.learner.abilities), otherwise=[])
             problems += [f"strategy '{label}' {need}" for need in unmet]
-        if self.candidates < self.n and not self.chooser.pointwise:
+        if self.candidates < self.n and not self.alone:
             problems.append(f"candidates={self.candidates} leaves fewer than n={self.n}. Give more candidates.")
 
     @property
@@ -106,19 +109,23 @@ class ScoreRequest(ShardsRequest):
             CalError: if a file cannot be read, or something cannot be trained or written.
         """
         from cal.scratch import scratch_folder
-        from cal.shards.score import score_shards
+        from cal.shards.score import read_inputs, score_shards
 
         if corpus is not None:
             raise ConfigError("cal score reads the documents in shards, and takes no corpus. Leave it out.")
+        if self.scores and self.output is None:
+            raise ConfigError("scores=true writes the scores into output. Give output=FOLDER.")
+        inputs = read_inputs(self, quiet)
         with ExitStack() as opened:
             if self.output is None:
-                return score_shards(self, opened.enter_context(scratch_folder()), quiet)
-            folder = OwnedFolder(self.output, "cal score", MARK, spared=["parts", "scores"])
+                return score_shards(self, inputs, opened.enter_context(scratch_folder()), quiet)
+            folder = OwnedFolder(self.output, "cal score", MARK)
             opened.enter_context(folder.taken())
-            found = score_shards(self, folder.path, quiet)
+            about = {"strategy": self.label, "config": self.as_data()}
+            folder.write_json(MARK, about, str)  # first, so that the folder is known for ours
+            found = score_shards(self, inputs, folder.path, quiet)
             found.save(folder.path / "chosen.csv")
-            about = {name: getattr(found, name) for name in _TOLD}
-            folder.write_json(MARK, {**about, "strategy": found.strategy, "config": self.as_data()}, str)
+            folder.write_json(MARK, {**{name: getattr(found, name) for name in _TOLD}, **about}, str)
             return found
 
 

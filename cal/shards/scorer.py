@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from cal.acquisition.base import Acquisition, checked, chosen
+from cal.acquisition.base import Acquisition, checked, chosen, failures_named
 from cal.acquisition.pool import Pool, PoolDocuments
 from cal.data.features import Features
 from cal.data.unlabelled import UnlabelledCorpus
@@ -101,6 +101,11 @@ class Scorer:
         documents = PoolDocuments(training.ids, training.label_names, training.texts)
         self._labelled: Pool = trained.pool([0], documents, query_size)
 
+    @property
+    def width(self) -> int:
+        """Number of features of the vectors."""
+        return int(self._x.shape[1])
+
     def candidates(self, documents: pa.Table) -> pa.Table:
         """Those of some documents that may be chosen."""
         aside = pa.compute.is_in(documents["id"], self._aside)
@@ -113,7 +118,9 @@ class Scorer:
 
     def scores(self, pool: Pool) -> np.ndarray:
         """(document,) scores of the candidates of a pool."""
-        found: np.ndarray = checked(self.strategy, self.strategy.score(pool), pool)[0].cpu().numpy()
+        with failures_named(self.strategy):
+            scores = self.strategy.score(pool)
+        found: np.ndarray = checked(self.strategy, scores, pool)[0].cpu().numpy()
         return found
 
     def choose(self, strategy: Acquisition, documents: pa.Table, n: int) -> tuple[pa.Table, list[str]]:

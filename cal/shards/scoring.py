@@ -57,7 +57,7 @@ def score_part(output: str, scorer: str, part: tuple[Any, ...], n: int, scores: 
     loaded, watch = scorer_in(scorer), _Watch()
     best, n_documents, n_candidates, notes = Best(n, loaded.seed), 0, 0, dict[str, None]()
     every: list[pa.Table] = []
-    batches = read_part(ShardPart(*part), loaded.columns)
+    batches = read_part(ShardPart(*part), loaded.columns, width=loaded.width if loaded.columns.vector else None)
     while True:
         with watch("read"):
             documents = next(batches, None)

@@ -17,7 +17,7 @@ import pyarrow as pa
 import torch
 
 from cal.data.features import Features
-from cal.errors import ConfigError, DataError
+from cal.errors import ConfigError, DataError, quantity
 from cal.learners import backprop
 from cal.learners.mlp import MLP, MLPLearner
 from cal.learners.nn import as_tensor
@@ -147,9 +147,18 @@ def mixed_blocks(parts: Sequence[ShardPart], training: StreamedTraining, epoch: 
             else:
                 block.append(documents)
         if block:
-            yield pa.concat_tables(block)
+            yield _together(block, training)
         elif not opened:
             return
+
+
+def _together(block: Sequence[pa.Table], training: StreamedTraining) -> pa.Table:
+    try:
+        return pa.concat_tables(block)
+    except pa.ArrowInvalid as error:
+        raise DataError(
+            f"The vectors in column '{training.columns.vector}' differ in length. Give files alike."
+        ) from error
 
 
 @lru_cache(maxsize=64)
@@ -172,7 +181,10 @@ def refuse_unlabelled(counts: Mapping[str | None, int]) -> dict[str, int]:
         DataError: if there are documents without a label, or fewer than two labels.
     """
     if n := sum(count for name, count in counts.items() if name is None or not name.strip()):
-        raise DataError(f"{n:,} documents of the shards have no label, and a map needs one of each. Leave them out.")
+        raise DataError(
+            f"{quantity(n, 'document')} of the shards {'has' if n == 1 else 'have'} no label, and a map needs a label "
+            "for every document. Leave out those without one."
+        )
     if len(counts) < 2:
         raise DataError("All documents of the shards have the same label, and a classifier needs two classes.")
     return {name: counts[name] for name in sorted(name for name in counts if name is not None)}

@@ -112,7 +112,7 @@ def test_another_rule_measures_nothing_again(labelled, tmp_path):
 def test_an_epoch_has_every_document_once_and_mixes_parts(labelled, monkeypatch):
     monkeypatch.setattr("cal.shards.files.ROWS", 100)
     monkeypatch.setattr("cal.shards.streaming._OF_EACH", 10)
-    parts = parts_of(sorted(map(str, labelled[0].glob("*.parquet"))), ["id"])
+    parts = parts_of(sorted(map(str, labelled[0].glob("*.parquet"))), {"id_column": "id"})
     training = StreamedTraining(SmallMLP(), COLUMNS, {"c0": 1, "c1": 1, "c2": 1}, ColumnVectors(), 0)
     blocks = [[block["id"].to_pylist() for block in mixed_blocks(parts, training, epoch)] for epoch in range(2)]
     for epoch in blocks:
@@ -190,7 +190,7 @@ def test_what_cannot_be_drawn_is_refused(changes, error, message, labelled, tmp_
 def test_documents_without_a_label_are_refused(tmp_path):
     rows = {"id": ["a", "b", "c"], "vector": [[1.0], [2.0], [3.0]], "label": ["x", None, "y"]}
     pq.write_table(pa.table(rows), tmp_path / "a.parquet")
-    with pytest.raises(DataError, match="1 documents of the shards have no label"):
+    with pytest.raises(DataError, match="1 document of the shards has no label, and a map needs a label"):
         cal.map_shards(tmp_path, output=tmp_path / "map", **GIVEN)
 
 

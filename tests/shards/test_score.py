@@ -1,5 +1,6 @@
 """`cal score` chooses what the strategy would choose from the whole corpus in memory, however it is divided."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -15,20 +16,23 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 import cal
 from cal import registry
-from cal.acquisition.base import top
+from cal.acquisition.base import is_pointwise, top
 from cal.acquisition.pool import Pool, PoolDocuments
 from cal.acquisition.spec import make_strategies
+from cal.acquisition.uncertainty import Margin
 from cal.data.features import Features
-from cal.errors import ConfigError, DataError, StorageError
+from cal.errors import ConfigError, DataError, StorageError, StrategyError
 from cal.learners.base import as_learner
 from cal.shards.files import parts_of
+from cal.shards.labelled import read_labels
+from cal.shards.reading import ShardColumns
 from cal.simulation.partition import Partition
 from cal.simulation.shared_training import SharedTraining
 from cal.streams import Streams, uniform_of
 
 GIVEN = {"vector_column": "vector", "workers": 1, "n_epochs": 4, "learner": {"small_mlp": {"dropout": 0.3}}}
 SMALL = {"cal": {"hidden": 8, "n_epochs": 3}, "tidal": {"hidden": 8, "n_epochs": 3}, "bald": {"n_samples": 5}}
-POINTWISE = [name for name in registry.STRATEGIES if name != "mix" and make_strategies([name])[name].pointwise]
+POINTWISE = [name for name in registry.STRATEGIES if name != "mix" and is_pointwise(make_strategies([name])[name])]
 
 
 def spec(name):
@@ -87,6 +91,14 @@ def test_how_documents_are_divided_does_not_matter(strategy, sharded, tmp_path):
     )
     assert here.ids == there.ids
     assert "d000" not in here.ids  # it is labelled
+
+
+def test_texts_are_drawn_by_their_ids(sharded, tmp_path):
+    """What LSA is fitted on does not depend on the files."""
+    other = sharded.write(tmp_path / "other", np.random.default_rng(4).permutation(600), [500, 100], 60)
+    given = {"features": {"lsa": {"n_components": 5}}, "sample": 50, "workers": 1, "n_epochs": 3}
+    here, there = (cal.score(each, sharded.labelled, 20, **given) for each in (sharded.folder, other))
+    assert here.ids == there.ids
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +175,7 @@ def test_a_killed_command_resumes(sharded, tmp_path):
 import cal, sys, time
 from cal.acquisition.uncertainty import Margin
 class Slow(Margin):
+    pointwise = True
     def score(self, pool):
         time.sleep(.5)
         return super().score(pool)
@@ -295,7 +308,7 @@ GOOD = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
         ({"vector": [[1.0, 2.0], [1.0, 2.0], [2.0, float("nan")]]}, r"row 3: .* has NaN or infinity"),
         ({"vector": [["a"], ["b"], ["c"]]}, r"vectors must be lists of numbers"),
         ({"vector": [1.0, 2.0, 3.0]}, r"holds double, and vectors must be lists"),
-        ({"other": GOOD}, r"has no column 'vector'; its columns are id, other. Name yours"),
+        ({"other": GOOD}, r"has no column 'vector'; its columns are id, other. Give vector_column="),
         ({"vector": GOOD, "id": ["a", None, "c"]}, r"row 2: there is no id in column 'id'"),
         ({"vector": GOOD, "id": [0.5, 1.5, 2.5]}, r"column 'id' holds double, and ids must be text"),
         ({"vector": GOOD, "id": ["a", "b", "b"]}, r"2 documents of the shards have the id 'b'"),
@@ -343,7 +356,7 @@ def test_wrong_files_are_refused(changes, message, sharded):
         ({"strategy": "badge", "candidates": 10}, "candidates=10 leaves fewer than n=50"),
         ({"strategy": "bald", "learner": "scikit", "n_epochs": None}, "strategy 'bald' needs dropout"),
         ({"learner": "transformer"}, "shards need one that reads vectors"),
-        ({"vector_column": None, "features": None}, "features must be a way to make vectors of texts"),
+        ({"vector_column": None, "features": None}, "features=null cannot make vectors of texts part by part"),
         ({"id_column": 3}, "id_column must be the name of a column, not 3"),
         ({"strategy": "tidal", "learner": "scikit", "n_epochs": None}, "keeps no classifiers of earlier epochs"),
     ],
@@ -368,7 +381,7 @@ def test_a_foreign_folder_is_left_alone(sharded, tmp_path):
 
 def test_large_files_become_several_parts(sharded, monkeypatch):
     monkeypatch.setattr("cal.shards.files.ROWS", 150)
-    parts = parts_of([str(sharded.folder / "part-2.parquet")], ["id"])
+    parts = parts_of([str(sharded.folder / "part-2.parquet")], {"id_column": "id"})
     assert [(part.groups, part.start, part.n_rows) for part in parts] == [
         *(((0, 1), 0, 100), ((1, 2), 100, 100), ((2, 4), 200, 149)),
     ]
@@ -376,3 +389,149 @@ def test_large_files_become_several_parts(sharded, monkeypatch):
     divided = cal.score(sharded.folder, sharded.labelled, 30, **given)
     monkeypatch.undo()
     assert divided.ids == cal.score(sharded.folder, sharded.labelled, 30, **given).ids
+
+
+def test_labels_with_other_vectors_train_again(sharded, tmp_path):
+    own = {"id": ["x1", "x2"], "label": ["c0", "c1"], "vector": [[1.0] * 8, [-1.0, 1.0] * 4]}
+    first = cal.score(sharded.folder, own, 20, output=tmp_path, **GIVEN)
+    other = {**own, "vector": [[0.0, 2.0] * 4, [1.0] * 8]}
+    second = cal.score(sharded.folder, other, 20, output=tmp_path, **GIVEN)
+    assert second.ids == cal.score(sharded.folder, other, 20, **GIVEN).ids != first.ids
+    assert "2 labelled documents are not in the shards, by id" in str(first)
+
+
+@pytest.mark.parametrize(
+    ("vector", "message"),
+    [([1.0, 2.0], "give 'x2' the vector"), ("[1, 2]", "and not 8 finite numbers"), ([np.nan] * 8, "finite numbers")],
+)
+def test_vectors_of_labels_are_like_those_of_the_shards(vector, message, sharded):
+    labelled = {"id": ["d001", "x2"], "label": ["c0", "c1"], "vector": [[0.0] * 8, vector]}
+    with pytest.raises(DataError, match=message):
+        cal.score(sharded.folder, pd.DataFrame(labelled), 3, **GIVEN)
+
+
+def test_files_with_vectors_of_another_length_are_refused(sharded, tmp_path):
+    folder = sharded.write(tmp_path / "shards", range(300), [300], 100)
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array([0.0, 1.0], pa.float32()), 2)
+    pq.write_table(pa.table({"id": ["z"], "vector": vectors}), folder / "part-9.parquet")
+    with pytest.raises(DataError, match=r"part-9.parquet have 2 numbers, those of .*part-0.parquet 8"):
+        cal.score(folder, sharded.labelled, 3, **GIVEN)
+    pq.write_table(pa.table({"id": ["z"], "vector": [[0.0, 1.0]]}), folder / "part-9.parquet")  # lists of any length
+    with pytest.raises(DataError, match=r"part-9.parquet, row 1: .* has 2 numbers, and those before have 8"):
+        cal.score(folder, sharded.labelled, 3, **GIVEN)
+
+
+def test_texts_that_are_only_shown_may_be_lacking(sharded, tmp_path):
+    folder = sharded.write(tmp_path / "shards", range(600), [300, 300], 100)
+    second = pq.read_table(folder / "part-1.parquet").drop_columns(["text"])
+    pq.write_table(second, folder / "part-1.parquet")
+    first = pq.read_table(folder / "part-0.parquet")
+    texts = pa.array([None, " "] * 150, pa.string())
+    pq.write_table(first.set_column(1, "text", texts), folder / "part-0.parquet")
+    found = cal.score(folder, sharded.labelled, 540, **GIVEN)
+    assert set(found.rows["text"]) == {"", " "}
+
+
+def test_ids_that_a_data_frame_made_floats_are_found(tmp_path):
+    rows = {"id": range(40), "vector": list(np.random.default_rng(0).normal(size=(40, 3)))}
+    pd.DataFrame(rows).to_parquet(tmp_path / "a.parquet")
+    labelled = pd.DataFrame({"id": [0, 1, 2, None], "label": ["a", "b", "a", None]})
+    found = cal.score(tmp_path, labelled, 5, vector_column="vector", workers=1)
+    assert (labelled["id"].dtype.kind, found.n_candidates) == ("f", 37)
+
+
+def test_disagreements_count_as_unlabelled(caplog, tmp_path):
+    rows = [("1", "a", "ann"), ("2", "a", "ann"), ("2", "b", "bob"), ("3", "b", "ann")]
+    tasks = []
+    for number in ("1", "2", "3"):
+        answers = [
+            {
+                "completed_by": {"email": who},
+                "result": [{"type": "choices", "from_name": "label", "to_name": "text", "value": {"choices": [label]}}],
+            }
+            for each, label, who in rows
+            if each == number
+        ]
+        tasks.append({"id": int(number), "data": {"id": number, "text": f"Text {number}"}, "annotations": answers})
+    (tmp_path / "export.json").write_text(json.dumps(tasks))
+    read = read_labels(tmp_path / "export.json", ShardColumns(label="label"))
+    assert sorted(read.known.values()) == ["a", "b"]
+    assert "annotators disagree about 1 document, which counts as unlabelled" in caplog.text
+
+
+def test_a_subclass_that_selects_is_not_pointwise(sharded):
+    class First(Margin):
+        def select(self, pool, n):
+            return top(-torch.arange(len(pool.candidates[0])).double().unsqueeze(0), n, pool.uniform("ties"))
+
+    found = cal.score(sharded.folder, sharded.labelled, 3, strategy=First(), **GIVEN)
+    assert "First looks at candidates together" in str(found)
+
+
+def test_a_killed_end_is_mended_by_the_same_command(sharded, tmp_path):
+    cal.score(sharded.folder, sharded.labelled, 3, output=tmp_path, **GIVEN)
+    (tmp_path / "chosen.csv").unlink()  # the mark is written first
+    assert len(cal.score(sharded.folder, sharded.labelled, 3, output=tmp_path, **GIVEN)) == 3
+    assert (tmp_path / "chosen.csv").exists()
+
+
+def test_files_of_others_stay(sharded, tmp_path):
+    (tmp_path / "scores").mkdir()
+    (tmp_path / "scores" / "thesis.txt").write_text("years")
+    with pytest.raises(StorageError, match="is no folder of cal score"):
+        cal.score(sharded.folder, sharded.labelled, 3, output=tmp_path, **GIVEN)
+    assert (tmp_path / "scores" / "thesis.txt").exists()
+
+
+def test_results_among_the_shards_are_no_shards(sharded, tmp_path):
+    folder = sharded.write(tmp_path / "shards", range(600), [300, 300], 100)
+    given = {**GIVEN, "output": folder / "chosen", "scores": True}
+    first, second = (cal.score(folder, sharded.labelled, 5, **given) for _ in range(2))
+    assert (first.ids, first.n_documents) == (second.ids, 600)
+
+
+def test_brackets_in_the_name_of_a_folder_are_no_pattern(sharded, tmp_path, monkeypatch):
+    folder = sharded.write(tmp_path / "a[2024]", range(600), [300, 300], 100)
+    monkeypatch.chdir(folder)
+    for given in ("part-*.parquet", str(folder / "part-0.parquet"), str(folder)):
+        assert len(cal.score(given, sharded.labelled, 5, **GIVEN)) == 5
+
+
+def test_files_of_one_name_need_ids(sharded, tmp_path):
+    for name in ("a", "b"):
+        sharded.write(tmp_path / name, range(300), [300], 100)
+    with pytest.raises(DataError, match=r"Two files are called part-0.parquet, .* Give id_column="):
+        cal.score(tmp_path, {"id": ["x"], "label": ["a"]}, 3, **{**GIVEN, "id_column": None})
+
+
+def test_a_strategy_that_fails_is_named(sharded):
+    def broken(pool):
+        raise ValueError("boom")
+
+    broken.pointwise = True
+    with pytest.raises(StrategyError, match=r"broken failed: ValueError: boom"):
+        cal.score(sharded.folder, sharded.labelled, 3, strategy=broken, **GIVEN)
+
+
+def test_another_closure_is_another_strategy(sharded, tmp_path):
+    def by(sign):
+        def score(pool):
+            return sign * pool.probs.amax(-1)
+
+        score.pointwise = True
+        return score
+
+    given = {"output": tmp_path, **GIVEN}
+    least, most = (cal.score(sharded.folder, sharded.labelled, 5, strategy=by(sign), **given) for sign in (-1, 1))
+    assert not set(least.ids) & set(most.ids)
+
+
+@pytest.mark.parametrize("features", [{"precomputed": {"path": "vectors.npy"}}, "fasttext"])
+def test_vectors_that_cannot_be_made_part_by_part_are_refused(features, sharded):
+    with pytest.raises(ConfigError, match=r"cannot make vectors of texts part by part\. Give lsa"):
+        cal.score(sharded.folder, sharded.labelled, 3, features=features, workers=1)
+
+
+def test_scores_need_a_folder(sharded):
+    with pytest.raises(ConfigError, match=r"scores=true writes the scores into output"):
+        cal.score(sharded.folder, sharded.labelled, 3, scores=True, **GIVEN)
