@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -85,12 +87,13 @@ def measure_scores(request: ScoresPlanRequest, folder: Path, quiet: bool = True)
         parts = parts_of(paths, columns.required(), quiet)
     with _Seconds() as training:
         labels = read_labels(request.labelled, columns._replace(label=request.label_column))
-    drawn, ids = _drawn(request, parts, n_processes), list(labels.known)
+    drawn, other = _drawn(request, parts, n_processes)
+    ids = list(labels.known)
     with open_shard(parts[0].path) as file:
         has_texts = request.text_column in file.schema_arrow.names
     texts = request.text_column if has_texts and columns.text is None else None
     least = min(_LEAST, len(drawn))
-    to_search = [(tuple(part), tuple(columns), ids, texts) for part in drawn]
+    to_search = [(tuple(part), tuple(columns), ids, texts, tuple(other)) for part in drawn]
     searched = in_waves(search_part, to_search, n_processes, least)
     drawn = drawn[: len(searched)]
     found, n_stand_ins = _labelled(searched, labels, drawn, columns, request.seed, folder)
@@ -102,7 +105,7 @@ def measure_scores(request: ScoresPlanRequest, folder: Path, quiet: bool = True)
     n = request.n if alone else request.candidates
     files = [(str(folder / f"{row}.parquet"), str(folder / "scores-")) for row in range(len(drawn))]
     to_score = [
-        (output, str(path), tuple(part), n, scores if request.scores else None)
+        (output, str(path), tuple(part), n, scores if request.scores else None, tuple(other))
         for part, (output, scores) in zip(drawn, files, strict=True)
     ]
     timed = in_waves(time_part, to_score, n_processes, least)
@@ -141,12 +144,26 @@ def measure_scores(request: ScoresPlanRequest, folder: Path, quiet: bool = True)
 
 
 def search_part(
-    part: tuple[Any, ...], columns: tuple[str | None, ...], ids: Sequence[str], texts: str | None
+    part: tuple[Any, ...],
+    columns: tuple[str | None, ...],
+    ids: Sequence[str],
+    texts: str | None,
+    other: tuple[Any, ...],
 ) -> SearchedPart:
-    """Task: searches a part for ids that it cannot hold, with a clock, and then for some that it may hold."""
+    """Task: searches a part for ids that it cannot hold, with a clock, and then for some that it may hold.
+
+    Args:
+        part: the part.
+        columns: columns to read of what is found.
+        ids: ids that it may hold.
+        texts: column with texts to read, too; None for none.
+        other: part that a new worker searches first, without a clock.
+    """
     of, read = ShardPart(*part), ShardColumns(*columns)
+    unknown = tuple(f"\0{number}" for number in range(len(ids)))
+    _search_once(other, columns, unknown)
     with _Seconds() as searching:
-        list(find_in_part(of, read, [f"\0{number}" for number in range(len(ids))]))
+        list(find_in_part(of, read, unknown))
     with _Seconds() as reading:
         if texts is not None:
             for _ in read_part(of, ShardColumns(read.id, texts)):
@@ -160,15 +177,39 @@ def search_part(
     return SearchedPart(searching.seconds, reading.seconds, tables, len(groups), sum(map(bool, found)), n_bytes)
 
 
-def time_part(output: str, scorer: str, part: tuple[Any, ...], n: int, scores: str | None) -> TimedPart:
-    """Task: scores a part as the command does, with a clock that starts when the worker is warm."""
+@lru_cache(maxsize=1)
+def _search_once(part: tuple[Any, ...], columns: tuple[str | None, ...], ids: tuple[str, ...]) -> None:
+    """Makes a worker warm: memory that it has used before is faster."""
+    list(find_in_part(ShardPart(*part), ShardColumns(*columns), ids))
+
+
+def time_part(
+    output: str, scorer: str, part: tuple[Any, ...], n: int, scores: str | None, other: tuple[Any, ...]
+) -> TimedPart:
+    """Task: scores a part as the command does, with a clock that starts when the worker is warm.
+
+    Args:
+        output: file to write.
+        scorer: file with the scorer.
+        part: the part.
+        n: number of documents to keep.
+        scores: file for the score of every candidate of the part; None keeps only the best.
+        other: part that a new worker scores first, without a clock.
+    """
     with _Seconds() as loading:
         loaded = scorer_in(scorer)
         some = next(read_part(ShardPart(*part), loaded.columns)).slice(0, 64)
         loaded.scores(loaded.pool(some))
+    _score_once(scorer, other, n)
     with _Seconds() as scoring:
         score_part(output, scorer, part, n, scores)
     return TimedPart(loading.seconds, scoring.seconds, most_memory())
+
+
+@lru_cache(maxsize=1)
+def _score_once(scorer: str, part: tuple[Any, ...], n: int) -> None:
+    """Makes a worker warm."""
+    score_part(f"{scorer}-{os.getpid()}.warm", scorer, part, n, None)
 
 
 def _per_document(
@@ -193,13 +234,18 @@ def _n_bytes(paths: Iterable[str | Path]) -> int:
     return sum(path.stat().st_size for path in map(Path, paths) if path.exists())
 
 
-def _drawn(request: ScoresPlanRequest, parts: Sequence[ShardPart], n_processes: int) -> list[ShardPart]:
-    """The parts to measure: as many as fill the processes; row groups if there are hardly any parts."""
+def _drawn(
+    request: ScoresPlanRequest, parts: Sequence[ShardPart], n_processes: int
+) -> tuple[list[ShardPart], ShardPart]:
+    """The parts to measure, as many as fill the processes, and another one if there is any.
+
+    They are row groups if there are hardly any parts.
+    """
     from_these = parts if len(parts) >= _LEAST else [group for part in parts for group in row_groups(part)]
     n = request.parts or max(_LEAST, math.ceil(_SHARE * len(parts)))
     n = min(-(-n // n_processes) * n_processes, len(from_these))
     order = torch.randperm(len(from_these), generator=stream(request.seed, "plan/parts")).tolist()
-    return [from_these[position] for position in order[:n]]
+    return [from_these[position] for position in order[:n]], from_these[order[min(n, len(order) - 1)]]
 
 
 def _labelled(

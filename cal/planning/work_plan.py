@@ -59,7 +59,8 @@ class WorkPlan:
     @property
     def _time(self) -> str:
         low, middle, high = (duration(3600 * each) for each in (self.hours_low, self.hours, self.hours_high))
-        return f"about {middle}" if low == high else f"about {middle} (90 % interval: {low} to {high})"
+        has_interval = self.hours_low < self.hours_high
+        return f"about {middle} (90 % interval: {low} to {high})" if has_interval else f"about {middle}"
 
     def __str__(self) -> str:
         total = sum(self.seconds.values())
