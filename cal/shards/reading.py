@@ -115,7 +115,8 @@ def _batches(
 
 def vectors_of(documents: pa.Table) -> np.ndarray:
     """(document, feature) vectors of a table of documents, in float32 and without a copy where there is one chunk."""
-    column = documents["vector"].combine_chunks()
+    column = documents["vector"]
+    column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     flat: np.ndarray = column.flatten().to_numpy(zero_copy_only=False)
     return flat.reshape(len(column), -1)
 
@@ -203,7 +204,9 @@ class _Rows:
             raise self._error(pa.array([True]), told)
         numbers = flat.cast(pa.float32(), safe=False)
         x = numbers.to_numpy(zero_copy_only=False).reshape(len(column), -1)
-        if not np.isfinite(x.sum(dtype=np.float64)):
+        with np.errstate(over="ignore", invalid="ignore"):
+            is_finite = np.isfinite(x.sum())
+        if not is_finite and not np.isfinite(x).all():
             raise self._error(
                 pa.array(~np.isfinite(x).all(axis=1)), f"the vector in column '{name}' has NaN or infinity."
             )
