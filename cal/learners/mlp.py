@@ -27,7 +27,6 @@ from cal.streams import Streams
 # Instances predicted at once: on a CPU few enough for the cache, on a GPU enough to keep it busy.
 _CHUNK = {"cpu": 2_048, "cuda": 32_768}
 _MOST_COPIED = 2**24  # numbers; more than a cache holds are read where they are, if one run trains on a CPU
-_MOST_EMBEDDED = 2**27  # numbers in the last hidden layer of all documents; more are computed only if they are used
 
 # Steps of an epoch and size of a step that found most wrong labels of 80 to 1,000 documents of TREC and AG News.
 _STEPS, _SMALLEST_STEP = 32, 8
@@ -154,7 +153,12 @@ class MLPLearner:
         n_runs: number of runs, R.
         device: device of the networks.
         dtype: data type of weights and activations.
+
+    Attributes:
+        most_embedded: numbers in the last hidden layer up to which `predict` keeps it; more are computed when used.
     """
+
+    most_embedded = 2**27
 
     def __init__(
         self,
@@ -227,7 +231,7 @@ class MLPLearner:
         self.net.initialise(streams, purpose="classifier")
 
     def predict(self, instances: Tensor) -> Prediction:
-        if instances.numel() * self.config.hidden[-1] > _MOST_EMBEDDED:
+        if instances.numel() * self.config.hidden[-1] > self.most_embedded:
             return LatePrediction(
                 lambda: self._logits(self.x_train, instances),
                 lambda: self._forward(self.x_train, instances)[0],

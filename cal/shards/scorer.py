@@ -18,6 +18,7 @@ from cal.data.features import Features
 from cal.data.unlabelled import UnlabelledCorpus
 from cal.errors import ConfigError
 from cal.learners.base import LearnerConfig
+from cal.learners.mlp import MLPLearner
 from cal.learners.snapshots import keeps_snapshots
 from cal.pickled import read_pickled
 from cal.shards.pool import ShardPool
@@ -94,6 +95,8 @@ class Scorer:
                 f"{type(config).__name__} keeps no classifiers of earlier epochs, which the strategy needs. Give "
                 "learner=small_mlp or mlp, or another strategy."
             )
+        if isinstance(learner, MLPLearner) and "embeddings" not in needs:
+            learner.most_embedded = 0  # nothing but logits is used
         gold, streams = torch.from_numpy(training.gold), Streams([seed], 0)
         trained = SharedTraining(learner, Partition([range(n)], n), gold, streams)
         trained.fit(recorded)

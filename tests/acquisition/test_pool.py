@@ -56,7 +56,7 @@ def test_blocks_of_embeddings_are_the_embeddings(pool, trained_pool, monkeypatch
     monkeypatch.setattr("cal.learners.base._ROWS", 9)
     assert [block.shape[1] for _, block in pool.embedding_blocks()] == [9] * 5 + [5]
     assert torch.equal(embedded(pool), pool.embeddings)
-    monkeypatch.setattr(mlp, "_MOST_EMBEDDED", 0)
+    monkeypatch.setattr(MLPLearner, "most_embedded", 0)
     monkeypatch.setitem(mlp._CHUNK, "cpu", 7)
     late = trained_pool(X, GOLD, [3, 4])
     sizes = [block.shape[1] for _, block in late.embedding_blocks()]
@@ -80,7 +80,7 @@ IN_BLOCKS = [
 def test_a_large_pool_is_never_embedded_at_once(pool, trained_pool, monkeypatch, spec):
     (strategy,) = make_strategies([spec]).values()
     expected = strategy.score(pool)
-    monkeypatch.setattr(mlp, "_MOST_EMBEDDED", 40 * 16)  # the labelled instances are fewer
+    monkeypatch.setattr(MLPLearner, "most_embedded", 40 * 16)  # the labelled instances are fewer
     late = trained_pool(X, GOLD, [3, 4])
     monkeypatch.setattr(LatePrediction, "embeddings", property(lambda _: pytest.fail("embedded the whole pool")))
     torch.testing.assert_close(strategy.score(late), expected)
