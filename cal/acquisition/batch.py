@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 
@@ -17,3 +18,8 @@ class Batch(NamedTuple):
 
     positions: Tensor
     scores: Tensor
+
+
+def taken(values: Tensor, positions: Tensor) -> Tensor:
+    """(run, n, ...) values of the (run, n) positions of (run, candidate, ...) values."""
+    return values[torch.arange(len(positions), device=positions.device).unsqueeze(1), positions]

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cal.acquisition.batch import Batch
+from cal.acquisition.batch import Batch, taken
 from cal.acquisition.gradient_embeddings import GradientEmbeddings
 from cal.acquisition.pool_documents import PoolDocuments
 from cal.acquisition.run_view import RunView
@@ -318,10 +318,10 @@ class PoolPart(Pool):
     def _prediction(self) -> Prediction:
         if not self._asks_whole("_prediction"):
             return self.learner.predict(self.candidates)
-        known = self._whole._prediction
-        if isinstance(known, LatePrediction):
-            parts = lambda: self._taken(known.logits), lambda: self._taken(known.embeddings)
-            return LatePrediction(*parts, lambda: self.learner.predict(self.candidates).blocks())
+        known, chosen, learner, candidates = self._whole._prediction, self._chosen, self.learner, self.candidates
+        if isinstance(known, LatePrediction):  # no function holds the part, which would then live on
+            parts = lambda: taken(known.logits, chosen), lambda: taken(known.embeddings, chosen)
+            return LatePrediction(*parts, lambda: learner.predict(candidates).blocks())
         return Prediction(self._taken(known.logits), self._taken(known.embeddings))
 
     @cached_property
@@ -333,7 +333,7 @@ class PoolPart(Pool):
         return name in self._whole.__dict__ or 2 * self.candidates.shape[1] >= self._whole.candidates.shape[1]
 
     def _taken(self, values: Tensor) -> Tensor:
-        return values[torch.arange(len(self), device=self._chosen.device).unsqueeze(1), self._chosen]
+        return taken(values, self._chosen)
 
 
 _OF_CANDIDATES = {"candidates", "ids", "texts", "features", "probs", "gradient_embeddings", "predictions"}
