@@ -12,8 +12,9 @@ import numpy as np
 
 from cal.checks import one_of, refuse, whole_numbers
 from cal.data.corpus import Corpus
-from cal.data.features import Features, computed_once, tokens
+from cal.data.features import Features, computed_once
 from cal.data.standardise import standardised
+from cal.data.text_words import tokens
 from cal.data.word_vectors import file_state, pretrained, trained
 from cal.errors import FeatureError
 

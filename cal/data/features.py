@@ -7,7 +7,6 @@ other texts in test or dev leave the vectors of train as they are, bit for bit.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -283,21 +282,6 @@ def documents_fingerprint(corpus: Corpus) -> str:
     return digest.hexdigest()
 
 
-def tokens(text: str) -> list[str]:
-    """The words of a text in lower case, and each of its punctuation marks.
-
-    Example:
-        >>> tokens("Who's he?")
-        ['who', "'", 's', 'he', '?']
-    """
-    return re.findall(r"\w+|[^\w\s]", text.lower())
-
-
-def _is_sparse(vectors: Any) -> bool:
-    """Whether these are a sparse matrix; SciPy itself, which takes 25 MB, is not needed to tell."""
-    return hasattr(vectors, "tocsr")
-
-
 def _by_row(name: str, vectors: Any) -> Any:
     """A sparse matrix in the format whose rows can be chosen, or an array of floats."""
     if _is_sparse(vectors):
@@ -335,16 +319,17 @@ def _kind(vectors: Any) -> str:
 def _not_finite(vectors: Any) -> np.ndarray:
     """Rows with NaN or infinity."""
     if not _is_sparse(vectors):
-        found = [np.empty(0, np.int64)]
-        for start in range(0, len(vectors), _ROWS):
-            part = vectors[start : start + _ROWS]
-            with np.errstate(over="ignore", invalid="ignore"):
-                is_finite = np.isfinite(part.sum())  # NaN and infinity pass on to the sum, which is faster to look at
-            if not is_finite:
-                found.append(start + np.flatnonzero(~np.isfinite(part).all(axis=1)))
-        return np.concatenate(found)
+        parts = [vectors[start : start + _ROWS] for start in range(0, len(vectors), _ROWS)]
+        return np.flatnonzero(np.concatenate([~_finite_rows(part) for part in parts] or [np.empty(0, bool)]))
     entries = np.flatnonzero(~np.isfinite(vectors.data))
     return np.unique(np.searchsorted(vectors.indptr, entries, side="right") - 1)
+
+
+def _finite_rows(part: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(part.sum()):  # to which NaN and infinity pass on
+            return np.ones(len(part), bool)
+    return np.isfinite(part).all(axis=1)
 
 
 def _refuse(source: str, ids: Sequence[str], split: str, bad: Iterable[str], what: str) -> None:

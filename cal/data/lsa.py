@@ -12,8 +12,9 @@ import numpy as np
 
 from cal.checks import refuse, whole_numbers
 from cal.data.corpus import Corpus
-from cal.data.features import Embedder, Features, computed_once, tokens
+from cal.data.features import Embedder, Features, computed_once
 from cal.data.standardise import scale_of, scaled
+from cal.data.text_words import tokens
 from cal.progress import bar
 from cal.threads import one_thread
 
