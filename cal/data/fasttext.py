@@ -27,7 +27,7 @@ _POOLS = ("mean", "sum")
 class FastText:
     """Pooled word vectors, either trained on the training texts or pretrained.
 
-    A word is a token of `cal.data.features.tokens`: a lower-cased run of letters and digits, or a punctuation mark. A
+    A word is a token of `cal.data.text_words.tokens`: a lower-cased run of letters and digits, or a punctuation mark. A
     document without a known word is the zero vector.
 
     Args:

@@ -282,6 +282,11 @@ def documents_fingerprint(corpus: Corpus) -> str:
     return digest.hexdigest()
 
 
+def _is_sparse(vectors: Any) -> bool:
+    """Whether these are a sparse matrix; SciPy itself, which takes 25 MB, is not needed to tell."""
+    return hasattr(vectors, "tocsr")
+
+
 def _by_row(name: str, vectors: Any) -> Any:
     """A sparse matrix in the format whose rows can be chosen, or an array of floats."""
     if _is_sparse(vectors):
@@ -329,7 +334,8 @@ def _finite_rows(part: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(part.sum()):  # to which NaN and infinity pass on
             return np.ones(len(part), bool)
-    return np.isfinite(part).all(axis=1)
+    finite: np.ndarray = np.isfinite(part).all(axis=1)
+    return finite
 
 
 def _refuse(source: str, ids: Sequence[str], split: str, bad: Iterable[str], what: str) -> None:

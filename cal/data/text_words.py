@@ -13,8 +13,3 @@ def tokens(text: str) -> list[str]:
         ['who', "'", 's', 'he', '?']
     """
     return re.findall(r"\w+|[^\w\s]", text.lower())
-
-
-def _is_sparse(vectors: Any) -> bool:
-    """Whether these are a sparse matrix; SciPy itself, which takes 25 MB, is not needed to tell."""
-    return hasattr(vectors, "tocsr")

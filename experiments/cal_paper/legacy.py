@@ -19,7 +19,8 @@ from legacy_strategies import LegacyCal, LegacyDal
 
 from cal.data.corpus import Corpus
 from cal.data.fasttext import FastText
-from cal.data.features import Features, tokens
+from cal.data.features import Features
+from cal.data.text_words import tokens
 from cal.data.word_vectors import pretrained
 from cal.learners.mlp import MLP
 

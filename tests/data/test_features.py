@@ -17,10 +17,11 @@ from cal.data import features
 from cal.data.cache import cache_dir, cached_array
 from cal.data.corpus import Corpus, Split
 from cal.data.fasttext import FastText
-from cal.data.features import Features, tokens
+from cal.data.features import Features
 from cal.data.lsa import Lsa
 from cal.data.precomputed import Precomputed
 from cal.data.standardise import standardised
+from cal.data.text_words import tokens
 from cal.errors import FeatureError
 
 # Small enough to train in a test.

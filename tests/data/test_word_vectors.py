@@ -12,7 +12,7 @@ from gensim.models.fasttext import save_facebook_model
 from cal.data import word_vectors
 from cal.data.corpus import Corpus, Split
 from cal.data.fasttext import FastText
-from cal.data.features import tokens
+from cal.data.text_words import tokens
 from cal.errors import ConfigError, FeatureError
 
 WORDS = {"how": [1.0, 0.0], "many": [0.0, 2.0], "miles": [4.0, 4.0]}
