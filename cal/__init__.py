@@ -52,6 +52,7 @@ if TYPE_CHECKING:  # the one table of public names: type checkers read it, and s
     from cal.maps.request import map as map
     from cal.maps.sharded_request import map_shards as map_shards
     from cal.maps.sharded_result import ShardedMap as ShardedMap
+    from cal.planning.maps_request import plan_map as plan_map
     from cal.planning.scores_request import plan_scores as plan_scores
     from cal.planning.simulation_request import plan_simulate as plan_simulate
     from cal.planning.work_plan import WorkPlan as WorkPlan

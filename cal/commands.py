@@ -140,6 +140,11 @@ COMMANDS = {
         "cal.planning.scores_request:ScoresPlanRequest",
         options=_PLANNED,
     ),
+    "plan map": Command(
+        "say what cal map-shards would cost with more documents or workers",
+        "cal.planning.maps_request:MapsPlanRequest",
+        options=_PLANNED,
+    ),
     "plan simulate": Command(
         "say what cal simulate would cost with more runs or workers",
         "cal.planning.simulation_request:SimulationPlanRequest",

@@ -162,6 +162,7 @@ NEEDED = {
     "AskRequest": {"unlabelled": "texts.csv"},
     "MapShardsRequest": {"shards": "corpus"},
     "ScoreRequest": {"shards": "corpus", "labelled": "labels.csv"},
+    "MapsPlanRequest": {"shards": "corpus"},
     "ScoresPlanRequest": {"shards": "corpus", "labelled": "labels.csv"},
     "LabelStudioRequest": {"folder": "learned"},
     "CorrectRequest": {"dataset": {"files": {"path": "my.csv"}}, "corrections": "suspects.csv"},

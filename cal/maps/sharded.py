@@ -62,7 +62,7 @@ def map_shards_in(
     executor = executor_of(request.workers, request.cluster, mark)
     counting = [FileTask.named(work, count_labels, tuple(part), request.label_column) for part in parts]
     carry_out(counting, executor, "part", quiet)
-    counts = _counts([task.output for task in counting])
+    counts = counts_in([task.output for task in counting])
     training, path = _training(request, counts, parts, executor, work)
     trained = parts
     if request.vector_column is None:
@@ -78,7 +78,12 @@ def map_shards_in(
     return _drawn(request, training, [task.output for task in measuring], parts, executor, folder, quiet)
 
 
-def _counts(paths: Sequence[str]) -> dict[str, int]:
+def counts_in(paths: Sequence[str]) -> dict[str, int]:
+    """The number of documents of each label, from files of `count_labels`.
+
+    Raises:
+        DataError: if there are documents without a label, or fewer than two labels.
+    """
     found: Counter[str | None] = Counter()
     for path in paths:
         table = pq.read_table(path)
@@ -97,15 +102,31 @@ def _training(
     path = work / hashlib.blake2b(about.encode(), digest_size=12).hexdigest() / "training"
     if path.exists():
         return training_in(str(path)), path
+    training = training_of(request, counts, parts, executor, work)
+    write_pickled(path, training)
+    return training, path
+
+
+def training_of(
+    request: MapShardsRequest, counts: dict[str, int], parts: Sequence[ShardPart], executor: Executor, work: Path
+) -> StreamedTraining:
+    """What is trained; what makes vectors of texts is fitted on some of them.
+
+    Args:
+        request: what to draw, and how.
+        counts: number of documents of each label.
+        parts: the parts of the shards.
+        executor: what draws the texts.
+        work: folder for the files of the work.
+    """
+    columns = request.columns._replace(label=request.label_column)
     vectors: ColumnVectors | TextVectors = ColumnVectors()
-    if texts:
+    if request.vector_column is None:
         of_texts = columns._replace(label=None)
         sample = draw_documents(request.sample, parts, of_texts, request.seed, executor, work)
         vectors = TextVectors.fitted(request.features, sample["text"].to_pylist())
         vectors(sample.slice(0, 1))  # fits it
-    training = StreamedTraining(request.learner, columns, counts, vectors, request.seed)
-    write_pickled(path, training)
-    return training, path
+    return StreamedTraining(request.learner, columns, counts, vectors, request.seed)
 
 
 def _read_from(training: StreamedTraining, folder: Path) -> tuple[StreamedTraining, Path]:

@@ -131,6 +131,11 @@ def _of_loops(about: Given) -> list[Call]:
         "labelled": {"id": list(labels), "label": [*labels.values()]},
     }
     shards |= {name: options[name] for name in ("learner", "features", "seed")}
+    pd.DataFrame(
+        {"id": list(labels), "text": [loop.text(id) for id in labels], "label": [*labels.values()]}
+    ).to_parquet(about.folder / "labelled.parquet")
+    mapped = {**shards, "shards": str(about.folder / "labelled.parquet")}
+    del mapped["labelled"]
     learner = cal.ActiveLearner
     return [
         Call(
@@ -158,6 +163,8 @@ def _of_loops(about: Given) -> list[Call]:
         Call("ActiveLearner.save", learner.save, {"self": loop, "folder": about.folder / "loop"}, ["folder"]),
         Call("ActiveLearner.load", learner.load, {"folder": about.folder / "loop", "strategy": "margin"}),
         Call("score", cal.score, {**shards, "strategy": "margin", "workers": 1, "n": 1}),
+        Call("plan_map", cal.plan_map, {**mapped, "workers": 1, "target": 100, "price": 1.0, "parts": 1}),
+        Call("map_shards", cal.map_shards, {**mapped, "workers": 1, "output": about.folder / "drawn"}),
         Call("plan_scores", cal.plan_scores, {**shards, "workers": 1, "target": 100, "price": 1.0, "parts": 1}),
         Call("ask", cal.ask, {**file, "strategy": "margin", "test_share": 0, **options, **columns}),
     ]

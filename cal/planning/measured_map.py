@@ -1,0 +1,175 @@
+"""What the map of some random parts of the shards costs here."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+
+from cal.dynamics.regions import border_of, region_rule
+from cal.errors import quantity
+from cal.learners.tasks import LocalProcesses, most_memory
+from cal.maps.shard_tasks import quantile_of, summarise_part, write_regions
+from cal.maps.sharded import counts_in, training_of
+from cal.pickled import write_pickled
+from cal.planning.clock import in_waves, seconds_to_start, seconds_to_start_workers
+from cal.planning.figures import duration
+from cal.planning.maps import MapCosts
+from cal.planning.scores import ShardSizes
+from cal.shards.files import ShardPart, find_shards, open_shard, parts_of, row_groups
+from cal.shards.measuring import MADE, count_labels, learner_in, measure_part, training_in, write_vectors
+from cal.shards.reading import read_part
+from cal.shards.streaming import StreamedTraining, train_streamed
+from cal.shards.vectors import ColumnVectors
+from cal.streams import stream
+
+if TYPE_CHECKING:
+    from cal.planning.maps_request import MapsPlanRequest
+
+_LEAST, _SHARE = 3, 0.01  # parts
+_NEEDED = "cal.maps.sharded, cal.learners.mlp"
+_HERE = LocalProcesses(1)
+
+
+class TimedPiece(NamedTuple):
+    """What the map of a part has cost.
+
+    Attributes:
+        seconds: seconds by phase.
+        memory: most memory that the worker had so far, in bytes.
+        n_bytes: bytes that were written.
+    """
+
+    seconds: dict[str, float]
+    memory: int
+    n_bytes: int
+
+
+def measure_map(request: MapsPlanRequest, folder: Path, quiet: bool = True) -> MapCosts:
+    """Trains on some random parts for an epoch, and measures and draws them, as the command would.
+
+    Args:
+        request: what is planned.
+        folder: folder for the files of the work.
+        quiet: hide progress bars.
+    """
+    began, n_processes = time.perf_counter(), request.n_processes
+    start = seconds_to_start(f"cal.cli, hydra, {_NEEDED}")
+    starting = seconds_to_start_workers(_NEEDED, n_processes)
+    columns, looking = request.columns._replace(label=request.label_column), time.perf_counter()
+    paths = find_shards(request.shards)
+    parts = parts_of(paths, columns.required(), quiet)
+    looking = time.perf_counter() - looking
+    drawn = _drawn(request, parts, n_processes)
+    labels = [str(folder / f"{row}-labels") for row in range(len(drawn))]
+    to_count = [(output, tuple(part), columns.label) for output, part in zip(labels, drawn, strict=True)]
+    counted = in_waves(count_part, to_count, n_processes, len(drawn))
+    counts = counts_in(labels)
+    sample = time.perf_counter()
+    training = training_of(request, counts, drawn, _HERE, folder)
+    sample = time.perf_counter() - sample if request.vector_column is None else 0.0
+    path = folder / "training"
+    write_pickled(path, training)
+    train, epoch = _trained(training, drawn[:_LEAST], folder)
+    epochs = (epoch,) * training.config.n_epochs
+    rule, parameters = region_rule(request.region)
+    given = [
+        (str(folder / f"{row}"), str(path), epochs, tuple(part), rule, tuple(sorted(parameters.items())), len(counts))
+        for row, part in enumerate(drawn)
+    ]
+    timed = in_waves(map_part, given, n_processes, min(_LEAST, len(drawn)))
+    drawn, counted = drawn[: len(timed)], counted[: len(timed)]
+    n_documents = np.array([part.n_rows for part in drawn], dtype=float)
+    phases = {name: np.array([each.seconds[name] for each in timed]) / n_documents for name in timed[0].seconds}
+    phases = {"count": np.array(counted) / n_documents, **phases}
+    n_all = sum(part.n_rows for part in parts)
+    return MapCosts(
+        sizes=ShardSizes(n_all, len(paths), len(parts), sum(part.groups[1] - part.groups[0] for part in parts)),
+        per_document=phases,
+        train=train,
+        n_epochs=training.config.n_epochs,
+        start=start + (0.0 if request.n_workers == 1 else starting if n_processes > 1 else start),
+        file=looking / len(paths),
+        sample=sample,
+        memory=max(each.memory for each in timed),
+        bytes_of_document=sum(map(_bytes_of, drawn)) / n_documents.sum(),
+        bytes_of_row=sum(each.n_bytes for each in timed) / n_documents.sum(),
+        measured=f"{quantity(len(drawn), 'part')} with {int(n_documents.sum()):,} of {n_all:,} documents, by "
+        f"{quantity(n_processes, 'process', 'processes')} at once, in {duration(time.perf_counter() - began)}",
+    )
+
+
+def count_part(output: str, part: tuple[Any, ...], label: str) -> float:
+    """Task: counts the labels of a part; returns the seconds."""
+    start = time.perf_counter()
+    count_labels(output, part, label)
+    return time.perf_counter() - start
+
+
+def map_part(
+    output: str,
+    training: str,
+    epochs: tuple[str, ...],
+    part: tuple[Any, ...],
+    rule: str,
+    parameters: tuple[tuple[str, float], ...],
+    n_classes: int,
+) -> TimedPiece:
+    """Task: makes the vectors of a part, measures and draws it, with a clock that starts when the worker is warm."""
+    loaded, learner = training_in(training), learner_in(epochs[0])
+    some = next(read_part(ShardPart(*part), loaded.columns, 64))
+    learner.predict_vectors(loaded.read(some)[0])
+    seconds, files = {}, []
+    if not isinstance(loaded.vectors, ColumnVectors):
+        start = time.perf_counter()
+        files.append(f"{output}-vectors")
+        write_vectors(files[-1], training, part)
+        seconds["vectors"] = time.perf_counter() - start
+        (made,) = parts_of([files[-1]], MADE.required())
+        part, training = tuple(made), f"{output}-training"
+        write_pickled(Path(training), replace(loaded, columns=MADE, vectors=ColumnVectors()))
+    start = time.perf_counter()
+    files += [f"{output}-measured", f"{output}-rows", f"{output}-sum"]
+    measure_part(files[-3], training, epochs, part)
+    seconds["measure"] = time.perf_counter() - start
+    start = time.perf_counter()
+    border = border_of(rule, dict(parameters))
+    at = None if border is None else quantile_of([files[-3]], *border)
+    write_regions(files[-2], files[-3], rule, parameters, at)
+    summarise_part(files[-1], files[-2], n_classes, 1_000, 0)
+    seconds["draw"] = time.perf_counter() - start
+    return TimedPiece(seconds, most_memory(), sum(Path(each).stat().st_size for each in files))
+
+
+def _trained(training: StreamedTraining, parts: Sequence[ShardPart], folder: Path) -> tuple[float, str]:
+    """Seconds to train on a document once, and the file of the perceptron after an epoch."""
+    once = replace(training, config=replace(training.config, n_epochs=1))
+    if not isinstance(training.vectors, ColumnVectors):  # the command trains on vectors that are made before
+        write_pickled(folder / "training", training)
+        write_vectors(str(folder / "vectors"), str(folder / "training"), tuple(parts[0]))
+        parts = parts_of([str(folder / "vectors")], MADE.required())
+        once = replace(once, columns=MADE, vectors=ColumnVectors())
+    start = time.perf_counter()
+    (epoch,) = train_streamed(once, parts, folder)
+    return (time.perf_counter() - start) / sum(part.n_rows for part in parts), epoch
+
+
+def _bytes_of(part: ShardPart) -> int:
+    with open_shard(part.path) as file:
+        about = [file.metadata.row_group(group) for group in range(*part.groups)]
+        return sum(each.column(i).total_compressed_size for each in about for i in range(each.num_columns))
+
+
+def _drawn(request: MapsPlanRequest, parts: Sequence[ShardPart], n_processes: int) -> list[ShardPart]:
+    """The parts to measure: as many as fill the processes; row groups if there are hardly any parts."""
+    from_these = parts if len(parts) >= _LEAST else [group for part in parts for group in row_groups(part)]
+    n = request.parts or max(_LEAST, math.ceil(_SHARE * len(parts)))
+    n = min(-(-n // n_processes) * n_processes, len(from_these))
+    order = torch.randperm(len(from_these), generator=stream(request.seed, "plan/parts")).tolist()
+    return [from_these[position] for position in order[:n]]
