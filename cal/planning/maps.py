@@ -39,6 +39,7 @@ class MapCosts:
         memory: most memory of a worker, in bytes.
         bytes_of_document: bytes of a document in the shards.
         bytes_of_row: bytes that the command writes for a document.
+        bytes_of_part: bytes that it writes for a part beside.
         measured: what was measured, in words.
     """
 
@@ -52,6 +53,7 @@ class MapCosts:
     memory: int = 0
     bytes_of_document: float = 0.0
     bytes_of_row: float = 0.0
+    bytes_of_part: float = 0.0
     measured: str = ""
 
     def alone(self, sizes: ShardSizes) -> dict[str, float]:
@@ -96,7 +98,7 @@ def planned_map(request: MapsPlanRequest, costs: MapCosts) -> WorkPlan:
         memory=costs.memory,
         disk={
             "shards": int(costs.bytes_of_document * sizes.documents),
-            "results": int(costs.bytes_of_row * sizes.documents),
+            "results": int(costs.bytes_of_row * sizes.documents + costs.bytes_of_part * sizes.parts),
         },
         bottleneck=told,
         phases={phase: each for phase, each in (alone | shared).items() if each},

@@ -23,9 +23,9 @@ from cal.planning.figures import duration
 from cal.planning.maps import MapCosts
 from cal.planning.scores import ShardSizes
 from cal.shards.files import ShardPart, find_shards, open_shard, parts_of, row_groups
-from cal.shards.measuring import MADE, count_labels, learner_in, measure_part, training_in, write_vectors
+from cal.shards.measuring import MADE, count_labels, measure_part, training_in, write_vectors
 from cal.shards.reading import read_part
-from cal.shards.streaming import StreamedTraining, train_streamed
+from cal.shards.streaming import StreamedTraining, learner_in, train_streamed
 from cal.shards.vectors import ColumnVectors
 from cal.streams import stream
 
@@ -43,12 +43,12 @@ class TimedPiece(NamedTuple):
     Attributes:
         seconds: seconds by phase.
         memory: most memory that the worker had so far, in bytes.
-        n_bytes: bytes that were written.
+        n_bytes: bytes that were written of its rows, and bytes of what sums them up.
     """
 
     seconds: dict[str, float]
     memory: int
-    n_bytes: int
+    n_bytes: tuple[int, int]
 
 
 def measure_map(request: MapsPlanRequest, folder: Path, quiet: bool = True) -> MapCosts:
@@ -99,7 +99,8 @@ def measure_map(request: MapsPlanRequest, folder: Path, quiet: bool = True) -> M
         sample=sample,
         memory=max(each.memory for each in timed),
         bytes_of_document=sum(map(_bytes_of, drawn)) / n_documents.sum(),
-        bytes_of_row=sum(each.n_bytes for each in timed) / n_documents.sum(),
+        bytes_of_row=sum(each.n_bytes[0] for each in timed) / n_documents.sum(),
+        bytes_of_part=sum(each.n_bytes[1] for each in timed) / len(timed),
         measured=f"{quantity(len(drawn), 'part')} with {int(n_documents.sum()):,} of {n_all:,} documents, by "
         f"{quantity(n_processes, 'process', 'processes')} at once, in {duration(time.perf_counter() - began)}",
     )
@@ -144,7 +145,8 @@ def map_part(
     write_regions(files[-2], files[-3], rule, parameters, at)
     summarise_part(files[-1], files[-2], n_classes, 1_000, 0)
     seconds["draw"] = time.perf_counter() - start
-    return TimedPiece(seconds, most_memory(), sum(Path(each).stat().st_size for each in files))
+    *of_rows, of_part = (Path(each).stat().st_size for each in files)
+    return TimedPiece(seconds, most_memory(), (sum(of_rows), of_part))
 
 
 def _trained(training: StreamedTraining, parts: Sequence[ShardPart], folder: Path) -> tuple[float, str]:

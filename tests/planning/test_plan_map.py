@@ -30,7 +30,7 @@ def test_a_small_plan_trains_and_measures_parts(corpus, vectors):
     assert ("vectors" in plan.seconds) == (vectors == "made")
     assert plan.money == pytest.approx(2 * plan.hours)
     assert plan.hours_low <= plan.hours <= plan.hours_high
-    assert 0 < plan.disk["results"] < plan.disk["shards"] * 50
+    assert min(plan.disk.values()) > 0
     assert "Measured: 3 parts with 150 of 200 documents, by 1 process at once" in str(plan)
     assert not list(corpus.glob("*plan*"))
 

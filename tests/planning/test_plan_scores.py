@@ -278,7 +278,7 @@ def test_the_command_plans_and_writes_nothing(corpus, capsys, tmp_path, monkeypa
 def test_the_commands_of_the_readme_compose():
     readme = (Path(cal.__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     lines = [line for line in readme.splitlines() if line.startswith("cal plan ")]
-    assert len(lines) == 2
+    assert len(lines) == 3
     for line in lines:
         _, first, second, *words = shlex.split(line)
         given = [word for word in words if not word.startswith("--") and not word.isdigit()]
@@ -292,4 +292,4 @@ def test_the_first_word_lists_its_commands(capsys):
         assert "cal plan scores" in out
         assert "cal plan simulate" in out
     assert main(["plan", "score"]) == 1
-    assert "Did you mean 'scores'? Known: scores, simulate. See cal plan --help." in capsys.readouterr().err
+    assert "Did you mean 'scores'? Known: map, scores, simulate. See cal plan --help." in capsys.readouterr().err
