@@ -62,7 +62,8 @@ def test_the_examples_with_shards_run_one_after_the_other(tmp_path, monkeypatch)
 @pytest.mark.parametrize("line", re.findall(r"^cal .*$", LARGE, re.MULTILINE))
 def test_commands_on_shards_compose(line):
     pytest.importorskip("distributed")
-    _, command, *words = shlex.split(line)
+    _, command, *words = shlex.split(line.replace("cal plan ", "cal plan_"))
+    command = command.replace("plan_", "plan ")
     assert compose(registry.find_target(COMMANDS[command].request), command, words).shards
 
 

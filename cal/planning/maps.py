@@ -63,7 +63,7 @@ class MapCosts:
 
 
 def seconds_of_map(costs: MapCosts, target: int | None, workers: int) -> tuple[float, float]:
-    """Seconds from the start of the command to its end, and half of their 90 % interval.
+    """Seconds from start to end, and half of the 90 % interval that differences between samples give.
 
     Args:
         costs: what was measured.

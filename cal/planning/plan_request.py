@@ -14,9 +14,10 @@ from cal.request import Request
 if TYPE_CHECKING:
     from cal.planning.work_plan import WorkPlan
 
+_FLOOR = 0.1  # of the time, to either side: all plans of experiments/LOG.md (2026-11-30) lay within it
 _COVERS = (
-    "The interval covers differences between the {units} measured. It does not cover other machines, file systems and "
-    "networks, or other work on this machine."
+    "The interval covers differences between the {units} measured, and is 10 % to either side at least. It does not "
+    "cover other machines, file systems and networks, or other work on this machine."
 )
 
 
@@ -84,7 +85,8 @@ class PlanRequest(Request):
         from cal.planning.work_plan import WorkPlan
 
         on_node = min(self.workers_per_node or _n_cores(), self.n_workers)
-        hours, off, n_nodes = seconds / 3600, half_width / 3600, -(-self.n_workers // on_node)
+        off = (max(half_width, _FLOOR * seconds) if n_units > 1 else 0.0) / 3600
+        hours, n_nodes = seconds / 3600, -(-self.n_workers // on_node)
         if on_node > self.n_processes:
             notes = [
                 *notes,

@@ -112,7 +112,7 @@ class ScoreCosts:
 
 
 def seconds_of_scores(costs: ScoreCosts, target: int | None, workers: int) -> tuple[float, float]:
-    """Seconds from the start of the command to its end, and half of their 90 % interval.
+    """Seconds from start to end, and half of the 90 % interval that differences between samples give.
 
     Args:
         costs: what was measured.

@@ -92,7 +92,7 @@ def full_size(costs: SimulationCosts, n: int) -> float:
 
 
 def seconds_of_simulation(costs: SimulationCosts, n_runs: int, workers: int) -> tuple[float, float]:
-    """Seconds from the start of the command to its end, and half of their 90 % interval.
+    """Seconds from start to end, and half of the 90 % interval that differences between samples give.
 
     Args:
         costs: what was measured.

@@ -20,8 +20,8 @@ class WorkPlan:
         what: work that is planned, in words.
         workers: number of workers.
         hours: hours from the start of the command to its end.
-        hours_low: lower end of the 90 % interval.
-        hours_high: upper end of the 90 % interval.
+        hours_low: lower end of the interval, see `covers`.
+        hours_high: upper end of the interval.
         core_hours: hours times workers, busy or not.
         memory: most memory that a worker had, in bytes; 0 where the system does not say.
         disk: bytes on disk, by what takes them.
@@ -60,7 +60,7 @@ class WorkPlan:
     def _time(self) -> str:
         low, middle, high = (duration(3600 * each) for each in (self.hours_low, self.hours, self.hours_high))
         has_interval = self.hours_low < self.hours_high
-        return f"about {middle} (90 % interval: {low} to {high})" if has_interval else f"about {middle}"
+        return f"about {middle} ({low} to {high})" if has_interval else f"about {middle}"
 
     def __str__(self) -> str:
         total = sum(self.seconds.values())

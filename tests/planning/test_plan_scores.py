@@ -100,7 +100,8 @@ def plan(**others):
 def test_a_plan_has_hours_money_memory_and_disk():
     found = plan(workers=20, price=3.0, workers_per_node=8)
     assert found.hours == pytest.approx((FIXED + 25) / 3600)
-    assert found.hours_low == found.hours_high == found.hours
+    assert found.hours_low == pytest.approx(0.9 * found.hours)  # parts that cost the same leave the floor
+    assert found.hours_high == pytest.approx(1.1 * found.hours)
     assert found.core_hours == pytest.approx(20 * found.hours)
     assert found.money == pytest.approx(3.0 * 3 * found.hours)  # three nodes
     assert (found.memory, found.disk) == (4 * 10**8, {"shards": 2 * 10**7, "results": 10**6})
