@@ -28,18 +28,31 @@ def digest(strategy: Acquisition) -> str:
     try:
         code = without_docstrings(inspect.getsource(written))
     except (OSError, TypeError):  # defined in an interactive session, or a callable object
-        code = _compiled(getattr(written, "__code__", None))
+        code = _compiled_of(written)
     code += _bound(written)
-    parameters = {name: _digested(value) for name, value in sorted(vars(strategy).items()) if name != "__doc__"}
+    parameters = {name: _digested(value) for name, value in sorted(vars(strategy).items()) if name not in _SAID}
     return hashlib.blake2b(f"{code}\n{parameters}".encode(), digest_size=8).hexdigest()
 
 
-def _compiled(code: Any) -> str:
-    """What compiled code does, without the lines it came from."""
+_SAID = ("__doc__", "pointwise")
+"""Attributes that say something about a strategy, and do not change what it chooses in a simulation."""
+
+
+def _compiled_of(written: Any) -> str:
+    """What a function or the methods of a class do, as compiled."""
+    if not isinstance(written, type):
+        return _compiled(getattr(written, "__code__", None), getattr(written, "__doc__", None))
+    kinds = [kind for kind in written.__mro__ if kind.__module__ == written.__module__]
+    methods = [each for kind in kinds for _, each in sorted(vars(kind).items()) if hasattr(each, "__code__")]
+    return " ".join(_compiled(each.__code__, each.__doc__) + _bound(each) for each in methods)
+
+
+def _compiled(code: Any, said: str | None = None) -> str:
+    """What compiled code does, without the lines it came from, and without its docstring."""
     if code is None:
         return ""
     constants = [_compiled(each) if hasattr(each, "co_code") else repr(each) for each in code.co_consts]
-    return f"{code.co_code.hex()} {constants} {code.co_names}"
+    return f"{code.co_code.hex()} {[each for each in constants if each != repr(said)]} {code.co_names}"
 
 
 def _bound(written: Any) -> str:

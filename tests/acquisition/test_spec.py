@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 
+import numpy as np
 import pytest
 import torch
 
@@ -401,3 +402,48 @@ def test_one_strategy_under_two_labels_is_listed_once(one, other):
     (problem,) = problems(one, other)
     assert "are the same; list one of them" in problem
     assert len(make_strategies([one, {"again": Cal()}])) == 2  # a label of one's own is on purpose
+
+
+_CLOSURE = "def of(k): return lambda pool: pool.probs * k\n"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("def mine(pool): return pool.probs[..., 0]", "def mine(pool): return pool.probs[..., 1]"),
+        ("def mine(pool): return pool.probs.log()", "def mine(pool): return pool.probs.exp()"),
+        ("def mine(pool, k=1): return pool.probs * k", "def mine(pool, k=2): return pool.probs * k"),
+        (
+            "def of(k): return lambda pool: pool.probs * k\nmine = of(1)",
+            "def of(k): return lambda pool: pool.probs * k\nmine = of(2)",
+        ),
+    ],
+)
+def test_functions_of_an_interactive_session_have_digests_of_their_own(one, other):
+    def digest_of(source):
+        namespace = {}
+        exec(source, namespace)
+        return digest(Function(namespace["mine"]))
+
+    assert digest_of(one) == digest_of(one) != digest_of(other)
+
+
+def test_classes_of_an_interactive_session_have_digests_of_their_own():
+    def digest_of(column):
+        namespace = {"Acquisition": Acquisition, "__name__": "interactive"}
+        exec(
+            f"class Mine(Acquisition):\n    def score(self, pool):\n        return pool.probs[..., {column}]", namespace
+        )
+        return digest(namespace["Mine"]())
+
+    assert digest_of(0) == digest_of(0) != digest_of(1)
+
+
+def test_arrays_among_parameters_count_whole():
+    class Weighted(Acquisition):
+        def __init__(self, weights):
+            self.weights = weights
+
+    one, other = np.zeros(5_000), np.zeros(5_000)
+    other[2_500] = 1
+    assert digest(Weighted(one)) == digest(Weighted(one.copy())) != digest(Weighted(other))
