@@ -20,7 +20,7 @@ from cal.shards.best import Best
 from cal.shards.files import ShardPart, find_shards, has_column, parts_of
 from cal.shards.finding import draw_documents, find_documents, refuse_repeated
 from cal.shards.labelled import ShardLabels, read_labels
-from cal.shards.reading import ShardColumns
+from cal.shards.reading import ShardColumns, vectors_of
 from cal.shards.score_result import ChosenDocuments
 from cal.shards.scorer import LabelledDocuments, Scorer, scorer_in
 from cal.shards.scoring import ScoredPart, read_scored, score_part, scores_file
@@ -156,7 +156,8 @@ def _scorer(request: ScoreRequest, inputs: ScoreInputs, executor: Executor, work
     digested = hashlib.blake2b(repr((used, strategies, tuple(request.columns), provenance("cpu")["versions"])).encode())
     digested.update(repr((sorted(labels.known.items()), sorted(labels.nobody_knows))).encode())
     for name in documents.column_names:
-        digested.update(repr(documents[name].to_pylist()).encode())
+        is_vector = name == "vector"
+        digested.update(vectors_of(documents).tobytes() if is_vector else repr(documents[name].to_pylist()).encode())
     if request.vector_column is None:
         told = {name: value for name, value in request.as_data().items() if name in ("features", "sample")}
         digested.update(repr((told, [tuple(part) for part in parts])).encode())
