@@ -53,8 +53,10 @@ class _Released(Discriminative):
         n = pool.labelled.shape[1] + pool.candidates.shape[1]
         return places(pool.streams, pool.candidates, n, self.fixed_split)
 
-    def class_probs(self, pool: Pool, x: Tensor, gold: Tensor, n_classes: int) -> Tensor:
-        return self.probs(self.trained(pool, x, gold, n_classes, **self.fit(pool)).forward(pool.embeddings)[-1])
+    def prob_positive(self, pool: Pool, x: Tensor, positive: Tensor) -> Tensor:
+        """(run, candidate) probabilities of the positive class, by a discriminator that is trained for it."""
+        net = self.trained(pool, x, positive.long(), 2, **self.fit(pool))
+        return self.probs(net.forward(pool.embeddings)[-1])[..., 1]
 
     def fit(self, pool: Pool) -> dict[str, Any]:
         """How the discriminator is trained."""
@@ -116,7 +118,7 @@ class LegacyDal(_Released, Dal):
         n_labelled, x = labelled.shape[1], torch.cat([labelled, in_order(pool.embeddings, by_place)], dim=1)
         unlabelled = (torch.arange(x.shape[1]) >= n_labelled).long().expand(len(x), -1)
         if not self.scores_while_training:
-            return self.class_probs(pool, x, unlabelled, 2)[..., 1]
+            return self.prob_positive(pool, x, unlabelled)
         logits, epoch = x.new_zeros(*unlabelled.shape, 2), [0]
 
         def count(finished: int) -> None:
