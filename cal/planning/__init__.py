@@ -1,5 +1,5 @@
-"""Planning: a small part of a command is measured here, and the cost of the whole is told.
+"""Planning: measure a small part of a command here, and say what the whole would cost.
 
-Each command that can be planned has a request and a module of its own: `scores` and `simulation` hold the arithmetic,
-`measured_scores` and `measured_simulation` what is measured for it. All of them give a `WorkPlan`.
+Each command that can be planned has a request, a module with the arithmetic (`scores`, `maps`, `simulation`) and one
+that measures (`measured_scores` and so on). All of them give a `WorkPlan`.
 """

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cal.arguments import check_arguments
-from cal.checks import Problems
 from cal.errors import ConfigError
 from cal.maps.sharded_request import MapShardsRequest
-from cal.planning.plan_request import PlanRequest
+from cal.planning.plan_request import ShardsPlanRequest
 from cal.request import make, takes
 
 if TYPE_CHECKING:
@@ -17,23 +16,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(kw_only=True)
-class MapsPlanRequest(PlanRequest, MapShardsRequest):
+class MapsPlanRequest(ShardsPlanRequest, MapShardsRequest):
     """Say what the data map of a corpus in shards would cost.
 
     A perceptron is trained on some random parts of the shards for an epoch, and these are measured and drawn, as many
     at once as workers share a node.
-
-    Args:
-        target: number of documents that are planned for; null plans for those in the shards
-        parts: number of parts to measure; null is a hundredth of them, at least three, for at most about a minute
     """
-
-    target: int | None = None
-    parts: int | None = None
-
-    def _resolve(self, problems: Problems) -> None:
-        super()._resolve(problems)
-        self._check_plan(problems, target=self.target, parts=self.parts)
 
     def run(self, corpus: Any = None, *, quiet: bool = False) -> WorkPlan:  # type: ignore[override]
         """Measures, and says what the whole would cost.

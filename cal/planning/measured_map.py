@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import torch
 
 from cal.dynamics.regions import border_of, region_rule
 from cal.errors import quantity
@@ -22,17 +20,16 @@ from cal.planning.clock import in_waves, seconds_to_start, seconds_to_start_work
 from cal.planning.figures import duration
 from cal.planning.maps import MapCosts
 from cal.planning.scores import ShardSizes
-from cal.shards.files import ShardPart, find_shards, open_shard, parts_of, row_groups
+from cal.planning.shard_parts import LEAST, bytes_of, drawn_parts
+from cal.shards.files import ShardPart, find_shards, parts_of
 from cal.shards.measuring import MADE, count_labels, measure_part, training_in, write_vectors
 from cal.shards.reading import read_part
 from cal.shards.streaming import StreamedTraining, learner_in, train_streamed
 from cal.shards.vectors import ColumnVectors
-from cal.streams import stream
 
 if TYPE_CHECKING:
     from cal.planning.maps_request import MapsPlanRequest
 
-_LEAST, _SHARE = 3, 0.01  # parts
 _NEEDED = "cal.maps.sharded, cal.learners.mlp"
 _HERE = LocalProcesses(1)
 
@@ -66,7 +63,7 @@ def measure_map(request: MapsPlanRequest, folder: Path, quiet: bool = True) -> M
     paths = find_shards(request.shards)
     parts = parts_of(paths, columns.required(), quiet)
     looking = time.perf_counter() - looking
-    drawn = _drawn(request, parts, n_processes)
+    drawn, _ = drawn_parts(request, parts, request.seed)
     labels = [str(folder / f"{row}-labels") for row in range(len(drawn))]
     to_count = [(output, tuple(part), columns.label) for output, part in zip(labels, drawn, strict=True)]
     counted = in_waves(count_part, to_count, n_processes, len(drawn))
@@ -76,14 +73,14 @@ def measure_map(request: MapsPlanRequest, folder: Path, quiet: bool = True) -> M
     sample = time.perf_counter() - sample if request.vector_column is None else 0.0
     path = folder / "training"
     write_pickled(path, training)
-    train, epoch = _trained(training, drawn[:_LEAST], folder)
+    train, epoch = _trained(training, drawn[:LEAST], folder)
     epochs = (epoch,) * training.config.n_epochs
     rule, parameters = region_rule(request.region)
     given = [
         (str(folder / f"{row}"), str(path), epochs, tuple(part), rule, tuple(sorted(parameters.items())), len(counts))
         for row, part in enumerate(drawn)
     ]
-    timed = in_waves(map_part, given, n_processes, min(_LEAST, len(drawn)))
+    timed = in_waves(map_part, given, n_processes, min(LEAST, len(drawn)))
     drawn, counted = drawn[: len(timed)], counted[: len(timed)]
     n_documents = np.array([part.n_rows for part in drawn], dtype=float)
     phases = {name: np.array([each.seconds[name] for each in timed]) / n_documents for name in timed[0].seconds}
@@ -98,7 +95,7 @@ def measure_map(request: MapsPlanRequest, folder: Path, quiet: bool = True) -> M
         file=looking / len(paths),
         sample=sample,
         memory=max(each.memory for each in timed),
-        bytes_of_document=sum(map(_bytes_of, drawn)) / n_documents.sum(),
+        bytes_of_document=sum(map(bytes_of, drawn)) / n_documents.sum(),
         bytes_of_row=sum(each.n_bytes[0] for each in timed) / n_documents.sum(),
         bytes_of_part=sum(each.n_bytes[1] for each in timed) / len(timed),
         measured=f"{quantity(len(drawn), 'part')} with {int(n_documents.sum()):,} of {n_all:,} documents, by "
@@ -160,18 +157,3 @@ def _trained(training: StreamedTraining, parts: Sequence[ShardPart], folder: Pat
     start = time.perf_counter()
     (epoch,) = train_streamed(once, parts, folder)
     return (time.perf_counter() - start) / sum(part.n_rows for part in parts), epoch
-
-
-def _bytes_of(part: ShardPart) -> int:
-    with open_shard(part.path) as file:
-        about = [file.metadata.row_group(group) for group in range(*part.groups)]
-        return sum(each.column(i).total_compressed_size for each in about for i in range(each.num_columns))
-
-
-def _drawn(request: MapsPlanRequest, parts: Sequence[ShardPart], n_processes: int) -> list[ShardPart]:
-    """The parts to measure: as many as fill the processes; row groups if there are hardly any parts."""
-    from_these = parts if len(parts) >= _LEAST else [group for part in parts for group in row_groups(part)]
-    n = request.parts or max(_LEAST, math.ceil(_SHARE * len(parts)))
-    n = min(-(-n // n_processes) * n_processes, len(from_these))
-    order = torch.randperm(len(from_these), generator=stream(request.seed, "plan/parts")).tolist()
-    return [from_these[position] for position in order[:n]]

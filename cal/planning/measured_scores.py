@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Iterable, Sequence
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import torch
 
 from cal.errors import quantity
 from cal.learners.tasks import LocalProcesses, most_memory
@@ -20,19 +18,19 @@ from cal.pickled import write_pickled
 from cal.planning.clock import in_waves, seconds_to_start, seconds_to_start_workers
 from cal.planning.figures import duration
 from cal.planning.scores import ScoreCosts, ShardSizes
+from cal.planning.shard_parts import LEAST, bytes_of, drawn_parts
+from cal.shards.best import Best
 from cal.shards.files import ShardPart, find_shards, open_shard, parts_of, row_groups
 from cal.shards.finding import draw_documents
 from cal.shards.labelled import ShardLabels, read_labels
 from cal.shards.reading import ShardColumns, find_in_part, read_part
-from cal.shards.score import labelled_documents, merged, train_scorer
+from cal.shards.score import labelled_documents, train_scorer
 from cal.shards.scorer import scorer_in
-from cal.shards.scoring import ScoredPart, read_scored, score_part, scores_file
-from cal.streams import stream
+from cal.shards.scoring import PHASES, ScoredPart, read_scored, score_part, scores_file
 
 if TYPE_CHECKING:
     from cal.planning.scores_request import ScoresPlanRequest
 
-_LEAST, _SHARE = 3, 0.01  # parts
 _HERE = LocalProcesses(1)
 _NEEDED = "cal.shards.score, cal.learners.mlp, cal.acquisition.uncertainty"
 
@@ -87,12 +85,12 @@ def measure_scores(request: ScoresPlanRequest, folder: Path, quiet: bool = True)
         parts = parts_of(paths, columns.required(), quiet)
     with _Seconds() as training:
         labels = read_labels(request.labelled, columns._replace(label=request.label_column))
-    drawn, other = _drawn(request, parts, n_processes)
+    drawn, other = drawn_parts(request, parts, request.seed)
     ids = list(labels.known)
     with open_shard(parts[0].path) as file:
         has_texts = request.text_column in file.schema_arrow.names
     texts = request.text_column if has_texts and columns.text is None else None
-    least = min(_LEAST, len(drawn))
+    least = min(LEAST, len(drawn))
     to_search = [(tuple(part), tuple(columns), ids, texts, tuple(other)) for part in drawn]
     searched = in_waves(search_part, to_search, n_processes, least)
     drawn = drawn[: len(searched)]
@@ -112,7 +110,10 @@ def measure_scores(request: ScoresPlanRequest, folder: Path, quiet: bool = True)
     drawn, searched, files = drawn[: len(timed)], searched[: len(timed)], files[: len(timed)]
     with _Seconds() as merging:
         scored = [read_scored(output) for output, _ in files]
-        merged(scored, n, request.seed)
+        best = Best(n, request.seed)
+        for each in scored:
+            if len(each.best):
+                best.merge(each.best)
     choose, notes = (0.0, []) if alone else _choosing(request, path, drawn)
     if n_stand_ins:
         notes.append(
@@ -170,9 +171,7 @@ def search_part(
                 pass
     groups = row_groups(of)
     found = [list(find_in_part(group, read, ids)) for group in groups]
-    with open_shard(of.path) as file:
-        about = [file.metadata.row_group(group) for group in range(*of.groups)]
-        n_bytes = sum(each.column(i).total_compressed_size for each in about for i in range(each.num_columns))
+    n_bytes = bytes_of(of)
     tables = [table for each in found for table in each]
     return SearchedPart(searching.seconds, reading.seconds, tables, len(groups), sum(map(bool, found)), n_bytes)
 
@@ -221,7 +220,7 @@ def _per_document(
 ) -> dict[str, np.ndarray]:
     """(part,) seconds for a document, by phase; what no phase has is `write`."""
     n_documents = np.array([part.n_rows for part in drawn], dtype=float)
-    seconds = {phase: [each.seconds.get(phase, 0.0) for each in scored] for phase in ("read", "vectors", "score")}
+    seconds = {phase: [each.seconds.get(phase, 0.0) for each in scored] for phase in PHASES}
     rest = np.array([each.seconds for each in timed]) - np.sum([*seconds.values()], axis=0)
     seconds |= {"write": [max(each, 0.0) for each in rest], "search": [each.seconds for each in searched]}
     if has_texts:
@@ -232,20 +231,6 @@ def _per_document(
 def _n_bytes(paths: Iterable[str | Path]) -> int:
     """Bytes of those files that there are."""
     return sum(path.stat().st_size for path in map(Path, paths) if path.exists())
-
-
-def _drawn(
-    request: ScoresPlanRequest, parts: Sequence[ShardPart], n_processes: int
-) -> tuple[list[ShardPart], ShardPart]:
-    """The parts to measure, as many as fill the processes, and another one if there is any.
-
-    They are row groups if there are hardly any parts.
-    """
-    from_these = parts if len(parts) >= _LEAST else [group for part in parts for group in row_groups(part)]
-    n = request.parts or max(_LEAST, math.ceil(_SHARE * len(parts)))
-    n = min(-(-n // n_processes) * n_processes, len(from_these))
-    order = torch.randperm(len(from_these), generator=stream(request.seed, "plan/parts")).tolist()
-    return [from_these[position] for position in order[:n]], from_these[order[min(n, len(order) - 1)]]
 
 
 def _labelled(

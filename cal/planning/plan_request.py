@@ -116,6 +116,23 @@ class PlanRequest(Request):
         return str(self.run(quiet=quiet)), Path()
 
 
+@dataclass(kw_only=True)
+class ShardsPlanRequest(PlanRequest):
+    """Say what a command on shards would cost.
+
+    Args:
+        target: number of documents that are planned for; null plans for those in the shards
+        parts: number of parts to measure; null is a hundredth of them, at least three, for at most about a minute
+    """
+
+    target: int | None = None
+    parts: int | None = None
+
+    def _resolve(self, problems: Problems) -> None:
+        super()._resolve(problems)  # type: ignore[safe-super]
+        self._check_plan(problems, target=self.target, parts=self.parts)
+
+
 def _n_cores() -> int:
     import joblib
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -109,3 +110,15 @@ def refuse_repeated(ids: pa.ChunkedArray) -> None:
 def write_table(path: Path, table: pa.Table) -> None:
     """Writes a table as Parquet, whole or not at all."""
     write_whole(path, lambda file: pq.write_table(table, file))
+
+
+def write_tables(path: Path, tables: Iterator[pa.Table]) -> None:
+    """Writes tables with the same columns below each other as they come, whole or not at all."""
+
+    def write(file: Any) -> None:
+        first = next(tables)
+        with pq.ParquetWriter(file, first.schema, compression="zstd") as writer:
+            for table in chain([first], tables):
+                writer.write_table(table)
+
+    write_whole(path, write)

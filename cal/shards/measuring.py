@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 
 from cal.dynamics.running import RunningDynamics, values_over_epochs
 from cal.errors import LearnerError
-from cal.files import write_whole
 from cal.pickled import read_pickled
 from cal.shards.files import ShardPart
-from cal.shards.finding import write_table
+from cal.shards.finding import write_table, write_tables
 from cal.shards.reading import ShardColumns, read_part
 from cal.shards.streaming import StreamedTraining, learner_in
 
@@ -36,18 +35,13 @@ def write_vectors(output: str, training: str, part: tuple[Any, ...]) -> None:
     """Task: writes ids, vectors and labels of a part, whose texts it reads, as `MADE` names them."""
     loaded = training_in(training)
 
-    def write(file: Any) -> None:
-        writer = None
+    def made() -> Iterator[pa.Table]:
         for documents in read_part(ShardPart(*part), loaded.columns):
             x = np.ascontiguousarray(loaded.vectors(documents), dtype=np.float32)
             lists = pa.FixedSizeListArray.from_arrays(pa.array(x.ravel()), x.shape[1])
-            made = pa.table({"id": documents["id"], "vector": lists, "label": documents["label"]})
-            writer = writer or pq.ParquetWriter(file, made.schema, compression="zstd")
-            writer.write_table(made)
-        if writer is not None:
-            writer.close()
+            yield pa.table({"id": documents["id"], "vector": lists, "label": documents["label"]})
 
-    write_whole(Path(output), write)
+    write_tables(Path(output), made())
 
 
 MADE = ShardColumns("id", None, "vector", "label")
@@ -65,20 +59,15 @@ def measure_part(output: str, training: str, epochs: tuple[str, ...], part: tupl
     """
     loaded, learners = training_in(training), [learner_in(path) for path in epochs]
 
-    def write(file: Any) -> None:
-        writer = None
+    def measured() -> Iterator[pa.Table]:
         for documents in read_part(ShardPart(*part), loaded.columns):
             x, gold = loaded.read(documents)
             dynamics = RunningDynamics(torch.from_numpy(gold))
             for learner in learners:
                 dynamics.add(learner.predict_vectors(x)[0])
-            made = _table(documents["id"], dynamics)
-            writer = writer or pq.ParquetWriter(file, made.schema, compression="zstd")
-            writer.write_table(made)
-        if writer is not None:
-            writer.close()
+            yield _table(documents["id"], dynamics)
 
-    write_whole(Path(output), write)
+    write_tables(Path(output), measured())
 
 
 def _table(ids: pa.Array, dynamics: RunningDynamics) -> pa.Table:

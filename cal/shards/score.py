@@ -23,7 +23,7 @@ from cal.shards.labelled import ShardLabels, read_labels
 from cal.shards.reading import ShardColumns, vectors_of
 from cal.shards.score_result import ChosenDocuments
 from cal.shards.scorer import LabelledDocuments, Scorer, scorer_in
-from cal.shards.scoring import ScoredPart, read_scored, score_part, scores_file
+from cal.shards.scoring import PHASES, ScoredPart, read_scored, score_part, scores_file
 from cal.shards.vectors import ColumnVectors, TextVectors
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class _Totals:
 
     def __init__(self) -> None:
         self.n_documents, self.n_candidates, self.memory = 0, 0, 0
-        self.seconds = dict.fromkeys(("read", "vectors", "score"), 0.0)
+        self.seconds = dict.fromkeys(PHASES, 0.0)
         self.notes: dict[str, None] = {}
 
     def add(self, part: ScoredPart) -> None:
@@ -121,15 +121,6 @@ class _Totals:
         self.notes |= dict.fromkeys(part.notes)
         for phase in self.seconds:
             self.seconds[phase] += part.seconds.get(phase, 0.0)
-
-
-def merged(found: Sequence[ScoredPart], n: int, seed: int) -> Best:
-    """The n best documents of some parts."""
-    best = Best(n, seed)
-    for each in found:
-        if len(each.best):
-            best.merge(each.best)
-    return best
 
 
 def _keep_only(tasks: Sequence[FileTask], scores: Path) -> None:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,15 +9,17 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cal.files import write_whole
 from cal.learners.tasks import most_memory
 from cal.shards.best import Best
 from cal.shards.files import ShardPart
 from cal.shards.finding import write_table
 from cal.shards.reading import read_part
 from cal.shards.scorer import scorer_in
+from cal.stopwatch import Stopwatch, phase
 
 _ABOUT = b"cal"
+PHASES = ("read", "vectors", "score")
+"""Phases of a part whose seconds are kept."""
 
 
 class ScoredPart(NamedTuple):
@@ -54,29 +52,30 @@ def score_part(output: str, scorer: str, part: tuple[Any, ...], n: int, scores: 
         n: number of documents to keep.
         scores: path, without its end, for the score of every candidate of the part; None keeps only the best.
     """
-    loaded, watch = scorer_in(scorer), _Watch()
+    loaded, watch = scorer_in(scorer), Stopwatch()
     best, n_documents, n_candidates, notes = Best(n, loaded.seed), 0, 0, dict[str, None]()
     every: list[pa.Table] = []
     batches = read_part(ShardPart(*part), loaded.columns, width=loaded.width if loaded.columns.vector else None)
-    while True:
-        with watch("read"):
-            documents = next(batches, None)
-        if documents is None:
-            break
-        candidates = loaded.candidates(documents)
-        n_documents, n_candidates = n_documents + len(documents), n_candidates + len(candidates)
-        if not len(candidates):
-            continue
-        with watch("vectors"):
-            pool = loaded.pool(candidates)
-        with watch("score"):
-            scored = loaded.scores(pool)
-            if len(positions := best.worth(scored)):
-                kept = candidates.select(["id"]).take(pa.array(positions))
-                best.add(scored[positions], loaded.with_predicted(kept, pool, positions))
-        notes |= dict.fromkeys(pool.notes[0])
-        if scores is not None:
-            every.append(pa.table({"id": candidates["id"], "score": scored}))
+    with watch:
+        while True:
+            with phase("read"):
+                documents = next(batches, None)
+            if documents is None:
+                break
+            candidates = loaded.candidates(documents)
+            n_documents, n_candidates = n_documents + len(documents), n_candidates + len(candidates)
+            if not len(candidates):
+                continue
+            with phase("vectors"):
+                pool = loaded.pool(candidates)
+            with phase("score"):
+                scored = loaded.scores(pool)
+                if len(positions := best.worth(scored)):
+                    kept = candidates.select(["id"]).take(pa.array(positions))
+                    best.add(scored[positions], loaded.with_predicted(kept, pool, positions))
+            notes |= dict.fromkeys(pool.notes[0])
+            if scores is not None:
+                every.append(pa.table({"id": candidates["id"], "score": scored}))
     if scores is not None:
         empty = pa.table({"id": pa.array([], pa.string()), "score": pa.array([], pa.float64())})
         write_table(scores_file(scores, output), pa.concat_tables([empty, *every]))
@@ -84,11 +83,11 @@ def score_part(output: str, scorer: str, part: tuple[Any, ...], n: int, scores: 
         "documents": n_documents,
         "candidates": n_candidates,
         "notes": list(notes),
-        "seconds": watch.seconds,
+        "seconds": {name: watch.seconds.get(name, 0.0) for name in PHASES},
+        "memory": most_memory(),
     }
-    about["memory"] = most_memory()
     table = best.table.replace_schema_metadata({_ABOUT: orjson.dumps(about)})
-    write_whole(Path(output), lambda file: pq.write_table(table, file))
+    write_table(Path(output), table)
 
 
 def scores_file(start: str, output: str) -> Path:
@@ -101,16 +100,3 @@ def read_scored(path: str) -> ScoredPart:
     table = pq.read_table(path)
     about = orjson.loads(table.schema.metadata[_ABOUT])
     return ScoredPart(table, about["documents"], about["candidates"], about["notes"], about["seconds"], about["memory"])
-
-
-class _Watch:
-    """Seconds by phase."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = defaultdict(float)
-
-    @contextmanager
-    def __call__(self, phase: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self.seconds[phase] += time.perf_counter() - start
