@@ -170,10 +170,11 @@ def _drawn(
     points = _sample(found.sample, names)
     if any(has_column(part, request.text_column) for part in parts):
         points = _with_texts(request, points, parts, executor, work)
-    note = (
-        f"{summary_text(summary).splitlines()[0]} Shown: the density of all {summary['n_instances']:,} instances, and "
-        f"{len(points):,} of them as points, drawn evenly from regions and labels."
+    points_are = (
+        "all of them" if len(points) == found.n else f"{len(points):,} of them, evenly from regions and labels,"
     )
+    first = summary_text(summary).splitlines()[0]
+    note = f"{first} Shown: the density of all {found.n:,} instances, and {points_are} as points."
     page = map_page(with_label_names(points), title=summary["name"], note=note, density=found.density)
     return ShardedMap(folder, summary, points, rows, page)
 
