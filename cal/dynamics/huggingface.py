@@ -20,7 +20,7 @@ from cal.dynamics.end_pass import (
     without_dropout,
 )
 from cal.dynamics.ids import ID_NAMES, as_ids
-from cal.dynamics.recorder import DynamicsRecorder, recorded
+from cal.dynamics.recorder import Recorder, recorded
 from cal.errors import DataError, missing_package
 
 try:
@@ -81,6 +81,7 @@ class DynamicsCallback(TrainerCallback):
         collator: collator for the Trainer's `data_collator`.
 
     Example:
+        >>> from cal.dynamics.recorder import DynamicsRecorder
         >>> import datasets, tempfile, torch, transformers
         >>> texts = {"input_ids": [[1, 2], [3, 2], [1, 4], [3, 4]], "labels": [0, 1, 0, 1], "id": list("abcd")}
         >>> config = transformers.BertConfig(vocab_size=8, hidden_size=8, num_hidden_layers=1,
@@ -99,7 +100,7 @@ class DynamicsCallback(TrainerCallback):
 
     def __init__(
         self,
-        recorder: DynamicsRecorder,
+        recorder: Recorder,
         collator: Callable[[list[Any]], Any] | None = None,
         id_column: str = "id",
     ) -> None:

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from cal.arrays import as_whole
 from cal.dynamics.end_pass import in_order, logits_of, undisturbed_randomness, without_dropout
 from cal.dynamics.ids import as_ids
-from cal.dynamics.recorder import DynamicsRecorder, recorded
+from cal.dynamics.recorder import Recorder, recorded
 from cal.errors import ConfigError, missing_package
 
 try:
@@ -34,6 +34,7 @@ class DynamicsLightningCallback(Callback):
         unpack: function that splits a batch into ids, inputs and gold classes; None if batches are these three.
 
     Example:
+        >>> from cal.dynamics.recorder import DynamicsRecorder
         >>> import torch, warnings
         >>> warnings.filterwarnings("ignore", ".*(many workers|LeafSpec)")  # from Lightning
         >>> class Classifier(LightningModule):
@@ -57,7 +58,7 @@ class DynamicsLightningCallback(Callback):
         (3, ['a', 'b', 'c', 'd'])
     """
 
-    def __init__(self, recorder: DynamicsRecorder, unpack: Callable[[Any], tuple[Any, Any, Any]] | None = None) -> None:
+    def __init__(self, recorder: Recorder, unpack: Callable[[Any], tuple[Any, Any, Any]] | None = None) -> None:
         self.recorder = recorder
         self._unpack = unpack or _three
 

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Protocol, get_args
 
 import numpy as np
 import pandas as pd
-import torch
-from torch import Tensor
 
 from cal.arguments import check_arguments
-from cal.arrays import as_float32, as_whole, refuse_rows
+from cal.arrays import as_whole
 from cal.checks import one_of, refuse, whole_numbers
+from cal.dynamics.batches import Batches, Rows, check_gold, joined
 from cal.dynamics.distributed import gathered, rank
 from cal.dynamics.ids import as_ids, few
-from cal.dynamics.scale import Scale, Values, described, in_logits
+from cal.dynamics.scale import Values, in_logits
 from cal.dynamics.store import LogStore, OnMissing
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
 from cal.errors import CalError, DataError, StorageError, quantity
@@ -27,8 +26,21 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_BUFFER = 2**24  # logits that may wait on their device: 64 MB
-_LOOKED_AT = 256  # rows of a batch that tell its scale
+
+class Recorder(Protocol):
+    """What records a training loop: `DynamicsRecorder`, and `ShardRecorder` for corpora that do not fit into memory."""
+
+    @property
+    def n_epochs(self) -> int: ...
+
+    @property
+    def capture(self) -> Capture: ...
+
+    def record(self, ids: Any, logits: Any, gold: Any) -> None: ...
+
+    def end_epoch(self) -> None: ...
+
+    def rewind(self, n_epochs: int) -> None: ...
 
 
 class RecordingError(DataError):
@@ -65,6 +77,7 @@ class DynamicsRecorder:
         StorageError: if recording into the folder cannot continue.
 
     Example:
+        >>> import torch
         >>> model = torch.nn.Linear(2, 2)
         >>> ids, x, gold = ["a", "b", "c"], torch.eye(3)[:, :2], torch.tensor([0, 1, 0])
         >>> optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
@@ -91,17 +104,18 @@ class DynamicsRecorder:
         check_arguments(DynamicsRecorder.__init__, {"folder": folder})
         problems = whole_numbers(2, or_null=True, n_classes=n_classes)
         refuse(problems + one_of(get_args(Values), or_null=True, values=values))
-        self._values, self._scale = values, Scale()
         self._folder = folder
         self.store = LogStore(folder, capture, on_missing)
-        self.n_classes = self.store.n_classes or n_classes
-        if n_classes not in (None, self.n_classes):
-            raise StorageError(
-                f"{folder} holds logits of {self.n_classes} classes, not {n_classes}. Give another folder."
-            )
-        self._chunks: list[_Rows] = []  # joined, on the CPU
-        self._batches: list[_Rows] = []
-        self._n_waiting = 0
+        found = self.store.n_classes or n_classes
+        if n_classes not in (None, found):
+            raise StorageError(f"{folder} holds logits of {found} classes, not {n_classes}. Give another folder.")
+        self._batches = Batches(found, values, "DynamicsRecorder")
+        self._chunks: list[Rows] = []  # joined, on the CPU
+
+    @property
+    def n_classes(self) -> int | None:
+        """Number of classes; None before the first batch, if it is not given."""
+        return self._batches.n_classes
 
     @property
     def n_epochs(self) -> int:
@@ -130,47 +144,9 @@ class DynamicsRecorder:
             DataError: if an argument has no order, as a set has none, holds something else, or its shape does not fit
                 the others or earlier logits; or if the logits can only be probabilities.
         """
-        for name, given in (("ids", ids), ("gold", gold)):
-            refuse_rows(name, given)
-        # On a GPU, tensors are read when the epoch ends: reading one now would make it finish all its work first.
-        batch = _Rows(
-            ids.detach().clone() if _is_elsewhere(ids) else as_ids(ids).copy(),
-            logits.detach().to(torch.float32, copy=True)
-            if _is_elsewhere(logits)
-            else as_float32("logits", logits, n_axes=2),
-            gold.detach().clone() if _is_elsewhere(gold) else as_whole("gold", gold),
-        )
-        id_shape, shape, gold_shape = (tuple(part.shape) for part in batch)
-        if len(shape) != 2 or not id_shape == gold_shape == shape[:1]:
-            raise DataError(
-                f"Ids of shape {id_shape}, logits of shape {shape} and gold labels of shape {gold_shape}; "
-                "give an id and a gold label per row of (instance, class) logits."
-            )
-        if shape[1] != (self.n_classes or shape[1]) or shape[1] < 2:
-            raise DataError(
-                f"Logits of {shape[1]} classes, where {self.n_classes or 'two or more'} were expected. "
-                "If a binary model has one logit z, give the columns 0 and z."
-            )
-        self.n_classes = shape[1]
-        self._check_scale(batch.logits)
-        self._batches.append(batch)
-        self._n_waiting += shape[0] * shape[1]
-        if self._n_waiting > _BUFFER and len(self._batches) > 1:
-            self._chunks.append(_joined(self._batches[:-1]))
-            self._batches, self._n_waiting = [batch], 0
-
-    def _check_scale(self, logits: Any) -> None:
-        """Refuses logits of another scale as soon as they are known to be, which mostly takes one batch."""
-        if self._values == "logits" or self._scale.is_settled:
-            return
-        some = logits[:_LOOKED_AT]
-        rows = some.cpu().numpy() if isinstance(some, Tensor) else some
-        if self._values == "probabilities":
-            in_logits(rows, self._values)
-        self._scale.add(rows)
-        if self._scale.kind and self._values is None:
-            what, remedy = described(self._scale.kind, "DynamicsRecorder")
-            raise DataError(f"These {what.removeprefix('these ')}. {remedy}")
+        self._batches.add(ids, logits, gold)
+        if (early := self._batches.early()) is not None:
+            self._chunks.append(early)
 
     def end_epoch(self) -> None:
         """Finishes the epoch; with a folder, it is on disk when this returns.
@@ -182,7 +158,9 @@ class DynamicsRecorder:
             DataError: if nothing was recorded, a gold label is not a class, or a logit is not finite.
             StorageError: if the epoch cannot be written.
         """
-        mine = (_joined(self._chunks + self._batches), len(self._batches[-1].ids)) if self._batches else None
+        mine = self._batches.rest()
+        if mine is not None and self._chunks:
+            mine = joined([*self._chunks, mine[0]]), mine[1]
         self._forget_batches()
         ids, gold, logits, faults = self._matched([theirs for theirs in gathered(mine) if theirs])
         if len(faults) and self.store.on_missing == "error":
@@ -224,16 +202,17 @@ class DynamicsRecorder:
         return self.store.data_map()
 
     def _forget_batches(self) -> None:
-        self._chunks, self._batches, self._n_waiting = [], [], 0
+        self._chunks = []
+        self._batches.clear()
 
-    def _matched(self, parts: list[tuple[_Rows, int]]) -> tuple[np.ndarray, np.ndarray, np.ndarray, pd.DataFrame]:
+    def _matched(self, parts: list[tuple[Rows, int]]) -> tuple[np.ndarray, np.ndarray, np.ndarray, pd.DataFrame]:
         """Ids, gold classes and logits of this epoch in the order of the store, and a table of faults."""
         if not parts:
             raise DataError(f"No logits were recorded in epoch {self.n_epochs}; call record() for each batch first.")
-        rows = _joined([part for part, _ in parts])
+        rows = joined([part for part, _ in parts])
         ids, gold, logits = as_ids(rows.ids), as_whole("gold", rows.gold), rows.logits
-        _check_gold(ids, gold, logits.shape[1])
-        logits = in_logits(logits, self._values or "logits").astype(np.float32, copy=False)
+        check_gold(ids, gold, logits.shape[1])
+        logits = in_logits(logits, self._batches.values or "logits").astype(np.float32, copy=False)
         finite = np.isfinite(logits).all(axis=1)
         if not finite.all():
             self._say_not_finite(ids, finite)
@@ -291,42 +270,10 @@ class DynamicsRecorder:
             self.store = LogStore(self._folder, self.capture, self.store.on_missing)
 
 
-def _is_elsewhere(values: Any) -> bool:
-    return isinstance(values, Tensor) and values.device.type not in ("cpu", "meta")
-
-
-class _Rows(NamedTuple):
-    """Rows of instances: (instance,) ids, (instance, class) logits, (instance,) gold."""
-
-    ids: Any
-    logits: Any
-    gold: Any
-
-
-def _joined(batches: list[_Rows]) -> _Rows:
-    """The rows of several batches, as arrays."""
-    return _Rows(*(_concatenated(column) for column in zip(*batches, strict=True)))
-
-
-def _concatenated(parts: Sequence[Any]) -> np.ndarray:
-    if all(isinstance(part, Tensor) for part in parts):
-        array: np.ndarray = torch.cat(list(parts)).cpu().numpy()  # one copy from the device
-        return array
-    return np.concatenate([part.cpu().numpy() if isinstance(part, Tensor) else part for part in parts])
-
-
-def recorded(recorder: DynamicsRecorder) -> str:
+def recorded(recorder: Recorder) -> str:
     """How many epochs are recorded, in words."""
     n = recorder.n_epochs
     return f"{quantity(n, 'epoch')} {'is' if n == 1 else 'are'} recorded"
-
-
-def _check_gold(ids: np.ndarray, gold: np.ndarray, n_classes: int) -> None:
-    if (wrong := (gold < 0) | (gold >= n_classes)).any():
-        raise DataError(
-            f"Gold labels must be classes from 0 to {n_classes - 1}, not {gold[wrong][0]}: wrong for "
-            f"{wrong.sum()} of {len(ids)} instances, id {few(ids[wrong])}. Leave instances without a label out."
-        )
 
 
 def _refusal(epoch: int, faults: pd.DataFrame) -> str:

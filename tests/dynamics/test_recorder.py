@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
-from cal.dynamics import recorder as recorder_module
+from cal.dynamics import batches as batches_module
 from cal.dynamics.recorder import DynamicsRecorder, RecordingError
 from cal.dynamics.store import LogStore
 from cal.dynamics.training_dynamics import TrainingDynamics
@@ -100,7 +100,7 @@ def test_the_graph_and_the_buffers_of_a_batch_are_let_go():
 
 
 def test_a_full_buffer_is_emptied_without_a_trace(monkeypatch):
-    monkeypatch.setattr(recorder_module, "_BUFFER", 10)
+    monkeypatch.setattr(batches_module, "_BUFFER", 10)
     logits = some_logits()
     expected = TrainingDynamics.from_logits(logits, GOLD)
     assert_same_dynamics(recorded(logits).dynamics(), expected)
