@@ -71,8 +71,8 @@ class AskRequest(LoopOptions, Request):
             CalError: if a file cannot be read, a training fails, or the output would replace labels.
         """
         from cal.active.ask_files import read_ask_files, refuse_loss
-        from cal.active.asked import refuse_ending
         from cal.active.asking_once import ask_once
+        from cal.exchange.spreadsheet import refuse_ending
 
         if corpus is not None:
             raise ConfigError("cal ask reads the documents that unlabelled names, and takes no corpus. Leave it out.")

@@ -11,14 +11,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from cal.arguments import check_arguments
-from cal.errors import StorageError, quantity
-from cal.exchange.spreadsheet import to_spreadsheet
-from cal.files import write_whole
+from cal.errors import quantity
+from cal.exchange.spreadsheet import write_rows
 
 if TYPE_CHECKING:
     from cal.active.progress import LearningProgress
-
-FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,14 +65,7 @@ class ToLabel:
             StorageError: if the file has another ending or cannot be written.
         """
         check_arguments(ToLabel.save, {"path": path})
-        refuse_ending(path := Path(path))
-        kind, rows = path.suffix.lower(), self.rows
-        if kind in (".csv", ".tsv"):
-            write_whole(path, to_spreadsheet(rows, "," if kind == ".csv" else "\t"))
-        elif kind == ".jsonl":
-            write_whole(path, rows.to_json(orient="records", lines=True, force_ascii=False).encode())
-        else:
-            write_whole(path, lambda file: rows.to_parquet(file, index=False))
+        write_rows(Path(path), self.rows)
 
     def __str__(self) -> str:
         by = f"by {self.strategy}" if self.trained else "without a classifier"
@@ -95,13 +85,3 @@ class ToLabel:
     def _repr_html_(self) -> str:
         html: str = self.rows.to_html(index=False, max_rows=20)
         return f"<p>{escape(str(self))}</p>{html}"
-
-
-def refuse_ending(path: Path) -> None:
-    """Refuses a path with an ending that `ToLabel.save` does not write.
-
-    Raises:
-        StorageError: naming those that it writes.
-    """
-    if path.suffix.lower() not in FORMATS:
-        raise StorageError(f"{path} has an ending that cal ask does not write. Give {', '.join(FORMATS)}.")

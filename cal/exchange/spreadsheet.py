@@ -8,10 +8,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cal.errors import StorageError, in_words
 from cal.exchange.delimited import read_delimited
+from cal.files import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
+
+ENDINGS = (".csv", ".tsv", ".jsonl", ".parquet")
+"""Endings of the files that `write_rows` writes."""
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r\n]")  # with the apostrophes of an escape, so that what is escaped reads back
 
@@ -48,6 +53,36 @@ def to_spreadsheet(table: pd.DataFrame, separator: str = ",") -> bytes:
         safe[name] = _escaped_all(table[name])
     content: str = safe.to_csv(index=False, sep=separator, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     return content.encode("utf-8-sig")
+
+
+def write_rows(path: Path, rows: pd.DataFrame) -> None:
+    """Writes a table as CSV or TSV for spreadsheets, in which no cell is run as a formula, as JSONL or as Parquet.
+
+    Args:
+        path: file to write; its ending, one of `ENDINGS`, tells the format.
+        rows: the table.
+
+    Raises:
+        StorageError: if the file has another ending or cannot be written.
+    """
+    refuse_ending(path)
+    kind = path.suffix.lower()
+    if kind in (".csv", ".tsv"):
+        write_whole(path, to_spreadsheet(rows, "," if kind == ".csv" else "\t"))
+    elif kind == ".jsonl":
+        write_whole(path, rows.to_json(orient="records", lines=True, force_ascii=False).encode())
+    else:
+        write_whole(path, lambda file: rows.to_parquet(file, index=False))
+
+
+def refuse_ending(path: Path) -> None:
+    """Refuses a path with an ending that `write_rows` does not write.
+
+    Raises:
+        StorageError: naming those that it writes.
+    """
+    if path.suffix.lower() not in ENDINGS:
+        raise StorageError(f"{path} has an ending that cannot be written. Give {in_words(ENDINGS, 'or')}.")
 
 
 def _escaped_all(cells: Iterable[Any]) -> list[Any]:

@@ -10,9 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from cal.arguments import check_arguments
-from cal.errors import StorageError, in_words, quantity
-from cal.exchange.spreadsheet import to_spreadsheet
-from cal.files import write_whole
+from cal.errors import in_words, quantity
+from cal.exchange.spreadsheet import write_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,19 +52,15 @@ class ChosenDocuments:
         return self.rows
 
     def save(self, path: str | Path) -> None:
-        """Writes the documents as CSV, for spreadsheets, or as Parquet, by the ending of the path.
+        """Writes the documents as CSV, TSV, JSONL or Parquet, by the ending of the path.
+
+        CSV and TSV are for spreadsheets: no cell is run as a formula.
 
         Raises:
             StorageError: if the file has another ending or cannot be written.
         """
         check_arguments(ChosenDocuments.save, {"path": path})
-        path = Path(path)
-        if path.suffix == ".csv":
-            write_whole(path, to_spreadsheet(self.rows, ","))
-        elif path.suffix == ".parquet":
-            write_whole(path, lambda file: self.rows.to_parquet(file, index=False))
-        else:
-            raise StorageError(f"{path} must end in .csv or .parquet.")
+        write_rows(Path(path), self.rows)
 
     def __str__(self) -> str:
         seen = f"{self.n_candidates:,} candidates" + (

@@ -196,7 +196,7 @@ def test_test_documents_have_no_suggestion_and_measure_accuracy(questions, gold)
         ({"unlabelled": None}, ConfigError, "There are no documents. Give unlabelled=FILE"),
         ({"n": 0}, ConfigError, "n must be a whole number of at least 1"),
         ({"strategy": "marginn"}, ConfigError, "Did you mean 'margin'?"),
-        ({"output": "ask.xlsx"}, StorageError, "Give .csv, .tsv, .jsonl, .parquet."),
+        ({"output": "ask.xlsx"}, StorageError, "Give .csv, .tsv, .jsonl or .parquet."),
         ({"unlabelled": "nowhere.csv"}, DataError, "no file nowhere.csv"),
         ({"unlabelled": ["How far?", "Who?"]}, DataError, "How far? is not a file"),
         ({"unlabelled": 3}, DataError, "the table of unlabelled documents is a int"),
