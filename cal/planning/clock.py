@@ -15,6 +15,20 @@ BUDGET = 60.0
 """Seconds after which nothing more is measured than has to be."""
 
 
+class Seconds:
+    """Seconds within `with` blocks, added up."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __enter__(self) -> Seconds:
+        self._start = time.perf_counter()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds += time.perf_counter() - self._start
+
+
 def seconds_to_start(modules: str) -> float:
     """Seconds that a command takes until its modules are imported."""
     start = time.perf_counter()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+
+from cal.planning.figures import duration
 
 _MOST = 200_000  # tasks that are handed out one by one
 
@@ -55,6 +57,46 @@ def makespan(tasks: Sequence[tuple[float, int]], workers: int) -> float:
         for _ in range(n):
             heapq.heapreplace(ends, ends[0] + seconds)
     return max(ends)
+
+
+def seconds_of_parts(
+    alone: Mapping[str, float], of_document: np.ndarray, n_documents: int, n_parts: int, workers: int
+) -> tuple[float, float]:
+    """Seconds of work in parts, each for one worker, and half of the 90 % interval that differences between them give.
+
+    With n parts and w workers there are ceil(n / w) waves of parts.
+
+    Args:
+        alone: seconds by phase of what one process does, whatever the number of workers.
+        of_document: (part,) seconds for a document, as measured on some parts.
+        n_documents: number of documents.
+        n_parts: number of parts.
+        workers: number of workers.
+
+    Example:
+        >>> [seconds_of_parts({"start": 5.0}, np.array([0.01]), 1_000, 4, n)[0] for n in (1, 2, 4, 99)]
+        [15.0, 10.0, 7.5, 7.5]
+    """
+    waves = math.ceil(n_parts / workers)
+    together = float(waves * n_documents / n_parts * np.mean(of_document))
+    return sum(alone.values()) + together, together * half_width(of_document.tolist(), waves)
+
+
+def bottleneck(waits: Mapping[str, float], seconds: float, advice: Mapping[str, str]) -> str:
+    """The phase that takes most of the time, and what helps, in words.
+
+    Args:
+        waits: seconds by phase from start to end.
+        seconds: seconds of all phases.
+        advice: what helps, by phase.
+
+    Example:
+        >>> bottleneck({"read": 90.0, "score": 30.0}, 120.0, {"read": "Put shards nearer."})
+        'Bottleneck: read, 75% of the time (90 seconds). Put shards nearer.'
+    """
+    phase = max(waits, key=lambda each: waits[each])
+    share = waits[phase] / seconds if seconds else 0.0
+    return f"Bottleneck: {phase}, {share:.0%} of the time ({duration(waits[phase])}). {advice[phase]}"
 
 
 def held(n_places: int, n: int) -> float:

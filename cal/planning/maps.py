@@ -6,7 +6,6 @@ seconds = start + files + sample + (documents) x (epochs) x (seconds to train on
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,8 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cal.errors import quantity
-from cal.planning.estimate import half_width
-from cal.planning.figures import duration
+from cal.planning.estimate import bottleneck, seconds_of_parts
 from cal.planning.scores import ShardSizes
 
 if TYPE_CHECKING:
@@ -77,9 +75,7 @@ def seconds_of_map(costs: MapCosts, target: int | None, workers: int) -> tuple[f
     """
     sizes = costs.sizes.of(target)
     of_document = np.sum([*costs.per_document.values()], axis=0)  # (part,)
-    waves = math.ceil(sizes.parts / workers)
-    together = float(waves * sizes.documents / sizes.parts * np.mean(of_document))
-    return sum(costs.alone(sizes).values()) + together, together * half_width(of_document.tolist(), waves)
+    return seconds_of_parts(costs.alone(sizes), of_document, sizes.documents, sizes.parts, workers)
 
 
 def planned_map(request: MapsPlanRequest, costs: MapCosts) -> WorkPlan:
@@ -89,8 +85,6 @@ def planned_map(request: MapsPlanRequest, costs: MapCosts) -> WorkPlan:
     alone = costs.alone(sizes)
     shared = {phase: float(each.mean()) * sizes.documents for phase, each in costs.per_document.items()}
     waits = {phase: each / min(workers, sizes.parts) for phase, each in shared.items()} | alone
-    phase = max(waits, key=lambda each: waits[each])
-    told = f"Bottleneck: {phase}, {waits[phase] / seconds:.0%} of the time ({duration(waits[phase])}). {_ADVICE[phase]}"
     return request.plan(
         what=f"Mapping {quantity(sizes.documents, 'document')} over {quantity(costs.n_epochs, 'epoch')}",
         seconds=seconds,
@@ -100,7 +94,7 @@ def planned_map(request: MapsPlanRequest, costs: MapCosts) -> WorkPlan:
             "shards": int(costs.bytes_of_document * sizes.documents),
             "results": int(costs.bytes_of_row * sizes.documents + costs.bytes_of_part * sizes.parts),
         },
-        bottleneck=told,
+        bottleneck=bottleneck(waits, seconds, _ADVICE),
         phases={phase: each for phase, each in (alone | shared).items() if each},
         measured=costs.measured,
         units="parts",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cal.arguments import check_arguments
+from cal.checks import Problems
 from cal.errors import ConfigError
 from cal.maps.sharded_request import MapShardsRequest
 from cal.planning.plan_request import ShardsPlanRequest
@@ -22,6 +23,11 @@ class MapsPlanRequest(ShardsPlanRequest, MapShardsRequest):
     A perceptron is trained on some random parts of the shards for an epoch, and these are measured and drawn, as many
     at once as workers share a node.
     """
+
+    def _resolve(self, problems: Problems) -> None:
+        super()._resolve(problems)
+        if self.logs is not None:
+            problems.append("cal plan map plans a training, and logs are drawn without one. Leave logs out.")
 
     def run(self, corpus: Any = None, *, quiet: bool = False) -> WorkPlan:  # type: ignore[override]
         """Measures, and says what the whole would cost.

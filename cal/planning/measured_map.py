@@ -16,15 +16,15 @@ from cal.learners.tasks import LocalProcesses, most_memory
 from cal.maps.shard_tasks import quantile_of, summarise_part, write_regions
 from cal.maps.sharded import counts_in, training_of
 from cal.pickled import write_pickled
-from cal.planning.clock import in_waves, seconds_to_start, seconds_to_start_workers
+from cal.planning.clock import Seconds, in_waves, seconds_to_start, seconds_to_start_workers
 from cal.planning.figures import duration
 from cal.planning.maps import MapCosts
 from cal.planning.scores import ShardSizes
 from cal.planning.shard_parts import LEAST, bytes_of, drawn_parts
 from cal.shards.files import ShardPart, find_shards, parts_of
-from cal.shards.measuring import MADE, count_labels, measure_part, training_in, write_vectors
+from cal.shards.measuring import count_labels, measure_part, training_in, write_vectors
 from cal.shards.reading import read_part
-from cal.shards.streaming import StreamedTraining, learner_in, train_streamed
+from cal.shards.streaming import VECTORS, StreamedTraining, learner_in, train_streamed
 from cal.shards.vectors import ColumnVectors
 
 if TYPE_CHECKING:
@@ -59,18 +59,17 @@ def measure_map(request: MapsPlanRequest, folder: Path, quiet: bool = True) -> M
     began, n_processes = time.perf_counter(), request.n_processes
     start = seconds_to_start(f"cal.cli, hydra, {_NEEDED}")
     starting = seconds_to_start_workers(_NEEDED, n_processes)
-    columns, looking = request.columns._replace(label=request.label_column), time.perf_counter()
-    paths = find_shards(request.shards)
-    parts = parts_of(paths, columns.required(), quiet)
-    looking = time.perf_counter() - looking
+    columns = request.columns._replace(label=request.label_column)
+    with Seconds() as looking:
+        paths = find_shards(request.shards)
+        parts = parts_of(paths, columns.required(), quiet)
     drawn, _ = drawn_parts(request, parts, request.seed)
     labels = [str(folder / f"{row}-labels") for row in range(len(drawn))]
     to_count = [(output, tuple(part), columns.label) for output, part in zip(labels, drawn, strict=True)]
     counted = in_waves(count_part, to_count, n_processes, len(drawn))
     counts = counts_in(labels)
-    sample = time.perf_counter()
-    training = training_of(request, counts, drawn, _HERE, folder)
-    sample = time.perf_counter() - sample if request.vector_column is None else 0.0
+    with Seconds() as fitting:
+        training = training_of(request, counts, drawn, _HERE, folder)
     path = folder / "training"
     write_pickled(path, training)
     train, epoch = _trained(training, drawn[:LEAST], folder)
@@ -92,8 +91,8 @@ def measure_map(request: MapsPlanRequest, folder: Path, quiet: bool = True) -> M
         train=train,
         n_epochs=training.config.n_epochs,
         start=start + (0.0 if request.n_workers == 1 else starting if n_processes > 1 else start),
-        file=looking / len(paths),
-        sample=sample,
+        file=looking.seconds / len(paths),
+        sample=fitting.seconds if request.vector_column is None else 0.0,
         memory=max(each.memory for each in timed),
         bytes_of_document=sum(map(bytes_of, drawn)) / n_documents.sum(),
         bytes_of_row=sum(each.n_bytes[0] for each in timed) / n_documents.sum(),
@@ -105,9 +104,9 @@ def measure_map(request: MapsPlanRequest, folder: Path, quiet: bool = True) -> M
 
 def count_part(output: str, part: tuple[Any, ...], label: str) -> float:
     """Task: counts the labels of a part; returns the seconds."""
-    start = time.perf_counter()
-    count_labels(output, part, label)
-    return time.perf_counter() - start
+    with Seconds() as counting:
+        count_labels(output, part, label)
+    return counting.seconds
 
 
 def map_part(
@@ -125,23 +124,22 @@ def map_part(
     learner.predict_vectors(loaded.read(some)[0])
     seconds, files = {}, []
     if not isinstance(loaded.vectors, ColumnVectors):
-        start = time.perf_counter()
         files.append(f"{output}-vectors")
-        write_vectors(files[-1], training, part)
-        seconds["vectors"] = time.perf_counter() - start
-        (made,) = parts_of([files[-1]], MADE.required())
+        with Seconds() as making:
+            write_vectors(files[-1], training, part)
+        seconds["vectors"] = making.seconds
+        (made,) = parts_of([files[-1]], VECTORS.required())
         part, training = tuple(made), f"{output}-training"
-        write_pickled(Path(training), replace(loaded, columns=MADE, vectors=ColumnVectors()))
-    start = time.perf_counter()
+        write_pickled(Path(training), loaded.on_vectors())
     files += [f"{output}-measured", f"{output}-rows", f"{output}-sum"]
-    measure_part(files[-3], training, epochs, part)
-    seconds["measure"] = time.perf_counter() - start
-    start = time.perf_counter()
-    border = border_of(rule, dict(parameters))
-    at = None if border is None else quantile_of([files[-3]], *border)
-    write_regions(files[-2], files[-3], rule, parameters, at)
-    summarise_part(files[-1], files[-2], n_classes, 1_000, 0)
-    seconds["draw"] = time.perf_counter() - start
+    with Seconds() as measuring:
+        measure_part(files[-3], training, epochs, part)
+    with Seconds() as drawing:
+        border = border_of(rule, dict(parameters))
+        at = None if border is None else quantile_of([files[-3]], *border)
+        write_regions(files[-2], files[-3], rule, parameters, at)
+        summarise_part(files[-1], files[-2], n_classes, 1_000, 0)
+    seconds |= {"measure": measuring.seconds, "draw": drawing.seconds}
     *of_rows, of_part = (Path(each).stat().st_size for each in files)
     return TimedPiece(seconds, most_memory(), (sum(of_rows), of_part))
 
@@ -152,8 +150,8 @@ def _trained(training: StreamedTraining, parts: Sequence[ShardPart], folder: Pat
     if not isinstance(training.vectors, ColumnVectors):  # the command trains on vectors that are made before
         write_pickled(folder / "training", training)
         write_vectors(str(folder / "vectors"), str(folder / "training"), tuple(parts[0]))
-        parts = parts_of([str(folder / "vectors")], MADE.required())
-        once = replace(once, columns=MADE, vectors=ColumnVectors())
-    start = time.perf_counter()
-    (epoch,) = train_streamed(once, parts, folder)
-    return (time.perf_counter() - start) / sum(part.n_rows for part in parts), epoch
+        parts = parts_of([str(folder / "vectors")], VECTORS.required())
+        once = once.on_vectors()
+    with Seconds() as fitting:
+        (epoch,) = train_streamed(once, parts, folder)
+    return fitting.seconds / sum(part.n_rows for part in parts), epoch

@@ -15,7 +15,7 @@ import pyarrow as pa
 from cal.errors import quantity
 from cal.learners.tasks import LocalProcesses, most_memory
 from cal.pickled import write_pickled
-from cal.planning.clock import in_waves, seconds_to_start, seconds_to_start_workers
+from cal.planning.clock import Seconds, in_waves, seconds_to_start, seconds_to_start_workers
 from cal.planning.figures import duration
 from cal.planning.scores import ScoreCosts, ShardSizes
 from cal.planning.shard_parts import LEAST, bytes_of, drawn_parts
@@ -25,7 +25,7 @@ from cal.shards.finding import draw_documents
 from cal.shards.labelled import ShardLabels, read_labels
 from cal.shards.reading import ShardColumns, find_in_part, read_part
 from cal.shards.score import labelled_documents, train_scorer
-from cal.shards.scorer import scorer_in
+from cal.shards.scorer import refuse_learner, scorer_in
 from cal.shards.scoring import PHASES, ScoredPart, read_scored, score_part, scores_file
 
 if TYPE_CHECKING:
@@ -77,13 +77,14 @@ def measure_scores(request: ScoresPlanRequest, folder: Path, quiet: bool = True)
         folder: folder for the files of the work.
         quiet: hide progress bars.
     """
+    refuse_learner(request.learner, request.needs)
     began, n_processes, columns = time.perf_counter(), request.n_processes, request.columns
     start = seconds_to_start(f"cal.cli, hydra, {_NEEDED}")
     starting = seconds_to_start_workers(_NEEDED, n_processes)
-    with _Seconds() as looking:
+    with Seconds() as looking:
         paths = find_shards(request.shards)
         parts = parts_of(paths, columns.required(), quiet)
-    with _Seconds() as training:
+    with Seconds() as training:
         labels = read_labels(request.labelled, columns._replace(label=request.label_column))
     drawn, other = drawn_parts(request, parts, request.seed)
     ids = list(labels.known)
@@ -108,7 +109,7 @@ def measure_scores(request: ScoresPlanRequest, folder: Path, quiet: bool = True)
     ]
     timed = in_waves(time_part, to_score, n_processes, least)
     drawn, searched, files = drawn[: len(timed)], searched[: len(timed)], files[: len(timed)]
-    with _Seconds() as merging:
+    with Seconds() as merging:
         scored = [read_scored(output) for output, _ in files]
         best = Best(n, request.seed)
         for each in scored:
@@ -163,9 +164,9 @@ def search_part(
     of, read = ShardPart(*part), ShardColumns(*columns)
     unknown = tuple(f"\0{number}" for number in range(len(ids)))
     _search_once(other, columns, unknown)
-    with _Seconds() as searching:
+    with Seconds() as searching:
         list(find_in_part(of, read, unknown))
-    with _Seconds() as reading:
+    with Seconds() as reading:
         if texts is not None:
             for _ in read_part(of, ShardColumns(read.id, texts)):
                 pass
@@ -195,12 +196,12 @@ def time_part(
         scores: file for the score of every candidate of the part; None keeps only the best.
         other: part that a new worker scores first, without a clock.
     """
-    with _Seconds() as loading:
+    with Seconds() as loading:
         loaded = scorer_in(scorer)
         some = next(read_part(ShardPart(*part), loaded.columns)).slice(0, 64)
         loaded.scores(loaded.pool(some))
     _score_once(scorer, other, n)
-    with _Seconds() as scoring:
+    with Seconds() as scoring:
         score_part(output, scorer, part, n, scores)
     return TimedPart(loading.seconds, scoring.seconds, most_memory())
 
@@ -261,7 +262,7 @@ def _choosing(request: ScoresPlanRequest, scorer: Path, drawn: Sequence[ShardPar
     some = loaded.candidates(
         draw_documents(request.candidates, drawn, request.columns, request.seed, _HERE, scorer.parent)
     )
-    with _Seconds() as choosing:
+    with Seconds() as choosing:
         loaded.choose(request.chooser, some, request.n)
     if len(some) >= 0.9 * request.candidates:
         return choosing.seconds, []
@@ -272,17 +273,3 @@ def _choosing(request: ScoresPlanRequest, scorer: Path, drawn: Sequence[ShardPar
 def _of_new_workers(n_workers: int, n_processes: int, start: float, starting: float) -> float:
     """Seconds until workers have started, if the command has any but itself."""
     return 0.0 if n_workers == 1 else starting if n_processes > 1 else start
-
-
-class _Seconds:
-    """Seconds within `with` blocks, added up."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def __enter__(self) -> _Seconds:
-        self._start = time.perf_counter()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.seconds += time.perf_counter() - self._start

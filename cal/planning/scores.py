@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from cal.errors import quantity
-from cal.planning.estimate import half_width, held
-from cal.planning.figures import duration
+from cal.planning.estimate import bottleneck, held, seconds_of_parts
 
 if TYPE_CHECKING:
     from cal.planning.scores_request import ScoresPlanRequest
@@ -127,9 +126,7 @@ def seconds_of_scores(costs: ScoreCosts, target: int | None, workers: int) -> tu
     """
     sizes = costs.sizes.of(target)
     of_document = np.sum([*costs.shared(sizes).values()], axis=0)  # (part,)
-    waves = math.ceil(sizes.parts / workers)
-    together = float(waves * sizes.documents / sizes.parts * np.mean(of_document))
-    return sum(costs.alone(sizes).values()) + together, together * half_width(of_document.tolist(), waves)
+    return seconds_of_parts(costs.alone(sizes), of_document, sizes.documents, sizes.parts, workers)
 
 
 def planned_scores(request: ScoresPlanRequest, costs: ScoreCosts) -> WorkPlan:
@@ -176,9 +173,7 @@ def _bottleneck(
     """What takes most of the time, and what helps."""
     waves = math.ceil(sizes.parts / workers)
     waits = {phase: each / sizes.parts * waves for phase, each in shared.items()} | dict(alone)
-    phase = max(waits, key=lambda each: waits[each])
-    share = waits[phase] / seconds if seconds else 0.0
-    told = f"Bottleneck: {phase}, {share:.0%} of the time ({duration(waits[phase])}). {_ADVICE[phase]}"
+    told = bottleneck(waits, seconds, _ADVICE)
     busy = sizes.parts / (waves * workers)
     if sizes.parts < workers:
         told += (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import torch
+from torch import Tensor
 
 from cal.dynamics.running import RunningDynamics, values_over_epochs
 from cal.errors import LearnerError
@@ -32,7 +33,7 @@ def count_labels(output: str, part: tuple[Any, ...], label: str) -> None:
 
 
 def write_vectors(output: str, training: str, part: tuple[Any, ...]) -> None:
-    """Task: writes ids, vectors and labels of a part, whose texts it reads, as `MADE` names them."""
+    """Task: writes ids, vectors and labels of a part, whose texts it reads: columns `VECTORS`."""
     loaded = training_in(training)
 
     def made() -> Iterator[pa.Table]:
@@ -42,10 +43,6 @@ def write_vectors(output: str, training: str, part: tuple[Any, ...]) -> None:
             yield pa.table({"id": documents["id"], "vector": lists, "label": documents["label"]})
 
     write_tables(Path(output), made())
-
-
-MADE = ShardColumns("id", None, "vector", "label")
-"""Columns of the files that `write_vectors` writes."""
 
 
 def measure_part(output: str, training: str, epochs: tuple[str, ...], part: tuple[Any, ...]) -> None:
@@ -65,17 +62,18 @@ def measure_part(output: str, training: str, epochs: tuple[str, ...], part: tupl
             dynamics = RunningDynamics(torch.from_numpy(gold))
             for learner in learners:
                 dynamics.add(learner.predict_vectors(x)[0])
-            yield _table(documents["id"], dynamics)
+            yield map_table(documents["id"], values_over_epochs(dynamics))
 
     write_tables(Path(output), measured())
 
 
-def _table(ids: pa.Array, dynamics: RunningDynamics) -> pa.Table:
-    values = {name: column.numpy() for name, column in values_over_epochs(dynamics).items()}
-    if not np.isfinite(values["confidence"]).all():
+def map_table(ids: pa.Array, values: Mapping[str, Tensor]) -> pa.Table:
+    """The rows of a map: ids, and the (instance,) values of `values_over_epochs`."""
+    columns = {name: column.numpy() for name, column in values.items()}
+    if not np.isfinite(columns["confidence"]).all():
         raise LearnerError("Training diverged: logits are not finite. Lower the learning rate, learner.lr.")
-    columns = {name: column.astype(np.int32) if name in _WHOLE else column for name, column in values.items()}
-    return pa.table({"id": ids, **columns})
+    whole = {name: columns[name].astype(np.int32) for name in _WHOLE}
+    return pa.table({"id": ids, **columns, **whole})
 
 
 @lru_cache(maxsize=1)

@@ -7,7 +7,7 @@ memory does not grow with the corpus, and documents that lie together in the fil
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,10 @@ from cal.streams import Streams
 _TOGETHER, _OF_EACH = 8, 8_192  # parts that a block mixes, and documents of each
 
 
+VECTORS = ShardColumns("id", None, "vector", "label")
+"""Columns of the files with the vectors that were made of texts."""
+
+
 @dataclass(frozen=True, eq=False)
 class StreamedTraining:
     """What is trained on shards.
@@ -47,6 +51,10 @@ class StreamedTraining:
     counts: Mapping[str, int]
     vectors: ColumnVectors | TextVectors
     seed: int
+
+    def on_vectors(self) -> StreamedTraining:
+        """The same training on files with the columns `VECTORS`, to which the vectors were written."""
+        return replace(self, columns=VECTORS, vectors=ColumnVectors())
 
     @property
     def n_documents(self) -> int:

@@ -60,6 +60,7 @@ def test_the_command_plans_and_writes_nothing(corpus, capsys, tmp_path, monkeypa
         ({"workers": 0}, ConfigError, "workers must be a whole number of at least 1"),
         ({"label_column": "topic"}, DataError, "has no column 'topic'"),
         ({"output": "here"}, ConfigError, "output"),
+        ({"logs": "logs", "vector_column": None}, ConfigError, "logs are drawn without one. Leave logs out"),
     ],
 )
 def test_what_makes_no_plan_is_refused_in_words(corpus, changes, error, message):
