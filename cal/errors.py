@@ -173,9 +173,14 @@ def nearest_name(given: str, known: Iterable[str]) -> str | None:
     Example:
         >>> nearest_name("dtaset", ["dataset", "device"]), nearest_name("label", ["labels", "label_column"])
         ('dataset', 'label_column')
+        >>> nearest_name("vectors", ["scores", "vector_column"])
+        'vector_column'
     """
     names = {name.lower(): name for name in known}
-    if started := [name for name in names if name.startswith(f"{given.lower()}_")]:
-        return names[started[0]]
+    for word in dict.fromkeys((given.lower(), given.lower().removesuffix("s"))):
+        if word in names:
+            return names[word]
+        if started := [name for name in names if name.startswith(f"{word}_")]:
+            return names[started[0]]
     close = get_close_matches(given.lower(), names, n=1, cutoff=0.6)
     return names[close[0]] if close else None

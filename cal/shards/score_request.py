@@ -93,6 +93,11 @@ class ScoreRequest(ShardsRequest):
             problems.append(f"candidates={self.candidates} leaves fewer than n={self.n}. Give more candidates.")
 
     @property
+    def needs(self) -> frozenset[str]:
+        """Abilities that the strategy uses, and the prefilter if there is one."""
+        return self.chooser.needs if self.alone else self.chooser.needs | self.filter.needs
+
+    @property
     def columns(self) -> ShardColumns:
         """The columns that scoring reads."""
         needs_texts = "texts" in self.chooser.needs | self.filter.needs

@@ -84,17 +84,7 @@ class Scorer:
             self.label_names
         )
         learner = config.build(self._inputs(training.x), len(self.label_names), 1, cpu)
-        if not hasattr(learner, "over"):
-            raise ConfigError(
-                f"{type(config).__name__} cannot predict documents in shards. Give learner=small_mlp or another that "
-                "reads vectors; features=encoder makes them with a transformer."
-            )
         recorded = [0] if "predictions" in needs else []
-        if recorded and not keeps_snapshots(learner, cpu):
-            raise ConfigError(
-                f"{type(config).__name__} keeps no classifiers of earlier epochs, which the strategy needs. Give "
-                "learner=small_mlp or mlp, or another strategy."
-            )
         if isinstance(learner, MLPLearner) and "embeddings" not in needs:
             learner.most_embedded = 0  # nothing but logits is used
         gold, streams = torch.from_numpy(training.gold), Streams([seed], 0)
@@ -146,6 +136,31 @@ class Scorer:
         if features.is_sparse and self._needs & {"embeddings", "features"}:
             features.require_dense("The strategy")
         return self._config.inputs(self._corpus, features, self._needs)
+
+
+def refuse_learner(config: LearnerConfig, needs: frozenset[str]) -> None:
+    """Refuses a learner that cannot score documents in shards, before anything is read or trained.
+
+    Args:
+        config: hyperparameters of the learner.
+        needs: abilities that strategies use.
+
+    Raises:
+        ConfigError: if it cannot predict other documents, or keeps no classifiers of earlier epochs that are needed.
+    """
+    corpus = UnlabelledCorpus.of_texts(["document 0", "document 1"], range(2)).labelled_by(["a", "b"])
+    inputs = config.inputs(corpus, Features(np.zeros((2, 2), np.float32)), needs)
+    learner = config.build(inputs, 2, 1, torch.device("cpu"))
+    if not hasattr(learner, "over"):
+        raise ConfigError(
+            f"{type(config).__name__} cannot predict documents in shards. Give learner=small_mlp or another that "
+            "reads vectors; features=encoder makes them with a transformer."
+        )
+    if "predictions" in needs and not keeps_snapshots(learner, torch.device("cpu")):
+        raise ConfigError(
+            f"{type(config).__name__} keeps no classifiers of earlier epochs, which the strategy needs. Give "
+            "learner=small_mlp or mlp, or another strategy."
+        )
 
 
 @lru_cache(maxsize=1)

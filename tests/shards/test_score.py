@@ -358,7 +358,11 @@ def test_wrong_files_are_refused(changes, message, sharded):
         ({"learner": "transformer"}, "shards need one that reads vectors"),
         ({"vector_column": None, "features": None}, "features=null cannot make vectors of texts part by part"),
         ({"id_column": 3}, "id_column must be the name of a column, not 3"),
-        ({"strategy": "tidal", "learner": "scikit", "n_epochs": None}, "keeps no classifiers of earlier epochs"),
+        (
+            {"strategy": "tidal", "learner": "scikit", "n_epochs": None, "shards": "nowhere/*.parquet"},
+            "keeps no classifiers of earlier epochs",
+        ),
+        ({"vector_column": None, "vectors": "vector"}, "Did you mean 'vector_column'"),
     ],
 )
 def test_wrong_parameters_are_refused(changes, message, sharded):
