@@ -151,7 +151,7 @@ class _Rows:
         if columns.vector is not None:
             made["vector"] = self._vectors(columns.vector)
         if columns.label is not None:
-            made["label"] = _plain(self._batch.column(columns.label)).cast(pa.string())
+            made["label"] = _without_nan(_plain(self._batch.column(columns.label))).cast(pa.string())
         if columns.shown is not None:
             made["shown"] = self._shown(columns.shown)
         return pa.table(made)
@@ -220,6 +220,13 @@ class _Rows:
 
 def _plain(column: pa.Array) -> pa.Array:
     return column.dictionary_decode() if isinstance(column, pa.DictionaryArray) else column
+
+
+def _without_nan(column: pa.Array) -> pa.Array:
+    """The values of a column, missing where a number is NaN."""
+    if not pa.types.is_floating(column.type):
+        return column
+    return pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -194,6 +194,19 @@ def test_documents_without_a_label_are_refused(tmp_path):
         cal.map_shards(tmp_path, output=tmp_path / "map", **GIVEN)
 
 
+def test_labels_that_are_no_numbers_are_missing(tmp_path):
+    """As pandas writes a column of numbers, of which some are unknown."""
+    rows = pd.DataFrame({"id": ["a", "b", "c"], "vector": [[1.0], [2.0], [3.0]], "label": [0.0, np.nan, 1.0]})
+    pq.write_table(
+        pa.Table.from_pandas(rows, preserve_index=False).set_column(
+            2, "label", pa.array(rows["label"].to_numpy(), from_pandas=False)
+        ),
+        tmp_path / "a.parquet",
+    )
+    with pytest.raises(DataError, match="1 document of the shards has no label"):
+        cal.map_shards(tmp_path, output=tmp_path / "map", **GIVEN)
+
+
 def test_a_folder_of_something_else_is_left_alone(labelled, tmp_path):
     (tmp_path / "thesis.txt").write_text("years")
     with pytest.raises(StorageError, match="is no folder of cal map-shards"):
