@@ -7,6 +7,7 @@ the same files in this process, in processes of this machine, and on a cluster.
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +21,7 @@ from cal.errors import ConfigError
 from cal.learners.compute import in_processes
 from cal.progress import counted
 
+logger = logging.getLogger(__name__)
 T = TypeVar("T")
 Plain = str | int | float | bool | None | tuple[Any, ...]
 """Arguments of a task: paths, names, numbers, and tuples of them."""
@@ -70,7 +72,14 @@ class FileTask:
     arguments: tuple[Plain, ...]
 
     @classmethod
-    def named(cls, folder: Path, function: Callable[..., None], *arguments: Plain, prefix: str = "") -> FileTask:
+    def named(
+        cls,
+        folder: Path,
+        function: Callable[..., None],
+        *arguments: Plain,
+        prefix: str = "",
+        suffix: str = ".parquet",
+    ) -> FileTask:
         """A task whose file is named by a hash of the function and its arguments.
 
         Files among the arguments must be named by what is in them, or come with what tells one version from another.
@@ -80,6 +89,7 @@ class FileTask:
             function: function of the task.
             arguments: its other arguments.
             prefix: what the name begins with, for people and for order.
+            suffix: what it ends with.
 
         Example:
             >>> first, again, other = (FileTask.named(Path("parts"), print, "a.parquet", n) for n in (1, 1, 2))
@@ -88,7 +98,7 @@ class FileTask:
         """
         told = repr((function.__module__, function.__qualname__, arguments))
         digest = hashlib.blake2b(told.encode(), digest_size=12).hexdigest()
-        return cls(str(folder / f"{prefix}{digest}.parquet"), function, arguments)
+        return cls(str(folder / f"{prefix}{digest}{suffix}"), function, arguments)
 
 
 def carry_out(tasks: Sequence[FileTask], executor: Executor, unit: str = "part", quiet: bool = True) -> None:
@@ -127,26 +137,46 @@ def most_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def executor_of(workers: int | None, cluster: Any, shared: Path) -> Executor:
+def executor_of(workers: int | None, cluster: Any, folder: Path, read: Sequence[str] = ()) -> Executor:
     """What carries out the tasks of a command.
 
     Args:
         workers: number of processes; None is one per core.
         cluster: what `cal.learners.clusters.as_cluster` gives; None for processes of this machine.
-        shared: file in a folder where the workers write.
+        folder: folder of the tasks' files. If the workers of a cluster do not see it, files are sent back and forth.
+        read: other files that tasks read; addresses are left to the tasks.
 
     Raises:
-        ConfigError: if the workers of the cluster cannot be used, or do not see the file.
+        ConfigError: if the workers of the cluster cannot be used, or do not see the files that they are to read.
     """
     n_workers = workers or joblib.cpu_count()
     if cluster is None:
         return LocalProcesses(n_workers)
     from cal.learners.cluster_tasks import open_tasks
+    from cal.learners.sent_tasks import SentTasks
 
     tasks = open_tasks(cluster, n_workers)
-    if not tasks.see(shared):
+    if lacking := tasks.lack([path for path in read if "://" not in path]):
         raise ConfigError(
-            f"The workers of the cluster do not see {shared.parent}, where they would write. Give an output folder on "
-            "a file system that all of them share."
+            f"The workers of the cluster cannot read {lacking[0]}. Put the files where all of them find them under the "
+            "same path, or give addresses, such as s3://bucket/corpus/*.parquet."
         )
-    return tasks
+    mark = folder / ".seen"
+    mark.touch()
+    try:
+        seen = tasks.see(mark)
+    finally:
+        mark.unlink(missing_ok=True)
+    if seen:
+        return tasks
+    logger.warning("The workers do not see %s, so files are sent to them and back.", folder)
+    return SentTasks(tasks, folder)
+
+
+def where_seen(executor: Executor, paths: Sequence[str]) -> Executor:
+    """The executor if its workers can read some files of this machine; else processes of this machine."""
+    lack = getattr(executor, "lack", None)
+    if lack is None or not lack(paths):
+        return executor
+    logger.warning("The workers cannot read %s, which processes of this machine read.", Path(paths[0]).parent)
+    return LocalProcesses(joblib.cpu_count())

@@ -22,7 +22,7 @@ from cal.shards.finding import draw_documents, find_documents, refuse_repeated
 from cal.shards.labelled import ShardLabels, read_labels
 from cal.shards.reading import ShardColumns, vectors_of
 from cal.shards.score_result import ChosenDocuments
-from cal.shards.scorer import LabelledDocuments, Scorer, scorer_in
+from cal.shards.scorer import LabelledDocuments, Scorer, refuse_learner, scorer_in
 from cal.shards.scoring import PHASES, ScoredPart, read_scored, score_part, scores_file
 from cal.shards.vectors import ColumnVectors, TextVectors
 
@@ -50,6 +50,7 @@ def read_inputs(request: ScoreRequest, quiet: bool = True) -> ScoreInputs:
     """
     columns = request.columns._replace(label=request.label_column)
     required = {name: column for name, column in columns.required().items() if name != "label_column"}
+    refuse_learner(request.learner, request.needs)
     return ScoreInputs(parts_of(find_shards(request.shards), required, quiet), read_labels(request.labelled, columns))
 
 
@@ -65,9 +66,7 @@ def score_shards(request: ScoreRequest, inputs: ScoreInputs, folder: Path, quiet
     folder = folder.absolute()  # workers may be in other folders
     work, parts = folder / "parts", inputs.parts
     work.mkdir(parents=True, exist_ok=True)
-    mark = work / "shared"
-    mark.touch()
-    executor = executor_of(request.workers, request.cluster, mark)
+    executor = executor_of(request.workers, request.cluster, folder, sorted({part.path for part in parts}))
     path, lacking = _scorer(request, inputs, executor, work)
     n, scores = request.n if request.alone else request.candidates, folder / "scores"
     tasks = [
@@ -196,7 +195,7 @@ def train_scorer(
         training,
         vectors,
         columns,
-        request.chooser.needs if request.alone else request.chooser.needs | request.filter.needs,
+        request.needs,
         request.seed,
         request.n,
         [*labels.known, *labels.nobody_knows],
