@@ -2,6 +2,7 @@
 
     cal benchmark grid --data FOLDER              FOLDER/train.csv and FOLDER/test.csv (id, text, label)
     cal benchmark grid --data FOLDER --rounds 2 --seeds 2 --json
+    cal benchmark grid --data FOLDER --cluster local    on a local Dask cluster, as many workers as cores
 
 The command is `cal simulate experiment=cal_trec features=lsa strategies=[random,least_confidence,entropy,bald,dal,cal]`
 with everything that belongs to it: start, reading, vectors (computed anew), training on all data as a reference, the
@@ -30,6 +31,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--workers", type=int, help="processes; one per core by default")
+    parser.add_argument("--cluster", help="a Dask cluster, as cal simulate takes it; processes by default")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     given = parser.parse_args()
     if given.data is None or not (given.data / "train.csv").is_file():
@@ -41,7 +43,12 @@ def main() -> None:
         result = measured(given, folder, Path(scratch))
     from machine import describe
 
-    result |= {"strategies": len(STRATEGIES), "seeds": given.seeds, "evaluations": given.rounds + 1}
+    result |= {
+        "strategies": len(STRATEGIES),
+        "seeds": given.seeds,
+        "cluster": given.cluster,
+        "evaluations": given.rounds + 1,
+    }
     if given.json:
         print(json.dumps({"benchmark": "grid", "machine": describe(), **result}))
         return
@@ -56,6 +63,7 @@ def measured(given: argparse.Namespace, folder: Path, cache: Path) -> dict:
     words += ["features=lsa", f"strategies=[{','.join(STRATEGIES)}]"]
     words += [f"seeds={given.seeds}", f"rounds={given.rounds}", f"output='{folder.resolve()}'", "device=cpu"]
     words += [] if given.workers is None else [f"workers={given.workers}"]
+    words += [] if given.cluster is None else [f"cluster={given.cluster}"]
     start = time.perf_counter()
     subprocess.run(
         [sys.executable, "-m", "cal", *words],

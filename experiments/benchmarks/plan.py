@@ -1,11 +1,12 @@
-"""What `cal plan` says beside what the whole takes: a corpus in shards, and a grid of simulations.
+"""What `cal plan` says beside what the whole takes: scores and map of a corpus in shards, and a grid of simulations.
 
     cal benchmark plan                              10,000,000 x 64 in shards, and docstrings: 3 strategies, 3 seeds
     cal benchmark plan --documents 1000000          fewer documents
     cal benchmark plan --only simulate --data FOLDER    TREC instead, train.csv and test.csv (id, text, label)
     cal benchmark plan --folder SHARDS              make the shards there, or take those that are there
 
-Scores are planned from a hundredth of the parts, or three if that is more; a simulation from a round at its start and
+Shards have 25,000 documents, so that four of 400 parts are a hundredth. Scores and maps are planned from a hundredth of
+the parts, or three if that is more; a simulation from a round at its start and
 one at its end. Plan and whole take turns, each as a command of its own, from the start of Python to its end. The corpus
 of the simulation is in the cache for both. A ratio of 1 is right, above 1 the plan was too long.
 """
@@ -21,6 +22,7 @@ import tempfile
 import time
 from pathlib import Path
 
+COMMANDS = {"scores": "score", "map": "map-shards", "simulate": "simulate"}
 SIMULATION = ["strategies=[random,entropy,cal]", "seeds=3", "seed_size=200", "query_size=50"]
 
 
@@ -33,12 +35,13 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="folder of the shards")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--repeats", type=int, default=1)
-    parser.add_argument("--only", choices=["scores", "simulate"])
+    parser.add_argument("--documents-of-file", type=int, default=25_000)
+    parser.add_argument("--only", choices=[*COMMANDS])
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     given = parser.parse_args()
     rows: list[dict] = []
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
-        for kind in [given.only] if given.only else ["scores", "simulate"]:
+        for kind in [given.only] if given.only else COMMANDS:
             rows += measured(kind, given, Path(scratch))
     if given.json:
         from machine import describe
@@ -58,8 +61,7 @@ def main() -> None:
 
 def measured(kind: str, given: argparse.Namespace, scratch: Path) -> list[dict]:
     """Plan and whole of one kind, in turns."""
-    words = of_scores(given, scratch) if kind == "scores" else of_simulation(given)
-    command = "score" if kind == "scores" else "simulate"
+    words = of_simulation(given) if kind == "simulate" else of_shards(kind, given, scratch)
     rows = []
     for turn in range(given.repeats):
         for workers in given.workers:
@@ -69,26 +71,21 @@ def measured(kind: str, given: argparse.Namespace, scratch: Path) -> list[dict]:
             measuring = time.perf_counter() - start
             output = scratch / f"{kind}-{turn}-{workers}"
             start = time.perf_counter()
-            run([sys.executable, "-m", "cal", command, *words, f"workers={workers}", f"output={output}", "-q"])
+            run([sys.executable, "-m", "cal", COMMANDS[kind], *words, f"workers={workers}", f"output={output}", "-q"])
             whole = time.perf_counter() - start
             row = {"of": kind, "workers": workers, **plan, "whole": whole, "ratio": plan["planned"] / whole}
             rows.append(row | {"measuring": measuring, "load": os.getloadavg()[0]})
     return rows
 
 
-def of_scores(given: argparse.Namespace, scratch: Path) -> list[str]:
-    """Words of `cal score`, once the shards are there."""
-    from score import N_OF_FILE, make_shards
+def of_shards(kind: str, given: argparse.Namespace, scratch: Path) -> list[str]:
+    """Words of `cal score` or `cal map-shards`, once the shards are there."""
+    from score import make_shards
 
     folder = given.folder or scratch / "shards"
-    make_shards(folder, given.documents)
-    files = sorted(folder.glob("*.parquet"))[: -(-given.documents // N_OF_FILE)]
-    return [
-        f"shards=[{','.join(map(str, files))}]",
-        f"labelled={folder / 'labels.csv'}",
-        "vector_column=vector",
-        "n=1000",
-    ]
+    files = make_shards(folder, given.documents, given.documents_of_file, labels=True)
+    words = [f"shards=[{','.join(map(str, files))}]", "vector_column=vector"]
+    return [*words, "n_epochs=3"] if kind == "map" else [*words, f"labelled={folder / 'labels.csv'}", "n=1000"]
 
 
 def of_simulation(given: argparse.Namespace) -> list[str]:

@@ -74,8 +74,8 @@ def run(options: argparse.Namespace, folder: Path, words: list[str]) -> dict:
     return json.loads(done.stdout.splitlines()[-1]) | {"all": time.perf_counter() - start}
 
 
-def make_shards(folder: Path, n: int) -> None:
-    """Writes the shards that are not there, and the labels."""
+def make_shards(folder: Path, n: int, n_of_file: int = N_OF_FILE, labels: bool = False) -> list[Path]:
+    """Writes the shards that are not there, with a column of labels if wanted, and a file of some labels."""
     import numpy as np
     import pandas as pd
     import pyarrow as pa
@@ -83,19 +83,23 @@ def make_shards(folder: Path, n: int) -> None:
 
     folder.mkdir(parents=True, exist_ok=True)
     centres = np.random.default_rng(0).normal(size=(N_CLASSES, WIDTH)).astype(np.float32) * 0.6
-    for number, start in enumerate(range(0, n, N_OF_FILE)):
-        path, rows = folder / f"part-{number:04d}.parquet", min(N_OF_FILE, n - start)
+    paths = []
+    for number, start in enumerate(range(0, n, n_of_file)):
+        path, rows = folder / f"part-{number:04d}.parquet", min(n_of_file, n - start)
+        paths.append(path)
         rng = np.random.default_rng([1, number])
         gold = rng.integers(0, N_CLASSES, rows)
         if not path.exists():
             x = centres[gold] + rng.standard_normal((rows, WIDTH), dtype=np.float32)
             ids = [f"document-{start + row:09d}" for row in range(rows)]
-            vectors = pa.FixedSizeListArray.from_arrays(pa.array(x.ravel()), WIDTH)
-            pq.write_table(pa.table({"id": ids, "vector": vectors}), path, row_group_size=125_000, compression="zstd")
+            made = {"id": ids, "vector": pa.FixedSizeListArray.from_arrays(pa.array(x.ravel()), WIDTH)}
+            made |= {"label": [f"class {each}" for each in gold]} if labels else {}
+            pq.write_table(pa.table(made), path, row_group_size=125_000, compression="zstd")
         if number == 0:
             rows = rng.permutation(rows)[:N_LABELLED]
-            labels = {"id": [f"document-{row:09d}" for row in rows], "label": [f"class {gold[row]}" for row in rows]}
-            pd.DataFrame(labels).to_csv(folder / "labels.csv", index=False)
+            known = {"id": [f"document-{row:09d}" for row in rows], "label": [f"class {gold[row]}" for row in rows]}
+            pd.DataFrame(known).to_csv(folder / "labels.csv", index=False)
+    return paths
 
 
 def ours(options: argparse.Namespace) -> dict:
