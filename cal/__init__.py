@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # the one table of public names: type checkers read it, and s
     from cal.dynamics.data_map import DataMap as DataMap
     from cal.dynamics.lint import lint_logs as lint_logs
     from cal.dynamics.recorder import DynamicsRecorder as DynamicsRecorder
+    from cal.dynamics.shard_recorder import ShardRecorder as ShardRecorder
     from cal.dynamics.training import compute_train_dynamics as compute_train_dynamics
     from cal.dynamics.training import compute_training_dynamics as compute_training_dynamics
     from cal.dynamics.training_dynamics import TrainingDynamics as TrainingDynamics

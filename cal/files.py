@@ -91,7 +91,7 @@ def write_whole(
         finally:
             partial.unlink(missing_ok=True)
         for folder in [path.parent, *(folder.parent for folder in made)]:
-            _sync_folder(folder)
+            sync_folder(folder)
 
 
 def append(path: Path, content: bytes, remedy: str = "Make room, or give another path.") -> None:
@@ -104,10 +104,10 @@ def append(path: Path, content: bytes, remedy: str = "Make room, or give another
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    _sync_folder(path.parent)  # the file may be new
+    sync_folder(path.parent)  # the file may be new
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Puts the names in a folder on disk, on file systems that can."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)

@@ -100,6 +100,7 @@ HOMES = {
         "cal.exchange.arrow",
         "cal.exchange.recognise",
         "cal.dynamics.log_folder",
+        "cal.dynamics.shard_recorder",
         *("cal.maps.map_file", "cal.maps.sharded", "cal.maps.shard_tasks"),
         "cal.shards.",
         "cal.planning.measured_scores",

@@ -15,6 +15,8 @@ from cal.errors import DataError
 logger = logging.getLogger(__name__)
 
 NAMES = "Logs are named dynamics_epoch_0.jsonl, dynamics_epoch_1.jsonl.gz and so on"
+RECORDED = "recorded.json"
+"""File by which the folder of a `ShardRecorder` is known."""
 _LIKE_A_LOG = re.compile(r"(?!\.).*epoch\D{0,3}(\d+)(\.\d+)?.*json.*", re.IGNORECASE)
 _UNFINISHED = (".part", ".partial", ".tmp", ".swp", ".bak", "~")
 _FOLD = re.compile(r"fold[ _-]?(\d+)", re.IGNORECASE)
@@ -125,6 +127,8 @@ def no_logs(folder: Path) -> Fault:
     within = [path for path in sorted(folder.iterdir()) if path.is_dir() and has_logs(path)]
     if (folder / "map.json").is_file():
         remedy = f"This is the folder of a map, which map={folder} gives."
+    elif (folder / RECORDED).is_file():
+        remedy = f"This is the folder of a ShardRecorder, which cal map-shards logs={folder} reads."
     elif within:
         remedy = f"There are logs in its folders {', '.join(path.name for path in within[:5])}: give one, {within[0]}."
     elif nearly := next(misnamed(folder), None):

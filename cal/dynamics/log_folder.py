@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, get_args
 
@@ -36,6 +36,14 @@ class StoredEpochs(NamedTuple):
     gold: np.ndarray
     epochs: list[np.ndarray]
     faults: pd.DataFrame | None
+    capture: Capture
+
+
+class Outline(NamedTuple):
+    """What a folder holds, without reading it: number of epochs and of classes, and when logits were taken."""
+
+    n_epochs: int
+    n_classes: int
     capture: Capture
 
 
@@ -90,29 +98,31 @@ class LogFolder:
         with storage_errors(f"remove {path}", "Remove it yourself, or record into another folder."):
             path.unlink(missing_ok=True)
 
+    def outline(self) -> Outline:
+        """Numbers of epochs and classes, and the capture.
+
+        Raises:
+            StorageError: if there are no epochs, or the folder holds something else.
+        """
+        n_epochs = self._count(self._names())
+        if not n_epochs:
+            raise StorageError(f"{self.path} has no finished epoch. Record one, and call end_epoch() after it.")
+        capture, n_classes = self._about()
+        return Outline(n_epochs, n_classes, capture)
+
     def read(self) -> StoredEpochs | None:
         """The finished epochs; None if there are none.
 
         Raises:
             StorageError: if the folder holds something else, or a file is damaged.
         """
-        try:
-            names = {path.name for path in self.path.iterdir() if not path.name.startswith(".")}
-        except FileNotFoundError:
+        names = self._names()
+        if not (n_epochs := self._count(names)):
             return None
-        except OSError as error:
-            raise StorageError(f"Cannot read the folder {self.path}: {error.strerror or error}.") from error
-        if names and "store.json" not in names:
-            raise StorageError(f"{self.path} has no store.json, so it is no folder of a recorder; give another one.")
-        numbers = sorted(int(match[1]) for match in map(_EPOCH.match, names) if match)
-        if not numbers:
-            return None
-        if numbers != list(range(len(numbers))):
-            raise StorageError(f"{self.path} has the epochs {few(numbers, 10)}, so one is missing; put it back.")
         capture, n_classes = self._about()
-        epochs = [self._mapped(number) for number in numbers]
+        epochs = [self._mapped(number) for number in range(n_epochs)]
         instances = self._instances()
-        self._check(epochs, n_classes, len(instances))
+        self._check(dict(enumerate(epochs)), n_classes, len(instances))
         faults = None
         if "faults.parquet" in names:
             faults = _read(self.path / "faults.parquet", _table).to_pandas()
@@ -120,9 +130,57 @@ class LogFolder:
             as_ids(instances["id"].to_numpy()), instances["gold"].to_numpy().copy(), epochs, faults, capture
         )
 
-    def _check(self, epochs: list[np.ndarray], n_classes: int, n_instances: int) -> None:
-        for number, logits in enumerate(epochs):
-            n_before = len(epochs[number - 1]) if number else 1
+    def group_sizes(self) -> list[int]:
+        """Number of instances in each row group of the file of instances."""
+        sizes: list[int] = _read(self.path / "instances.parquet", _group_sizes)
+        return sizes
+
+    def read_rows(self, group: int, start: int, n: int, epochs: Sequence[int]) -> StoredEpochs:
+        """Some rows of a row group of the instances, read without the others.
+
+        Args:
+            group: number of the row group.
+            start: first row within it.
+            n: number of rows.
+            epochs: epochs to read, of which later ones may have more rows.
+
+        Raises:
+            StorageError: if a file is damaged.
+        """
+        before = sum(self.group_sizes()[:group])
+        capture, n_classes = self._about()
+        read = {epoch: self._mapped(epoch) for epoch in epochs}
+        self._check(read, n_classes, sum(self.group_sizes()))
+        matrices = []
+        for logits in read.values():
+            there = logits[before + start : before + start + n]
+            matrices.append(np.full((n, n_classes), np.nan, dtype=np.float32))
+            matrices[-1][: len(there)] = there
+        path = self.path / "instances.parquet"
+        rows = _read(path, lambda path: _table(path, group)).slice(start, n)
+        return StoredEpochs(as_ids(rows["id"].to_numpy()), rows["gold"].to_numpy().copy(), matrices, None, capture)
+
+    def _names(self) -> set[str]:
+        try:
+            names = {path.name for path in self.path.iterdir() if not path.name.startswith(".")}
+        except FileNotFoundError:
+            return set()
+        except OSError as error:
+            raise StorageError(f"Cannot read the folder {self.path}: {error.strerror or error}.") from error
+        if names and "store.json" not in names:
+            raise StorageError(f"{self.path} has no store.json, so it is no folder of a recorder; give another one.")
+        return names
+
+    def _count(self, names: set[str]) -> int:
+        """Number of epochs among the names of files."""
+        numbers = sorted(int(match[1]) for match in map(_EPOCH.match, names) if match)
+        if numbers != list(range(len(numbers))):
+            raise StorageError(f"{self.path} has the epochs {few(numbers, 10)}, so one is missing; put it back.")
+        return len(numbers)
+
+    def _check(self, epochs: Mapping[int, np.ndarray], n_classes: int, n_instances: int) -> None:
+        n_before = 1
+        for number, logits in epochs.items():
             if logits.dtype != np.float32 or logits.ndim != 2 or logits.shape[1] != n_classes:
                 raise StorageError(
                     f"{self.path / _epoch_name(number)} holds {logits.dtype} of shape {logits.shape}, "
@@ -133,6 +191,7 @@ class LogFolder:
                     f"{self.path / _epoch_name(number)} has {len(logits)} rows; {n_before} to {n_instances} would fit "
                     "the epoch before and instances.parquet. It belongs to other logs."
                 )
+            n_before = len(logits)
 
     def _about(self) -> tuple[Capture, int]:
         path = self.path / "store.json"
@@ -163,12 +222,22 @@ class LogFolder:
         write_whole(self.path / name, write, "Finished epochs are kept; make room to continue.")
 
 
-def _table(path: Path) -> pyarrow.Table:
-    """Reads one Parquet file memory-mapped; the machinery for folders and slow disks would cost more than the file."""
+def _table(path: Path, group: int | None = None) -> pyarrow.Table:
+    """Reads one Parquet file, or a row group, memory-mapped.
+
+    The machinery for folders and slow disks would cost more than the file.
+    """
     from pyarrow.parquet import ParquetFile
 
     with ParquetFile(path, memory_map=True) as file:
-        return file.read()
+        return file.read() if group is None else file.read_row_group(group)
+
+
+def _group_sizes(path: Path) -> list[int]:
+    from pyarrow.parquet import ParquetFile
+
+    with ParquetFile(path) as file:
+        return [file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)]
 
 
 def _epoch_name(epoch: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,13 +32,16 @@ from cal.progress import bar
 from cal.provenance import provenance
 from cal.shards.files import ShardPart, has_column, parts_of
 from cal.shards.finding import draw_documents, find_documents
-from cal.shards.measuring import MADE, count_labels, measure_part, training_in, write_vectors
+from cal.shards.logged import MeasuredParts, measure_logs
+from cal.shards.measuring import count_labels, measure_part, training_in, write_vectors
 from cal.shards.reading import ShardColumns
-from cal.shards.streaming import StreamedTraining, refuse_unlabelled, train_streamed
+from cal.shards.streaming import VECTORS, StreamedTraining, refuse_unlabelled, train_streamed
 from cal.shards.vectors import ColumnVectors, TextVectors
 
 if TYPE_CHECKING:
     from cal.maps.sharded_request import MapShardsRequest
+
+logger = logging.getLogger(__name__)
 
 _LEARNT = ("learner", "n_epochs", "seed")
 """Parameters that the training depends on, beside the documents and the columns."""
@@ -57,9 +61,18 @@ def map_shards_in(
     folder = folder.absolute()  # workers may be in other folders
     work = folder / "parts"
     work.mkdir(parents=True, exist_ok=True)
-    mark = work / "shared"
-    mark.touch()
-    executor = executor_of(request.workers, request.cluster, mark)
+    executor = executor_of(request.workers, request.cluster, folder, sorted({part.path for part in parts}))
+    if request.logs is None:
+        measured = _trained(request, parts, executor, work, quiet)
+    else:
+        measured = measure_logs(Path(request.logs).absolute(), request.log_options, executor, work, quiet)
+    return _drawn(request, measured, parts, executor, folder, quiet)
+
+
+def _trained(
+    request: MapShardsRequest, parts: Sequence[ShardPart], executor: Executor, work: Path, quiet: bool
+) -> MeasuredParts:
+    """The parts, measured by a perceptron that is trained on all of them."""
     counting = [FileTask.named(work, count_labels, tuple(part), request.label_column) for part in parts]
     carry_out(counting, executor, "part", quiet)
     counts = counts_in([task.output for task in counting])
@@ -68,14 +81,15 @@ def map_shards_in(
     if request.vector_column is None:
         making = [FileTask.named(work, write_vectors, str(path), tuple(part)) for part in parts]
         carry_out(making, executor, "part", quiet)
-        trained = parts_of([task.output for task in making], MADE.required())
+        trained = parts_of([task.output for task in making], VECTORS.required())
         training, path = _read_from(training, path.parent)
     total = training.n_documents * training.config.n_epochs
     with bar(total=total, desc="Training", unit="document", unit_scale=True, disable=quiet or None) as shown:
         epochs = tuple(train_streamed(training, trained, path.parent, shown.update))
     measuring = [FileTask.named(work, measure_part, str(path), epochs, tuple(part)) for part in trained]
     carry_out(measuring, executor, "part", quiet)
-    return _drawn(request, training, [task.output for task in measuring], parts, executor, folder, quiet)
+    names, n_epochs = list(training.counts), training.config.n_epochs
+    return MeasuredParts([task.output for task in measuring], names, n_epochs, "end", [request.seed])
 
 
 def counts_in(paths: Sequence[str]) -> dict[str, int]:
@@ -131,8 +145,7 @@ def training_of(
 
 def _read_from(training: StreamedTraining, folder: Path) -> tuple[StreamedTraining, Path]:
     """The training on files of vectors, and its file."""
-    read = StreamedTraining(training.config, MADE, training.counts, ColumnVectors(), training.seed)
-    path = folder / "training-of-vectors"
+    read, path = training.on_vectors(), folder / "training-of-vectors"
     if not path.exists():
         write_pickled(path, read)
     return read, path
@@ -140,22 +153,21 @@ def _read_from(training: StreamedTraining, folder: Path) -> tuple[StreamedTraini
 
 def _drawn(
     request: MapShardsRequest,
-    training: StreamedTraining,
-    measured: Sequence[str],
+    measured: MeasuredParts,
     parts: Sequence[ShardPart],
     executor: Executor,
     folder: Path,
     quiet: bool,
 ) -> ShardedMap:
     """The map of the measured parts."""
-    work, names = folder / "parts", list(training.counts)
+    work, names = folder / "parts", measured.label_names
     rule, parameters = region_rule(request.region)
     border = border_of(rule, parameters)
-    at = None if border is None else quantile_of(measured, *border)
+    at = None if border is None else quantile_of(measured.files, *border)
     given = tuple(sorted(parameters.items()))
     tasks = [
         FileTask.named(folder / "map", write_regions, path, rule, given, at, prefix=f"part-{number:05d}-")
-        for number, path in enumerate(measured)
+        for number, path in enumerate(measured.files)
     ]
     carry_out(tasks, executor, "part", quiet)
     rows = [task.output for task in tasks]
@@ -166,7 +178,7 @@ def _drawn(
     found = MapTotals(len(names), most)
     for task in summing:
         found.add(read_summary(task.output))
-    summary = _summary(request, training, found, rule, parameters)
+    summary = _summary(request, measured, found, rule, parameters)
     points = _sample(found.sample, names)
     if any(has_column(part, request.text_column) for part in parts):
         points = _with_texts(request, points, parts, executor, work)
@@ -181,21 +193,22 @@ def _drawn(
 
 def _summary(
     request: MapShardsRequest,
-    training: StreamedTraining,
+    measured: MeasuredParts,
     found: MapTotals,
     rule: str,
     parameters: dict[str, Any],
 ) -> dict[str, Any]:
     """What `cal.maps.summary.map_summary` says of a map in memory."""
+    names = measured.label_names
     c, v, cc, vv, cv = found.sums / found.n
     spread = float(np.sqrt(max(cc - c * c, 0) * max(vv - v * v, 0)))
     return {
         "name": request.name,
         "n_instances": found.n,
-        "n_epochs": training.config.n_epochs,
-        "capture": "end",
-        "seeds": [request.seed],
-        "label_names": list(training.counts),
+        "n_epochs": measured.n_epochs,
+        "capture": measured.capture,
+        "seeds": list(measured.seeds),
+        "label_names": list(names),
         "region_rule": {rule: parameters},
         "regions": {name: n for name, n in sorted(found.regions.items(), key=lambda each: -each[1]) if n},
         "correct_at_the_end": found.n_correct / found.n,
@@ -221,6 +234,12 @@ def _with_texts(
     """The points with their texts."""
     columns = ShardColumns(request.id_column, shown=request.text_column)
     found = find_documents(points["id"].tolist(), parts, columns, executor, work)
+    if n_lacking := len(points) - len(found):
+        logger.warning(
+            "%d of %d instances on the page have no text: the shards lack their ids.", n_lacking, len(points)
+        )
+    if not len(found):
+        return points
     text_of = dict(zip(found["id"].to_pylist(), found["shown"].to_pylist(), strict=True))
-    with_texts: pd.DataFrame = points.assign(text=points["id"].map(text_of))
+    with_texts: pd.DataFrame = points.assign(text=points["id"].map(text_of).fillna(""))
     return with_texts

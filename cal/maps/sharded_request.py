@@ -10,6 +10,7 @@ from cal.arguments import check_arguments
 from cal.checks import Problems
 from cal.errors import ConfigError
 from cal.files import OwnedFolder
+from cal.maps.logs_request import LogsRequest
 from cal.request import make, takes
 from cal.shards.request import ShardsRequest
 
@@ -17,16 +18,23 @@ if TYPE_CHECKING:
     from cal.maps.sharded_result import ShardedMap
 
 MARK = "shards.json"
+_TRAINED = {"n_epochs": None, "vector_column": None, "label_column": "label"}
+"""Parameters that only a training uses, with their defaults."""
 
 
 @dataclass(kw_only=True)
-class MapShardsRequest(ShardsRequest):
-    """Draw the data map of a corpus of any size, in Parquet files that are read shard by shard.
+class MapShardsRequest(LogsRequest, ShardsRequest):
+    """Draw the data map of a corpus of any size, in Parquet files that are read shard by shard, or of logs of any size.
 
     A perceptron is trained on blocks that mix documents of several parts. Its copies after each epoch then predict
-    every document, part by part, so memory does not grow with the corpus.
+    every document, part by part, so memory does not grow with the corpus. Logs are divided by ids and joined part by
+    part.
 
     Args:
+        shards: Parquet files with ids and texts or vectors: a file, a folder, a pattern such as corpus/*.parquet, an
+            address such as s3://bucket/corpus/*.parquet, or a list of these; with logs, they only give texts
+        logs: logs of a training of your own to draw instead of training: a folder of dynamics_epoch_0.jsonl and so on,
+            of a ShardRecorder or of a DynamicsRecorder
         label_column: column of the shards with the labels
         region: rule of the regions: quantile, thresholds, data_iq or {rule: {parameter: value}}
         name: name of the map, for titles
@@ -39,12 +47,24 @@ class MapShardsRequest(ShardsRequest):
         from cal.dynamics.regions import region_rule
         from cal.learners.mlp import MLP
 
+        given = [name for name, default in _TRAINED.items() if getattr(self, name) != default]
         super()._resolve(problems)
+        if self.logs is not None and given:
+            it = "it" if len(given) == 1 else "them"
+            problems.append(
+                f"logs=FOLDER trains nothing, and so does not use {', '.join(given)}. Leave {it} out."
+                + (" burn_out=N reads the first N epochs of logs." if "n_epochs" in given else "")
+            )
+        problems += self._source_problems(None)
         problems.attempt(lambda: region_rule(self.region), otherwise=("", {}))
         if not isinstance(self.name, str) or not self.name.strip():
             problems.append(f"name must be a text for titles, not {self.name!r}.")
         if self.learner is not None and self.learner.reads_features and not isinstance(self.learner, MLP):
             problems.append("The learner cannot be trained shard by shard. Give learner=small_mlp or learner=mlp.")
+
+    @property
+    def _needs_shards(self) -> bool:
+        return self.logs is None
 
     def run(self, corpus: Any = None, *, quiet: bool = False) -> ShardedMap:
         """Trains, measures every part, and saves the map in `output`, or in a dated folder under runs/.
@@ -61,8 +81,11 @@ class MapShardsRequest(ShardsRequest):
 
         if corpus is not None:
             raise ConfigError("cal map-shards reads the documents in shards, and takes no corpus. Leave it out.")
-        required = self.columns._replace(label=self.label_column).required()
-        parts = parts_of(find_shards(self.shards), required, quiet)
+        if self.logs is None:
+            required = self.columns._replace(label=self.label_column).required()
+        else:
+            required = {"id_column": self.id_column}
+        parts = [] if self.shards is None else parts_of(find_shards(self.shards), required, quiet)
         self.output = self.output or self._new_folder()
         folder = OwnedFolder(self.output, "cal map-shards", MARK)
         with folder.taken():
@@ -80,11 +103,11 @@ class MapShardsRequest(ShardsRequest):
 
 
 @takes(MapShardsRequest)
-def map_shards(shards: Any, *, quiet: bool = False, **parameters: Any) -> ShardedMap:
+def map_shards(shards: Any = None, *, quiet: bool = False, **parameters: Any) -> ShardedMap:
     """Draws the data map of a corpus of any size, as the command `cal map-shards` does.
 
     Args:
-        shards: Parquet files: a path, a folder, a pattern, an address, or a list of these.
+        shards: Parquet files: a path, a folder, a pattern, an address, or a list of these; not needed with `logs`.
         quiet: hide progress bars.
         **parameters: those of `MapShardsRequest`.
 

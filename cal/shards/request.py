@@ -58,7 +58,7 @@ class ShardsRequest(Request):
         from cal.learners.base import as_learner
         from cal.learners.clusters import as_cluster
 
-        if self.shards is None:
+        if self.shards is None and self._needs_shards:
             problems.append("There is nothing in shards. Give shards=corpus/*.parquet.")
         problems += whole_numbers(1, sample=self.sample) + whole_numbers(0, seed=self.seed)
         problems += whole_numbers(or_null=True, workers=self.workers) + paths(or_null=True, output=self.output)
@@ -84,6 +84,11 @@ class ShardsRequest(Request):
                 "The learner reads texts, and shards need one that reads vectors. Give learner=small_mlp, and "
                 "features=encoder for the vectors of a transformer."
             )
+
+    @property
+    def _needs_shards(self) -> bool:
+        """Whether the command can do nothing without shards."""
+        return True
 
     @property
     def columns(self) -> ShardColumns:

@@ -8,6 +8,7 @@ from functools import cache
 import pytest
 import torch
 
+import cal
 from cal.dynamics.recorder import DynamicsRecorder
 
 N, N_EPOCHS = 11, 3  # odd, so that a sampler for two processes must repeat an instance
@@ -106,3 +107,49 @@ def test_what_one_process_doubles_is_refused_by_all(tmp_path):
     for result in run(tmp_path, [0, 1], fault="doubled"):
         assert result["said"].startswith("RecordingError: Epoch 1 was not recorded. Ids recorded more than once: 2 (")
         assert result["n_epochs"] == 1
+
+
+SHARDS = """
+import sys
+import torch, torch.distributed as dist
+from torch.utils.data import DataLoader, DistributedSampler
+from cal.dynamics.shard_recorder import ShardRecorder
+from cal.errors import DataError
+
+rank, folder = int(sys.argv[1]), sys.argv[2]
+torch.set_num_threads(1)
+dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
+rows = torch.arange(int(sys.argv[3]))
+sampler = DistributedSampler(rows, seed=1)
+loader = DataLoader(rows, batch_size=2, sampler=sampler)
+recorder = ShardRecorder(f"{folder}/logs")
+for epoch in range(int(sys.argv[4])):
+    sampler.set_epoch(epoch)
+    for batch in loader:
+        logits = torch.sin(torch.outer(batch + 1.0, torch.tensor([1.0, 2.0, 3.0])) * (epoch + 1))
+        recorder.record(batch, logits, batch % 3)
+    recorder.end_epoch()
+assert recorder.n_epochs == int(sys.argv[4])
+if rank == 1:
+    recorder.record([0], torch.zeros(1, 3), [7])
+try:
+    recorder.end_epoch()
+    raise SystemExit(f"process {rank} ended an epoch with a label that is none")
+except DataError as error:
+    assert "not 7" in str(error), error
+dist.barrier()
+dist.destroy_process_group()
+"""
+
+
+def test_two_processes_record_into_shards_what_one_does(tmp_path, of_one):
+    words = [[sys.executable, "-c", SHARDS, str(rank), str(tmp_path), str(N), str(N_EPOCHS)] for rank in range(2)]
+    processes = [subprocess.Popen(each, stderr=subprocess.PIPE, text=True) for each in words]
+    errors = [process.communicate(timeout=300)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], errors
+    drawn = cal.map_shards(logs=tmp_path / "logs", output=tmp_path / "map", workers=1)
+    rows, one = next(drawn.frames()).astype({"id": int}).sort_values("id"), of_one("numbers")["map"]
+    assert rows["id"].tolist() == sorted(map(int, one["id"]))
+    for name in ("gold", "predicted", "confidence", "variability", "correctness", "aum", "el2n", "loss"):
+        expected = torch.tensor(one[name])[torch.tensor(list(map(int, one["id"]))).argsort()]
+        torch.testing.assert_close(torch.tensor(rows[name].to_numpy()), expected, rtol=0, atol=1e-6, check_dtype=False)

@@ -274,6 +274,10 @@ def _of_dynamics(about: Given) -> list[Call]:
     stored = {"ids": ids, "gold": [0, 1], "logits": [[2.0, 0.0], [0.5, 0.0]], "faults": None}
     return [
         Call("DynamicsRecorder", recorder, {"n_classes": 2, "folder": None, "capture": "end", "on_missing": "error"}),
+        Call(
+            "ShardRecorder", cal.ShardRecorder, {"folder": "shards", "n_classes": 2, "capture": "end", "values": None}
+        ),
+        Call("ShardRecorder.rewind", lambda n_epochs: cal.ShardRecorder("shards").rewind(n_epochs), {"n_epochs": 0}),
         Call("record", lambda **changed: cal.DynamicsRecorder().record(**changed), rows),
         Call("rewind", lambda n_epochs: recorder().rewind(n_epochs), {"n_epochs": 0}),
         Call("LogStore", LogStore, {"folder": None, "capture": "end", "on_missing": "error"}),
