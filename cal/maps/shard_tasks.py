@@ -21,6 +21,7 @@ REGIONS = (EASY, AMBIGUOUS, HARD, OTHER)
 _BINS = 300, 100
 _RANGES = [[-0.01, 0.51], [-0.04, 1.04]]  # of variability and confidence
 _ABOUT, _SUMS = b"cal", ("confidence", "variability")
+_MOST_WAITING = 200_000  # rows of samples that wait to be merged
 _N_BINS, _MOST_SORTED, _MOST_PASSES = 2**12, 1_000_000, 6  # of a quantile
 
 
@@ -114,14 +115,13 @@ class MapTotals:
         n_correct: number of instances that the last epoch predicts correctly.
         regions: number of instances of each region.
         sums: (5,) sums as `PartSummary` has them.
-        sample: sampled rows.
     """
 
     def __init__(self, n_classes: int, most: int) -> None:
         self._n_classes, self._most = n_classes, most
         self.n, self.n_correct, self.regions = 0, 0, dict.fromkeys(REGIONS, 0)
         self.sums, self._counts = np.zeros(5), np.zeros(_BINS[::-1], np.int64)
-        self.sample: pa.Table = pa.table({})
+        self._samples: list[pa.Table] = []
 
     def add(self, part: PartSummary) -> None:
         """Adds a part."""
@@ -131,11 +131,18 @@ class MapTotals:
             self.regions[name] += part.regions[name]
         self.sums += part.sums
         self._counts += part.counts
-        together = [part.sample] if not len(self.sample) else [self.sample, part.sample]
-        table = pa.concat_tables(together).unify_dictionaries().combine_chunks()
-        codes = pd.Categorical(table["region"].to_pylist(), categories=REGIONS).codes.astype(np.int64)
-        groups = codes * self._n_classes + table["gold"].to_numpy()
-        self.sample = table.take(pa.array(lowest_of_each(groups, table["draw"].to_numpy(), self._most)))
+        self._samples.append(part.sample)
+        if sum(map(len, self._samples)) > _MOST_WAITING:
+            self._samples = [self.sample]
+
+    @property
+    def sample(self) -> pa.Table:
+        """The sampled rows."""
+        table = pa.concat_tables(self._samples).unify_dictionaries().combine_chunks()
+        region = table["region"].combine_chunks()
+        places = np.array([REGIONS.index(name) for name in region.dictionary.to_pylist()])
+        groups = places[region.indices.to_numpy()] * self._n_classes + table["gold"].to_numpy()
+        return table.take(pa.array(lowest_of_each(groups, table["draw"].to_numpy(), self._most)))
 
     @property
     def density(self) -> Density:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,8 +26,7 @@ from cal.planning.scores import ShardSizes
 from cal.planning.shard_parts import LEAST, bytes_of, drawn_parts
 from cal.shards.files import ShardPart, find_shards, parts_of
 from cal.shards.measuring import count_labels, measure_part, training_in, write_vectors
-from cal.shards.reading import read_part
-from cal.shards.streaming import VECTORS, StreamedTraining, learner_in, train_streamed
+from cal.shards.streaming import TOGETHER, VECTORS, StreamedTraining, train_streamed
 from cal.shards.vectors import ColumnVectors
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 _NEEDED = "cal.maps.sharded, cal.learners.mlp"
 _HERE = LocalProcesses(1)
+_LONG_ENOUGH, _MOST_EPOCHS = 3.0, 50  # seconds that are measured of the training, if so many epochs take them
 
 
 class TimedPiece(NamedTuple):
@@ -63,28 +66,28 @@ def measure_map(request: MapsPlanRequest, folder: Path, quiet: bool = True) -> M
     with Seconds() as looking:
         paths = find_shards(request.shards)
         parts = parts_of(paths, columns.required(), quiet)
-    drawn, _ = drawn_parts(request, parts, request.seed)
+    drawn, other = drawn_parts(request, parts, request.seed)
     labels = [str(folder / f"{row}-labels") for row in range(len(drawn))]
-    to_count = [(output, tuple(part), columns.label) for output, part in zip(labels, drawn, strict=True)]
+    to_count = [(output, tuple(part), columns.label, tuple(other)) for output, part in zip(labels, drawn, strict=True)]
     counted = in_waves(count_part, to_count, n_processes, len(drawn))
-    counts = counts_in(labels)
+    warm = str(folder / "other-labels")
+    count_labels(warm, tuple(other), request.label_column)  # it may have labels that the others lack
+    n_all, n_drawn = sum(part.n_rows for part in parts), sum(part.n_rows for part in drawn)
+    counts = {name: math.ceil(n * n_all / n_drawn) for name, n in counts_in([*labels, warm]).items()}
     with Seconds() as fitting:
         training = training_of(request, counts, drawn, _HERE, folder)
     path = folder / "training"
     write_pickled(path, training)
-    train, epoch = _trained(training, drawn[:LEAST], folder)
+    train, epoch = _trained(training, drawn[:TOGETHER], folder)
     epochs = (epoch,) * training.config.n_epochs
     rule, parameters = region_rule(request.region)
-    given = [
-        (str(folder / f"{row}"), str(path), epochs, tuple(part), rule, tuple(sorted(parameters.items())), len(counts))
-        for row, part in enumerate(drawn)
-    ]
+    how = (rule, tuple(sorted(parameters.items())), len(counts), tuple(other))
+    given = [(str(folder / f"{row}"), str(path), epochs, tuple(part), *how) for row, part in enumerate(drawn)]
     timed = in_waves(map_part, given, n_processes, min(LEAST, len(drawn)))
     drawn, counted = drawn[: len(timed)], counted[: len(timed)]
     n_documents = np.array([part.n_rows for part in drawn], dtype=float)
     phases = {name: np.array([each.seconds[name] for each in timed]) / n_documents for name in timed[0].seconds}
     phases = {"count": np.array(counted) / n_documents, **phases}
-    n_all = sum(part.n_rows for part in parts)
     return MapCosts(
         sizes=ShardSizes(n_all, len(paths), len(parts), sum(part.groups[1] - part.groups[0] for part in parts)),
         per_document=phases,
@@ -102,11 +105,24 @@ def measure_map(request: MapsPlanRequest, folder: Path, quiet: bool = True) -> M
     )
 
 
-def count_part(output: str, part: tuple[Any, ...], label: str) -> float:
-    """Task: counts the labels of a part; returns the seconds."""
+def count_part(output: str, part: tuple[Any, ...], label: str, other: tuple[Any, ...]) -> float:
+    """Task: counts the labels of a part, and of another one before; returns the seconds."""
+    _count_once(f"{output}-{os.getpid()}.warm", other, label)
     with Seconds() as counting:
         count_labels(output, part, label)
     return counting.seconds
+
+
+@lru_cache(maxsize=1)
+def _count_once(output: str, part: tuple[Any, ...], label: str) -> None:
+    """Makes a worker warm: memory that it has used before is faster."""
+    count_labels(output, part, label)
+
+
+@lru_cache(maxsize=1)
+def _map_once(output: str, *given: Any) -> None:
+    """Makes a worker warm."""
+    _timed_part(output, *given)
 
 
 def map_part(
@@ -117,12 +133,26 @@ def map_part(
     rule: str,
     parameters: tuple[tuple[str, float], ...],
     n_classes: int,
+    other: tuple[Any, ...],
 ) -> TimedPiece:
-    """Task: makes the vectors of a part, measures and draws it, with a clock that starts when the worker is warm."""
-    loaded, learner = training_in(training), learner_in(epochs[0])
-    some = next(read_part(ShardPart(*part), loaded.columns, 64))
-    learner.predict_vectors(loaded.read(some)[0])
-    seconds, files = {}, []
+    """Task: makes the vectors of a part, measures and draws it, and those of another one before, without a clock."""
+    _map_once(
+        str(Path(training).with_name(f"{os.getpid()}-warm")), training, epochs, other, rule, parameters, n_classes
+    )
+    return _timed_part(output, training, epochs, part, rule, parameters, n_classes)
+
+
+def _timed_part(
+    output: str,
+    training: str,
+    epochs: tuple[str, ...],
+    part: tuple[Any, ...],
+    rule: str,
+    parameters: tuple[tuple[str, float], ...],
+    n_classes: int,
+) -> TimedPiece:
+    """Seconds and bytes of the vectors of a part, its measures and its place in the map."""
+    loaded, seconds, files = training_in(training), dict[str, float](), list[str]()
     if not isinstance(loaded.vectors, ColumnVectors):
         files.append(f"{output}-vectors")
         with Seconds() as making:
@@ -152,6 +182,10 @@ def _trained(training: StreamedTraining, parts: Sequence[ShardPart], folder: Pat
         write_vectors(str(folder / "vectors"), str(folder / "training"), tuple(parts[0]))
         parts = parts_of([str(folder / "vectors")], VECTORS.required())
         once = once.on_vectors()
-    with Seconds() as fitting:
+    with Seconds() as first:
         (epoch,) = train_streamed(once, parts, folder)
-    return fitting.seconds / sum(part.n_rows for part in parts), epoch
+    n_epochs = min(math.ceil(_LONG_ENOUGH / first.seconds), _MOST_EPOCHS)
+    again = replace(once, config=replace(once.config, n_epochs=n_epochs))
+    with Seconds() as warm:
+        train_streamed(again, parts, folder / "again")
+    return warm.seconds / n_epochs / sum(part.n_rows for part in parts), epoch

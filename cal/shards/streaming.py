@@ -27,7 +27,8 @@ from cal.shards.reading import ShardColumns, read_part
 from cal.shards.vectors import ColumnVectors, TextVectors
 from cal.streams import Streams
 
-_TOGETHER, _OF_EACH = 8, 8_192  # parts that a block mixes, and documents of each
+TOGETHER, _OF_EACH = 8, 8_192
+"""Parts that a block mixes, and documents of each."""
 
 
 VECTORS = ShardColumns("id", None, "vector", "label")
@@ -146,8 +147,10 @@ def mixed_blocks(parts: Sequence[ShardPart], training: StreamedTraining, epoch: 
     waiting = iter(np.random.default_rng([training.seed, epoch]).permutation(len(parts)).tolist())
     opened: list[Iterator[pa.Table]] = []
     while True:
-        while len(opened) < _TOGETHER and (position := next(waiting, None)) is not None:
+        while len(opened) < TOGETHER and (position := next(waiting, None)) is not None:
             opened.append(read_part(parts[position], training.columns, _OF_EACH))
+        if not opened:
+            return
         block = []
         for each in list(opened):
             if (documents := next(each, None)) is None:
@@ -156,8 +159,6 @@ def mixed_blocks(parts: Sequence[ShardPart], training: StreamedTraining, epoch: 
                 block.append(documents)
         if block:
             yield _together(block, training)
-        elif not opened:
-            return
 
 
 def _together(block: Sequence[pa.Table], training: StreamedTraining) -> pa.Table:

@@ -48,14 +48,13 @@ def main() -> None:
 
         print(json.dumps({"benchmark": "plan", "rows": rows, "machine": describe()}))
         return
-    print(
-        f"{'':10} {'workers':>7} {'planned':>9} {'90 % interval':>17} {'whole':>9} {'ratio':>6} {'measuring':>10}  load"
-    )
+    names = f"{'90 % interval':>17} {'whole':>9} {'ratio':>6} {'measuring':>10} {'memory':>8}  load"
+    print(f"{'':10} {'workers':>7} {'planned':>9} {names}")
     for row in rows:
         interval = f"{row['low']:.1f} to {row['high']:.1f} s"
         print(
             f"{row['of']:10} {row['workers']:7} {row['planned']:7.1f} s {interval:>17} {row['whole']:7.1f} s "
-            f"{row['ratio']:6.2f} {row['measuring']:8.1f} s  {row['load']:.1f}"
+            f"{row['ratio']:6.2f} {row['measuring']:8.1f} s {row['mb']:5} MB  {row['load']:.1f}"
         )
 
 
@@ -67,14 +66,16 @@ def measured(kind: str, given: argparse.Namespace, scratch: Path) -> list[dict]:
         for workers in given.workers:
             print(f"{kind}, {workers} workers, turn {turn + 1} of {given.repeats} ...", file=sys.stderr, flush=True)
             start = time.perf_counter()
-            plan = json.loads(run([sys.executable, __file__, "--one", kind, *words, f"workers={workers}"]))
+            plan = json.loads(run([sys.executable, __file__, "--one", kind, *words, f"workers={workers}"])[0])
             measuring = time.perf_counter() - start
             output = scratch / f"{kind}-{turn}-{workers}"
             start = time.perf_counter()
-            run([sys.executable, "-m", "cal", COMMANDS[kind], *words, f"workers={workers}", f"output={output}", "-q"])
+            _, mb = run(
+                [sys.executable, "-m", "cal", COMMANDS[kind], *words, f"workers={workers}", f"output={output}", "-q"]
+            )
             whole = time.perf_counter() - start
             row = {"of": kind, "workers": workers, **plan, "whole": whole, "ratio": plan["planned"] / whole}
-            rows.append(row | {"measuring": measuring, "load": os.getloadavg()[0]})
+            rows.append(row | {"measuring": measuring, "mb": mb, "load": os.getloadavg()[0]})
     return rows
 
 
@@ -96,11 +97,16 @@ def of_simulation(given: argparse.Namespace) -> list[str]:
     return [*corpus, *SIMULATION, f"rounds={given.rounds}", "device=cpu"]
 
 
-def run(words: list[str]) -> str:
-    """What a command prints at last."""
+def run(words: list[str]) -> tuple[str, int]:
+    """What a command prints at last, and the most memory of its largest process, in MB."""
     environment = os.environ | dict.fromkeys(["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"], "1")
-    done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True, env=environment)
-    return done.stdout.splitlines()[-1] if done.stdout else ""
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        printed = process.stdout.read() if process.stdout else ""
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, words)
+    return (printed.splitlines() or [""])[-1], round(usage.ru_maxrss / 1024)
 
 
 def plan_of(kind: str, words: list[str]) -> dict:

@@ -121,6 +121,17 @@ def test_an_epoch_has_every_document_once_and_mixes_parts(labelled, monkeypatch)
     assert blocks[0] != blocks[1]
 
 
+@pytest.mark.parametrize("n_parts", [3, 8, 20])
+def test_parts_of_the_same_size_are_all_trained_on(sharded, n_parts, tmp_path, monkeypatch):
+    """They end at the same time, and others follow."""
+    monkeypatch.setattr("cal.shards.streaming._OF_EACH", 10)
+    folder = sharded.write(tmp_path / "shards", range(600), [600 // n_parts] * n_parts, 600)
+    parts = parts_of(sorted(map(str, folder.glob("*.parquet"))), {"id_column": "id"})
+    training = StreamedTraining(SmallMLP(), ShardColumns("id", None, "vector"), {"a": 1, "b": 1}, ColumnVectors(), 0)
+    ids = chain.from_iterable(block["id"].to_pylist() for block in mixed_blocks(parts, training, 0))
+    assert sorted(ids) == sharded.ids[: 600 // n_parts * n_parts]
+
+
 def test_balanced_weights_count_the_whole_corpus():
     config = SmallMLP(class_weights="balanced")
     training = StreamedTraining(config, COLUMNS, {"a": 30, "b": 10}, ColumnVectors(), 0)
