@@ -4,6 +4,7 @@ import torch
 import transformers
 from torch.utils.data import Dataset
 
+import cal
 from cal.dynamics.huggingface import DynamicsCallback
 from cal.dynamics.recorder import DynamicsRecorder, RecordingError
 from cal.dynamics.store import LogStore
@@ -249,3 +250,17 @@ def test_ids_that_occur_twice_end_training_with_a_report(tmp_path):
     data = datasets.Dataset.from_dict(columns() | {"id": ["same"] * 2 + columns()["id"][2:]})
     with pytest.raises(RecordingError, match=r"Ids recorded more than once: 1 \('same'\)"):
         trainer(tmp_path, DynamicsCallback(DynamicsRecorder(), pad), data=data).train()
+
+
+@pytest.mark.parametrize("capture", ["end", "during"])
+def test_a_trainer_records_into_shards_what_it_records_in_memory(tmp_path, capture):
+    shards = cal.ShardRecorder(tmp_path / "logs", capture=capture)
+    memory = DynamicsRecorder(capture=capture)
+    for recorder in (shards, memory):
+        trainer(tmp_path, DynamicsCallback(recorder, pad)).train()
+    drawn = cal.map_shards(logs=tmp_path / "logs", output=tmp_path / "map", workers=1)
+    rows = next(drawn.frames()).set_index("id")
+    expected = memory.data_map().to_frame().set_index("id").loc[rows.index]
+    for name in ("gold", "predicted", "confidence", "variability", "correctness", "aum"):
+        assert rows[name].tolist() == pytest.approx(expected[name].tolist(), abs=1e-6), name
+    assert drawn.summary["capture"] == capture
