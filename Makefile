@@ -30,8 +30,8 @@ review: $(READY) ## open the labelling page in a browser, with a few hundred wro
 test: $(READY) ## run the tests, on all cores
 	$(TEST) worksteal -m "not slow"
 
-test-slow: $(READY) ## run the tests that take long, which `make test` leaves out
-	$(TEST) loadfile -m slow
+test-slow: $(READY) ## run the tests that take long, which `make test` leaves out; SHARE=2/8 runs a part of them
+	$(TEST) loadfile -m slow $(if $(SHARE),--share $(SHARE))
 
 lint: $(READY) ## check style and types
 	$(BIN)/ruff check .

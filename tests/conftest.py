@@ -34,6 +34,23 @@ from cal.streams import Streams
 from cal.testing import practice_pool
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Files of tests can be shared out: `--share 2/8` runs the second of eight parts."""
+    parser.addoption("--share", help="K/N: run only the files of tests that belong to part K of N")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out tests of files that belong to other parts."""
+    if not (share := config.getoption("--share")):
+        return
+    part, n_parts = map(int, share.split("/"))
+    if not 1 <= part <= n_parts:
+        raise pytest.UsageError(f"--share {share}: give a part from 1 to {n_parts}.")
+    ours = [item for item in items if zlib.crc32(item.nodeid.partition("::")[0].encode()) % n_parts == part - 1]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(ours)])
+    items[:] = ours
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Keep tests and doctests away from the user's cache and the network.
 

@@ -236,6 +236,7 @@ def test_fine_tuning_is_measured_beside_the_trainer(tmp_path):
         assert 0 <= row["accuracy"] <= 1
 
 
+@pytest.mark.slow
 def test_load_on_the_page_is_measured_and_nothing_is_lost():
     result = result_of("page_load", "--documents", 300, "--seconds", 3, "--reviewers", 3)
     assert result["decisions"] > 0

@@ -75,7 +75,12 @@ def has_logs(folder: Path | str) -> bool:
     """Whether a folder, or its folds, holds logs of any kind."""
     try:
         inner = log_folder(folder)
-        return is_store(inner) or any(epoch_of(path) is not None for path in inner.iterdir()) or bool(folds_in(inner))
+        return (
+            is_store(inner)
+            or (inner / RECORDED).is_file()
+            or any(epoch_of(path) is not None for path in inner.iterdir())
+            or bool(folds_in(inner))
+        )
     except (DataError, OSError):
         return False
 

@@ -40,9 +40,10 @@ class StoredEpochs(NamedTuple):
 
 
 class Outline(NamedTuple):
-    """What a folder holds, without reading it: number of epochs and of classes, and when logits were taken."""
+    """What a folder holds, without reading it: numbers of epochs, instances and classes, and when logits were taken."""
 
     n_epochs: int
+    n_instances: int
     n_classes: int
     capture: Capture
 
@@ -99,7 +100,7 @@ class LogFolder:
             path.unlink(missing_ok=True)
 
     def outline(self) -> Outline:
-        """Numbers of epochs and classes, and the capture.
+        """Numbers of epochs, instances and classes, and the capture.
 
         Raises:
             StorageError: if there are no epochs, or the folder holds something else.
@@ -108,7 +109,7 @@ class LogFolder:
         if not n_epochs:
             raise StorageError(f"{self.path} has no finished epoch. Record one, and call end_epoch() after it.")
         capture, n_classes = self._about()
-        return Outline(n_epochs, n_classes, capture)
+        return Outline(n_epochs, len(self._mapped(n_epochs - 1)), n_classes, capture)
 
     def read(self) -> StoredEpochs | None:
         """The finished epochs; None if there are none.

@@ -7,6 +7,7 @@ epoch_0000/000000-000000.parquet  id, gold, logits, process and spare of some in
 from __future__ import annotations
 
 import json
+import logging
 import re
 import secrets
 import shutil
@@ -27,12 +28,14 @@ from cal.dynamics.find_logs import RECORDED
 from cal.dynamics.ids import as_ids, few
 from cal.dynamics.scale import Values, in_logits
 from cal.dynamics.training_dynamics import Capture
-from cal.errors import AnalysisError, CalError, DataError, StorageError, quantity
+from cal.errors import AnalysisError, CalError, DataError, StorageError, in_words, quantity
 from cal.files import storage_errors, sync_folder, write_whole
 
 COLUMNS = ("id", "gold", "logits", "process", "spare")
 """Columns of a file: ids, text or whole numbers, gold classes, logits, number of the process that recorded the row, and
 whether a sampler may have repeated the instance there, to fill the last batch."""
+
+logger = logging.getLogger(__name__)
 
 _VERSION = 1
 _EPOCH = re.compile(r"epoch_(\d{4,})")
@@ -42,8 +45,8 @@ class ShardRecorder:
     """Records the logits of a training loop in files, for a corpus whose ids and logits do not fit into memory.
 
     Call `record` for each batch and `end_epoch` after each epoch, as with `DynamicsRecorder`. What is recorded goes to
-    files of about 64 MB, and nothing is compared with earlier epochs: `cal.map_shards(logs=folder)` joins them by id,
-    and finds ids that are missing or repeated. An epoch is in the folder completely or not at all. Under
+    files of at most 64 MB of logits, and nothing is compared with earlier epochs: `cal.map_shards(logs=folder)` joins
+    them by id, and finds ids that are missing or repeated. An epoch is in the folder completely or not at all. Under
     torch.distributed each process writes its own batches, and all call `end_epoch`.
 
     Args:
@@ -92,13 +95,14 @@ class ShardRecorder:
                     f"{folder} holds logs with {name}={there!r}, not {given!r}. Give that, or another folder."
                 )
         self._batches = Batches(found.get("n_classes", n_classes), values, "ShardRecorder")
+        self._n_epochs = len(epoch_folders(self.folder))
         self._written: list[str] = []
         self._problem: CalError | None = None
 
     @property
     def n_epochs(self) -> int:
         """Number of finished epochs: the number of the next one."""
-        return len(epoch_folders(self.folder))
+        return self._n_epochs
 
     @property
     def n_classes(self) -> int | None:
@@ -115,7 +119,8 @@ class ShardRecorder:
 
         Raises:
             DataError: if an argument has no order, as a set has none, holds something else, or its shape does not fit
-                the others or earlier logits; or if the logits can only be probabilities.
+                the others or earlier logits; or if the logits can only be probabilities. In a single process also
+                what `end_epoch` raises, as soon as it is known.
         """
         self._batches.add(ids, logits, gold)
         if (early := self._batches.early()) is not None:
@@ -148,7 +153,10 @@ class ShardRecorder:
         self._on_first_process(lambda: self._remove(n_epochs))
 
     def _write(self, rows: Rows, n_last: int) -> None:
-        """Writes rows, of which the last ones may be repeated; all processes hear of a problem when the epoch ends."""
+        """Writes rows, of which the last ones may be repeated.
+
+        A process of several must not stop alone, so all hear of a problem when the epoch ends.
+        """
         try:
             if self._problem is None and len(rows.ids):
                 table = self._checked(rows, n_last)
@@ -158,6 +166,9 @@ class ShardRecorder:
                 self._written.append(name)
         except CalError as error:
             self._problem = error
+            if n_processes() == 1:
+                raise
+            logger.warning("%s This epoch will be refused when it ends.", error)
 
     def _checked(self, rows: Rows, n_last: int) -> pa.Table:
         """The rows as a file has them.
@@ -194,13 +205,14 @@ class ShardRecorder:
 
     def _finish(self, told: Sequence[tuple[CalError | None, list[str], int | None]]) -> None:
         """Makes an epoch of the files of all processes."""
-        epoch = self.n_epochs
+        epoch = len(epoch_folders(self.folder))
         if problem := next((problem for problem, _, _ in told if problem), None):
             raise problem
         if not any(names for _, names, _ in told):
             raise DataError(f"No logits were recorded in epoch {epoch}; call record() for each batch first.")
         if len(widths := {width for _, names, width in told if names}) > 1:
-            raise DataError(f"Processes recorded logits of different numbers of classes: {widths}. Give all the same.")
+            told_widths = in_words(map(str, sorted(width or 0 for width in widths)))
+            raise DataError(f"Processes recorded logits of {told_widths} classes. Give equally many in all processes.")
         with storage_errors(f"write epoch {epoch} to {self.folder}", "Finished epochs are kept."):
             if epoch == 0:
                 about = {"version": _VERSION, "n_classes": widths.pop(), "capture": self.capture}
@@ -210,6 +222,11 @@ class ShardRecorder:
             whole.mkdir()
             for process, (_, names, _) in enumerate(told):
                 for number, name in enumerate(names):
+                    if not (self._unfinished / name).exists():
+                        raise StorageError(
+                            f"The first process does not see what process {process} wrote to {self.folder}. Give a "
+                            "folder that all processes see."
+                        )
                     (self._unfinished / name).rename(whole / f"{process:06d}-{number:06d}.parquet")
             sync_folder(whole)
             whole.rename(self.folder / f"epoch_{epoch:04d}")
@@ -235,9 +252,11 @@ class ShardRecorder:
         if rank() == 0:
             try:
                 change()
+                self._n_epochs = len(epoch_folders(self.folder))
             except CalError as error:
                 problem = error
-        if problem := gathered(problem)[0]:
+        problem, self._n_epochs = gathered((problem, self._n_epochs))[0]
+        if problem:
             raise problem
 
 

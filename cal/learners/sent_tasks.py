@@ -16,7 +16,7 @@ from cal.learners.cluster_tasks import ClusterTasks, received
 from cal.scratch import scratch_folder
 
 T = TypeVar("T")
-_AT_ONCE = 2  # tasks that a worker has at once, so that it never waits, and few files are in memory here
+_AT_ONCE = 2  # tasks that a worker has at once, so that it never waits; their files are in memory here
 
 
 class SentTasks:

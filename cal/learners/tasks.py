@@ -173,10 +173,16 @@ def executor_of(workers: int | None, cluster: Any, folder: Path, read: Sequence[
     return SentTasks(tasks, folder)
 
 
-def where_seen(executor: Executor, paths: Sequence[str]) -> Executor:
-    """The executor if its workers can read some files of this machine; else processes of this machine."""
+def where_seen(executor: Executor, paths: Sequence[str], workers: int | None) -> Executor:
+    """The executor if its workers can read some files of this machine; else processes of this machine.
+
+    Args:
+        executor: what would carry out tasks that read the files.
+        paths: the files.
+        workers: number of processes of this machine; None is one per core.
+    """
     lack = getattr(executor, "lack", None)
     if lack is None or not lack(paths):
         return executor
-    logger.warning("The workers cannot read %s, which processes of this machine read.", Path(paths[0]).parent)
-    return LocalProcesses(joblib.cpu_count())
+    logger.warning("The workers do not see all of %s, so this machine does this part.", Path(paths[0]).parent)
+    return LocalProcesses(workers or joblib.cpu_count())

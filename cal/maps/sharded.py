@@ -65,7 +65,9 @@ def map_shards_in(
     if request.logs is None:
         measured = _trained(request, parts, executor, work, quiet)
     else:
-        measured = measure_logs(Path(request.logs).absolute(), request.log_options, executor, work, quiet)
+        measured = measure_logs(
+            Path(request.logs).absolute(), request.log_options, executor, request.workers, work, quiet
+        )
     return _drawn(request, measured, parts, executor, folder, quiet)
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 MARK = "shards.json"
 _TRAINED = {"n_epochs": None, "vector_column": None, "label_column": "label"}
 """Parameters that only a training uses, with their defaults."""
+_WITHOUT_LOGS = ("learner", "features", "sample")
+"""Others that only a training uses, which are always there."""
 
 
 @dataclass(kw_only=True)
@@ -34,7 +36,7 @@ class MapShardsRequest(LogsRequest, ShardsRequest):
         shards: Parquet files with ids and texts or vectors: a file, a folder, a pattern such as corpus/*.parquet, an
             address such as s3://bucket/corpus/*.parquet, or a list of these; with logs, they only give texts
         logs: logs of a training of your own to draw instead of training: a folder of dynamics_epoch_0.jsonl and so on,
-            of a ShardRecorder or of a DynamicsRecorder
+            of a ShardRecorder or of a DynamicsRecorder; learner, features and sample are then not used
         label_column: column of the shards with the labels
         region: rule of the regions: quantile, thresholds, data_iq or {rule: {parameter: value}}
         name: name of the map, for titles
@@ -91,11 +93,18 @@ class MapShardsRequest(LogsRequest, ShardsRequest):
         with folder.taken():
             folder.write_json(MARK, {"name": self.name})  # first, so that the folder is known for ours
             found = map_shards_in(self, parts, folder.path, quiet)
-            folder.write_yaml("config.yaml", self.as_data())
+            folder.write_yaml("config.yaml", self._used())
             folder.write("sample.parquet", lambda file: found.sample.to_parquet(file, index=False))
             folder.write("map.html", found.html.encode())
             folder.write_json(MARK, found.summary, str)
         return found
+
+    def _used(self) -> dict[str, Any]:
+        """The parameters that the map depends on, and where it went."""
+        data = self.as_data()
+        if self.logs is None:
+            return {name: value for name, value in data.items() if name not in ("logs", *vars(self.log_options))}
+        return {name: value for name, value in data.items() if name not in (*_TRAINED, *_WITHOUT_LOGS)}
 
     def run_in_folder(self, *, quiet: bool = False) -> tuple[str, Path]:
         found = self.run(quiet=quiet)

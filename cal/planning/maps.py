@@ -6,6 +6,7 @@ seconds = start + files + sample + (documents) x (epochs) x (seconds to train on
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -84,7 +85,8 @@ def planned_map(request: MapsPlanRequest, costs: MapCosts) -> WorkPlan:
     seconds, off = seconds_of_map(costs, request.target, workers)
     alone = costs.alone(sizes)
     shared = {phase: float(each.mean()) * sizes.documents for phase, each in costs.per_document.items()}
-    waits = {phase: each / min(workers, sizes.parts) for phase, each in shared.items()} | alone
+    waves = math.ceil(sizes.parts / workers)
+    waits = {phase: each / sizes.parts * waves for phase, each in shared.items()} | alone
     return request.plan(
         what=f"Mapping {quantity(sizes.documents, 'document')} over {quantity(costs.n_epochs, 'epoch')}",
         seconds=seconds,

@@ -72,8 +72,8 @@ def measure_map(request: MapsPlanRequest, folder: Path, quiet: bool = True) -> M
     counted = in_waves(count_part, to_count, n_processes, len(drawn))
     warm = str(folder / "other-labels")
     count_labels(warm, tuple(other), request.label_column)  # it may have labels that the others lack
-    n_all, n_drawn = sum(part.n_rows for part in parts), sum(part.n_rows for part in drawn)
-    counts = {name: math.ceil(n * n_all / n_drawn) for name, n in counts_in([*labels, warm]).items()}
+    n_all, n_counted = sum(part.n_rows for part in parts), sum(part.n_rows for part in (*drawn, other))
+    counts = {name: math.ceil(n * n_all / n_counted) for name, n in counts_in([*labels, warm]).items()}
     with Seconds() as fitting:
         training = training_of(request, counts, drawn, _HERE, folder)
     path = folder / "training"
@@ -107,7 +107,7 @@ def measure_map(request: MapsPlanRequest, folder: Path, quiet: bool = True) -> M
 
 def count_part(output: str, part: tuple[Any, ...], label: str, other: tuple[Any, ...]) -> float:
     """Task: counts the labels of a part, and of another one before; returns the seconds."""
-    _count_once(f"{output}-{os.getpid()}.warm", other, label)
+    _count_once(str(Path(output).with_name(f"{os.getpid()}-warm-labels")), other, label)
     with Seconds() as counting:
         count_labels(output, part, label)
     return counting.seconds

@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 import pyarrow.parquet as pq
 
 from cal.checks import is_path
+from cal.dynamics.find_logs import RECORDED
 from cal.errors import CalError, DataError, quantity, shown
 from cal.progress import bar
 
-MARKS = ("score.json", "shards.json")
-"""Files in the output folders of the commands that read shards, whose Parquet files are no shards."""
+MARKS = ("score.json", "shards.json", RECORDED)
+"""Files in the output folders of the commands that read shards, and of recorders, whose Parquet files are no shards."""
 
 ROWS = 250_000
 """Rows of a part, if row groups allow: few enough for many workers, enough that starting one costs little."""

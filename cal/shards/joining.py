@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,26 +16,23 @@ import pyarrow.parquet as pq
 import torch
 
 from cal.dynamics.ids import few
-from cal.dynamics.jsonl import Fault, blocks_of
+from cal.dynamics.jsonl import Fault
 from cal.dynamics.log_folder import LogFolder
 from cal.dynamics.log_options import LogOptions
 from cal.dynamics.map_frame import VALUES
 from cal.dynamics.partial import partial_map
 from cal.dynamics.running import RunningDynamics, values_over_epochs
-from cal.dynamics.scale import Scale, described, in_logits
-from cal.dynamics.shard_recorder import COLUMNS
+from cal.dynamics.scale import Scale, in_logits
 from cal.dynamics.store import OnMissing
 from cal.dynamics.training_dynamics import Capture
 from cal.errors import DataError, quantity
 from cal.files import write_whole
-from cal.shards.files import open_shard
 from cal.shards.finding import write_table
+from cal.shards.log_tables import matrix_of, refuse_scale, tables_of, width_of
 from cal.shards.measuring import map_table
 
 _ABOUT = b"cal"
-_ROWS, _NUMBERS = 250_000, 2**24  # rows and logits that are divided at once
 _HASH = "cal: parts of id"  # 16 characters, as pandas wants
-_KINDS = {str: "text", int: "whole numbers"}
 _LACKING = "on_missing=drop leaves such instances out, on_missing=partial uses the epochs they have."
 
 
@@ -46,20 +43,11 @@ class Lacking(NamedTuple):
     n_instances: int
 
 
-class DividedLog(NamedTuple):
-    """What a log holds.
+class Skipped(NamedTuple):
+    """How many lines of a log are left out, because logits are not finite, and where the first of them is."""
 
-    Attributes:
-        n_classes: number of classes.
-        ids: kind of its ids, in words.
-        n_skipped: number of lines that are left out, because logits are not finite.
-        first_skipped: file and line of the first of them; empty if there is none.
-    """
-
-    n_classes: int
-    ids: str
-    n_skipped: int
-    first_skipped: str
+    n: int
+    first: str
 
 
 def divide_log(
@@ -74,7 +62,7 @@ def divide_log(
     """Task: writes the instances of a log by the part that they belong to.
 
     The file has record batches of the columns `COLUMNS`, for part 0, part 1 and so on in turn. The last batch is one
-    row, whose id is the `DividedLog` as JSON.
+    row, whose id is `Skipped` as JSON.
 
     Args:
         output: file to write.
@@ -86,12 +74,12 @@ def divide_log(
         label_names: as in `LogOptions`.
     """
     options, skipped = LogOptions(on_missing, values=values, label_names=label_names), list[Fault]()
-    tables = _recorded(path, options) if path.endswith(".parquet") else _lines(path, options, skipped)
-    kind, first = next(tables)
+    tables = tables_of(path, options, skipped)
+    first = next(tables)
 
     def write(file: Any) -> None:
         with pa.ipc.new_file(file, first.schema) as writer:
-            for table in chain([first], (table for _, table in tables)):
+            for table in chain([first], tables):
                 part = _part_of(table["id"], n_parts)
                 order = np.argsort(part, kind="stable")
                 ends = np.searchsorted(part[order], np.arange(n_parts + 1))
@@ -99,18 +87,18 @@ def divide_log(
                 for start, end in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True):
                     writer.write_batch(rows.slice(start, end - start))
             where = f"{skipped[0].path}, line {skipped[0].line}" if skipped else ""
-            about = DividedLog(_list_size(first), kind, len(skipped), where)
-            last = first.slice(0, 1).set_column(0, "id", pa.array([orjson.dumps(list(about)).decode()]))
+            about = orjson.dumps([len(skipped), where]).decode()
+            last = first.slice(0, 1).set_column(0, "id", pa.array([about]))
             writer.write_batch(last.combine_chunks().to_batches()[0])
 
     write_whole(Path(output), write)
 
 
-def divided_in(path: str) -> DividedLog:
-    """What the log of a file of `divide_log` holds."""
+def skipped_in(path: str) -> Skipped:
+    """The lines that a file of `divide_log` lacks."""
     with pa.memory_map(path) as content:
         reader = pa.ipc.open_file(content)
-        return DividedLog(*orjson.loads(reader.get_batch(reader.num_record_batches - 1)["id"][0].as_py()))
+        return Skipped(*orjson.loads(reader.get_batch(reader.num_record_batches - 1)["id"][0].as_py()))
 
 
 def measure_divided(
@@ -137,8 +125,14 @@ def measure_divided(
     """
     tables = {int(epoch): _of_part(files, part, n_parts) for epoch, *files in epochs}
     chunks = [chunk for table in tables.values() for chunk in table["id"].chunks]
-    every = pc.unique(pa.chunked_array(chunks, pa.string()))
-    ids = every.take(pc.sort_indices(every))
+    ids = pc.unique(pa.chunked_array(chunks, pa.string()))
+    ids, n_dropped = ids.take(pc.sort_indices(ids)), 0
+    if on_missing == "drop":  # before there are matrices of all of them
+        kept = ids
+        for table in tables.values():
+            kept = kept.filter(pc.is_in(kept, table["id"].combine_chunks()))
+        ids, n_dropped = kept, len(ids) - len(kept)
+        tables = {epoch: table.filter(pc.is_in(table["id"], ids)) for epoch, table in tables.items()}
     gold, matrices, scale = np.full(len(ids), -1, np.int64), list[np.ndarray](), Scale()
     for epoch, table in tables.items():
         row, theirs = pc.index_in(table["id"], ids).to_numpy(), table["gold"].to_numpy()
@@ -154,19 +148,20 @@ def measure_divided(
                 "this or an earlier one. An instance has the same gold label in every epoch: do not mix logs with "
                 "different labels."
             )
-        logits = np.full((len(ids), _list_size(table)), np.nan, np.float32)
-        logits[row[first]] = _matrix(table)[first]
+        logits = np.full((len(ids), width_of(table)), np.nan, np.float32)
+        logits[row[first]] = matrix_of(table)[first]
         scale.add(logits)
         matrices.append(logits)
         if on_missing == "error" and len(first) < len(ids):
             absent = ids.filter(pa.array(np.isnan(logits[:, 0]))).to_pylist()
+            are = "is" if len(absent) == 1 else "are"
             raise DataError(
-                f"{folder}: {quantity(len(absent), 'instance')} of {len(ids)} that were looked at together "
-                f"{'is' if len(absent) == 1 else 'are'} not in epoch {epoch}, such as {few(absent)}. {_LACKING}"
+                f"{folder}: {len(absent)} of {quantity(len(ids), 'instance')} in this part {are} not in epoch {epoch}, "
+                f"such as {few(absent)}. {_LACKING}"
             )
     if values is None:
-        _refuse_scale(folder, scale)
-    _write(Path(output), ids, gold, matrices, capture, on_missing)
+        refuse_scale(folder, scale)
+    _write(Path(output), ids, gold, matrices, capture, on_missing, n_dropped)
 
 
 def measure_rows(
@@ -174,6 +169,7 @@ def measure_rows(
     folder: str,
     stamp: tuple[int, ...],
     epochs: tuple[int, ...],
+    are_all: bool,
     on_missing: OnMissing,
     values: Any,
     group: int,
@@ -187,6 +183,7 @@ def measure_rows(
         folder: the folder.
         stamp: sizes and times of its files.
         epochs: epochs to read.
+        are_all: whether there are no others.
         on_missing: as in `LogOptions`.
         values: as in `LogOptions`.
         group: row group of the file of instances.
@@ -199,10 +196,10 @@ def measure_rows(
         if values == "probabilities":
             logits[:] = in_logits(logits, values, f"{folder}, epoch {epoch}: ")
     if values is None:
-        _refuse_scale(folder, scale)
+        refuse_scale(folder, scale)
     ids = pa.array(rows.ids).cast(pa.string())
     absent = np.stack([np.isnan(logits[:, 0]) for logits in rows.epochs])
-    some = absent.any(axis=0) & ~absent.all(axis=0)  # those without any came with epochs that are not read
+    some = absent.any(axis=0) & (are_all | ~absent.all(axis=0))  # those without any may be of epochs not read
     if on_missing == "error" and some.any():
         lacking = ids.filter(pa.array(some)).to_pylist()
         lack = "instance lacks" if len(lacking) == 1 else "instances lack"
@@ -222,11 +219,12 @@ def _write(
     epochs: Sequence[np.ndarray],
     capture: Capture,
     on_missing: OnMissing,
+    n_dropped: int = 0,
 ) -> None:
-    """Writes the values of a data map, and how many instances lacked epochs."""
+    """Writes the values of a data map, and how many instances lacked epochs, with those that were dropped before."""
     n_seen = np.sum([~np.isnan(logits[:, 0]) for logits in epochs], axis=0)
     complete, seen = n_seen == len(epochs), n_seen > 0
-    lacking = Lacking(int((seen & ~complete).sum()), int(seen.sum()))
+    lacking = Lacking(int((seen & ~complete).sum()) + n_dropped, int(seen.sum()) + n_dropped)
     kept = np.flatnonzero(complete if on_missing == "drop" else seen)
     if len(kept) < len(ids):
         ids, gold = ids.take(pa.array(kept)), gold[kept]
@@ -240,61 +238,6 @@ def _write(
             dynamics.add(torch.from_numpy(logits))
         values = values_over_epochs(dynamics)
     write_table(path, map_table(ids, values).replace_schema_metadata({_ABOUT: orjson.dumps(list(lacking))}))
-
-
-def _lines(path: str, options: LogOptions, skipped: list[Fault]) -> Iterator[tuple[str, pa.Table]]:
-    """The kind of ids and the instances of a file of JSON lines, many at a time; adds to `skipped`."""
-    scale, ids, rows, gold, n = Scale(), list[Any](), list[np.ndarray](), list[np.ndarray](), 0
-    for block in blocks_of(Path(path), options, (), skipped):
-        if options.values is None:
-            scale.add(block.logits)
-        ids += block.ids
-        rows.append(block.logits.astype(np.float32))
-        gold.append(block.gold)
-        n += block.logits.size
-        if len(ids) >= _ROWS or n >= _NUMBERS:
-            yield _KINDS[type(ids[0])], _table(ids, rows, gold)
-            ids, rows, gold, n = [], [], [], 0
-    _refuse_scale(path, scale)
-    if ids:
-        yield _KINDS[type(ids[0])], _table(ids, rows, gold)
-
-
-def _table(ids: Sequence[str | int], rows: Sequence[np.ndarray], gold: Sequence[np.ndarray]) -> pa.Table:
-    logits, n = np.concatenate(rows), len(ids)
-    columns = (
-        pa.array(list(map(str, ids)), pa.string()),
-        pa.array(np.concatenate(gold).astype(np.int32)),
-        pa.FixedSizeListArray.from_arrays(pa.array(logits.ravel()), logits.shape[1]),
-        pa.array(np.zeros(n, np.int32)),
-        pa.array(np.zeros(n, bool)),
-    )
-    return pa.table(dict(zip(COLUMNS, columns, strict=True)))
-
-
-def _recorded(path: str, options: LogOptions) -> Iterator[tuple[str, pa.Table]]:
-    """The kind of ids and the instances of a file of a `ShardRecorder`, many at a time."""
-    scale = Scale()
-    with open_shard(path) as file:
-        kind = _KINDS[int if pa.types.is_integer(file.schema_arrow.field("id").type) else str]
-        n_classes = file.schema_arrow.field("logits").type.list_size
-        for batch in file.iter_batches(max(min(_ROWS, _NUMBERS // n_classes), 1), use_threads=False):
-            table = pa.Table.from_batches([batch]).combine_chunks()
-            logits = _matrix(table)
-            if options.values is None:
-                scale.add(logits)
-            elif options.values == "probabilities":
-                logits = in_logits(logits, options.values, f"{path}: ").astype(np.float32)
-            lists = pa.FixedSizeListArray.from_arrays(pa.array(logits.ravel()), n_classes)
-            columns = {**{name: table[name] for name in COLUMNS}, "id": table["id"].cast(pa.string()), "logits": lists}
-            yield kind, pa.table(columns).combine_chunks()
-    _refuse_scale(path, scale)
-
-
-def _refuse_scale(where: str, scale: Scale) -> None:
-    if scale.kind:
-        what, remedy = described(scale.kind)
-        raise DataError(f"{where}: {what}. {remedy}")
 
 
 def _part_of(ids: pa.ChunkedArray, n_parts: int) -> np.ndarray:
@@ -326,14 +269,3 @@ def _refuse_repeated(folder: str, epoch: int, table: pa.Table, row: np.ndarray) 
             f"{folder}: epoch {epoch} has {few(which, 1)} more than once. Record each instance once in every epoch; "
             "on_missing=drop or on_missing=partial uses the first of several lines."
         )
-
-
-def _matrix(table: pa.Table) -> np.ndarray:
-    """(instance, class) logits of a table."""
-    column = table["logits"].combine_chunks()
-    flat: np.ndarray = column.flatten().to_numpy(zero_copy_only=False)
-    return flat.reshape(len(table), -1) if len(table) else flat.reshape(0, _list_size(table))
-
-
-def _list_size(table: pa.Table) -> int:
-    return int(table.schema.field("logits").type.list_size)

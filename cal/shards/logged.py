@@ -18,7 +18,6 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from cal.dynamics.find_logs import RECORDED, folds_in, is_store, log_files, log_folder
-from cal.dynamics.jsonl import blocks_of
 from cal.dynamics.log_folder import LogFolder
 from cal.dynamics.log_options import LogOptions
 from cal.dynamics.shard_recorder import epoch_folders, recorded_in
@@ -26,7 +25,15 @@ from cal.dynamics.training_dynamics import Capture
 from cal.errors import DataError, StorageError, quantity
 from cal.learners.tasks import Executor, FileTask, carry_out, where_seen
 from cal.shards.files import ROWS, open_shard
-from cal.shards.joining import DividedLog, Lacking, divide_log, divided_in, lacking_in, measure_divided, measure_rows
+from cal.shards.joining import (
+    Lacking,
+    divide_log,
+    lacking_in,
+    measure_divided,
+    measure_rows,
+    skipped_in,
+)
+from cal.shards.log_tables import look_at
 
 logger = logging.getLogger(__name__)
 
@@ -53,14 +60,15 @@ class MeasuredParts(NamedTuple):
 
 
 def measure_logs(
-    folder: Path, options: LogOptions, executor: Executor, work: Path, quiet: bool = True
+    folder: Path, options: LogOptions, executor: Executor, workers: int | None, work: Path, quiet: bool = True
 ) -> MeasuredParts:
     """Measures what a training has recorded.
 
     Args:
         folder: folder of JSON lines, of a `ShardRecorder` or of a `DynamicsRecorder`.
         options: how to read it.
-        executor: what carries out the tasks.
+        executor: what carries out the tasks, if it sees the logs.
+        workers: number of processes of this machine if it does not; None is one per core.
         work: folder for their files.
         quiet: hide progress bars.
 
@@ -72,99 +80,110 @@ def measure_logs(
         raise DataError(f"{folder} has {quantity(len(folds), 'fold')}. Read one of them: logs={folds[0]}.")
     inner = log_folder(folder)
     if is_store(inner):
-        executor = where_seen(executor, [str(inner / "instances.parquet")])
-        tasks, n_epochs, capture, n_classes = _of_rows(inner, options, work)
+        plan = _of_rows(inner, options, work)
+        executor = where_seen(executor, [str(inner / "instances.parquet")], workers)
     else:
-        tasks, n_epochs, capture, n_classes, executor = _of_files(inner, options, executor, work, quiet)
-    names = options.label_names or [str(each) for each in range(n_classes)]
+        files, capture = _files_in(inner, options)
+        every = [path for paths in files.values() for path in paths]
+        executor = where_seen(executor, list(map(str, every)), workers)
+        plan = _of_files(inner, files, capture, options, executor, work, quiet)
+    carry_out(plan.tasks, executor, "part", quiet)
+    measured = [task.output for task in plan.tasks]
+    _say_lacking([lacking_in(path) for path in measured], options)
+    measured = [path for path in measured if pq.read_metadata(path).num_rows]
+    if not measured:
+        raise DataError("No instance is in every epoch; give on_missing=partial to use the epochs they have.")
+    return MeasuredParts(measured, plan.label_names, plan.n_epochs, plan.capture)
+
+
+class _Plan(NamedTuple):
+    """The tasks that measure parts, and what is known of the logs."""
+
+    tasks: list[FileTask]
+    label_names: list[str]
+    n_epochs: int
+    capture: Capture
+
+
+def _of_rows(folder: Path, options: LogOptions, work: Path) -> _Plan:
+    """What is done with the folder of a `DynamicsRecorder`."""
+    store = LogFolder(folder)
+    n_stored, n_instances, n_classes, capture = store.outline()
+    names = _label_names(folder, options, n_classes)
+    epochs = options.chosen(range(n_stored), folder)
+    most = min(ROWS, max(_NUMBERS // (n_classes * len(epochs)), 1))
+    stamp = tuple(number for path in sorted(folder.glob("[!.]*")) for number in _stamp(path))
+    given = (str(folder), stamp, tuple(epochs), len(epochs) == n_stored, options.on_missing, options.values)
+    tasks, n_left = [], n_instances  # a recorder that was rewound may know more
+    for group, size in enumerate(store.group_sizes()):
+        here = min(size, n_left)
+        n_left -= here
+        tasks += [
+            FileTask.named(work, measure_rows, *given, group, start, min(most, here - start))
+            for start in range(0, here, most)
+        ]
+    return _Plan(tasks, names, len(epochs), capture)
+
+
+def _files_in(folder: Path, options: LogOptions) -> tuple[dict[int, list[Path]], Capture]:
+    """The files of each epoch, whose lines are in any order, and when logits were taken."""
+    if not (folder / RECORDED).is_file():
+        return {epoch: [path] for epoch, path in log_files(folder, options).items()}, "during"  # as the toolkit logs
+    folders = epoch_folders(folder)
+    if not folders:
+        raise StorageError(f"{folder} has no finished epoch. Record one, and call end_epoch() after it.")
+    epochs = options.chosen(range(len(folders)), folder)
+    return {epoch: sorted(folders[epoch].glob("*.parquet")) for epoch in epochs}, recorded_in(folder)["capture"]
+
+
+def _of_files(
+    folder: Path,
+    files: Mapping[int, Sequence[Path]],
+    capture: Capture,
+    options: LogOptions,
+    executor: Executor,
+    work: Path,
+    quiet: bool,
+) -> _Plan:
+    """What is done with files whose lines are in any order; they are divided at once."""
+    every = [path for paths in files.values() for path in paths]
+    n_classes = _number_of_classes(every, options)
+    names = _label_names(folder, options, n_classes)
+    n_parts = _number_of_parts(files, n_classes, options)
+    is_text = every[0].suffix != ".parquet"  # where gold labels may be names
+    given = (n_parts, options.on_missing, options.values, tuple(names) if is_text and options.label_names else None)
+    dividing = [FileTask.named(work, divide_log, str(path), _stamp(path), *given, suffix=".arrow") for path in every]
+    carry_out(dividing, executor, "file", quiet)
+    for path in set(work.glob("*.arrow")) - {Path(task.output) for task in dividing}:  # of other options
+        path.unlink()
+    skipped = [log for task in dividing if (log := skipped_in(task.output)).n]
+    if skipped:
+        n_lines = quantity(sum(log.n for log in skipped), "line")
+        logger.warning("%s without finite logits, as if not logged in that epoch: first %s.", n_lines, skipped[0].first)
+    divided = iter(task.output for task in dividing)
+    of_epochs = tuple((epoch, *islice(divided, len(paths))) for epoch, paths in files.items())
+    how = (n_parts, capture, options.on_missing, options.values)
+    tasks = [FileTask.named(work, measure_divided, str(folder), of_epochs, part, *how) for part in range(n_parts)]
+    return _Plan(tasks, names, len(files), capture)
+
+
+def _label_names(folder: Path, options: LogOptions, n_classes: int) -> list[str]:
+    names = list(options.label_names or map(str, range(n_classes)))
     if len(names) != n_classes:
         raise DataError(
             f"{folder}: {len(names)} label_names for logits of {n_classes} classes. Give a name for each logit, in "
             "their order."
         )
-    carry_out(tasks, executor, "part", quiet)
-    files = [task.output for task in tasks]
-    _say_lacking([lacking_in(path) for path in files], options)
-    files = [path for path in files if pq.read_metadata(path).num_rows]
-    if not files:
-        raise DataError("No instance is in every epoch; give on_missing=partial to use the epochs they have.")
-    return MeasuredParts(files, list(names), n_epochs, capture)
+    return names
 
 
-def _of_rows(folder: Path, options: LogOptions, work: Path) -> tuple[list[FileTask], int, Capture, int]:
-    """The tasks on the folder of a `DynamicsRecorder`, number of epochs, capture and number of classes."""
-    store = LogFolder(folder)
-    n_stored, n_classes, capture = store.outline()
-    epochs = options.chosen(range(n_stored), folder)
-    most = min(ROWS, max(_NUMBERS // (n_classes * len(epochs)), 1))
-    stamp = tuple(number for path in sorted(folder.glob("[!.]*")) for number in _stamp(path))
-    given = (str(folder), stamp, tuple(epochs), options.on_missing, options.values)
-    tasks = [
-        FileTask.named(work, measure_rows, *given, group, start, min(most, size - start))
-        for group, size in enumerate(store.group_sizes())
-        for start in range(0, size, most)
-    ]
-    return tasks, len(epochs), capture, n_classes
+def _number_of_classes(paths: Sequence[Path], options: LogOptions) -> int:
+    """The number of classes of logs, by a look at the beginning of each.
 
-
-def _of_files(
-    folder: Path, options: LogOptions, executor: Executor, work: Path, quiet: bool
-) -> tuple[list[FileTask], int, Capture, int, Executor]:
-    """The tasks on files whose lines are in any order, as `_of_rows` gives them, and what carries them out.
-
-    The files are divided first.
+    Raises:
+        DataError: if they differ in it, or in the kind of their ids.
     """
-    names: tuple[str, ...] | None = None  # only JSON lines may have names for gold labels
-    capture: Capture = "during"  # as the original toolkit logs
-    if (folder / RECORDED).is_file():
-        folders = epoch_folders(folder)
-        if not folders:
-            raise StorageError(f"{folder} has no finished epoch. Record one, and call end_epoch() after it.")
-        capture = recorded_in(folder)["capture"]
-        epochs = options.chosen(range(len(folders)), folder)
-        files = {epoch: sorted(folders[epoch].glob("*.parquet")) for epoch in epochs}
-    else:
-        files = {epoch: [path] for epoch, path in log_files(folder, options).items()}
-        names = None if options.label_names is None else tuple(options.label_names)
-    every = [path for paths in files.values() for path in paths]
-    executor = where_seen(executor, list(map(str, every)))
-    n_parts = _number_of_parts(files, options)
-    dividing = [
-        FileTask.named(
-            work,
-            divide_log,
-            str(path),
-            _stamp(path),
-            n_parts,
-            options.on_missing,
-            options.values,
-            names,
-            suffix=".arrow",
-        )
-        for path in every
-    ]
-    carry_out(dividing, executor, "file", quiet)
-    logs = {str(path): divided_in(task.output) for path, task in zip(every, dividing, strict=True)}
-    _refuse_other_kinds(logs)
-    if skipped := sum(log.n_skipped for log in logs.values()):
-        first = next(log.first_skipped for log in logs.values() if log.n_skipped)
-        logger.warning(
-            "%s without finite logits, as if not logged in that epoch: first %s.", quantity(skipped, "line"), first
-        )
-    divided = iter(task.output for task in dividing)
-    of_epochs = tuple((epoch, *islice(divided, len(paths))) for epoch, paths in files.items())
-    tasks = [
-        FileTask.named(
-            work, measure_divided, str(folder), of_epochs, part, n_parts, capture, options.on_missing, options.values
-        )
-        for part in range(n_parts)
-    ]
-    return tasks, len(files), capture, next(iter(logs.values())).n_classes, executor
-
-
-def _refuse_other_kinds(logs: Mapping[str, DividedLog]) -> None:
-    """Refuses logs that differ in the number of classes or the kind of ids."""
-    (first, known), *others = logs.items()
+    (first, known), *others = ((path, look_at(str(path), options)) for path in paths)
     for path, log in others:
         if log.n_classes != known.n_classes:
             raise DataError(
@@ -176,27 +195,24 @@ def _refuse_other_kinds(logs: Mapping[str, DividedLog]) -> None:
                 f"{first} has ids that are {known.ids}, and {path} has {log.ids}. Give each instance the same id in "
                 "every epoch."
             )
+    return known.n_classes
 
 
-def _number_of_parts(files: Mapping[int, Sequence[Path]], options: LogOptions) -> int:
+def _number_of_parts(files: Mapping[int, Sequence[Path]], n_classes: int, options: LogOptions) -> int:
     """How many parts to divide logs into, so that all epochs of one fit into memory."""
-    n_classes: int
-    first = next(iter(files.values()))[0]
-    if first.suffix == ".parquet":
-        with open_shard(str(first)) as file:
-            n_classes = file.schema_arrow.field("logits").type.list_size
-        n = max(sum(_rows_of(path) for path in paths) for paths in files.values())
-    else:
-        n_classes = next(blocks_of(first, options)).logits.shape[1]
-        sizes = [path.stat().st_size * (_PACKED if path.suffix == ".gz" else 1) for (path,) in files.values()]
-        n = max(sizes) // (16 + 12 * n_classes)  # a line has ten decimals of each logit, mostly
+    rows = [sum(_rows_of(path, n_classes) for path in paths) for paths in files.values()]
+    n = sum(rows) if options.on_missing == "partial" else max(rows)  # epochs may have other instances
     return max(math.ceil(n / ROWS), math.ceil(n * n_classes * len(files) / _NUMBERS), 1)
 
 
-def _rows_of(path: Path) -> int:
-    with open_shard(str(path)) as file:
-        n_rows: int = file.metadata.num_rows
-    return n_rows
+def _rows_of(path: Path, n_classes: int) -> int:
+    """Number of instances of a log; of JSON lines, about."""
+    if path.suffix == ".parquet":
+        with open_shard(str(path)) as file:
+            n_rows: int = file.metadata.num_rows
+        return n_rows
+    n_bytes = path.stat().st_size * (_PACKED if path.suffix == ".gz" else 1)
+    return n_bytes // (16 + 12 * n_classes)  # a line has ten decimals of each logit, mostly
 
 
 def _stamp(path: Path) -> tuple[int, int]:

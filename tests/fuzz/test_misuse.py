@@ -56,6 +56,7 @@ def test_every_public_call_is_valid_as_it_is(calls, tmp_path, monkeypatch):
             call.function(**call.arguments)
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_refused_by_an_error_of_our_own(calls, tmp_path, monkeypatch, by_hand):
     monkeypatch.chdir(tmp_path)
     bare = []

@@ -51,7 +51,7 @@ def write(kind, folder, logits, gold, lacking=frozenset(), repeated=()):
 def small(monkeypatch):
     """Parts of few instances, so that there are several, and files of few batches."""
     monkeypatch.setattr("cal.shards.logged.ROWS", 70)
-    monkeypatch.setattr("cal.shards.joining._ROWS", 90)
+    monkeypatch.setattr("cal.shards.log_tables._ROWS", 90)
     monkeypatch.setattr("cal.dynamics.batches._BUFFER", 150 * N_CLASSES)
 
 
@@ -106,7 +106,9 @@ def test_instances_that_lack_epochs(kind, on_missing, small, tmp_path, caplog):
 @pytest.mark.parametrize("kind", KINDS)
 def test_missing_instances_are_refused(kind, small, tmp_path):
     folder = write(kind, tmp_path / "logs", *some_logs(), {(1, 3)})
-    with pytest.raises(DataError, match=r"1 instance .*such as 'id 3'\. on_missing=drop leaves such instances out"):
+    with pytest.raises(
+        DataError, match=r"1 (instance|of) .*such as 'id 3'\. on_missing=drop leaves such instances out"
+    ):
         drawn_of(folder, tmp_path / "map")
 
 
@@ -218,6 +220,43 @@ def test_workers_and_files_draw_the_same(small, tmp_path):
     pd.testing.assert_frame_equal(pd.concat(one.frames()), pd.concat(two.frames()))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_how_logs_are_divided_does_not_matter(kind, tmp_path, monkeypatch):
+    folder = write(kind, tmp_path / "logs", *some_logs())
+    one = drawn_of(folder, tmp_path / "one")
+    monkeypatch.setattr("cal.shards.logged.ROWS", 30)
+    monkeypatch.setattr("cal.shards.log_tables._ROWS", 90)
+    monkeypatch.setattr("cal.maps.shard_tasks._MOST_WAITING", 100)
+    many = drawn_of(folder, tmp_path / "many")
+    assert (len(one.files), len(many.files) > 8) == (1, True)
+    pd.testing.assert_frame_equal(rows_of(one), rows_of(many))
+    assert {**one.summary, "correlation_of_confidence_and_variability": None} == {
+        **many.summary,
+        "correlation_of_confidence_and_variability": None,
+    }
+    pd.testing.assert_frame_equal(*(each.sample.sort_values("id", ignore_index=True) for each in (one, many)))
+
+
+def test_other_options_leave_no_copies_of_the_logs(small, tmp_path):
+    folder = write("jsonl", tmp_path / "logs", *some_logs())
+    drawn_of(folder, tmp_path / "map")
+    first = set((tmp_path / "map" / "parts").glob("*.arrow"))
+    drawn_of(folder, tmp_path / "map", on_missing="drop")
+    second = set((tmp_path / "map" / "parts").glob("*.arrow"))
+    assert len(first) == len(second) == N_EPOCHS
+    assert not first & second
+
+
+def test_instances_that_were_never_finite_are_refused(small, tmp_path):
+    recorder = cal.DynamicsRecorder(folder=tmp_path / "logs", on_missing="partial")
+    for _ in range(2):
+        recorder.record(["a", "b", "c"], [[1.0, 0.0], [np.nan, 0.0], [0.0, 1.0]], [0, 1, 1])
+        recorder.end_epoch()
+    for read in (lambda: cal.map(logs=tmp_path / "logs"), lambda: drawn_of(tmp_path / "logs", tmp_path / "map")):
+        with pytest.raises(DataError, match=r"(lack|lacks) an epoch.* 'b'"):
+            read()
+
+
 def test_finished_parts_are_kept_and_new_logs_seen(small, tmp_path):
     logits, gold = some_logs()
     folder = write("jsonl", tmp_path / "logs", logits, gold)
@@ -304,6 +343,9 @@ def test_the_command_line_reads_logs(small, tmp_path, capsys):
     words = ["map-shards", f"logs={folder}", f"output={tmp_path / 'map'}", "workers=1"]
     assert cal.cli.main(words) == 0
     assert "400 instances, 4 epochs" in capsys.readouterr().out
+    config = (tmp_path / "map" / "config.yaml").read_text()
+    assert "on_missing: error" in config
+    assert "learner" not in config
 
 
 def test_another_command_says_what_reads_such_a_folder(tmp_path):

@@ -77,15 +77,18 @@ def test_a_map_comes_back(vectors, sharded, hidden, tmp_path):
     pd.testing.assert_frame_equal(pd.concat(far.frames()), pd.concat(here.frames()))
 
 
-def test_logs_are_joined_there(hidden, tmp_path, monkeypatch):
+@pytest.mark.parametrize("seen", [True, False])
+def test_logs_are_joined_where_they_are_seen(seen, hidden, tmp_path, monkeypatch, caplog):
     monkeypatch.setattr("cal.shards.logged.ROWS", 60)
     recorder, rng = cal.ShardRecorder(tmp_path / "logs"), np.random.default_rng(0)
     for _ in range(2):
         recorder.record([f"d{row}" for row in range(200)], rng.normal(size=(200, 3)), np.arange(200) % 3)
         recorder.end_epoch()
     here = cal.map_shards(logs=tmp_path / "logs", output=tmp_path / "map", workers=1)
-    far = cal.map_shards(logs=tmp_path / "logs", output=hidden[0] / "logged", cluster=hidden[1])
+    output = tmp_path / "far" if seen else hidden[0] / "logged"
+    far = cal.map_shards(logs=tmp_path / "logs", output=output, cluster=hidden[1])
     assert far.html == here.html
+    assert ("so this machine does this part" in caplog.text) == (not seen)
 
 
 def test_finished_parts_are_not_sent_again(sharded, hidden):
