@@ -123,6 +123,11 @@ class RunFolder(OwnedFolder):
         """Marks the simulation as finished."""
         self.write_json("run.json", self.about() | {"finished": True})
 
+    def remove_unfinished(self) -> None:
+        """Removes maps that processes were killed while writing."""
+        for path in (self.path / "maps").glob(".*.parquet.*"):
+            path.unlink(missing_ok=True)
+
     def rounds_file(self, run: Run) -> Path:
         """The file of a run's finished rounds."""
         return self.path / "rounds" / f"{_file_name(run)}.jsonl"

@@ -134,6 +134,7 @@ def run_simulation(
                 here = nullcontext(Processes(plan, n_workers))
                 with here if tasks is None else cluster_workers(plan, tasks) as workers:
                     carry_out(plan, runs, workers)
+        folder.remove_unfinished()
         curves = LearningCurves.load(request.output or folder.path)
     for remark in curves.remarks:
         logger.warning("%s", remark)

@@ -411,3 +411,11 @@ def test_other_vectors_of_the_seed_set_are_refused_where_the_learner_reads_none(
     simulated((corpus, Features(features.train + 1, features.test)), **given)
     with pytest.raises(StorageError, match="Different: the document vectors"):
         simulated((corpus, Features(features.train * 2, features.test)), **given)
+
+
+def test_maps_that_were_cut_off_while_they_were_written_are_removed(simulated, copied):
+    left = copied / "maps" / ".entropy-4-0.parquet.9c8192fc"
+    left.write_bytes(b"PAR1")
+    simulated(full_data=True, output=copied)
+    assert not left.exists()
+    assert any((copied / "maps").iterdir())
