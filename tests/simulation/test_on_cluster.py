@@ -204,7 +204,7 @@ if __name__ == "__main__":
 @pytest.mark.slow
 def test_killed_workers_and_drivers_change_nothing(small, make_task, simulated, kept, tmp_path):
     """A worker dies every half second or so, and the driver twice."""
-    many = small | {"seeds": list(range(8)), "rounds": 5, "workers": 2}
+    many = small | {"seeds": list(range(12)), "rounds": 8, "workers": 2}
     simulated(**many | {"workers": 1}, output=tmp_path / "alone")
     (tmp_path / "task").write_bytes(pickle.dumps((make_task(), many)))
     (tmp_path / "script.py").write_text(SCRIPT)
@@ -224,7 +224,7 @@ def test_killed_workers_and_drivers_change_nothing(small, make_task, simulated, 
             if started and time.monotonic() < ends and (workers := workers_of(driver.pid)):
                 os.kill(rng.choice(workers), signal.SIGKILL)
                 n_killed += 1
-                time.sleep(rng.uniform(0.2, 0.8))
+                time.sleep(rng.uniform(0.1, 0.5))
         log.close()
     assert driver.returncode == 0, (tmp_path / "log-2").read_text()[-4000:]
     assert n_killed >= 4
