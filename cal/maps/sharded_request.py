@@ -78,6 +78,7 @@ class MapShardsRequest(LogsRequest, ShardsRequest):
         Raises:
             CalError: if a file cannot be read, or something cannot be trained or written.
         """
+        from cal.dynamics.find_logs import log_folder
         from cal.maps.sharded import map_shards_in
         from cal.shards.files import find_shards, parts_of
 
@@ -86,6 +87,7 @@ class MapShardsRequest(LogsRequest, ShardsRequest):
         if self.logs is None:
             required = self.columns._replace(label=self.label_column).required()
         else:
+            log_folder(self.logs)  # refuses what is none, before there is a folder
             required = {"id_column": self.id_column}
         parts = [] if self.shards is None else parts_of(find_shards(self.shards), required, quiet)
         self.output = self.output or self._new_folder()

@@ -293,6 +293,13 @@ def test_what_cannot_be_drawn_is_refused(given, error, message, tmp_path):
         cal.map_shards(**{"logs": folder, "output": tmp_path / "map", "workers": 1} | given)
 
 
+def test_logs_that_are_nowhere_leave_no_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="is not a folder of logs"):
+        cal.map_shards(logs="nowhere")
+    assert not any(tmp_path.iterdir())
+
+
 def test_logs_of_other_trainings_are_refused(small, tmp_path):
     logits, gold = some_logs()
     folder = write("jsonl", tmp_path / "logs", logits, gold)
