@@ -126,6 +126,7 @@ def runs(installed, corpus_file, tmp_path_factory):
     return json.loads(run.stdout) | {"folder": folder / "run"}
 
 
+@pytest.mark.slow
 def test_a_separate_package_runs_by_name(runs):
     """With it run an object and functions that the package offers."""
     code, out, error = runs["simulate"]
@@ -134,6 +135,7 @@ def test_a_separate_package_runs_by_name(runs):
     assert len(list((runs["folder"] / "rounds").glob("far-*.jsonl"))) > 0
 
 
+@pytest.mark.slow
 def test_it_is_listed_and_shown(runs):
     _, table, _ = runs["strategies"]
     assert re.search(r"^far +2026 +distances +embeddings +Distance to the mean", table, re.MULTILINE)
@@ -141,6 +143,7 @@ def test_it_is_listed_and_shown(runs):
     assert "cal_far.py" in runs["show far"][1]
 
 
+@pytest.mark.slow
 def test_objects_and_functions_of_a_package_are_shown_too(runs):
     _, table, _ = runs["strategies"]
     assert re.search(r"^by_first .*First class first", table, re.MULTILINE)
@@ -154,16 +157,19 @@ def test_objects_and_functions_of_a_package_are_shown_too(runs):
         assert "cal_more.py" in out
 
 
+@pytest.mark.slow
 def test_it_keeps_the_laws(runs):
     assert runs["check"][0] == 0
 
 
+@pytest.mark.slow
 def test_a_broken_package_is_named_only_when_asked_for(runs):
     code, _, error = runs["broken"]
     assert code == 1
     assert "'broken' of the package 'cal-far' cannot be loaded: half installed" in error
 
 
+@pytest.mark.slow
 def test_a_mistyped_name_suggests_it(runs):
     assert "Did you mean 'far'" in runs["mistyped"][2]
 

@@ -152,7 +152,8 @@ def by_two_during(run):
     return run(ACCELERATE, "three", "--capture", "during")
 
 
-by_two_processes = [pytest.param(name, marks=pytest.mark.slow) for name in ("by_two", "by_two_during")]
+pytestmark = pytest.mark.slow  # trainings in processes of their own; the callback has quick tests beside the recorder
+by_two_processes = ["by_two", "by_two_during"]
 
 
 @pytest.fixture(params=["at_end", "during", *by_two_processes])
@@ -203,15 +204,12 @@ def test_during_is_not_what_the_model_says_in_the_end(at_end, during):
     assert max(np.abs(one[key] - other[key]).max() for key in one) > 0.01
 
 
-@pytest.mark.parametrize(
-    ("one", "other"), [("at_end", "during"), pytest.param("by_two", "by_two_during", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize(("one", "other"), [("at_end", "during"), ("by_two", "by_two_during")])
 def test_recording_one_way_or_the_other_trains_the_same_model(one, other, request):
     one, other = (weights_of(request.getfixturevalue(folder)) for folder in (one, other))
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("folder", "steps"), [("at_end", 4), ("by_two", 2), ("by_two_during", 2)])
 def test_two_processes_share_the_work(folder, steps, request):
     checkpoints = {path.name for path in (request.getfixturevalue(folder) / "checkpoints").iterdir()}
