@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch.distributed as dist
 from torch import Tensor
 
-from cal.errors import ConfigError, missing_package
+from cal.errors import CalError, ConfigError, missing_package
 
 T = TypeVar("T")
 
@@ -59,6 +59,26 @@ def gathered(value: T) -> list[T]:
     values: list[T] = [value] * n_processes()
     dist.all_gather_object(values, value)
     return values
+
+
+def from_first(make: Callable[[], T]) -> T:
+    """What a function returns in the first process, where alone it is called; its error is raised in all processes.
+
+    Example:
+        >>> from_first(lambda: "made once")
+        'made once'
+    """
+    made: T | None = None
+    problem: CalError | None = None
+    if rank() == 0:
+        try:
+            made = make()
+        except CalError as error:
+            problem = error
+    made, problem = gathered((made, problem))[0]
+    if problem:
+        raise problem
+    return cast(T, made)
 
 
 def summed(values: Tensor) -> Tensor:

@@ -14,12 +14,12 @@ from cal.arguments import check_arguments
 from cal.arrays import as_whole
 from cal.checks import one_of, refuse, whole_numbers
 from cal.dynamics.batches import Batches, Rows, check_gold, joined
-from cal.dynamics.distributed import gathered, rank
+from cal.dynamics.distributed import from_first, gathered, rank
 from cal.dynamics.ids import as_ids, few
 from cal.dynamics.scale import Values, in_logits
 from cal.dynamics.store import LogStore, OnMissing
 from cal.dynamics.training_dynamics import Capture, TrainingDynamics
-from cal.errors import CalError, DataError, StorageError, quantity
+from cal.errors import DataError, StorageError, quantity
 
 if TYPE_CHECKING:
     from cal.dynamics.data_map import DataMap
@@ -258,14 +258,7 @@ class DynamicsRecorder:
 
     def _on_first_process(self, change: Callable[[], None]) -> None:
         """Changes the store in the first process; the others read its folder again."""
-        problem: CalError | None = None
-        if rank() == 0:
-            try:
-                change()
-            except CalError as error:
-                problem = error
-        if problem := gathered(problem)[0]:
-            raise problem
+        from_first(change)
         if rank() and self._folder is not None:
             self.store = LogStore(self._folder, self.capture, self.store.on_missing)
 

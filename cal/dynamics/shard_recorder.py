@@ -23,7 +23,7 @@ from cal.arguments import check_arguments
 from cal.arrays import as_whole
 from cal.checks import one_of, refuse, whole_numbers
 from cal.dynamics.batches import Batches, Rows, check_gold
-from cal.dynamics.distributed import gathered, n_processes, rank
+from cal.dynamics.distributed import from_first, gathered, n_processes, rank
 from cal.dynamics.find_logs import RECORDED
 from cal.dynamics.ids import as_ids, few
 from cal.dynamics.scale import Values, in_logits
@@ -247,17 +247,13 @@ class ShardRecorder:
                 shutil.rmtree(hidden)
 
     def _on_first_process(self, change: Callable[[], None]) -> None:
-        """Changes the folder in the first process, while the others wait."""
-        problem: CalError | None = None
-        if rank() == 0:
-            try:
-                change()
-                self._n_epochs = len(epoch_folders(self.folder))
-            except CalError as error:
-                problem = error
-        problem, self._n_epochs = gathered((problem, self._n_epochs))[0]
-        if problem:
-            raise problem
+        """Changes the folder in the first process, while the others wait for the new number of epochs."""
+
+        def changed() -> int:
+            change()
+            return len(epoch_folders(self.folder))
+
+        self._n_epochs = from_first(changed)
 
 
 def recorded_in(folder: Path) -> dict[str, Any]:
