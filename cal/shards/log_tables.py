@@ -17,14 +17,22 @@ from cal.errors import DataError
 from cal.shards.files import open_shard
 
 _ROWS, _NUMBERS = 250_000, 2**24  # rows and logits of a table
+_PACKED = 6  # times that a file of JSON lines shrinks when it is packed, about
 _KINDS = {str: "text", int: "whole numbers"}
 
 
 class LogKind(NamedTuple):
-    """What a log holds: number of classes, and the kind of its ids, in words."""
+    """What a log holds.
+
+    Attributes:
+        n_classes: number of classes.
+        ids: kind of its ids, in words.
+        n_instances: number of instances; of JSON lines, about.
+    """
 
     n_classes: int
     ids: str
+    n_instances: int
 
 
 def look_at(path: str, options: LogOptions) -> LogKind:
@@ -36,11 +44,13 @@ def look_at(path: str, options: LogOptions) -> LogKind:
     """
     if not path.endswith(".parquet"):
         block = next(blocks_of(Path(path), options))
-        return LogKind(block.logits.shape[1], _KINDS[type(block.ids[0])])
+        n_bytes = Path(path).stat().st_size * (_PACKED if path.endswith(".gz") else 1)
+        n_classes = block.logits.shape[1]  # a line has ten decimals of each logit, mostly
+        return LogKind(n_classes, _KINDS[type(block.ids[0])], n_bytes // (16 + 12 * n_classes))
     with open_shard(path) as file:
-        schema = file.schema_arrow
+        schema, n_instances = file.schema_arrow, file.metadata.num_rows
     is_number = pa.types.is_integer(schema.field("id").type)
-    return LogKind(schema.field("logits").type.list_size, _KINDS[int if is_number else str])
+    return LogKind(schema.field("logits").type.list_size, _KINDS[int if is_number else str], n_instances)
 
 
 def tables_of(path: str, options: LogOptions, skipped: list[Fault]) -> Iterator[pa.Table]:

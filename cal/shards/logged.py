@@ -24,7 +24,7 @@ from cal.dynamics.shard_recorder import epoch_folders, recorded_in
 from cal.dynamics.training_dynamics import Capture
 from cal.errors import DataError, StorageError, quantity
 from cal.learners.tasks import Executor, FileTask, carry_out, where_seen
-from cal.shards.files import ROWS, open_shard
+from cal.shards.files import ROWS
 from cal.shards.joining import (
     Lacking,
     divide_log,
@@ -33,12 +33,11 @@ from cal.shards.joining import (
     measure_rows,
     skipped_in,
 )
-from cal.shards.log_tables import look_at
+from cal.shards.log_tables import LogKind, look_at
 
 logger = logging.getLogger(__name__)
 
 _NUMBERS = 2**26  # logits of all epochs that a part may have: 256 MB
-_PACKED = 6  # times that a file of JSON lines shrinks when it is packed, about
 
 
 class MeasuredParts(NamedTuple):
@@ -147,9 +146,13 @@ def _of_files(
 ) -> _Plan:
     """What is done with files whose lines are in any order; they are divided at once."""
     every = [path for paths in files.values() for path in paths]
-    n_classes = _number_of_classes(every, options)
+    logs = {path: look_at(str(path), options) for path in every}
+    _refuse_other_kinds(logs)
+    n_classes = logs[every[0]].n_classes
     names = _label_names(folder, options, n_classes)
-    n_parts = _number_of_parts(files, n_classes, options)
+    of_epoch = [sum(logs[path].n_instances for path in paths) for paths in files.values()]
+    n = sum(of_epoch) if options.on_missing == "partial" else max(of_epoch)  # epochs may have other instances
+    n_parts = max(math.ceil(n / ROWS), math.ceil(n * n_classes * len(files) / _NUMBERS), 1)  # all epochs of one fit
     is_text = every[0].suffix != ".parquet"  # where gold labels may be names
     given = (n_parts, options.on_missing, options.values, tuple(names) if is_text and options.label_names else None)
     dividing = [FileTask.named(work, divide_log, str(path), _stamp(path), *given, suffix=".arrow") for path in every]
@@ -177,13 +180,9 @@ def _label_names(folder: Path, options: LogOptions, n_classes: int) -> list[str]
     return names
 
 
-def _number_of_classes(paths: Sequence[Path], options: LogOptions) -> int:
-    """The number of classes of logs, by a look at the beginning of each.
-
-    Raises:
-        DataError: if they differ in it, or in the kind of their ids.
-    """
-    (first, known), *others = ((path, look_at(str(path), options)) for path in paths)
+def _refuse_other_kinds(logs: Mapping[Path, LogKind]) -> None:
+    """Refuses logs that differ in the number of classes or the kind of ids."""
+    (first, known), *others = logs.items()
     for path, log in others:
         if log.n_classes != known.n_classes:
             raise DataError(
@@ -195,24 +194,6 @@ def _number_of_classes(paths: Sequence[Path], options: LogOptions) -> int:
                 f"{first} has ids that are {known.ids}, and {path} has {log.ids}. Give each instance the same id in "
                 "every epoch."
             )
-    return known.n_classes
-
-
-def _number_of_parts(files: Mapping[int, Sequence[Path]], n_classes: int, options: LogOptions) -> int:
-    """How many parts to divide logs into, so that all epochs of one fit into memory."""
-    rows = [sum(_rows_of(path, n_classes) for path in paths) for paths in files.values()]
-    n = sum(rows) if options.on_missing == "partial" else max(rows)  # epochs may have other instances
-    return max(math.ceil(n / ROWS), math.ceil(n * n_classes * len(files) / _NUMBERS), 1)
-
-
-def _rows_of(path: Path, n_classes: int) -> int:
-    """Number of instances of a log; of JSON lines, about."""
-    if path.suffix == ".parquet":
-        with open_shard(str(path)) as file:
-            n_rows: int = file.metadata.num_rows
-        return n_rows
-    n_bytes = path.stat().st_size * (_PACKED if path.suffix == ".gz" else 1)
-    return n_bytes // (16 + 12 * n_classes)  # a line has ten decimals of each logit, mostly
 
 
 def _stamp(path: Path) -> tuple[int, int]:
