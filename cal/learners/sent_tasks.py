@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
 from collections import Counter
@@ -50,10 +49,8 @@ class SentTasks:
         common: dict[str, str] = {}
         with ExitStack() as sent:
             for name in (name for name, n in counts.items() if n > 1):
-                path = self._folder / name
-                digest = hashlib.blake2b(path.read_bytes(), digest_size=12).hexdigest()
-                common[name] = f"{self._token}-{digest}-{path.name}"
-                sent.enter_context(self._tasks.sent(path, common[name]))
+                common[name] = f"{self._token}-{name.replace(os.sep, '-')}"
+                sent.enter_context(self._tasks.sent(self._folder / name, common[name]))
             given = (
                 (str(self._folder), task, each, self._contents(set(names) - common.keys()), common)
                 for each, names in zip(arguments, read, strict=True)
