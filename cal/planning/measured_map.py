@@ -81,8 +81,8 @@ def measure_map(request: MapsPlanRequest, folder: Path, quiet: bool = True) -> M
     train, epoch = _trained(training, drawn[:TOGETHER], folder)
     epochs = (epoch,) * training.config.n_epochs
     rule, parameters = region_rule(request.region)
-    how = (rule, tuple(sorted(parameters.items())), len(counts), tuple(other))
-    given = [(str(folder / f"{row}"), str(path), epochs, tuple(part), *how) for row, part in enumerate(drawn)]
+    how = (epochs, rule, tuple(sorted(parameters.items())), len(counts))
+    given = [(str(folder / f"{row}"), str(path), tuple(part), tuple(other), how) for row, part in enumerate(drawn)]
     timed = in_waves(map_part, given, n_processes, min(LEAST, len(drawn)))
     drawn, counted = drawn[: len(timed)], counted[: len(timed)]
     n_documents = np.array([part.n_rows for part in drawn], dtype=float)
@@ -126,27 +126,18 @@ def _map_once(output: str, *given: Any) -> None:
 
 
 def map_part(
-    output: str,
-    training: str,
-    epochs: tuple[str, ...],
-    part: tuple[Any, ...],
-    rule: str,
-    parameters: tuple[tuple[str, float], ...],
-    n_classes: int,
-    other: tuple[Any, ...],
+    output: str, training: str, part: tuple[Any, ...], other: tuple[Any, ...], how: tuple[Any, ...]
 ) -> TimedPiece:
-    """Task: makes the vectors of a part, measures and draws it, and those of another one before, without a clock."""
-    _map_once(
-        str(Path(training).with_name(f"{os.getpid()}-warm")), training, epochs, other, rule, parameters, n_classes
-    )
-    return _timed_part(output, training, epochs, part, rule, parameters, n_classes)
+    """Task: makes the vectors of a part, measures and draws it, and another one before; `how` as for `_timed_part`."""
+    _map_once(str(Path(training).with_name(f"{os.getpid()}-warm")), training, other, *how)
+    return _timed_part(output, training, part, *how)
 
 
 def _timed_part(
     output: str,
     training: str,
-    epochs: tuple[str, ...],
     part: tuple[Any, ...],
+    epochs: tuple[str, ...],
     rule: str,
     parameters: tuple[tuple[str, float], ...],
     n_classes: int,
