@@ -200,7 +200,7 @@ def _summary(
     rule: str,
     parameters: dict[str, Any],
 ) -> dict[str, Any]:
-    """What `cal.maps.summary.map_summary` says of a map in memory."""
+    """The same summary as `cal.maps.summary.map_summary` gives for a map in memory."""
     names = measured.label_names
     c, v, cc, vv, cv = found.sums / found.n
     spread = float(np.sqrt(max(cc - c * c, 0) * max(vv - v * v, 0)))

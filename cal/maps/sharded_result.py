@@ -21,9 +21,9 @@ class ShardedMap:
 
     Attributes:
         folder: its folder.
-        summary: what map.json says of a map in memory: sizes, regions, correlations.
-        sample: rows of some instances, as many of each region and label as of another where there are enough, with
-            texts if the shards have any.
+        summary: sizes, regions and correlations, as in the map.json of a map in memory.
+        sample: rows of some instances, equally many of each region and label where there are enough, with texts if the
+            shards have any.
         files: Parquet files with the rows of all instances, in the order of the shards; those of logs that were divided
             by ids are ordered by id within each file.
         html: the page, with the density of all instances and the sample as points.
